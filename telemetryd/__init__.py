@@ -1,0 +1,1 @@
+"""A per-user telemetry daemon: consent first, bins only, one report for one question."""
