@@ -1,0 +1,82 @@
+"""Reviews and stops: which definition of a question may be asked, and which questions are over. Policy: R1, R2, R4, M4."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+
+class Review(NamedTuple):
+    """A public review by two or more people: it admits exactly one definition of one question."""
+
+    application: str
+    question: str
+    definition: str
+    reviewers: tuple[str, ...]
+    record: str
+    date: date
+    file: str = ""
+
+
+class StopReason(StrEnum):
+    """Why a question is over for everyone."""
+
+    ANSWERED = "answered"
+    SUSPENDED = "suspended"
+
+
+class Stop(NamedTuple):
+    """The end of a question for everyone, installed with a package update."""
+
+    application: str
+    question: str
+    reason: StopReason
+    date: date
+    file: str = ""
+
+
+class Standing(NamedTuple):
+    """What reviews and stops say of one question: `review` is the one in force, `stop` what ends it; neither means unreviewed."""
+
+    review: Review | None = None
+    stop: Stop | None = None
+
+
+class Reviews:
+    """All reviews and stops that are installed."""
+
+    def __init__(self, reviews: Iterable[Review] = (), stops: Iterable[Stop] = ()) -> None:
+        self._reviews: dict[tuple[str, str], list[Review]] = {}
+        self._stops: dict[tuple[str, str], list[Stop]] = {}
+        for review in reviews:
+            self._reviews.setdefault((review.application, review.question), []).append(review)
+        for stop in stops:
+            self._stops.setdefault((stop.application, stop.question), []).append(stop)
+
+    def standing(self, application: str, question: str) -> Standing:
+        """What holds for one question.
+
+        The latest review by date holds; equal dates with different digests admit none. A stop beats a review of its date or an earlier
+        one; a suspension is lifted by a later review, a stop because the question is answered never: asking again takes a new id.
+        """
+        key = application, question
+        review = _latest(self._reviews.get(key, ()))
+        stops = sorted(self._stops.get(key, ()), key=lambda stop: stop.date)
+        answered = [stop for stop in stops if stop.reason is StopReason.ANSWERED]
+        if answered:
+            return Standing(review, answered[-1])
+        if stops and (review is None or stops[-1].date >= review.date):
+            return Standing(review, stops[-1])
+        return Standing(review)
+
+
+def _latest(reviews: Iterable[Review]) -> Review | None:
+    latest = sorted(reviews, key=lambda review: review.date)
+    if not latest:
+        return None
+    rivals = {review.definition for review in latest if review.date == latest[-1].date}
+    return latest[-1] if len(rivals) == 1 else None
