@@ -1,0 +1,219 @@
+"""Fold bins into a period's tally, merge tallies, and combine them into an answer. Policy: M2, M3.
+
+A tally is an `array('Q')` of a few cells: memory does not grow with the number of samples. Its layout follows from the definition alone:
+
+    last                [stamp, bin + 1]     a stamp is a sample's number within the question, never a time
+    min max any all     [bin + 1]            0 = no sample yet
+    median mode         one counter a bin
+    sum                 [1 if any sample, total up to the last edge]
+    applications        [1]                  one for each application that pushed; merging adds them up
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.core.definition import Combine, Source, SourceType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from telemetryd.core.definition import Definition
+
+Fold = Callable[["array[int]", int, int], None]
+"""(cells, what the coarsener gave, stamp) → cells changed in place."""
+
+
+class Slot(NamedTuple):
+    """Where one field of a question stands in the question's tallies. `collapse` maps the source's bins to the question's."""
+
+    field: Source
+    offset: int
+    width: int
+    collapse: tuple[int, ...]
+    top: int
+
+
+def layout(definition: Definition, sources: Iterable[Source]) -> tuple[Slot, ...]:
+    """The slots of a definition's tallies; `sources` are the full-resolution sources that its fields refer to."""
+    full = {source.id: source for source in sources}
+    slots: list[Slot] = []
+    offset = 0
+    for field in definition.fields:
+        source = full.get(field.id, field)
+        width = _width(field)
+        top = int(source.edges[-1]) if source.type is SourceType.COUNT else 0
+        slots.append(Slot(field, offset, width, _collapse(source, field), top))
+        offset += width
+    return tuple(slots)
+
+
+def empty(slots: Sequence[Slot]) -> array[int]:
+    """A tally without samples."""
+    return array("Q", bytes(8 * sum(slot.width for slot in slots)))
+
+
+def fold(slot: Slot) -> Fold:
+    """The function that adds one reduced sample to a tally."""
+    return _FOLDS[slot.field.combine](slot)
+
+
+def merge(slots: Sequence[Slot], tallies: Iterable[array[int]]) -> array[int]:
+    """One tally of several applications' tallies; the order and grouping of merging does not matter."""
+    merged = empty(slots)
+    for cells in tallies:
+        for slot in slots:
+            _merge_slot(slot, merged, cells)
+    return merged
+
+
+def answer(slots: Sequence[Slot], cells: array[int]) -> tuple[int, ...] | None:
+    """The bin of each field, or None if any field has no sample: then the whole answer is `none`."""
+    bins = [_read(slot, cells) for slot in slots]
+    whole = tuple(number for number in bins if number is not None)
+    return whole if len(whole) == len(bins) else None
+
+
+def last_stamp(slots: Sequence[Slot], cells: array[int]) -> int:
+    """The number of the newest sample in a tally that keeps one; 0 without."""
+    return max((cells[slot.offset] for slot in slots if slot.field.combine is Combine.LAST), default=0)
+
+
+def _fold_last(slot: Slot) -> Fold:
+    at, collapse = slot.offset, slot.collapse
+
+    def add(cells: array[int], reduced: int, stamp: int) -> None:
+        cells[at] = stamp
+        cells[at + 1] = collapse[reduced] + 1
+
+    return add
+
+
+def _fold_counted(slot: Slot) -> Fold:
+    at, collapse = slot.offset, slot.collapse
+
+    def add(cells: array[int], reduced: int, _stamp: int) -> None:
+        cells[at + collapse[reduced]] += 1
+
+    return add
+
+
+def _fold_sum(slot: Slot) -> Fold:
+    at, top = slot.offset, slot.top
+
+    def add(cells: array[int], reduced: int, _stamp: int) -> None:
+        cells[at] = 1
+        cells[at + 1] = min(cells[at + 1] + reduced, top)
+
+    return add
+
+
+def _fold_applications(slot: Slot) -> Fold:
+    at = slot.offset
+
+    def add(cells: array[int], _reduced: int, _stamp: int) -> None:
+        cells[at] = 1
+
+    return add
+
+
+def _fold_lowest(slot: Slot) -> Fold:
+    at, collapse = slot.offset, slot.collapse
+
+    def add(cells: array[int], reduced: int, _stamp: int) -> None:
+        cells[at] = min(cells[at] or _ABOVE, collapse[reduced] + 1)
+
+    return add
+
+
+def _fold_highest(slot: Slot) -> Fold:
+    at, collapse = slot.offset, slot.collapse
+
+    def add(cells: array[int], reduced: int, _stamp: int) -> None:
+        cells[at] = max(cells[at], collapse[reduced] + 1)
+
+    return add
+
+
+_FOLDS: dict[Combine, Callable[[Slot], Fold]] = {
+    Combine.LAST: _fold_last,
+    Combine.MEDIAN: _fold_counted,
+    Combine.MODE: _fold_counted,
+    Combine.SUM: _fold_sum,
+    Combine.APPLICATIONS: _fold_applications,
+    Combine.MIN: _fold_lowest,
+    Combine.ALL: _fold_lowest,
+    Combine.MAX: _fold_highest,
+    Combine.ANY: _fold_highest,
+}
+
+_ABOVE = 1 << 32
+"""Above every bin number."""
+
+
+def _width(field: Source) -> int:
+    match field.combine:
+        case Combine.MEDIAN | Combine.MODE:
+            return len(field.labels)
+        case Combine.LAST | Combine.SUM:
+            return 2
+        case _:
+            return 1
+
+
+def _collapse(source: Source, field: Source) -> tuple[int, ...]:
+    if source.type is SourceType.CHOICE:
+        numbers = {value: number for number, value in enumerate(field.values)}
+        return tuple(numbers.get(value, len(field.values)) for value in source.labels)
+    if source.type is SourceType.FLAG:
+        return 0, 1
+    return (0, *(bisect_right(field.edges, edge) for edge in source.edges))
+
+
+def _merge_slot(slot: Slot, into: array[int], cells: array[int]) -> None:
+    at = slot.offset
+    match slot.field.combine:
+        case Combine.LAST:
+            newest = max((into[at], into[at + 1]), (cells[at], cells[at + 1]))
+            into[at], into[at + 1] = newest
+        case Combine.MEDIAN | Combine.MODE | Combine.APPLICATIONS:
+            for number in range(at, at + slot.width):
+                into[number] += cells[number]
+        case Combine.SUM:
+            into[at] |= cells[at]
+            into[at + 1] = min(into[at + 1] + cells[at + 1], slot.top)
+        case Combine.MIN | Combine.ALL:
+            into[at] = min(into[at] or _ABOVE, cells[at] or _ABOVE) % _ABOVE
+        case Combine.MAX | Combine.ANY:
+            into[at] = max(into[at], cells[at])
+
+
+def _read(slot: Slot, cells: array[int]) -> int | None:
+    values = cells[slot.offset : slot.offset + slot.width]
+    match slot.field.combine:
+        case Combine.LAST:
+            return values[1] - 1 if values[1] else None
+        case Combine.MEDIAN:
+            return _median(values)
+        case Combine.MODE:
+            return values.index(max(values)) if any(values) else None
+        case Combine.SUM:
+            return bisect_right(slot.field.edges, values[1]) if values[0] else None
+        case Combine.APPLICATIONS:
+            return bisect_right(slot.field.edges, values[0]) if values[0] else None
+        case _:
+            return values[0] - 1 if values[0] else None
+
+
+def _median(counts: Sequence[int]) -> int | None:
+    """The bin of the middle sample; of two middle ones the lower."""
+    middle = (sum(counts) + 1) // 2
+    below = 0
+    for number, count in enumerate(counts):
+        below += count
+        if count and below >= middle:
+            return number
+    return None

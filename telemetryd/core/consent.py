@@ -1,0 +1,202 @@
+"""Consent levels, locks and kill switches: the gate that every sample passes first. Policy: C1, C3, C4.
+
+`closed` gives the first thing that shuts a question, in a fixed order: kill switch, lock and level, the application's own level, the
+question's refusal, the acceptance of exactly this definition, the manifest's presence, review and stop. A question's lifetime and the
+draw of its period come after it, in `core.life`. The decision is made when something changes, not for every sample.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.core.definition import Category
+from telemetryd.core.reviews import Standing, StopReason
+from telemetryd.core.system import SYSTEM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from telemetryd.core.definition import Definition
+    from telemetryd.core.settings import Lock, Settings
+
+INHERIT = 3
+"""An application's own level that follows the global one."""
+
+REFUSE_SILENTLY, ASK, ACCEPT_KNOWN = 0, 1, 2
+"""The values of NewQuestions."""
+
+UNREADABLE_GRACE_S = 24 * 3600
+"""An unreadable file pauses at once and erases only after a day: a mistake in a file must not destroy an answer."""
+GONE_GRACE_S = 600
+"""A manifest or review is gone after two looks ten minutes apart: package updates replace files."""
+
+
+class Cause(StrEnum):
+    """Why a question is shut; the order is the gate's order."""
+
+    KILL_SWITCH = "kill switch"
+    LOCK = "lock"
+    LEVEL = "level"
+    APPLICATION = "application level"
+    REFUSED = "refused"
+    CHANGED = "definition changed"
+    PENDING = "not accepted"
+    GONE = "manifest gone"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    UNREVIEWED = "not reviewed"
+    DEVELOPER = "developer mode"
+    ENDPOINT = "endpoint changed"
+
+
+class Closed(NamedTuple):
+    """What shuts a question: the cause, a sentence for the user, and for how long it pauses before it erases (s)."""
+
+    cause: Cause
+    text: str
+    grace_s: int = 0
+
+
+class Levels(NamedTuple):
+    """The user's global choice. 0 off, 1 basic, 2 detailed."""
+
+    system: int = 0
+    usage: int = 0
+    new_questions: int = ASK
+
+
+class ApplicationLevels(NamedTuple):
+    """The user's choice for one application. 0 off, 1 basic, 2 detailed, 3 as the global level says."""
+
+    system: int = INHERIT
+    usage: int = INHERIT
+
+
+class Decision(NamedTuple):
+    """The user's choice for one question: refused or not, and each accepted digest with the time of its first acceptance (Unix s)."""
+
+    refused: bool = False
+    accepted: Mapping[str, int] = {}
+
+
+class Presence(StrEnum):
+    """Whether the manifest that declares a question is there."""
+
+    PRESENT = "present"
+    GONE = "gone"
+    UNREADABLE = "unreadable"
+
+
+class Circumstances(NamedTuple):
+    """Everything outside a question's own life that decides whether it is shut."""
+
+    settings: Settings
+    levels: Levels
+    application: ApplicationLevels
+    decision: Decision
+    standing: Standing
+    presence: Presence = Presence.PRESENT
+    are_reviews_readable: bool = True
+
+
+def effective(what: str, levels: Levels, application: ApplicationLevels, settings: Settings) -> int:
+    """The level (0 to 2) that holds for an application on one axis, `system` or `usage`; 0 while a kill switch is on."""
+    if settings.kill_switches:
+        return 0
+    ceiling = min(getattr(levels, what), settings.ceiling(what))
+    own: int = getattr(application, what)
+    return ceiling if own == INHERIT else min(own, ceiling)
+
+
+def axes(definition: Definition) -> tuple[str, ...]:
+    """The axes that must cover a question: its own, and System too where a usage question uses a system fact."""
+    category = definition.question.category
+    uses_facts = any(field.id.startswith(SYSTEM + "/") for field in definition.fields)
+    return (category, Category.SYSTEM) if uses_facts and category is not Category.SYSTEM else (category,)
+
+
+def closed(definition: Definition, now: Circumstances) -> Closed | None:
+    """The first thing that shuts a question, or None: then its period alone decides.
+
+    Its grace is the shortest of all that shut it: an unreadable file must not delay what a withdrawal erases.
+    """
+    closures = list(_closures(definition, now))
+    return closures[0]._replace(grace_s=min(one.grace_s for one in closures)) if closures else None
+
+
+def kill_switch(settings: Settings) -> Closed | None:
+    """The kill switch that counts: one that a person set before one that merely cannot be read (fail closed)."""
+    if not settings.kill_switches:
+        return None
+    switch = min(settings.kill_switches, key=lambda one: one.what == "unreadable")
+    grace = UNREADABLE_GRACE_S if switch.what == "unreadable" else 0
+    return Closed(Cause.KILL_SWITCH, _switch_text(switch.what, switch.file), grace)
+
+
+def covers(definition: Definition, levels: Levels, application: ApplicationLevels, settings: Settings) -> bool:
+    """Whether the levels of an application that pushes into a shared question permit it."""
+    return all(effective(axis, levels, application, settings) >= definition.question.detail for axis in axes(definition))
+
+
+def _closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
+    switch = kill_switch(now.settings)
+    if switch:
+        yield switch
+    yield from _level_closures(definition, now)
+    yield from _decision_closures(definition, now)
+    if now.presence is not Presence.PRESENT:
+        grace = UNREADABLE_GRACE_S if now.presence is Presence.UNREADABLE else GONE_GRACE_S
+        yield Closed(Cause.GONE, f"the manifest of {definition.application.id} is {now.presence}", grace)
+    yield from _review_closures(definition, now)
+
+
+def _level_closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
+    detail = definition.question.detail
+    for axis in axes(definition):
+        lock: Lock | None = min((one for one in now.settings.locks if one.what == axis), key=lambda one: one.limit, default=None)
+        if lock and lock.limit < detail:
+            yield Closed(Cause.LOCK, f"the administrator limits {axis.capitalize()} in {lock.file}")
+        if getattr(now.levels, axis) < detail:
+            yield Closed(Cause.LEVEL, f"{axis.capitalize()} is below {detail.name.lower()}")
+    for axis in axes(definition):
+        own = getattr(now.application, axis)
+        if own < detail:
+            yield Closed(Cause.APPLICATION, f"{axis.capitalize()} is below {detail.name.lower()} for {definition.application.id}")
+
+
+def _decision_closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
+    decision = now.decision
+    if decision.refused:
+        yield Closed(Cause.REFUSED, "you refused this question")
+    if definition.digest in decision.accepted:
+        return
+    if decision.accepted:
+        yield Closed(Cause.CHANGED, "the definition changed since you accepted it")
+    if min(now.levels.new_questions, now.settings.ceiling("new_questions")) == REFUSE_SILENTLY:
+        yield Closed(Cause.PENDING, "new questions are refused")
+    yield Closed(Cause.PENDING, "you have not accepted this question")
+
+
+def _review_closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
+    stop, review = now.standing.stop, now.standing.review
+    if stop:
+        cause = Cause.STOPPED if stop.reason is StopReason.ANSWERED else Cause.SUSPENDED
+        text = "the question has been answered" if stop.reason is StopReason.ANSWERED else "the question is suspended"
+        yield Closed(cause, f"{text} ({stop.file}, {stop.date.isoformat()})")
+    if not now.are_reviews_readable:
+        yield Closed(Cause.UNREVIEWED, "a file of reviews cannot be read", UNREADABLE_GRACE_S)
+    if not now.settings.developer and (review is None or review.definition != definition.digest):
+        yield Closed(Cause.UNREVIEWED, "no review of this definition is installed", GONE_GRACE_S)
+
+
+def _switch_text(what: str, file: str) -> str:
+    match what:
+        case "unreadable":
+            return f"{file} cannot be read, which counts as off"
+        case "DO_NOT_TRACK":
+            return "DO_NOT_TRACK is set in the environment"
+        case "kuserfeedback":
+            return f"{file} switches KUserFeedback off"
+        case _:
+            return f"{file} says enabled = false"

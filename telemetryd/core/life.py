@@ -1,0 +1,290 @@
+"""The life of a question for one user: draw, period, answered, passed. Policy: M4, C1.
+
+    unreviewed → pending → waiting → active → reporting → answered
+                                        └─ passed      (or expired, stopped, suspended, refused on the way)
+
+`step` is asked whenever anything changes and at each tick: it gives the state that the user sees, what is to be remembered, and what the
+daemon has to do. *answered* and *passed* stick to (application, question id), whatever the definition.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.core.consent import Cause, Closed, closed
+from telemetryd.core.period import first_whole_period, period_at
+from telemetryd.core.reviews import StopReason
+
+if TYPE_CHECKING:
+    from telemetryd.core.consent import Circumstances
+    from telemetryd.core.definition import Definition
+
+
+class State(StrEnum):
+    """Where a question is, as the user is shown it."""
+
+    UNREVIEWED = "unreviewed"
+    PENDING = "pending"
+    WAITING = "waiting"
+    ACTIVE = "active"
+    REPORTING = "reporting"
+    ANSWERED = "answered"
+    PASSED = "passed"
+    EXPIRED = "expired"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    REFUSED = "refused"
+
+
+class Outcome(StrEnum):
+    """What is kept of a question's life. OPEN until its period closed or passed; all but REPORTING are final."""
+
+    OPEN = ""
+    REPORTING = "reporting"
+    ANSWERED = "answered"
+    PASSED = "passed"
+    SUSPENDED = "suspended"
+
+
+class Effect(StrEnum):
+    """What the daemon must do now."""
+
+    NOTHING = "nothing"
+    ERASE = "erase"
+    CLOSE = "close"
+
+
+class Record(NamedTuple):
+    """What the consent file remembers of one question beside the user's decision.
+
+    `period`, `begins` and `closes` (Unix s) are the drawn period's, 0 before it is known. `closed_cause` and `closed_since` (Unix s) tell
+    what shut the question when it was last looked at; it is a pause as long as `closed_grace_s` is not 0.
+    """
+
+    outcome: Outcome = Outcome.OPEN
+    reason: str = ""
+    period: str = ""
+    begins: int = 0
+    closes: int = 0
+    host: str = ""
+    closed_cause: str = ""
+    closed_since: int = 0
+    closed_grace_s: int = 0
+
+
+class Step(NamedTuple):
+    """The answer of `step`: `is_collecting` says whether samples are kept now."""
+
+    record: Record
+    state: State
+    reason: str = ""
+    effect: Effect = Effect.NOTHING
+    is_collecting: bool = False
+
+
+_SURVIVED_BY_REPORT = (Cause.CHANGED, Cause.PENDING)
+"""A report is sent under the definition that was consented to; what was collected before a change stays valid."""
+
+_DAY_S = 86400
+
+NO_PERIOD = "no whole period is left before it ends"
+CLOSED_AT_START = "it was shut when its period began"
+
+
+class Look(NamedTuple):
+    """One look at a question: what is asked, under which circumstances, what shuts it, and when (Unix s)."""
+
+    definition: Definition
+    circumstances: Circumstances
+    shut: Closed | None
+    now: int
+
+    @property
+    def accepted(self) -> int | None:
+        """When exactly this definition was accepted (Unix s), or None."""
+        return self.circumstances.decision.accepted.get(self.definition.digest)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the question's last day (inclusive) has passed."""
+        ends = self.definition.question.ends
+        return self.now >= datetime(ends.year, ends.month, ends.day, tzinfo=UTC).timestamp() + _DAY_S
+
+
+def step(record: Record, definition: Definition, circumstances: Circumstances, now: int) -> Step:
+    """One look at a question; `now` is Unix seconds."""
+    look = Look(definition, circumstances, closed(definition, circumstances), now)
+    if circumstances.settings.developer:
+        return _develop(record, look)
+    if record.outcome is Outcome.REPORTING:
+        return _report(record, _endpoint_changed(record, look) or look.shut, now)
+    if record.outcome is not Outcome.OPEN:
+        return Step(record, State(record.outcome), record.reason)
+    return _unaccepted(record, look) if look.accepted is None else _accepted(record, look, look.accepted)
+
+
+def unanswerable(record: Record, now: int, grace_s: int) -> Step:
+    """A look at a question whose definition is not there any more: gone after `grace_s`, and what was collected with it."""
+    shut = Closed(Cause.GONE, "its manifest is gone", grace_s)
+    if record.outcome is Outcome.REPORTING:
+        return _report(record, shut, now)
+    if record.outcome is not Outcome.OPEN:
+        return Step(record, State(record.outcome), record.reason)
+    record = _mark(record, shut, now)
+    if record.begins and record.begins <= now and not record.closed_grace_s:
+        return _pass(record, shut.cause)
+    return Step(record, State.WAITING, shut.text)
+
+
+def erased(record: Record, now: int) -> Step:
+    """The user erases what was collected: a running period is passed, a report is answered; before, nothing changes."""
+    if record.outcome is Outcome.REPORTING:
+        return _answered(record, "erased")
+    if record.outcome is Outcome.OPEN and record.begins and record.begins <= now:
+        return _pass(record, "erased")
+    return Step(record, State(record.outcome) if record.outcome else State.WAITING, record.reason)
+
+
+def lost(record: Record, now: int) -> Record:
+    """The main database is lost: what was collected with it."""
+    if record.outcome is Outcome.REPORTING:
+        return record._replace(outcome=Outcome.ANSWERED, reason="lost")
+    if record.outcome is Outcome.OPEN and record.begins and record.begins <= now:
+        return record._replace(outcome=Outcome.PASSED, reason="damaged")
+    return record
+
+
+def reporting(record: Record, host: str) -> Record:
+    """The period closed and its report is made for `host`."""
+    return _unmark(record)._replace(outcome=Outcome.REPORTING, reason="", host=host)
+
+
+def answered(record: Record, reason: str) -> Record:
+    """The report's life is over: sent, dropped or lost."""
+    return record._replace(outcome=Outcome.ANSWERED, reason=reason)
+
+
+def suspended(record: Record) -> Record:
+    """The server says that the question is suspended."""
+    return record._replace(outcome=Outcome.SUSPENDED, reason="the server says that the question is suspended")
+
+
+def passed(record: Record, reason: str) -> Record:
+    """The period is over without an answer."""
+    return record._replace(outcome=Outcome.PASSED, reason=reason)
+
+
+def _report(record: Record, shut: Closed | None, now: int) -> Step:
+    if shut is None or shut.cause in _SURVIVED_BY_REPORT:
+        record = _unmark(record)
+        return Step(record, State.REPORTING, record.reason)
+    record = _mark(record, shut, now)
+    if not record.closed_grace_s:
+        return _answered(record, shut.cause)
+    return Step(record, State.REPORTING, "paused: " + shut.text)
+
+
+def _endpoint_changed(record: Record, look: Look) -> Closed | None:
+    """Consent named another host than the one that is configured now."""
+    endpoint = look.circumstances.settings.endpoint(look.definition.application.vendor)
+    is_other = record.host and endpoint and endpoint.host != record.host
+    return Closed(Cause.ENDPOINT, "reports would go to another host than the one consented to") if is_other else None
+
+
+def _unaccepted(record: Record, look: Look) -> Step:
+    """Without an acceptance of exactly this definition nothing is kept; the running period of another definition is passed."""
+    if record.begins and record.begins <= look.now:
+        return _pass(record, Cause.CHANGED)
+    state = _settled(look) or State.PENDING
+    if look.circumstances.decision.accepted and look.shut:
+        record = _mark(record._replace(period="", begins=0, closes=0), look.shut, look.now)
+    return Step(record, state, look.shut.text if look.shut else "")
+
+
+def _accepted(record: Record, look: Look, accepted: int) -> Step:
+    asked = look.definition.question
+    period = first_whole_period(asked.period, asked.starts, asked.ends, accepted)
+    if period is None:
+        return _pass(record, NO_PERIOD)
+    if record.begins and record.begins <= look.now and record.period != period.label:
+        return _pass(record, Cause.CHANGED)
+    record = record._replace(period=period.label, begins=period.start, closes=period.end)
+    return _shut(record, look, look.shut) if look.shut else _open(record, look.now)
+
+
+def _shut(record: Record, look: Look, shut: Closed) -> Step:
+    record = _mark(record, shut, look.now)
+    if look.now < record.begins:
+        return Step(record, _settled(look) or State.WAITING, shut.text)
+    if record.closed_grace_s:
+        return Step(record, State.ACTIVE, "paused: " + shut.text)
+    return _pass(record, shut.cause)
+
+
+def _open(record: Record, now: int) -> Step:
+    if record.closed_cause and not record.closed_grace_s and record.begins <= now:
+        return _pass(record, f"{CLOSED_AT_START} ({record.closed_cause})")
+    record = _unmark(record)
+    if now < record.begins:
+        return Step(record, State.WAITING, f"its period begins on {_date(record.begins)}")
+    if now < record.closes:
+        return Step(record, State.ACTIVE, f"its period ends before {_date(record.closes)}", is_collecting=True)
+    return Step(record, State.ACTIVE, "its period is over", Effect.CLOSE)
+
+
+def _develop(record: Record, look: Look) -> Step:
+    """Developer mode: the current period counts at once, whole or not, and an answer does not end anything."""
+    if look.shut:
+        state = _settled(look) or (State.PENDING if look.accepted is None else State.WAITING)
+        return Step(Record(), state, look.shut.text, Effect.ERASE)
+    running = period_at(look.definition.question.period, look.now)
+    if record.period and record.period != running.label:
+        return Step(record, State.ACTIVE, "its period is over", Effect.CLOSE)
+    if look.is_over:
+        return Step(Record(), State.EXPIRED, "it ended on " + look.definition.question.ends.isoformat())
+    record = Record(period=running.label, begins=running.start, closes=running.end)
+    return Step(record, State.ACTIVE, "developer mode", is_collecting=True)
+
+
+def _settled(look: Look) -> State | None:
+    """The state that others settle whatever the user accepts: stopped, suspended, expired, unreviewed; or the user's own refusal."""
+    standing = look.circumstances.standing
+    if standing.stop:
+        return State.STOPPED if standing.stop.reason is StopReason.ANSWERED else State.SUSPENDED
+    if look.is_over:
+        return State.EXPIRED
+    is_reviewed = standing.review is not None and standing.review.definition == look.definition.digest
+    if not is_reviewed and not look.circumstances.settings.developer:
+        return State.UNREVIEWED
+    return State.REFUSED if look.circumstances.decision.refused else None
+
+
+def _mark(record: Record, shut: Closed, now: int) -> Record:
+    """Remember since when a question is shut; a clock that was set back starts anew, and a pause that lasted its grace is one no more."""
+    since = record.closed_since if record.closed_cause and record.closed_since <= now else now
+    grace_s = shut.grace_s if now - since < shut.grace_s else 0
+    return record._replace(closed_cause=shut.cause, closed_since=since, closed_grace_s=grace_s)
+
+
+def _unmark(record: Record) -> Record:
+    return record._replace(closed_cause="", closed_since=0, closed_grace_s=0)
+
+
+def _pass(record: Record, reason: str) -> Step:
+    return Step(passed(record, reason), State.PASSED, reason, Effect.ERASE)
+
+
+def _answered(record: Record, reason: str) -> Step:
+    return Step(answered(record, reason), State.ANSWERED, reason, Effect.ERASE)
+
+
+def _end_of(definition: Definition) -> int:
+    """The first second after `ends`, which is inclusive."""
+    ends = definition.question.ends
+    return int(datetime(ends.year, ends.month, ends.day, tzinfo=UTC).timestamp()) + 86400
+
+
+def _date(unix: int) -> str:
+    return datetime.fromtimestamp(unix, UTC).date().isoformat()
