@@ -1,6 +1,6 @@
 """Consent levels, locks and kill switches: the gate that every sample passes first. Policy: C1, C3, C4.
 
-`closed` gives the first thing that shuts a question, in a fixed order: kill switch, lock and level, the application's own level, the
+`closures` gives what shuts a question, in a fixed order: kill switch, lock and level, the application's own level, the
 question's refusal, the acceptance of exactly this definition, the manifest's presence, review and stop. A question's lifetime and the
 draw of its period come after it, in `core.life`. The decision is made when something changes, not for every sample.
 """
@@ -15,7 +15,7 @@ from telemetryd.core.reviews import Standing, StopReason
 from telemetryd.core.system import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from telemetryd.core.definition import Definition
     from telemetryd.core.settings import Lock, Settings
@@ -116,13 +116,14 @@ def axes(definition: Definition) -> tuple[str, ...]:
     return (category, Category.SYSTEM) if uses_facts and category is not Category.SYSTEM else (category,)
 
 
-def closed(definition: Definition, now: Circumstances) -> Closed | None:
-    """The first thing that shuts a question, or None: then its period alone decides.
+def closures(definition: Definition, now: Circumstances) -> list[Closed]:
+    """Everything that shuts a question, in the gate's order; nothing: then its period alone decides."""
+    return list(_closures(definition, now))
 
-    Its grace is the shortest of all that shut it: an unreadable file must not delay what a withdrawal erases.
-    """
-    closures = list(_closures(definition, now))
-    return closures[0]._replace(grace_s=min(one.grace_s for one in closures)) if closures else None
+
+def first(shut: Sequence[Closed]) -> Closed | None:
+    """The closure that the user is told of, with the shortest grace of all: an unreadable file must not delay what a withdrawal erases."""
+    return shut[0]._replace(grace_s=min(one.grace_s for one in shut)) if shut else None
 
 
 def kill_switch(settings: Settings) -> Closed | None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.consent import Cause, Closed, closed
+from telemetryd.core.consent import Cause, Closed, closures, first
 from telemetryd.core.period import first_whole_period, period_at
 from telemetryd.core.reviews import StopReason
 
@@ -84,9 +84,6 @@ class Step(NamedTuple):
     is_collecting: bool = False
 
 
-_SURVIVED_BY_REPORT = (Cause.CHANGED, Cause.PENDING)
-"""A report is sent under the definition that was consented to; what was collected before a change stays valid."""
-
 _DAY_S = 86400
 
 NO_PERIOD = "no whole period is left before it ends"
@@ -115,11 +112,12 @@ class Look(NamedTuple):
 
 def step(record: Record, definition: Definition, circumstances: Circumstances, now: int) -> Step:
     """One look at a question; `now` is Unix seconds."""
-    look = Look(definition, circumstances, closed(definition, circumstances), now)
+    shut = closures(definition, circumstances)
+    look = Look(definition, circumstances, first(shut), now)
     if circumstances.settings.developer:
         return _develop(record, look)
     if record.outcome is Outcome.REPORTING:
-        return _report(record, _endpoint_changed(record, look) or look.shut, now)
+        return _report(record, _endpoint_changed(record, look) or first(_concerning_report(shut)), now)
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
     return _unaccepted(record, look) if look.accepted is None else _accepted(record, look, look.accepted)
@@ -177,13 +175,20 @@ def passed(record: Record, reason: str) -> Record:
 
 
 def _report(record: Record, shut: Closed | None, now: int) -> Step:
-    if shut is None or shut.cause in _SURVIVED_BY_REPORT:
+    if shut is None:
         record = _unmark(record)
         return Step(record, State.REPORTING, record.reason)
     record = _mark(record, shut, now)
     if not record.closed_grace_s:
         return _answered(record, shut.cause)
     return Step(record, State.REPORTING, "paused: " + shut.text)
+
+
+def _concerning_report(shut: list[Closed]) -> list[Closed]:
+    """A report is sent under the definition that was consented to: a changed one, and its missing review, do not concern it."""
+    is_changed = any(one.cause in {Cause.CHANGED, Cause.PENDING} for one in shut)
+    ignored = {Cause.CHANGED, Cause.PENDING, Cause.UNREVIEWED} if is_changed else set()
+    return [one for one in shut if one.cause not in ignored]
 
 
 def _endpoint_changed(record: Record, look: Look) -> Closed | None:
