@@ -1,0 +1,42 @@
+"""Every bound, with its unit and its reason."""
+
+from __future__ import annotations
+
+# Reports: schedule and delivery.
+DAY_S = 86_400
+WINDOW_MIN_S = 7 * DAY_S
+"""Shortest window in which a period's reports leave: a day's reports must not all arrive on the day after."""
+MAX_TRIES = 3
+"""Tries a report. A server that is down for three days keeps its vendor from one answer, never the user from peace."""
+RETRY_GAP_S = DAY_S
+"""Least time between two tries of one report, also after a try whose outcome nobody knows."""
+RETRY_AFTER_MAX_S = 62 * DAY_S
+"""Longest Retry-After that is believed: two windows of a month; a longer one would drop the report, which is what 4xx is for."""
+HOUR_S = 3600
+"""Running time in which there is exactly one tick."""
+RUN_STEP_MAX_S = 600
+"""Most running time that one run may add: the timer's interval; what is longer was not running time."""
+RUN_GAP_S = 900
+"""Longest time between two runs of one session: the timer's interval, its accuracy (1 min) and the longest delivery (90 s), rounded up."""
+
+# The uploader and the courier.
+JOB_LINE_MAX_BYTES = 4096
+"""Longest first line of a job: a vendor's name and a URL (2,048 characters at most) in JSON."""
+DELIVERY_MAX_BYTES = 256
+"""Longest line in which the uploader says what became of the report."""
+JOB_TIMEOUT_S = 10.0
+"""The job is written in one go by a process of this machine."""
+CONNECT_TIMEOUT_S = 20.0
+"""Name look-up, TCP and TLS together: two TCP retransmissions (1 s, 2 s) and a slow resolver's second try (5 s)."""
+ANSWER_TIMEOUT_S = 20.0
+"""Longest silence of a server once connected; it has one kilobyte to store."""
+UPLOAD_TIMEOUT_S = 60.0
+"""Everything from the look-up to the answer's status; a server that trickles headers ends here."""
+RESPONSE_TIMEOUT_S = 5.0
+"""The outcome is known before the body, which is read only so that the server sees an orderly end."""
+RESPONSE_MAX_BYTES = 64 * 1024
+"""Most of a response's body that is read (and ignored)."""
+COURIER_TIMEOUT_S = 90.0
+"""A whole delivery as the daemon sees it: the uploader's own timeouts (75 s) and its start on a slow disk."""
+UPLOADER_EXIT_S = 2.0
+"""How long an uploader that has answered may take to end before it is killed."""
