@@ -155,3 +155,5 @@ class _Reader:
                 self._arguments[attributes.get("direction", self._default) == "out"] += attributes["type"]
             case "property":
                 self.properties[attributes["name"]] = Property(attributes["type"], attributes["access"] == "readwrite")
+            case _:
+                pass

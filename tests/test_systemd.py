@@ -1,0 +1,69 @@
+import configparser
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+UNIT = ROOT / "systemd" / "telemetryd.service"
+
+
+def verify(unit, runtime):
+    """What systemd says of a user unit. It looks for the user's runtime directory, which need not have a manager in it."""
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(runtime), "XDG_RUNTIME_DIR": str(runtime)}
+    command = ["systemd-analyze", "--user", "--man=no", "verify", unit]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def installed(tmp_path, text):
+    """The unit as a file whose program exists here."""
+    unit = tmp_path / UNIT.name
+    unit.write_text(text.replace("ExecStart=/usr/bin/telemetryd", f"ExecStart={sys.executable}"))
+    return unit
+
+
+def test_unit_is_clean(tmp_path):
+    """Not a word has systemd to say of any line of the unit."""
+    done = verify(installed(tmp_path, UNIT.read_text()), tmp_path / "runtime")
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "slip"),
+    [
+        ("RestrictRealtime=yes", "RestrictRealTime=yes"),
+        ("LimitCORE=0", "LimitCORE=o"),
+        ("SystemCallFilter=@system-service", "SystemCallFilter=@system-services"),
+    ],
+)
+def test_verification_notices_a_slip(tmp_path, line, slip):
+    """The check would see a mistyped key or value: systemd names the line, though its exit status is 0."""
+    assert line in UNIT.read_text()
+    done = verify(installed(tmp_path, UNIT.read_text().replace(line, slip)), tmp_path / "runtime")
+    assert "telemetryd.service:" in done.stderr
+
+
+def test_unit_can_still_look_at_its_callers():
+    """Nothing in the unit needs a mount namespace, for which a user unit would need a user namespace and lose sight of /proc/PID/root."""
+    needing = ("Private", "Protect", "ReadOnly", "ReadWrite", "Inaccessible", "TemporaryFileSystem", "Bind", "Root", "DynamicUser")
+    assert [line for line in UNIT.read_text().splitlines() if line.startswith(needing)] == []
+
+
+def test_unit_leaves_nothing_behind():
+    """No core dump and no variable of the session can carry samples or TLS keys out, or divert the daemon's files."""
+    lines = UNIT.read_text().splitlines()
+    unset = {name for line in lines if line.startswith("UnsetEnvironment=") for name in line.partition("=")[2].split()}
+    assert "LimitCORE=0" in lines
+    assert {"SSLKEYLOGFILE", "TELEMETRYD_CONFIG_DIRS", "TELEMETRYD_DATA_DIRS"} <= unset
+
+
+@pytest.mark.parametrize("name", ["org.telemetryd.Telemetry1", "org.telemetryd.Control1"])
+def test_bus_starts_the_unit(name):
+    """Each name is activated by the unit under systemd and by the program without it."""
+    parser = configparser.ConfigParser()
+    parser.optionxform = str
+    parser.read(ROOT / "dbus" / f"{name}.service.in")
+    assert dict(parser["D-BUS Service"]) == {"Name": name, "Exec": "@bindir@/telemetryd", "SystemdService": UNIT.name}
