@@ -17,7 +17,7 @@ from telemetryd.core.report import REPORT_BYTES
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.errors import TelemetrydError
 
-_STATUSES = range(600)
+_STATUSES = range(1000)
 
 
 class InvalidMessageError(TelemetrydError):
