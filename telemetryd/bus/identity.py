@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import stat
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
@@ -80,11 +79,9 @@ def admit_host_only(caller: Caller, _arguments: Sequence[Any]) -> None:
 
 
 def identify_process(pid: int, pidfd: int) -> Caller:
-    """The caller that a process is. `pidfd` holds the process: had it ended while it was looked at, the number could be another's."""
+    """The caller that a process is. `pidfd` holds the process: while that runs, which is asked last, nobody else can have its number."""
     try:
         with _opened(f"/proc/{pid}", _LOOK) as process:
-            if not is_running(pidfd):
-                return UNKNOWN
             caller = look(process)
     except (OSError, UnicodeDecodeError):
         return UNKNOWN
@@ -130,7 +127,7 @@ def _flatpak_info(process: int) -> str | None:
         except FileNotFoundError:
             return None
     try:
-        return _text(file) if stat.S_ISREG(os.fstat(file).st_mode) else ""
+        return _text(file)
     finally:
         os.close(file)
 
