@@ -1,0 +1,153 @@
+"""Arguments in, exit status out: `telemetryd-upload --socket FD`.
+
+FD is a connected Unix stream socket. On it comes one job, and one line with the outcome goes back. The other side keeps its end open until
+then: its end of file, or another byte from it, means that the report is withdrawn, and ends this process and its connection at once.
+
+Exit status: 0 an outcome was written, whatever it says; 1 a failure of our own; 2 a wrong command line or socket; 3 withdrawn:
+the other side closed its end before the job was whole or before the outcome was known, nothing was written. Standard error gets one
+line at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from telemetryd.core.handover import encode_delivery
+from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
+from telemetryd.core.report import REPORT_BYTES
+from telemetryd.core.schedule import Delivery
+from telemetryd.installed import load_reviews, load_settings
+from telemetryd.upload.job import NOT_NOW, REJECTED, endpoint_of, is_admitted, job_of
+from telemetryd.upload.report import request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telemetryd.core.settings import Endpoint
+
+DONE, FAILED, MISUSED, WITHDRAWN = range(4)
+"""Exit statuses."""
+
+_USAGE = "usage: telemetryd-upload --socket FD (FD: a connected Unix stream socket)"
+_UNTRUSTED = ("SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables by which a session could read along or put certificates of its own in the system store's place."""
+
+
+def main() -> None:
+    """Run the program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do one job; the exit status."""
+    _harden()
+    try:
+        connection = _adopt(arguments)
+    except (OSError, ValueError):
+        print(_USAGE, file=sys.stderr)  # noqa: T201 - a program's usage goes to standard error
+        return MISUSED
+    try:
+        with connection:
+            return _serve(connection)
+    except (ConnectionError, EOFError):
+        return WITHDRAWN
+    except Exception as error:  # noqa: BLE001 - the edge of the process: a traceback could hold values
+        print(f"telemetryd-upload: {type(error).__name__}", file=sys.stderr)  # noqa: T201 - the one line
+        return FAILED
+
+
+def _harden() -> None:
+    """No core dump, no key log; before anything makes a TLS context, which importing aiohttp does."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name in _UNTRUSTED:
+        os.environ.pop(name, None)
+
+
+def _adopt(arguments: Sequence[str]) -> socket.socket:
+    match arguments:
+        case ["--socket", number]:
+            connection = socket.socket(fileno=int(number))
+        case _:
+            raise ValueError(_USAGE)
+    if connection.family != socket.AF_UNIX or connection.type != socket.SOCK_STREAM:
+        raise ValueError(_USAGE)
+    connection.getpeername()
+    connection.set_inheritable(False)
+    return connection
+
+
+def _serve(connection: socket.socket) -> int:
+    """Read the job, judge it, send it and say what became of it."""
+    planned = _plan(_receive(connection))
+    if isinstance(planned, Delivery):
+        connection.sendall(encode_delivery(planned))
+    else:
+        asyncio.run(_send(connection, *planned))
+    return DONE
+
+
+def _receive(connection: socket.socket) -> bytes:
+    """What the other side wrote, up to where a job ends or can be none; nothing in time is no job either."""
+    connection.settimeout(JOB_TIMEOUT_S)
+    data, wanted = b"", JOB_LINE_MAX_BYTES + REPORT_BYTES
+    while len(data) < wanted:
+        try:
+            chunk = connection.recv(wanted - len(data))
+        except TimeoutError:
+            return data
+        if not chunk:
+            raise EOFError
+        data += chunk
+        if b"\n" in data[:JOB_LINE_MAX_BYTES]:
+            wanted = data.index(b"\n") + 1 + REPORT_BYTES
+    return data
+
+
+def _plan(data: bytes) -> tuple[Endpoint, bytes] | Delivery:
+    """Where these bytes go, or why they stay."""
+    found = job_of(data)
+    if found is None:
+        return REJECTED
+    job, report = found
+    endpoint = endpoint_of(job, load_settings(os.environ))
+    if endpoint is None:
+        return NOT_NOW
+    if not job.developer and not is_admitted(report, load_reviews(os.environ)[0]):
+        return NOT_NOW
+    return endpoint, job.body
+
+
+async def _send(connection: socket.socket, endpoint: Endpoint, body: bytes) -> None:
+    """Send the report and write the outcome, or leave at once when the other side goes."""
+    from telemetryd.upload.client import Client  # noqa: PLC0415 - aiohttp is imported for a report that will be sent only
+
+    connection.setblocking(False)  # noqa: FBT003 - the library's signature
+    loop = asyncio.get_running_loop()
+    if _has_news(connection):
+        raise EOFError
+    loop.add_reader(connection, _leave)
+    delivery = await Client(endpoint.ca_file).send(request(endpoint.url, body))
+    loop.remove_reader(connection)
+    await loop.sock_sendall(connection, encode_delivery(delivery))
+
+
+def _has_news(connection: socket.socket) -> bool:
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _leave() -> None:
+    """End the process and with it the connection, whatever a name look-up in a thread is still waiting for."""
+    os._exit(WITHDRAWN)
+
+
+if __name__ == "__main__":
+    main()

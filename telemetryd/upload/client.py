@@ -1,0 +1,88 @@
+"""Sends one request over one fresh connection; the only module that imports aiohttp. Policy: A2, A4, C7."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import aiohttp
+
+from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, RESPONSE_MAX_BYTES, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
+from telemetryd.core.schedule import Delivery, Result, delivery_of
+
+if TYPE_CHECKING:
+    from telemetryd.upload.report import Request
+
+NOTHING_CAME = Delivery(Result.RETRY)
+"""No connection, no trust in the server, or no whole answer."""
+
+_AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding")
+"""Headers that aiohttp adds by itself."""
+
+
+class Timeouts(NamedTuple):
+    """Seconds: name look-up to the end of TLS, one silence of the server, everything up to the status, the response's body."""
+
+    connect: float = CONNECT_TIMEOUT_S
+    answer: float = ANSWER_TIMEOUT_S
+    total: float = UPLOAD_TIMEOUT_S
+    response: float = RESPONSE_TIMEOUT_S
+
+
+_TIMEOUTS = Timeouts()
+
+
+class Client:
+    """Trusts `ca_file` alone, or the system's store where that is empty. Reads no proxy, cookie, netrc or key-log setting of the user."""
+
+    def __init__(self, ca_file: str = "", timeouts: Timeouts = _TIMEOUTS) -> None:
+        self._ca_file = ca_file
+        self._timeouts = timeouts
+
+    async def send(self, request: Request) -> Delivery:
+        """Post it and say what the answer means; whatever fails before a status came is `retry`."""
+        try:
+            return await self._send(request)
+        except (aiohttp.ClientError, OSError, ValueError):
+            return NOTHING_CAME
+
+    async def _send(self, request: Request) -> Delivery:
+        times = self._timeouts
+        limits = aiohttp.ClientTimeout(total=times.total, connect=times.connect, sock_read=times.answer)
+        connector = aiohttp.TCPConnector(
+            ssl=self._trust(), resolver=aiohttp.ThreadedResolver(), force_close=True, use_dns_cache=False, limit=1
+        )
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                timeout=limits,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=_AUTOMATIC,
+                auto_decompress=False,
+                trust_env=False,
+            ) as session,
+            session.post(request.url, headers=request.headers, data=request.body, allow_redirects=False) as response,
+        ):
+            delivery = delivery_of(response.status, response.headers.get("Retry-After"), int(time.time()))
+            await self._drain(response)
+            return delivery
+
+    async def _drain(self, response: aiohttp.ClientResponse) -> None:
+        """Read the body so that the server sees an orderly end; what it holds, or that it never ends, changes nothing."""
+        try:
+            async with asyncio.timeout(self._timeouts.response):
+                left = RESPONSE_MAX_BYTES
+                while left > 0 and (chunk := await response.content.read(left)):
+                    left -= len(chunk)
+        except (aiohttp.ClientError, OSError):
+            response.close()
+
+    def _trust(self) -> ssl.SSLContext:
+        """Certificates and host names verified, TLS 1.2 or newer, no session ever resumed."""
+        context = ssl.create_default_context(cafile=self._ca_file or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_TICKET
+        context.set_alpn_protocols(["http/1.1"])
+        return context

@@ -1,0 +1,73 @@
+"""What the uploader agrees to send: a second look, with its own eyes, at everything it can see. Policy: C4, C6, C7, R1.
+
+A job that no process of ours would write is rejected. Where only the configuration stands against it, the outcome is `retry`: nothing has
+left, and the daemon will see the same configuration and decide what becomes of the report.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from telemetryd.core.handover import InvalidMessageError, Job, parse_job
+from telemetryd.core.report import InvalidReportError, Report, parse
+from telemetryd.core.schedule import Delivery, Result
+from telemetryd.upload.report import FORMAT
+
+if TYPE_CHECKING:
+    from telemetryd.core.reviews import Reviews
+    from telemetryd.core.settings import Endpoint, Settings
+
+REJECTED = Delivery(Result.REJECTED)
+"""The bytes are no job."""
+NOT_NOW = Delivery(Result.RETRY)
+"""The configuration does not permit it; nothing was sent."""
+
+_REVISION = slice(len("sha256:"), len("sha256:") + 12)
+
+
+def job_of(data: bytes) -> tuple[Job, Report] | None:
+    """The job and its report, or None for bytes that are anything else."""
+    try:
+        job = parse_job(data)
+        return job, parse(job.body)
+    except (InvalidMessageError, InvalidReportError):
+        return None
+
+
+def endpoint_of(job: Job, settings: Settings) -> Endpoint | None:
+    """The endpoint that the configuration permits for this job, if there is one and the daemon meant the same."""
+    endpoint = settings.endpoint(job.endpoint)
+    if settings.kill_switches or settings.developer is not job.developer or endpoint is None:
+        return None
+    is_meant = endpoint.url == job.url and endpoint.format == FORMAT
+    return endpoint if is_meant and may_connect(endpoint.url, is_developer=job.developer) else None
+
+
+def is_admitted(report: Report, reviews: Reviews) -> bool:
+    """Whether the report answers a definition whose review is in force and that nothing has stopped."""
+    review, stop = reviews.standing(report.application, report.question)
+    return review is not None and stop is None and review.definition[_REVISION] == report.revision
+
+
+def may_connect(url: str, *, is_developer: bool) -> bool:
+    """Whether reports may go there: https; in developer mode to loopback alone, http too. No user name, which would be sent along."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or not url.isascii() or not url.isprintable():
+        return False
+    if is_developer:
+        return parts.scheme in {"http", "https"} and _is_loopback(host)
+    return parts.scheme == "https"
+
+
+def _is_loopback(host: str) -> bool:
+    """`localhost` is never looked up anywhere but here (RFC 6761)."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,23 @@
+"""The wire format "report": the report's own bytes, posted as they are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from telemetryd.core.report import request_headers
+
+FORMAT = "report"
+"""How an endpoint's configuration names this format."""
+
+
+class Request(NamedTuple):
+    """One POST: these headers in this order and no others, and this body."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def request(url: str, body: bytes) -> Request:
+    """The request that carries a report, as the history shows it."""
+    return Request(url, request_headers(url), body)

@@ -1,0 +1,160 @@
+"""A receiver that speaks TLS by hand, so that tests see every byte of a request and break off wherever they like."""
+
+import asyncio
+import contextlib
+import queue
+import socket
+import ssl
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+import trustme
+
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+WAIT_S = 20
+"""Longest wait for an event that has to come."""
+
+
+def read_request(connection):
+    """One request: its head and as many bytes as its Content-Length says."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = connection.recv(65536)
+        if not chunk:
+            return data
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+class Receiver:
+    """Serves in threads. Answers each connection with `answer`; `silent_in` (handshake, headers) says where it falls silent instead."""
+
+    def __init__(self, context=None, answer=NO_CONTENT, silent_in=""):
+        self.context, self.answer, self.silent_in = context, answer, silent_in
+        self.requests, self.ended, self.resumed, self.sent_bytes = queue.Queue(), queue.Queue(), [], 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._connections, self._threads = [], [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    async def end(self):
+        """When the next connection ended."""
+        return await asyncio.to_thread(self.ended.get, timeout=WAIT_S)
+
+    def url(self, host="localhost"):
+        """Where reports go."""
+        return f"{'https' if self.context else 'http'}://{host}:{self.port}/v1/reports"
+
+    def close(self):
+        """End every connection and thread."""
+        for end in [self._listener, *self._connections]:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(WAIT_S)
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
+                self._threads[-1].start()
+
+    def _serve(self, connection):
+        with connection, contextlib.suppress(OSError):
+            if self.silent_in != "handshake" and self.context:
+                connection = self.context.wrap_socket(connection, server_side=True)
+                self.resumed.append(connection.session_reused)
+            self._connections.append(connection)
+            with connection:
+                if self.silent_in != "handshake":
+                    self.requests.put(read_request(connection))
+                    self._answer(connection)
+                while connection.recv(65536):
+                    pass
+        self.ended.put(time.monotonic())
+
+    def _answer(self, connection):
+        if self.silent_in != "headers":
+            for piece in [self.answer] if isinstance(self.answer, bytes) else self.answer:
+                connection.sendall(piece)
+                self.sent_bytes += len(piece)
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """A certificate authority of this test run."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority, tmp_path_factory):
+    """The authority's certificate, as an endpoint's `ca_file` names it."""
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def tls(authority):
+    """Makes a server's TLS context for these names."""
+
+    def context(*names, issuer=authority, **times):
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        issuer.issue_cert(*names, **times).configure_cert(server)
+        return server
+
+    return context
+
+
+@pytest.fixture(scope="session")
+def trusted(tls):
+    """A context with a certificate for localhost that is valid."""
+    return tls("localhost", "127.0.0.1")
+
+
+@pytest.fixture
+async def receivers():
+    """Starts receivers; they stop while the test's loop still runs, so that it sees its connections end."""
+    started = []
+
+    def start(*args, **kwargs):
+        started.append(Receiver(*args, **kwargs))
+        return started[-1]
+
+    yield start
+    for receiver in started:
+        await asyncio.to_thread(receiver.close)
+
+
+@pytest.fixture
+def receiver(receivers, trusted):
+    """A receiver that takes every report."""
+    return receivers(trusted)
+
+
+@pytest.fixture
+def expired(tls):
+    """A context whose certificate was valid once."""
+    return tls("localhost", not_before=datetime(2020, 1, 1, tzinfo=UTC), not_after=datetime(2021, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def deaf_port():
+    """A port where nobody answers a connection: its queue is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -1,0 +1,152 @@
+import queue
+import ssl
+import time
+
+import pytest
+import trustme
+
+from telemetryd.core.limits import DAY_S, RESPONSE_MAX_BYTES
+from telemetryd.core.report import Report, encode
+from telemetryd.core.schedule import Delivery, Result
+from telemetryd.upload.client import Client, Timeouts
+from telemetryd.upload.report import request
+
+BODY = encode(Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2))
+SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
+RETRY = Delivery(Result.RETRY)
+
+
+async def test_every_byte(receiver, ca_file):
+    """The server gets the request line, four headers and the report, and not a byte more. Policy: A2, A4."""
+    delivery = await Client(ca_file).send(request(receiver.url(), BODY))
+    assert delivery == Delivery(Result.ACCEPTED, 204)
+    head = (
+        f"POST /v1/reports HTTP/1.1\r\nHost: localhost:{receiver.port}\r\nContent-Type: application/json\r\n"
+        "Content-Length: 1024\r\nConnection: close\r\n\r\n"
+    )
+    assert receiver.requests.get(timeout=20) == head.encode() + BODY
+
+
+async def test_a_connection_each(receiver, ca_file):
+    """Two deliveries share no connection and no TLS session: a server cannot tell them for one user's. Policy: A2."""
+    client = Client(ca_file)
+    for _ in range(2):
+        await client.send(request(receiver.url(), BODY))
+        await receiver.end()
+    assert receiver.resumed == [False, False]
+    assert receiver.requests.qsize() == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "delivery"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", Delivery(Result.ACCEPTED, 200)),
+        (b"HTTP/1.0 202 Accepted\r\n\r\nfine", Delivery(Result.ACCEPTED, 202)),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\n\r\n", Delivery(Result.ACCEPTED, 201)),
+        (b"HTTP/1.1 410 Gone\r\n\r\n", Delivery(Result.ANSWERED, 410)),
+        (b"HTTP/1.1 451 Unavailable\r\n\r\n", Delivery(Result.SUSPENDED, 451)),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", Delivery(Result.REJECTED, 404)),
+        (b"HTTP/1.1 429 Slow\r\nRetry-After: 86401\r\n\r\n", Delivery(Result.RETRY, 429, 2 * DAY_S)),
+        (b"HTTP/1.1 503 Away\r\nRetry-After: never\r\n\r\n", Delivery(Result.RETRY, 503)),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", Delivery(Result.ACCEPTED, 200)),
+        (b"HTTP/1.1 204 No Content\r\nSet-Cookie: id=7\r\n\r\n", Delivery(Result.ACCEPTED, 204)),
+        (b"\x15\x03\x01 nothing of HTTP\r\n\r\n", RETRY),
+        (b"HTTP/1.1 204 No Content\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", RETRY),
+    ],
+)
+async def test_answers(receivers, trusted, ca_file, *, answer, delivery):
+    """A server's status is the outcome, whatever else it says; what is no answer is tried again."""
+    assert await Client(ca_file, SHORT).send(request(receivers(trusted, answer).url(), BODY)) == delivery
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("is_same_host", [True, False])
+async def test_no_redirects(receivers, trusted, ca_file, *, status, is_same_host):
+    """A redirect is never followed, on the same host or to another. Policy: C6."""
+    other = receivers(trusted)
+    target = "/v2" if is_same_host else other.url()
+    receiver = receivers(trusted, f"HTTP/1.1 {status} Over there\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
+    assert await Client(ca_file).send(request(receiver.url(), BODY)) == Delivery(Result.REJECTED, status)
+    assert (receiver.requests.qsize(), other.requests.qsize()) == (1, 0)
+
+
+@pytest.mark.parametrize("silent_in", ["handshake", "headers"])
+async def test_silent_server(receivers, trusted, ca_file, silent_in):
+    """A server that falls silent before its status ends the try in time."""
+    receiver = receivers(trusted, silent_in=silent_in)
+    began = time.monotonic()
+    assert await Client(ca_file, SHORT).send(request(receiver.url(), BODY)) == RETRY
+    assert (await receiver.end()) - began < 5
+
+
+def trickle():
+    """Headers without end, one every tenth of a second."""
+    yield b"HTTP/1.1 200 OK\r\n"
+    while True:
+        time.sleep(0.1)
+        yield b"X: y\r\n"
+
+
+async def test_trickling_server(receivers, trusted, ca_file):
+    """A server that never finishes its headers ends the try in time, although it is never silent."""
+    receiver = receivers(trusted, trickle())
+    began = time.monotonic()
+    assert await Client(ca_file, SHORT).send(request(receiver.url(), BODY)) == RETRY
+    assert time.monotonic() - began < 5
+
+
+async def test_silent_body(receivers, trusted, ca_file):
+    """Once the status is there the outcome is known: a body that never comes changes nothing."""
+    receiver = receivers(trusted, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it")
+    began = time.monotonic()
+    assert await Client(ca_file, SHORT).send(request(receiver.url(), BODY)) == Delivery(Result.ACCEPTED, 200)
+    assert (await receiver.end()) - began < 5
+
+
+async def test_body_without_end(receivers, trusted, ca_file):
+    """Of a body without end little more than 64 KiB is taken before the connection is closed."""
+    receiver = receivers(
+        trusted, (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" if not number else bytes(8192) for number in range(2**16))
+    )
+    assert await Client(ca_file).send(request(receiver.url(), BODY)) == Delivery(Result.ACCEPTED, 200)
+    await receiver.end()
+    assert RESPONSE_MAX_BYTES <= receiver.sent_bytes < 16 * 1024 * 1024
+
+
+async def test_nobody_there(deaf_port, unused_tcp_port, ca_file):
+    """No server, or one that does not take the connection, is tried again later."""
+    for port in (unused_tcp_port, deaf_port):
+        assert await Client(ca_file, SHORT).send(request(f"https://127.0.0.1:{port}/", BODY)) == RETRY
+
+
+@pytest.mark.parametrize("kind", ["another authority", "another host", "expired", "system store", "no ca_file", "empty ca_file"])
+async def test_no_trust(receivers, tls, trusted, expired, *, ca_file, tmp_path, kind):
+    """A server without a valid certificate for its name from the authority that is configured gets no byte of a report. Policy: C7."""
+    (tmp_path / "empty.pem").touch()
+    contexts = {"another authority": tls("localhost", issuer=trustme.CA()), "another host": tls("example.org"), "expired": expired}
+    files = {"system store": "", "no ca_file": str(tmp_path / "missing.pem"), "empty ca_file": str(tmp_path / "empty.pem")}
+    receiver = receivers(contexts.get(kind, trusted))
+    assert await Client(files.get(kind, ca_file), SHORT).send(request(receiver.url(), BODY)) == RETRY
+    assert receiver.requests.qsize() == 0
+
+
+async def test_old_tls(receivers, tls, ca_file):
+    """TLS before 1.2 is no transport security. Policy: C7."""
+    old = tls("localhost")
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        old.minimum_version = ssl.TLSVersion.TLSv1
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    receiver = receivers(old)
+    assert await Client(ca_file, SHORT).send(request(receiver.url(), BODY)) == RETRY
+    assert receiver.requests.qsize() == 0
+
+
+async def test_environment(receivers, receiver, ca_file, monkeypatch):
+    """A proxy in the environment is not asked. Policy: C6."""
+    proxy = receivers()
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, proxy.url())
+    assert await Client(ca_file).send(request(receiver.url(), BODY)) == Delivery(Result.ACCEPTED, 204)
+    with pytest.raises(queue.Empty):
+        proxy.requests.get_nowait()
