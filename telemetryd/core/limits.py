@@ -40,3 +40,15 @@ COURIER_TIMEOUT_S = 90.0
 """A whole delivery as the daemon sees it: the uploader's own timeouts (75 s) and its start on a slow disk."""
 UPLOADER_EXIT_S = 2.0
 """How long an uploader that has answered may take to end before it is killed."""
+
+# Declarations.
+MANIFEST_BYTES = 64 * 1024
+"""Longest text of a manifest: a hundred questions in ten languages; at 10 MB the parser alone would hold the daemon for seconds."""
+
+# Files of the system.
+CONFIG_BYTES = 256 * 1024
+"""Longest configuration or review file that is read: some 600 reviews; TOML of this size takes a quarter of a second."""
+KCONFIG_BYTES = 64 * 1024
+"""Longest KUserFeedback file that is read; as written by its settings page it has a few dozen bytes."""
+FACT_BYTES = 64 * 1024
+"""Most that is read of a file under /proc or of os-release; /proc/meminfo has 1.5 KB."""

@@ -1,0 +1,79 @@
+"""Calendar periods in UTC: which one a moment is in, and which lie wholly between two dates. Policy: M4.
+
+Moments are Unix seconds; a period is [start, end). Dates are inclusive at both ends. Good for the years 1 to 9998.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from telemetryd.core.definition import PeriodKind
+
+DAY = 86_400
+"""Seconds of a day: Unix time has no leap seconds."""
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Period(NamedTuple):
+    """One calendar period: `label` is what a report calls it, `start` and `end` are Unix seconds, `end` the first one outside."""
+
+    kind: PeriodKind
+    label: str
+    start: int
+    end: int
+
+
+def period_at(kind: PeriodKind, unix: float) -> Period:
+    """The period that a moment is in."""
+    return _period_of(kind, date.fromordinal(int(unix // DAY) + _EPOCH))
+
+
+def whole_periods(kind: PeriodKind, starts: date, ends: date) -> tuple[Period, ...]:
+    """The periods that lie wholly within the two dates, in order; empty if there is none."""
+    end = _midnight(ends + timedelta(days=1))
+    found: list[Period] = []
+    period = first_whole_period(kind, starts, ends, _midnight(starts))
+    while period and period.end <= end:
+        found.append(period)
+        period = period_at(kind, period.end)
+    return tuple(found)
+
+
+def nth_whole_period(kind: PeriodKind, starts: date, ends: date, number: int) -> Period | None:
+    """Period `number`, from 0, of those that lie wholly within the two dates, or None where there are not so many."""
+    periods = whole_periods(kind, starts, ends)
+    return periods[number] if 0 <= number < len(periods) else None
+
+
+def first_whole_period(kind: PeriodKind, starts: date, ends: date, after_unix: float) -> Period | None:
+    """The first period that begins at or after a moment and lies wholly within the two dates, or None: then it is too late."""
+    earliest = max(_midnight(starts), after_unix)
+    period = period_at(kind, earliest)
+    if period.start < earliest:
+        period = period_at(kind, period.end)
+    return period if period.end <= _midnight(ends + timedelta(days=1)) else None
+
+
+def next_midnight(unix: float) -> int:
+    """The first midnight in UTC after a moment; a midnight's is the following one."""
+    return (int(unix // DAY) + 1) * DAY
+
+
+def _midnight(day: date) -> int:
+    return (day.toordinal() - _EPOCH) * DAY
+
+
+def _period_of(kind: PeriodKind, day: date) -> Period:
+    match kind:
+        case PeriodKind.DAY:
+            return Period(kind, day.isoformat(), _midnight(day), _midnight(day) + DAY)
+        case PeriodKind.WEEK:
+            year, week, weekday = day.isocalendar()
+            start = _midnight(day) - (weekday - 1) * DAY
+            return Period(kind, f"{year:04}-W{week:02}", start, start + 7 * DAY)
+        case PeriodKind.MONTH:
+            first = day.replace(day=1)
+            following = (first + timedelta(days=31)).replace(day=1)
+            return Period(kind, f"{first.year:04}-{first.month:02}", _midnight(first), _midnight(following))

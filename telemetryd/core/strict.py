@@ -1,0 +1,193 @@
+"""What people write in TOML, checked strictly: the base of every model, the types of its fields, errors in plain words.
+
+Annotations are read at run time here, hence no `from __future__ import annotations`.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from telemetryd.errors import TelemetrydError
+
+_MOST_PROBLEMS = 5
+"""So many of a text's problems are told at once: enough to mend it in one go, few enough to read."""
+
+_FRENCH_SPACES_AND_JOINERS = dict.fromkeys(map(ord, "\u00a0\u202f\u200c\u200d"))
+"""Not printable by Python's rule, and needed to write French, Persian and Hindi."""
+
+_LOCALISED = re.compile(r"([a-z]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.@/\[\]-]{1,200}")
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def refused(expected: str) -> PydanticCustomError:
+    """The error that a check of a field raises: what was expected, never what came."""
+    return PydanticCustomError("refused", "{expected}", {"expected": f"expected {expected}"})
+
+
+def matching(pattern: str, expected: str) -> AfterValidator:
+    """A check that a whole text matches a pattern."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise refused(expected)
+        return text
+
+    return AfterValidator(check)
+
+
+def _line(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    visible = text.translate(_FRENCH_SPACES_AND_JOINERS)
+    if not visible.strip() or not visible.isprintable() or text != text.strip():
+        raise refused("one line of text that is not empty, without control characters and without spaces at its ends")
+    return text
+
+
+ID = r"[a-z][a-z0-9_-]{0,63}"
+APPLICATION_ID = r"(?![A-Za-z0-9_.-]{129})[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*){2,}"
+"""Three parts or more, as AppStream and Flatpak require of an id."""
+HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
+_HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
+
+Line = Annotated[str, AfterValidator(_line), Field(max_length=300)]
+Id = Annotated[str, matching(ID, "an id: 1 to 64 of a-z 0-9 _ -, beginning with a letter")]
+ApplicationId = Annotated[
+    str,
+    matching(
+        APPLICATION_ID,
+        "an application id in reverse-DNS form such as org.example.Editor: three or more parts, at most 128 characters",
+    ),
+]
+PageUrl = Annotated[str, matching(_HTTPS, "a https: URL"), Field(max_length=300)]
+Contact = Annotated[
+    str,
+    matching(rf"{_HTTPS}|mailto:[!-?A-~]+@[A-Za-z0-9.-]+", "a https: or mailto: URL"),
+    Field(max_length=300),
+]
+
+
+class Strict(BaseModel):
+    """A table of a TOML text: nothing is converted, unknown keys are errors."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    translatable: ClassVar[tuple[str, ...]] = ()
+    """Keys that may be repeated in other languages, as in desktop files: `name[de]`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, table: Any) -> Any:
+        if not isinstance(table, dict):
+            return table
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        for key in table:
+            localised = _LOCALISED.fullmatch(key)
+            if key not in known and not (localised and localised[1] in cls.translatable):
+                known += [f"{name}[LANGUAGE]" for name in cls.translatable]
+                raise PydanticCustomError(
+                    "unknown_key", "{key}: unknown key; known are {known}", {"key": _plain(key), "known": ", ".join(known)}
+                )
+        return table
+
+
+class Localised(Strict):
+    """A table some of whose texts may stand there in other languages too."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Line]
+
+    def translations(self) -> dict[str, dict[str, str]]:
+        """Language → key → text."""
+        texts: dict[str, dict[str, str]] = {}
+        for key, text in self.__pydantic_extra__.items():
+            name, _, language = key.partition("[")
+            texts.setdefault(language.rstrip("]"), {})[name] = text
+        return texts
+
+
+def read(model: type[T], text: str, error: type[TelemetrydError]) -> T:
+    """The checked contents of a TOML text; raises `error` with the place, the fault and what was expected."""
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise error("no TOML: nested too deeply") from None
+    except ValueError as failure:
+        raise error(f"no TOML: {_syntax(str(failure))}") from None
+    try:
+        return model.model_validate(document)
+    except ValidationError as failure:
+        raise error(explain(failure, document)) from None
+
+
+def explain(error: ValidationError, document: Mapping[str, Any]) -> str:
+    """What is wrong where and what was expected, for a person; of the text itself it repeats only keys and ids."""
+    problems = error.errors(include_url=False, include_input=False)
+    told = [f"{_place(problem['loc'], document)}{_expectation(problem)}" for problem in problems[:_MOST_PROBLEMS]]
+    more = len(problems) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+def _syntax(message: str) -> str:
+    """A parser's message without the keys that it repeats, and with its place in front."""
+    found = re.search(r" \(at (line \d+, column \d+|end of document)\)$", message)
+    if not found:
+        return "a number is too long"
+    fault = message[: found.start()]
+    for opening in ("Cannot declare", "Cannot redefine", "Cannot mutate", "Duplicate"):
+        if fault.startswith(opening):
+            fault = "a key or table stands there twice"
+    return f"{found[1]}: {fault}"
+
+
+def _plain(key: object) -> str:
+    return key if isinstance(key, str) and _PLAIN_KEY.fullmatch(key) else "(a key with other characters)"
+
+
+def _place(loc: tuple[int | str, ...], document: Mapping[str, Any]) -> str:
+    """`[[question]] "startup": ends: ` for ("question", 0, "ends")."""
+    if not loc:
+        return ""
+    head, rest = loc[0], loc[1:]
+    value = document.get(str(head))
+    parts = [_plain(head)]
+    if isinstance(value, dict):
+        if rest and isinstance(value.get(str(rest[0])), dict) and head == "endpoint":
+            head, rest = f"{head}.{_plain(rest[0])}", rest[1:]
+        parts = [f"[{head}]"]
+    elif isinstance(value, list) and rest and isinstance(rest[0], int):
+        table = value[rest[0]]
+        parts = [f"[[{head}]] {_name(table, rest[0])}"]
+        rest = rest[2:] if len(rest) > 1 and isinstance(table, dict) and table.get("type") == rest[1] else rest[1:]
+    parts += [f"item {part + 1}" if isinstance(part, int) else _plain(part) for part in rest if part != "[key]"]
+    return ": ".join(parts) + ": "
+
+
+def _name(table: Any, number: int) -> str:
+    name = table.get("id") if isinstance(table, dict) else None
+    return f'"{name}"' if isinstance(name, str) and re.fullmatch(r"[a-z0-9_-]{1,64}", name) else f"number {number + 1}"
+
+
+_EXPECTATIONS = {
+    "missing": "is missing",
+    "date_type": "expected a date without a time, such as 2026-11-24",
+    "dict_type": "expected a table",
+    "model_type": "expected a table",
+    "model_attributes_type": "expected a table",
+    "list_type": "expected a list",
+    "string_type": "expected a text",
+    "union_tag_not_found": "type: is missing; expected flag, choice, number or count",
+    "union_tag_invalid": "type: expected flag, choice, number or count; there is no type for texts, because no free text is ever collected",
+}
+
+
+def _expectation(problem: ErrorDetails) -> str:
+    text = _EXPECTATIONS.get(problem["type"], problem["msg"])
+    return text.replace("Input should be", "expected").replace("String should have", "expected")

@@ -1,0 +1,68 @@
+"""The system facts: what the daemon itself measures of this machine, so that no application does. Policy: A3, M2, P2.
+
+Their bins are frozen for ever: answers of different years have to stay comparable, and consent was given to these bins. Other bins are
+another name. All are kept as the last value of the period and have at most 12 cells, which randomised response at ε = 2 carries well.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from telemetryd.core.definition import Combine, Source, SourceType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SYSTEM = "org.telemetryd.system"
+"""The application part of every reference to a system fact."""
+
+_KIB_PER_GIB = 1 << 20
+
+# The ids of /etc/os-release of ten distributions; all else is `other`, because ten and `other` are the bins that ε = 2 carries well.
+# Source: the Steam Hardware Survey, Linux only, of October and November 2025: steamos about 27 %, then arch, linuxmint, cachyos, bazzite
+# and ubuntu with 4 to 10 % each, about 18 % in none of the 15 listed. It counts players; debian, fedora, manjaro and opensuse-tumbleweed
+# are a choice of ours, for the desktops at work that it misses.
+_OS_IDS = ("arch", "bazzite", "cachyos", "debian", "fedora", "linuxmint", "manjaro", "opensuse-tumbleweed", "steamos", "ubuntu")
+
+# Machine names of uname(2), in sorted order like all values.
+_ARCHITECTURES = ("aarch64", "armv7l", "i686", "ppc64le", "riscv64", "x86_64")
+
+
+def reference(name: str) -> str:
+    """What a question writes for a system fact."""
+    return f"{SYSTEM}/{name}"
+
+
+def _number(name: str, description: str, edges: tuple[int, ...], unit: str = "") -> Source:
+    return Source(reference(name), SourceType.NUMBER, description, Combine.LAST, unit=unit, edges=edges)
+
+
+def _choice(name: str, description: str, values: tuple[str, ...]) -> Source:
+    return Source(reference(name), SourceType.CHOICE, description, Combine.LAST, values=values)
+
+
+SOURCES: Mapping[str, Source] = MappingProxyType(
+    {
+        "memory": _number("memory", "Memory that is installed in this machine", (2, 4, 8, 16, 32), "GiB"),
+        "cpu_count": _number("cpu_count", "Number of this machine's processors", (2, 4, 8, 16)),
+        "architecture": _choice("architecture", "Kind of this machine's processors", _ARCHITECTURES),
+        "os": _choice("os", "Operating system of this machine, without its version", _OS_IDS),
+        "session_type": _choice("session_type", "Kind of the desktop session", ("tty", "wayland", "x11")),
+    }
+)
+"""Name → source; `id` is the reference, as in a question's fields."""
+
+
+def memory_gib(total_kib: int) -> int:
+    """The installed size in GiB that a MemTotal in KiB belongs to.
+
+    That is the next of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32 and so on, always in steps of a power of two and one and a half of it.
+    MemTotal lacks what firmware, graphics and the kernel keep for themselves, so a machine with 16 GiB reports a little less.
+    """
+    size = 1
+    while size * _KIB_PER_GIB < total_kib:
+        if (size * 3 // 2) * _KIB_PER_GIB >= total_kib:
+            return size * 3 // 2
+        size *= 2
+    return size
