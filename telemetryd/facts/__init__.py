@@ -1,0 +1,1 @@
+"""System facts: what the daemon itself measures of this machine, so that no application does."""

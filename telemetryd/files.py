@@ -1,0 +1,114 @@
+"""Reading what others put in place: bounded, never waiting for a pipe, and telling what is absent from what cannot be read.
+
+Of files with one name the first directory's is in force, and a link to /dev/null masks the others. A file is absent only if nothing has its
+name; a directory in its place, a link to nothing, a lack of permission or bytes that are no text make it unreadable.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.errors import InvalidFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_SUFFIX = ".toml"
+_NULL_DEVICE = os.makedev(1, 3)
+
+
+class Found(NamedTuple):
+    """A file or directory that is there: its text, or the problem with it."""
+
+    path: Path
+    text: str = ""
+    problem: str = ""
+
+
+def listing(directories: Iterable[Path], folder: str) -> tuple[dict[str, Path], list[Found]]:
+    """The files in force in one folder of several directories, by name in sorted order; and the folders that cannot be listed."""
+    names: dict[str, Path] = {}
+    hidden = []
+    for path in (one / folder for one in directories):
+        try:
+            for entry in entries(path):
+                names.setdefault(entry.name, entry)
+        except OSError as error:
+            if not _is_absent(path, error):
+                hidden.append(Found(path, problem=_reason(error)))
+    return dict(sorted(names.items())), hidden
+
+
+def entries(folder: Path) -> list[Path]:
+    """The TOML files in a folder, hidden ones left out as by a shell. Raises OSError."""
+    return sorted(path for path in folder.iterdir() if path.name.endswith(_SUFFIX) and not path.name.startswith("."))
+
+
+def look(path: Path, limit_bytes: int) -> Found | None:
+    """What is at a path, or None if nothing is; a mask is an empty file."""
+    try:
+        return Found(path, read(path, limit_bytes))
+    except InvalidFileError as error:
+        return Found(path, problem=str(error))
+    except OSError as error:
+        return None if _is_absent(path, error) else Found(path, problem=_reason(error))
+
+
+def read(path: Path, limit_bytes: int) -> str:
+    """A file's text. Raises OSError, or InvalidFileError for what is no UTF-8 file of at most so many bytes."""
+    with open(path, "rb", opener=_open) as file:
+        state = os.fstat(file.fileno())
+        if not (stat.S_ISREG(state.st_mode) or _is_null(state)):
+            raise InvalidFileError("expected a file")
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise InvalidFileError(f"expected at most {limit_bytes} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidFileError("expected UTF-8 text") from None
+
+
+def is_mask(path: Path) -> bool:
+    """Whether a path leads to /dev/null."""
+    try:
+        return _is_null(path.stat())
+    except OSError:
+        return False
+
+
+def signature(path: Path) -> tuple[str | int, ...]:
+    """Differs when the file at a path is another one, was written, or became (un)readable."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        return str(path), error.errno or 0, _is_absent(path, error)
+    return str(path), state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def shown(path: Path) -> str:
+    """A path as text for the bus, which takes UTF-8 only."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _is_absent(path: Path, error: OSError) -> bool:
+    """Whether nothing has this name: there is no link to nothing on the way to it either."""
+    if not isinstance(error, FileNotFoundError):
+        return False
+    nearest = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+    return os.access(nearest, os.F_OK)
+
+
+def _reason(error: OSError) -> str:
+    return "a link to nothing" if isinstance(error, FileNotFoundError) else str(error.strerror)
+
+
+def _is_null(state: os.stat_result) -> bool:
+    return stat.S_ISCHR(state.st_mode) and state.st_rdev == _NULL_DEVICE

@@ -1,0 +1,191 @@
+"""The files that distributions, administrators and the user put in place: found, read within bounds, and handed to the core.
+
+What is there and cannot be read shuts. Modules with pydantic are imported for a file that is there, not at start. Policy: C4, C6, R1.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
+from telemetryd.core.reviews import Review, Reviews, Stop
+from telemetryd.core.settings import ConfigFile, ForeignFile, Origin, Problem, merge
+from telemetryd.directories import config_directories, data_directories, user_config_directory, xdg_config_directories
+from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
+from telemetryd.files import entries, is_mask, listing, look, read, shown, signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from telemetryd.core.definition import Declaration
+    from telemetryd.core.settings import Settings
+    from telemetryd.files import Found
+
+_CONFIG, _DROP_INS = "telemetryd.toml", "telemetryd.toml.d"
+_MANIFESTS, _REVIEWS = "manifests", "reviews.d"
+_KUSERFEEDBACK = "KDE/UserFeedback.conf"
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+"""File names that can be an application's id: whatever else there is declares nothing."""
+
+
+class InstalledReviews(NamedTuple):
+    """Reviews and stops of all files that can be read, and a problem for each file that cannot."""
+
+    reviews: Reviews
+    problems: tuple[Problem, ...]
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether a file could hide a stop or a newer review: nothing may be collected or sent then."""
+        return bool(self.problems)
+
+
+class InstalledFiles:
+    """The port `Installation` over real files; keeps nothing."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def fingerprint(self) -> object:
+        """See the function."""
+        return fingerprint(self._environ)
+
+    def settings(self) -> Settings:
+        """See `load_settings`."""
+        return load_settings(self._environ)
+
+    def reviews(self) -> InstalledReviews:
+        """See `load_reviews`."""
+        return load_reviews(self._environ)
+
+    def applications(self) -> Sequence[str]:
+        """The ids of the applications whose manifests are installed."""
+        return sorted(manifest_files(self._environ))
+
+    def declaration(self, application: str) -> Declaration:
+        """One installed manifest. Raises InvalidManifestError or StorageError."""
+        return load_manifest(self._manifest(application))
+
+    def text(self, application: str) -> str:
+        """The text of one installed manifest. Raises StorageError."""
+        path = self._manifest(application)
+        try:
+            return _read_manifest(path)
+        except InvalidManifestError as error:
+            raise StorageError(f"{shown(path)}: {error}") from None
+
+    def _manifest(self, application: str) -> Path:
+        path = manifest_files(self._environ).get(application)
+        if path is None:
+            raise StorageError(f"no manifest of {application!r} is installed any more")
+        return path
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """What all configuration files, KUserFeedback's and DO_NOT_TRACK say together; never fails."""
+    files = [
+        *_config_files(config_directories(environ), Origin.SYSTEM),
+        *_config_files((user_config_directory(environ),), Origin.USER),
+    ]
+    # A directory that cannot be listed may hide what masks another directory's manifest.
+    _, hidden = listing(data_directories(environ), _MANIFESTS)
+    files += [ConfigFile(shown(one.path), Origin.SYSTEM, None, one.problem) for one in hidden]
+    foreign = [found for directory in xdg_config_directories(environ) if (found := look(directory / _KUSERFEEDBACK, KCONFIG_BYTES))]
+    return merge(
+        files,
+        do_not_track=environ.get("DO_NOT_TRACK", ""),
+        kuserfeedback=[ForeignFile(shown(one.path), one.text, one.problem) for one in foreign],
+    )
+
+
+def load_reviews(environ: Mapping[str, str]) -> InstalledReviews:
+    """All reviews and stops. A file that cannot be read or parsed counts for nothing, and the result says so (`unreadable`)."""
+    names, hidden = listing(data_directories(environ), _REVIEWS)
+    problems = [Problem(shown(one.path), one.problem) for one in hidden]
+    reviews: list[Review] = []
+    stops: list[Stop] = []
+    for path in names.values():
+        found = look(path, CONFIG_BYTES)
+        if found is None:
+            continue
+        try:
+            more_reviews, more_stops = _parse_reviews(found)
+        except InvalidFileError as error:
+            problems.append(Problem(shown(path), str(error)))
+        else:
+            reviews += more_reviews
+            stops += more_stops
+    return InstalledReviews(Reviews(reviews, stops), tuple(problems))
+
+
+def manifest_files(environ: Mapping[str, str]) -> dict[str, Path]:
+    """Application id → the manifest in force, read or not."""
+    names, _ = listing(data_directories(environ), _MANIFESTS)
+    return {path.stem: path for path in names.values() if _ID.fullmatch(path.stem) and not is_mask(path)}
+
+
+def load_manifest(path: Path) -> Declaration:
+    """The declaration of an installed manifest, whose file is named after its id. Raises InvalidManifestError or StorageError."""
+    text = _read_manifest(path)
+    from telemetryd.core import manifest  # noqa: PLC0415 - see the module's docstring
+
+    declaration = manifest.parse(text)
+    if declaration.application.id != path.stem:
+        raise InvalidManifestError(f"[application] id: expected {path.stem!r}, as the file is named")
+    return declaration
+
+
+def fingerprint(environ: Mapping[str, str]) -> object:
+    """Differs when any of the files is added, removed, replaced, written or becomes (un)readable; reads none of them."""
+    config = [*config_directories(environ), user_config_directory(environ)]
+    data = data_directories(environ)
+    files = [*(one / _CONFIG for one in config), *(one / _KUSERFEEDBACK for one in xdg_config_directories(environ))]
+    folders = [*(one / _DROP_INS for one in config), *(one / name for name in (_MANIFESTS, _REVIEWS) for one in data)]
+    for folder in folders:
+        with suppress(OSError):
+            files += entries(folder)
+    return tuple(signature(path) for path in (*files, *folders))
+
+
+def _config_files(directories: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
+    """The files in force, in the order of precedence: drop-ins from the last name to the first, then the main file."""
+    names, hidden = listing(directories, _DROP_INS)
+    found = [look(names[name], CONFIG_BYTES) for name in reversed(names)]
+    found.append(next((main for one in directories if (main := look(one / _CONFIG, CONFIG_BYTES))), None))
+    for one in (*found, *hidden):
+        if one is not None:
+            yield _parse_config(one, origin)
+
+
+def _parse_config(found: Found, origin: Origin) -> ConfigFile:
+    path = shown(found.path)
+    if found.problem or not found.text.strip():
+        return ConfigFile(path, origin, None, found.problem)
+    from telemetryd.core.written import parse_configuration  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        return ConfigFile(path, origin, parse_configuration(found.text))
+    except InvalidFileError as error:
+        return ConfigFile(path, origin, None, str(error))
+
+
+def _parse_reviews(found: Found) -> tuple[Iterable[Review], Iterable[Stop]]:
+    if found.problem:
+        raise InvalidFileError(found.problem)
+    if not found.text.strip():
+        return (), ()
+    from telemetryd.core.written import parse_reviews  # noqa: PLC0415 - see the module's docstring
+
+    return parse_reviews(found.text, shown(found.path))
+
+
+def _read_manifest(path: Path) -> str:
+    try:
+        return read(path, MANIFEST_BYTES)
+    except InvalidFileError as error:
+        raise InvalidManifestError(str(error)) from None
+    except OSError as error:
+        raise StorageError(f"{shown(path)}: {error.strerror}") from None

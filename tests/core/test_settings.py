@@ -1,0 +1,333 @@
+"""All configuration files together: the strictest wins, and what nobody knows is a kill switch."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetryd.core.kconfig import is_switched_off
+from telemetryd.core.settings import Budgets, ConfigFile, Endpoint, ForeignFile, KillSwitch, Lock, Origin, Settings, merge
+from telemetryd.core.written import parse_configuration
+from telemetryd.errors import InvalidFileError
+
+KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.example/v1"\n'
+LOCAL = '[endpoint.kde]\nname = "Local"\nurl = "{}"\n'
+
+
+def system(text="", path="/etc/a.toml"):
+    """A system file that says this."""
+    return ConfigFile(path, Origin.SYSTEM, parse_configuration(text))
+
+
+def user(text="", path="/home/u.toml"):
+    """A user's file that says this."""
+    return ConfigFile(path, Origin.USER, parse_configuration(text))
+
+
+def merged(*files, do_not_track="", kde=()):
+    """The settings that files make."""
+    return merge(files, do_not_track=do_not_track, kuserfeedback=kde)
+
+
+def texts(settings):
+    """File and beginning of each problem."""
+    return [(problem.file, problem.text.split(":")[0]) for problem in settings.problems]
+
+
+def test_nothing_installed():
+    """Without any file: on, no endpoint, nothing locked, default caps, no problem."""
+    assert merged() == Settings()
+    assert merged(system(), user()) == Settings()
+
+
+# --- kill switches
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_enabled_false_anywhere_switches_off(order):
+    """One `enabled = false` is enough, the system's or the user's, whatever the others say; the file is named. Policy: C4."""
+    off, on = "enabled = false", "enabled = true"
+    assert merged(*[system(off), user(on)][order]).kill_switches == (KillSwitch("enabled", "/etc/a.toml"),)
+    assert merged(*[system(on), user(off)][order]).kill_switches == (KillSwitch("enabled", "/home/u.toml"),)
+    assert merged(*[system(on), user(on)][order]).kill_switches == ()
+
+
+@pytest.mark.parametrize("origin", Origin)
+def test_an_unreadable_file_switches_off(origin):
+    """A file that cannot be read or parsed is a kill switch and a problem that tells why; the other files still count."""
+    settings = merged(ConfigFile("/x", origin, None, "Permission denied"), system("[limits]\nusage = 0"))
+    assert settings.kill_switches == (KillSwitch("unreadable", "/x"),)
+    assert settings.problems == (("/x", "Permission denied"),)
+    assert settings.ceiling("usage") == 0
+
+
+def test_a_masked_file_says_nothing():
+    """A file without content and without problem changes nothing."""
+    assert merged(ConfigFile("/etc/telemetryd.toml", Origin.SYSTEM, None)) == Settings()
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes", "on", "off", "NO WAY", " ", "2", "\N{LATIN SMALL LETTER DOTLESS I}"])
+def test_do_not_track(value):
+    """DO_NOT_TRACK set to anything but empty, 0, false or no switches off, and no file is named."""
+    assert merged(do_not_track=value).kill_switches == (KillSwitch("DO_NOT_TRACK", ""),)
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "False", "FALSE", "no", "No"])
+def test_tracking_not_refused(value):
+    """Empty, 0, false and no, in any case, are no kill switch."""
+    assert merged(do_not_track=value).kill_switches == ()
+
+
+def test_kuserfeedback_files():
+    """KUserFeedback's "off" is a kill switch; a file of it that cannot be read or parsed is `unreadable`. Policy: C4."""
+    files = [
+        ForeignFile("/1", "[UserFeedback]\nEnabled=false\n"),
+        ForeignFile("/2", "[UserFeedback]\nEnabled=true\n"),
+        ForeignFile("/3", "", "Permission denied"),
+        ForeignFile("/4", "[UserFeedb"),
+    ]
+    settings = merged(kde=files)
+    assert settings.kill_switches == (KillSwitch("unreadable", "/3"), KillSwitch("unreadable", "/4"), KillSwitch("kuserfeedback", "/1"))
+    assert settings.problems == (("/3", "Permission denied"), ("/4", "line 1: expected a [group] or key=value"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[UserFeedback]\nEnabled=false",
+        "[UserFeedback]\nEnabled[$i]=false",
+        "[UserFeedback]\nEnabled[$e][$i] = false",
+        "[UserFeedback][$i]\nEnabled=false",
+        "[UserFeedback] [$i]\nEnabled=false",
+        "[$i]\n[UserFeedback]\nEnabled=false",
+        "[UserFeedback]\n[$i]\nEnabled=false",
+        "\ufeff# comment\r\n; comment\r\n\r\n[UserFeedback]\r\nEnabled = FALSE \r\n",
+        "[ userfeedback ]\n\t enabled\t=\tOff",
+        "[UserFeedback]\nEnabled=0",
+        "[UserFeedback]\nEnabled=no",
+        "[UserFeedback]\nEnabled=",
+        '[UserFeedback]\nEnabled="false"',
+        "[UserFeedback]\nEnabled=false ; decided by us",
+        "[UserFeedback]\nEnabled=false # decided by us",
+        "[Other]\nEnabled=true\n[UserFeedback]\nApplications[$d]\nEnabled=false",
+        "[UserFeedback]\nEnabled=false\nEnabled=true",
+        "[UserFeedback]\nEnabled=true\n[Other]\nx=[1]\n[UserFeedback]\nEnabled=false",
+    ],
+)
+def test_kuserfeedback_says_off(text):
+    """Whatever KConfig or QSettings could take for "off" in `[UserFeedback] Enabled` is off."""
+    assert is_switched_off(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n\n# [UserFeedback]\n# Enabled=false\n",
+        "Enabled=false",
+        "[Other]\nEnabled=false",
+        "[UserFeedback][Kate]\nEnabled=false",
+        "[UserFeedback]\n[Other]\n[$i]\nEnabled=false",
+        "[UserFeedback]\nEnabled=true",
+        "[UserFeedback]\nEnabled=1",
+        "[UserFeedback]\nEnabled[$d]",
+        "[UserFeedback]\nEnabledToo=false\nNotEnabled=false\n=false",
+    ],
+)
+def test_kuserfeedback_does_not_say_off(text):
+    """Comments, other groups and other keys are not the switch."""
+    assert not is_switched_off(text)
+
+
+@pytest.mark.parametrize("text", ["[UserFeedback", "[UserFeedback] x", "Enabled", "[UserFeedback]\nEnab\0led=true", "[]x"])
+def test_kuserfeedback_corrupt(text):
+    """What is no ini file is an error, so that a damaged "off" does not read as "on"."""
+    with pytest.raises(InvalidFileError, match=r"^line \d: expected a \[group\] or key=value$"):
+        is_switched_off(text)
+
+
+# --- limits and budgets
+
+
+def test_limits_of_system_files_are_locks():
+    """Each ceiling below "everything" is a lock with its file; the strictest holds."""
+    settings = merged(
+        system('[limits]\nsystem = 1\nusage = 2\nnew_questions = "ask"', "/etc/a"),
+        system('[limits]\nsystem = 0\nnew_questions = "refuse"', "/b"),
+    )
+    assert settings.locks == (
+        Lock("system", 1, "/etc/a"),
+        Lock("new_questions", 1, "/etc/a"),
+        Lock("system", 0, "/b"),
+        Lock("new_questions", 0, "/b"),
+    )
+    assert [settings.ceiling(what) for what in ("system", "usage", "new_questions")] == [0, 2, 0]
+    assert settings.problems == ()
+    assert merged(system('[limits]\nnew_questions = "accept"')).locks == ()
+
+
+def test_limits_of_a_user():
+    """A user's `[limits]` can restrict, never permit more than the system, and are told to be in the wrong file."""
+    settings = merged(system("[limits]\nusage = 1"), user("[limits]\nusage = 2\nsystem = 0"))
+    assert [settings.ceiling("usage"), settings.ceiling("system")] == [1, 0]
+    assert texts(settings) == [("/home/u.toml", "[limits]")]
+
+
+def test_budgets_only_sink():
+    """The lowest cap of all files and our own holds; a higher one is told and is no cap."""
+    settings = merged(
+        system("budget_source = 2.0\nbudget_epsilon = 100.0"),
+        user("budget_source = 3.0\nbudget_year = 0.0\nbudget_epsilon = 8.5", "/home/u.toml"),
+    )
+    assert settings.budgets == Budgets(source=2.0, year=0.0, life=8.5)
+    assert settings.problems == (("/etc/a.toml", "budget_epsilon: expected at most 64.0, which stays the cap"),)
+
+
+# --- endpoints
+
+
+def test_the_first_system_file_names_the_endpoint():
+    """Of several system files the first decides for each vendor. Policy: C6."""
+    gnome = '[endpoint.gnome]\nname = "GNOME"\nurl = "https://gnome.example/"\nca_file = "/ca"\nresults = "https://gnome.example/results"\n'
+    settings = merged(system(KDE), system(KDE.replace("kde.example", "other.example") + gnome))
+    assert settings.endpoints == (
+        Endpoint("kde", "KDE", "https://telemetry.kde.example/v1"),
+        Endpoint("gnome", "GNOME", "https://gnome.example/", "report", "/ca", "https://gnome.example/results"),
+    )
+    assert settings.problems == ()
+
+
+@pytest.mark.parametrize("url", ["https://telemetry.kde.example/v1", "https://localhost/", "http://127.0.0.1:8080/"])
+def test_no_endpoint_of_a_user(url):
+    """Outside of developer mode a user's file names no endpoint, not even on this machine. Policy: C6."""
+    settings = merged(system("developer = true"), user(LOCAL.format(url)))
+    assert settings.endpoints == ()
+    assert texts(settings)[-1] == (
+        "/home/u.toml",
+        "[endpoint.kde] is for system files; a user's file may name loopback ones in developer mode",
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost/",
+        "https://LOCALHOST:8443/v1",
+        "http://127.0.0.1:8080/v1",
+        "https://127.255.0.99/",
+        "http://[::1]/",
+        "http://[::1]:80/x",
+    ],
+)
+@pytest.mark.parametrize("write", [system, user])
+def test_loopback_in_developer_mode(url, write):
+    """In developer mode loopback endpoints count, with http too, of the system's files and the user's."""
+    settings = merged(user("developer = true"), write(LOCAL.format(url), "/f"))
+    assert [endpoint.name for endpoint in settings.endpoints] == ["Local"]
+    assert settings.problems == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://localhost.example/",
+        "https://127.0.0.1.example/",
+        "https://127.0.0.256/",
+        "https://127.1/",
+        "https://127.0.0.01/",
+        "https://128.0.0.1/",
+        "https://[::2]/",
+        "https://a.example/http://localhost/",
+        "https://telemetry.kde.example/v1",
+    ],
+)
+def test_only_loopback_in_developer_mode(url):
+    """In developer mode nothing leaves the machine: the system's other endpoints are none, a user's are refused. Policy: C6."""
+    of_system = merged(system(LOCAL.format(url)), user("developer = true"))
+    assert (of_system.endpoints, of_system.problems) == ((), ())
+    of_user = merged(user("developer = true\n" + LOCAL.format(url)))
+    assert of_user.endpoints == ()
+    assert len(of_user.problems) == 1
+
+
+def test_a_developers_endpoint_stands_in_for_one_elsewhere():
+    """A user's loopback endpoint takes the place of the vendor's real one in developer mode, but not of the system's loopback one."""
+    mine = user("developer = true\n" + LOCAL.format("http://localhost:1/"))
+    assert merged(system(KDE), mine).endpoints == (Endpoint("kde", "Local", "http://localhost:1/"),)
+    assert merged(system(LOCAL.format("https://localhost:2/")), mine).endpoints == (Endpoint("kde", "Local", "https://localhost:2/"),)
+
+
+@pytest.mark.parametrize("url", ["http://telemetry.kde.example/", "http://localhost/"])
+def test_no_plain_http(url):
+    """Plain http outside of developer mode is told, and the vendor has no endpoint then: no lower file stands in for it. Policy: C7."""
+    settings = merged(system(LOCAL.format(url)), system(KDE, "/usr/share/b.toml"))
+    assert settings.endpoints == ()
+    assert settings.problems == (
+        ("/etc/a.toml", "[endpoint.kde] url: expected https; http is for loopback in developer mode; the endpoint is not used"),
+    )
+
+
+def test_no_plain_http_elsewhere_in_developer_mode():
+    """Plain http to another machine is refused in developer mode too. Policy: C7."""
+    assert texts(merged(system(LOCAL.format("http://telemetry.kde.example/")), user("developer = true"))) == [
+        ("/etc/a.toml", "[endpoint.kde] url")
+    ]
+
+
+@pytest.mark.parametrize("name", ["otlp", "kuserfeedback"])
+def test_other_formats(name):
+    """An endpoint with a format that nobody writes is told and not used."""
+    settings = merged(system(KDE + f'format = "{name}"'))
+    assert settings.endpoints == ()
+    assert texts(settings) == [("/etc/a.toml", "[endpoint.kde] format")]
+
+
+def test_an_endpoint_by_vendor():
+    """An endpoint is found by its vendor, and its host is what a consent names: with the port, if there is one."""
+    settings = merged(system(KDE.replace("example/", "example:8443/")))
+    assert settings.endpoint("gnome") is None
+    assert settings.endpoint("kde").host == "telemetry.kde.example:8443"
+
+
+# --- the rest
+
+
+def test_developer_mode_is_the_users():
+    """Only a user's file turns developer mode on, the first that says so decides; in a system file it is told and means nothing."""
+    assert merged(user("developer = true")).developer
+    assert merged(user("idle_exit_minutes = 1"), user("developer = true")).developer
+    assert not merged(user("developer = false"), user("developer = true")).developer
+    settings = merged(system("developer = true"))
+    assert not settings.developer
+    assert texts(settings) == [("/etc/a.toml", "developer")]
+
+
+def test_idle_exit():
+    """The user's time beats the system's; nobody's is 0: stay."""
+    assert merged(system("idle_exit_minutes = 5"), user("idle_exit_minutes = 0")).idle_exit_minutes == 0
+    assert merged(system("enabled = true"), system("idle_exit_minutes = 5"), system("idle_exit_minutes = 6"), user()).idle_exit_minutes == 5
+    assert merged(system()).idle_exit_minutes == 0
+
+
+FILES = st.builds(
+    lambda origin, lines, limits: ConfigFile("/f", origin, parse_configuration("\n".join([*lines, "[limits]", *limits]))),
+    st.sampled_from(Origin),
+    st.lists(
+        st.sampled_from(
+            ["enabled = true", "enabled = false", "developer = true", "budget_year = 3.0", "budget_source = 9.0", "budget_epsilon = 0.5"]
+        ),
+        unique_by=lambda line: line.split()[0],
+    ),
+    st.lists(
+        st.sampled_from(["system = 0", "system = 2", "usage = 1", "usage = 0", 'new_questions = "ask"', 'new_questions = "accept"']),
+        unique_by=lambda line: line.split()[0],
+    ),
+) | st.just(ConfigFile("/f", Origin.USER, None, "no TOML"))
+
+
+@given(st.lists(FILES, max_size=4), FILES, st.integers(0, 4))
+def test_a_further_file_only_restricts(files, further, place):
+    """No file, wherever it stands, takes a kill switch away, raises a ceiling or raises a cap. Policy: C1, C4."""
+    before, after = merged(*files), merged(*files[:place], further, *files[place:])
+    assert len(after.kill_switches) >= len(before.kill_switches)
+    assert all(after.ceiling(what) <= before.ceiling(what) for what in ("system", "usage", "new_questions"))
+    assert all(new <= old <= ours for new, old, ours in zip(after.budgets, before.budgets, Budgets(), strict=True))
