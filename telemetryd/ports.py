@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from telemetryd.core.consent import ApplicationLevels, Decision, Levels
+    from telemetryd.core.definition import Declaration
+    from telemetryd.core.life import Record
+    from telemetryd.core.reviews import Reviews
     from telemetryd.core.schedule import Delivery
-    from telemetryd.core.settings import Endpoint
+    from telemetryd.core.settings import Endpoint, Problem, Settings
+
+Key = tuple[str, str]
+"""(application id, question id)."""
+
+QUEUED, ERASED, UNKNOWN = "queued", "erased", "unknown"
+"""Outcomes of a report beside what a server answers: still to be sent; erased before; erased when bytes may have left."""
+
+
+class StoredTally(NamedTuple):
+    """A tally as it lies on disk; `cells` as `core.aggregate` lays them out."""
+
+    id: int
+    key: Key
+    pusher: str
+    period: str
+    cells: array[int]
+
+
+class StoredReport(NamedTuple):
+    """One report: the exact bytes, where they go, and what became of them. Times in Unix s, 0 = never; `id` 0 before it is stored.
+
+    `slot` lies in the window [opens, closes); `tries` counts the tries begun, `started` is the running one's beginning.
+    """
+
+    id: int
+    application: str
+    question: str
+    revision: str
+    period: str
+    vendor: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    created: int
+    slot: int
+    opens: int
+    closes: int
+    tries: int = 0
+    started: int = 0
+    not_before: int = 0
+    outcome: str = QUEUED
+    status: int = 0
+
+    @property
+    def key(self) -> Key:
+        """The question that it answers."""
+        return self.application, self.question
 
 
 class Clock(Protocol):
     """The two clocks."""
 
-    def now(self) -> float:
+    def now(self) -> int:
         """Wall time, Unix seconds, UTC."""
 
     def monotonic(self) -> float:
@@ -24,9 +78,6 @@ class Randomness(Protocol):
 
     def below(self, bound: int) -> int:
         """A uniform integer in [0, bound)."""
-
-    def nonce(self) -> str:
-        """128 random bits as 32 hex digits."""
 
 
 class Courier(Protocol):
@@ -41,3 +92,122 @@ class SystemFacts(Protocol):
 
     def read(self, name: str) -> int | float | str | bool | None:
         """The exact value of one system fact (`memory`, `os` …), or None where it cannot be known; never logged."""
+
+
+class Installation(Protocol):
+    """The files that distributions, administrators and the user put in place."""
+
+    def fingerprint(self) -> object:
+        """Something that differs when any of the files changed."""
+
+    def settings(self) -> Settings:
+        """What the configuration says; never fails: what cannot be read is a kill switch."""
+
+    def reviews(self) -> tuple[Reviews, tuple[Problem, ...]]:
+        """The reviews and stops, and the files that cannot be read."""
+
+    def applications(self) -> Sequence[str]:
+        """The ids of the applications whose manifests are installed."""
+
+    def declaration(self, application: str) -> Declaration:
+        """One installed manifest. Raises InvalidManifestError or StorageError."""
+
+    def text(self, application: str) -> str:
+        """The text of one installed manifest. Raises StorageError."""
+
+
+class Consents(Protocol):
+    """The user's choices, in memory as on disk; every change survives a power cut before the method returns."""
+
+    levels: Levels
+    applications: Mapping[str, ApplicationLevels]
+    decisions: Mapping[Key, Decision]
+    records: Mapping[Key, Record]
+
+    def set_levels(self, levels: Levels) -> None:
+        """Keep the global levels."""
+
+    def set_application(self, application: str, levels: ApplicationLevels) -> None:
+        """Keep one application's levels."""
+
+    def accept(self, rows: Sequence[tuple[Key, str, str]], now: int) -> None:
+        """Keep acceptances: (key, digest, manifest text as shown); a refusal of the key ends."""
+
+    def accepted_text(self, key: Key, digest: str) -> str:
+        """The manifest text that was accepted under a digest, or ""."""
+
+    def refuse(self, key: Key, *, is_refused: bool) -> None:
+        """Keep or end a refusal."""
+
+    def set_records(self, records: Mapping[Key, Record]) -> None:
+        """Keep what is remembered of questions' lives, all of it or none."""
+
+
+class Tallies(Protocol):
+    """The running tallies on disk."""
+
+    def all(self) -> list[StoredTally]:
+        """Every tally on disk."""
+
+    def save(self, tallies: Iterable[StoredTally]) -> None:
+        """Write tallies in one commit that survives the death of the process."""
+
+    def erase(self, keys: Iterable[Key], pusher: str | None = None) -> None:
+        """Erase the tallies of questions, or only what one application pushed into them."""
+
+
+class Reports(Protocol):
+    """Queue and history."""
+
+    def put(self, report: StoredReport) -> None:
+        """One transaction: the report joins the queue, and the tallies that it was made of are erased."""
+
+    def queue(self) -> list[StoredReport]:
+        """The reports that are still to be sent."""
+
+    def history(self, since: int, limit: int) -> list[StoredReport]:
+        """The newest `limit` reports created at or after `since`, newest first."""
+
+    def start(self, report: StoredReport, now: int, not_before: int) -> None:
+        """A try begins: written before any byte leaves, with the moment of the next one should its outcome be lost."""
+
+    def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
+        """The try failed and another is possible."""
+
+    def finish(self, report: StoredReport, outcome: str, *, status: int, body: bytes) -> bool:
+        """No try is possible any more; False if the row was erased in the meantime."""
+
+    def erase(self, keys: Iterable[Key]) -> None:
+        """Erase the queued reports of questions."""
+
+    def forget(self, application: str) -> None:
+        """Erase the history of an application, or of all ("")."""
+
+    def prune(self, now: int) -> None:
+        """Drop rows older than a year."""
+
+    def ticks(self) -> tuple[int, ...]:
+        """The fields of the kept `schedule.Ticks` and the day of the last late report, or nothing."""
+
+    def keep_ticks(self, ticks: Sequence[int]) -> None:
+        """Keep them."""
+
+
+class Texts(Protocol):
+    """The manifests that applications registered."""
+
+    def months(self) -> Mapping[str, str]:
+        """Application id → month (`2026-11`) of the last registration."""
+
+    def get(self, application: str) -> str | None:
+        """The registered text of an application."""
+
+    def keep(self, application: str, manifest: str, month: str) -> None:
+        """Keep a registration."""
+
+
+class Erasure(Protocol):
+    """Makes sure that what was erased is nowhere in our files."""
+
+    def purge(self) -> bool:
+        """Empty the write-ahead logs and drop set-aside files; False while another process reads."""

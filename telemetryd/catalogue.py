@@ -1,0 +1,169 @@
+"""What is declared and permitted now: manifests (installed or registered), reviews, stops and settings. Policy: T3, R1.
+
+Manifests are parsed when an application is first asked for, so that a start does not pay for applications that do not run.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from telemetryd.core import aggregate
+from telemetryd.core.consent import GONE_GRACE_S, UNREADABLE_GRACE_S, Presence
+from telemetryd.core.definition import Kind
+from telemetryd.core.settings import Problem
+from telemetryd.core.system import SOURCES
+from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from telemetryd.core.aggregate import Slot
+    from telemetryd.core.definition import Declaration, Definition, Source
+    from telemetryd.core.reviews import Standing
+    from telemetryd.core.settings import Settings
+    from telemetryd.ports import Clock, Installation, Key, Texts
+
+REGISTERED_DAYS = 90
+"""Without an installed manifest, an application that has not registered for so long counts as withdrawn."""
+
+
+class Catalogue:
+    """The declarations in force; `refresh` looks whether any file changed."""
+
+    def __init__(self, installation: Installation, texts: Texts, clock: Clock) -> None:
+        self._installation, self._texts, self._clock = installation, texts, clock
+        self._declarations: dict[str, Declaration | TelemetrydError] = {}
+        self._load()
+
+    def refresh(self) -> bool:
+        """Read everything again if a file changed; True if so."""
+        if self._installation.fingerprint() == self._fingerprint:
+            return False
+        self._load()
+        return True
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every file that says something wrong, those of manifests read so far included."""
+        broken = [Problem(f"{name}.toml", str(error)) for name, error in self._declarations.items() if isinstance(error, TelemetrydError)]
+        return (*self.settings.problems, *self._review_problems, *broken)
+
+    def applications(self) -> list[str]:
+        """The ids of all declared applications."""
+        return sorted({*self._installed, *self._registered})
+
+    def is_installed(self, application: str) -> bool:
+        """Whether a manifest of the application is installed."""
+        return application in self._installed
+
+    def find(self, application: str) -> Declaration | None:
+        """An application's declaration, or None if there is none that can be read."""
+        if application not in self._declarations:
+            if application not in self._installed and application not in self._registered:
+                return None
+            self._declarations[application] = self._read(application)
+        found = self._declarations[application]
+        return None if isinstance(found, TelemetrydError) else found
+
+    def get(self, application: str) -> Declaration:
+        """An application's declaration. Raises UnknownApplicationError."""
+        found = self.find(application)
+        if found is None:
+            raise UnknownApplicationError(f"no manifest of {application!r} is installed or registered")
+        return found
+
+    def definition(self, key: Key) -> Definition | None:
+        """One question as declared now, or None."""
+        declaration = self.find(key[0])
+        return next((one for one in declaration.definitions if one.key == key), None) if declaration else None
+
+    def question(self, application: str, question: str) -> Definition:
+        """One question as declared now. Raises UnknownApplicationError or UnknownQuestionError."""
+        found = next((one for one in self.get(application).definitions if one.question.id == question), None)
+        if found is None:
+            raise UnknownQuestionError(f"{application} asks no question {question!r}")
+        return found
+
+    def slots(self, definition: Definition) -> tuple[Slot, ...]:
+        """The layout of a definition's tallies."""
+        return aggregate.layout(definition, (*self.get(definition.application.id).sources, *SOURCES.values()))
+
+    def shared_source(self, reference: str) -> Source | None:
+        """The shared source that `application/source` names, if it is installed."""
+        owner, _, name = reference.partition("/")
+        declaration = self.find(owner)
+        if declaration is None or declaration.application.kind is not Kind.SHARED:
+            return None
+        return next((source for source in declaration.sources if source.id == name), None)
+
+    def presence(self, application: str) -> Presence:
+        """Whether the application's manifest is there; a registration that is too old is not."""
+        if application in self._installed:
+            return Presence.PRESENT if self.find(application) else Presence.UNREADABLE
+        month = self._registered.get(application)
+        return Presence.PRESENT if month and not self._is_old(month) else Presence.GONE
+
+    def absence_grace_s(self, application: str) -> int:
+        """For how long a question without its definition is only paused (s)."""
+        return UNREADABLE_GRACE_S if self.presence(application) is Presence.UNREADABLE else GONE_GRACE_S
+
+    def standing(self, definition: Definition) -> Standing:
+        """What reviews and stops say of a question."""
+        return self._reviews.standing(*definition.key)
+
+    def register(self, application: str, text: str) -> Declaration:
+        """Check a manifest's text and keep it, unless one is installed for the application: that one wins. No text asks for that one.
+
+        Raises:
+            InvalidManifestError: the text is not admissible or is another application's.
+            UnknownApplicationError: no text, and none is installed or registered.
+        """
+        if not text:
+            return self.get(application)
+        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is new, not at start
+
+        declaration = manifest.parse(text)
+        if declaration.application.id != application:
+            raise InvalidManifestError(f"[application] id: expected {application!r}, the application that registers")
+        if declaration.application.kind is Kind.SHARED:
+            raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
+        if application not in self._installed:
+            month = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m")
+            self._texts.keep(application, text, month)
+            self._registered[application] = month
+            self._declarations[application] = declaration
+        return declaration
+
+    def text(self, application: str) -> str:
+        """The manifest's text as it is in force."""
+        if application in self._installed:
+            return self._installation.text(application)
+        return self._texts.get(application) or ""
+
+    def _load(self) -> None:
+        self._fingerprint = self._installation.fingerprint()
+        self.settings: Settings = self._installation.settings()
+        self._reviews, self._review_problems = self._installation.reviews()
+        self.are_reviews_readable = not self._review_problems
+        self._installed = frozenset(self._installation.applications())
+        self._registered: dict[str, str] = dict(self._months())
+        self._declarations.clear()
+
+    def _months(self) -> Mapping[str, str]:
+        return self._texts.months()
+
+    def _read(self, application: str) -> Declaration | TelemetrydError:
+        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is new, not at start
+
+        try:
+            if application in self._installed:
+                return self._installation.declaration(application)
+            return manifest.parse(self._texts.get(application) or "")
+        except (InvalidManifestError, StorageError) as error:
+            return error
+
+    def _is_old(self, month: str) -> bool:
+        year, number = map(int, month.split("-"))
+        end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp()
+        return self._clock.now() > end + REGISTERED_DAYS * 86400

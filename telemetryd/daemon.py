@@ -1,0 +1,231 @@
+"""The running flow: declarations and samples in, tallies and reports out; it calls the core in order and holds no rule of its own.
+
+A sample's way: `push` finds the route of (application, source), its coarsener checks and reduces the value, and its folds add the bin to
+the tallies of the questions that are open. A route without folds is a refused one: the value is checked alike and nothing else happens.
+Routes are made when an application first pushes and thrown away when anything changes that could change a decision.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from telemetryd.core import aggregate, coarsen
+from telemetryd.core.period import next_midnight
+from telemetryd.core.system import SOURCES, SYSTEM
+from telemetryd.errors import InvalidValueError, UnknownSourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from telemetryd.catalogue import Catalogue
+    from telemetryd.closing import Closing
+    from telemetryd.core.aggregate import Fold
+    from telemetryd.core.coarsen import Coarsener
+    from telemetryd.core.definition import Declaration, Definition, Source
+    from telemetryd.ports import Clock, Key, SystemFacts
+    from telemetryd.questions import Questions
+    from telemetryd.tallies import RunningTallies, Tally
+    from telemetryd.watch import Watch
+
+
+class Route(NamedTuple):
+    """Where one application's samples of one source go; `verdict` says it in words for developer mode."""
+
+    source: Source
+    coarsen: Coarsener
+    folds: tuple[tuple[Fold, Tally], ...]
+    verdict: str
+
+
+class Flow(NamedTuple):
+    """The parts that the daemon runs."""
+
+    catalogue: Catalogue
+    questions: Questions
+    tallies: RunningTallies
+    closing: Closing
+    facts: SystemFacts
+    clock: Clock
+    watch: Watch
+
+
+class Daemon:
+    """Register, push, commit, refresh: what the bus calls."""
+
+    def __init__(self, flow: Flow, on_erased: Callable[[Iterable[Key]], None]) -> None:
+        self._flow = flow
+        self._on_erased = on_erased
+        self._routes: dict[str, dict[str, Route]] = {}
+        self._valid_from = self._valid_until = 0
+
+    def start(self) -> None:
+        """After a start: finish what a crash left, decide, and erase what lacks consent."""
+        flow = self._flow
+        if not flow.catalogue.settings.developer:
+            flow.closing.recover()
+        self.refresh()
+        wanted = set(flow.questions.accepted())
+        orphans = {key for key, _ in flow.tallies.contributions() if key not in wanted or flow.questions.record(key).outcome}
+        self._erase(sorted(orphans | flow.closing.orphans()))
+
+    def register(self, application: str, text: str) -> str:
+        """Declare what an application would like to measure; gives the manifest's digest. Raises InvalidManifestError."""
+        before = self._flow.catalogue.find(application)
+        declaration = self._flow.catalogue.register(application, text)
+        if before is None or before.digest != declaration.digest:
+            self.refresh()
+        return declaration.digest
+
+    def push(self, application: str, source: str, type_code: str, value: Any) -> None:
+        """Take one sample; it counts once `commit` has returned. Raises a named error if it does not fit the declaration."""
+        route = self._route(application, source)
+        reduced = route.coarsen(type_code, value)
+        if route.folds:
+            self._flow.tallies.add(route.folds, reduced)
+        if self._flow.watch.is_on:
+            self._watch(application, route, reduced)
+
+    def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
+        """Take samples of several sources, each one value or an array: source → (type code, value). All are taken or none is."""
+        checked = [(self._route(application, source), code, value) for source, (code, value) in samples.items()]
+        reduced = [(route, _reduce_all(route, code, value)) for route, code, value in checked]
+        for route, numbers in reduced:
+            for number in numbers:
+                if route.folds:
+                    self._flow.tallies.add(route.folds, number)
+                if self._flow.watch.is_on:
+                    self._watch(application, route, number)
+
+    def commit(self) -> None:
+        """Write what was pushed since the last commit. Raises StorageError: then none of it counts."""
+        self._flow.tallies.commit()
+
+    def refresh(self) -> bool:
+        """Decide anew after a change or at a tick: erase what is no longer permitted, close what is over; True if anything was erased."""
+        self._routes.clear()
+        now = self._flow.clock.now()
+        self._valid_from, self._valid_until = now, next_midnight(now)
+        looked = self._flow.questions.look()
+        is_erased = self._erase(looked.erase) | self._erase_withdrawn_pushers()
+        for definition in looked.close:
+            self._flow.closing.close(definition)
+        self._measure_facts()
+        return is_erased
+
+    def close_running(self) -> None:
+        """Developer mode: close every running period now."""
+        self.refresh()
+        for key in self._flow.questions.accepted():
+            definition = self._flow.catalogue.definition(key)
+            if definition and self._flow.questions.step(definition).is_collecting:
+                self._flow.closing.close(definition)
+        self.refresh()
+
+    def erase(self, keys: Iterable[Key]) -> bool:
+        """Erase what was collected for questions, at the user's wish; True if there was anything."""
+        erased = list(keys)
+        self._flow.questions.erase(erased)
+        self._routes.clear()
+        return self._erase(erased)
+
+    def _route(self, application: str, source: str) -> Route:
+        now = self._flow.clock.now()
+        if not self._valid_from <= now < self._valid_until:
+            self.refresh()
+        routes = self._routes.get(application)
+        if routes is None:
+            routes = self._routes[application] = self._make_routes(self._flow.catalogue.get(application))
+        route = routes.get(source)
+        if route is None:
+            raise UnknownSourceError(f"{application} declares no such source; it declares: {', '.join(sorted(routes)) or 'none'}")
+        return route
+
+    def _make_routes(self, declaration: Declaration) -> dict[str, Route]:
+        application = declaration.application.id
+        routes = {source.id: self._make_route(declaration, source, application) for source in declaration.sources}
+        for reference in declaration.application.uses:
+            source = self._flow.catalogue.shared_source(reference)
+            if source:
+                owner = self._flow.catalogue.get(reference.partition("/")[0])
+                routes[reference] = self._make_route(owner, source, application)
+        return routes
+
+    def _make_route(self, owner: Declaration, source: Source, pusher: str) -> Route:
+        folds: list[tuple[Fold, Tally]] = []
+        verdicts: list[str] = []
+        for definition in owner.definitions:
+            if source.id not in definition.question.sources:
+                continue
+            step = self._flow.questions.step(definition)
+            is_open = step.is_collecting and self._flow.questions.covers(definition, pusher)
+            verdicts.append(f"{definition.question.id}: {'kept' if is_open else f'not kept ({step.state}: {step.reason})'}")
+            if is_open:
+                slots = self._flow.catalogue.slots(definition)
+                tally = self._flow.tallies.get(definition.key, pusher, step.record.period, slots)
+                folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
+        return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts))
+
+    def _erase(self, keys: list[Key]) -> bool:
+        if not keys:
+            return False
+        self._on_erased(keys)
+        is_tally = self._flow.tallies.erase(keys)
+        return self._flow.closing.erase(keys) or is_tally
+
+    def _erase_withdrawn_pushers(self) -> bool:
+        """Each application can withdraw its own part of a shared question while the period runs."""
+        is_erased = False
+        for key, pusher in self._flow.tallies.contributions():
+            definition = self._flow.catalogue.definition(key)
+            if pusher != key[0] and definition and not self._flow.questions.covers(definition, pusher):
+                is_erased |= self._flow.tallies.erase([key], pusher)
+        return is_erased
+
+    def _measure_facts(self) -> None:
+        """Read each system fact once for every question that asks for it and is in its period, and for no other. Policy: M2."""
+        for key in self._flow.questions.accepted():
+            definition = self._flow.catalogue.definition(key)
+            if definition is None or not any(field.id.startswith(SYSTEM + "/") for field in definition.fields):
+                continue
+            step = self._flow.questions.step(definition)
+            if step.is_collecting:
+                self._measure(definition, step.record.period)
+        self.commit()
+
+    def _measure(self, definition: Definition, period: str) -> None:
+        slots = self._flow.catalogue.slots(definition)
+        tally = self._flow.tallies.get(definition.key, definition.application.id, period, slots)
+        for slot in slots:
+            owner, _, name = slot.field.id.partition("/")
+            if owner != SYSTEM or tally.cells[slot.offset]:
+                continue
+            value = self._flow.facts.read(name)
+            if value is not None:
+                source = SOURCES[name]
+                reduced = coarsen.coarsener(source)(_type_code(value), value)
+                self._flow.tallies.add([(aggregate.fold(slot), tally)], reduced)
+
+    def _watch(self, application: str, route: Route, reduced: int) -> None:
+        self._flow.watch.note(application, route.source, reduced, route.verdict)
+
+
+def _reduce_all(route: Route, type_code: str, value: Any) -> list[int]:
+    """Reduce one value or each of an array of one basic type."""
+    if not type_code.startswith("a"):
+        return [route.coarsen(type_code, value)]
+    element = type_code[1:]
+    if len(element) != 1 or element not in "ybnqiuxtds":
+        raise InvalidValueError(coarsen.expected(route.source, many=True))
+    return [route.coarsen(element, one) for one in value]
+
+
+def _type_code(value: object) -> str:
+    match value:
+        case bool():
+            return "b"
+        case str():
+            return "s"
+        case int():
+            return "t"
+        case _:
+            return "d"

@@ -1,0 +1,113 @@
+"""Every question's state: looked at when anything changes and at ticks, never for a sample. Policy: C1, M4.
+
+`look` asks `core.life` of each question that the user decided on, remembers what it says, erases what must go, and gives what must be
+closed. What is not decided on has no record and nothing to erase.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.core import life
+from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, covers
+from telemetryd.core.life import Effect, Outcome, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from telemetryd.catalogue import Catalogue
+    from telemetryd.core.definition import Definition
+    from telemetryd.core.life import Step
+    from telemetryd.ports import Clock, Consents, Key
+
+
+class Looked(NamedTuple):
+    """What one look at everything asks for: questions whose tallies and reports go, and periods that are over."""
+
+    erase: list[Key]
+    close: list[Definition]
+
+
+class Questions:
+    """The states as of the last look."""
+
+    def __init__(self, catalogue: Catalogue, consents: Consents, clock: Clock) -> None:
+        self._catalogue, self._consents, self._clock = catalogue, consents, clock
+
+    def look(self) -> Looked:
+        """Look at every question that the user decided on, and remember what changed."""
+        looked = Looked([], [])
+        changed: dict[Key, Record] = {}
+        for key in self.decided():
+            before = self._consents.records.get(key, Record())
+            definition = self._catalogue.definition(key)
+            step = self._step(key, definition, before)
+            if step.record != before:
+                changed[key] = step.record
+            if step.effect is Effect.ERASE:
+                looked.erase.append(key)
+            elif step.effect is Effect.CLOSE and definition:
+                looked.close.append(definition)
+        if changed:
+            self._consents.set_records(changed)
+        return looked
+
+    def step(self, definition: Definition) -> Step:
+        """One question's state now; nothing is remembered."""
+        return self._step(definition.key, definition, self.record(definition.key))
+
+    def record(self, key: Key) -> Record:
+        """What is remembered of a question."""
+        return self._consents.records.get(key, Record())
+
+    def remember(self, key: Key, record: Record) -> None:
+        """Keep what is to be remembered of a question."""
+        if record != self.record(key):
+            self._consents.set_records({key: record})
+
+    def erase(self, keys: Iterable[Key]) -> None:
+        """The user erased what was collected for these questions."""
+        now = self._clock.now()
+        self._consents.set_records({key: life.erased(self.record(key), now).record for key in keys if key in self._consents.records})
+
+    def lose(self) -> None:
+        """The main database was lost: what was collected with it."""
+        now = self._clock.now()
+        records = self._consents.records
+        lost = {key: life.lost(record, now) for key, record in records.items()}
+        self._consents.set_records({key: record for key, record in lost.items() if record != records[key]})
+
+    def in_state(self, outcome: Outcome) -> list[Key]:
+        """The questions of which this outcome is remembered."""
+        return [key for key, record in self._consents.records.items() if record.outcome is outcome]
+
+    def circumstances(self, definition: Definition) -> Circumstances:
+        """What decides, beside its own life, whether a question is shut."""
+        application = definition.application.id
+        return Circumstances(
+            self._catalogue.settings,
+            self._consents.levels,
+            self._consents.applications.get(application, ApplicationLevels()),
+            self._consents.decisions.get(definition.key, Decision()),
+            self._catalogue.standing(definition),
+            self._catalogue.presence(application),
+            self._catalogue.are_reviews_readable,
+        )
+
+    def covers(self, definition: Definition, pusher: str) -> bool:
+        """Whether the levels of an application that pushes into a (shared) question permit it."""
+        own = self._consents.applications.get(pusher, ApplicationLevels())
+        return covers(definition, self._consents.levels, own, self._catalogue.settings)
+
+    def accepted(self) -> list[Key]:
+        """The questions of which the user accepted some definition."""
+        return sorted(key for key, decision in self._consents.decisions.items() if decision.accepted)
+
+    def decided(self) -> list[Key]:
+        """The questions of which anything is remembered."""
+        return sorted({*self.accepted(), *self._consents.records})
+
+    def _step(self, key: Key, definition: Definition | None, record: Record) -> Step:
+        if definition is None:
+            return life.unanswerable(record, self._clock.now(), self._catalogue.absence_grace_s(key[0]))
+        return life.step(record, definition, self.circumstances(definition), self._clock.now())

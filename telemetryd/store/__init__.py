@@ -1,0 +1,51 @@
+"""What lies on disk: two SQLite files in the user's state directory. Policy: C1, P1.
+
+`consent.sqlite` holds what must never be lost with the rest: the user's choices, life states and draws. `telemetry.sqlite` holds tallies,
+the queue with the history, and registered texts. Developer mode has a pair of its own, with `developer-` before the names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.store.consents import Consents
+from telemetryd.store.database import Database
+from telemetryd.store.reports import Reports
+from telemetryd.store.schema import CONSENT, MAIN
+from telemetryd.store.tallies import Tallies
+from telemetryd.store.texts import Texts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Store(NamedTuple):
+    """Both files, by what is in them."""
+
+    consents: Consents
+    tallies: Tallies
+    reports: Reports
+    texts: Texts
+    main: Database
+    consent: Database
+
+    def purge(self) -> bool:
+        """Leave nothing of what was erased in our files; False while another process reads."""
+        return self.main.purge()
+
+    def close(self) -> None:
+        """Write what is left to the files proper and close them."""
+        self.main.close()
+        self.consent.close()
+
+
+def open_store(directory: Path, *, is_developer: bool) -> Store:
+    """Open the pair of files; a file that does not exist is made at its first write, never before.
+
+    Raises:
+        StorageError: a file is of a newer version or cannot be opened; a damaged one is set aside instead.
+    """
+    prefix = "developer-" if is_developer else ""
+    consent = Database(directory / f"{prefix}consent.sqlite", CONSENT)
+    main = Database(directory / f"{prefix}telemetry.sqlite", MAIN)
+    return Store(Consents(consent), Tallies(main), Reports(main), Texts(main), main, consent)

@@ -1,0 +1,200 @@
+"""One SQLite file: opening, migrations, transactions, and erasing so that nothing is left in the write-ahead log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from telemetryd.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from telemetryd.store.schema import Schema
+
+_LOG = logging.getLogger(__name__)
+
+_PAGE_BYTES = 1024
+"""Small pages: a tally is a few dozen bytes, and a commit writes whole pages."""
+_BUSY_MS = 250
+"""How long SQLite itself waits for a lock of another process (a backup, a curious user) before a call fails."""
+_WAL_PAGES = 1000
+"""SQLite folds the log into the file above this size (1 MB at 1 KiB a page) if nothing else did before."""
+_ASIDE_DAYS = 30
+"""A damaged file is kept this long for whoever wants to know why, unless a withdrawal comes first."""
+
+
+class Database:
+    """A file that is made at its first write and is readable (empty) before.
+
+    `was_lost` tells that a damaged file was found and set aside. All methods raise StorageError.
+    """
+
+    def __init__(self, path: Path, schema: Schema) -> None:
+        self.path = path
+        self.was_lost = False
+        self._schema = schema
+        self._connection = self._open() if path.exists() else self._memory()
+
+    def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows of a query."""
+        with _translated():
+            return self._connection.execute(sql, values).fetchall()
+
+    def write(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """One statement, committed at once; it survives the death of the process, and a power cut after the next checkpoint."""
+        self._exist()
+        with _translated():
+            self._connection.execute(sql, values)
+
+    def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """One statement over many rows in one transaction, as durable as `write`."""
+        self._exist()
+        with _translated(), self._transaction():
+            self._connection.executemany(sql, rows)
+
+    @contextmanager
+    def durable(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that a power cut does not undo once it is over."""
+        self._exist()
+        with _translated():
+            self._connection.execute("PRAGMA synchronous=FULL")
+            try:
+                with self._transaction():
+                    yield self._connection
+            finally:
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+
+    def purge(self) -> bool:
+        """Empty the write-ahead log, where erased text would stay; False while another process reads."""
+        if not self.path.exists():
+            return True
+        for damaged in self.aside():
+            damaged.unlink(missing_ok=True)
+        with _translated():
+            (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
+
+    def aside(self) -> list[Path]:
+        """Damaged files that were set aside."""
+        return sorted(self.path.parent.glob(self.path.name + ".damaged-*"))
+
+    def checkpoint(self) -> None:
+        """Fold the log into the file, over a connection of its own: to be called in a thread."""
+        if not self.path.exists():
+            return
+        with _translated():
+            connection = sqlite3.connect(self.path, isolation_level=None)
+            try:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Close the file; SQLite folds its log in."""
+        self._connection.close()
+
+    def _exist(self) -> None:
+        """Make the file, now that there is something to write."""
+        if self._connection_path == str(self.path):
+            return
+        self._connection.close()
+        self._connection = self._open()
+
+    def _memory(self) -> sqlite3.Connection:
+        self._connection_path = ":memory:"
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._migrate(connection)
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        self._drop_old_damage()
+        try:
+            return self._open_file()
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise StorageError(f"{self.path.name} cannot be opened: {_cause(error)}") from error
+            self._set_aside()
+        with _translated():
+            return self._open_file()
+
+    def _open_file(self) -> sqlite3.Connection:
+        self._connection_path = str(self.path)
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=64)
+        try:
+            for pragma in (
+                f"busy_timeout={_BUSY_MS}",
+                f"page_size={_PAGE_BYTES}",
+                "journal_mode=WAL",
+                "synchronous=NORMAL",
+                "secure_delete=ON",
+                f"wal_autocheckpoint={_WAL_PAGES}",
+                "cache_size=-512",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+            _check(connection)
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        newest = len(self._schema.migrations)
+        if version > newest:
+            raise StorageError(f"{self.path.name} is of version {version}; this telemetryd knows versions up to {newest}")
+        for number, migration in enumerate(self._schema.migrations[version:], version + 1):
+            connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA user_version={number}; COMMIT;")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def _set_aside(self) -> None:
+        self.was_lost = True
+        stamp = time.strftime("%Y-%m-%d", time.gmtime())
+        _LOG.error("%s is damaged; it is set aside and a new one is begun", self.path.name)
+        self.path.replace(f"{self.path}.damaged-{stamp}")
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def _drop_old_damage(self) -> None:
+        for damaged in self.aside():
+            if time.time() - damaged.stat().st_mtime > _ASIDE_DAYS * 86400:
+                damaged.unlink(missing_ok=True)
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise sqlite3.DatabaseError("malformed")
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or "malformed" in str(error)
+
+
+def _cause(error: sqlite3.Error) -> str:
+    """SQLite's own name of what went wrong: never a value."""
+    return getattr(error, "sqlite_errorname", type(error).__name__)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(f"the state directory does not take it: {_cause(error)}") from error

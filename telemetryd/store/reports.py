@@ -1,0 +1,105 @@
+"""Queue and history in one: a report's row is written before it is sent, completed after, and kept for a year. Policy: T2."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from telemetryd.ports import StoredReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from telemetryd.ports import Key
+    from telemetryd.store.database import Database
+
+_KEEP_DAYS = 366
+"""Rows of the history go after a year."""
+
+
+_COLUMNS = ", ".join(StoredReport._fields)
+
+
+class Reports:
+    """All changes survive a power cut."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, report: StoredReport) -> None:
+        """One transaction: the report joins the queue, and the tallies that it was made of are erased."""
+        values = (None, *report[1:7], json.dumps(report.headers), *report[8:])
+        marks = ", ".join("?" * len(values))
+        with self._database.durable() as connection:
+            connection.execute(f"INSERT INTO report VALUES ({marks})", values)  # noqa: S608 - only question marks
+            connection.execute(
+                "DELETE FROM tally WHERE application = ? AND question = ? AND period = ?",
+                (report.application, report.question, report.period),
+            )
+
+    def queue(self) -> list[StoredReport]:
+        """The reports that are still to be sent."""
+        return self._select("WHERE outcome = 'queued' ORDER BY id", ())
+
+    def history(self, since: int, limit: int) -> list[StoredReport]:
+        """The newest `limit` reports created at or after `since`, newest first."""
+        return self._select("WHERE created >= ? ORDER BY id DESC LIMIT ?", (since, limit))
+
+    def start(self, report: StoredReport, now: int, not_before: int) -> None:
+        """A try begins: written before any byte leaves, with the moment of the next one should its outcome be lost."""
+        with self._database.durable() as connection:
+            sql = "UPDATE report SET tries = tries + 1, started = ?, not_before = ? WHERE id = ? AND outcome = 'queued'"
+            connection.execute(sql, (now, not_before, report.id))
+
+    def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
+        """The try failed and another is possible."""
+        with self._database.durable() as connection:
+            sql = "UPDATE report SET started = 0, not_before = ?, status = ? WHERE id = ? AND outcome = 'queued'"
+            connection.execute(sql, (not_before, status, report.id))
+
+    def finish(self, report: StoredReport, outcome: str, *, status: int, body: bytes) -> bool:
+        """No try is possible any more; `body` is the report with its nonce blanked, and the time is cut to the day.
+
+        False if the row was erased in the meantime: then it stays erased.
+        """
+        with self._database.durable() as connection:
+            cursor = connection.execute(
+                "UPDATE report SET outcome = ?, status = ?, body = ?, started = 0, created = created / 86400 * 86400, slot = 0"
+                " WHERE id = ? AND outcome = 'queued'",
+                (outcome, status, body, report.id),
+            )
+            return cursor.rowcount == 1
+
+    def erase(self, keys: Iterable[Key]) -> None:
+        """Erase the queued reports of questions; where bytes may have left the history says so."""
+        with self._database.durable() as connection:
+            connection.executemany(
+                "UPDATE report SET outcome = iif(tries > 0, 'unknown', 'erased'), body = x'', headers = '[]', started = 0, slot = 0,"
+                " created = created / 86400 * 86400 WHERE application = ? AND question = ? AND outcome = 'queued'",
+                list(keys),
+            )
+
+    def forget(self, application: str) -> None:
+        """Erase the history of an application, or of all ("")."""
+        where, values = ("", ()) if not application else (" AND application = ?", (application,))
+        with self._database.durable() as connection:
+            connection.execute(f"DELETE FROM report WHERE outcome != 'queued'{where}", values)  # noqa: S608 - fixed texts
+
+    def prune(self, now: int) -> None:
+        """Drop rows older than a year."""
+        oldest = now - _KEEP_DAYS * 86400
+        if self._database.read("SELECT 1 FROM report WHERE created < ? AND outcome != 'queued' LIMIT 1", (oldest,)):
+            with self._database.durable() as connection:
+                connection.execute("DELETE FROM report WHERE created < ? AND outcome != 'queued'", (oldest,))
+
+    def ticks(self) -> tuple[int, ...]:
+        """The fields of the kept `schedule.Ticks` and the day of the last late report, or nothing."""
+        return tuple(next(iter(self._database.read("SELECT seen, since, passed_s, moment_s, is_done, late_day FROM tick")), ()))
+
+    def keep_ticks(self, ticks: Sequence[int]) -> None:
+        """Keep them; a power cut may undo the last ones."""
+        self._database.write("INSERT OR REPLACE INTO tick VALUES (1, ?, ?, ?, ?, ?, ?)", tuple(map(int, ticks)))
+
+    def _select(self, rest: str, values: Sequence[int]) -> list[StoredReport]:
+        rows: list[Any] = self._database.read(f"SELECT {_COLUMNS} FROM report {rest}", values)  # noqa: S608 - fixed texts
+        return [StoredReport._make((*row[:7], tuple((name, value) for name, value in json.loads(row[7])), *row[8:])) for row in rows]

@@ -1,0 +1,61 @@
+"""The tables, as numbered migrations: entry N takes a file from version N to N + 1. An entry that was released is never edited."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Schema(NamedTuple):
+    """The migrations of one kind of file."""
+
+    migrations: tuple[str, ...]
+
+
+CONSENT = Schema(
+    (
+        """
+        CREATE TABLE level (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE application (
+            id TEXT PRIMARY KEY, system INTEGER NOT NULL, usage INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE refusal (application TEXT, question TEXT, PRIMARY KEY (application, question)) WITHOUT ROWID;
+        CREATE TABLE acceptance (
+            application TEXT, question TEXT, digest TEXT, at INTEGER NOT NULL, shown TEXT NOT NULL,
+            PRIMARY KEY (application, question, digest)
+        ) WITHOUT ROWID;
+        CREATE TABLE life (
+            application TEXT, question TEXT,
+            outcome TEXT NOT NULL, reason TEXT NOT NULL,
+            period TEXT NOT NULL, begins INTEGER NOT NULL, closes INTEGER NOT NULL, host TEXT NOT NULL,
+            closed_cause TEXT NOT NULL, closed_since INTEGER NOT NULL, closed_grace_s INTEGER NOT NULL,
+            PRIMARY KEY (application, question)
+        ) WITHOUT ROWID;
+        """,
+    )
+)
+"""Policy: C1. `acceptance.shown` is the definition's manifest text as accepted, so that a change can be shown as a difference."""
+
+MAIN = Schema(
+    (
+        """
+        CREATE TABLE tally (
+            id INTEGER PRIMARY KEY, application TEXT NOT NULL, question TEXT NOT NULL, pusher TEXT NOT NULL,
+            period TEXT NOT NULL, cells BLOB NOT NULL
+        );
+        CREATE UNIQUE INDEX tally_key ON tally (application, question, pusher, period);
+        CREATE TABLE report (
+            id INTEGER PRIMARY KEY, application TEXT NOT NULL, question TEXT NOT NULL, revision TEXT NOT NULL, period TEXT NOT NULL,
+            vendor TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
+            created INTEGER NOT NULL, slot INTEGER NOT NULL, opens INTEGER NOT NULL, closes INTEGER NOT NULL,
+            tries INTEGER NOT NULL, started INTEGER NOT NULL, not_before INTEGER NOT NULL,
+            outcome TEXT NOT NULL, status INTEGER NOT NULL
+        );
+        CREATE TABLE tick (
+            id INTEGER PRIMARY KEY CHECK (id = 1), seen INTEGER NOT NULL, since INTEGER NOT NULL, passed_s INTEGER NOT NULL,
+            moment_s INTEGER NOT NULL, is_done INTEGER NOT NULL, late_day INTEGER NOT NULL
+        );
+        CREATE TABLE text (id TEXT PRIMARY KEY, manifest TEXT NOT NULL, month TEXT NOT NULL) WITHOUT ROWID;
+        """,
+    )
+)
+"""Policy: M2. A tally's `cells` are those of `core.aggregate`; a report is queue and history in one row."""

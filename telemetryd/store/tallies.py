@@ -1,0 +1,42 @@
+"""The running tallies: one small row for each (question, pushing application, period), rewritten in place. Policy: M2."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from telemetryd.ports import StoredTally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from telemetryd.ports import Key
+    from telemetryd.store.database import Database
+
+
+class Tallies:
+    """Rows are made with the first sample, so that what is not consented to has none."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> list[StoredTally]:
+        """Every tally on disk."""
+        rows = self._database.read("SELECT id, application, question, pusher, period, cells FROM tally")
+        return [StoredTally(number, (app, name), pusher, period, array("Q", cells)) for number, app, name, pusher, period, cells in rows]
+
+    def save(self, tallies: Iterable[StoredTally]) -> None:
+        """Write tallies in one commit that survives the death of the process."""
+        rows = [(number, *key, pusher, period, cells.tobytes()) for number, key, pusher, period, cells in tallies]
+        sql = "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET cells = ?6"
+        if len(rows) == 1:
+            self._database.write(sql, rows[0])
+        elif rows:
+            self._database.write_many(sql, rows)
+
+    def erase(self, keys: Iterable[Key], pusher: str | None = None) -> None:
+        """Erase the tallies of questions, or only what one application pushed into them."""
+        where = "application = ? AND question = ?" + ("" if pusher is None else " AND pusher = ?")
+        rows = [key if pusher is None else (*key, pusher) for key in keys]
+        with self._database.durable() as connection:
+            connection.executemany(f"DELETE FROM tally WHERE {where}", rows)  # noqa: S608 - fixed texts

@@ -1,0 +1,169 @@
+"""Due work: closes periods, keeps the history short, and hands at most one report to the uploader. Policy: M4, A2."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.core import life, report, schedule
+from telemetryd.core.life import Outcome
+from telemetryd.core.schedule import Queued, Result, Ticks, Window
+from telemetryd.errors import NotDeveloperError, TelemetrydError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from telemetryd.catalogue import Catalogue
+    from telemetryd.choices import Choices
+    from telemetryd.core.schedule import Delivery
+    from telemetryd.daemon import Daemon
+    from telemetryd.ports import Clock, Courier, Key, Randomness, Reports, StoredReport
+    from telemetryd.questions import Questions
+
+_LOG = logging.getLogger(__name__)
+
+_FINAL = {Result.ACCEPTED: "accepted", Result.ANSWERED: "answered", Result.SUSPENDED: "suspended", Result.REJECTED: "dropped"}
+_REASON = {"accepted": "sent", "answered": "the server says that the question is answered", "dropped": "dropped"}
+
+
+class Parts(NamedTuple):
+    """What due work needs."""
+
+    catalogue: Catalogue
+    questions: Questions
+    choices: Choices
+    daemon: Daemon
+    reports: Reports
+    courier: Courier
+    clock: Clock
+    chance: Randomness
+
+
+class Ticker:
+    """One tick in each hour of running time; reports leave at no other moment."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._sending: dict[Key, asyncio.Task[Delivery]] = {}
+        self._ticks, self._late_day = self._load_ticks()
+        self._seen = parts.clock.monotonic()
+
+    async def run(self) -> None:
+        """Tick for as long as the daemon runs."""
+        while True:
+            await asyncio.sleep(self._ticks.wait_s)
+            if self.advance():
+                await self.tick()
+
+    def advance(self) -> bool:
+        """Count running time; True at a tick's moment."""
+        now, monotonic = self._parts.clock.now(), self._parts.clock.monotonic()
+        elapsed_s = int(monotonic - self._seen)
+        self._seen += elapsed_s
+        self._ticks, is_due = self._ticks.advance(now, elapsed_s, self._parts.chance.below)
+        return is_due
+
+    async def tick(self) -> None:
+        """Everything that is due now."""
+        try:
+            self.tidy()
+            await self._send_one()
+            self._keep_ticks()
+        except TelemetrydError as error:
+            _LOG.warning("a tick could not do its work: %s", error)
+
+    def tidy(self) -> None:
+        """Look at files and questions anew, close what is over, finish erasures, drop what is too old to send or to keep."""
+        self._parts.catalogue.refresh()
+        self._parts.daemon.refresh()
+        if self._parts.choices.accept_known():
+            self._parts.daemon.refresh()
+        self._parts.choices.purge()
+        now = self._parts.clock.now()
+        for row in self._parts.reports.queue():
+            if row.key not in self._sending and schedule.is_over(_queued(row), now):
+                self._finish(row, "dropped", row.status)
+        self._parts.reports.prune(now)
+
+    async def submit(self) -> None:
+        """Developer mode: close the running periods and send every report at once. Raises NotDeveloperError."""
+        if not self._parts.catalogue.settings.developer:
+            raise NotDeveloperError("Submit works in developer mode only: set developer = true in your telemetryd.toml")
+        self._parts.daemon.close_running()
+        for row in self._parts.reports.queue():
+            await self._send(row)
+
+    def abort(self, keys: Iterable[Key]) -> None:
+        """Break off sending what is erased; bytes that have left cannot be called back, and the history says so."""
+        for key in keys:
+            if key in self._sending:
+                self._sending[key].cancel()
+
+    async def _send_one(self) -> None:
+        rows = {row.id: row for row in self._parts.reports.queue() if self._may_send(row)}
+        choice = schedule.choose(map(_queued, rows.values()), self._ticks, self._late_day, self._parts.chance.below)
+        if choice is None:
+            return
+        if choice.is_late:
+            self._late_day = schedule.day_of(self._parts.clock.now())
+        await self._send(rows[choice.id])
+
+    def _may_send(self, row: StoredReport) -> bool:
+        """Whether nothing pauses the report: no kill switch, nothing unreadable, its endpoint is there."""
+        settings = self._parts.catalogue.settings
+        endpoint = settings.endpoint(row.vendor)
+        is_paused = bool(self._parts.questions.record(row.key).closed_cause)
+        return not settings.kill_switches and not is_paused and endpoint is not None and row.key not in self._sending
+
+    async def _send(self, row: StoredReport) -> None:
+        """One try: written down before any byte leaves, completed after."""
+        endpoint = self._parts.catalogue.settings.endpoint(row.vendor)
+        if endpoint is None or not self._may_send(row):
+            return
+        now = self._parts.clock.now()
+        self._parts.reports.start(row, now, schedule.retry_at(now))
+        task = asyncio.ensure_future(self._parts.courier.deliver(endpoint, row.body))
+        self._sending[row.key] = task
+        try:
+            delivery = await task
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise
+            return
+        finally:
+            self._sending.pop(row.key, None)
+        self._complete(row, delivery)
+
+    def _complete(self, row: StoredReport, delivery: Delivery) -> None:
+        next_try = schedule.next_try(row.tries + 1, self._parts.clock.now(), delivery)
+        if next_try is None:
+            self._finish(row, _FINAL.get(delivery.result, "dropped"), delivery.status)
+        else:
+            self._parts.reports.postpone(row, next_try, delivery.status)
+
+    def _finish(self, row: StoredReport, outcome: str, status: int) -> None:
+        """The report's life is over; a row that was erased meanwhile stays so."""
+        if not self._parts.reports.finish(row, outcome, status=status, body=report.blank_nonce(row.body)):
+            return
+        record = self._parts.questions.record(row.key)
+        if record.outcome is Outcome.REPORTING:
+            is_suspended = outcome == "suspended"
+            self._parts.questions.remember(row.key, life.suspended(record) if is_suspended else life.answered(record, _REASON[outcome]))
+
+    def _load_ticks(self) -> tuple[Ticks, int]:
+        now = self._parts.clock.now()
+        kept = self._parts.reports.ticks()
+        if not kept:
+            return schedule.first_hour(now, self._parts.chance.below), -1
+        seen, since, passed_s, moment_s, is_done, late_day = kept
+        return Ticks(seen, since, passed_s, moment_s, bool(is_done)), late_day
+
+    def _keep_ticks(self) -> None:
+        """Running time is kept only while something waits: without consent nothing is written."""
+        if self._parts.questions.accepted():
+            self._parts.reports.keep_ticks((*self._ticks, self._late_day))
+
+
+def _queued(row: StoredReport) -> Queued:
+    return Queued(row.id, Window(row.opens, row.closes), row.slot, row.tries, row.not_before)
