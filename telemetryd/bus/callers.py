@@ -1,0 +1,118 @@
+"""The identities of the connections on the bus, asked for once each and forgotten when they leave it.
+
+Everything goes over the nameless connection: one whose reading pauses while its callers are identified could never hear the answer.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Protocol
+
+from telemetryd.bus.identity import UNKNOWN, Caller, identify_process
+from telemetryd.bus.library import Message, MessageFlag, MessageType
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+_BUS = "org.freedesktop.DBus"
+_PATH = "/org/freedesktop/DBus"
+_LEFT = "org.freedesktop.DBus.Error.NameHasNoOwner"
+
+MAX_KNOWN = 1024
+"""Identities kept at once: a desktop has some 100 connections; the one known longest is asked for again."""
+
+
+class Questions(Protocol):
+    """The nameless connection, as far as it is needed here."""
+
+    def send(self, message: Message) -> None:
+        """Send without waiting for an answer."""
+
+    def ask(self, message: Message) -> Awaitable[Message]:
+        """The answer to a call, an error included; TimeoutError if none comes in time."""
+
+
+class Callers:
+    """Who is who. `known` is read by the dispatchers for every call; a name that is missing in it has to be identified first.
+
+    A connection is watched from before it is asked about, by a match rule of its own, so that its leaving is never missed and the
+    coming and going of all others wakes nobody.
+    """
+
+    def __init__(self, bus: Questions, known_max: int = MAX_KNOWN) -> None:
+        self.known: dict[str, Caller] = {}
+        self._bus = bus
+        self._known_max = known_max
+        self._watched: set[str] = set()
+
+    async def identify(self, sender: str) -> Caller | None:
+        """The caller with this unique name, or None if it has left the bus: then nobody is there to be answered."""
+        if sender in self.known:
+            return self.known[sender]
+        self._watch(sender)
+        try:
+            reply = await self._bus.ask(_call("GetConnectionCredentials", sender))
+        except TimeoutError:
+            return UNKNOWN
+        if reply.message_type is MessageType.ERROR:
+            self._forget(sender)
+            return None if reply.error_name == _LEFT else UNKNOWN
+        caller = self._caller(reply)
+        if sender in self._watched:
+            self._remember(sender, caller)
+        return caller
+
+    def on_signal(self, signal: Message) -> None:
+        """Forget a connection that has left; only the bus itself is believed."""
+        if signal.sender == _BUS and signal.member == "NameOwnerChanged" and signal.signature == "sss" and not signal.body[2]:
+            self._forget(signal.body[0])
+
+    def _caller(self, reply: Message) -> Caller:
+        """Who the credentials name; every descriptor that came along is closed."""
+        try:
+            credentials = {key: value.value for key, value in reply.body[0].items()}
+            if credentials.get("UnixUserID") != os.getuid() or "ProcessID" not in credentials:
+                return UNKNOWN
+            return _look_at_process(credentials, reply.unix_fds)
+        finally:
+            for descriptor in reply.unix_fds:
+                os.close(descriptor)
+
+    def _remember(self, sender: str, caller: Caller) -> None:
+        if len(self.known) >= self._known_max:
+            self._forget(next(iter(self.known)))
+        self.known[sender] = caller
+
+    def _watch(self, sender: str) -> None:
+        if sender not in self._watched:
+            self._watched.add(sender)
+            self._bus.send(_call("AddMatch", _rule(sender), MessageFlag.NO_REPLY_EXPECTED))
+
+    def _forget(self, sender: str) -> None:
+        self.known.pop(sender, None)
+        if sender in self._watched:
+            self._watched.discard(sender)
+            self._bus.send(_call("RemoveMatch", _rule(sender), MessageFlag.NO_REPLY_EXPECTED))
+
+
+def _look_at_process(credentials: dict[str, Any], descriptors: list[int]) -> Caller:
+    """Look at the process. The bus's own pidfd holds the one that connected; ours holds the one that has the number now."""
+    pid, index = credentials["ProcessID"], credentials.get("ProcessFD")
+    if index is not None:
+        return identify_process(pid, descriptors[index]) if index < len(descriptors) else UNKNOWN
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return UNKNOWN
+    try:
+        return identify_process(pid, pidfd)
+    finally:
+        os.close(pidfd)
+
+
+def _rule(sender: str) -> str:
+    return f"type='signal',sender='{_BUS}',interface='{_BUS}',member='NameOwnerChanged',arg0='{sender}',arg2=''"
+
+
+def _call(member: str, argument: str, flags: MessageFlag = MessageFlag.NONE) -> Message:
+    return Message(destination=_BUS, path=_PATH, interface=_BUS, member=member, signature="s", body=[argument], flags=flags)

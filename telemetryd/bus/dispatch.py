@@ -1,0 +1,211 @@
+"""Answers every call of one connection: identify the caller, find the member, run it, reply in order.
+
+The replies of a batch wait until the batch is committed (`finish`), in the order of their calls; errors wait in the same row, so that one
+write carries all. A caller that is not known yet has its calls parked until it is, and they count against a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os.path
+import traceback
+from typing import TYPE_CHECKING, Any, Protocol
+
+from telemetryd.bus.identity import Caller, Kind
+from telemetryd.bus.library import Message, error, expects_reply, method_return
+from telemetryd.bus.members import Handlers, Members, Result, Route
+from telemetryd.bus.parked import Parked
+from telemetryd.errors import INTERNAL, LimitExceededError, TelemetrydError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from telemetryd.bus.interfaces import Interface
+
+RUNNING_MAX_CALLS = 64
+"""Calls that wait for something at once (Erase, Submit, Watch): a user has a handful of windows."""
+
+INTERNAL_TEXT = "internal error; the journal says where"
+
+_log = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """One connection of the edge, as far as it is needed here."""
+
+    def acknowledge(self, sender: str, serial: int) -> None:
+        """Send an empty reply."""
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+
+    def hold(self) -> None:
+        """Stop reading."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+
+class Identities(Protocol):
+    """Who is who, as `callers.Callers` knows."""
+
+    known: dict[str, Caller]
+
+    async def identify(self, sender: str) -> Caller | None:
+        """The caller with this unique name, or None if it has left the bus."""
+
+
+class Dispatcher:
+    """Answers the calls of one connection for one object.
+
+    `spawn` starts a task in the application's task group. `settle` commits what was done since the last batch and then calls `finish`:
+    the edge's end of a batch does the same; here it is called after parked calls, which belong to no batch.
+    """
+
+    def __init__(  # noqa: PLR0913 - the last three are by keyword: what the composition root puts in place
+        self,
+        connection: Connection,
+        interface: Interface,
+        handlers: Handlers,
+        *,
+        callers: Identities,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        settle: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._members = Members(interface, handlers)
+        self._exact = self._members.exact()
+        self._callers = callers
+        self._known = callers.known
+        self._spawn = spawn
+        self._settle = settle
+        self._replies: list[tuple[Message, Message | None, bool]] = []
+        self._parked = Parked()
+        self._queues = self._parked.queues
+        self._is_held = False
+        self._running = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    def on_call(self, call: Message) -> None:
+        """Take one call; its reply is sent by `finish`, or when its task is done."""
+        sender = call.sender
+        caller = self._known.get(sender)
+        if caller is None or sender in self._queues:
+            self._park(call)
+        else:
+            self._dispatch(caller, call)
+
+    def finish(self, failure: TelemetrydError | None = None) -> None:
+        """Send the replies of the batch. With a failure, that is the answer to every call whose success needed the commit."""
+        replies, self._replies = self._replies, []
+        for call, reply, awaits_commit in replies:
+            if awaits_commit and failure is not None:
+                self._connection.send(refusal(call, failure))
+            elif reply is None:
+                self._connection.acknowledge(call.sender, call.serial)
+            else:
+                self._send(call, reply)
+
+    async def wait_until_quiet(self) -> None:
+        """Return when no call is parked and none is being worked on: before the connection may be closed."""
+        await self._quiet.wait()
+
+    def _dispatch(self, caller: Caller, call: Message) -> None:
+        """Run one call. The first two lines are the hot path: one lookup by (path, interface, member, signature)."""
+        try:
+            route = self._exact.get((call.path, call.interface, call.member, call.signature)) or self._members.route(caller, call)
+            if caller.kind is not Kind.HOST and route.guard is not None:
+                route.guard(caller, call.body)
+            result = route.handler(caller, call)
+        except Exception as failure:  # noqa: BLE001 - the edge of the bus: whatever a handler raises is answered
+            self._refuse(call, failure)
+            return
+        if result is not None and not isinstance(result, list):
+            self._start(call, result, route)
+        elif expects_reply(call):
+            reply = None if result is None else method_return(call, route.returns, result)
+            self._replies.append((call, reply, route.awaits_commit))
+
+    def _refuse(self, call: Message, failure: Exception) -> None:
+        if expects_reply(call):
+            self._replies.append((call, refusal(call, failure), False))
+
+    def _start(self, call: Message, work: Coroutine[Any, Any, Result], route: Route) -> None:
+        if self._running >= RUNNING_MAX_CALLS:
+            work.close()
+            self._refuse(call, LimitExceededError(f"at most {RUNNING_MAX_CALLS} calls are worked on at the same time"))
+            return
+        self._running += 1
+        self._quiet.clear()
+
+        def end(_: object) -> None:
+            work.close()  # a task that is cancelled before its first step never awaited it
+            self._running -= 1
+            self._note_quiet()
+
+        self._spawn(self._run(call, work, route)).add_done_callback(end)
+
+    async def _run(self, call: Message, work: Coroutine[Any, Any, Result], route: Route) -> None:
+        """Work on one call in a task of its own and reply when it is done."""
+        try:
+            reply = method_return(call, route.returns, await work or [])
+        except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
+            reply = refusal(call, failure)
+        if expects_reply(call):
+            self._send(call, reply)
+
+    def _send(self, call: Message, reply: Message) -> None:
+        """Send a reply; one that does not fit its signature is a fault of the handler and answered as such."""
+        try:
+            self._connection.send(reply)
+        except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
+            self._connection.send(refusal(call, failure))
+
+    def _park(self, call: Message) -> None:
+        """Keep a call until its caller is known; the first one of a caller asks who it is."""
+        is_first = self._parked.add(call)
+        if self._parked.is_full and not self._is_held:
+            self._is_held = True
+            self._connection.hold()
+        if is_first:
+            self._quiet.clear()
+            self._spawn(self._identify(call.sender))
+
+    async def _identify(self, sender: str) -> None:
+        """Find out who a caller is and run what it has called meanwhile; one that has left is not heard."""
+        queue = self._queues[sender]
+        try:
+            caller = await self._callers.identify(sender)
+            while queue and caller is not None:
+                self._dispatch(caller, self._parked.take(queue))
+        finally:
+            self._parked.drop(sender)
+            self._note_quiet()
+        self._settle()
+        if self._is_held and not self._parked.is_full:
+            self._is_held = False
+            self._connection.resume()
+
+    def _note_quiet(self) -> None:
+        if not self._running and not self._queues:
+            self._quiet.set()
+
+
+def refusal(call: Message, failure: Exception) -> Message:
+    """The error that answers a failed call: our own errors by name and text; anything else says nothing, and the journal has the place."""
+    if isinstance(failure, TelemetrydError):
+        return error(call, failure.bus_name, str(failure))
+    _log.error("internal error: %s", place(failure))
+    return error(call, INTERNAL, INTERNAL_TEXT)
+
+
+def place(failure: BaseException) -> str:
+    """Type and line numbers of an exception and of its causes, outermost call first; never its text, which may hold a value."""
+    frames = " > ".join(
+        f"{os.path.basename(frame.f_code.co_filename)}:{line} {frame.f_code.co_name}"  # noqa: PTH119 - no pathlib on a path of text
+        for frame, line in traceback.walk_tb(failure.__traceback__)
+    )
+    cause = failure.__cause__ or failure.__context__
+    return f"{type(failure).__name__} at {frames}" + (f", after {place(cause)}" if cause else "")
