@@ -1,0 +1,441 @@
+"""The installed files, in real trees: which are in force, which shut, and what tells that one changed."""
+
+import os
+import socket
+import subprocess
+import sys
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from telemetryd.core.limits import CONFIG_BYTES, MANIFEST_BYTES
+from telemetryd.core.reviews import StopReason
+from telemetryd.core.settings import KillSwitch, Settings
+from telemetryd.errors import InvalidManifestError, StorageError
+from telemetryd.installed import InstalledFiles, fingerprint, load_manifest, load_reviews, load_settings, manifest_files
+
+OFF = "enabled = false\n"
+ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://{}.example/"\n'
+DIGEST = "sha256:" + "0" * 64
+REVIEW = f"""[[review]]
+application = "org.kde.kate"
+question = "startup"
+definition = "{DIGEST}"
+reviewers = ["Ada <ada@example.org>", "Bo <bo@example.org>"]
+record = "https://mail.example.org/1"
+date = 2026-11-20
+"""
+STOP = '[[stop]]\napplication = "org.kde.kate"\nquestion = "startup"\nreason = "suspended"\ndate = 2026-11-21\n'
+MANIFEST = """schema = 1
+
+[application]
+id = "org.kde.kate"
+name = "Kate"
+summary = "Text editor"
+vendor = "kde"
+contact = "https://kde.org/privacypolicy-apps"
+
+[[source]]
+id = "startup"
+type = "number"
+description = "Time from process start to the first window"
+unit = "ms"
+combine = "median"
+bins = [500, 2000]
+
+[[question]]
+id = "startup"
+purpose = "Is start-up too slow?"
+decision = "Whether the session restore is loaded lazily"
+category = "usage"
+detail = "basic"
+sources = ["startup"]
+period = "week"
+starts = 2026-11-02
+ends = 2027-06-27
+"""
+
+
+class Tree:
+    """Two system directories, first and second, a user's, and KUserFeedback's; none of them is there before a file is written."""
+
+    def __init__(self, root):
+        self.root = root
+        self.environ = {
+            "TELEMETRYD_CONFIG_DIRS": f"{root}/first:{root}/second",
+            "TELEMETRYD_DATA_DIRS": f"{root}/first:{root}/second",
+            "XDG_CONFIG_HOME": f"{root}/home",
+            "XDG_CONFIG_DIRS": f"{root}/xdg",
+        }
+
+    def path(self, name):
+        """Where a file lies, its directory made."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write(self, name, text):
+        """A file with a text."""
+        self.path(name).write_text(text)
+        return self.path(name)
+
+    def mask(self, name):
+        """A link to /dev/null."""
+        self.path(name).symlink_to("/dev/null")
+
+    def settings(self):
+        """The settings."""
+        return load_settings(self.environ)
+
+    def switches(self):
+        """Kill switches with their files relative to the tree."""
+        return [(switch.what, os.path.relpath(switch.file, self.root)) for switch in self.settings().kill_switches]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree without any file."""
+    return Tree(tmp_path)
+
+
+@pytest.fixture
+def public_tree():
+    """A tree that every user can reach, unlike pytest's folders."""
+    with TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        yield Tree(Path(root))
+
+
+CONFIG = [
+    "first/telemetryd/telemetryd.toml",
+    "second/telemetryd/telemetryd.toml",
+    "second/telemetryd/telemetryd.toml.d/50-site.toml",
+    "home/telemetryd/telemetryd.toml",
+    "home/telemetryd/telemetryd.toml.d/mine.toml",
+]
+KDE = ["home/KDE/UserFeedback.conf", "xdg/KDE/UserFeedback.conf"]
+
+
+# --- configuration
+
+
+def test_nothing_installed(tree):
+    """Without any file the settings are the defaults, nothing is declared or reviewed, and nothing is unreadable."""
+    assert tree.settings() == Settings()
+    assert manifest_files(tree.environ) == {}
+    assert not load_reviews(tree.environ).unreadable
+
+
+@pytest.mark.parametrize("name", CONFIG)
+def test_off_in_any_file(tree, name):
+    """`enabled = false` in any place is a kill switch that names the file. Policy: C4."""
+    tree.write(name, OFF)
+    assert tree.switches() == [("enabled", name)]
+
+
+@pytest.mark.parametrize("name", KDE)
+def test_kuserfeedback_off(tree, name):
+    """KUserFeedback's switch counts in any XDG configuration directory. Policy: C4."""
+    tree.write(name, "[UserFeedback]\nEnabled[$i]=false\n")
+    assert tree.switches() == [("kuserfeedback", name)]
+
+
+def test_do_not_track(tree):
+    """DO_NOT_TRACK in the environment is a kill switch without a file."""
+    assert load_settings(tree.environ | {"DO_NOT_TRACK": "1"}).kill_switches == (KillSwitch("DO_NOT_TRACK", ""),)
+
+
+@pytest.mark.parametrize("name", [*CONFIG, *KDE])
+def test_a_mask_or_an_empty_file_says_nothing(tree, name):
+    """A link to /dev/null is no kill switch, and no file either."""
+    tree.mask(name)
+    assert tree.settings() == Settings()
+
+
+def test_the_first_directory_replaces_a_file(tree):
+    """Of two files with one name only that of the first directory is in force; a link to /dev/null or an empty file masks."""
+    for name in ("telemetryd.toml", "telemetryd.toml.d/a.toml", "telemetryd.toml.d/b.toml"):
+        tree.write(f"second/telemetryd/{name}", OFF)
+    assert len(tree.switches()) == 3
+    tree.write("first/telemetryd/telemetryd.toml", "enabled = true")
+    tree.mask("first/telemetryd/telemetryd.toml.d/a.toml")
+    tree.write("first/telemetryd/telemetryd.toml.d/b.toml", "")
+    assert tree.settings() == Settings()
+
+
+def test_a_users_file_replaces_no_system_file(tree):
+    """A user's file of the same name, or a mask there, leaves the system's file in force. Policy: C4."""
+    tree.write("second/telemetryd/telemetryd.toml", OFF)
+    tree.write("home/telemetryd/telemetryd.toml", "enabled = true")
+    tree.write("second/telemetryd/telemetryd.toml.d/a.toml", OFF)
+    tree.mask("home/telemetryd/telemetryd.toml.d/a.toml")
+    assert [what for what, _ in tree.switches()] == ["enabled", "enabled"]
+
+
+def test_later_drop_ins_win(tree):
+    """An endpoint is the last drop-in's by name, whichever directory it is in; the main file comes last."""
+    tree.write("first/telemetryd/telemetryd.toml", ENDPOINT.format("main"))
+    assert tree.settings().endpoint("kde").host == "main.example"
+    tree.write("second/telemetryd/telemetryd.toml.d/50.toml", ENDPOINT.format("fifty"))
+    tree.write("first/telemetryd/telemetryd.toml.d/40.toml", ENDPOINT.format("forty"))
+    assert tree.settings().endpoint("kde").host == "fifty.example"
+
+
+def test_only_toml_files_are_drop_ins(tree):
+    """Backups, hidden files and other names are left out."""
+    for name in ("a.toml~", ".a.toml", "README", "a.toml.dpkg-old"):
+        tree.write(f"first/telemetryd/telemetryd.toml.d/{name}", OFF)
+    assert tree.settings() == Settings()
+
+
+# --- what cannot be read
+
+
+def make_socket(path):
+    """A socket in a file's place."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        directory = os.open(path.parent, os.O_DIRECTORY)
+        listener.bind(f"/proc/self/fd/{directory}/{path.name}")
+        os.close(directory)
+
+
+OBSTACLES = {
+    "a directory": (lambda path: path.mkdir(), "Is a directory"),
+    "a link to nothing": (lambda path: path.symlink_to("nothing"), "a link to nothing"),
+    "a link to itself": (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+    "a pipe": (os.mkfifo, "expected a file"),
+    "another device": (lambda path: path.symlink_to("/dev/zero"), "expected a file"),
+    "a socket": (make_socket, "No such device or address"),
+    "no text": (lambda path: path.write_bytes(b"# caf\xe9"), "expected UTF-8 text"),
+    "too long": (lambda path: path.write_bytes(b"#" * (CONFIG_BYTES + 1)), "expected at most"),
+}
+
+
+@pytest.mark.parametrize("name", [*CONFIG, *KDE])
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_what_is_no_file_shuts(tree, name, obstacle):
+    """Whatever is in a file's place and cannot be read is a kill switch and a problem; a pipe does not hold the start up."""
+    make, text = OBSTACLES[obstacle]
+    make(tree.path(name))
+    assert tree.switches() == [("unreadable", name)]
+    (problem,) = tree.settings().problems
+    assert problem.file.endswith(name)
+    assert text in problem.text
+
+
+@pytest.mark.parametrize("text", ["enabled = maybe", "enabled = 0", "colour = 1", "developer = 'yes'", "\ufeffenabled = true"])
+@pytest.mark.parametrize("name", CONFIG)
+def test_what_cannot_be_parsed_shuts(tree, name, text):
+    """A file that is not TOML, has an unknown key or a wrong type is a kill switch, though another one says "on"."""
+    tree.write(name, text)
+    assert tree.switches() == [("unreadable", name)]
+
+
+@pytest.mark.parametrize(
+    "place", ["first/telemetryd/telemetryd.toml.d", "home/telemetryd/telemetryd.toml.d", "second/telemetryd/manifests"]
+)
+def test_a_folder_that_cannot_be_listed_shuts(tree, place):
+    """A file in a folder's place, or a link to nothing, is a kill switch: nobody knows what it hides."""
+    tree.write(place, "")
+    assert tree.switches() == [("unreadable", place)]
+    (tree.root / place).unlink()
+    (tree.root / place).symlink_to("nothing")
+    assert tree.switches() == [("unreadable", place)]
+
+
+def test_a_link_to_nothing_on_the_way_shuts(tree):
+    """A configuration directory that is a link to nothing (a file system not mounted) is not an absent one."""
+    tree.path("first/telemetryd").symlink_to(tree.root / "gone")
+    assert {what for what, _ in tree.switches()} == {"unreadable"}
+    (tree.root / "gone").mkdir()
+    assert tree.settings() == Settings()
+
+
+def test_names_that_are_no_text(tree):
+    """A file name that is not UTF-8 is told in a text that the bus can carry."""
+    tree.write("first/telemetryd/telemetryd.toml.d/\udcff.toml", OFF)
+    (switch,) = tree.settings().kill_switches
+    assert switch.file.endswith("/\\xff.toml")
+
+
+AS_NOBODY = """
+import os
+from telemetryd.core import manifest, written
+from telemetryd.installed import load_reviews, load_settings
+if os.geteuid() == 0:
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+for switch in load_settings(os.environ).kill_switches:
+    print(switch.what, switch.file)
+for problem in load_reviews(os.environ).problems:
+    print("review", problem.file)
+"""
+
+
+@pytest.mark.parametrize("name", [*CONFIG, *KDE, "second/telemetryd/reviews.d/a.toml"])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_without_permission(public_tree, name, is_folder):
+    """A file, or its folder, that an ordinary user may not read shuts: shown as one, because root reads everything."""
+    path = public_tree.write(name, "")
+    locked = path.parent if is_folder else path
+    locked.chmod(0)
+    printed = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY], env=os.environ | public_tree.environ, capture_output=True, text=True, check=True
+    ).stdout
+    locked.chmod(0o700)
+    kind = "review" if "reviews.d" in name else "unreadable"
+    assert f"{kind} {path.parent}" in printed
+
+
+# --- reviews
+
+
+def test_reviews_and_stops(tree):
+    """Reviews and stops of all files count together, each with its file."""
+    review = tree.write("second/telemetryd/reviews.d/kate.toml", REVIEW)
+    stop = tree.write("first/telemetryd/reviews.d/stops.toml", STOP)
+    installed = load_reviews(tree.environ)
+    standing = installed.reviews.standing("org.kde.kate", "startup")
+    assert (standing.review.definition, standing.review.date, standing.review.file) == (DIGEST, date(2026, 11, 20), str(review))
+    assert (standing.stop.reason, standing.stop.file) == (StopReason.SUSPENDED, str(stop))
+    assert not installed.unreadable
+
+
+def test_the_first_directory_replaces_reviews(tree):
+    """A review file is replaced or masked by one of the same name in an earlier directory."""
+    tree.write("second/telemetryd/reviews.d/a.toml", REVIEW)
+    tree.mask("first/telemetryd/reviews.d/a.toml")
+    installed = load_reviews(tree.environ)
+    assert installed.reviews.standing("org.kde.kate", "startup").review is None
+    assert not installed.unreadable
+
+
+@pytest.mark.parametrize("obstacle", [*OBSTACLES, "unparsable"])
+def test_a_broken_review_file_could_hide_a_stop(tree, obstacle):
+    """A review file that cannot be read or parsed costs only itself, but the result says that something may be hidden. Policy: R4."""
+    tree.write("first/telemetryd/reviews.d/a.toml", REVIEW)
+    broken = tree.path("first/telemetryd/reviews.d/b.toml")
+    OBSTACLES.get(obstacle, (lambda path: path.write_text(STOP.replace("suspended", "bored")), ""))[0](broken)
+    installed = load_reviews(tree.environ)
+    assert installed.reviews.standing("org.kde.kate", "startup").review
+    assert [problem.file for problem in installed.problems] == [str(broken)]
+    assert installed.unreadable
+
+
+def test_a_review_folder_that_cannot_be_listed(tree):
+    """A folder of reviews that cannot be listed is told in the same manner."""
+    tree.write("first/telemetryd/reviews.d", "")
+    assert load_reviews(tree.environ).unreadable
+
+
+# --- manifests
+
+
+def test_manifests(tree):
+    """Manifests are found by the name of their file; the first directory wins, a mask hides; other names declare nothing."""
+    first = tree.write("first/telemetryd/manifests/org.kde.kate.toml", MANIFEST)
+    tree.write("second/telemetryd/manifests/org.kde.kate.toml", "")
+    second = tree.write("second/telemetryd/manifests/org.kde.okular.toml", "")
+    tree.mask("first/telemetryd/manifests/org.kde.ark.toml")
+    tree.write("second/telemetryd/manifests/org.kde.ark.toml", MANIFEST)
+    tree.write("second/telemetryd/manifests/not an id.toml", MANIFEST)
+    assert manifest_files(tree.environ) == {"org.kde.kate": first, "org.kde.okular": second}
+    assert load_manifest(first).application.id == "org.kde.kate"
+
+
+def test_a_manifest_under_another_name(tree):
+    """A manifest whose file is named after another application declares nothing."""
+    path = tree.write("first/telemetryd/manifests/org.kde.okular.toml", MANIFEST)
+    with pytest.raises(InvalidManifestError, match=r"id: expected 'org\.kde\.okular', as the file is named"):
+        load_manifest(path)
+
+
+def test_a_manifest_that_is_wrong(tree):
+    """A manifest that is too long, no text or no manifest is invalid, and says so in a named error."""
+    path = tree.path("first/telemetryd/manifests/org.kde.kate.toml")
+    for data in (b"#" * (MANIFEST_BYTES + 1), b"\xff", b"schema = 1"):
+        path.write_bytes(data)
+        with pytest.raises(InvalidManifestError):
+            load_manifest(path)
+
+
+def test_a_manifest_that_cannot_be_read(tree):
+    """A link to nothing is still an installed manifest, which cannot be read: not one that is gone."""
+    path = tree.path("first/telemetryd/manifests/org.kde.kate.toml")
+    path.symlink_to("nothing")
+    assert manifest_files(tree.environ) == {"org.kde.kate": path}
+    with pytest.raises(StorageError, match=r"org\.kde\.kate\.toml: No such file or directory"):
+        load_manifest(path)
+
+
+def test_the_port(tree):
+    """`InstalledFiles` is all of this for one environment; what is installed no more, or is no text, is a StorageError."""
+    files = InstalledFiles(tree.environ)
+    before = files.fingerprint()
+    path = tree.write("first/telemetryd/manifests/org.kde.kate.toml", MANIFEST)
+    assert files.fingerprint() != before
+    assert files.applications() == ["org.kde.kate"]
+    assert files.declaration("org.kde.kate").application.name == "Kate"
+    assert files.text("org.kde.kate") == MANIFEST
+    assert files.settings() == Settings()
+    assert not files.reviews().unreadable
+    path.write_bytes(b"\xff")
+    with pytest.raises(StorageError, match="expected UTF-8 text"):
+        files.text("org.kde.kate")
+    path.unlink()
+    with pytest.raises(StorageError, match=r"no manifest of 'org\.kde\.kate' is installed any more"):
+        files.declaration("org.kde.kate")
+
+
+# --- changes
+
+
+WATCHED = [*CONFIG, *KDE, "second/telemetryd/manifests/org.kde.kate.toml", "first/telemetryd/reviews.d/a.toml"]
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_every_change_is_seen(tree, name):
+    """The fingerprint differs after each of: a file appears, is written (same size and mtime), replaced, locked, masked, dangling, gone."""
+    seen = [fingerprint(tree.environ)]
+
+    def look():
+        assert fingerprint(tree.environ) == fingerprint(tree.environ)
+        seen.append(fingerprint(tree.environ))
+
+    path = tree.write(name, "# 1")
+    look()
+    before = path.stat()
+    while path.stat().st_ctime_ns == before.st_ctime_ns:
+        path.write_text("# 2")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    look()
+    tree.write(f"{name}.new", "# 3").rename(path)
+    look()
+    ctime = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == ctime:
+        path.chmod(0)
+    look()
+    path.unlink()
+    path.symlink_to("/dev/null")
+    look()
+    path.unlink()
+    path.symlink_to("nothing")
+    look()
+    path.unlink()
+    look()
+    assert all(before != after for before, after in pairwise(seen))
+
+
+def test_the_start_imports_no_pydantic(tree):
+    """With nothing but masks and empty files, everything is loaded without pydantic, which would cost the start 60 ms."""
+    for name in (*CONFIG, "first/telemetryd/reviews.d/a.toml"):
+        tree.mask(name)
+    tree.write("first/telemetryd/manifests/org.kde.kate.toml", MANIFEST)
+    code = (
+        "import os, sys; from telemetryd.installed import InstalledFiles; files = InstalledFiles(os.environ); files.fingerprint();"
+        "files.settings(); files.reviews(); print(files.applications(), 'pydantic' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], env=os.environ | tree.environ, capture_output=True, text=True, check=True).stdout
+    assert printed == "['org.kde.kate'] False\n"

@@ -1,0 +1,141 @@
+"""The lock in the state directory, between real processes."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from telemetryd.errors import StorageError
+from telemetryd.lock import StateLock
+
+HOLDER = """
+import subprocess, sys
+from pathlib import Path
+from telemetryd.lock import StateLock
+lock = StateLock(Path(sys.argv[1]))
+print(lock.try_take(), flush=True)
+child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, close_fds=False)
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(directory):
+    """Another process that tries to take the lock and starts a child: (process, whether it has the lock, the child's id)."""
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        yield process, process.stdout.readline() == "True\n", int(process.stdout.readline())
+        process.kill()
+
+
+def mode(path):
+    """The permission bits."""
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def test_one_at_a_time(tmp_path):
+    """While one process holds the lock another one is told so at once; it gets it after the release."""
+    lock = StateLock(tmp_path)
+    assert lock.try_take()
+    with holder(tmp_path) as (_, has_it, _):
+        assert not has_it
+    lock.release()
+    with holder(tmp_path) as (_, has_it, _):
+        assert has_it
+        assert not lock.try_take()
+
+
+def test_a_killed_holder_frees_it(tmp_path):
+    """The lock of a process that dies is free at once, even while a child of it lives on."""
+    with holder(tmp_path) as (process, has_it, child):
+        assert has_it
+        parked = os.pidfd_open(child)
+        signal.pidfd_send_signal(parked, signal.SIGSTOP)
+        process.kill()
+        process.wait()
+        lock = StateLock(tmp_path)
+        assert lock.try_take()
+        signal.pidfd_send_signal(parked, signal.SIGKILL)
+        os.close(parked)
+        lock.release()
+
+
+def test_taking_and_releasing_twice(tmp_path):
+    """Whoever holds it may take it again; releasing what is not held does nothing."""
+    lock = StateLock(tmp_path)
+    lock.release()
+    assert lock.try_take()
+    assert lock.try_take()
+    lock.release()
+    with holder(tmp_path) as (_, has_it, _):
+        assert has_it
+
+
+def test_the_directory_is_made_private(tmp_path):
+    """The state directory and what lies above it are made 0700, the lock file 0600, whatever the umask; an existing one becomes 0700."""
+    directory = tmp_path / "local" / "state" / "telemetryd"
+    old = os.umask(0)
+    try:
+        lock = StateLock(directory)
+        assert lock.try_take()
+        assert [mode(one) for one in (directory.parent.parent, directory.parent, directory)] == [0o700] * 3
+        assert mode(directory / "lock") == 0o600
+        lock.release()
+        directory.chmod(0o755)
+        assert lock.try_take()
+        assert mode(directory) == 0o700
+    finally:
+        os.umask(old)
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "nothing"])
+def test_a_link_is_refused(tmp_path, target):
+    """A state directory that is a link is refused, and nothing is made where it leads."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / target)
+    with pytest.raises(StorageError, match=r"/state: expected a directory that is no link$"):
+        StateLock(tmp_path / "state").try_take()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_file_is_refused(tmp_path):
+    """A file in the directory's place, or in the way to it, is refused."""
+    (tmp_path / "state").touch()
+    for path in (tmp_path / "state", tmp_path / "state" / "telemetryd"):
+        with pytest.raises(StorageError, match="expected a directory that is no link"):
+            StateLock(path).try_take()
+
+
+def test_a_linked_lock_file_is_refused(tmp_path):
+    """A lock file that is a link is refused: it would be made elsewhere."""
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError, match="expected 'lock' in it to be no link"):
+        StateLock(tmp_path).try_take()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_another_users_directory_is_refused(tmp_path):
+    """A directory of another user is refused and left as it is: who owns it could replace what lies in it."""
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o755)
+    os.chown(directory, 65534, 65534)
+    with pytest.raises(StorageError, match=r"/state: belongs to another user$"):
+        StateLock(directory).try_take()
+    assert list(directory.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_taken(tmp_path):
+    """What the lock file's place does not allow is a StorageError, and no descriptor stays open."""
+    (tmp_path / "lock").mkdir()
+    before = sorted(Path("/proc/self/fd").iterdir())
+    with pytest.raises(StorageError, match="Is a directory"):
+        StateLock(tmp_path).try_take()
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
