@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 UPLOADER = (sys.executable, "-P", "-m", "telemetryd.upload")
 """The uploader's command. -P: nothing is imported from the working directory. Not -I, which would not find an installation for one user."""
 
+_REJECTED = Delivery(Result.REJECTED)
 _NEVER_LEFT = Delivery(Result.RETRY)
 _UNKNOWN = Delivery(Result.UNKNOWN)
 _KEPT_FROM_CHILD = ("SSLKEYLOGFILE",)
@@ -41,23 +42,41 @@ class UploaderCourier:
 
         Cancelling it closes the uploader's socket and ends the uploader, and so the connection to the server.
         """
-        message = encode_job(Job(endpoint.vendor, endpoint.url, self._is_developer(), body))
+        try:
+            message = encode_job(Job(endpoint.vendor, endpoint.url, self._is_developer(), body))
+        except InvalidMessageError:
+            return _REJECTED
+        try:
+            ours, uploader = await self._start()
+        except OSError:
+            return _NEVER_LEFT
+        try:
+            return await self._outcome(ours, message)
+        except asyncio.CancelledError:
+            _kill(uploader)
+            raise
+        finally:
+            ours.close()
+            await _end(uploader)
+
+    async def _start(self) -> tuple[socket.socket, subprocess.Process]:
+        """Our end of the socket, and the uploader that has the other."""
         ours, theirs = socket.socketpair()
-        with ours:
-            ours.setblocking(False)  # noqa: FBT003 - the library's signature
+        ours.setblocking(False)  # noqa: FBT003 - the library's signature
+        try:
             with theirs:
-                try:
-                    uploader = await self._start(theirs)
-                except OSError:
-                    return _NEVER_LEFT
-            try:
-                return await self._outcome(ours, message)
-            except asyncio.CancelledError:
-                _kill(uploader)
-                raise
-            finally:
-                ours.close()
-                await _end(uploader)
+                return ours, await subprocess.create_subprocess_exec(
+                    *self._command,
+                    "--socket",
+                    str(theirs.fileno()),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env={name: value for name, value in os.environ.items() if name not in _KEPT_FROM_CHILD},
+                    pass_fds=(theirs.fileno(),),
+                )
+        except BaseException:
+            ours.close()
+            raise
 
     async def _outcome(self, connection: socket.socket, message: bytes) -> Delivery:
         try:
@@ -65,17 +84,6 @@ class UploaderCourier:
                 return await _converse(connection, message)
         except (TimeoutError, ConnectionError, InvalidMessageError):
             return _UNKNOWN
-
-    async def _start(self, theirs: socket.socket) -> subprocess.Process:
-        return await subprocess.create_subprocess_exec(
-            *self._command,
-            "--socket",
-            str(theirs.fileno()),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env={name: value for name, value in os.environ.items() if name not in _KEPT_FROM_CHILD},
-            pass_fds=(theirs.fileno(),),
-        )
 
 
 async def _converse(connection: socket.socket, message: bytes) -> Delivery:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import queue
 import socket
 import ssl
@@ -11,6 +12,8 @@ from datetime import UTC, datetime
 
 import pytest
 import trustme
+
+from telemetryd.core.settings import Endpoint
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 WAIT_S = 20
@@ -38,6 +41,7 @@ class Receiver:
     def __init__(self, context=None, answer=NO_CONTENT, silent_in=""):
         self.context, self.answer, self.silent_in = context, answer, silent_in
         self.requests, self.ended, self.resumed, self.sent_bytes = queue.Queue(), queue.Queue(), [], 0
+        self.met = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._connections, self._threads = [], [threading.Thread(target=self._accept)]
@@ -73,6 +77,7 @@ class Receiver:
                 connection = self.context.wrap_socket(connection, server_side=True)
                 self.resumed.append(connection.session_reused)
             self._connections.append(connection)
+            self.met.set()
             with connection:
                 if self.silent_in != "handshake":
                     self.requests.put(read_request(connection))
@@ -158,3 +163,49 @@ def deaf_port():
             client.setblocking(False)
             client.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
+
+
+class Machine:
+    """The configuration that an uploader finds: one endpoint, and the review of one definition."""
+
+    digest = "sha256:" + "9f2c0123abcd" + "0" * 52
+
+    def __init__(self, root, ca_file):
+        self.root, self.ca_file = root, ca_file
+        for folder in ("system/telemetryd/reviews.d", "user/telemetryd", "user/KDE"):
+            (root / folder).mkdir(parents=True)
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(root),
+            "XDG_CONFIG_HOME": str(root / "user"),
+            "XDG_CONFIG_DIRS": str(root / "system"),
+            "TELEMETRYD_CONFIG_DIRS": str(root / "system"),
+            "TELEMETRYD_DATA_DIRS": str(root / "system"),
+        }
+        self.review()
+
+    def write(self, path, text):
+        """Put a file of the system or the user in place."""
+        (self.root / path).write_text(text)
+
+    def endpoint(self, url, *, folder="system", head="", ca_file=None):
+        """Configure the vendor's endpoint."""
+        trust = self.ca_file if ca_file is None else ca_file
+        table = f'[endpoint.kde]\nname = "KDE"\nurl = "{url}"\n' + (f'ca_file = "{trust}"\n' if trust else "")
+        self.write(f"{folder}/telemetryd/telemetryd.toml", head + table)
+        return Endpoint("kde", "KDE", url, ca_file=trust)
+
+    def review(self):
+        """Install the review."""
+        self.write(
+            "system/telemetryd/reviews.d/kate.toml",
+            f'[[review]]\napplication = "org.kde.kate"\nquestion = "startup"\ndefinition = "{self.digest}"\n'
+            'reviewers = ["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"]\nrecord = "https://example.org/42"\n'
+            "date = 2026-11-20\n",
+        )
+
+
+@pytest.fixture
+def machine(tmp_path, ca_file):
+    """A machine of the test's own."""
+    return Machine(tmp_path, ca_file)

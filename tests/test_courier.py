@@ -1,0 +1,115 @@
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from telemetryd.core.handover import Job, encode_job
+from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.settings import Endpoint
+from telemetryd.courier import UploaderCourier
+
+BODY = b"{}".ljust(1024)
+ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
+ACCEPTED = b'{"result":"accepted","status":204,"retry_after_s":null}\n'
+UNKNOWN = Delivery(Result.UNKNOWN)
+
+UPLOADER = """
+import json, os, signal, socket, sys
+connection = socket.socket(fileno=int(sys.argv[-1]))
+def read(size):
+    data = b""
+    while len(data) < size:
+        data += connection.recv(size - len(data))
+    return data
+"""
+"""The beginning of an uploader that tests write themselves."""
+
+
+def uploader(script):
+    """The command of an uploader that does this."""
+    return [sys.executable, "-c", UPLOADER + script]
+
+
+async def test_job_arrives():
+    """The uploader gets the endpoint as the daemon knows it, the mode, and the report's bytes."""
+    job = encode_job(Job("kde", ENDPOINT.url, developer=True, body=BODY))
+    script = f"job = read({len(job)})\nassert job == {job!r}\nconnection.sendall({ACCEPTED!r})"
+    courier = UploaderCourier(lambda: True, command=uploader(script))
+    assert await courier.deliver(ENDPOINT, BODY) == Delivery(Result.ACCEPTED, 204)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "connection.close()",
+        "read(1)",
+        "read(1100); os.kill(os.getpid(), signal.SIGKILL)",
+        "connection.sendall(b'accepted\\n')",
+        f"connection.sendall({ACCEPTED!r}[:-1])",
+        f"connection.sendall({ACCEPTED!r} * 2)",
+        f"connection.sendall({ACCEPTED!r}.replace(b'204', b'\"204\"'))",
+        "connection.sendall(b'x' * 1_000_000)",
+    ],
+)
+async def test_nothing_is_guessed(script):
+    """An uploader that dies, or says what no uploader says, leaves the outcome unknown: never accepted."""
+    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY) == UNKNOWN
+
+
+async def test_silent_uploader(tmp_path):
+    """An uploader that says nothing is waited for in vain once, then it is gone."""
+    script = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
+    assert await UploaderCourier(command=uploader(script), timeout_s=1).deliver(ENDPOINT, BODY) == UNKNOWN
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+
+
+async def test_uploader_that_stays():
+    """An uploader that does not end after its answer is ended; its answer counts."""
+    script = f"connection.sendall({ACCEPTED!r})\nsignal.pause()"
+    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY) == Delivery(Result.ACCEPTED, 204)
+
+
+async def test_no_uploader():
+    """Where no uploader can be started nothing has left."""
+    assert await UploaderCourier(command=["/nonexistent"]).deliver(ENDPOINT, BODY) == Delivery(Result.RETRY)
+
+
+async def test_damaged_report():
+    """Bytes of another size are no report and are not handed over."""
+    assert await UploaderCourier(command=["/nonexistent"]).deliver(ENDPOINT, BODY[1:]) == Delivery(Result.REJECTED)
+
+
+async def test_cancelling(tmp_path):
+    """Cancelling a delivery ends the uploader before it returns, even one that does not look at its socket. Policy: C1."""
+    os.mkfifo(tmp_path / "pid")
+    script = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
+    delivery = asyncio.create_task(UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY))
+    pid = await asyncio.to_thread((tmp_path / "pid").read_text)
+    delivery.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await delivery
+    assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_what_an_uploader_inherits(monkeypatch):
+    """An uploader has three standard files and its socket, and no key log."""
+    monkeypatch.setenv("SSLKEYLOGFILE", "/tmp/keys")
+    script = (
+        "found = sorted(int(one) for one in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + one))\n"
+        "assert found == [0, 1, 2, connection.fileno()], found\n"
+        "assert os.readlink('/proc/self/fd/0') == os.readlink('/proc/self/fd/1') == '/dev/null'\n"
+        "assert 'SSLKEYLOGFILE' not in os.environ\n"
+        f"connection.sendall({ACCEPTED!r})"
+    )
+    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY) == Delivery(Result.ACCEPTED, 204)
+
+
+def test_no_network_library():
+    """The daemon's side never imports aiohttp."""
+    script = "import sys, telemetryd.courier; sys.exit('aiohttp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-P", "-c", script], check=False).returncode == 0

@@ -1,0 +1,106 @@
+from datetime import date
+
+import pytest
+
+from telemetryd.core.handover import Job, encode_job
+from telemetryd.core.report import Report, encode
+from telemetryd.core.reviews import Review, Reviews, Stop, StopReason
+from telemetryd.core.settings import Endpoint, KillSwitch, Settings
+from telemetryd.upload.job import endpoint_of, is_admitted, job_of, may_connect
+
+DIGEST = "sha256:" + "9f2c0123abcd" + "0" * 52
+REPORT = Report("org.kde.kate", "startup", DIGEST[7:19], "2026-W48", ("<500",), None, "0123456789abcdef" * 2)
+ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
+JOB = Job("kde", ENDPOINT.url, developer=False, body=encode(REPORT))
+SETTINGS = Settings(endpoints=(ENDPOINT,))
+REVIEW = Review(*REPORT[:2], DIGEST, ("Ada", "Bo"), "https://example.org/42", date(2026, 11, 20))
+
+
+def test_a_job():
+    """A job is what the courier writes, with a report inside."""
+    assert job_of(encode_job(JOB)) == (JOB, REPORT)
+
+
+@pytest.mark.parametrize(
+    "body", [b" " * 1024, encode(REPORT).replace(b"<500", b"<5 0"), encode(REPORT).replace(b'"schema":1', b'"schema":2')]
+)
+def test_no_report_inside(body):
+    """A job whose bytes are not exactly a report's is none. Policy: P1."""
+    assert job_of(encode_job(JOB._replace(body=body))) is None
+    assert job_of(encode_job(JOB)[:-1]) is None
+
+
+@pytest.mark.parametrize(
+    ("job", "settings"),
+    [
+        (JOB, SETTINGS._replace(kill_switches=(KillSwitch("enabled", "/etc"),))),
+        (JOB, Settings()),
+        (JOB._replace(endpoint="gnome"), SETTINGS),
+        (JOB._replace(url="https://telemetry.example.com/v1/reports"), SETTINGS),
+        (JOB, Settings(endpoints=(ENDPOINT._replace(format="otlp"),))),
+        (JOB._replace(developer=True), SETTINGS),
+        (JOB, SETTINGS._replace(developer=True)),
+        (JOB._replace(developer=True), SETTINGS._replace(developer=True)),
+        (JOB._replace(url="http://localhost/"), Settings(endpoints=(ENDPOINT._replace(url="http://localhost/"),))),
+    ],
+)
+def test_what_the_configuration_forbids(job, settings):
+    """Kill switch, no endpoint, one that moved, another format, the wrong mode, plain http: nothing leaves. Policy: C4, C6, C7."""
+    assert endpoint_of(job, settings) is None
+
+
+def test_what_the_configuration_permits():
+    """The endpoint that the daemon meant, as it is configured; in developer mode on this machine."""
+    assert endpoint_of(JOB, SETTINGS) == ENDPOINT
+    here = ENDPOINT._replace(url="http://127.0.0.1:8000/")
+    mine = Settings(endpoints=(here,), developer=True)
+    assert endpoint_of(JOB._replace(url=here.url, developer=True), mine) == here
+
+
+@pytest.mark.parametrize(
+    ("url", "is_open", "is_open_to_developers"),
+    [
+        ("https://telemetry.example.org/", True, False),
+        ("https://localhost:8443/", True, True),
+        ("http://localhost/", False, True),
+        ("http://127.9.8.7:80/", False, True),
+        ("http://[::1]:8000/", False, True),
+        ("http://telemetry.example.org/", False, False),
+        ("http://localhost.example.org/", False, False),
+        ("http://192.168.1.7/", False, False),
+        ("http://0.0.0.0/", False, False),
+        ("http://2130706433/", False, False),
+        ("https://me:secret@telemetry.example.org/", False, False),
+        ("http://localhost@telemetry.example.org/", False, False),
+        ("https://telemetry.example.org:port/", False, False),
+        ("https://[::1/", False, False),
+        ("https://tëlemetry.example.org/", False, False),
+        ("https://telemetry.example.org/\r\nX: y", False, False),
+        ("https:///reports", False, False),
+        ("ftp://localhost/", False, False),
+        ("file:///etc/passwd", False, False),
+        ("", False, False),
+    ],
+)
+def test_addresses(url, is_open, is_open_to_developers):
+    """Reports go by https; a developer's only to this machine, by http too. Policy: C6, C7."""
+    assert may_connect(url, is_developer=False) is is_open
+    assert may_connect(url, is_developer=True) is is_open_to_developers
+
+
+@pytest.mark.parametrize(
+    ("reviews", "is_good"),
+    [
+        (Reviews([REVIEW]), True),
+        (Reviews(), False),
+        (Reviews([REVIEW._replace(question="another")]), False),
+        (Reviews([REVIEW._replace(definition="sha256:" + "0" * 64)]), False),
+        (Reviews([REVIEW, REVIEW._replace(definition="sha256:" + "0" * 64, date=date(2026, 11, 21))]), False),
+        (Reviews([REVIEW], [Stop(*REPORT[:2], StopReason.ANSWERED, date(2026, 11, 19))]), False),
+        (Reviews([REVIEW], [Stop(*REPORT[:2], StopReason.SUSPENDED, date(2026, 11, 20))]), False),
+        (Reviews([REVIEW], [Stop(*REPORT[:2], StopReason.SUSPENDED, date(2026, 11, 19))]), True),
+    ],
+)
+def test_reviews(reviews, is_good):
+    """Only reports of the definition whose review is in force leave. Policy: R1, R2, R4, M4."""
+    assert is_admitted(REPORT, reviews) is is_good

@@ -1,0 +1,237 @@
+import asyncio
+import contextlib
+import json
+import resource
+import socket
+import sys
+
+import pytest
+
+from telemetryd.core.handover import Job, encode_job, parse_delivery
+from telemetryd.core.report import Report, encode
+from telemetryd.core.schedule import Delivery, Result
+
+REJECTED, RETRY = Delivery(Result.REJECTED), Delivery(Result.RETRY)
+DONE, MISUSED, WITHDRAWN = 0, 2, 3
+STOP = '[[stop]]\napplication = "org.kde.kate"\nquestion = "startup"\nreason = "suspended"\ndate = 2026-11-21\n'
+BODY = encode(Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2))
+OTHER_REVISION = BODY.replace(b"9f2c0123abcd", b"000000000000")
+OTHER_QUESTION = BODY.replace(b'"startup"', b'"stopped"')
+
+
+class Program:
+    """A running uploader and our end of its socket."""
+
+    def __init__(self, process, connection):
+        self.process, self.connection = process, connection
+
+    async def answer(self):
+        """Everything that it writes."""
+        loop, answer = asyncio.get_running_loop(), b""
+        while chunk := await loop.sock_recv(self.connection, 4096):
+            answer += chunk
+        return answer
+
+    async def end(self):
+        """Its exit status and what it wrote to standard error."""
+        _, errors = await asyncio.wait_for(self.process.communicate(), 20)
+        return self.process.returncode, errors
+
+
+@pytest.fixture
+async def start(machine):
+    """Starts uploaders on the machine."""
+    programs = []
+
+    async def start(data=b"", *, options=(), **environ):
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", *options, "-m", "telemetryd.upload", "--socket", str(theirs.fileno())),
+                pass_fds=(theirs.fileno(),),
+                env={**machine.environ, **environ},
+                stderr=asyncio.subprocess.PIPE,
+            )
+        ours.send(data)
+        programs.append(Program(process, ours))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.connection.close()
+        if program.process.returncode is None:
+            program.process.kill()
+            await program.process.communicate()
+
+
+def job(configured, /, **fields):
+    """The bytes of a job for the machine's endpoint."""
+    return encode_job(Job("kde", configured, developer=False, body=BODY)._replace(**fields))
+
+
+async def test_delivery(machine, start, receiver):
+    """A reviewed report goes to the configured endpoint; one line says so, and the program ends without another word."""
+    url = machine.endpoint(receiver.url()).url
+    program = await start(job(url))
+    assert await program.answer() == b'{"result":"accepted","status":204,"retry_after_s":null}\n'
+    assert await program.end() == (DONE, b"")
+    assert receiver.requests.get(timeout=20).partition(b"\r\n\r\n")[2] == BODY
+
+
+async def test_retry_after(machine, start, receivers, trusted):
+    """What the server says reaches the daemon as an outcome."""
+    receiver = receivers(trusted, b"HTTP/1.1 503 Away\r\nRetry-After: 90000\r\nContent-Length: 0\r\n\r\n")
+    program = await start(job(machine.endpoint(receiver.url()).url))
+    assert json.loads(await program.answer()) == {"result": "retry", "status": 503, "retry_after_s": 172_800}
+
+
+@pytest.mark.parametrize("kind", ["no job", "endless line", "longer", "no report", "other spelling", "other name"])
+async def test_no_job(machine, start, receiver, kind):
+    """Whatever is no job is rejected unsent, without aiohttp ever being imported. Policy: P1."""
+    whole = job(machine.endpoint(receiver.url()).url)
+    data = {
+        "no job": b"GET / HTTP/1.1\r\n\r\n".ljust(2000),
+        "endless line": b"x" * 5120,
+        "longer": whole + b" ",
+        "no report": whole[:-1024] + b"{}".ljust(1024),
+        "other spelling": whole[:-1024] + BODY.replace(b":1,", b": 1,")[:1024],
+        "other name": whole.replace(b"developer", b"Developer"),
+    }
+    program = await start(data[kind], options=("-X", "importtime"))
+    assert parse_delivery(await program.answer()) == REJECTED
+    status, errors = await program.end()
+    assert status == DONE
+    assert b"telemetryd.upload.job" in errors
+    assert b"aiohttp" not in errors
+    assert receiver.requests.empty()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"url": "https://localhost/v2/reports"},
+        {"endpoint": "gnome"},
+        {"developer": True},
+        {"body": OTHER_REVISION},
+        {"body": OTHER_QUESTION},
+    ],
+)
+async def test_job_that_is_not_permitted(machine, start, receiver, fields):
+    """The uploader looks for itself: another address than configured or an unreviewed definition stays here. Policy: C6, R1."""
+    program = await start(job(machine.endpoint(receiver.url()).url, **fields))
+    assert parse_delivery(await program.answer()) == RETRY
+    assert (await program.end())[0] == DONE
+    assert receiver.requests.empty()
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("system/telemetryd/reviews.d/stop.toml", STOP),
+        ("system/telemetryd/reviews.d/other.toml", "[[review"),
+        ("user/telemetryd/telemetryd.toml", "enabled = false\n"),
+        ("user/telemetryd/telemetryd.toml", "enabled = tru"),
+        ("user/telemetryd/telemetryd.toml", "developer = true\n"),
+        ("user/KDE/UserFeedback.conf", "[UserFeedback]\nEnabled=false\n"),
+        ("", ""),
+    ],
+)
+async def test_file_that_forbids(machine, start, receiver, *, path, text):
+    """A stop, a kill switch, a file that cannot be read, developer mode: nothing leaves, whatever the daemon asks. Policy: C4, R4, M4."""
+    url = machine.endpoint(receiver.url()).url
+    if path:
+        machine.write(path, text)
+    program = await start(job(url), **({} if path else {"DO_NOT_TRACK": "1"}))
+    assert parse_delivery(await program.answer()) == RETRY
+    assert (await program.end())[0] == DONE
+    assert receiver.requests.empty()
+
+
+async def test_developer(machine, start, receivers):
+    """In developer mode any report goes to this machine, by http too."""
+    receiver = receivers()
+    url = machine.endpoint(receiver.url("127.0.0.1"), folder="user", head="developer = true\n", ca_file="").url
+    program = await start(job(url, developer=True, body=OTHER_REVISION))
+    assert parse_delivery(await program.answer()) == Delivery(Result.ACCEPTED, 204)
+    assert receiver.requests.get(timeout=20).endswith(OTHER_REVISION)
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1/", "https://192.0.2.1/"])
+async def test_developer_elsewhere(machine, start, url):
+    """In developer mode nothing goes to another machine. Policy: C6."""
+    machine.endpoint(url, head="", ca_file="")
+    machine.write("user/telemetryd/telemetryd.toml", "developer = true\n")
+    program = await start(job(url, developer=True))
+    assert parse_delivery(await program.answer()) == RETRY
+
+
+@pytest.mark.parametrize("data", [b"", b'{"endpoint"', b"whole line"])
+async def test_end_before_the_job(machine, start, receiver, data):
+    """A socket that ends before the job is whole ends the program without a word."""
+    whole = job(machine.endpoint(receiver.url()).url)
+    program = await start(whole[:-1] if data == b"whole line" else data)
+    program.connection.shutdown(socket.SHUT_WR)
+    assert await program.answer() == b""
+    assert await program.end() == (WITHDRAWN, b"")
+    assert receiver.requests.empty()
+
+
+@pytest.mark.parametrize("silent_in", ["handshake", "headers"])
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_withdrawal(machine, start, receivers, trusted, *, silent_in, is_closed):
+    """The end of the socket, or another byte on it, ends the connection at once, whatever it is waiting for. Policy: C1."""
+    receiver = receivers(trusted, silent_in=silent_in)
+    program = await start(job(machine.endpoint(receiver.url()).url))
+    await asyncio.to_thread(receiver.met.wait, 20)
+    if is_closed:
+        program.connection.close()
+    else:
+        program.connection.send(b"x")
+    await receiver.end()
+    assert await program.end() == (WITHDRAWN, b"")
+
+
+async def test_hardening(machine, start, receivers, trusted, *, tmp_path):
+    """No core dump and no key log hold what travels. Policy: C7."""
+    receiver = receivers(trusted, silent_in="headers")
+    log = tmp_path / "keys"
+    program = await start(job(machine.endpoint(receiver.url()).url), SSLKEYLOGFILE=str(log))
+    assert await asyncio.to_thread(receiver.requests.get, timeout=20)
+    assert resource.prlimit(program.process.pid, resource.RLIMIT_CORE) == (0, 0)
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "https_proxy"])
+async def test_environment(machine, start, receiver, *, ca_file, variable):
+    """The environment puts neither a certificate in the system store's place nor a proxy in between. Policy: C6, C7."""
+    url = machine.endpoint(receiver.url(), ca_file="" if variable == "SSL_CERT_FILE" else None).url
+    value = ca_file if variable == "SSL_CERT_FILE" else "http://192.0.2.1:3128"
+    program = await start(job(url), **{variable: value})
+    expected = RETRY if variable == "SSL_CERT_FILE" else Delivery(Result.ACCEPTED, 204)
+    assert parse_delivery(await program.answer()) == expected
+
+
+@pytest.mark.parametrize("kind", ["nothing", "no number", "closed", "no socket", "no Unix socket", "not connected"])
+async def test_misuse(machine, kind):
+    """A wrong command line or socket is one line of usage, and nothing is read or sent."""
+    with contextlib.ExitStack() as stack:
+        tcp, lone = stack.enter_context(socket.socket()), stack.enter_context(socket.socket(socket.AF_UNIX))
+        arguments = {
+            "nothing": [],
+            "no number": ["--socket", "one"],
+            "closed": ["--socket", "99"],
+            "no socket": ["--socket", "0"],
+            "no Unix socket": ["--socket", str(tcp.fileno())],
+            "not connected": ["--socket", str(lone.fileno())],
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "telemetryd.upload", *arguments[kind]),
+            env=machine.environ,
+            pass_fds=(tcp.fileno(), lone.fileno()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, errors = await process.communicate()
+    assert process.returncode == MISUSED
+    assert errors == b"usage: telemetryd-upload --socket FD (FD: a connected Unix stream socket)\n"
