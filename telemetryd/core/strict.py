@@ -43,7 +43,8 @@ def matching(pattern: str, expected: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
+    """A text of one line in its NFC form, the form that digests see."""
     text = unicodedata.normalize("NFC", text)
     visible = text.translate(_FRENCH_SPACES_AND_JOINERS)
     if not visible.strip() or not visible.isprintable() or text != text.strip():
@@ -57,7 +58,7 @@ APPLICATION_ID = r"(?![A-Za-z0-9_.-]{129})[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z_][A
 HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
 _HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
 
-Line = Annotated[str, AfterValidator(_line), Field(max_length=300)]
+Line = Annotated[str, Field(max_length=300), AfterValidator(line)]
 Id = Annotated[str, matching(ID, "an id: 1 to 64 of a-z 0-9 _ -, beginning with a letter")]
 ApplicationId = Annotated[
     str,
@@ -66,11 +67,11 @@ ApplicationId = Annotated[
         "an application id in reverse-DNS form such as org.example.Editor: three or more parts, at most 128 characters",
     ),
 ]
-PageUrl = Annotated[str, matching(_HTTPS, "a https: URL"), Field(max_length=300)]
+PageUrl = Annotated[str, Field(max_length=300), matching(_HTTPS, "a https: URL")]
 Contact = Annotated[
     str,
-    matching(rf"{_HTTPS}|mailto:[!-?A-~]+@[A-Za-z0-9.-]+", "a https: or mailto: URL"),
     Field(max_length=300),
+    matching(rf"{_HTTPS}|mailto:[!-?A-~]+@[A-Za-z0-9.-]+", "a https: or mailto: URL"),
 ]
 
 
@@ -190,4 +191,4 @@ _EXPECTATIONS = {
 
 def _expectation(problem: ErrorDetails) -> str:
     text = _EXPECTATIONS.get(problem["type"], problem["msg"])
-    return text.replace("Input should be", "expected").replace("String should have", "expected")
+    return re.sub("^(Input should be|(String|List) should have)", "expected", text)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from telemetryd.core.definition import NONE, OTHER, Category, Draw, Kind, PeriodKind
-from telemetryd.core.strict import APPLICATION_ID, ID, ApplicationId, Contact, Id, Line, Localised, Strict, matching, refused
+from telemetryd.core.strict import APPLICATION_ID, ID, ApplicationId, Contact, Id, Line, Localised, Strict, line, matching, refused
 from telemetryd.core.system import SYSTEM
 
 _EXACT = 1 << 53
@@ -74,7 +74,7 @@ def _this_millennium(day: date) -> date:
 _Edges = Annotated[list[Annotated[int | float, PlainValidator(_edge)]], AfterValidator(_rising)]
 _CountEdges = Annotated[list[Annotated[int, PlainValidator(_count_edge)]], AfterValidator(_rising)]
 _Value = Annotated[str, matching(r"[A-Za-z0-9._+-]{1,32}", "a value: 1 to 32 of A-Z a-z 0-9 . _ + -")]
-_Unit = Annotated[Line, Field(max_length=16)]
+_Unit = Annotated[str, Field(max_length=16), AfterValidator(line)]
 _Shared = Annotated[str, matching(f"{APPLICATION_ID}/{ID}", "a shared source as application/source, such as org.example.frameworks/crash")]
 _Asked = Annotated[str, matching(f"({APPLICATION_ID}/)?{ID}", f"the id of a source of this manifest, or {SYSTEM}/ and a system fact")]
 _Kept = Annotated[int | float | str, PlainValidator(_kept)]
@@ -87,7 +87,7 @@ class ApplicationTable(Localised):
     translatable: ClassVar = ("name", "summary")
 
     id: ApplicationId
-    name: Annotated[Line, Field(max_length=80)]
+    name: Annotated[str, Field(max_length=80), AfterValidator(line)]
     summary: Line = ""
     vendor: Id
     contact: Contact
@@ -147,7 +147,7 @@ class QuestionTable(Localised):
     decision: Line
     category: Annotated[Category, Field(strict=False)]
     detail: Literal["basic", "detailed"]
-    sources: Annotated[list[_Asked], AfterValidator(_distinct), Field(max_length=_SOURCES)]
+    sources: Annotated[list[_Asked], Field(max_length=_SOURCES), AfterValidator(_distinct)]
     coarser: dict[str, list[_Kept]] = Field(default_factory=dict)
     period: Annotated[PeriodKind, Field(strict=False)]
     starts: _Date

@@ -46,7 +46,7 @@ def _two_people(reviewers: list[str]) -> list[str]:
     return reviewers
 
 
-EndpointUrl = Annotated[str, AfterValidator(_endpoint_url), Field(max_length=1000)]
+EndpointUrl = Annotated[str, Field(max_length=1000), AfterValidator(_endpoint_url)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Level = Annotated[int, Field(ge=0, le=2)]
 
@@ -65,7 +65,7 @@ class EndpointTable(Strict):
     name: Line
     url: EndpointUrl
     format: Literal["report", "otlp", "kuserfeedback"] = "report"
-    ca_file: Annotated[str, matching(r"/[^\0]+", "an absolute path"), Field(max_length=4096)] = ""
+    ca_file: Annotated[str, Field(max_length=4096), matching(r"/[^\0]+", "an absolute path")] = ""
     results: PageUrl = ""
 
 

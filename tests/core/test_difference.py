@@ -1,0 +1,251 @@
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetryd.core.definition import (
+    Application,
+    Category,
+    Combine,
+    Definition,
+    Detail,
+    Draw,
+    Kind,
+    PeriodKind,
+    Question,
+    Source,
+    SourceType,
+    digest_of,
+)
+from telemetryd.core.difference import changes, fields
+from telemetryd.core.system import SOURCES
+
+APPLICATION = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org/privacy")
+STARTUP = Source("startup", SourceType.NUMBER, "Time to the first window", Combine.MEDIAN, "ms", edges=(500, 2000))
+PLATFORM = Source("platform", SourceType.CHOICE, "Window system", Combine.LAST, values=("wayland", "x11"))
+CRASHED = Source("crashed", SourceType.FLAG, "Crash", Combine.ANY)
+QUESTION = Question(
+    id="startup",
+    purpose="Is it slow?",
+    decision="Whether it is mended",
+    category=Category.USAGE,
+    detail=Detail.BASIC,
+    sources=("startup", "platform"),
+    coarser=(),
+    period=PeriodKind.WEEK,
+    starts=date(2026, 11, 2),
+    ends=date(2027, 6, 27),
+    draw=Draw.UNIFORM,
+    share=1.0,
+    epsilon=2.0,
+)
+FALLBACK = "The definition changed in a way that cannot be told in a sentence: please read it as a new one."
+
+
+def definition(application=APPLICATION, question=QUESTION, sources=(STARTUP, PLATFORM)):
+    """A definition with its digest; the question's sources are the given ones."""
+    question = question._replace(sources=tuple(source.id for source in sources))
+    return Definition(application, question, sources, digest_of(application, question, sources))
+
+
+OLD = definition()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"id": "org.kde.kwrite"}, "Another application asks: org.kde.kwrite instead of org.kde.kate."),
+        ({"name": "Käte"}, "The application is now called “Käte” instead of “Kate”."),
+        ({"vendor": "gnome"}, "The answer now goes to the vendor gnome instead of kde."),
+        ({"contact": "mailto:a@b.org"}, "The contact for concerns is now mailto:a@b.org instead of https://kde.org/privacy."),
+        ({"kind": Kind.SHARED}, "The declaration is now of the kind shared instead of application."),
+    ],
+)
+def test_application(change, sentence):
+    """Each change of who asks has its sentence."""
+    assert changes(OLD, definition(APPLICATION._replace(**change))) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"id": "start"}, "Another question is asked: start instead of startup."),
+        ({"purpose": "Is it fast?"}, "The purpose is now “Is it fast?” instead of “Is it slow?”."),
+        ({"decision": "Whether to wait"}, "What the answer decides is now “Whether to wait” instead of “Whether it is mended”."),
+        ({"category": Category.SYSTEM}, "It now falls under the consent for system data instead of usage data."),
+        ({"detail": Detail.DETAILED}, "It now needs the level detailed instead of basic."),
+        ({"period": PeriodKind.MONTH}, "One answer now covers a month instead of a week."),
+        ({"starts": date(2026, 11, 1)}, "It now starts earlier: on 2026-11-01 instead of 2026-11-02."),
+        ({"starts": date(2026, 11, 9)}, "It now starts later: on 2026-11-09 instead of 2026-11-02."),
+        ({"ends": date(2027, 7, 4)}, "It now ends later: on 2027-07-04 instead of 2027-06-27."),
+        ({"ends": date(2027, 6, 20)}, "It now ends earlier: on 2027-06-20 instead of 2027-06-27."),
+        ({"draw": Draw.FIRST}, "The period that a user answers in is now drawn as first instead of uniform."),
+        ({"share": 0.5}, "The share of users who take part is now 0.5 instead of 1 (fewer users)."),
+        ({"epsilon": 2.1}, "The answer's protection is now weaker: epsilon 2.1 instead of 2."),
+        ({"epsilon": 1.0}, "The answer's protection is now stronger: epsilon 1 instead of 2."),
+        ({"coarser": (("startup", (500, 2000)),)}, "`startup` is now declared with only some of its source's bins."),
+    ],
+)
+def test_question(change, sentence):
+    """Each change of what is asked, for how long and how protected has its sentence."""
+    assert changes(OLD, definition(question=QUESTION._replace(**change))) == [sentence]
+
+
+def test_the_other_direction():
+    """More users, and bins that are no longer coarsened, are told too."""
+    few = definition(question=QUESTION._replace(share=0.5))
+    assert changes(few, OLD) == ["The share of users who take part is now 1 instead of 0.5 (more users)."]
+    coarser = definition(question=QUESTION._replace(coarser=(("startup", (500, 2000)),)))
+    assert changes(coarser, OLD) == ["`startup` is now declared with all of its source's bins."]
+
+
+@pytest.mark.parametrize(
+    ("sources", "sentences"),
+    [
+        (
+            (STARTUP._replace(edges=(500, 1000, 2000)), PLATFORM),
+            ["`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."],
+        ),
+        (
+            (STARTUP._replace(edges=(500, 1000, 2000, 4000.5)), PLATFORM),
+            ["`startup` is now kept in 5 bins instead of 3: the edges 1000, 4000.5 ms are new (finer)."],
+        ),
+        (
+            (STARTUP._replace(edges=(500,)), PLATFORM),
+            ["`startup` is now kept in 2 bins instead of 3: the edge 2000 ms is gone (coarser)."],
+        ),
+        (
+            (STARTUP._replace(edges=(500, 2001)), PLATFORM),
+            ["`startup` is now kept in 3 bins instead of 3: the edge 2001 ms is new and the edge 2000 ms is gone (other bins)."],
+        ),
+        (
+            (STARTUP, PLATFORM._replace(values=("mir", "wayland", "x11"))),
+            ["`platform` is now kept in 4 values (other included) instead of 3: the value mir is new (finer)."],
+        ),
+        ((STARTUP._replace(unit=""), PLATFORM), ["`startup` is now in no unit instead of ms."]),
+        ((STARTUP, PLATFORM._replace(unit="px")), ["`platform` is now in px instead of no unit."]),
+        (
+            (STARTUP._replace(unit="", edges=(500,)), PLATFORM),
+            [
+                "`startup` is now in no unit instead of ms.",
+                "`startup` is now kept in 2 bins instead of 3: the edge 2000 is gone (coarser).",
+            ],
+        ),
+        (
+            (STARTUP._replace(combine=Combine.MAX), PLATFORM),
+            ["What is kept of `startup` is now the highest value of the period instead of the median of the period."],
+        ),
+        (
+            (STARTUP._replace(description="Start-up"), PLATFORM),
+            ["`startup` is now described as “Start-up” instead of “Time to the first window”."],
+        ),
+        (
+            (STARTUP._replace(type=SourceType.FLAG, edges=()), PLATFORM),
+            [
+                (
+                    "`startup` is now a flag instead of a number: Time to the first window, "
+                    "as one of: false, true ms (the median of the period)."
+                )
+            ],
+        ),
+        ((STARTUP,), ["`platform` is no longer asked for."]),
+        (
+            (STARTUP, PLATFORM, CRASHED),
+            ["`crashed` is new: Crash, as one of: false, true (whether it was ever true in the period)."],
+        ),
+        ((PLATFORM, STARTUP), ["The sources are now asked for in another order: `platform`, `startup`."]),
+    ],
+)
+def test_sources(sources, sentences):
+    """Each change of what is kept has its sentence, which says whether it is finer or coarser."""
+    assert changes(OLD, definition(sources=sources)) == sentences
+
+
+def test_equal_and_unknown():
+    """Equal digests have no sentence; different ones always have one, even where nothing that is known here differs."""
+    assert changes(OLD, OLD) == []
+    assert changes(OLD, definition(APPLICATION._replace(summary="Other"), QUESTION._replace(expected_users=3))) == []
+    assert changes(OLD._replace(digest="sha256:" + "0" * 64), OLD) == [FALLBACK]
+
+
+TEXTS = st.sampled_from(["a", "b", "c"])
+EDGES = st.lists(st.sampled_from([1, 2.5, 3, 7]), min_size=1, unique=True).map(lambda edges: tuple(sorted(edges)))
+VALUES = st.lists(TEXTS, min_size=1, unique=True).map(tuple)
+KINDS = st.sampled_from(SourceType).flatmap(
+    lambda kind: st.tuples(
+        st.just(kind),
+        EDGES if kind in {SourceType.NUMBER, SourceType.COUNT} else st.just(()),
+        VALUES if kind is SourceType.CHOICE else st.just(()),
+    )
+)
+SOURCES_DRAWN = st.builds(
+    lambda name, kind, description, combine, unit: Source(name, kind[0], description, combine, unit, kind[1], kind[2]),
+    TEXTS,
+    KINDS,
+    TEXTS,
+    st.sampled_from(Combine),
+    TEXTS,
+)
+APPLICATIONS = st.builds(Application, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, st.sampled_from(Kind))
+DATES = st.dates(date(2026, 11, 1), date(2026, 11, 4))
+
+
+@st.composite
+def definitions(draw):
+    """Definitions whose parts are drawn from a few, so that two of them often have some in common."""
+    sources = tuple(draw(st.lists(SOURCES_DRAWN, min_size=1, max_size=3, unique_by=lambda source: source.id)))
+    coarse = draw(st.sets(st.sampled_from(sources)))
+    coarser = tuple((source.id, source.edges or source.values) for source in sources if source in coarse and source.type != SourceType.FLAG)
+    question = QUESTION._replace(
+        id=draw(TEXTS),
+        purpose=draw(TEXTS),
+        decision=draw(TEXTS),
+        category=draw(st.sampled_from(Category)),
+        detail=draw(st.sampled_from(Detail)),
+        coarser=coarser,
+        period=draw(st.sampled_from(PeriodKind)),
+        starts=draw(DATES),
+        ends=draw(DATES),
+        draw=draw(st.sampled_from(Draw)),
+        share=draw(st.sampled_from([0.5, 1.0])),
+        epsilon=draw(st.sampled_from([1.0, 2.0])),
+    )
+    return definition(draw(APPLICATIONS), question, sources)
+
+
+@st.composite
+def neighbours(draw):
+    """Two definitions that differ in one of application, question or sources, or in all."""
+    one, other = draw(definitions()), draw(definitions())
+    which = draw(st.sampled_from(["application", "question", "fields", "all"]))
+    if which == "all":
+        return one, other
+    parts = one._replace(**{which: getattr(other, which)})
+    question = parts.question
+    if which == "question":
+        question = question._replace(coarser=one.question.coarser)
+    if which == "fields":
+        question = question._replace(coarser=other.question.coarser)
+    return one, definition(parts.application, question, parts.fields)
+
+
+@given(neighbours())
+def test_complete(pair):
+    """No difference that consent depends on is without its own sentence, whatever differs, and equal definitions have none."""
+    old, new = pair
+    sentences = changes(old, new)
+    assert bool(sentences) == (old.digest != new.digest)
+    assert FALLBACK not in sentences
+    assert len(set(sentences)) == len(sentences)
+
+
+def test_fields():
+    """A field in plain words says what is measured, the bins that are all that is kept, and how a period becomes one."""
+    count = Source("saves", SourceType.COUNT, "Files saved", Combine.SUM, edges=(1, 10))
+    assert fields(definition(sources=(STARTUP, PLATFORM, count, SOURCES["memory"]))) == [
+        "Time to the first window, as one of: <500, 500..2000, >=2000 ms (the median of the period)",
+        "Window system, as one of: wayland, x11, other (the last value of the period)",
+        "Files saved, as one of: <1, 1..10, >=10 (the sum over the period)",
+        "Memory that is installed in this machine, as one of: <2, 2..4, 4..8, 8..16, 16..32, >=32 GiB (read by telemetryd itself)",
+    ]

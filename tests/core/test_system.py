@@ -1,0 +1,72 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetryd.core.definition import Combine
+from telemetryd.core.review import optimum_cells
+from telemetryd.core.system import SOURCES, SYSTEM, memory_gib, reference
+
+GIB = 1 << 20
+
+
+def test_bins_are_frozen():
+    """The bins of the system facts are exactly these, for ever: other bins are another name."""
+    assert {name: source.labels for name, source in SOURCES.items()} == {
+        "memory": ("<2", "2..4", "4..8", "8..16", "16..32", ">=32"),
+        "cpu_count": ("<2", "2..4", "4..8", "8..16", ">=16"),
+        "architecture": ("aarch64", "armv7l", "i686", "ppc64le", "riscv64", "x86_64", "other"),
+        "os": (
+            *("arch", "bazzite", "cachyos", "debian", "fedora", "linuxmint"),
+            *("manjaro", "opensuse-tumbleweed", "steamos", "ubuntu", "other"),
+        ),
+        "session_type": ("tty", "wayland", "x11", "other"),
+    }
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_each_fits_the_default_protection(name):
+    """Each fact alone, with `none`, has no more answers than the default ε carries well; it goes by its reference."""
+    source = SOURCES[name]
+    assert len(source.labels) + 1 <= optimum_cells(2.0)
+    assert source.id == reference(name) == f"{SYSTEM}/{name}"
+    assert source.combine is Combine.LAST
+    assert list(source.values) == sorted(source.values)
+
+
+def test_sources_cannot_be_changed():
+    """Nobody can add to the system facts at run time."""
+    with pytest.raises(TypeError):
+        SOURCES["serial"] = SOURCES["os"]
+
+
+@pytest.mark.parametrize(
+    ("total_kib", "gib"),
+    [
+        (0, 1),
+        (1 * GIB, 1),
+        (1 * GIB + 1, 2),
+        (2_000_000, 2),
+        (3_900_000, 4),
+        (5 * GIB, 6),
+        (7_900_000, 8),
+        (16_267_000, 16),
+        (16 * GIB, 16),
+        (16 * GIB + 1, 24),
+        (24 * GIB + 1, 32),
+        (32_700_000, 32),
+        (33 * GIB, 48),
+        (65_700_000, 64),
+        (90 * GIB, 96),
+    ],
+)
+def test_memory_is_the_installed_size(total_kib, gib):
+    """What firmware and kernel keep for themselves does not lower the size: the next usual one counts."""
+    assert memory_gib(total_kib) == gib
+
+
+@given(st.integers(0, 1 << 50))
+def test_memory_covers_the_total(total_kib):
+    """The installed size is never below MemTotal, and above 1 GiB never twice as large."""
+    size = memory_gib(total_kib) * GIB
+    assert size >= total_kib
+    assert size == GIB or size < 2 * total_kib

@@ -1,0 +1,276 @@
+from contextlib import suppress
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetryd.core.reviews import Review, Stop, StopReason
+from telemetryd.core.settings import Endpoint
+from telemetryd.core.written import ConfigurationFile, parse_configuration, parse_reviews
+from telemetryd.errors import InvalidFileError
+
+DIGEST = "sha256:" + "9f2c" * 16
+REVIEW = f"""
+[[review]]
+application = "org.kde.kate"
+question = "startup-by-memory"
+definition = "{DIGEST}"
+reviewers = ["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"]
+record = "https://mail.example.org/review/42#note"
+date = 2026-11-20
+"""
+STOP = """
+[[stop]]
+application = "org.kde.kate"
+question = "startup-by-memory"
+reason = "answered"
+date = 2027-02-01
+"""
+
+
+def endpoint(url, **more):
+    """The text of a configuration with one endpoint."""
+    lines = [f'{key} = "{value}"' for key, value in {"name": "KDE", "url": url, **more}.items()]
+    return "\n".join(["[endpoint.kde]", *lines])
+
+
+def refusal(text):
+    """The error's text for a configuration."""
+    with pytest.raises(InvalidFileError) as caught:
+        parse_configuration(text)
+    return str(caught.value)
+
+
+def review_refusal(text):
+    """The error's text for a reviews.d file."""
+    with pytest.raises(InvalidFileError) as caught:
+        parse_reviews(text, "kde.toml")
+    return str(caught.value)
+
+
+def test_empty_configuration():
+    """An empty file says nothing at all."""
+    assert parse_configuration("") == ConfigurationFile()
+    assert ConfigurationFile().enabled is None
+    assert ConfigurationFile().limits.system is None
+    assert ConfigurationFile().endpoint == {}
+
+
+def test_whole_configuration():
+    """Every key that a configuration can have is read."""
+    written = parse_configuration("""
+        enabled = true
+        developer = false
+        idle_exit_minutes = 5
+        budget_source = 4.0
+        budget_year = 16
+        budget_epsilon = 64.0
+        [limits]
+        system = 1
+        usage = 0
+        new_questions = "ask"
+        [endpoint.kde]
+        name = "KDE"
+        url = "https://telemetry.example.org/v1/reports"
+        format = "otlp"
+        ca_file = "/etc/ssl/certs/kde.pem"
+        results = "https://example.org/results"
+    """)
+    assert written.model_dump() == {
+        "enabled": True,
+        "developer": False,
+        "idle_exit_minutes": 5.0,
+        "budget_source": 4.0,
+        "budget_year": 16.0,
+        "budget_epsilon": 64.0,
+        "limits": {"system": 1, "usage": 0, "new_questions": "ask"},
+        "endpoint": {
+            "kde": {
+                "name": "KDE",
+                "url": "https://telemetry.example.org/v1/reports",
+                "format": "otlp",
+                "ca_file": "/etc/ssl/certs/kde.pem",
+                "results": "https://example.org/results",
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("enabled = false\nenable = false", "enable: unknown key; known are enabled, developer, "),
+        ('enabled = "false"', "enabled: expected a valid boolean"),
+        ("enabled = 0", "enabled: expected a valid boolean"),
+        ("idle_exit_minutes = -1", "idle_exit_minutes: expected greater than or equal to 0"),
+        ("idle_exit_minutes = inf", "idle_exit_minutes: expected a finite number"),
+        ("budget_year = nan", "budget_year: expected"),
+        ("limits = 3", "limits: expected a table"),
+        ("[limits]\nsystem = 3", "[limits]: system: expected less than or equal to 2"),
+        ("[limits]\nsystem = true", "[limits]: system: expected a valid integer"),
+        ('[limits]\nnew_questions = "never"', "[limits]: new_questions: expected 'refuse', 'ask' or 'accept'"),
+        ("[limits]\nlevel = 1", "[limits]: level: unknown key; known are system, usage, new_questions"),
+        ("endpoint = 3", "endpoint: expected a table"),
+        ("endpoint.kde = 3", "[endpoint]: kde: expected a table"),
+        ('[endpoint.kde]\nname = "KDE"', "[endpoint.kde]: url: is missing"),
+        ('[endpoint."K D"]\nname = "K"\nurl = "https://a.org"', "[endpoint.(a key with other characters)]: expected an id"),
+        (endpoint("https://a.org", user="x"), "[endpoint.kde]: user: unknown key; known are name, url, format, ca_file, results"),
+        (endpoint("https://a.org", format="xml"), "[endpoint.kde]: format: expected 'report', 'otlp' or 'kuserfeedback'"),
+        (endpoint("https://a.org", ca_file="kde.pem"), "[endpoint.kde]: ca_file: expected an absolute path"),
+        (endpoint("https://a.org", results="http://a.org"), "[endpoint.kde]: results: expected a https: URL"),
+        (endpoint("https://a.org", name=""), "[endpoint.kde]: name: expected one line of text"),
+        ("enabled = tru", "no TOML: line 1, column 11: Invalid value"),
+        ("enabled = ", "no TOML: "),
+    ],
+)
+def test_wrong_configuration(text, error):
+    """What a configuration cannot say is an error that names the place and what was expected."""
+    assert refusal(text).startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://telemetry.example.org/v1/reports", None),
+        ("https://Telemetry.EXAMPLE.org:443/V1", "https://telemetry.example.org/V1"),
+        ("HTTPS://a.org:8443", "https://a.org:8443/"),
+        ("http://127.0.0.1:8080/x?y=z", None),
+        ("http://localhost:80/", "http://localhost/"),
+        ("http://[::1]:9/", None),
+        ("https://a.org:80/", None),
+    ],
+)
+def test_endpoint_url(url, kept):
+    """An endpoint's URL is kept with its host in one spelling, for a budget belongs to the host."""
+    written = parse_configuration(endpoint(url)).endpoint["kde"]
+    assert written.url == (kept or url)
+    assert "/" not in Endpoint("kde", "KDE", written.url).host
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://a.org/",
+        "https:///x",
+        "https://",
+        "https:a.org",
+        "https://user@a.org/",
+        "https://user:word@a.org/",
+        "https://a.org@evil.example/",
+        "https://a.org/#x",
+        "https://a.org#x",
+        "https://a.org?x",
+        "https://a.org/a b",
+        "https://a.org/ä",
+        "https://ä.org/",
+        "https://a..org/",
+        "https://a.org./",
+        "https://.a.org/",
+        "https://a.org:0/",
+        "https://a.org:65536/",
+        "https://a.org:x/",
+        "https://a.org:/",
+        "https://a.org\\\\@b.org/",
+        "https://a.org/\\n",
+        "https://a_b.org/",
+        " https://a.org/",
+        "https://a.org/\\u0000",
+    ],
+)
+def test_no_endpoint_url(url):
+    """A URL without a host, with a user name, a fragment or odd characters is none."""
+    assert "[endpoint.kde]: url: expected a https: URL with a host" in refusal(endpoint(url))
+
+
+def test_long_url():
+    """An endpoint's URL has at most 1,000 characters."""
+    assert refusal(endpoint("https://a.org/" + "x" * 1000)) == "[endpoint.kde]: url: expected at most 1000 characters"
+
+
+def test_reviews_and_stops():
+    """A reviews.d file gives its reviews and stops, each with the file that it is from."""
+    key = ("org.kde.kate", "startup-by-memory")
+    reviewers = ("Ada Example <ada@example.org>", "Bo Example <bo@example.org>")
+    review = Review(*key, DIGEST, reviewers, "https://mail.example.org/review/42#note", date(2026, 11, 20), "kde.toml")
+    stop = Stop(*key, StopReason.ANSWERED, date(2027, 2, 1), "kde.toml")
+    assert parse_reviews(REVIEW + STOP + STOP.replace("answered", "suspended"), "kde.toml") == (
+        [review],
+        [stop, stop._replace(reason=StopReason.SUSPENDED)],
+    )
+    assert parse_reviews("", "kde.toml") == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ('"org.kde.kate"', '"kate"', "[[review]] number 1: application: expected an application id"),
+        ('"startup-by-memory"', '"Startup"', "[[review]] number 1: question: expected an id"),
+        (DIGEST, DIGEST[:-1], "[[review]] number 1: definition: expected sha256: and 64 hex digits"),
+        (DIGEST, DIGEST.upper(), "[[review]] number 1: definition: expected sha256: and 64 hex digits"),
+        ("https://mail", "http://mail", "[[review]] number 1: record: expected a https: URL"),
+        ("2026-11-20", '"2026-11-20"', "[[review]] number 1: date: expected a date without a time, such as 2026-11-24"),
+        ("2026-11-20", "2026-11-20T10:00:00", "[[review]] number 1: date: expected a date without a time"),
+        ("2026-11-20", "2026-11-20T10:00:00Z", "[[review]] number 1: date: expected a date without a time"),
+        ("2026-11-20", "2026-11-31", "no TOML: line 8, column 8: Invalid date or datetime"),
+        ("date = 2026-11-20", "", "[[review]] number 1: date: is missing"),
+        ("record", "records", "[[review]] number 1: records: unknown key; known are application, question, definition, "),
+        ("[[review]]", "[review]", "[review]: expected a list"),
+        ("[[review]]", "[[reviews]]", "reviews: unknown key; known are review, stop"),
+    ],
+)
+def test_wrong_reviews(old, new, error):
+    """One wrong review makes the whole file an error, which names the place and what was expected."""
+    assert old in REVIEW
+    assert review_refusal(STOP + REVIEW.replace(old, new, 1)).replace("line 14", "line 8").startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ('"answered"', '"over"', "[[stop]] number 2: reason: expected 'answered' or 'suspended'"),
+        ("2027-02-01", "2027-02-01T00:00:00", "[[stop]] number 2: date: expected a date"),
+        ("question =", "questions =", "[[stop]] number 2: questions: unknown key"),
+    ],
+)
+def test_wrong_stops(old, new, error):
+    """One wrong stop makes the whole file an error too."""
+    assert review_refusal(REVIEW + STOP + STOP.replace(old, new)).startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("reviewers", "people"),
+    [
+        ([], 0),
+        (["Ada <ada@example.org>"], 1),
+        (["Ada <ada@example.org>", "ada <ADA@example.org>"], 1),
+        (["Ada <ada@example.org>", "A. Example <ada@example.org>"], 1),
+        (["Ada <ada@example.org>", "Ada <ada@example.com>"], 1),
+        (["Ada <ada@example.org>", "ada@example.org"], 1),
+        (["Ada <ada@a.org>", "Bo <ada@a.org>", "Ada <bo@a.org>"], 1),
+        (["Bo <b@a.org>", "Bo <c@a.org>", "Cy <c@a.org>", "Cy <d@a.org>"], 1),
+        (["STRASSE", "Straße"], 1),
+        (["...", "!"], 0),
+        (["Ada <ada@example.org>", "?"], 1),
+        (["Ada <ada@example.org>", "Bo <bo@example.org>"], 2),
+        (["Ada", "Bo"], 2),
+        (["ada@example.org", "bo@example.org"], 2),
+        (["Ada <a@a.org>", "ada <a@b.org>", "Bo"], 2),
+    ],
+)
+def test_two_people(reviewers, people):
+    """A review needs two people: one name or one address in two spellings is one of them (R1)."""
+    text = REVIEW.replace('["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"]', str(reviewers).replace("'", '"'))
+    if people == 2:
+        assert len(parse_reviews(text, "")[0]) == 1
+    else:
+        assert review_refusal(text) == "[[review]] number 1: reviewers: expected two or more different people"
+
+
+@given(st.text(max_size=200) | st.integers(0, len(REVIEW)).map(lambda cut: REVIEW[:cut] + "= [\n" + REVIEW[cut:]))
+def test_no_text_is_another_error(text):
+    """Whatever stands in a file: it is read, or it is an InvalidFileError."""
+    for parse in (parse_configuration, lambda text: parse_reviews(text, "")):
+        with suppress(InvalidFileError):
+            parse(text)
