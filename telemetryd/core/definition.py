@@ -105,13 +105,11 @@ class Source(NamedTuple):
     @property
     def labels(self) -> tuple[str, ...]:
         """The text of each bin, in the order of the bins' numbers."""
-        match self.type:
-            case SourceType.FLAG:
-                return ("false", "true")
-            case SourceType.CHOICE:
-                return (*self.values, OTHER)
-            case SourceType.NUMBER | SourceType.COUNT:
-                return edge_labels(self.edges)
+        if self.type is SourceType.FLAG:
+            return ("false", "true")
+        if self.type is SourceType.CHOICE:
+            return (*self.values, OTHER)
+        return edge_labels(self.edges)
 
 
 class Application(NamedTuple):

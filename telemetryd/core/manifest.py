@@ -29,7 +29,6 @@ from telemetryd.core.tables import (
     ApplicationTable,
     ChoiceSource,
     CountSource,
-    FlagSource,
     ManifestText,
     NumberSource,
     QuestionTable,
@@ -80,13 +79,11 @@ def _source(written: AnySource, application: Application) -> Source:
             f'[[source]] "{written.id}": combine: expected sum: applications counts the programs that push into a shared manifest\'s source'
         )
     source = Source(written.id, SourceType(written.type), written.description, combine)
-    match written:
-        case FlagSource():
-            return source
-        case ChoiceSource():
-            return source._replace(values=tuple(written.values))
-        case NumberSource() | CountSource():
-            return source._replace(unit=written.unit, edges=tuple(written.bins))
+    if isinstance(written, ChoiceSource):
+        return source._replace(values=tuple(written.values))
+    if isinstance(written, NumberSource | CountSource):
+        return source._replace(unit=written.unit, edges=tuple(written.bins))
+    return source
 
 
 def _check_tables(written: ManifestText, application: Application) -> None:

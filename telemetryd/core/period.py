@@ -66,14 +66,12 @@ def _midnight(day: date) -> int:
 
 
 def _period_of(kind: PeriodKind, day: date) -> Period:
-    match kind:
-        case PeriodKind.DAY:
-            return Period(kind, day.isoformat(), _midnight(day), _midnight(day) + DAY)
-        case PeriodKind.WEEK:
-            year, week, weekday = day.isocalendar()
-            start = _midnight(day) - (weekday - 1) * DAY
-            return Period(kind, f"{year:04}-W{week:02}", start, start + 7 * DAY)
-        case PeriodKind.MONTH:
-            first = day.replace(day=1)
-            following = (first + timedelta(days=31)).replace(day=1)
-            return Period(kind, f"{first.year:04}-{first.month:02}", _midnight(first), _midnight(following))
+    if kind is PeriodKind.DAY:
+        return Period(kind, day.isoformat(), _midnight(day), _midnight(day) + DAY)
+    if kind is PeriodKind.WEEK:
+        year, week, weekday = day.isocalendar()
+        start = _midnight(day) - (weekday - 1) * DAY
+        return Period(kind, f"{year:04}-W{week:02}", start, start + 7 * DAY)
+    first = day.replace(day=1)
+    following = (first + timedelta(days=31)).replace(day=1)
+    return Period(kind, f"{first.year:04}-{first.month:02}", _midnight(first), _midnight(following))

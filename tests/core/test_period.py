@@ -1,7 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetryd.core.definition import PeriodKind
@@ -49,6 +49,7 @@ def test_periods_tile_time(kind, moment):
     assert period.start % DAY == period.end % DAY == 0
 
 
+@settings(deadline=None)  # an example of 400 days is slow by its size
 @given(KINDS, DATES, st.integers(-40, 400))
 def test_whole_periods(kind, starts, length):
     """The whole periods are those, and only those, of whose days all lie from `starts` to `ends`, both included."""
