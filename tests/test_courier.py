@@ -2,11 +2,13 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from telemetryd.core.handover import Job, encode_job
+from telemetryd.core.limits import UPLOADER_EXIT_S
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.core.settings import Endpoint
 from telemetryd.courier import UploaderCourier
@@ -90,9 +92,11 @@ async def test_cancelling(tmp_path):
     script = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
     delivery = asyncio.create_task(UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY))
     pid = await asyncio.to_thread((tmp_path / "pid").read_text)
+    began = time.monotonic()
     delivery.cancel()
     with pytest.raises(asyncio.CancelledError):
         await delivery
+    assert time.monotonic() - began < UPLOADER_EXIT_S
     assert not Path(f"/proc/{pid}").exists()
 
 

@@ -129,20 +129,10 @@ async def _send(connection: socket.socket, endpoint: Endpoint, body: bytes) -> N
 
     connection.setblocking(False)  # noqa: FBT003 - the library's signature
     loop = asyncio.get_running_loop()
-    if _has_news(connection):
-        raise EOFError
     loop.add_reader(connection, _leave)
     delivery = await Client(endpoint.ca_file).send(request(endpoint.url, body))
     loop.remove_reader(connection)
     await loop.sock_sendall(connection, encode_delivery(delivery))
-
-
-def _has_news(connection: socket.socket) -> bool:
-    try:
-        connection.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _leave() -> None:

@@ -161,6 +161,7 @@ def test_one_on_time():
     today = day_of(MONDAY)
     assert choose(queue, running(400, 100), today, lambda bound: bound - 1) == Choice(3, is_late=False)
     assert choose(queue, running(400, 100), today, lambda bound: bound - 2) == Choice(2, is_late=False)
+    assert choose(queue, running(50, 50), today, lambda bound: bound - 1) == Choice(1, is_late=False)
 
 
 def test_one_late_a_day():

@@ -70,12 +70,12 @@ async def test_no_redirects(receivers, trusted, ca_file, *, status, is_same_host
     assert (receiver.requests.qsize(), other.requests.qsize()) == (1, 0)
 
 
-@pytest.mark.parametrize("silent_in", ["handshake", "headers"])
-async def test_silent_server(receivers, trusted, ca_file, silent_in):
+@pytest.mark.parametrize(("silent_in", "timeouts"), [("handshake", Timeouts(connect=0.5)), ("headers", Timeouts(answer=0.5))])
+async def test_silent_server(receivers, trusted, ca_file, *, silent_in, timeouts):
     """A server that falls silent before its status ends the try in time."""
     receiver = receivers(trusted, silent_in=silent_in)
     began = time.monotonic()
-    assert await Client(ca_file, SHORT).send(request(receiver.url(), BODY)) == RETRY
+    assert await Client(ca_file, timeouts).send(request(receiver.url(), BODY)) == RETRY
     assert (await receiver.end()) - began < 5
 
 

@@ -177,6 +177,14 @@ async def test_end_before_the_job(machine, start, receiver, data):
     assert receiver.requests.empty()
 
 
+async def test_withdrawal_before_it_starts(machine, start, receiver):
+    """A report that is withdrawn as soon as it was handed over is not sent. Policy: C1."""
+    program = await start(job(machine.endpoint(receiver.url()).url))
+    program.connection.close()
+    assert await program.end() == (WITHDRAWN, b"")
+    assert receiver.requests.empty()
+
+
 @pytest.mark.parametrize("silent_in", ["handshake", "headers"])
 @pytest.mark.parametrize("is_closed", [True, False])
 async def test_withdrawal(machine, start, receivers, trusted, *, silent_in, is_closed):
