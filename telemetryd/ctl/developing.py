@@ -1,0 +1,69 @@
+"""`submit` and `monitor`: for an application's developer, in developer mode."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from telemetryd.ctl import client, output, reports
+from telemetryd.ctl.options import as_json
+
+if TYPE_CHECKING:
+    from telemetryd.ctl.client import Control
+
+_SOURCE, _BIN = 24, 16
+"""Widths of the columns of `monitor`, which cannot know what comes."""
+
+
+@click.command(short_help="Developer mode: close periods and send now.")
+@as_json
+def submit(*, is_json: bool) -> None:
+    """Developer mode: close the running periods and send their reports now.
+
+    Prints the reports that this made or tried, with what became of them, as `history` does.
+    """
+
+    async def work(control: Control) -> None:
+        before = Counter(map(json.dumps, await control.history(0, 0)))
+        await control.submit()
+        after = Counter(map(json.dumps, await control.history(0, 0)))
+        found = [json.loads(one) for one in (after - before).elements()]
+        if is_json:
+            output.emit(found)
+        else:
+            reports.show(found, bodies=False)
+
+    client.run(work)
+
+
+@click.command(short_help="Developer mode: watch pushes arrive.")
+@click.argument("app", default="")
+@click.option("--count", type=click.IntRange(1), help="End after so many pushes.")
+@as_json
+def monitor(app: str, count: int | None, *, is_json: bool) -> None:
+    """Developer mode: watch the pushes of APP, or of all, arrive: source, bin, and whether it was kept.
+
+    Begins with the latest ones and ends with Ctrl-C, status 0. With --json: one line [source, bin, verdict] for each.
+    """
+
+    async def work(control: Control) -> None:
+        page = None if is_json else output.Page()
+        if page:
+            page.say(f"{'SOURCE':{_SOURCE}} {'BIN':{_BIN}} VERDICT", "bold")
+        left, after = count, 0
+        while left is None or left > 0:
+            after, events = await control.watch(app, after)
+            for event in events[:left]:
+                if page:
+                    source, label, verdict = event
+                    page.verbatim(f"{source:{_SOURCE}} {label:{_BIN}} {verdict}")
+                else:
+                    output.emit_line(event)
+            left = None if left is None else left - len(events)
+
+    with suppress(KeyboardInterrupt):
+        client.run(work)

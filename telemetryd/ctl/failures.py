@@ -1,0 +1,94 @@
+"""What went wrong, and what to do next, on one line; and the exit status that a script sees."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, Any
+
+import click
+
+from telemetryd.ctl.words import one_line
+from telemetryd.errors import (
+    INTERNAL,
+    STANDARD,
+    AccessDeniedError,
+    BusyError,
+    ChangedError,
+    InvalidArgumentsError,
+    LimitExceededError,
+    NotDeveloperError,
+    StorageError,
+    TelemetrydError,
+    UnknownApplicationError,
+    UnknownQuestionError,
+)
+
+DONE, FAILED, MISUSED, UNAVAILABLE, NOTHING = range(5)
+"""Exit statuses: done; refused or failed; wrong command line; no service; nothing was changed (declined, or nothing to do)."""
+
+_HOW_TO_START = "start it with `telemetryd` or `systemctl --user start telemetryd`, or install it if it is missing"
+_HOW_TO_DEVELOP = "write `developer = true` into your own telemetryd.toml (usually ~/.config/telemetryd/telemetryd.toml)"
+_JOURNAL = "`journalctl --user -u telemetryd` has the details"
+
+_UNAVAILABLE = {
+    "ServiceUnknown": f"telemetryd is not running and the session bus cannot start it: {_HOW_TO_START}",
+    "NameHasNoOwner": f"telemetryd is not running: {_HOW_TO_START}",
+    "NoReply": f"telemetryd ended without an answer: try again; {_JOURNAL}",
+    "Disconnected": "the session bus closed the connection: try again",
+    "TimedOut": f"telemetryd could not be started in time: {_JOURNAL}",
+}
+"""Standard errors of the bus that mean that nobody answers."""
+
+_NEXT: dict[type[TelemetrydError], str] = {
+    UnknownApplicationError: "`telemetryctl list` names the applications",
+    UnknownQuestionError: "`telemetryctl show {application}` names its questions",
+    ChangedError: "see what changed with `telemetryctl show {application}`, then accept again",
+    AccessDeniedError: "nothing was changed; `telemetryctl status` shows the locks",
+    InvalidArgumentsError: "`telemetryctl show {application}` shows where it stands",
+    LimitExceededError: "try again in a moment",
+    BusyError: "try again in a moment",
+    StorageError: f"check space and rights of ~/.local/state/telemetryd; {_JOURNAL}",
+}
+_NEXT_BY_NAME = {error.bus_name: hint for error, hint in _NEXT.items()}
+_OTHER_VERSION = {STANDARD + name for name in ("UnknownMethod", "UnknownObject", "UnknownInterface", "UnknownProperty")}
+
+
+class Failure(click.ClickException):
+    """Ends the command with a line on standard error and an exit status."""
+
+    def __init__(self, message: str, status: int = FAILED) -> None:
+        super().__init__(one_line(message))
+        self.exit_code = status  # type: ignore[misc] # click declares it for the class; it reads it from the instance
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the line."""
+        click.echo(f"telemetryctl: {self.message}", file=file or sys.stderr)
+
+
+def answered(name: str, text: str, application: str) -> Failure:
+    """The failure that an error of the bus is; `application` is the one that the command is about, or ""."""
+    short = name.removeprefix(STANDARD)
+    if short in _UNAVAILABLE:
+        return Failure(_UNAVAILABLE[short], UNAVAILABLE)
+    if short.startswith("Spawn."):
+        return Failure(f"telemetryd could not be started ({text}): {_JOURNAL}", UNAVAILABLE)
+    if name in _OTHER_VERSION:
+        return Failure(f"the running telemetryd is of another version ({text}): restart it, `systemctl --user restart telemetryd`")
+    if name == NotDeveloperError.bus_name:
+        return Failure(f"this works in developer mode only: {_HOW_TO_DEVELOP}")
+    if name == INTERNAL:
+        return Failure(f"telemetryd failed: {_JOURNAL}")
+    hint = _NEXT_BY_NAME.get(name, "")
+    if "{application}" in hint:
+        hint = hint.format(application=application) if application else "`telemetryctl list` names the applications"
+    return Failure(f"{text or name}; {hint}" if hint else f"{name}: {text}")
+
+
+def no_bus(why: str) -> Failure:
+    """There is no session bus."""
+    return Failure(f"there is no session bus ({why}): run this inside your desktop session, or under `dbus-run-session`", UNAVAILABLE)
+
+
+def no_answer(seconds: float) -> Failure:
+    """The daemon is there and does not answer."""
+    return Failure(f"telemetryd did not answer within {seconds:.0f} s: try again; {_JOURNAL}", UNAVAILABLE)

@@ -1,0 +1,107 @@
+"""What is printed: tables and texts for people, JSON for scripts.
+
+Only a terminal gets colours, and none with NO_COLOR. There are no boxes: a table stays readable in a file, a mail or a pipe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from telemetryd.ctl.words import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+_WIDTH = 100
+"""Columns where there is no terminal and COLUMNS does not say it."""
+
+Row = tuple[str, str]
+
+
+def emit(value: Any) -> None:
+    """Print a value of the bus as JSON, in ASCII, so that nothing in it acts on a terminal."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def emit_line(value: Any) -> None:
+    """Print a value of the bus as JSON on a line of its own, at once."""
+    click.echo(json.dumps(value))
+    sys.stdout.flush()
+
+
+class Page:
+    """Writes to standard output for a person."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415 - 60 ms that --json does without
+
+        is_terminal = sys.stdout.isatty()
+        is_coloured = is_terminal and not os.environ.get("NO_COLOR")
+        self._console: Console = Console(
+            color_system="auto" if is_coloured else None,
+            width=None if is_terminal else _width(),
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def say(self, text: str, style: str = "") -> None:
+        """A paragraph."""
+        self._print(_text(text, style))
+
+    def gap(self) -> None:
+        """An empty line."""
+        click.echo()
+
+    def verbatim(self, text: str) -> None:
+        """A text that is not wrapped, so that it can be copied."""
+        self._print(_text(text), is_wrapped=False)
+
+    def facts(self, rows: Iterable[Row]) -> None:
+        """Lines of `label  value`; an empty label goes on with the one before."""
+        from rich.table import Table  # noqa: PLC0415 - see Page
+
+        grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+        grid.add_column(no_wrap=True, style="bold")
+        grid.add_column(overflow="fold")
+        for label, value in rows:
+            grid.add_row(_text(label), _text(value))
+        self._print(grid)
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table under a line of heads."""
+        from rich.table import Table  # noqa: PLC0415 - see Page
+
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for head in heads:
+            table.add_column(head, overflow="fold")
+        for row in rows:
+            table.add_row(*map(_text, row))
+        self._print(table)
+
+    def _print(self, content: RenderableType, *, is_wrapped: bool = True) -> None:
+        """Write it without the blanks that fill the lines up, and at once: `monitor` may write into a pipe."""
+        with self._console.capture() as rendered:
+            self._console.print(content, soft_wrap=not is_wrapped)
+        for line in rendered.get().splitlines():
+            click.echo(line.rstrip())
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Others' texts are texts: no markup in them is obeyed."""
+    from rich.text import Text  # noqa: PLC0415 - see Page
+
+    return Text("\n".join(map(printable, text.split("\n"))), style)
+
+
+def _width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) else _WIDTH

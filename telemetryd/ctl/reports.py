@@ -1,0 +1,161 @@
+"""`preview`, `history`, `ledger` and `erase`: what would be and what was sent. Policy: T1, T2, C2."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from telemetryd.ctl import client, output
+from telemetryd.ctl.options import as_json, confirm, unasked
+from telemetryd.ctl.pages import body, history_page, report_page, standings_page
+
+if TYPE_CHECKING:
+    from telemetryd.ctl.client import Control, Shown
+
+_LIMIT = 50
+
+
+class Since(click.ParamType[int]):
+    """A date, or a number of days before today; as Unix seconds of that day's beginning in UTC, which is how the history counts days."""
+
+    name = "DATE|DAYS"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the option's text."""
+        if isinstance(value, int):
+            return value
+        try:
+            return max(0, int(datetime.combine(_first_day(value), time(), UTC).timestamp()))
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is neither a date such as 2026-11-24 nor a number of days.", param, ctx)
+
+
+@click.command(short_help="Show what would be sent.")
+@click.argument("app", default="")
+@as_json
+def preview(app: str, *, is_json: bool) -> None:
+    """Show what would be sent if the period ended now, byte for byte, of APP or of all.
+
+    Reports that wait to be sent are among them. With --json: a list of [application/question, URL or "", body].
+    """
+
+    async def work(control: Control) -> None:
+        found = await control.preview(app)
+        if is_json:
+            output.emit(found)
+            return
+        page = output.Page()
+        if not found:
+            page.say("Nothing would be sent: no question is collecting, and no report waits.")
+        for index, (question, url, text) in enumerate(found):
+            if index:
+                page.gap()
+            page.say(question, "bold")
+            page.say(f"to {url}" if url else "to nowhere: no endpoint is configured for this vendor, so nothing is sent")
+            body(page, text)
+
+    client.run(work)
+
+
+@click.command(short_help="List the reports that were made.")
+@click.option(
+    "--since",
+    type=Since(),
+    default=0,
+    show_default="all",
+    help="Only reports made on this day (2026-11-24) or later; or of the last so many days.",
+)
+@click.option(
+    "--limit", type=click.IntRange(0, 2**32 - 1), default=_LIMIT, show_default=True, help="At most so many, the newest; 0 for all."
+)
+@click.option("--bodies", is_flag=True, help="Show each report's headers and body, byte for byte.")
+@as_json
+def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
+    """List the reports that were made, what they said and what became of them.
+
+    They are kept for a year. With --json headers and bodies are always there.
+    """
+
+    async def work(control: Control) -> None:
+        found = await control.history(since, limit)
+        if is_json:
+            output.emit(found)
+        else:
+            show(found, bodies=bodies)
+
+    client.run(work)
+
+
+@click.command(short_help="Show how much you have revealed.")
+@as_json
+def ledger(*, is_json: bool) -> None:
+    """Show how much you have revealed so far, at most, and what may still be revealed: budgets that never renew."""
+
+    async def work(control: Control) -> None:
+        found = await control.ledger()
+        if is_json:
+            output.emit(found)
+            return
+        page = output.Page()
+        if found:
+            page.table(("HOST", "OF", "IN", "SPENT", "RESERVED", "CAP"), [_entry(one) for one in found])
+        else:
+            page.say("The ledger is empty: nothing has been revealed, and nothing is reserved.")
+
+    client.run(work)
+
+
+@click.command(short_help="Erase what was not yet sent.")
+@click.argument("app", default="")
+@click.option("--all", "is_all", is_flag=True, help="Of all applications.")
+@unasked
+@as_json
+def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
+    """Erase what was collected for APP, or for all, and not yet sent.
+
+    Your consent stays as it is. A question whose answer is erased is not asked again. With --json: the questions afterwards, as
+    `show` prints them.
+    """
+    if bool(app) is is_all:
+        raise click.UsageError("Name an application, or give --all.")
+    confirm(f"Erase what was collected and not sent for {app or 'all applications'}?", is_agreed=yes)
+
+    async def work(control: Control) -> None:
+        await control.erase(app)
+        now = await control.questions(app)
+        if is_json:
+            output.emit(now)
+            return
+        page = output.Page()
+        page.say("Erased.")
+        if now:
+            standings_page(page, now)
+
+    client.run(work)
+
+
+def _first_day(text: str) -> date:
+    if re.fullmatch(r"\d{1,5}", text, re.ASCII):
+        return datetime.now(UTC).date() - timedelta(days=int(text))
+    return date.fromisoformat(text)
+
+
+def show(reports: list[Shown], *, bodies: bool) -> None:
+    """Reports for a person: a table, or each with everything that it said."""
+    page = output.Page()
+    if not reports:
+        page.say("No report was made.")
+    elif not bodies:
+        history_page(page, reports)
+    for index, report in enumerate(reports if bodies else []):
+        if index:
+            page.gap()
+        report_page(page, report)
+
+
+def _entry(one: Shown) -> tuple[str, ...]:
+    span = str(one["year"]) if one["year"] else "life"
+    return one["host"], one["source"] or "everything", span, *(f"{one[key]:g}" for key in ("spent", "reserved", "cap"))

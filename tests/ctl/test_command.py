@@ -1,0 +1,102 @@
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from telemetryd.ctl.__main__ import cli
+
+ROOT = Path(__file__).parents[2]
+
+
+def generator():
+    """The script that writes the page, as a module."""
+    spec = importlib.util.spec_from_file_location("generate_telemetryctl", ROOT / "docs" / "generate_telemetryctl.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_page_is_current():
+    """docs/telemetryctl.md holds the help text of every command as it is now."""
+    docs = generator()
+    assert docs.PAGE.read_text(encoding="utf-8") == docs.page()
+
+
+def test_page_names_every_command_and_status():
+    """The part written by hand says of every command what its JSON is, and of every exit status what it means."""
+    docs = generator()
+    written = docs.PAGE.read_text(encoding="utf-8").partition(docs.MARK)[0]
+    ends = [name.rpartition(" ")[2] for name, text in docs.helps(cli, "telemetryctl") if "  --json " in text]
+    table = written.partition("## JSON")[2]
+    assert len(ends) >= 14
+    assert [name for name in ends if not re.search(rf"^\|.*`(?:consent )?{name}`.*\|", table, re.MULTILINE)] == []
+    assert re.findall(r"^\| (\d) \|", written, re.MULTILINE) == list("01234")
+
+
+@pytest.mark.parametrize("name", ["telemetryctl", "status", "history", "consent", "consent accept", "consent global", "monitor"])
+def test_help_needs_no_service(name):
+    """Help works without a bus, in both spellings, and fits 80 columns."""
+    words = [] if name == "telemetryctl" else name.split()
+    long, short = (CliRunner().invoke(cli, [*words, option], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish"}) for option in ("--help", "-h"))
+    assert (long.exit_code, short.output) == (0, long.output)
+    assert max(map(len, long.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        ["show"],
+        ["status", "extra"],
+        ["consent", "global"],
+        ["consent", "global", "--usage", "full"],
+        ["consent", "global", "--usage", "inherit"],
+        ["consent", "application", "org.kde.kate"],
+        ["consent", "application", "org.kde.kate", "--usage", "3"],
+        ["consent", "accept"],
+        ["consent", "refuse", "org.kde.kate"],
+        ["consent", "allow", "org.kde.kate"],
+        ["history", "--since", "yesterday"],
+        ["history", "--since", "2026-13-01"],
+        ["history", "--since", "-1"],
+        ["history", "--limit", "-1"],
+        ["erase"],
+        ["erase", "org.kde.kate", "--all"],
+        ["erase", "--all"],
+        ["monitor", "--count", "0"],
+    ],
+)
+def test_wrong_command_line(arguments):
+    """What cannot be meant ends with status 2 and says so on standard error before the service is asked anything."""
+    done = CliRunner().invoke(cli, arguments, env={"DBUS_SESSION_BUS_ADDRESS": "rubbish"})
+    assert done.exit_code == 2, done.output
+    assert done.stdout == ""
+    assert done.stderr.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["list", "--json"],
+        ["show", "org.kde.kate"],
+        ["consent", "global", "--usage", "off"],
+        ["consent", "application", "org.kde.kate", "--usage", "inherit"],
+        ["consent", "accept", "org.kde.kate", "--yes"],
+        ["consent", "refuse", "org.kde.kate", "startup"],
+        ["consent", "allow", "org.kde.kate", "startup"],
+        ["preview"],
+        ["history", "--since", "7"],
+        ["ledger"],
+        ["erase", "--all", "--yes"],
+        ["submit"],
+        ["monitor"],
+    ],
+)
+def test_no_bus(arguments):
+    """Without a session bus every command ends with status 3 and one line that says what to do."""
+    done = CliRunner().invoke(cli, arguments, env={"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent/bus"})
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert re.fullmatch(r"telemetryctl: there is no session bus .*`dbus-run-session`\n", done.stderr)

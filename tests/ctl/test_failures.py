@@ -1,0 +1,63 @@
+import pytest
+
+from telemetryd import errors
+from telemetryd.ctl.failures import answered, no_answer, no_bus
+
+STANDARD = "org.freedesktop.DBus.Error."
+OWN = "org.telemetryd.Error."
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "status", "said"),
+    [
+        (STANDARD + "ServiceUnknown", "no such name", 3, "telemetryd is not running and the session bus cannot start it: start it with"),
+        (STANDARD + "NameHasNoOwner", "no owner", 3, "telemetryd is not running: start it with"),
+        (STANDARD + "NoReply", "gone", 3, "telemetryd ended without an answer"),
+        (STANDARD + "Disconnected", "", 3, "the session bus closed the connection"),
+        (STANDARD + "TimedOut", "", 3, "journalctl"),
+        (STANDARD + "Spawn.ChildExited", "it exited with 1", 3, "could not be started (it exited with 1)"),
+        (STANDARD + "UnknownMethod", "no method Foo", 1, "of another version (no method Foo): restart it"),
+        (OWN + "NotDeveloper", "no", 1, "`developer = true`"),
+        (
+            STANDARD + "AccessDenied",
+            "usage is locked to at most 0 by /etc/f.toml",
+            1,
+            "usage is locked to at most 0 by /etc/f.toml; nothing was changed",
+        ),
+        (OWN + "Changed", "it changed", 1, "it changed; see what changed with `telemetryctl show org.kde.kate`, then accept again"),
+        (OWN + "UnknownApplication", "no manifest", 1, "no manifest; `telemetryctl list`"),
+        (OWN + "UnknownQuestion", "no question", 1, "no question; `telemetryctl show org.kde.kate`"),
+        (OWN + "Busy", "erasure pending", 1, "erasure pending; try again"),
+        (OWN + "Storage", "disk full", 1, "disk full; check space"),
+        (OWN + "Internal", "internal error", 1, "journalctl"),
+        (OWN + "FromTheFuture", "a text", 1, "org.telemetryd.Error.FromTheFuture: a text"),
+    ],
+)
+def test_error_says_what_to_do_next(name, text, status, said):
+    """Each error of the bus becomes one line with the cause and the next step, and its exit status."""
+    failure = answered(name, text, "org.kde.kate")
+    assert failure.exit_code == status
+    assert said in failure.message
+
+
+def test_every_error_of_ours_has_a_next_step():
+    """No error that the daemon can answer with is left as a bare name."""
+    tree = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.TelemetrydError)]
+    never_on_control = {"UnknownSource", "InvalidManifest", "InvalidValue", "NotSupported"}
+    bare = [one.bus_name for one in tree if answered(one.bus_name, "text", "org.kde.kate").message.startswith(one.bus_name)]
+    assert {name.removeprefix(OWN) for name in bare} == never_on_control
+
+
+def test_without_an_application_the_list_is_the_next_step():
+    """Where a command is about no application, the hint does not name one."""
+    assert "`telemetryctl list`" in answered(OWN + "Changed", "it changed", "").message
+
+
+def test_one_line(capsys):
+    """Whatever the text holds, one line comes out, and it cannot act on the terminal."""
+    answered(OWN + "Busy", "first\nsecond\x1b[2J", "").show()
+    no_bus("a\nb").show()
+    no_answer(30).show()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("telemetryctl: ") and line.isprintable() for line in lines)

@@ -1,0 +1,189 @@
+import json
+
+import pytest
+
+from telemetryd.ctl import output, pages
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+QUESTION = {
+    "application": "org.kde.kate",
+    "id": "startup-by-memory",
+    "state": "pending",
+    "reason": "you have not accepted this question",
+    "digest": DIGEST,
+    "purpose": "Is start-up too slow on machines with little memory?",
+    "decision": "Whether the session restore is loaded lazily",
+    "category": "usage",
+    "detail": "basic",
+    "period": "week",
+    "ends": "2027-06-27",
+    "fields": [
+        "Time from process start to the first window, as one of: <500, 500..2000, >=2000 ms (the median of the period)",
+        "Installed memory, as one of: <4, 4..16, >=16 GiB (read by telemetryd itself)",
+    ],
+    "changes": ["“startup” has other bins."],
+    "example": '{"schema":1,"application":"org.kde.kate","question":"startup-by-memory","answer":["<500","<4"],"epsilon":2.0}',
+    "consent": 0,
+    "accepted_digest": "sha256:" + "f" * 64,
+    "last_sent": 0,
+    "drawn_period": "",
+    "epsilon": 2.0,
+    "endpoint": "https://telemetry.example.org/v1/reports",
+    "reviewers": ["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"],
+    "record": "https://mail.example.org/review/42",
+}
+
+APPLICATION = {
+    "id": "org.kde.kate",
+    "name": "Kate",
+    "summary": "Text editor",
+    "vendor": "kde",
+    "contact": "https://kde.org/privacypolicy-apps",
+    "kind": "application",
+    "system": 3,
+    "usage": 9,
+    "effective_system": 0,
+    "effective_usage": 8,
+    "installed": False,
+    "callers": [],
+    "pending": 2,
+}
+
+REPORT = {
+    "application": "org.kde.kate",
+    "question": "startup-by-memory",
+    "revision": "0123456789ab",
+    "period": "2026-W48",
+    "endpoint": "https://telemetry.example.org/v1/reports",
+    "created": 1_795_000_000,
+    "tries": 2,
+    "outcome": "marvelled",
+    "status": 503,
+    "headers": [["Content-Type", "application/json"], ["Content-Length", "1024"]],
+    "body": '{"schema":1}'.ljust(1024),
+}
+
+
+@pytest.fixture
+def columns(monkeypatch):
+    """Sets how wide a line may be where there is no terminal."""
+    return lambda width: monkeypatch.setenv("COLUMNS", str(width))
+
+
+def joined(text):
+    """The text without the line ends and blanks that wrapping put into it."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_question_shows_everything_that_consent_is_given_to(width, columns, capsys):
+    """Every key of a question is on its page, at 80 columns too, where no line is longer and the digest stays whole, to be copied."""
+    columns(width)
+    pages.question_page(output.Page(), QUESTION)
+    shown = capsys.readouterr().out
+    texts = ("application", "id", "state", "reason", "purpose", "decision", "detail", "period", "ends", "example", "endpoint", "record")
+    for text in [*(QUESTION[key] for key in texts), *QUESTION["fields"], *QUESTION["changes"], *QUESTION["reviewers"], "epsilon 2"]:
+        assert joined(text) in joined(shown), text
+    assert DIGEST in shown
+    assert max(map(len, shown.splitlines())) <= width
+    assert not any(line.endswith(" ") for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"endpoint": ""}, "nowhere: no endpoint is configured for this vendor, so nothing is sent"),
+        ({"reviewers": [], "record": ""}, "by nobody: no review of this definition is installed"),
+        ({"last_sent": 1_795_046_400}, "2026-11-19"),
+        ({"consent": 2}, "refused"),
+        ({"consent": 7, "state": "dreaming"}, "unknown (7)"),
+        ({"epsilon": 0.0}, "none is added"),
+        ({"example": '{"schema":1,"epsilon":null}'}, "none is added"),
+        ({"drawn_period": "2026-W49"}, "one week: 2026-W49"),
+        ({}, "an earlier definition accepted"),
+    ],
+)
+def test_question_in_other_words(changed, said, capsys):
+    """What is missing is said, what is unknown is shown as it is."""
+    pages.question_page(output.Page(), QUESTION | changed)
+    assert said in capsys.readouterr().out
+
+
+def test_applications(columns, capsys):
+    """An application has one line with the levels in force; a level that this version does not know is shown as such."""
+    columns(120)
+    pages.applications_page(output.Page(), [APPLICATION])
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.split() == ["APPLICATION", "NAME", "SYSTEM", "USAGE", "TO", "DECIDE", "KIND"]
+    assert line.split() == ["org.kde.kate", "Kate", "off", "unknown", "(8)", "2", "application,", "registered", "by", "itself"]
+    pages.application_page(output.Page(), APPLICATION)
+    assert "inherit (off now)" in (shown := capsys.readouterr().out)
+    assert "unknown (9) (unknown (8) now)" in shown
+
+
+def test_heading(capsys):
+    """Who asks is named with the contact for concerns, and of those who called, what is verified and what is a claim."""
+    pages.heading(output.Page(), APPLICATION | {"callers": ["flatpak:org.kde.kate", "host", "host:org.kde.kate"]})
+    shown = capsys.readouterr().out
+    assert shown.startswith("Kate (org.kde.kate): Text editor\n")
+    assert "kde; for concerns: https://kde.org/privacypolicy-apps" in shown
+    assert "flatpak:org.kde.kate (verified), host (claimed), host:org.kde.kate (claimed)" in shown
+    pages.heading(output.Page(), APPLICATION)
+    assert "none so far" in (shown := capsys.readouterr().out)
+    assert "registered by a program, not installed" in shown
+
+
+def test_nobody_asks(capsys):
+    """Without applications the page says so in words."""
+    pages.applications_page(output.Page(), [])
+    assert "No application asks anything" in capsys.readouterr().out
+
+
+def test_history(columns, capsys):
+    """A report has one line; an outcome that this version does not know is shown as it is."""
+    columns(80)
+    pages.history_page(output.Page(), [REPORT])
+    _, line = capsys.readouterr().out.splitlines()
+    assert line.split() == ["2026-11-18", "org.kde.kate/startup-by-memory", "2026-W48", "marvelled", "2", "503"]
+
+
+def test_report_with_its_bytes(columns, capsys):
+    """A report's page has its headers in order and its body on one line, however narrow, and counts the blanks instead of showing them."""
+    columns(40)
+    long = '{"schema":1,"application":"org.kde.kate","question":"startup-by-memory"}'
+    pages.report_page(output.Page(), REPORT | {"body": long.ljust(1024)})
+    shown = capsys.readouterr().out
+    assert long in shown.splitlines()
+    assert shown.index("Content-Type: application/json") < shown.index("Content-Length: 1024")
+    assert joined(f"(and {1024 - len(long)} blanks that fill it up to 1024 bytes)") in joined(shown)
+    pages.report_page(output.Page(), REPORT | {"body": "", "tries": 0, "status": 0, "endpoint": ""})
+    assert "(no body is kept)" in capsys.readouterr().out
+
+
+def test_others_texts_do_nothing(capsys):
+    """Neither markup nor escape sequences nor emoji names in an application's texts are obeyed."""
+    pages.question_page(output.Page(), QUESTION | {"purpose": "[bold]:smile:[/bold]\x1b[31m\n\u202eevil", "reason": "\x07"})
+    shown = capsys.readouterr().out
+    assert "[bold]:smile:[/bold]\N{REPLACEMENT CHARACTER}[31m" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+
+
+def test_json_is_ascii_and_the_same(capsys):
+    """JSON gives back exactly the service's values, and nothing in it acts on a terminal."""
+    value = [QUESTION | {"purpose": "Größe\x9b\x1b[31m", "ends": "\u202e"}]
+    output.emit(value)
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == value
+    assert shown.isascii()
+    assert "\x1b" not in shown
+    output.emit_line(["startup", "<500", "kept"])
+    assert capsys.readouterr().out == '["startup", "<500", "kept"]\n'
+
+
+@pytest.mark.parametrize("value", ["", "0", "wide", "-5"])
+def test_odd_columns(value, monkeypatch, capsys):
+    """A COLUMNS that is no width is ignored."""
+    monkeypatch.setenv("COLUMNS", value)
+    output.Page().say("word " * 40)
+    assert 80 < max(map(len, capsys.readouterr().out.splitlines())) <= 100
