@@ -42,6 +42,8 @@ UPLOADER_EXIT_S = 2.0
 """How long an uploader that has answered may take to end before it is killed."""
 
 # Declarations.
+LINE_DOTS = 100
+"""Most dots in one line of a TOML text: tomllib takes a key's parts in quadratic time (32,000: 18 s); no real line has as many."""
 MANIFEST_BYTES = 64 * 1024
 """Longest text of a manifest: a hundred questions in ten languages; at 10 MB the parser alone would hold the daemon for seconds."""
 
@@ -52,3 +54,25 @@ KCONFIG_BYTES = 64 * 1024
 """Longest KUserFeedback file that is read; as written by its settings page it has a few dozen bytes."""
 FACT_BYTES = 64 * 1024
 """Most that is read of a file under /proc or of os-release; /proc/meminfo has 1.5 KB."""
+
+# The connections to the bus.
+BUS_TIMEOUT_S = 10.0
+"""Longest wait for the bus or for a peer's reply; the bus answers within a millisecond, on a thrashing machine within seconds."""
+BUS_RETRY_S = 0.02
+"""Pause before the next try to connect while the bus's queue of new connections (30 places) is full."""
+RECEIVE_BUDGET_BYTES = 32 * 1024
+"""Most that is read in one batch: some 200 small calls, handled in 2 to 20 ms, after which everyone gets the replies."""
+UNSENT_HIGH_BYTES = 256 * 1024
+"""Unsent output above which nothing more is read: about the size of the socket's own buffer (208 KiB)."""
+UNSENT_LOW_BYTES = 64 * 1024
+"""Unsent output below which reading goes on: far enough from the bound above that the two do not alternate for every batch."""
+REPLY_TEMPLATES = 1024
+"""Callers whose empty reply is kept prepared (100 bytes each); a desktop has some 100 connections."""
+
+# The daemon's start and exit.
+LOCK_POLL_S = 0.05
+"""How often a start looks whether the daemon that holds the lock owns both names, or has left."""
+BUSY_AFTER_S = 10.0
+"""After so long the lock's holder serves another session bus of this user: callers are told, and the lock is tried so often."""
+LEAVE_STEP_S = 5.0
+"""The longest that each step of leaving may take."""

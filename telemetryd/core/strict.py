@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from telemetryd.core.limits import LINE_DOTS
 from telemetryd.errors import TelemetrydError
 
 _MOST_PROBLEMS = 5
@@ -116,6 +117,9 @@ class Localised(Strict):
 
 def read(model: type[T], text: str, error: type[TelemetrydError]) -> T:
     """The checked contents of a TOML text; raises `error` with the place, the fault and what was expected."""
+    for number, one in enumerate(text.split("\n"), 1):
+        if one.count(".") > LINE_DOTS:
+            raise error(f"line {number}: expected at most {LINE_DOTS} dots in one line")
     try:
         document = tomllib.loads(text)
     except RecursionError:

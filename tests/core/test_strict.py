@@ -58,6 +58,13 @@ def test_five_problems_are_told():
     assert text.endswith("; and 2 more")
 
 
+def test_no_key_of_many_parts():
+    """A text cannot hold the parser up: keys of very many parts, which take it seconds, are refused before they are parsed."""
+    assert refusal(f"number = 1\n{'a.' * 32_000}a = 1") == "line 2: expected at most 100 dots in one line"
+    assert refusal(f"number = 1\n{'a.' * 101}a = 1") == "line 2: expected at most 100 dots in one line"
+    assert refusal(f"number = 1\n{'a.' * 100}a = 1").startswith("a: unknown key")
+
+
 def test_read():
     """A sound text is read without conversion, with its translations by language."""
     found = read(Text, "number = 3\n[one]\nname = 'a'\n'name[de]' = 'b'\n'name[pt_BR]' = 'c'", InvalidFileError)
