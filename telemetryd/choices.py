@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Decision
 from telemetryd.core.life import State
@@ -25,16 +25,24 @@ _PURGE_STEP_S = 0.05
 _ACCEPTABLE = {State.PENDING, State.REFUSED, State.WAITING, State.ACTIVE}
 
 
+class Parts(NamedTuple):
+    """What the user's acts work on."""
+
+    daemon: Daemon
+    questions: Questions
+    consents: Consents
+    catalogue: Catalogue
+    erasure: Erasure
+    reports: Reports
+    clock: Clock
+
+
 class Choices:
     """The user's acts. Each raises BusyError if erased text may still be on disk because another process reads it."""
 
-    def __init__(self, daemon: Daemon, questions: Questions, consents: Consents, catalogue: Catalogue) -> None:
-        self._daemon, self._questions, self._consents, self._catalogue = daemon, questions, consents, catalogue
+    def __init__(self, parts: Parts) -> None:
+        self._daemon, self._questions, self._consents, self._catalogue, self._erasure, self._reports, self._clock = parts
         self.is_erasure_pending = True
-
-    def attach(self, erasure: Erasure, reports: Reports, clock: Clock) -> None:
-        """The rest of what is needed."""
-        self._erasure, self._reports, self._clock = erasure, reports, clock
 
     async def set_level(self, name: str, level: int) -> None:
         """Set a global level: `system`, `usage` or `new_questions` to 0, 1 or 2."""

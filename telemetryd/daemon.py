@@ -21,11 +21,16 @@ if TYPE_CHECKING:
     from telemetryd.closing import Closing
     from telemetryd.core.aggregate import Fold
     from telemetryd.core.coarsen import Coarsener
+    from telemetryd.core.consent import Cause
     from telemetryd.core.definition import Declaration, Definition, Source
     from telemetryd.ports import Clock, Key, SystemFacts
     from telemetryd.questions import Questions
     from telemetryd.tallies import RunningTallies, Tally
     from telemetryd.watch import Watch
+
+
+LOOK_S = 5
+"""Samples look at the files' dates this often (s): so fast does a kill switch work without being told of."""
 
 
 class Route(NamedTuple):
@@ -56,7 +61,7 @@ class Daemon:
         self._flow = flow
         self._on_erased = on_erased
         self._routes: dict[str, dict[str, Route]] = {}
-        self._valid_from = self._valid_until = 0
+        self._decided_at = self._look_at = self._midnight = 0
 
     def start(self) -> None:
         """After a start: finish what a crash left, decide, and erase what lacks consent."""
@@ -100,11 +105,22 @@ class Daemon:
         """Write what was pushed since the last commit. Raises StorageError: then none of it counts."""
         self._flow.tallies.commit()
 
+    def reload(self) -> bool:
+        """Read files that changed and decide anew; True if anything changed."""
+        is_changed = self._flow.catalogue.refresh()
+        if is_changed:
+            self.refresh()
+        return is_changed
+
+    def shut(self, cause: Cause) -> None:
+        """Shut everything that is open: developer mode begins, and these files stay closed meanwhile."""
+        self._erase(self._flow.questions.shut(cause))
+
     def refresh(self) -> bool:
         """Decide anew after a change or at a tick: erase what is no longer permitted, close what is over; True if anything was erased."""
         self._routes.clear()
         now = self._flow.clock.now()
-        self._valid_from, self._valid_until = now, next_midnight(now)
+        self._decided_at, self._look_at, self._midnight = now, now + LOOK_S, next_midnight(now)
         looked = self._flow.questions.look()
         is_erased = self._erase(looked.erase) | self._erase_withdrawn_pushers()
         for definition in looked.close:
@@ -130,8 +146,8 @@ class Daemon:
 
     def _route(self, application: str, source: str) -> Route:
         now = self._flow.clock.now()
-        if not self._valid_from <= now < self._valid_until:
-            self.refresh()
+        if not self._decided_at <= now < self._look_at:
+            self._renew(now)
         routes = self._routes.get(application)
         if routes is None:
             routes = self._routes[application] = self._make_routes(self._flow.catalogue.get(application))
@@ -139,6 +155,12 @@ class Daemon:
         if route is None:
             raise UnknownSourceError(f"{application} declares no such source; it declares: {', '.join(sorted(routes)) or 'none'}")
         return route
+
+    def _renew(self, now: int) -> None:
+        """Decisions hold until a file changes, a day begins (all periods do then), or the clock is set back."""
+        if self._flow.catalogue.refresh() or not self._decided_at <= now < self._midnight:
+            self.refresh()
+        self._look_at = now + LOOK_S
 
     def _make_routes(self, declaration: Declaration) -> dict[str, Route]:
         application = declaration.application.id
@@ -168,9 +190,11 @@ class Daemon:
     def _erase(self, keys: list[Key]) -> bool:
         if not keys:
             return False
-        self._on_erased(keys)
         is_tally = self._flow.tallies.erase(keys)
-        return self._flow.closing.erase(keys) or is_tally
+        is_erased = self._flow.closing.erase(keys) or is_tally
+        if is_erased:
+            self._on_erased(keys)
+        return is_erased
 
     def _erase_withdrawn_pushers(self) -> bool:
         """Each application can withdraw its own part of a shared question while the period runs."""
@@ -179,6 +203,8 @@ class Daemon:
             definition = self._flow.catalogue.definition(key)
             if pusher != key[0] and definition and not self._flow.questions.covers(definition, pusher):
                 is_erased |= self._flow.tallies.erase([key], pusher)
+        if is_erased:
+            self._on_erased(())
         return is_erased
 
     def _measure_facts(self) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from telemetryd.catalogue import Catalogue
+    from telemetryd.core.consent import Cause
     from telemetryd.core.definition import Definition
     from telemetryd.core.life import Step
     from telemetryd.ports import Clock, Consents, Key
@@ -69,6 +70,13 @@ class Questions:
         """The user erased what was collected for these questions."""
         now = self._clock.now()
         self._consents.set_records({key: life.erased(self.record(key), now).record for key in keys if key in self._consents.records})
+
+    def shut(self, cause: Cause) -> list[Key]:
+        """Shut every question at once; gives those whose tallies and reports must go."""
+        now = self._clock.now()
+        steps = {key: life.shut(self.record(key), cause, now) for key in self.decided()}
+        self._consents.set_records({key: step.record for key, step in steps.items()})
+        return [key for key, step in steps.items() if step.effect is Effect.ERASE]
 
     def lose(self) -> None:
         """The main database was lost: what was collected with it."""

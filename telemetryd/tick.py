@@ -49,12 +49,11 @@ class Ticker:
         self._ticks, self._late_day = self._load_ticks()
         self._seen = parts.clock.monotonic()
 
-    async def run(self) -> None:
-        """Tick for as long as the daemon runs."""
-        while True:
-            await asyncio.sleep(self._ticks.wait_s)
-            if self.advance():
-                await self.tick()
+    async def run_once(self) -> None:
+        """Wait for the next moment that may be a tick, and do what is due if it is one."""
+        await asyncio.sleep(self._ticks.wait_s)
+        if self.advance():
+            await self.tick()
 
     def advance(self) -> bool:
         """Count running time; True at a tick's moment."""

@@ -104,7 +104,7 @@ def effective(what: str, levels: Levels, application: ApplicationLevels, setting
     """The level (0 to 2) that holds for an application on one axis, `system` or `usage`; 0 while a kill switch is on."""
     if settings.kill_switches:
         return 0
-    ceiling = min(getattr(levels, what), settings.ceiling(what))
+    ceiling: int = min(getattr(levels, what), settings.ceiling(what))
     own: int = getattr(application, what)
     return ceiling if own == INHERIT else min(own, ceiling)
 

@@ -125,15 +125,7 @@ def step(record: Record, definition: Definition, circumstances: Circumstances, n
 
 def unanswerable(record: Record, now: int, grace_s: int) -> Step:
     """A look at a question whose definition is not there any more: gone after `grace_s`, and what was collected with it."""
-    shut = Closed(Cause.GONE, "its manifest is gone", grace_s)
-    if record.outcome is Outcome.REPORTING:
-        return _report(record, shut, now)
-    if record.outcome is not Outcome.OPEN:
-        return Step(record, State(record.outcome), record.reason)
-    record = _mark(record, shut, now)
-    if record.begins and record.begins <= now and not record.closed_grace_s:
-        return _pass(record, shut.cause)
-    return Step(record, State.WAITING, shut.text)
+    return _shut_without_definition(record, Closed(Cause.GONE, "its manifest is gone", grace_s), now)
 
 
 def erased(record: Record, now: int) -> Step:
@@ -154,6 +146,11 @@ def lost(record: Record, now: int) -> Record:
     return record
 
 
+def shut(record: Record, cause: Cause, now: int) -> Step:
+    """Something outside the definition shuts everything at once: developer mode begins."""
+    return _shut_without_definition(record, Closed(cause, str(cause)), now)
+
+
 def reporting(record: Record, host: str) -> Record:
     """The period closed and its report is made for `host`."""
     return _unmark(record)._replace(outcome=Outcome.REPORTING, reason="", host=host)
@@ -172,6 +169,17 @@ def suspended(record: Record) -> Record:
 def passed(record: Record, reason: str) -> Record:
     """The period is over without an answer."""
     return record._replace(outcome=Outcome.PASSED, reason=reason)
+
+
+def _shut_without_definition(record: Record, closure: Closed, now: int) -> Step:
+    if record.outcome is Outcome.REPORTING:
+        return _report(record, closure, now)
+    if record.outcome is not Outcome.OPEN:
+        return Step(record, State(record.outcome), record.reason)
+    record = _mark(record, closure, now)
+    if record.begins and record.begins <= now and not record.closed_grace_s:
+        return _pass(record, closure.cause)
+    return Step(record, State.WAITING, closure.text)
 
 
 def _report(record: Record, shut: Closed | None, now: int) -> Step:

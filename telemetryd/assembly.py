@@ -1,0 +1,94 @@
+"""Puts the parts of the running daemon together over one pair of databases; with `app`, the only place that constructs adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.bus.control import Parts as ControlParts
+from telemetryd.catalogue import Catalogue
+from telemetryd.choices import Choices
+from telemetryd.choices import Parts as ChoiceParts
+from telemetryd.closing import Closing
+from telemetryd.closing import Parts as ClosingParts
+from telemetryd.core.consent import Cause
+from telemetryd.courier import UploaderCourier
+from telemetryd.daemon import Daemon, Flow
+from telemetryd.facts.linux import LinuxFacts
+from telemetryd.machine import SecretChance, SystemClock
+from telemetryd.questions import Questions
+from telemetryd.store import Store, open_store
+from telemetryd.tallies import RunningTallies
+from telemetryd.tick import Parts as TickParts
+from telemetryd.tick import Ticker
+from telemetryd.views import Sources, Views
+from telemetryd.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from telemetryd.installed import InstalledFiles
+    from telemetryd.ports import Key
+
+
+class Assembly(NamedTuple):
+    """The running parts over one pair of databases."""
+
+    store: Store
+    daemon: Daemon
+    control: ControlParts
+    ticker: Ticker
+    is_developer: bool
+
+    def close(self) -> None:
+        """Commit and close the databases."""
+        self.daemon.commit()
+        self.store.close()
+
+
+def assemble(installation: InstalledFiles, directory: Path) -> Assembly:
+    """Open the databases and put the parts over them; in developer mode its own pair, after shutting what the other pair has open.
+
+    Raises:
+        StorageError: the databases cannot be used.
+    """
+    is_developer = installation.settings().developer
+    if is_developer and (directory / "consent.sqlite").exists():
+        _shut_for_developer(installation, directory)
+    assembly = _put_together(installation, directory, is_developer=is_developer)
+    assembly.daemon.start()
+    assembly.control.choices.purge()
+    return assembly
+
+
+def _shut_for_developer(installation: InstalledFiles, directory: Path) -> None:
+    ordinary = _put_together(installation, directory, is_developer=False)
+    ordinary.daemon.shut(Cause.DEVELOPER)
+    ordinary.control.choices.purge()
+    ordinary.close()
+
+
+def _put_together(installation: InstalledFiles, directory: Path, *, is_developer: bool) -> Assembly:
+    store, clock, chance = open_store(directory, is_developer=is_developer), SystemClock(), SecretChance()
+    watch = Watch(is_on=is_developer)
+    catalogue = Catalogue(installation, store.texts, clock)
+    questions = Questions(catalogue, store.consents, clock)
+    if store.main.was_lost:
+        questions.lose()
+    tallies = RunningTallies(store.tallies)
+    closing = Closing(ClosingParts(catalogue, questions, tallies, store.reports, clock, chance))
+
+    def on_erased(keys: Iterable[Key]) -> None:
+        ticker.abort(keys)
+        choices.is_erasure_pending = True
+        asyncio.get_running_loop().call_soon(choices.purge)
+
+    daemon = Daemon(Flow(catalogue, questions, tallies, closing, LinuxFacts(os.environ), clock, watch), on_erased)
+    choices = Choices(ChoiceParts(daemon, questions, store.consents, catalogue, store, store.reports, clock))
+    courier = UploaderCourier(lambda: is_developer)
+    ticker = Ticker(TickParts(catalogue, questions, choices, daemon, store.reports, courier, clock, chance))
+    views = Views(Sources(catalogue, store.consents, questions, closing, store.reports, clock))
+    control = ControlParts(choices, store.consents, catalogue, views, ticker, watch)
+    return Assembly(store, daemon, control, ticker, is_developer)

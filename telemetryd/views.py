@@ -1,0 +1,171 @@
+"""What the user is shown: dictionaries with the keys of Control1, made from what is enforced. Nothing is written. Policy: T1, T2, T3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from telemetryd.core import difference, report
+from telemetryd.core.consent import ApplicationLevels, Decision, effective
+from telemetryd.core.life import State
+from telemetryd.core.period import period_at
+from telemetryd.errors import InvalidManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from telemetryd.catalogue import Catalogue
+    from telemetryd.closing import Closing
+    from telemetryd.core.definition import Declaration, Definition
+    from telemetryd.ports import Clock, Consents, Key, Reports
+    from telemetryd.questions import Questions
+
+Shown = dict[str, Any]
+"""One dictionary of Control1: key → plain value."""
+
+
+class Sources(NamedTuple):
+    """Where the views look."""
+
+    catalogue: Catalogue
+    consents: Consents
+    questions: Questions
+    closing: Closing
+    reports: Reports
+    clock: Clock
+
+
+class Views:
+    """Read-only; each method opens nothing and keeps nothing."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def applications(self, callers: Mapping[str, frozenset[str]]) -> list[Shown]:
+        """Every declared application; `callers` are the identities seen calling for each."""
+        found = map(self._sources.catalogue.find, self._sources.catalogue.applications())
+        return [self._application(one, sorted(callers.get(one.application.id, ()))) for one in found if one]
+
+    def questions(self, application: str) -> list[Shown]:
+        """Every question of an application, or of all ("")."""
+        sent: dict[Key, int] = {}
+        for row in reversed(self._sources.reports.history(0, _ALL)):
+            if row.outcome == "accepted":
+                sent[row.key] = row.created
+        return [self._question(one, sent.get(one.key, 0)) for one in self._definitions(application)]
+
+    def preview(self, application: str) -> list[tuple[str, str, str]]:
+        """(application/question, URL, body) of each report that is being made or waits; the nonce of one being made is blank."""
+        rows = [
+            (f"{row.application}/{row.question}", row.url, row.body.decode())
+            for row in self._sources.reports.queue()
+            if application in {"", row.application}
+        ]
+        for definition in self._definitions(application):
+            step = self._sources.questions.step(definition)
+            if step.is_collecting:
+                body = self._sources.closing.preview(definition, step.record.period).decode()
+                rows.append((f"{definition.application.id}/{definition.question.id}", self._url(definition), body))
+        return rows
+
+    def history(self, since: int, limit: int) -> list[Shown]:
+        """The newest reports, newest first."""
+        keys = ("application", "question", "revision", "period", "created", "tries", "outcome", "status")
+        return [
+            {
+                **{key: getattr(row, key) for key in keys},
+                "endpoint": row.url,
+                "headers": [list(header) for header in row.headers],
+                "body": row.body.decode(),
+            }
+            for row in self._sources.reports.history(since, limit)
+        ]
+
+    def _definitions(self, application: str) -> list[Definition]:
+        if application:
+            return list(self._sources.catalogue.get(application).definitions)
+        found = map(self._sources.catalogue.find, self._sources.catalogue.applications())
+        return [definition for one in found if one for definition in one.definitions]
+
+    def _application(self, declaration: Declaration, callers: list[str]) -> Shown:
+        about, settings = declaration.application, self._sources.catalogue.settings
+        own = self._sources.consents.applications.get(about.id, ApplicationLevels())
+        levels = self._sources.consents.levels
+        states = [self._sources.questions.step(definition).state for definition in declaration.definitions]
+        return {
+            "id": about.id,
+            "name": about.name,
+            "summary": about.summary,
+            "vendor": about.vendor,
+            "contact": about.contact,
+            "kind": str(about.kind),
+            "system": own.system,
+            "usage": own.usage,
+            "effective_system": effective("system", levels, own, settings),
+            "effective_usage": effective("usage", levels, own, settings),
+            "installed": self._sources.catalogue.is_installed(about.id),
+            "callers": callers,
+            "pending": states.count(State.PENDING) if levels.new_questions else 0,
+        }
+
+    def _question(self, definition: Definition, last_sent: int) -> Shown:
+        asked = definition.question
+        step = self._sources.questions.step(definition)
+        decision = self._sources.consents.decisions.get(definition.key, Decision())
+        review = self._sources.catalogue.standing(definition).review
+        is_reviewed = review is not None and review.definition == definition.digest
+        return {
+            "application": definition.application.id,
+            "id": asked.id,
+            "state": str(step.state),
+            "reason": step.reason,
+            "digest": definition.digest,
+            "purpose": asked.purpose,
+            "decision": asked.decision,
+            "category": str(asked.category),
+            "detail": asked.detail.name.lower(),
+            "period": str(asked.period),
+            "ends": asked.ends.isoformat(),
+            "fields": difference.fields(definition),
+            "changes": self._changes(definition, decision),
+            "example": self._example(definition),
+            "consent": 2 if decision.refused else int(definition.digest in decision.accepted),
+            "accepted_digest": _last_accepted(decision),
+            "last_sent": last_sent,
+            "drawn_period": step.record.period,
+            "epsilon": float(asked.epsilon),
+            "endpoint": self._url(definition),
+            "reviewers": list(review.reviewers) if review and is_reviewed else [],
+            "record": review.record if review and is_reviewed else "",
+        }
+
+    def _changes(self, definition: Definition, decision: Decision) -> list[str]:
+        """How the definition differs from the one that was accepted last."""
+        accepted = _last_accepted(decision)
+        if not accepted or definition.digest in decision.accepted:
+            return []
+        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is read, not at start
+
+        try:
+            before = manifest.parse(self._sources.consents.accepted_text(definition.key, accepted))
+        except InvalidManifestError:
+            return ["The definition that you accepted is of another version of telemetryd and cannot be compared."]
+        old = next((one for one in before.definitions if one.digest == accepted), None)
+        return difference.changes(old, definition) if old else []
+
+    def _example(self, definition: Definition) -> str:
+        period = period_at(definition.question.period, self._sources.clock.now()).label
+        answer = tuple(field.labels[0] for field in definition.fields)
+        example = report.Report(*definition.key, definition.revision, period, answer, None, report.BLANK_NONCE)
+        return report.encode(example).decode().rstrip()
+
+    def _url(self, definition: Definition) -> str:
+        endpoint = self._sources.catalogue.settings.endpoint(definition.application.vendor)
+        return endpoint.url if endpoint else ""
+
+
+def _last_accepted(decision: Decision) -> str:
+    return max(decision.accepted, key=lambda digest: decision.accepted[digest], default="")
+
+
+_ALL = 1 << 31
+"""No limit on the rows of the history."""
