@@ -14,7 +14,9 @@
     ├── AccessDeniedError               the caller may not do this
     ├── LimitExceededError              a bound of `core.limits` is reached
     ├── BusyError                       try again: another daemon, or an erasure that waits for a reader
-    └── StorageError                    the state directory does not take what it should
+    ├── StorageError                    the state directory does not take what it should
+    ├── BusLostError                    no connection to the session bus, or no longer (never on the bus)
+    └── BusCallError                    the bus or a peer answered a call of ours with an error (never on the bus)
 
 Texts never hold a collected value: they say what was expected.
 """
@@ -112,3 +114,16 @@ class StorageError(TelemetrydError):
     """The state directory cannot be read or written."""
 
     bus_name = PREFIX + "Storage"
+
+
+class BusLostError(TelemetrydError):
+    """The session bus cannot be reached, or the connection to it is gone."""
+
+
+class BusCallError(TelemetrydError):
+    """A call of ours was answered with an error: its name, and its text as the bus or the peer wrote it."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{name}: {text}")
+        self.name = name
+        self.text = text

@@ -1,0 +1,110 @@
+"""The output of one connection: bytes in the order they were given, descriptors with the first byte of their message, one send for all.
+
+The libraries' own writers end at the first full socket (`BlockingIOError` finalizes the connection) and make a system call and a future for
+each message; here a full socket only means later.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.bus.library import Message, MessageType
+from telemetryd.core.limits import REPLY_TEMPLATES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SERIAL_AT = 8  # in every message: one byte each for endianness, type, flags and version, four for the body's length, then the serial
+_MARK = 0x01020304
+
+
+def marshalled(message: Message, *, descriptors: bool = False) -> bytearray:
+    """The message as it goes over the wire.
+
+    Private: `Message._marshall`. Neither library offers the bytes of a message, and one write for many messages needs them.
+    """
+    return message._marshall(descriptors)  # noqa: SLF001 - see above
+
+
+class _Chunk(NamedTuple):
+    """Bytes, and our own duplicates of the descriptors that go with the first of them."""
+
+    data: bytearray
+    descriptors: list[int]
+
+
+class Output:
+    """What is not written yet."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[_Chunk] = deque()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that are not written yet."""
+        return sum(len(chunk.data) for chunk in self._chunks)
+
+    def add(self, data: bytes | bytearray, descriptors: Sequence[int] = ()) -> None:
+        """Put one message at the end. Descriptors are duplicated: the caller may close its own at once."""
+        if descriptors or not self._chunks:
+            self._chunks.append(_Chunk(bytearray(data), [os.dup(descriptor) for descriptor in descriptors]))
+        else:
+            self._chunks[-1].data.extend(data)
+
+    def write(self, connection: socket.socket) -> bool:
+        """Write as much as the socket takes; says whether that was everything. Raises OSError if the peer is gone."""
+        while self._chunks:
+            chunk = self._chunks[0]
+            try:
+                sent = _send(connection, chunk)
+            except BlockingIOError:
+                return False
+            _close(chunk)
+            del chunk.data[:sent]
+            if not chunk.data:
+                self._chunks.popleft()
+        return True
+
+    def discard(self) -> None:
+        """Forget everything; the duplicates are closed."""
+        for chunk in self._chunks:
+            _close(chunk)
+        self._chunks.clear()
+
+
+class ReplyTemplates:
+    """Empty replies, which most replies are, without building a message for each: only two serials differ from one to the next."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, tuple[bytes, bytes, bytes]] = {}
+
+    def reply(self, destination: str, serial: int, reply_serial: int) -> bytes:
+        """The bytes of an empty method return."""
+        start, middle, end = self._parts.get(destination) or self._prepare(destination)
+        return b"%b%b%b%b%b" % (start, serial.to_bytes(4, "little"), middle, reply_serial.to_bytes(4, "little"), end)
+
+    def _prepare(self, destination: str) -> tuple[bytes, bytes, bytes]:
+        message = Message(message_type=MessageType.METHOD_RETURN, destination=destination, reply_serial=_MARK, serial=1)
+        data = bytes(marshalled(message))
+        mark = data.index(_MARK.to_bytes(4, "little"))  # both libraries write little-endian on every machine
+        if len(self._parts) >= REPLY_TEMPLATES:
+            self._parts.clear()
+        parts = data[:_SERIAL_AT], data[_SERIAL_AT + 4 : mark], data[mark + 4 :]
+        self._parts[destination] = parts
+        return parts
+
+
+def _send(connection: socket.socket, chunk: _Chunk) -> int:
+    if not chunk.descriptors:
+        return connection.send(chunk.data)
+    return connection.sendmsg([chunk.data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", chunk.descriptors))])
+
+
+def _close(chunk: _Chunk) -> None:
+    for descriptor in chunk.descriptors:
+        os.close(descriptor)
+    chunk.descriptors.clear()

@@ -1,0 +1,223 @@
+"""The library's connection, made with a socket of ours and read when we say so.
+
+Every private part of a library that telemetryd touches is touched here, but for `Message._marshall` (output.py): each has its reason
+beside it and a test in tests/bus/test_library.py that names it when an upgrade moves it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from telemetryd.bus.library import NAME, Message, MessageBus
+from telemetryd.core.limits import BUS_RETRY_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ListenerFullError(OSError):
+    """The bus has more new connections waiting than its queue holds: try again.
+
+    Not a BlockingIOError: asyncio takes that one for a connection under way, which it is not with Unix sockets.
+    """
+
+
+class EdgeSocket(socket.socket):
+    """A socket that gives the library no more than a budget: past it, it seems to be empty, and the library's reader returns."""
+
+    def __init__(self) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.settimeout(0)
+        self.budget_bytes = sys.maxsize
+        self.stream = self.makefile("rwb")
+
+    def connect(self, address: Any) -> None:
+        """Connect at once or not at all."""
+        try:
+            super().connect(address)
+        except BlockingIOError as error:
+            raise ListenerFullError(error.errno, error.strerror) from error
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """As dbus-fast reads, and both libraries while they authenticate. dbus-next would wait there for ever after the end of the file."""
+        self._check()
+        data = super().recv(bufsize, flags)
+        if not data:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        self.budget_bytes -= len(data)
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """As dbus-next reads, through its stream."""
+        self._check()
+        received = super().recv_into(buffer, nbytes, flags)
+        self.budget_bytes -= received
+        return received
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
+        """As both read where descriptors are negotiated; a child process inherits none of them."""
+        self._check()
+        received = super().recvmsg(bufsize, ancbufsize, flags | socket.MSG_CMSG_CLOEXEC)
+        self.budget_bytes -= len(received[0])
+        return received
+
+    def cut(self) -> None:
+        """End the connection: from now on the library's reader finds it lost, whatever has arrived."""
+        self.budget_bytes = -sys.maxsize
+
+    def close_all(self) -> None:
+        """Close the socket and the stream on it."""
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.close()
+        self.close()
+
+    def _check(self) -> None:
+        if self.budget_bytes <= 0:
+            is_cut = self.budget_bytes == -sys.maxsize
+            raise ConnectionAbortedError(errno.ECONNABORTED, "closed") if is_cut else BlockingIOError(errno.EAGAIN, "budget")
+
+
+class EdgeBus(MessageBus):
+    """The library's connection on an EdgeSocket. Each library calls one of the two methods.
+
+    Private: `MessageBus._create_socket_for_transport` (dbus-fast), `MessageBus._setup_socket` with `_bus_address`, `_sock`, `_stream`
+    and `_fd` (dbus-next): the libraries offer no way to bring a socket along, and reading can be bounded only there.
+    """
+
+    edge_socket: EdgeSocket | None = None
+
+    def _create_socket_for_transport(self, transport: str, options: dict[str, str]) -> Any:  # type: ignore[override]  # static there
+        address = _unix_address(transport, options)
+        self.edge_socket = EdgeSocket()
+        return self.edge_socket, self.edge_socket.stream, address
+
+    def _setup_socket(self) -> None:
+        failure: OSError | None = None
+        for transport, options in self._bus_address:
+            address = _unix_address(transport, options)
+            edge_socket = EdgeSocket()
+            try:
+                edge_socket.connect(address)
+            except OSError as error:
+                edge_socket.close_all()
+                failure = error
+            else:
+                self.edge_socket = self._sock = edge_socket
+                self._stream, self._fd = edge_socket.stream, edge_socket.fileno()
+                return
+        raise failure or ConnectionError("the address of the bus is empty")
+
+
+class LoopFacade:
+    """The event loop as the library sees it: the reader that it registers is kept here, and ours is registered instead."""
+
+    def __init__(self, on_readable: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_readable = on_readable
+        self.read: Callable[[], None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def add_reader(self, fd: int, callback: Callable[..., None], *arguments: Any) -> None:
+        """Keep the library's reader."""
+        self.read = partial(callback, *arguments) if arguments else callback
+        self._loop.add_reader(fd, self._on_readable)
+
+
+class Wire:
+    """One connection to the bus. `on_message` gets every message and says whether it was for it."""
+
+    def __init__(self, on_message: Callable[[Message], bool]) -> None:
+        self._on_message = on_message
+        self._facade: LoopFacade | None = None
+        self._bus: EdgeBus | None = None
+        self._fd = -1
+        self.unique_name = ""
+
+    async def connect(self, address: str | None, on_readable: Callable[[], None], *, descriptors: bool) -> None:
+        """Connect and say Hello; waits while the bus cannot take another connection. Raises whatever the library raises.
+
+        From the first reply on the loop calls `on_readable`, which is to call `read`.
+        """
+        self._facade = LoopFacade(on_readable)
+        while True:
+            try:
+                await self._connect(address, self._facade, descriptors=descriptors)
+            except ListenerFullError:
+                await asyncio.sleep(BUS_RETRY_S)
+            else:
+                return
+
+    async def _connect(self, address: str | None, facade: LoopFacade, *, descriptors: bool) -> None:
+        self._bus = bus = EdgeBus(address, negotiate_unix_fd=descriptors)
+        # Private: `MessageBus._loop`. The reader that the library registers there is the only way to run it for one batch and no longer.
+        bus._loop = facade  # type: ignore[assignment]  # noqa: SLF001 - see above
+        bus.add_message_handler(self._on_message)
+        await bus.connect()
+        if bus.edge_socket is None or facade.read is None:
+            raise ConnectionError(f"this version of {NAME} is not one that telemetryd can use")
+        self._fd = bus.edge_socket.fileno()
+        self.unique_name = str(bus.unique_name)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is usable, as far as the library knows."""
+        return self._bus is not None and self._bus.connected
+
+    @property
+    def socket(self) -> EdgeSocket:
+        """The socket to write to."""
+        if self._bus is None or self._bus.edge_socket is None:
+            raise ConnectionError("not connected")
+        return self._bus.edge_socket
+
+    @property
+    def fd(self) -> int:
+        """The socket's number, also when the library has closed it."""
+        return self._fd
+
+    def read(self, budget_bytes: int) -> None:
+        """Run the library's reader on at most this much (and up to one buffer of 8 KiB more); it calls `on_message` for each message."""
+        self.socket.budget_bytes = budget_bytes
+        self._run_reader()
+
+    def stop_reading(self) -> None:
+        """Receive no more in the batch that is being read: what the library has already is still handled."""
+        self.socket.budget_bytes = 0
+
+    def close(self) -> None:
+        """Close everything; the library notices by its reader, as it would if the bus had gone."""
+        if self._bus is None or self._bus.edge_socket is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._fd)
+        loop.remove_writer(self._fd)
+        self._bus.edge_socket.cut()
+        self._run_reader()
+        _take_result(self._bus)
+        self._bus.edge_socket.close_all()
+
+    def _run_reader(self) -> None:
+        if self._facade is not None and self._facade.read is not None:
+            self._facade.read()
+
+
+def _take_result(bus: MessageBus) -> None:
+    """Take the exception with which the library ends, or asyncio reports it as never retrieved. It is there already: nothing is awaited."""
+    with contextlib.suppress(Exception):
+        bus.wait_for_disconnect().send(None)  # type: ignore[no-untyped-call]  # not annotated there
+
+
+def _unix_address(transport: str, options: dict[str, str]) -> str | bytes:
+    """What to connect to. A session bus is a Unix socket: over TCP nobody would know who calls."""
+    if transport != "unix" or not ("path" in options or "abstract" in options):
+        raise ConnectionError("the session bus has an address of a kind that is not supported: expected unix:path or unix:abstract")
+    return options["path"] if "path" in options else b"\0" + options["abstract"].encode()
