@@ -9,13 +9,14 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from telemetryd.bus.identity import UNKNOWN, Caller, identify_process
-from telemetryd.bus.library import Message, MessageFlag, MessageType
+from telemetryd.bus.library import BUS, MessageFlag, bus_call
+from telemetryd.errors import BusCallError, BusLostError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-_BUS = "org.freedesktop.DBus"
-_PATH = "/org/freedesktop/DBus"
+    from telemetryd.bus.library import Message
+
 _LEFT = "org.freedesktop.DBus.Error.NameHasNoOwner"
 
 MAX_KNOWN = 1024
@@ -29,7 +30,7 @@ class Questions(Protocol):
         """Send without waiting for an answer."""
 
     def ask(self, message: Message) -> Awaitable[Message]:
-        """The answer to a call, an error included; TimeoutError if none comes in time."""
+        """The reply to a call. Raises BusCallError for an error, BusLostError or TimeoutError if none comes."""
 
 
 class Callers:
@@ -51,12 +52,12 @@ class Callers:
             return self.known[sender]
         self._watch(sender)
         try:
-            reply = await self._bus.ask(_call("GetConnectionCredentials", sender))
-        except TimeoutError:
-            return UNKNOWN
-        if reply.message_type is MessageType.ERROR:
+            reply = await self._bus.ask(bus_call("GetConnectionCredentials", "s", [sender]))
+        except BusCallError as refused:
             self._forget(sender)
-            return None if reply.error_name == _LEFT else UNKNOWN
+            return None if refused.name == _LEFT else UNKNOWN
+        except (BusLostError, TimeoutError):
+            return UNKNOWN
         caller = self._caller(reply)
         if sender in self._watched:
             self._remember(sender, caller)
@@ -64,7 +65,7 @@ class Callers:
 
     def on_signal(self, signal: Message) -> None:
         """Forget a connection that has left; only the bus itself is believed."""
-        if signal.sender == _BUS and signal.member == "NameOwnerChanged" and signal.signature == "sss" and not signal.body[2]:
+        if signal.sender == BUS and signal.member == "NameOwnerChanged" and signal.signature == "sss" and not signal.body[2]:
             self._forget(signal.body[0])
 
     def _caller(self, reply: Message) -> Caller:
@@ -86,13 +87,13 @@ class Callers:
     def _watch(self, sender: str) -> None:
         if sender not in self._watched:
             self._watched.add(sender)
-            self._bus.send(_call("AddMatch", _rule(sender), MessageFlag.NO_REPLY_EXPECTED))
+            self._bus.send(_match("AddMatch", sender))
 
     def _forget(self, sender: str) -> None:
         self.known.pop(sender, None)
         if sender in self._watched:
             self._watched.discard(sender)
-            self._bus.send(_call("RemoveMatch", _rule(sender), MessageFlag.NO_REPLY_EXPECTED))
+            self._bus.send(_match("RemoveMatch", sender))
 
 
 def _look_at_process(credentials: dict[str, Any], descriptors: list[int]) -> Caller:
@@ -110,9 +111,6 @@ def _look_at_process(credentials: dict[str, Any], descriptors: list[int]) -> Cal
         os.close(pidfd)
 
 
-def _rule(sender: str) -> str:
-    return f"type='signal',sender='{_BUS}',interface='{_BUS}',member='NameOwnerChanged',arg0='{sender}',arg2=''"
-
-
-def _call(member: str, argument: str, flags: MessageFlag = MessageFlag.NONE) -> Message:
-    return Message(destination=_BUS, path=_PATH, interface=_BUS, member=member, signature="s", body=[argument], flags=flags)
+def _match(member: str, sender: str) -> Message:
+    rule = f"type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',arg0='{sender}',arg2=''"
+    return bus_call(member, "s", [rule], MessageFlag.NO_REPLY_EXPECTED)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os.path
-import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from telemetryd.bus.faults import INTERNAL_TEXT, place
 from telemetryd.bus.identity import Caller, Kind
 from telemetryd.bus.library import Message, error, expects_reply, method_return
 from telemetryd.bus.members import Handlers, Members, Result, Route
 from telemetryd.bus.parked import Parked
+from telemetryd.core.limits import BUS_TIMEOUT_S, UNSENT_HIGH_BYTES
 from telemetryd.errors import INTERNAL, LimitExceededError, TelemetrydError
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 RUNNING_MAX_CALLS = 64
 """Calls that wait for something at once (Erase, Submit, Watch): a user has a handful of windows."""
 
-INTERNAL_TEXT = "internal error; the journal says where"
+PARKED_STEP_CALLS = 16
+"""Parked calls that are committed and answered together: their replies may be lists of a megabyte."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +41,13 @@ class Connection(Protocol):
 
     def send(self, message: Message) -> None:
         """Send a message."""
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that are not written yet."""
+
+    async def drained(self, timeout_s: float) -> None:
+        """Return when everything is written."""
 
     def hold(self) -> None:
         """Stop reading."""
@@ -107,6 +116,11 @@ class Dispatcher:
                 self._connection.acknowledge(call.sender, call.serial)
             else:
                 self._send(call, reply)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no call is parked and none is being worked on."""
+        return self._quiet.is_set()
 
     async def wait_until_quiet(self) -> None:
         """Return when no call is parked and none is being worked on: before the connection may be closed."""
@@ -180,6 +194,8 @@ class Dispatcher:
             caller = await self._callers.identify(sender)
             while queue and caller is not None:
                 self._dispatch(caller, self._parked.take(queue))
+                if len(self._replies) >= PARKED_STEP_CALLS:
+                    await self._relieve()
         finally:
             self._parked.drop(sender)
             self._note_quiet()
@@ -187,6 +203,13 @@ class Dispatcher:
         if self._is_held and not self._parked.is_full:
             self._is_held = False
             self._connection.resume()
+
+    async def _relieve(self) -> None:
+        """Send what parked calls were answered so far, and wait while too much of it is not read by anyone."""
+        self._settle()
+        while self._connection.backlog > UNSENT_HIGH_BYTES:
+            with suppress(TimeoutError):
+                await self._connection.drained(BUS_TIMEOUT_S)
 
     def _note_quiet(self) -> None:
         if not self._running and not self._queues:
@@ -199,13 +222,3 @@ def refusal(call: Message, failure: Exception) -> Message:
         return error(call, failure.bus_name, str(failure))
     _log.error("internal error: %s", place(failure))
     return error(call, INTERNAL, INTERNAL_TEXT)
-
-
-def place(failure: BaseException) -> str:
-    """Type and line numbers of an exception and of its causes, outermost call first; never its text, which may hold a value."""
-    frames = " > ".join(
-        f"{os.path.basename(frame.f_code.co_filename)}:{line} {frame.f_code.co_name}"  # noqa: PTH119 - no pathlib on a path of text
-        for frame, line in traceback.walk_tb(failure.__traceback__)
-    )
-    cause = failure.__cause__ or failure.__context__
-    return f"{type(failure).__name__} at {frames}" + (f", after {place(cause)}" if cause else "")

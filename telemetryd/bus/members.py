@@ -70,7 +70,7 @@ class Members:
         self._node = node
         self._object = {interface.name: declared, PROPERTIES: self._properties(), **node}
 
-    def exact(self) -> dict[tuple[str, str, str, str], Route]:
+    def exact(self) -> dict[tuple[str | None, str | None, str | None, str], Route]:
         """Each route of the object under (path, interface, member, signature): one lookup finds it and checks the call."""
         return {
             (self._interface.path, interface, member, route.takes): route
@@ -80,13 +80,14 @@ class Members:
 
     def route(self, caller: Caller, call: Message) -> Route:
         """What answers a call that the exact lookup did not find: one without an interface, at another node, or a wrong one."""
-        interfaces = self._at(call.path)
+        interfaces = self._at(call.path or "")
         if call.interface and call.interface not in interfaces:
             if interfaces == {PEER: _PEER}:
                 raise NoSuchMemberError("UnknownObject", f"the object is {self._interface.path}")
             raise NoSuchMemberError("UnknownInterface", "the object's interfaces are " + ", ".join(interfaces))
         asked = [interfaces[call.interface]] if call.interface else list(interfaces.values())
-        route = next((routes[call.member] for routes in asked if call.member in routes), None)
+        member = call.member or ""
+        route = next((routes[member] for routes in asked if member in routes), None)
         if route is None:
             raise NoSuchMemberError("UnknownMethod", "the interface has no such method")
         if route.takes != call.signature:
@@ -101,7 +102,7 @@ class Members:
         return {PEER: _PEER} if self._interface.introspection(path) is None else self._node
 
     def _introspect(self, _caller: Caller, call: Message) -> Result:
-        return [self._interface.introspection(call.path)]
+        return [self._interface.introspection(call.path or "")]
 
     def _properties(self) -> dict[str, Route]:
         guard = self._guard_properties

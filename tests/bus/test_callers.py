@@ -1,13 +1,14 @@
 import asyncio
 import subprocess
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
-from telemetryd.bus.edge import Edge
-from telemetryd.bus.library import Message, MessageFlag
 
 from telemetryd.bus.callers import Callers
+from telemetryd.bus.edge import Edge
 from telemetryd.bus.identity import Kind
+from telemetryd.bus.library import BUS, MessageFlag, signal
 
 
 class Counter:
@@ -39,14 +40,32 @@ def bus_address(tmp_path_factory):
         daemon.terminate()
 
 
+@pytest.fixture(autouse=True)
+def on_bus(bus_address, monkeypatch):
+    """The session bus of these tests."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus_address)
+
+
+async def connected(**options):
+    """A connection to the bus of the environment."""
+    edge = Edge(**options)
+    await edge.connect()
+    return edge
+
+
 @asynccontextmanager
-async def knowing(address, known_max):
+async def knowing(known_max):
     """The identities, with the connection that they are asked for on."""
-    nameless = await Edge(on_signal=lambda signal: nameless.callers.on_signal(signal)).connect(address, fds=True)
+
+    def hear(message):
+        callers.on_signal(message)
+
+    nameless = Edge(on_signal=hear, descriptors=True)
     counter = Counter(nameless)
-    nameless.callers = Callers(counter, known_max)
-    yield nameless.callers, counter, nameless
-    await nameless.close()
+    callers = Callers(counter, known_max)
+    await nameless.connect()
+    yield callers, counter, nameless
+    await nameless.disconnect()
 
 
 async def gone(callers, name):
@@ -56,24 +75,24 @@ async def gone(callers, name):
             await asyncio.sleep(0)
 
 
-async def test_a_connection_is_asked_about_once(bus_address):
+async def test_a_connection_is_asked_about_once():
     """An identity is kept as long as its connection lives, and the bus is asked for it once."""
-    async with knowing(bus_address, 8) as (callers, counter, _):
-        client = await Edge().connect(bus_address)
+    async with knowing(8) as (callers, counter, _):
+        client = await connected()
         first = await callers.identify(client.unique_name)
         assert await callers.identify(client.unique_name) is first
         assert first.kind is Kind.HOST
         assert counter.asked == [client.unique_name]
-        await client.close()
+        await client.disconnect()
         await gone(callers, client.unique_name)
         assert counter.sent == ["AddMatch", "RemoveMatch"]
 
 
 async def test_a_connection_that_left_is_nobody(bus_address):
     """A name that is not on the bus any more has no caller, and nothing is kept of it."""
-    async with knowing(bus_address, 8) as (callers, counter, _):
-        client = await Edge().connect(bus_address)
-        await client.close()
+    async with knowing(8) as (callers, counter, _):
+        client = await connected()
+        await client.disconnect()
         while client.unique_name in subprocess.check_output(["busctl", f"--address={bus_address}", "list"], text=True):
             pass
         assert await callers.identify(client.unique_name) is None
@@ -81,28 +100,27 @@ async def test_a_connection_that_left_is_nobody(bus_address):
         assert counter.sent == ["AddMatch", "RemoveMatch"]
 
 
-async def test_only_the_bus_says_who_left(bus_address):
+async def test_only_the_bus_says_who_left():
     """A NameOwnerChanged that another program makes up changes nothing."""
-    async with knowing(bus_address, 8) as (callers, _, nameless):
-        client = await Edge().connect(bus_address)
+    async with knowing(8) as (callers, _, nameless):
+        client = await connected()
         name = client.unique_name
         await callers.identify(name)
-        forged = Message.new_signal("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss", [name, name, ""])
-        forged.destination = nameless.unique_name
-        client.send(forged)
-        other = await Edge().connect(bus_address)
+        changed = "/org/freedesktop/DBus", BUS, "NameOwnerChanged", "sss", [name, name, ""]
+        client.send(signal(*changed, destination=nameless.unique_name))
+        other = await connected()
         await callers.identify(other.unique_name)
         assert set(callers.known) == {name, other.unique_name}
-        await client.close()
+        await client.disconnect()
         await gone(callers, name)
-        await other.close()
+        await other.disconnect()
         await gone(callers, other.unique_name)
 
 
-async def test_identities_are_bounded(bus_address):
+async def test_identities_are_bounded():
     """Of more connections than are kept the one known longest is forgotten, and asked about again when it calls."""
-    async with knowing(bus_address, 2) as (callers, counter, _):
-        clients = [await Edge().connect(bus_address) for _ in range(3)]
+    async with knowing(2) as (callers, counter, _):
+        clients = [await connected() for _ in range(3)]
         names = [client.unique_name for client in clients]
         for name in names:
             await callers.identify(name)
@@ -111,15 +129,15 @@ async def test_identities_are_bounded(bus_address):
         assert list(callers.known) == [names[2], names[0]]
         assert counter.asked == [*names, names[0]]
         for client in clients:
-            await client.close()
+            await client.disconnect()
 
 
-async def test_looking_leaves_no_descriptor(bus_address, tmp_path):
+async def test_looking_leaves_no_descriptor():
     """A descriptor that the bus sends along, or that is opened for a look, is closed."""
-    async with knowing(bus_address, 8) as (callers, _, _nameless):
-        client = await Edge().connect(bus_address)
-        descriptors = tmp_path.__class__("/proc/self/fd")
+    async with knowing(8) as (callers, _, _nameless):
+        client = await connected()
+        descriptors = Path("/proc/self/fd")
         before = set(descriptors.iterdir())
         await callers.identify(client.unique_name)
         assert set(descriptors.iterdir()) == before
-        await client.close()
+        await client.disconnect()

@@ -1,21 +1,20 @@
 import asyncio
 import json
 import logging
-import os
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
-from telemetryd.bus.edge import Edge
-from telemetryd.bus.library import Message, MessageFlag, MessageType, Variant
 
 from telemetryd import errors
-from telemetryd.bus import dispatch
 from telemetryd.bus.callers import Callers
-from telemetryd.bus.dispatch import RUNNING_MAX_CALLS, Dispatcher
+from telemetryd.bus.dispatch import PARKED_STEP_CALLS, RUNNING_MAX_CALLS, Dispatcher
+from telemetryd.bus.edge import Edge
+from telemetryd.bus.faults import INTERNAL_TEXT
 from telemetryd.bus.identity import Kind, admit_host_only, admit_own_application
 from telemetryd.bus.interfaces import CONTROL, INTROSPECTABLE, PEER, PROPERTIES, TELEMETRY, load
+from telemetryd.bus.library import Message, MessageFlag, MessageType, Variant
 from telemetryd.bus.members import Handlers, undeclared_or_missing
 from telemetryd.bus.parked import PARKED_MAX_BYTES, PARKED_MAX_CALLS
 
@@ -83,6 +82,16 @@ class Recorder:
         self.record.append("reply")
         self._edge.send(message)
 
+    @property
+    def backlog(self):
+        """Bytes that are not written yet."""
+        return self._edge.backlog
+
+    async def drained(self, timeout_s):
+        """Return when everything is written."""
+        self.record.append("drain")
+        await self._edge.drained(timeout_s)
+
     def hold(self):
         """Stop reading."""
         self.record.append("hold")
@@ -117,6 +126,16 @@ class Served:
         self.interface = load(interface)
         self.answers = Answers(self.interface, guard)
         self.failure = None
+        self.received = asyncio.Queue()
+
+    def hear(self, signal):
+        """A signal has come."""
+        self.callers.on_signal(signal)
+
+    def take(self, call):
+        """A call has come."""
+        self.dispatcher.on_call(call)
+        self.received.put_nowait(call.member)
 
     def settle(self):
         """The end of a batch: here is where the daemon commits."""
@@ -133,10 +152,10 @@ class Served:
         return await self.client.ask(self.call(*arguments, **other))
 
     async def refusal(self, *arguments, **other):
-        """The name of the error that a call gets."""
-        reply = await self.ask(*arguments, **other)
-        assert reply.message_type is MessageType.ERROR
-        return reply.error_name
+        """The error that a call gets."""
+        with pytest.raises(errors.BusCallError) as refused:
+            await self.ask(*arguments, **other)
+        return refused.value
 
 
 @pytest.fixture(scope="module")
@@ -148,38 +167,48 @@ def bus_address(tmp_path_factory):
         daemon.terminate()
 
 
+async def connected(**options):
+    """A connection to the bus of the environment."""
+    edge = Edge(**options)
+    await edge.connect()
+    return edge
+
+
 @asynccontextmanager
 async def serving(address, name, guard):
     """The object as the daemon serves it, with a client beside it."""
     served = Served(name, guard)
     served.address = address
     async with asyncio.TaskGroup() as group:
-        nameless = await Edge(on_signal=lambda signal: served.callers.on_signal(signal)).connect(address, fds=True)
+        nameless = Edge(on_signal=served.hear, descriptors=True)
         served.callers = Callers(nameless)
+        await nameless.connect()
         served.door = Door(served.callers)
-        served.edge = await Edge(on_call=lambda call: served.dispatcher.on_call(call), on_batch_end=served.settle).connect(address)
+        served.edge = await connected(on_call=served.take, on_batch_end=served.settle)
         served.recorder = Recorder(served.edge)
         served.dispatcher = Dispatcher(
             served.recorder, served.interface, served.answers.handlers, callers=served.door, spawn=group.create_task, settle=served.settle
         )
         await served.edge.own(name)
-        served.client = await Edge().connect(address)
+        served.client = await connected()
         yield served
         await asyncio.wait_for(served.dispatcher.wait_until_quiet(), 5)
         for edge in (served.client, served.edge, nameless):
-            await edge.close()
+            await edge.disconnect()
 
 
 @pytest.fixture
-async def control(bus_address):
+async def control(bus_address, monkeypatch):
     """Control1 on a private bus."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus_address)
     async with serving(bus_address, CONTROL, admit_host_only) as served:
         yield served
 
 
 @pytest.fixture
-async def telemetry(bus_address):
+async def telemetry(bus_address, monkeypatch):
     """Telemetry1 on a private bus."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus_address)
     async with serving(bus_address, TELEMETRY, admit_own_application) as served:
         yield served
 
@@ -238,14 +267,13 @@ async def test_real_tools_introspect_it(control, bus_address):
 )
 async def test_what_does_not_exist_is_refused_by_its_name(control, error, call):
     """A call that names or fits nothing gets the standard error for exactly that, and reaches no handler."""
-    assert await control.refusal(**call) == STANDARD + error
+    assert (await control.refusal(**call)).name == STANDARD + error
     assert control.answers.called == []
 
 
 async def test_a_wrong_signature_says_the_right_one(control):
     """The caller is told which arguments were expected."""
-    reply = await control.ask("Accept", "s", [""])
-    assert "'sa{ss}'" in reply.body[0]
+    assert "'sa{ss}'" in (await control.refusal("Accept", "s", [""])).text
 
 
 async def test_a_call_without_interface_finds_its_member(control):
@@ -287,8 +315,8 @@ async def test_own_errors_keep_name_and_text(control):
         raise errors.ChangedError("the digest is not the one that is asked for now")
 
     control.answers.does["Accept"] = change
-    reply = await control.ask("Accept", "sa{ss}", ["", {}])
-    assert (reply.error_name, reply.body) == ("org.telemetryd.Error.Changed", ["the digest is not the one that is asked for now"])
+    refused = await control.refusal("Accept", "sa{ss}", ["", {}])
+    assert (refused.name, refused.text) == ("org.telemetryd.Error.Changed", "the digest is not the one that is asked for now")
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -306,8 +334,8 @@ async def test_a_fault_says_nothing(control, caplog, is_async):
 
     control.answers.does["Erase"] = fail_later if is_async else fail
     with caplog.at_level(logging.DEBUG):
-        reply = await control.ask("Erase", "s", ["secret-3"])
-    assert (reply.error_name, reply.body) == (errors.INTERNAL, [dispatch.INTERNAL_TEXT])
+        refused = await control.refusal("Erase", "s", ["secret-3"])
+    assert (refused.name, refused.text) == (errors.INTERNAL, INTERNAL_TEXT)
     assert "KeyError at " in caplog.text
     assert "after ValueError at " in caplog.text
     assert "test_dispatch.py:" in caplog.text
@@ -317,7 +345,7 @@ async def test_a_fault_says_nothing(control, caplog, is_async):
 async def test_a_reply_that_does_not_fit_is_a_fault(control):
     """A handler whose result does not have the declared types is answered as a fault, and the connection lives on."""
     control.answers.does["Ledger"] = lambda _caller, _call: ["not a list of dictionaries"]
-    assert await control.refusal("Ledger") == errors.INTERNAL
+    assert (await control.refusal("Ledger")).name == errors.INTERNAL
     assert (await control.ask("Submit")).message_type is MessageType.METHOD_RETURN
 
 
@@ -350,7 +378,7 @@ async def test_slow_calls_are_bounded(control):
     control.answers.does["Erase"] = wait
     waiting = [asyncio.ensure_future(control.ask("Erase", "s", [""])) for _ in range(RUNNING_MAX_CALLS)]
     await asyncio.sleep(0)
-    assert await control.refusal("Erase", "s", [""]) == STANDARD + "LimitsExceeded"
+    assert (await control.refusal("Erase", "s", [""])).name == STANDARD + "LimitsExceeded"
     gate.set()
     assert {reply.message_type for reply in await asyncio.gather(*waiting)} == {MessageType.METHOD_RETURN}
 
@@ -385,7 +413,8 @@ async def test_replies_follow_the_calls(telemetry):
     order = []
 
     async def note(number, *call):
-        await telemetry.ask(*call)
+        with suppress(errors.BusCallError):
+            await telemetry.ask(*call)
         order.append(number)
 
     calls = [("Push", "ssv", PUSH), ("Register", "ssa{sv}", ["a", "", {}]), ("Push", "s", ["a"]), ("Ping", "s", [""])]
@@ -404,10 +433,12 @@ async def test_a_failed_commit_answers_what_needed_it(telemetry):
         telemetry.ask("Register", "ssa{sv}", ["a", "", {}]),
         telemetry.ask("Push", "s", ["a"]),
         telemetry.ask("Get", "ss", [TELEMETRY, "Version"], interface=PROPERTIES),
+        return_exceptions=True,
     )
     storage = "org.telemetryd.Error.Storage"
-    assert [reply.error_name for reply in replies] == [storage, storage, STANDARD + "InvalidArgs", None]
-    assert replies[0].body == ["the state directory cannot be written"]
+    assert [refused.name for refused in replies[:3]] == [storage, storage, STANDARD + "InvalidArgs"]
+    assert replies[0].text == "the state directory cannot be written"
+    assert replies[3].body[0].value == 1
 
 
 async def test_no_reply_leaves_before_the_commit(telemetry):
@@ -425,11 +456,34 @@ async def test_calls_are_parked_until_their_caller_is_known(telemetry):
     name = telemetry.client.unique_name
     assert telemetry.recorder.record.count("reply") == 20
     assert telemetry.callers.known[name].kind is Kind.HOST
-    await telemetry.client.close()
+    await telemetry.client.disconnect()
     async with asyncio.timeout(5):
         while name in telemetry.callers.known:
             await asyncio.sleep(0)
-    telemetry.client = await Edge().connect(telemetry.address)
+    telemetry.client = await connected()
+
+
+async def test_a_caller_that_another_object_knows_keeps_its_order(telemetry):
+    """Calls that come after the caller became known elsewhere still wait behind those that are parked."""
+    telemetry.door.is_open.clear()
+    order = []
+
+    async def note(number):
+        await telemetry.ask("Push", "ssv", ["a", str(number), Variant("u", 1)])
+        order.append(number)
+
+    async def send(numbers):
+        asked = [asyncio.ensure_future(note(number)) for number in numbers]
+        for _ in asked:
+            await asyncio.wait_for(telemetry.received.get(), 5)
+        return asked
+
+    parked = await send(range(3))
+    await telemetry.callers.identify(telemetry.client.unique_name)
+    parked += await send(range(3, 6))
+    telemetry.door.is_open.set()
+    await asyncio.gather(*parked)
+    assert order == list(range(6))
 
 
 @pytest.mark.parametrize(("count", "length"), [(2 * PARKED_MAX_CALLS, 10), (3, PARKED_MAX_BYTES // 2)])
@@ -444,13 +498,25 @@ async def test_parked_calls_are_bounded(telemetry, count, length):
     assert [one for one in telemetry.recorder.record if one in {"hold", "resume"}] == ["hold", "resume"]
 
 
+async def test_large_replies_to_parked_calls_wait_for_each_other(control):
+    """The replies to parked calls are written as they come, not heaped up: at no time do more than a few wait."""
+    control.answers.does["Preview"] = lambda _caller, _call: [[["a/b", "", "x" * 1_000_000]]]
+    control.door.is_open.clear()
+    calls = [asyncio.ensure_future(control.ask("Preview", "s", [""])) for _ in range(3 * PARKED_STEP_CALLS)]
+    for _ in calls:
+        await control.received.get()
+    control.door.is_open.set()
+    await asyncio.gather(*calls)
+    steps = [one for one in control.recorder.record if one != "commit"]
+    assert steps == [*["reply"] * PARKED_STEP_CALLS, "drain"] * 3
+
+
 async def test_a_caller_that_left_is_not_heard(telemetry):
     """A caller that has left the bus before it could be identified reaches no handler and is not remembered."""
     before = set(telemetry.callers.known)
-    environment = {**os.environ, "DBUS_SESSION_BUS_ADDRESS": telemetry.address}
     for _ in range(5):
         command = ["dbus-send", "--session", f"--dest={TELEMETRY}", telemetry.interface.path, f"{TELEMETRY}.Push", "string:a", "string:b"]
-        subprocess.run([*command, "variant:uint32:1"], env=environment, check=True)
+        subprocess.run([*command, "variant:uint32:1"], check=True)
         while "dbus-send" in subprocess.check_output(["busctl", f"--address={telemetry.address}", "list"], text=True):
             pass
     await telemetry.ask("Ping", interface=PEER)
@@ -463,20 +529,26 @@ BOXED = """
 import asyncio, ctypes, json, os, sys
 from telemetryd.bus.edge import Edge
 from telemetryd.bus.interfaces import *
-from telemetryd.bus.library import Message, MessageType, Variant
+from telemetryd.bus.library import Message, Variant
+from telemetryd.errors import BusCallError
 
-async def main(address, root):
-    edge = await Edge().connect(address)
-    await edge.ask(Message(destination="org.freedesktop.DBus", path="/org/freedesktop/DBus", interface="org.freedesktop.DBus", member="GetId"))
+async def main(root):
+    edge = Edge()
+    await edge.connect()
+    bus = "org.freedesktop.DBus"
+    await edge.ask(Message(destination=bus, path="/org/freedesktop/DBus", interface=bus, member="GetId"))
     if os.geteuid():
         assert ctypes.CDLL(None).unshare(0x10000000) == 0  # CLONE_NEWUSER: an ordinary user may change its root only in one
     os.chroot(root)
     for path, interface, member, signature, body in json.loads(sys.stdin.read()):
         body = [Variant(*one["variant"]) if isinstance(one, dict) and "variant" in one else one for one in body]
         name = path[1:].replace("/", ".")
-        reply = await edge.ask(Message(destination=name, path=path, interface=interface, member=member, signature=signature, body=body))
-        print(reply.error_name if reply.message_type is MessageType.ERROR else "ok")
-    await edge.close()
+        try:
+            await edge.ask(Message(destination=name, path=path, interface=interface, member=member, signature=signature, body=body))
+            print("ok")
+        except BusCallError as refused:
+            print(refused.name)
+    await edge.disconnect()
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -487,7 +559,7 @@ async def boxed(served, root, calls):
     path = served.interface.path
     lines = [(path, interface or served.interface.name, member, signature, body) for interface, member, signature, body in calls]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", BOXED, served.address, str(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        sys.executable, "-c", BOXED, str(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     output, complaints = await process.communicate(json.dumps(lines).encode())
     assert process.returncode == 0, complaints.decode()
