@@ -1,0 +1,336 @@
+"""The real daemon as a process on a private bus with private files: what tests of its promises are written with.
+
+with Machine(tmp_path) as machine:              # directories, a dbus-daemon of its own
+machine.install(KATE, reviewed=True)        # a manifest (and its reviews) as a distribution would install it
+with machine.daemon() as daemon:            # python -m telemetryd, ready
+machine.busctl("call", *CONTROL, "ListApplications")
+async with machine.client() as client:  # an asyncio D-Bus client
+await client.push("org.kde.kate", "startup", "d", 700.0)
+"""
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from telemetryd.bus.edge import Edge
+from telemetryd.bus.library import Message, MessageFlag, Variant
+from telemetryd.core import manifest
+from telemetryd.errors import BusCallError
+
+ROOT = Path(__file__).parents[1]
+TELEMETRY = ("org.telemetryd.Telemetry1", "/org/telemetryd/Telemetry1", "org.telemetryd.Telemetry1")
+CONTROL = ("org.telemetryd.Control1", "/org/telemetryd/Control1", "org.telemetryd.Control1")
+PROPERTIES = "org.freedesktop.DBus.Properties"
+WAIT_S = 20
+"""Longest wait for something that has to happen."""
+
+KATE = """\
+schema = 1
+[application]
+id = "org.kde.kate"
+name = "Kate"
+summary = "Text editor"
+vendor = "kde"
+contact = "https://kde.org/privacypolicy-apps"
+[[source]]
+id = "startup"
+type = "number"
+description = "Time from process start to the first window"
+unit = "ms"
+combine = "median"
+bins = [500, 2000]
+[[question]]
+id = "startup-time"
+purpose = "Is start-up too slow?"
+decision = "Whether the session restore is loaded lazily"
+category = "usage"
+detail = "basic"
+sources = ["startup"]
+period = "week"
+starts = 2026-01-01
+ends = 2026-12-31
+"""
+"""A manifest of one number in three bins, asked for by the week over 2026."""
+
+_BUS_CONFIG = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={root}/bus.socket</listen>
+  <servicedir>{root}/services</servicedir>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+  <limit name="max_incoming_bytes">1000000000</limit>
+  <limit name="max_outgoing_bytes">1000000000</limit>
+  <limit name="max_replies_per_connection">100000</limit>
+</busconfig>
+"""
+
+
+class CallError(Exception):
+    """An error reply: its name and text."""
+
+    def __init__(self, name, text):
+        super().__init__(f"{name}: {text}")
+        self.name, self.text = name, text
+
+
+class Daemon:
+    """A running telemetryd."""
+
+    def __init__(self, process, log):
+        self.process, self._log = process, log
+
+    @property
+    def log(self):
+        """What it wrote to its standard error so far."""
+        return self._log.read_text()
+
+    def stop(self, number=signal.SIGTERM):
+        """Tell it to leave, and give its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(WAIT_S)
+
+
+class Client:
+    """An asyncio client of both interfaces; errors are raised as CallError."""
+
+    def __init__(self, bus):
+        self.bus = bus
+
+    async def call(self, interface, member, signature="", *body):
+        """Call a member of TELEMETRY or CONTROL; the body of the reply."""
+        return (await self.reply(interface, member, signature, *body)).body
+
+    async def reply(self, interface, member, signature="", *body):
+        """The whole reply message."""
+        destination, path, name = interface
+        message = Message(destination=destination, path=path, interface=name, member=member, signature=signature, body=list(body))
+        try:
+            return await self.bus.ask(message)
+        except BusCallError as failure:
+            raise CallError(failure.name, failure.text) from None
+
+    async def register(self, application, text):
+        """Register a manifest; its digest."""
+        return (await self.call(TELEMETRY, "Register", "ssa{sv}", application, text, {}))[0]
+
+    async def push(self, application, source, code, value):
+        """Push one sample."""
+        await self.call(TELEMETRY, "Push", "ssv", application, source, Variant(code, value))
+
+    async def push_many(self, application, samples):
+        """Push source → (type code, value)."""
+        variants = {source: Variant(code, value) for source, (code, value) in samples.items()}
+        await self.call(TELEMETRY, "PushMany", "sa{sv}", application, variants)
+
+    async def get(self, name):
+        """A property of Control1, unpacked."""
+        address = (CONTROL[0], CONTROL[1], PROPERTIES)
+        return (await self.call(address, "Get", "ss", CONTROL[2], name))[0].value
+
+    async def set(self, name, level):
+        """Set a property of Control1."""
+        await self.call((CONTROL[0], CONTROL[1], PROPERTIES), "Set", "ssv", CONTROL[2], name, Variant("u", level))
+
+    async def questions(self, application=""):
+        """The questions, question id → plain dictionary."""
+        rows = (await self.call(CONTROL, "ListQuestions", "s", application))[0]
+        plain = [{key: variant.value for key, variant in row.items()} for row in rows]
+        return {row["id"]: row for row in plain}
+
+    async def history(self):
+        """The whole history, newest first, as plain dictionaries."""
+        rows = (await self.call(CONTROL, "History", "tu", 0, 1000))[0]
+        return [{key: variant.value for key, variant in row.items()} for row in rows]
+
+    async def preview(self, application=""):
+        """The preview, application/question → (URL, body)."""
+        return {name: (url, body) for name, url, body in (await self.call(CONTROL, "Preview", "s", application))[0]}
+
+    async def consent(self, application, *, system=2, usage=2):
+        """Turn everything on and accept every question of an application."""
+        await self.set("System", system)
+        await self.set("Usage", usage)
+        await self.accept(application)
+
+    async def accept(self, application):
+        """Accept every question of an application as it is shown now."""
+        digests = {name: row["digest"] for name, row in (await self.questions(application)).items()}
+        await self.call(CONTROL, "Accept", "sa{ss}", application, digests)
+
+
+class Machine:
+    """Private directories and a private session bus."""
+
+    def __init__(self, root, *, library="dbus-fast"):
+        self.root = Path(root)
+        self.library = library
+        for folder in (
+            "etc/telemetryd",
+            "share/telemetryd/manifests",
+            "share/telemetryd/reviews.d",
+            "home/telemetryd",
+            "state",
+            "services",
+        ):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        (self.root / "bus.conf").write_text(_BUS_CONFIG.format(root=self.root))
+        self.address = f"unix:path={self.root}/bus.socket"
+        self._exit = contextlib.ExitStack()
+
+    def __enter__(self):
+        command = ["dbus-daemon", f"--config-file={self.root}/bus.conf", "--nofork", "--nopidfile", "--print-address"]
+        self.bus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environ, text=True)
+        self._exit.callback(self._stop, self.bus)
+        assert self.bus.stdout.readline()
+        return self
+
+    def __exit__(self, *_):
+        self._exit.close()
+
+    @property
+    def environ(self):
+        """The environment of everything that runs on this machine."""
+        return {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": str(self.root / "home"),
+            "LC_ALL": "C.UTF-8",
+            "XDG_CONFIG_HOME": str(self.root / "home"),
+            "XDG_CONFIG_DIRS": str(self.root / "etc"),
+            "XDG_STATE_HOME": str(self.root / "state"),
+            "XDG_CACHE_HOME": str(self.root / "cache"),
+            "TELEMETRYD_CONFIG_DIRS": str(self.root / "etc"),
+            "TELEMETRYD_DATA_DIRS": str(self.root / "share"),
+            "TELEMETRYD_DBUS_LIBRARY": self.library,
+            "DBUS_SESSION_BUS_ADDRESS": self.address,
+        }
+
+    def configure(self, text, *, name="telemetryd.toml"):
+        """Write the system's configuration file, or a drop-in (`telemetryd.toml.d/50-x.toml`)."""
+        path = self.root / "etc/telemetryd" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def configure_user(self, text):
+        """Write the user's configuration file."""
+        (self.root / "home/telemetryd/telemetryd.toml").write_text(text)
+
+    def install(self, text, *, reviewed=True, date="2026-01-01"):
+        """Install a manifest as a package would, with reviews of all its questions; its declaration."""
+        declaration = manifest.parse(text)
+        (self.root / f"share/telemetryd/manifests/{declaration.application.id}.toml").write_text(text)
+        if reviewed:
+            self.review(text, date=date)
+        return declaration
+
+    def review(self, text, *, date="2026-01-01"):
+        """Install a review of every question of a manifest."""
+        declaration = manifest.parse(text)
+        entries = [
+            f'[[review]]\napplication = "{one.application.id}"\nquestion = "{one.question.id}"\ndefinition = "{one.digest}"\n'
+            f'reviewers = ["Ada <ada@example.org>", "Bo <bo@example.org>"]\nrecord = "https://example.org/review/1"\ndate = {date}\n'
+            for one in declaration.definitions
+        ]
+        (self.root / f"share/telemetryd/reviews.d/{declaration.application.id}-{date}.toml").write_text("\n".join(entries))
+
+    def develop(self, url="http://127.0.0.1:9/v1", vendor="kde", extra=""):
+        """Switch developer mode on, with a loopback endpoint."""
+        self.configure_user(f'developer = true\n{extra}\n[endpoint.{vendor}]\nname = "{vendor}"\nurl = "{url}"\n')
+
+    def activate(self):
+        """Let the bus start the daemon, as an installation does."""
+        for name in (TELEMETRY[0], CONTROL[0]):
+            (self.root / f"services/{name}.service").write_text(f"[D-BUS Service]\nName={name}\nExec={sys.executable} -m telemetryd\n")
+        self.busctl("call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
+
+    @contextlib.contextmanager
+    def daemon(self, *, prefix=(), wait=True, **environ):
+        """Run the daemon until the block ends; `prefix` is a command that runs it (faketime, strace …)."""
+        log = self.root / "daemon.log"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, log.open("w") as stderr:
+            path = str(self.root / "notify.socket")
+            Path(path).unlink(missing_ok=True)
+            notified.bind(path)
+            notified.settimeout(WAIT_S)
+            command = [*prefix, sys.executable, "-m", "telemetryd"]
+            environment = {**self.environ, "NOTIFY_SOCKET": path, **environ}
+            process = subprocess.Popen(command, env=environment, stderr=stderr, cwd=ROOT)
+            try:
+                if wait:
+                    assert b"READY=1" in notified.recv(4096), log.read_text()
+                yield Daemon(process, log)
+            finally:
+                self._stop(process)
+
+    @contextlib.asynccontextmanager
+    async def client(self, on_signal=None):
+        """A client on this machine's bus, over our own edge: the libraries' writers do not survive thousands of calls at once."""
+        edge = Edge(address=self.address, on_signal=on_signal)
+        await edge.connect()
+        try:
+            yield Client(edge)
+        finally:
+            await edge.disconnect()
+
+    def run(self, *command, check=True, **options):
+        """Run a program on this machine; its completed process, with text."""
+        done = subprocess.run(command, check=False, env=self.environ, capture_output=True, text=True, timeout=60, cwd=ROOT, **options)
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done
+
+    def busctl(self, *arguments, check=True):
+        """Run busctl; what it printed."""
+        return self.run("busctl", f"--address={self.address}", *arguments, check=check).stdout
+
+    def ask(self, interface, member, *arguments):
+        """Call a member with busctl; the reply as JSON values."""
+        return json.loads(self.busctl("--json=short", "call", *interface, member, *arguments))["data"]
+
+    def control(self, *arguments, check=True):
+        """Run telemetryctl."""
+        return self.run(sys.executable, "-m", "telemetryd.ctl", *arguments, check=check)
+
+    def state(self):
+        """Every file of the state directory: path → bytes."""
+        folder = self.root / "state"
+        return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+    @staticmethod
+    def _stop(process):
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(WAIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def until(claim, *, within_s=WAIT_S):
+    """Wait until a claim about another process holds; for what gives no event."""
+    deadline = time.monotonic() + within_s
+    while not claim():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def no_reply(interface, member, signature, *body):
+    """A call that wants no answer."""
+    destination, path, name = interface
+    flags = MessageFlag.NO_REPLY_EXPECTED
+    return Message(destination=destination, path=path, interface=name, member=member, signature=signature, body=list(body), flags=flags)
+
+
+__all__ = ["CONTROL", "KATE", "PROPERTIES", "ROOT", "TELEMETRY", "CallError", "Client", "Daemon", "Machine", "no_reply", "until"]
