@@ -24,8 +24,6 @@ REJECTED = Delivery(Result.REJECTED)
 NOT_NOW = Delivery(Result.RETRY)
 """The configuration does not permit it; nothing was sent."""
 
-_REVISION = slice(len("sha256:"), len("sha256:") + 12)
-
 
 def job_of(data: bytes) -> tuple[Job, Report] | None:
     """The job and its report, or None for bytes that are anything else."""
@@ -46,9 +44,8 @@ def endpoint_of(job: Job, settings: Settings) -> Endpoint | None:
 
 
 def is_admitted(report: Report, reviews: Reviews) -> bool:
-    """Whether the report answers a definition whose review is in force and that nothing has stopped."""
-    review, stop = reviews.standing(report.application, report.question)
-    return review is not None and stop is None and review.definition[_REVISION] == report.revision
+    """Whether the report answers a definition that was reviewed, and nothing has stopped its question."""
+    return reviews.admits_report(report.application, report.question, report.revision)
 
 
 def may_connect(url: str, *, is_developer: bool) -> bool:

@@ -95,12 +95,13 @@ def test_addresses(url, is_open, is_open_to_developers):
         (Reviews(), False),
         (Reviews([REVIEW._replace(question="another")]), False),
         (Reviews([REVIEW._replace(definition="sha256:" + "0" * 64)]), False),
-        (Reviews([REVIEW, REVIEW._replace(definition="sha256:" + "0" * 64, date=date(2026, 11, 21))]), False),
+        (Reviews([REVIEW, REVIEW._replace(definition="sha256:" + "0" * 64, date=date(2026, 11, 21))]), True),
+        (Reviews([REVIEW, REVIEW._replace(definition="sha256:" + "0" * 64)]), False),
         (Reviews([REVIEW], [Stop(*REPORT[:2], StopReason.ANSWERED, date(2026, 11, 19))]), False),
         (Reviews([REVIEW], [Stop(*REPORT[:2], StopReason.SUSPENDED, date(2026, 11, 20))]), False),
         (Reviews([REVIEW], [Stop(*REPORT[:2], StopReason.SUSPENDED, date(2026, 11, 19))]), True),
     ],
 )
 def test_reviews(reviews, is_good):
-    """Only reports of the definition whose review is in force leave. Policy: R1, R2, R4, M4."""
+    """Only reports of a reviewed definition leave, of one that a later review replaced too, and none of a stopped question. Policy: R1, R4, M4."""
     assert is_admitted(REPORT, reviews) is is_good
