@@ -103,5 +103,5 @@ def test_addresses(url, is_open, is_open_to_developers):
     ],
 )
 def test_reviews(reviews, is_good):
-    """Only reports of a reviewed definition leave, of one that a later review replaced too, and none of a stopped question. Policy: R1, R4, M4."""
+    """Reports of reviewed definitions leave, of replaced ones too, and none of a stopped question. Policy: R1, R4, M4."""
     assert is_admitted(REPORT, reviews) is is_good
