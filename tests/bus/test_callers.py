@@ -3,7 +3,7 @@ import subprocess
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
+from served import connected
 
 from telemetryd.bus.callers import Callers
 from telemetryd.bus.edge import Edge
@@ -31,36 +31,14 @@ class Counter:
         return await self._edge.ask(message)
 
 
-@pytest.fixture(scope="module")
-def bus_address(tmp_path_factory):
-    """A session bus of this module's own."""
-    command = ["dbus-daemon", "--session", "--nofork", "--print-address", f"--address=unix:dir={tmp_path_factory.mktemp('bus')}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
-        yield daemon.stdout.readline().strip()
-        daemon.terminate()
-
-
-@pytest.fixture(autouse=True)
-def on_bus(bus_address, monkeypatch):
-    """The session bus of these tests."""
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus_address)
-
-
-async def connected(**options):
-    """A connection to the bus of the environment."""
-    edge = Edge(**options)
-    await edge.connect()
-    return edge
-
-
 @asynccontextmanager
-async def knowing(known_max):
+async def knowing(address, known_max):
     """The identities, with the connection that they are asked for on."""
 
     def hear(message):
         callers.on_signal(message)
 
-    nameless = Edge(on_signal=hear, descriptors=True)
+    nameless = Edge(on_signal=hear, descriptors=True, address=address)
     counter = Counter(nameless)
     callers = Callers(counter, known_max)
     await nameless.connect()
@@ -75,10 +53,10 @@ async def gone(callers, name):
             await asyncio.sleep(0)
 
 
-async def test_a_connection_is_asked_about_once():
+async def test_a_connection_is_asked_about_once(shared_bus):
     """An identity is kept as long as its connection lives, and the bus is asked for it once."""
-    async with knowing(8) as (callers, counter, _):
-        client = await connected()
+    async with knowing(shared_bus.address, 8) as (callers, counter, _):
+        client = await connected(shared_bus.address)
         first = await callers.identify(client.unique_name)
         assert await callers.identify(client.unique_name) is first
         assert first.kind is Kind.HOST
@@ -88,27 +66,27 @@ async def test_a_connection_is_asked_about_once():
         assert counter.sent == ["AddMatch", "RemoveMatch"]
 
 
-async def test_a_connection_that_left_is_nobody(bus_address):
+async def test_a_connection_that_left_is_nobody(shared_bus):
     """A name that is not on the bus any more has no caller, and nothing is kept of it."""
-    async with knowing(8) as (callers, counter, _):
-        client = await connected()
+    async with knowing(shared_bus.address, 8) as (callers, counter, _):
+        client = await connected(shared_bus.address)
         await client.disconnect()
-        while client.unique_name in subprocess.check_output(["busctl", f"--address={bus_address}", "list"], text=True):
+        while client.unique_name in subprocess.check_output(["busctl", f"--address={shared_bus.address}", "list"], text=True):
             pass
         assert await callers.identify(client.unique_name) is None
         assert callers.known == {}
         assert counter.sent == ["AddMatch", "RemoveMatch"]
 
 
-async def test_only_the_bus_says_who_left():
+async def test_only_the_bus_says_who_left(shared_bus):
     """A NameOwnerChanged that another program makes up changes nothing."""
-    async with knowing(8) as (callers, _, nameless):
-        client = await connected()
+    async with knowing(shared_bus.address, 8) as (callers, _, nameless):
+        client = await connected(shared_bus.address)
         name = client.unique_name
         await callers.identify(name)
         changed = "/org/freedesktop/DBus", BUS, "NameOwnerChanged", "sss", [name, name, ""]
         client.send(signal(*changed, destination=nameless.unique_name))
-        other = await connected()
+        other = await connected(shared_bus.address)
         await callers.identify(other.unique_name)
         assert set(callers.known) == {name, other.unique_name}
         await client.disconnect()
@@ -117,10 +95,10 @@ async def test_only_the_bus_says_who_left():
         await gone(callers, other.unique_name)
 
 
-async def test_identities_are_bounded():
+async def test_identities_are_bounded(shared_bus):
     """Of more connections than are kept the one known longest is forgotten, and asked about again when it calls."""
-    async with knowing(2) as (callers, counter, _):
-        clients = [await connected() for _ in range(3)]
+    async with knowing(shared_bus.address, 2) as (callers, counter, _):
+        clients = [await connected(shared_bus.address) for _ in range(3)]
         names = [client.unique_name for client in clients]
         for name in names:
             await callers.identify(name)
@@ -132,10 +110,10 @@ async def test_identities_are_bounded():
             await client.disconnect()
 
 
-async def test_looking_leaves_no_descriptor():
+async def test_looking_leaves_no_descriptor(shared_bus):
     """A descriptor that the bus sends along, or that is opened for a look, is closed."""
-    async with knowing(8) as (callers, _, _nameless):
-        client = await connected()
+    async with knowing(shared_bus.address, 8) as (callers, _, _nameless):
+        client = await connected(shared_bus.address)
         descriptors = Path("/proc/self/fd")
         before = set(descriptors.iterdir())
         await callers.identify(client.unique_name)
