@@ -1,0 +1,28 @@
+"""README.md does what it says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_session_works_when_pasted():
+    """The session by hand runs as it stands, to its end, and shows what its remarks say."""
+    (script,) = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    script = script.replace("$PWD/.venv/bin", str(Path(sys.executable).parent))
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(["bash", "-e"], input=script, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Is start-up too slow?" in done.stdout
+    assert '"answer":["500..2000"]' in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_links_exist():
+    """Every relative link leads to a file."""
+    for target in re.findall(r"\]\((?!https:)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
