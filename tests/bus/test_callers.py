@@ -18,17 +18,24 @@ class Counter:
         self._edge = edge
         self.asked = []
         self.sent = []
+        self.is_unwatched = asyncio.Event()
+        self.before_answer = None
 
     def send(self, message):
         """Send without waiting for an answer."""
         assert message.flags & MessageFlag.NO_REPLY_EXPECTED
         self.sent.append(message.member)
+        if message.member == "RemoveMatch":
+            self.is_unwatched.set()
         self._edge.send(message)
 
     async def ask(self, message):
         """The answer to a call."""
         self.asked.append(message.body[0])
-        return await self._edge.ask(message)
+        answer = await self._edge.ask(message)
+        if self.before_answer is not None:
+            await self.before_answer()
+        return answer
 
 
 @asynccontextmanager
@@ -76,6 +83,20 @@ async def test_a_connection_that_left_is_nobody(shared_bus):
         assert await callers.identify(client.unique_name) is None
         assert callers.known == {}
         assert counter.sent == ["AddMatch", "RemoveMatch"]
+
+
+async def test_a_connection_that_leaves_meanwhile_is_not_kept(shared_bus):
+    """A connection that leaves after the bus has answered for it, but before the answer is read, is not kept for ever."""
+    async with knowing(shared_bus.address, 8) as (callers, counter, _):
+        client = await connected(shared_bus.address)
+
+        async def leave():
+            await client.disconnect()
+            await asyncio.wait_for(counter.is_unwatched.wait(), 5)
+
+        counter.before_answer = leave
+        assert (await callers.identify(client.unique_name)).kind is Kind.HOST
+        assert callers.known == {}
 
 
 async def test_only_the_bus_says_who_left(shared_bus):

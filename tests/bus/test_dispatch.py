@@ -255,3 +255,19 @@ async def test_a_caller_that_left_is_not_heard(telemetry):
     await telemetry.dispatcher.wait_until_quiet()
     assert telemetry.answers.called == []
     assert set(telemetry.callers.known) - before == {telemetry.client.unique_name}
+
+
+async def test_calls_of_a_caller_that_left_are_dropped(telemetry, caplog):
+    """Parked calls whose caller leaves before it is known are dropped without a fault, and nothing is answered."""
+    telemetry.door.is_open.clear()
+    leaver = await connected(telemetry.address)
+    leaver.send(telemetry.call("Push", "ssv", PUSH))
+    await telemetry.received.get()
+    await leaver.disconnect()
+    while leaver.unique_name in subprocess.check_output(["busctl", f"--address={telemetry.address}", "list"], text=True):
+        pass
+    telemetry.door.is_open.set()
+    await telemetry.dispatcher.wait_until_quiet()
+    assert telemetry.answers.called == []
+    assert "reply" not in telemetry.recorder.record
+    assert caplog.text == ""
