@@ -54,8 +54,9 @@ sources = ["startup"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 """
-"""A manifest of one number in three bins, asked for by the week over 2026."""
+"""A manifest of one number in three bins, asked for in the first whole week of 2026 after the acceptance."""
 
 _BUS_CONFIG = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
