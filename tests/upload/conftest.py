@@ -1,96 +1,17 @@
-"""A receiver that speaks TLS by hand, so that tests see every byte of a request and break off wherever they like."""
+"""Fixtures for the uploader's tests: receivers with certificates of every kind, and the configuration that an uploader finds."""
 
 import asyncio
 import contextlib
 import os
-import queue
 import socket
 import ssl
-import threading
-import time
 from datetime import UTC, datetime
 
 import pytest
 import trustme
+from receiver import Receiver
 
 from telemetryd.core.settings import Endpoint
-
-NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
-WAIT_S = 20
-"""Longest wait for an event that has to come."""
-
-
-def read_request(connection):
-    """One request: its head and as many bytes as its Content-Length says."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        chunk = connection.recv(65536)
-        if not chunk:
-            return data
-        data += chunk
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
-class Receiver:
-    """Serves in threads. Answers each connection with `answer`; `silent_in` (handshake, headers) says where it falls silent instead."""
-
-    def __init__(self, context=None, answer=NO_CONTENT, silent_in=""):
-        self.context, self.answer, self.silent_in = context, answer, silent_in
-        self.requests, self.ended, self.resumed, self.sent_bytes = queue.Queue(), queue.Queue(), [], 0
-        self.met = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._connections, self._threads = [], [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    async def end(self):
-        """When the next connection ended."""
-        return await asyncio.to_thread(self.ended.get, timeout=WAIT_S)
-
-    def url(self, host="localhost"):
-        """Where reports go."""
-        return f"{'https' if self.context else 'http'}://{host}:{self.port}/v1/reports"
-
-    def close(self):
-        """End every connection and thread."""
-        for end in [self._listener, *self._connections]:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(WAIT_S)
-        self._listener.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
-                self._threads[-1].start()
-
-    def _serve(self, connection):
-        with connection, contextlib.suppress(OSError):
-            if self.silent_in != "handshake" and self.context:
-                connection = self.context.wrap_socket(connection, server_side=True)
-                self.resumed.append(connection.session_reused)
-            self._connections.append(connection)
-            self.met.set()
-            with connection:
-                if self.silent_in != "handshake":
-                    self.requests.put(read_request(connection))
-                    self._answer(connection)
-                while connection.recv(65536):
-                    pass
-        self.ended.put(time.monotonic())
-
-    def _answer(self, connection):
-        if self.silent_in != "headers":
-            for piece in [self.answer] if isinstance(self.answer, bytes) else self.answer:
-                connection.sendall(piece)
-                self.sent_bytes += len(piece)
 
 
 @pytest.fixture(scope="session")
