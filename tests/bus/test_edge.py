@@ -3,7 +3,7 @@ import os
 import socket
 import struct
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 from private_bus import start_bus
@@ -34,11 +34,16 @@ PEER, INTROSPECTABLE, PROPERTIES = (f"org.freedesktop.DBus.{name}" for name in (
 
 
 @pytest.fixture
-def client(shared_bus):
+def raw():
+    """Makes clients, which leave with the test."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(closing(RawBus(*arguments, **options)))
+
+
+@pytest.fixture
+def client(raw, shared_bus):
     """A client on the shared bus."""
-    raw = RawBus(shared_bus.address)
-    yield raw
-    raw.close()
+    return raw(shared_bus.address)
 
 
 def reply_serials(client, count):
@@ -88,9 +93,9 @@ def test_a_caller_that_reads_nothing_costs_nothing(service, client, record_prope
     assert growth < 6_000
 
 
-def test_output_is_bounded_while_the_bus_reads_nothing(frail_service, own_bus):
+def test_output_is_bounded_while_the_bus_reads_nothing(frail_service, own_bus, raw):
     """While the bus takes nothing, large replies stop the reading: what is unsent stays near its bound, and nothing is lost."""
-    client = RawBus(own_bus.address)
+    client = raw(own_bus.address)
     calls = [client.call(frail_service.name, "Big") for _ in range(2_000)]
     frail_service.do("hold")
     client.send(b"".join(calls))
@@ -104,12 +109,11 @@ def test_output_is_bounded_while_the_bus_reads_nothing(frail_service, own_bus):
         assert client.read_until(RETURN, ERROR).kind == RETURN
     assert frail_service.usage_when(lambda usage: usage["backlog"] == 0)["calls"] == 2_000
     assert frail_service.do("usage")["largest_backlog"] < limits.UNSENT_HIGH_BYTES + 2 * 1024 * 1024
-    client.close()
 
 
-def test_a_stopped_bus_loses_no_message_and_no_descriptor(frail_service, own_bus):
+def test_a_stopped_bus_loses_no_message_and_no_descriptor(frail_service, own_bus, raw):
     """400 messages of 2 kB while the bus is stopped: all arrive in order once it goes on, with their descriptors; none is leaked."""
-    receiver = RawBus(own_bus.address, descriptors=True)
+    receiver = raw(own_bus.address, descriptors=True)
     before = frail_service.do("usage")["descriptors"]
     own_bus.pause()
     backlog = frail_service.do("spray", destination=receiver.unique_name, count=400, with_descriptors=frail_service.has_descriptors)
@@ -125,10 +129,9 @@ def test_a_stopped_bus_loses_no_message_and_no_descriptor(frail_service, own_bus
             os.close(descriptor)
     frail_service.do("drained", timeout_s=10)
     assert frail_service.do("usage")["descriptors"] == before
-    receiver.close()
 
 
-def test_a_bus_that_is_stopped_for_long_times_out(frail_service, own_bus):
+def test_a_bus_that_is_stopped_for_long_times_out(frail_service, own_bus, raw):
     """`drained` gives up after its time, and takes nothing with it."""
     own_bus.pause()
     frail_service.do("spray", destination=":1.99", count=400, with_descriptors=frail_service.has_descriptors)
@@ -138,9 +141,9 @@ def test_a_bus_that_is_stopped_for_long_times_out(frail_service, own_bus):
 
 
 @pytest.mark.parametrize("has_backlog", [False, True], ids=["idle", "backlog"])
-def test_the_loss_of_the_bus_is_told_to_everyone(frail_service, own_bus, has_backlog):
+def test_the_loss_of_the_bus_is_told_to_everyone(frail_service, own_bus, raw, has_backlog):
     """When the bus is killed, `wait_closed` returns, `ask` and `drained` raise at once, then and later, and sending is harmless."""
-    silent = RawBus(own_bus.address)
+    silent = raw(own_bus.address)
     before = frail_service.do("usage")["descriptors"]
     if has_backlog:
         own_bus.pause()
@@ -158,7 +161,6 @@ def test_the_loss_of_the_bus_is_told_to_everyone(frail_service, own_bus, has_bac
     frail_service.do("disconnect")
     assert frail_service.do("usage")["descriptors"] == before - 1
     assert frail_service.log == ""
-    silent.close()
 
 
 def test_the_connection_can_be_closed(service, client):
@@ -221,9 +223,9 @@ def test_nothing_falls_through_to_the_library(service, client, call):
     assert service.do("usage")["calls"] == 3
 
 
-def test_without_a_handler_calls_are_refused(shared_bus, launch):
+def test_without_a_handler_calls_are_refused(shared_bus, launch, raw):
     """An edge that exports nothing says so to every call, and keeps no descriptor that came along."""
-    client = RawBus(shared_bus.address, descriptors=True)
+    client = raw(shared_bus.address, descriptors=True)
     with launch(shared_bus.address, "descriptors", "nothing") as process:
         before = process.do("usage")["descriptors"]
         client.send_with_descriptors(client.call(process.name, "Take", signature="h", body=bytes(4), descriptors=1), [0])
@@ -231,12 +233,11 @@ def test_without_a_handler_calls_are_refused(shared_bus, launch):
         client.send_with_descriptors(client.call(process.name, "Take", signature="h", body=bytes(4), descriptors=1, flags=NO_REPLY), [0])
         assert client.ask(process.name, "Ping", interface=PEER).kind == ERROR
         assert process.do("usage")["descriptors"] == before
-    client.close()
 
 
-def test_descriptors_of_calls_and_signals_are_closed(shared_bus, launch):
+def test_descriptors_of_calls_and_signals_are_closed(shared_bus, launch, raw):
     """A handler that does not care for descriptors leaks none, whether it answers, fails or was sent a signal."""
-    client = RawBus(shared_bus.address, descriptors=True)
+    client = raw(shared_bus.address, descriptors=True)
     with launch(shared_bus.address, "descriptors") as process:
         before = process.do("usage")["descriptors"]
         hint = {"signature": "h", "body": bytes(4), "descriptors": 1}
@@ -247,16 +248,14 @@ def test_descriptors_of_calls_and_signals_are_closed(shared_bus, launch):
         assert [client.read_until(RETURN, ERROR).kind for _ in range(2)] == [ERROR, RETURN]
         usage = process.usage_when(lambda usage: usage["signals"] > 0)
         assert usage["descriptors"] == before
-    client.close()
 
 
-def test_without_negotiation_no_descriptor_arrives(service, shared_bus):
+def test_without_negotiation_no_descriptor_arrives(service, shared_bus, raw):
     """The bus itself refuses descriptors for a connection that did not ask for them."""
-    client = RawBus(shared_bus.address, descriptors=True)
+    client = raw(shared_bus.address, descriptors=True)
     client.send_with_descriptors(client.call(service.name, "Take", signature="h", body=bytes(4), descriptors=1), [0])
     assert client.read_until(RETURN, ERROR).kind == ERROR
     assert service.do("usage")["calls"] == 0
-    client.close()
 
 
 def test_held_reading_goes_on_when_every_hold_is_resumed(service, client):
@@ -296,11 +295,11 @@ def test_names_are_owned_released_and_asked_for(service, client, shared_bus):
 ANY_REPLY = '<policy context="mandatory"><allow send_requested_reply="false"/><allow receive_requested_reply="false"/></policy>'
 
 
-def test_only_the_bus_answers_what_the_bus_was_asked(launch, tmp_path):
+def test_only_the_bus_answers_what_the_bus_was_asked(launch, raw, tmp_path):
     """On a bus that lets everyone send replies, one with a guessed serial is not taken for the bus's own."""
     (tmp_path / "slow.service").write_text("[D-BUS Service]\nName=org.example.Slow\nExec=/bin/sleep 60\n")
     with start_bus(tmp_path, tmp_path, more=ANY_REPLY) as bus, launch(bus.address) as process:
-        client = RawBus(bus.address)
+        client = raw(bus.address)
         question = process.start("start_service", name="org.example.Slow")
         process.do("owner_of", name="org.example.Slow")  # the bus has the question
         for serial in range(1, 50):
@@ -309,7 +308,6 @@ def test_only_the_bus_answers_what_the_bus_was_asked(launch, tmp_path):
         assert client.ask(process.name, "Accept").kind == RETURN
         bus.kill()
         assert process.outcome(question)["error"] == "BusLostError"
-        client.close()
 
 
 def hostile(client, name):
@@ -337,18 +335,16 @@ def hostile(client, name):
     yield client.message(1, fields | {MEMBER: "x" * 255, INTERFACE: "a." + "b" * 253})
 
 
-def test_no_message_knocks_it_over(service, shared_bus):
+def test_no_message_knocks_it_over(service, shared_bus, raw):
     """Whatever the bus lets through, the connection lives on and the next caller is answered."""
-    probe = RawBus(shared_bus.address)
+    probe = raw(shared_bus.address)
     for index in range(len(list(hostile(probe, service.name)))):
-        client = RawBus(shared_bus.address)
+        client = raw(shared_bus.address)
         client.send(list(hostile(client, service.name))[index])
         with suppress(EOFError, OSError):  # the bus may cut off the sender
             client.ask("org.freedesktop.DBus", "GetId", interface="org.freedesktop.DBus")
-        client.close()
         assert probe.ask(service.name, "Accept").kind == RETURN, f"message {index}"
     assert service.log == ""
-    probe.close()
 
 
 def test_a_large_message_is_taken(service, client):
