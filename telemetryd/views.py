@@ -68,7 +68,7 @@ class Views:
         return rows
 
     def history(self, since: int, limit: int) -> list[Shown]:
-        """The newest reports, newest first."""
+        """The newest reports created at or after `since` (Unix s), newest first; `limit` 0 gives all."""
         keys = ("application", "question", "revision", "period", "created", "tries", "outcome", "status")
         return [
             {
@@ -77,7 +77,7 @@ class Views:
                 "headers": [list(header) for header in row.headers],
                 "body": row.body.decode(),
             }
-            for row in self._sources.reports.history(since, limit)
+            for row in self._sources.reports.history(since, limit or _ALL)
         ]
 
     def _definitions(self, application: str) -> list[Definition]:

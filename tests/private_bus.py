@@ -24,6 +24,7 @@ CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
     <allow eavesdrop="true"/>
     <allow own="*"/>
   </policy>
+  {more}
   <limit name="max_incoming_bytes">1000000000</limit>
   <limit name="max_incoming_unix_fds">250000000</limit>
   <limit name="max_outgoing_bytes">1000000000</limit>
@@ -72,11 +73,16 @@ class Bus(NamedTuple):
 
 
 @contextmanager
-def start_bus(directory: Path, service_dir: Path | None = None, environment: Mapping[str, str] | None = None) -> Iterator[Bus]:
-    """A bus that listens in a directory. It activates what `service_dir` holds, with `environment` added to ours."""
+def start_bus(
+    directory: Path, service_dir: Path | None = None, *, environment: Mapping[str, str] | None = None, more: str = ""
+) -> Iterator[Bus]:
+    """A bus that listens in a directory.
+
+    It activates what `service_dir` holds, with `environment` added to ours; `more` goes into its configuration.
+    """
     services = f"<servicedir>{service_dir}</servicedir>" if service_dir else ""
     configuration = directory / "bus.conf"
-    configuration.write_text(CONFIGURATION.format(directory=directory, services=services))
+    configuration.write_text(CONFIGURATION.format(directory=directory, services=services, more=more))
     command = ["dbus-daemon", "--nofork", "--print-address", f"--config-file={configuration}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}) as process:
         try:

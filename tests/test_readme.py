@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from telemetryd.core import manifest, written
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -26,3 +28,17 @@ def test_links_exist():
     """Every relative link leads to a file."""
     for target in re.findall(r"\]\((?!https:)([^)#]+)", README):
         assert (ROOT / target).exists(), target
+
+
+def _blocks(name):
+    return re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs" / name).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_examples_are_taken():
+    """The examples of a manifest, a configuration and a review are what the parsers take."""
+    (example,) = _blocks("manifest.md")
+    configuration, reviews = _blocks("administration.md")
+    assert manifest.parse(example).definitions[0].cells == 3 * 3 + 1
+    assert written.parse_configuration(configuration).enabled is True
+    found, stops = written.parse_reviews(reviews.replace("9f2c…", "9" * 64), "example.toml")
+    assert (len(found), len(stops)) == (1, 1)

@@ -197,9 +197,11 @@ class Wire:
         """Close everything; the library notices by its reader, as it would if the bus had gone."""
         if self._bus is None or self._bus.edge_socket is None:
             return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._fd)
-        loop.remove_writer(self._fd)
+        fd = self._fd if self._fd >= 0 else self._bus.edge_socket.fileno()  # the latter if connecting failed
+        if fd >= 0:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(fd)
+            loop.remove_writer(fd)
         self._bus.edge_socket.cut()
         self._run_reader()
         _take_result(self._bus)

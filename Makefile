@@ -1,0 +1,40 @@
+# Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench campaign upgrade clean
+SHELL := /bin/sh
+PY := .venv/bin/python
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## The whole flow on this machine, in half a minute, over a private session bus and a receiver of its own
+	@packaging/bootstrap.sh demo
+	@$(PY) packaging/demo/demo.py
+
+test: ## Everything that has to pass: linters, all tests, coverage
+	@packaging/bootstrap.sh test
+	@packaging/check.sh test
+
+check: ## The linters only
+	@packaging/bootstrap.sh test
+	@packaging/check.sh lint
+
+format: ## Format the code, and mend what the linter can mend
+	@packaging/bootstrap.sh test
+	@$(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .
+
+bench: ## Figures: start-up time, memory
+	@packaging/bootstrap.sh test
+	@$(PY) tests/benchmarks/start.py
+
+campaign: ## The property tests with fifty times as many examples
+	@packaging/bootstrap.sh test
+	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core
+
+upgrade: ## Newest versions of all Python packages; then run the tests and commit packaging/constraints.txt
+	@packaging/bootstrap.sh test
+	@packaging/upgrade.sh
+
+clean: ## Remove what the commands made, the virtual environment too
+	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

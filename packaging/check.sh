@@ -1,0 +1,52 @@
+#!/bin/sh
+# Runs the checks. Says nothing of those that pass; shows the whole output of the first that fails, and ends with its status.
+# usage: packaging/check.sh lint|test     (lint: ruff, mypy, import-linter; test: the same, then all tests with coverage)
+set -eu
+cd "$(dirname "$0")/.."
+python=$PWD/.venv/bin/python
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# check NAME COMMAND…
+check() {
+    name=$1
+    shift
+    status=0
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    if [ $status != 0 ]; then
+        cat "$log"
+        printf '\n%s failed (status %s): %s\n' "$name" "$status" "$*" >&2
+        exit $status
+    fi
+}
+
+lint() {
+    check 'ruff check' "$python" -m ruff check --quiet .
+    check 'ruff format' "$python" -m ruff format --check --quiet .
+    check 'mypy' "$python" -m mypy
+    check 'import-linter' "$python" -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+}
+
+# The daemon, the uploader and telemetryctl are measured too, as the processes that the tests start.
+tests() {
+    mkdir -p build/coverage
+    rm -f build/coverage/.coverage*
+    check 'pytest' "$python" -m coverage run -m pytest -q -n 2 --dist worksteal
+    summary=$(tail -n 1 "$log")
+    check 'coverage' "$python" -m coverage combine --quiet
+    check 'coverage of core (100 %)' "$python" -m coverage report --include='telemetryd/core/*' --fail-under=100
+    check 'coverage of the rest (90 %)' "$python" -m coverage report --omit='telemetryd/core/*' --fail-under=90
+    printf '%s\n' "$summary"
+}
+
+case ${1-} in
+lint) lint ;;
+test)
+    lint
+    tests
+    ;;
+*)
+    echo 'usage: packaging/check.sh lint|test' >&2
+    exit 2
+    ;;
+esac

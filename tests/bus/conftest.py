@@ -1,0 +1,48 @@
+from functools import partial
+
+import pytest
+from driven_edge import edge_process
+from private_bus import start_bus
+
+LIBRARIES = ("dbus-fast", "dbus-next")
+
+
+@pytest.fixture(scope="session")
+def shared_bus(tmp_path_factory):
+    """One bus for all tests that do it no harm."""
+    with start_bus(tmp_path_factory.mktemp("bus")) as bus:
+        yield bus
+
+
+@pytest.fixture
+def own_bus(tmp_path):
+    """A bus that the test may stop or kill."""
+    with start_bus(tmp_path) as bus:
+        yield bus
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request):
+    """Each of the two libraries."""
+    return request.param
+
+
+@pytest.fixture
+def launch(library, tmp_path):
+    """Starts a process with an Edge on the bus of an address."""
+    return partial(edge_process, library, tmp_path)
+
+
+@pytest.fixture
+def service(shared_bus, launch):
+    """A process with an Edge on the shared bus."""
+    with launch(shared_bus.address) as process:
+        yield process
+
+
+@pytest.fixture(params=[pytest.param((), id="plain"), pytest.param(("descriptors",), id="descriptors")])
+def frail_service(own_bus, launch, request):
+    """A process with an Edge on the test's own bus, with and without descriptors."""
+    with launch(own_bus.address, *request.param) as process:
+        process.has_descriptors = bool(request.param)
+        yield process
