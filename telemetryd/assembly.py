@@ -74,7 +74,9 @@ def _put_together(installation: InstalledFiles, directory: Path, *, is_developer
     store, clock, chance = open_store(directory, is_developer=is_developer), SystemClock(), SecretChance()
     watch = Watch(is_on=is_developer)
     catalogue = Catalogue(installation, store.texts, clock)
-    questions = Questions(catalogue, store.consents, clock)
+    questions = Questions(catalogue, store.consents, clock, chance)
+    if store.consent.was_lost:
+        store.consents.spend()
     if store.main.was_lost:
         questions.lose()
     tallies = RunningTallies(store.tallies)

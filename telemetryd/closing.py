@@ -1,16 +1,16 @@
 """A period's end: tallies become a report in the queue, or the question is passed. Also the preview, by the same code. Policy: M3, T2.
 
-Two files cannot be changed in one transaction, so the order is: the tally has a row, the consent file says *reporting*, then the main file
-gets the report and loses the tallies in one transaction. `recover` finishes what a crash left between these steps.
+Two files cannot be changed in one transaction, so the order is: the tally has a row; the consent file gets the charge and says *reporting*;
+then the main file gets the report and loses the tallies in one transaction. `recover` finishes what a crash left between these steps.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import aggregate, life, report, schedule
+from telemetryd.budget import NO_BUDGET
+from telemetryd.core import aggregate, life, noise, report, schedule
 from telemetryd.core.life import Outcome
-from telemetryd.core.period import Period
 from telemetryd.ports import StoredReport
 
 if TYPE_CHECKING:
@@ -45,34 +45,23 @@ class Closing:
         self._parts = parts
 
     def close(self, definition: Definition) -> None:
-        """End a question's period: queue its report, or pass it where its vendor has no endpoint."""
-        key = definition.key
-        record = self._parts.questions.record(key)
+        """End a question's period: queue its report, or pass it where its vendor has no endpoint or the budget no room."""
         endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor)
-        is_developer = self._parts.catalogue.settings.developer
-        if endpoint is None:
-            if not is_developer:
-                self._parts.questions.remember(key, life.passed(record, NO_ENDPOINT))
-            self._parts.tallies.erase([key])
+        if self._parts.catalogue.settings.developer:
+            self._close_for_developer(definition, endpoint)
+        elif endpoint is None:
+            self._pass(definition.key, NO_ENDPOINT)
         else:
-            if not is_developer:
-                self._keep_row(definition, record.period)
-                self._parts.questions.remember(key, life.reporting(record, endpoint.host))
-            self._put(definition, endpoint, Period(definition.question.period, record.period, record.begins, record.closes))
-        if is_developer:
-            self._parts.questions.remember(key, life.Record())
-
-    def body(self, definition: Definition, period: str, nonce: str) -> bytes:
-        """The bytes of the report that the tallies of a period make: what is sent, and what the preview shows."""
-        slots = self._parts.catalogue.slots(definition)
-        tallies = self._parts.tallies.of(definition.key, period)
-        bins = aggregate.answer(slots, aggregate.merge(slots, (tally.cells for tally in tallies)))
-        answer = report.label_of_cell(definition, report.cell_of_bins(definition, bins))
-        return report.encode(report.Report(*definition.key, definition.revision, period, answer, None, nonce))
+            period = self._parts.questions.record(definition.key).period
+            self._keep_row(definition, period)
+            if self._parts.questions.charge(definition.key, endpoint.host):
+                self._put(definition, endpoint)
+            else:
+                self._pass(definition.key, NO_BUDGET)
 
     def preview(self, definition: Definition, period: str) -> bytes:
-        """The report as it would be sent if the period closed now, with a blank nonce."""
-        return self.body(definition, period, report.BLANK_NONCE)
+        """The report as it would be sent if the period closed now, but for what chance adds: before noise, with a blank nonce."""
+        return self._encode(definition, period, self._true_cell(definition, period), report.BLANK_NONCE)
 
     def erase(self, keys: Iterable[Key]) -> bool:
         """Erase the queued reports of questions; True if there were any."""
@@ -99,10 +88,34 @@ class Closing:
                 continue
             definition = self._parts.catalogue.definition(key)
             endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor) if definition else None
-            if definition and endpoint and self._parts.tallies.of(key, record.period):
-                self._put(definition, endpoint, Period(definition.question.period, record.period, record.begins, record.closes))
+            is_ours = definition and self._parts.questions.is_accepted(definition) and endpoint and endpoint.host == record.host
+            if definition and endpoint and is_ours and self._parts.tallies.of(key, record.period):
+                self._put(definition, endpoint)
             else:
                 self._parts.questions.remember(key, life.answered(record, "lost"))
+
+    def _close_for_developer(self, definition: Definition, endpoint: Endpoint | None) -> None:
+        if endpoint:
+            self._put(definition, endpoint)
+        else:
+            self._parts.tallies.erase([definition.key])
+        self._parts.questions.remember(definition.key, life.Record())
+
+    def _pass(self, key: Key, reason: str) -> None:
+        self._parts.questions.remember(key, life.passed(self._parts.questions.record(key), reason))
+        self._parts.tallies.erase([key])
+
+    def _true_cell(self, definition: Definition, period: str) -> int:
+        slots = self._parts.catalogue.slots(definition)
+        tallies = self._parts.tallies.of(definition.key, period)
+        bins = aggregate.answer(slots, aggregate.merge(slots, (tally.cells for tally in tallies)))
+        return report.cell_of_bins(definition, bins)
+
+    @staticmethod
+    def _encode(definition: Definition, period: str, cell: int, nonce: str) -> bytes:
+        """The bytes of a report: what is sent and what the preview shows come from here."""
+        answer = report.label_of_cell(definition, cell)
+        return report.encode(report.Report(*definition.key, definition.revision, period, answer, definition.question.epsilon, nonce))
 
     def _record_outcome(self, key: Key, row: StoredReport) -> None:
         if row.outcome != "queued":
@@ -113,26 +126,29 @@ class Closing:
         slots = self._parts.catalogue.slots(definition)
         self._parts.tallies.keep(self._parts.tallies.get(definition.key, definition.application.id, period, slots))
 
-    def _put(self, definition: Definition, endpoint: Endpoint, period: Period) -> None:
-        window = schedule.window(period.start, period.end)
-        nonce = f"{self._parts.chance.below(1 << _NONCE_BITS):032x}"
+    def _put(self, definition: Definition, endpoint: Endpoint) -> None:
+        """Noise, nonce and slot are drawn here; the true answer is erased in the transaction that keeps the noisy one."""
+        record, draw = self._parts.questions.record(definition.key), self._parts.chance.below
+        window = schedule.window(record.begins, record.closes)
+        cell = noise.respond(self._true_cell(definition, record.period), definition.cells, definition.question.epsilon, draw)
+        nonce = f"{draw(1 << _NONCE_BITS):032x}"
         row = StoredReport(
             id=0,
             application=definition.application.id,
             question=definition.question.id,
             revision=definition.revision,
-            period=period.label,
+            period=record.period,
             vendor=endpoint.vendor,
             url=endpoint.url,
             headers=report.request_headers(endpoint.url),
-            body=self.body(definition, period.label, nonce),
+            body=self._encode(definition, record.period, cell, nonce),
             created=self._parts.clock.now(),
-            slot=schedule.slot(window, self._parts.chance.below),
+            slot=schedule.slot(window, draw),
             opens=window.start,
             closes=window.end,
         )
         self._parts.reports.put(row)
-        self._parts.tallies.forget(definition.key, period.label)
+        self._parts.tallies.forget(definition.key, record.period)
 
 
 _ALL = 1 << 31

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
     from telemetryd.core.consent import ApplicationLevels, Decision, Levels
     from telemetryd.core.definition import Declaration
+    from telemetryd.core.ledger import Entry
     from telemetryd.core.life import Record
+    from telemetryd.core.lot import Lot
     from telemetryd.core.reviews import Reviews
     from telemetryd.core.schedule import Delivery
     from telemetryd.core.settings import Endpoint, Problem, Settings
@@ -123,6 +125,9 @@ class Consents(Protocol):
     applications: Mapping[str, ApplicationLevels]
     decisions: Mapping[Key, Decision]
     records: Mapping[Key, Record]
+    lots: Mapping[Key, Lot]
+    ledger: Mapping[Key, Entry]
+    is_spent: bool
 
     def set_levels(self, levels: Levels) -> None:
         """Keep the global levels."""
@@ -141,6 +146,12 @@ class Consents(Protocol):
 
     def set_records(self, records: Mapping[Key, Record]) -> None:
         """Keep what is remembered of questions' lives, all of it or none."""
+
+    def keep_lots(self, lots: Mapping[Key, Lot]) -> None:
+        """Keep what was drawn; a lot that is there already stays."""
+
+    def settle(self, records: Mapping[Key, Record], ledger: Mapping[Key, Entry | None]) -> None:
+        """Keep what is remembered of lives and what changes in the ledger (None: released), all of it or none. A charge stays."""
 
 
 class Tallies(Protocol):

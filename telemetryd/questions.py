@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.budget import Budget
 from telemetryd.core import life
 from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, covers
 from telemetryd.core.life import Effect, Outcome, Record
+from telemetryd.core.lot import draw_lot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from telemetryd.core.consent import Cause
     from telemetryd.core.definition import Definition
     from telemetryd.core.life import Step
-    from telemetryd.ports import Clock, Consents, Key
+    from telemetryd.ports import Clock, Consents, Key, Randomness
 
 
 class Looked(NamedTuple):
@@ -32,26 +34,26 @@ class Looked(NamedTuple):
 class Questions:
     """The states as of the last look."""
 
-    def __init__(self, catalogue: Catalogue, consents: Consents, clock: Clock) -> None:
-        self._catalogue, self._consents, self._clock = catalogue, consents, clock
+    def __init__(self, catalogue: Catalogue, consents: Consents, clock: Clock, chance: Randomness) -> None:
+        self._catalogue, self._consents, self._clock, self._chance = catalogue, consents, clock, chance
+        self._budget = Budget(catalogue, consents, chance)
 
     def look(self) -> Looked:
         """Look at every question that the user decided on, and remember what changed."""
-        looked = Looked([], [])
-        changed: dict[Key, Record] = {}
-        for key in self.decided():
-            before = self._consents.records.get(key, Record())
-            definition = self._catalogue.definition(key)
-            step = self._step(key, definition, before)
-            if step.record != before:
-                changed[key] = step.record
-            if step.effect is Effect.ERASE:
-                looked.erase.append(key)
-            elif step.effect is Effect.CLOSE and definition:
-                looked.close.append(definition)
-        if changed:
-            self._consents.set_records(changed)
-        return looked
+        self._draw()
+        looks = {key: self._look(key) for key in self.decided()}
+        if not self._catalogue.settings.developer:
+            ledger, refused = self._budget.settle(looks)
+            looks |= {key: (looks[key][0], life.without_budget(looks[key][1], text)) for key, text in refused.items()}
+        else:
+            ledger = {}
+        changed = {key: step.record for key, (_, step) in looks.items() if step.record != self.record(key)}
+        if changed or ledger:
+            self._consents.settle(changed, ledger)
+        return Looked(
+            [key for key, (_, step) in looks.items() if step.effect is Effect.ERASE],
+            [definition for definition, step in looks.values() if definition and step.effect is Effect.CLOSE],
+        )
 
     def step(self, definition: Definition) -> Step:
         """One question's state now; nothing is remembered."""
@@ -65,6 +67,14 @@ class Questions:
         """Keep what is to be remembered of a question."""
         if record != self.record(key):
             self._consents.set_records({key: record})
+
+    def charge(self, key: Key, host: str) -> bool:
+        """The period closed and its report will be made: charge what was reserved for it; False if nothing was: then no report."""
+        entry = self._consents.ledger.get(key)
+        if entry is None or entry.is_charged:
+            return False
+        self._consents.settle({key: life.reporting(self.record(key), host)}, {key: entry._replace(is_charged=True)})
+        return True
 
     def erase(self, keys: Iterable[Key]) -> None:
         """The user erased what was collected for these questions."""
@@ -85,6 +95,10 @@ class Questions:
         lost = {key: life.lost(record, now) for key, record in records.items()}
         self._consents.set_records({key: record for key, record in lost.items() if record != records[key]})
 
+    def is_accepted(self, definition: Definition) -> bool:
+        """Whether the user accepted exactly this definition."""
+        return definition.digest in self._consents.decisions.get(definition.key, Decision()).accepted
+
     def in_state(self, outcome: Outcome) -> list[Key]:
         """The questions of which this outcome is remembered."""
         return [key for key, record in self._consents.records.items() if record.outcome is outcome]
@@ -100,6 +114,7 @@ class Questions:
             self._catalogue.standing(definition),
             self._catalogue.presence(application),
             self._catalogue.are_reviews_readable,
+            self._consents.lots.get(definition.key),
         )
 
     def covers(self, definition: Definition, pusher: str) -> bool:
@@ -114,6 +129,16 @@ class Questions:
     def decided(self) -> list[Key]:
         """The questions of which anything is remembered."""
         return sorted({*self.accepted(), *self._consents.records})
+
+    def _draw(self) -> None:
+        """Draw for each question that is accepted for the first time."""
+        new = [key for key in self.accepted() if key not in self._consents.lots]
+        if new:
+            self._consents.keep_lots({key: draw_lot(self._chance.below) for key in new})
+
+    def _look(self, key: Key) -> tuple[Definition | None, Step]:
+        definition = self._catalogue.definition(key)
+        return definition, self._step(key, definition, self.record(key))
 
     def _step(self, key: Key, definition: Definition | None, record: Record) -> Step:
         if definition is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import difference, report
+from telemetryd.budget import caps_in_force
+from telemetryd.core import difference, ledger, report
 from telemetryd.core.consent import ApplicationLevels, Decision, effective
 from telemetryd.core.life import State
 from telemetryd.core.period import period_at
@@ -78,6 +79,23 @@ class Views:
                 "body": row.body.decode(),
             }
             for row in self._sources.reports.history(since, limit or _ALL)
+        ]
+
+    def ledger(self) -> list[Shown]:
+        """Every sum of the privacy budget, and what it means."""
+        caps = caps_in_force(self._sources.catalogue, self._sources.consents)
+        entries = self._sources.consents.ledger.values()
+        return [
+            {
+                "host": line.host,
+                "source": line.source,
+                "year": line.year,
+                "spent": line.spent / 10,
+                "reserved": line.reserved / 10,
+                "cap": line.cap / 10,
+                "text": ledger.words(line, entries),
+            }
+            for line in ledger.lines(entries, caps)
         ]
 
     def _definitions(self, application: str) -> list[Definition]:
@@ -155,7 +173,8 @@ class Views:
     def _example(self, definition: Definition) -> str:
         period = period_at(definition.question.period, self._sources.clock.now()).label
         answer = tuple(field.labels[0] for field in definition.fields)
-        example = report.Report(*definition.key, definition.revision, period, answer, None, report.BLANK_NONCE)
+        epsilon = definition.question.epsilon
+        example = report.Report(*definition.key, definition.revision, period, answer, epsilon, report.BLANK_NONCE)
         return report.encode(example).decode().rstrip()
 
     def _url(self, definition: Definition) -> str:

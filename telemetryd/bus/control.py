@@ -127,7 +127,7 @@ class Control:
         return [[_dictionary(one) for one in self._parts().views.history(*call.body)]]
 
     def _ledger(self, _caller: Caller, _call: Message) -> Result:
-        return [[]]
+        return [[_dictionary(one) for one in self._parts().views.ledger()]]
 
     async def _erase(self, _caller: Caller, call: Message) -> Result:
         try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from telemetryd.core.definition import Definition
+    from telemetryd.core.lot import Lot
     from telemetryd.core.settings import Lock, Settings
 
 INHERIT = 3
@@ -89,7 +90,7 @@ class Presence(StrEnum):
 
 
 class Circumstances(NamedTuple):
-    """Everything outside a question's own life that decides whether it is shut."""
+    """Everything outside a question's own life that decides whether it is shut. `lot` is drawn when it is first accepted."""
 
     settings: Settings
     levels: Levels
@@ -98,6 +99,7 @@ class Circumstances(NamedTuple):
     standing: Standing
     presence: Presence = Presence.PRESENT
     are_reviews_readable: bool = True
+    lot: Lot | None = None
 
 
 def effective(what: str, levels: Levels, application: ApplicationLevels, settings: Settings) -> int:

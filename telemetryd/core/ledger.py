@@ -1,13 +1,13 @@
 """The privacy budget: what all answers together can ever reveal, per endpoint host and per measured thing. Policy: A1, A2.
 
-Each answer charges its ε once to the host that gets it and once to each of its sources. A charge is never refunded; a reservation, made when
-a question is accepted, is released if no report came of it. A source's cap counts across hosts: it bounds what can ever be known of one fact.
+Each answer charges its ε once to the host that gets it and once to each of its sources. A charge is never refunded; a reservation, made
+when a question is accepted, is released if no report came of it. A source's cap counts across hosts: it bounds what can ever be known of
+one fact.
 Amounts are tenths of ε, so that sums are exact. All of this holds for one state directory.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -57,7 +57,7 @@ class Caps(NamedTuple):
 
 def caps_of(budgets: Budgets, *, is_spent: bool) -> Caps:
     """The caps in force; a damaged ledger reads as spent."""
-    return Caps(0, 0, 0) if is_spent else Caps(*(int(round(one * 10)) for one in budgets))
+    return Caps(0, 0, 0) if is_spent else Caps(*(round(one * 10) for one in budgets))
 
 
 def entry_of(definition: Definition, host: str, year: int) -> Entry:
@@ -81,7 +81,14 @@ def obstacle(entries: Iterable[Entry], wanted: Entry, caps: Caps) -> str:
     return ""
 
 
-def reserve(kept: Mapping[Key, Entry], wanted: Mapping[Key, Entry], caps: Caps, draw: Callable[[int], int]) -> tuple[dict[Key, Entry], dict[Key, str]]:
+def is_exceeded(entries: Iterable[Entry], caps: Caps) -> bool:
+    """Whether any cap is exceeded: it was lowered since."""
+    return any(line.spent + line.reserved > line.cap for line in lines(entries, caps))
+
+
+def reserve(
+    kept: Mapping[Key, Entry], wanted: Mapping[Key, Entry], caps: Caps, draw: Callable[[int], int]
+) -> tuple[dict[Key, Entry], dict[Key, str]]:
     """Reserve for questions in random order, so that which of them finds no room says nothing: (reserved, obstacle of each other one)."""
     reserved: dict[Key, Entry] = {}
     refused: dict[Key, str] = {}
@@ -100,24 +107,54 @@ def lines(entries: Iterable[Entry], caps: Caps) -> list[Line]:
     found = []
     for host in sorted({one.host for one in kept}):
         of_host = [one for one in kept if one.host == host]
-        found.append(_line(of_host, host, "", 0, caps.life))
-        for year in sorted({one.year for one in of_host}):
-            found.append(_line([one for one in of_host if one.year == year], host, "", year, caps.year))
-    for source in sorted({source for one in kept for source in one.sources}):
-        about = [one for one in kept if source in one.sources]
-        found.append(_line(about, "", source, 0, caps.source))
-    return found
+        found.append(_line(of_host, Line(host, "", 0, 0, 0, caps.life)))
+        years = sorted({one.year for one in of_host})
+        found += [_line([one for one in of_host if one.year == year], Line(host, "", year, 0, 0, caps.year)) for year in years]
+    sources = sorted({source for one in kept for source in one.sources})
+    return [*found, *(_line([one for one in kept if source in one.sources], Line("", source, 0, 0, 0, caps.source)) for source in sources)]
 
 
-def odds(tenths: int) -> tuple[Fraction, int]:
-    """(by how much so much ε can multiply anyone's odds, what even odds become then in whole percent, rounded up)."""
-    factor = Fraction(exp_thousandths(tenths / 10), 1000)
-    return factor, ceil(100 * factor / (factor + 1))
+def words(line: Line, entries: Iterable[Entry]) -> str:
+    """What a line means, in computed words. Never "at most so sure": how sure someone becomes depends on what they knew before."""
+    told = [one for one in entries if _concerns(line, one)]
+    if not told:
+        return ""
+    most = max(one.tenths for one in told)
+    alone = f"Each answer can multiply anyone's odds about you by at most {_factor(most)} (even odds become {_percent(most)} %)."
+    if len(told) == 1:
+        return alone.replace("Each answer", "This answer")
+    together = _factor(line.spent + line.reserved)
+    about = f"about {line.source}" if line.source else "about everything that they tell together"
+    return (
+        f"{alone} Reports carry nothing that ties them together, but whoever records network addresses could tie yours, and then the"
+        f" factors multiply: {about} at most × {together}."
+    )
 
 
-def _line(entries: Sequence[Entry], host: str, source: str, year: int, cap: int) -> Line:
+def _concerns(line: Line, entry: Entry) -> bool:
+    if line.source:
+        return line.source in entry.sources
+    return entry.host == line.host and line.year in {0, entry.year}
+
+
+def _factor(tenths: int) -> str:
+    """e^ε rounded up to two digits: 7.4, 55, 8,900,000."""
+    thousandths = exp_thousandths(tenths / 10)
+    if thousandths < 10_000:
+        return f"{ceil(thousandths / 100) / 10:.1f}"
+    unit = 10 ** (len(str(thousandths // 1000)) - 2)
+    return f"{-(-thousandths // (1000 * unit)) * unit:,}"
+
+
+def _percent(tenths: int) -> int:
+    """What even odds become, in whole percent."""
+    factor = exp_thousandths(tenths / 10)
+    return round(100 * factor / (factor + 1000))
+
+
+def _line(entries: Sequence[Entry], empty: Line) -> Line:
     charged = _sum(one for one in entries if one.is_charged)
-    return Line(host, source, year, charged, _sum(entries) - charged, cap)
+    return empty._replace(spent=charged, reserved=_sum(entries) - charged)
 
 
 def _sum(entries: Iterable[Entry]) -> int:

@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.consent import Cause, Closed, closures, first
-from telemetryd.core.period import first_whole_period, period_at
+from telemetryd.core.definition import Draw
+from telemetryd.core.lot import drawn_period, takes_part
+from telemetryd.core.period import period_at
 from telemetryd.core.reviews import StopReason
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ class Step(NamedTuple):
 _DAY_S = 86400
 
 NO_PERIOD = "no whole period is left before it ends"
+NOT_DRAWN = "you were not drawn: only a part of the users is asked"
+TOO_LATE = "the period that was drawn for you had begun when you accepted"
 CLOSED_AT_START = "it was shut when its period began"
 
 
@@ -149,6 +153,11 @@ def lost(record: Record, now: int) -> Record:
 def shut(record: Record, cause: Cause, now: int) -> Step:
     """Something outside the definition shuts everything at once: developer mode begins."""
     return _shut_without_definition(record, Closed(cause, str(cause)), now)
+
+
+def without_budget(step: Step, obstacle: str) -> Step:
+    """The privacy budget has no room for the answer: the question is passed."""
+    return _pass(step.record, f"no budget: {obstacle}")
 
 
 def reporting(record: Record, host: str) -> Record:
@@ -217,10 +226,14 @@ def _unaccepted(record: Record, look: Look) -> Step:
 
 
 def _accepted(record: Record, look: Look, accepted: int) -> Step:
-    asked = look.definition.question
-    period = first_whole_period(asked.period, asked.starts, asked.ends, accepted)
+    asked, lot = look.definition.question, look.circumstances.lot
+    if lot is None:
+        return Step(record, State.WAITING, "the draw is to come")
+    if not takes_part(lot, asked.share):
+        return _pass(record, NOT_DRAWN)
+    period = drawn_period(asked, lot, accepted)
     if period is None:
-        return _pass(record, NO_PERIOD)
+        return _pass(record, NO_PERIOD if asked.draw is Draw.FIRST else TOO_LATE)
     if record.begins and record.begins <= look.now and record.period != period.label:
         return _pass(record, Cause.CHANGED)
     record = record._replace(period=period.label, begins=period.start, closes=period.end)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core.consent import ApplicationLevels, Decision, Levels
+from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
+from telemetryd.core.lot import Lot
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping, Sequence
 
     from telemetryd.ports import Key
@@ -23,6 +26,9 @@ class Consents:
         self.applications: Mapping[str, ApplicationLevels] = self._read_applications()
         self.decisions: Mapping[Key, Decision] = self._read_decisions()
         self.records: Mapping[Key, Record] = self._read_records()
+        self.lots: Mapping[Key, Lot] = self._read_lots()
+        self.is_spent = bool(database.read("SELECT 1 FROM level WHERE name = 'spent'"))
+        self.ledger: Mapping[Key, Entry] = self._read_ledger()
 
     def set_levels(self, levels: Levels) -> None:
         """Keep the global levels."""
@@ -60,11 +66,41 @@ class Consents:
 
     def set_records(self, records: Mapping[Key, Record]) -> None:
         """Keep what is remembered of questions' lives, all of it or none."""
+        self.settle(records, {})
+
+    def keep_lots(self, lots: Mapping[Key, Lot]) -> None:
+        """Keep what was drawn; a lot that is there already stays, and is the one that counts."""
+        rows = [(*key, f"{lot.part:016x}", f"{lot.period:016x}") for key, lot in lots.items()]
+        with self._database.durable() as connection:
+            connection.executemany("INSERT OR IGNORE INTO lot VALUES (?, ?, ?, ?)", rows)
+        self.lots = self._read_lots()
+
+    def settle(self, records: Mapping[Key, Record], ledger: Mapping[Key, Entry | None]) -> None:
+        """Keep what is remembered of lives and what changes in the ledger (None: released), all of it or none. A charge stays."""
+        gone = [key for key, entry in ledger.items() if entry is None]
+        rows = [(*key, *entry[:3], " ".join(entry.sources), entry.is_charged) for key, entry in ledger.items() if entry]
+        with self._database.durable() as connection:
+            self._put_records(connection, records)
+            connection.executemany("DELETE FROM ledger WHERE application = ? AND question = ? AND NOT is_charged", gone)
+            connection.executemany(
+                "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET"
+                " host = ?3, year = ?4, tenths = ?5, sources = ?6, is_charged = ?7 WHERE NOT is_charged",
+                rows,
+            )
+        self.records = {**self.records, **records}
+        self.ledger = self._read_ledger()
+
+    def spend(self) -> None:
+        """The ledger was lost: nobody knows what was spent, so everything counts as spent."""
+        with self._database.durable() as connection:
+            connection.execute("INSERT OR REPLACE INTO level VALUES ('spent', 1)")
+        self.is_spent = True
+
+    @staticmethod
+    def _put_records(connection: sqlite3.Connection, records: Mapping[Key, Record]) -> None:
         marks = ", ".join("?" * (2 + len(Record._fields)))
         sql = f"INSERT OR REPLACE INTO life VALUES ({marks})"  # noqa: S608 - only question marks
-        with self._database.durable() as connection:
-            connection.executemany(sql, [(*key, *record) for key, record in records.items()])
-        self.records = {**self.records, **records}
+        connection.executemany(sql, [(*key, *record) for key, record in records.items()])
 
     def _read_levels(self) -> Levels:
         rows = self._database.read("SELECT name, value FROM level")
@@ -87,3 +123,18 @@ class Consents:
         columns = ", ".join(Record._fields)
         rows = self._database.read(f"SELECT application, question, {columns} FROM life")  # noqa: S608 - our own column names
         return {(application, question): Record(Outcome(outcome), *rest) for application, question, outcome, *rest in rows}
+
+    def _read_lots(self) -> dict[Key, Lot]:
+        rows = self._database.read("SELECT application, question, part, period FROM lot")
+        return {(application, question): Lot(int(part, 16), int(period, 16)) for application, question, part, period in rows}
+
+    def _read_ledger(self) -> dict[Key, Entry]:
+        """Every entry; one that cannot be true means that the ledger cannot be trusted, and then it counts as spent."""
+        found: dict[Key, Entry] = {}
+        columns = "application, question, host, year, tenths, sources, is_charged"
+        for application, question, host, year, tenths, sources, is_charged in self._database.read(f"SELECT {columns} FROM ledger"):  # noqa: S608 - fixed text
+            if not isinstance(tenths, int) or tenths <= 0 or not host:
+                self.is_spent = True
+                continue
+            found[application, question] = Entry(host, year, tenths, tuple(sources.split()), bool(is_charged))
+        return found

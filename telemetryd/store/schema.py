@@ -31,6 +31,14 @@ CONSENT = Schema(
             PRIMARY KEY (application, question)
         ) WITHOUT ROWID;
         """,
+        """
+        CREATE TABLE lot (application TEXT, question TEXT, part TEXT NOT NULL, period TEXT NOT NULL, PRIMARY KEY (application, question))
+            WITHOUT ROWID;
+        CREATE TABLE ledger (
+            application TEXT, question TEXT, host TEXT NOT NULL, year INTEGER NOT NULL, tenths INTEGER NOT NULL, sources TEXT NOT NULL,
+            is_charged INTEGER NOT NULL, PRIMARY KEY (application, question)
+        ) WITHOUT ROWID;
+        """,
     )
 )
 """Policy: C1. `acceptance.shown` is the definition's manifest text as accepted, so that a change can be shown as a difference."""
