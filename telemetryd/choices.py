@@ -53,7 +53,7 @@ class Choices:
         self._daemon.refresh()
         if level != stored:
             self._consents.set_levels(self._consents.levels._replace(**{name: level}))
-        await self._settle()
+        await self._settle(is_withdrawal=level <= stored)
 
     async def set_application(self, application: str, system: int, usage: int) -> None:
         """Set an application's levels to 0, 1, 2 or 3 (as the global level says)."""
@@ -67,7 +67,7 @@ class Choices:
         self._daemon.refresh()
         if before != (system, usage):
             self._consents.set_application(application, ApplicationLevels(system, usage))
-        await self._settle()
+        await self._settle(is_withdrawal=before == (system, usage) or 0 in {system, usage})
 
     async def set_question(self, application: str, question: str, *, is_allowed: bool) -> None:
         """Refuse a question, or end its refusal."""
@@ -75,7 +75,7 @@ class Choices:
         self._daemon.refresh()
         if self._consents.decisions.get(key, Decision()).refused is is_allowed:
             self._consents.refuse(key, is_refused=not is_allowed)
-        await self._settle()
+        await self._settle(is_withdrawal=not is_allowed)
 
     async def accept(self, application: str, digests: Mapping[str, str]) -> None:
         """Accept questions by the digests that were shown: all or none.
@@ -104,7 +104,8 @@ class Choices:
         keys = [key for key in self._questions.decided() if application in {"", key[0]}]
         self._daemon.erase(keys)
         self._reports.forget(application)
-        await self._settle(is_erased=True)
+        self.is_erasure_pending = True
+        await self._settle(is_withdrawal=True)
 
     def accept_known(self) -> bool:
         """At a tick, with NewQuestions = accept: questions of applications of which one was accepted before; never a changed one."""
@@ -121,9 +122,9 @@ class Choices:
             self.is_erasure_pending = not self._erasure.purge()
         return not self.is_erasure_pending
 
-    async def _settle(self, *, is_erased: bool = False) -> None:
-        """Decide anew; if anything was erased, answer only when nothing of it is on disk."""
-        if not self._daemon.refresh() and not is_erased:
+    async def _settle(self, *, is_withdrawal: bool = False) -> None:
+        """Decide anew; if anything was erased, answer only when nothing of it is on disk, a withdrawal that is repeated included."""
+        if not self._daemon.refresh() and not (is_withdrawal and self.is_erasure_pending):
             return
         self.is_erasure_pending = True
         deadline = asyncio.get_running_loop().time() + PURGE_WAIT_S

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core import aggregate, coarsen
+from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
 from telemetryd.core.system import SOURCES, SYSTEM
 from telemetryd.errors import InvalidValueError, UnknownSourceError
@@ -65,19 +66,15 @@ class Daemon:
 
     def start(self) -> None:
         """After a start: finish what a crash left, decide, and erase what lacks consent."""
-        flow = self._flow
-        if not flow.catalogue.settings.developer:
-            flow.closing.recover()
+        if not self._flow.catalogue.settings.developer:
+            self._flow.closing.recover()
         self.refresh()
-        wanted = set(flow.questions.accepted())
-        orphans = {key for key, _ in flow.tallies.contributions() if key not in wanted or flow.questions.record(key).outcome}
-        self._erase(sorted(orphans | flow.closing.orphans()))
 
     def register(self, application: str, text: str) -> str:
         """Declare what an application would like to measure; gives the manifest's digest. Raises InvalidManifestError."""
         before = self._flow.catalogue.find(application)
         declaration = self._flow.catalogue.register(application, text)
-        if before is None or before.digest != declaration.digest:
+        if before != self._flow.catalogue.find(application):
             self.refresh()
         return declaration.digest
 
@@ -106,11 +103,11 @@ class Daemon:
         self._flow.tallies.commit()
 
     def reload(self) -> bool:
-        """Read files that changed and decide anew; True if anything changed."""
-        is_changed = self._flow.catalogue.refresh()
-        if is_changed:
+        """Decide anew if a file changed, a day began (all periods do then) or the clock was set back; True if so."""
+        is_stale = self._flow.catalogue.refresh() or not self._decided_at <= self._flow.clock.now() < self._midnight
+        if is_stale:
             self.refresh()
-        return is_changed
+        return is_stale
 
     def shut(self, cause: Cause) -> None:
         """Shut everything that is open: developer mode begins, and these files stay closed meanwhile."""
@@ -122,7 +119,7 @@ class Daemon:
         now = self._flow.clock.now()
         self._decided_at, self._look_at, self._midnight = now, now + LOOK_S, next_midnight(now)
         looked = self._flow.questions.look()
-        is_erased = self._erase(looked.erase) | self._erase_withdrawn_pushers()
+        is_erased = self._erase(sorted(self._orphans().union(looked.erase))) | self._erase_withdrawn_pushers()
         for definition in looked.close:
             self._flow.closing.close(definition)
         self._measure_facts()
@@ -157,9 +154,8 @@ class Daemon:
         return route
 
     def _renew(self, now: int) -> None:
-        """Decisions hold until a file changes, a day begins (all periods do then), or the clock is set back."""
-        if self._flow.catalogue.refresh() or not self._decided_at <= now < self._midnight:
-            self.refresh()
+        """Decisions hold until `reload` says otherwise; samples ask it every few seconds."""
+        self.reload()
         self._look_at = now + LOOK_S
 
     def _make_routes(self, declaration: Declaration) -> dict[str, Route]:
@@ -196,11 +192,17 @@ class Daemon:
             self._on_erased(keys)
         return is_erased
 
+    def _orphans(self) -> set[Key]:
+        """Questions with a tally or report that lacks consent: a damaged consent file, or an erasure that the disk did not take."""
+        flow = self._flow
+        wanted = {key for key in flow.questions.accepted() if flow.questions.record(key).outcome in {Outcome.OPEN, Outcome.REPORTING}}
+        return ({key for key, _ in flow.tallies.contributions()} - wanted) | flow.closing.orphans()
+
     def _erase_withdrawn_pushers(self) -> bool:
         """Each application can withdraw its own part of a shared question while the period runs."""
         is_erased = False
         for key, pusher in self._flow.tallies.contributions():
-            definition = self._flow.catalogue.definition(key)
+            definition = self._flow.questions.definition(key)
             if pusher != key[0] and definition and not self._flow.questions.covers(definition, pusher):
                 is_erased |= self._flow.tallies.erase([key], pusher)
         if is_erased:

@@ -149,6 +149,8 @@ class Ticker:
         if record.outcome is Outcome.REPORTING:
             is_suspended = outcome == "suspended"
             self._parts.questions.remember(row.key, life.suspended(record) if is_suspended else life.answered(record, _REASON[outcome]))
+        self._parts.choices.is_erasure_pending = True  # of the nonce: the database's log holds the row as it was until it is emptied
+        self._parts.choices.purge()
 
     def _load_ticks(self) -> tuple[Ticks, int]:
         now = self._parts.clock.now()

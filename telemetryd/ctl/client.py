@@ -6,7 +6,7 @@ This is the only module of telemetryctl that knows D-Bus; it takes the library f
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from telemetryd.bus.library import Message, MessageBus, MessageType, Variant
 from telemetryd.ctl.failures import answered, no_answer, no_bus
@@ -24,18 +24,22 @@ _ANSWER_S = 30.0
 _SUBMIT_S = 600.0
 """Longest wait for Submit: it tries every report once, and a delivery may take 90 s."""
 
+Answer = TypeVar("Answer")
 Shown = dict[str, Any]
 """One dictionary of Control1."""
 
 
-def run(work: Callable[[Control], Awaitable[None]]) -> None:
-    """Do some work with a connection to the service."""
+def run(work: Callable[[Control], Awaitable[Answer]]) -> Answer:
+    """Do some work with a connection to the service; its result.
 
-    async def connected() -> None:
+    Nobody is asked anything meanwhile: under a running loop Ctrl-C would only be noted, not end the question.
+    """
+
+    async def connected() -> Answer:
         async with Control() as control:
-            await work(control)
+            return await work(control)
 
-    asyncio.run(connected())
+    return asyncio.run(connected())
 
 
 class Control:

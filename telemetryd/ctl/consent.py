@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telemetryd.ctl import client, output
+from telemetryd.ctl import client, output, sentences
 from telemetryd.ctl.failures import NOTHING, Failure, answered
 from telemetryd.ctl.options import InOrder, as_json, confirm, levels, unasked
-from telemetryd.ctl.pages import application_page, question_page, standings_page
-from telemetryd.ctl.words import AXES, LEVELS, NEW_QUESTIONS, OWN_LEVELS, counted, number, word
+from telemetryd.ctl.pages import application_page, heading, question_page, standings_page, status_page
+from telemetryd.ctl.words import LEVELS, NEW_QUESTIONS, OWN_LEVELS, counted, number
 from telemetryd.errors import ChangedError, UnknownQuestionError
 
 if TYPE_CHECKING:
@@ -50,11 +50,7 @@ def everywhere(system: str | None, usage: str | None, new_questions: str | None,
         if is_json:
             output.emit(properties)
             return
-        rows = [
-            *((axis, word(LEVELS, properties[axis])) for axis in AXES),
-            ("New questions", word(NEW_QUESTIONS, properties["NewQuestions"])),
-        ]
-        output.Page().facts(rows)
+        status_page(output.Page(), sentences.Shown(properties, await control.applications(), await control.questions("")))
 
     client.run(work)
 
@@ -94,16 +90,18 @@ def accept(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) ->
     With QUESTION=DIGEST you accept what you saw earlier (`show` prints the digest); if it is asked otherwise now, nothing is accepted.
     """
 
-    async def work(control: Control) -> None:
-        chosen = _chosen(app, await control.questions(app), questions)
-        if not is_json:
-            _show(chosen)
-        what = "it" if len(chosen) == 1 else f"these {len(chosen)} questions"
-        confirm(f"Accept {what}?", is_agreed=yes)
+    async def look(control: Control) -> tuple[Shown, list[Shown]]:
+        return await control.application(app), _chosen(app, await control.questions(app), questions)
+
+    async def take(control: Control) -> None:
         await control.accept(app, {one["id"]: one["digest"] for one in chosen})
         await _tell(control, app, [one["id"] for one in chosen], is_json=is_json)
 
-    client.run(work)
+    about, chosen = client.run(look)
+    if not is_json:
+        _show(about, chosen)
+    confirm("Accept it?" if len(chosen) == 1 else f"Accept these {len(chosen)} questions?", is_agreed=yes)
+    client.run(take)
 
 
 @consent.command(short_help="Refuse questions of APP.")
@@ -151,8 +149,10 @@ def _chosen(app: str, found: Sequence[Shown], named: Sequence[str]) -> list[Show
     return chosen
 
 
-def _show(questions: Sequence[Shown]) -> None:
+def _show(application: Shown, questions: Sequence[Shown]) -> None:
     page = output.Page()
+    heading(page, application)
+    page.gap()
     page.say(counted(len(questions), "question") + " to accept:")
     for one in questions:
         page.gap()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import client, output, reports
+from telemetryd.ctl.failures import answered
 from telemetryd.ctl.options import as_json
+from telemetryd.errors import NotDeveloperError
 
 if TYPE_CHECKING:
     from telemetryd.ctl.client import Control
@@ -51,6 +53,10 @@ def monitor(app: str, count: int | None, *, is_json: bool) -> None:
     """
 
     async def work(control: Control) -> None:
+        if not (await control.properties()).get("Developer"):
+            raise answered(NotDeveloperError.bus_name, "", app)
+        if app:
+            await control.application(app)
         page = None if is_json else output.Page()
         if page:
             page.say(f"{'SOURCE':{_SOURCE}} {'BIN':{_BIN}} VERDICT", "bold")

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from telemetryd.ctl.words import CONSENTS, LEVELS, OWN_LEVELS, day, word
+from telemetryd.ctl import sentences
+from telemetryd.ctl.words import AXES, CONSENTS, LEVELS, NEW_QUESTIONS, OWN_LEVELS, day, word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from telemetryd.ctl.client import Shown
     from telemetryd.ctl.output import Page, Row
+    from telemetryd.ctl.sentences import Shown as Told
+
+_ENDS = {"", "unreviewed", "pending"}
+"""States of questions that `status` only counts; those that the user decided on are listed."""
+_FACT = "(read by telemetryd itself)"
+"""How the sentence about a system fact ends."""
+
+
+def status_page(page: Page, shown: Told) -> None:
+    """The effective state in a sentence, then what it comes from."""
+    page.say(sentences.status(shown), "bold")
+    page.gap()
+    page.facts(_status_rows(shown))
 
 
 def applications_page(page: Page, applications: Sequence[Shown]) -> None:
@@ -49,7 +63,7 @@ def question_page(page: Page, question: Shown) -> None:
 
 def standings_page(page: Page, questions: Sequence[Shown]) -> None:
     """One line for each question: where it stands now."""
-    page.table(("QUESTION", "STATE", "WHY"), [(one["id"], one["state"], one["reason"]) for one in questions])
+    page.table(("QUESTION", "STATE", "REASON"), [(one["id"], one["state"], one["reason"]) for one in questions])
 
 
 def history_page(page: Page, reports: Sequence[Shown]) -> None:
@@ -105,7 +119,7 @@ def _question(one: Shown) -> Iterator[Row]:
     """Labels of at most eight letters: so the digest, 71 long, stays whole on 80 columns."""
     yield "purpose", one["purpose"]
     yield "decides", one["decision"]
-    yield "needs", f"{one['category'].capitalize()} at least {one['detail']}"
+    yield "needs", f"{_axes(one)} at least {one['detail']}"
     for index, field in enumerate(one["fields"]):
         yield _label("collects", index), field
     yield "example", one["example"]
@@ -121,6 +135,12 @@ def _question(one: Shown) -> Iterator[Row]:
     if one["record"]:
         yield "record", one["record"]
     yield "digest", one["digest"]
+
+
+def _axes(one: Shown) -> str:
+    """What has to be on: the question's own axis, and System too if telemetryd itself reads something for it."""
+    uses_facts = any(field.endswith(_FACT) for field in one["fields"])
+    return "Usage and System" if uses_facts and one["category"] == "usage" else one["category"].capitalize()
 
 
 def _noise(one: Shown) -> str:
@@ -146,3 +166,39 @@ def _tries(report: Shown) -> str:
 
 def _label(label: str, index: int) -> str:
     return "" if index else label
+
+
+def _status_rows(shown: Told) -> Iterator[Row]:
+    properties = shown.properties
+    for axis in AXES:
+        yield axis, _level(shown, axis)
+    new_questions = properties.get("NewQuestions", 1)
+    held = [f"held at {word(NEW_QUESTIONS, limit)} by {file}" for limit, file in sentences.locks(properties, "new_questions")[:1]]
+    yield "New questions", word(NEW_QUESTIONS, new_questions) + (f" ({held[0]})" if held and new_questions else "")
+    waiting = [f"{one['pending']} of {one['id']}" for one in shown.applications if one.get("pending")]
+    yield "For you to decide", ", ".join(waiting) or "nothing"
+    yield from _several("Switched off", [sentences.switch(*one) for one in properties.get("KillSwitches", ())])
+    yield from _several("Locked", [sentences.lock(*one) for one in properties.get("Locks", ())])
+    if properties.get("Developer"):
+        yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
+    yield from _several("Problems", [f"{file}: {text}" for file, text in properties.get("Problems", ())])
+    yield from _several("Questions", [_standing(one) for one in shown.questions if one.get("state", "") not in _ENDS])
+
+
+def _level(shown: Told, axis: str) -> str:
+    """The user's level, and the one that holds if it is another."""
+    chosen = shown.properties.get(axis, 0)
+    holds = 0 if shown.properties.get("KillSwitches") else sentences.effective(shown.properties, axis)
+    said = word(LEVELS, chosen)
+    return said if chosen == holds else f"{said} (your choice; {word(LEVELS, holds)} now)"
+
+
+def _standing(question: Mapping[str, Any]) -> str:
+    reason = f" ({question['reason']})" if question.get("reason") else ""
+    return f"{question['application']}/{question['id']}: {question['state']}{reason}"
+
+
+def _several(label: str, values: list[str]) -> Iterator[Row]:
+    """One line each, the label on the first."""
+    for index, value in enumerate(values):
+        yield ("" if index else label), value

@@ -24,6 +24,10 @@ _TOLD = {
     "pending": ("is not accepted", "are not accepted"),
 }
 """What goes on with one question in a state, and with several, in the order in which it is told. All other states are ends."""
+_REASONED = {"waiting", _PAUSED, "suspended"}
+"""States that need their reason to be understood."""
+_NAMED = {*_REASONED, "unreviewed", "pending"}
+"""States of which the first question is named."""
 _TOLD_AT_MOST = 3
 
 
@@ -140,7 +144,7 @@ def _parts(shown: Shown) -> Iterator[tuple[str, int, str]]:
         found = by_state[state]
         if state == "pending" and waiting:
             continue
-        why = f" ({_why(found[0])})" if found and state not in {"active", "reporting"} else ""
+        why = f" ({_why(found[0], has_reason=state in _REASONED)})" if found and state in _NAMED else ""
         yield state, len(found), (one if len(found) == 1 else several) + why
         if state == "active" and waiting:
             verb = "waits" if waiting == 1 else "wait"
@@ -153,7 +157,7 @@ def state_of(question: Mapping[str, Any]) -> str:
     return _PAUSED if state == "active" and str(question.get("reason", "")).startswith(_PAUSED) else state
 
 
-def _why(question: Mapping[str, Any]) -> str:
+def _why(question: Mapping[str, Any], *, has_reason: bool) -> str:
     name = f"{question.get('application')}/{question.get('id')}"
-    reason = str(question.get("reason", "")).removeprefix(f"{_PAUSED}: ")
+    reason = str(question.get("reason", "")).removeprefix(f"{_PAUSED}: ") if has_reason else ""
     return one_line(f"{name}: {reason}" if reason else name)

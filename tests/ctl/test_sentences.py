@@ -26,7 +26,7 @@ def question(state, reason="", name="startup"):
         ([["unreadable", ETC]], f"{ETC} cannot be read, which counts as off"),
         ([["DO_NOT_TRACK", ""]], "DO_NOT_TRACK is set in the environment of telemetryd"),
         ([["kuserfeedback", "/etc/xdg/KDE/UserFeedback.conf"]], "/etc/xdg/KDE/UserFeedback.conf switches KUserFeedback off"),
-        ([["unreadable", FLEET], ["enabled", ETC]], f"{ETC} says enabled = false (and 1 more)"),
+        ([["unreadable", ETC], ["enabled", FLEET]], f"{FLEET} says enabled = false (and 1 more)"),
         ([["moonphase", ETC]], f"the switch 'moonphase' is on in {ETC}"),
         ([["moonphase", ""]], "the switch 'moonphase' is on"),
     ],

@@ -1,0 +1,337 @@
+"""A question's life over weeks, lived by the real daemon in a time that the tests move."""
+
+import json
+import signal
+
+import pytest
+from harness import CONTROL, KATE, CallError
+from timeline import APPLICATION, DAY_S, HOUR_S, QUESTION, at
+
+WEEK = "2026-W42"
+MONDAY, SUNDAY, CLOSED, WINDOW_END = (at(day) for day in ("2026-10-12", "2026-10-18", "2026-10-19", "2026-10-26"))
+NO_NONCE = '"nonce":"' + "0" * 32
+RESTARTS = pytest.mark.parametrize(
+    "restart", [None, signal.SIGTERM, signal.SIGKILL], ids=["no restart", "orderly restarts", "restarts by kill -9"]
+)
+
+
+class Life:
+    """A daemon on a timeline that may end and start again wherever time moves on."""
+
+    def __init__(self, timeline, restart=None, **how):
+        self.timeline, self.restart, self.how = timeline, restart, how
+
+    async def move(self, text):
+        """Go to a moment such as `2026-10-07 10:00`."""
+        await self.timeline.move(at(text))
+
+    async def pause(self):
+        """The daemon ends here, and another starts."""
+        if self.restart:
+            await self.timeline.restart(self.restart, **self.how)
+
+    async def push(self, value):
+        """Push a sample; the daemon may end right after the reply."""
+        await self.timeline.push(value)
+        await self.pause()
+
+
+async def live_until_closed(life):
+    """Accepted on Wednesday; other values each day before, in and after the week that counts."""
+    timeline = life.timeline
+    for day in range(7, 12):
+        await life.move(f"2026-10-{day:02} 20:00")
+        await life.push(100)
+        assert await timeline.question() == ("waiting", "its period begins on 2026-10-12")
+        assert await timeline.client.preview() == {}
+        assert timeline.rows("SELECT * FROM tally") == []
+    for day in range(12, 19):
+        await life.move(f"2026-10-{day:02} 20:00")
+        await life.push(700)
+        assert (await timeline.question())[0] == "active"
+    await life.move("2026-10-19 08:00")
+    await life.push(5000)
+
+
+async def queued(timeline):
+    """The only report, that of the right week, as history and preview show it before it is sent."""
+    assert (await timeline.question())[0] == "reporting"
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["period"], row["tries"]) == ("queued", WEEK, 0)
+    assert json.loads(row["body"])["answer"] == ["500..2000"]
+    assert json.loads(row["body"])["period"] == WEEK
+    assert await timeline.client.preview() == {f"{APPLICATION}/{QUESTION}": (timeline.receiver.url(), row["body"])}
+    assert timeline.rows("SELECT * FROM tally") == []
+    assert CLOSED <= timeline.slot() < WINDOW_END
+    return row
+
+
+async def assert_answered_once(timeline, before):
+    """One delivery, of the bytes that history showed; what would tell which is overwritten."""
+    assert timeline.bodies() == [before["body"].encode()]
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["tries"], row["status"]) == ("accepted", 1, 204)
+    nonce = json.loads(before["body"])["nonce"]
+    assert row["body"] == before["body"].replace(nonce, "0" * 32)
+    assert nonce.strip("0")
+    assert row["created"] % DAY_S == 0
+    assert await timeline.question() == ("answered", "sent")
+
+
+@RESTARTS
+async def test_wednesday(timeline, restart):
+    """A question accepted on Wednesday collects from Monday on: one report, for the right week, sent once, wherever it ends."""
+    await timeline.start()
+    life = Life(timeline, restart)
+    await timeline.accept()
+    await life.pause()
+    await live_until_closed(life)
+    before = await queued(timeline)
+    moment = timeline.slot()
+    await timeline.move(max(moment - 3 * HOUR_S, int(timeline.now)))
+    await timeline.run(moment - int(timeline.now) - 700)
+    assert timeline.tries() == 0
+    sent = await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    assert moment <= sent
+    await life.pause()
+    await assert_answered_once(timeline, before)
+    for day in ("2026-10-27", "2026-11-02", "2026-11-04"):
+        await life.move(day)
+        await life.push(700)
+        await timeline.run(2 * HOUR_S)
+    await assert_answered_once(timeline, before)
+
+
+@RESTARTS
+async def test_suspends(timeline, restart):
+    """A machine that sleeps through most of the four weeks answers the same; sleep is no running time, so nothing leaves because of it."""
+    await timeline.start(is_suspended=True)
+    life = Life(timeline, restart, is_suspended=True)
+    await timeline.accept()
+    await live_until_closed(life)
+    before = await queued(timeline)
+    for day in range(20, 31):
+        await life.move(f"2026-10-{day}")
+    assert timeline.tries() == 0
+    await timeline.restart(restart or signal.SIGTERM)
+    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await assert_answered_once(timeline, before)
+
+
+async def test_clock_set_back(timeline):
+    """With the clock set back, pushes before the period are refused, a closed period does not reopen, and the slot stays."""
+    await timeline.start(is_suspended=True)
+    await timeline.accept()
+    for moment, value in (("2026-10-14", 700), ("2026-10-09", 100), ("2026-10-15", 700)):
+        await timeline.move(at(moment))
+        await timeline.push(value)
+    await timeline.move(at("2026-10-19 08:00"))
+    before, moment = await queued(timeline), timeline.slot()
+    for back in ("2026-10-15", "2026-10-08"):
+        await timeline.move(at(back))
+        for _ in range(3):
+            await timeline.push(5000)
+        assert await queued(timeline) == before
+        assert timeline.slot() == moment
+    await timeline.restart(signal.SIGTERM)
+    await timeline.go_to_slot()
+    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await assert_answered_once(timeline, before)
+
+
+async def nothing_more(timeline):
+    """Two more weeks, with pushes, and with everything that the user can switch on again: no report is made and none is sent."""
+    with pytest.raises(CallError, match="InvalidArgs"):
+        await timeline.client.accept(APPLICATION)
+    for name in ("Usage", "System"):
+        await timeline.client.set(name, 0)
+        await timeline.client.set(name, 2)
+    for day in ("2026-10-20", "2026-10-28", "2026-11-03"):
+        await timeline.move(at(day))
+        await timeline.push(700)
+        assert await timeline.client.preview() == {}
+        assert timeline.rows("SELECT * FROM tally") == []
+        await timeline.run(2 * HOUR_S)
+    assert timeline.rows("SELECT * FROM report WHERE outcome = 'queued'") == []
+
+
+async def test_erased_while_collecting(timeline):
+    """Erase while the period runs: passed, and accepted again it stays so."""
+    await timeline.collect()
+    await timeline.client.call(CONTROL, "Erase", "s", APPLICATION)
+    assert await timeline.question() == ("passed", "erased")
+    await nothing_more(timeline)
+    assert await timeline.client.history() == []
+
+
+async def test_erased_while_reporting(timeline):
+    """Erase while the report waits: it never leaves, and there is no second one."""
+    await timeline.queue()
+    await timeline.client.call(CONTROL, "Erase", "s", "")
+    assert await timeline.question() == ("answered", "erased")
+    await nothing_more(timeline)
+    assert timeline.bodies() == []
+
+
+async def test_erased_after_it_was_sent(timeline):
+    """Erase after the answer was sent empties the history, and there is no second answer."""
+    before = await timeline.queue()
+    await timeline.go_to_slot()
+    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await timeline.client.call(CONTROL, "Erase", "s", APPLICATION)
+    assert await timeline.client.history() == []
+    await nothing_more(timeline)
+    assert timeline.bodies() == [before["body"].encode()]
+
+
+@pytest.mark.parametrize(("level", "reason"), [("Usage", "level"), ("refusal", "refused")])
+async def test_withdrawn_for_a_moment(timeline, level, reason):
+    """Consent withdrawn and given again within the period: passed, at once and for good."""
+    await timeline.collect()
+    if level == "refusal":
+        for is_allowed in (False, True):
+            await timeline.client.call(CONTROL, "SetQuestionConsent", "ssb", APPLICATION, QUESTION, is_allowed)
+    else:
+        await timeline.client.set(level, 0)
+        await timeline.client.set(level, 2)
+    assert await timeline.question() == ("passed", reason)
+    assert timeline.rows("SELECT * FROM tally") == []
+
+
+async def test_off_for_weeks(timeline):
+    """A machine that was off from the acceptance until after the period still gives one answer, `none`."""
+    await timeline.start()
+    await timeline.accept()
+    timeline.stop()
+    timeline.set_clock(at("2026-10-28"))
+    await timeline.start()
+    await timeline.wake()
+    (row,) = await timeline.client.history()
+    assert (json.loads(row["body"])["period"], json.loads(row["body"])["answer"]) == (WEEK, ["none"])
+    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await assert_answered_once(timeline, row)
+
+
+async def test_off_for_too_long(timeline):
+    """What has not left by the end of a second window never leaves; the history says so."""
+    await timeline.collect()
+    timeline.stop(signal.SIGKILL)
+    timeline.set_clock(at("2026-11-02"))
+    await timeline.start()
+    await timeline.run(2 * HOUR_S)
+    assert await timeline.question() == ("answered", "dropped")
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["tries"]) == ("dropped", 0)
+    assert NO_NONCE in row["body"]
+    assert timeline.bodies() == []
+
+
+async def test_too_late_to_accept(timeline):
+    """Accepted when no whole period is left: passed. After its last day: expired, and nothing can be accepted."""
+    timeline.machine.install(KATE.replace("2026-12-31", "2026-10-17"))
+    await timeline.start()
+    await timeline.client.consent(APPLICATION)
+    assert await timeline.question() == ("passed", "no whole period is left before it ends")
+    timeline.machine.install(KATE.replace("2026-12-31", "2026-10-17").replace('"startup-time"', '"startup-again"'))
+    await timeline.move(at("2026-10-17 23:50"))
+    assert (await timeline.client.questions())["startup-again"]["state"] == "pending"
+    await timeline.move(at("2026-10-18"))
+    assert (await timeline.client.questions())["startup-again"]["state"] == "expired"
+    with pytest.raises(CallError, match="InvalidArgs"):
+        await timeline.client.accept(APPLICATION)
+
+
+async def test_last_period(timeline):
+    """The last period's answer leaves after the question's last day."""
+    timeline.machine.install(KATE.replace("2026-12-31", "2026-10-18"))
+    before = await timeline.queue()
+    await timeline.go_to_slot()
+    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await assert_answered_once(timeline, before)
+
+
+def stop_question(timeline, reason):
+    """The next package update brings a stop."""
+    path = timeline.machine.root / "share/telemetryd/reviews.d/stop.toml"
+    path.write_text(f'[[stop]]\napplication = "{APPLICATION}"\nquestion = "{QUESTION}"\nreason = "{reason}"\ndate = 2026-10-14\n')
+
+
+@pytest.mark.parametrize(("reason", "cause"), [("answered", "stopped"), ("suspended", "suspended")])
+async def test_stopped(timeline, reason, cause):
+    """A stop that an update brings mid-period erases what was collected, without any call of the user. Policy: M4, R4."""
+    await timeline.collect()
+    stop_question(timeline, reason)
+    await timeline.run(HOUR_S + HOUR_S)
+    assert timeline.rows("SELECT * FROM tally") == []
+    assert await timeline.question() == ("passed", cause)
+    await timeline.move(at("2026-10-20"))
+    assert await timeline.client.history() == []
+
+
+async def test_stopped_while_reporting(timeline):
+    """A stop erases a report that waits."""
+    await timeline.queue()
+    stop_question(timeline, "suspended")
+    await timeline.run(2 * HOUR_S)
+    assert await timeline.question() == ("answered", "suspended")
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["body"]) == ("erased", "")
+    await timeline.move(at("2026-10-27"))
+    await timeline.run(2 * HOUR_S)
+    assert timeline.bodies() == []
+
+
+async def test_manifest_removed(timeline):
+    """A manifest is gone after two looks ten minutes apart; one that a package update replaced meanwhile was never gone."""
+    await timeline.collect()
+    manifest = timeline.machine.root / f"share/telemetryd/manifests/{APPLICATION}.toml"
+    manifest.unlink()
+    await timeline.client.get("Version")
+    await timeline.client.questions()
+    await timeline.move(int(timeline.now) + 300)
+    await timeline.client.questions()
+    assert len(timeline.rows("SELECT * FROM tally")) == 1
+    timeline.machine.install(KATE)
+    assert (await timeline.question())[0] == "active"
+    await timeline.push(700)
+    manifest.unlink()
+    await timeline.client.questions()
+    await timeline.move(int(timeline.now) + 601)
+    await timeline.run(2 * HOUR_S)
+    assert timeline.rows("SELECT * FROM tally") == []
+    timeline.machine.install(KATE)
+    assert await timeline.question() == ("passed", "manifest gone")
+
+
+async def test_no_endpoint_at_the_close(timeline):
+    """Without an endpoint when the period closes: passed, and an endpoint that comes later gets nothing."""
+    await timeline.collect()
+    timeline.name_endpoint("")
+    await timeline.move(at("2026-10-19 00:01"))
+    assert await timeline.question() == ("passed", "no endpoint")
+    assert timeline.rows("SELECT * FROM tally") == []
+    timeline.name_endpoint(timeline.receiver.url())
+    await nothing_more(timeline)
+    assert timeline.bodies() == []
+
+
+async def test_endpoint_changed(timeline):
+    """A report whose endpoint is another host now than when it was made is erased: consent named that host. Policy: C6."""
+    await timeline.queue()
+    timeline.name_endpoint(timeline.receiver.url("127.0.0.1"))
+    assert await timeline.question() == ("answered", "endpoint changed")
+    await timeline.move(at("2026-10-27"))
+    await timeline.run(2 * HOUR_S)
+    assert timeline.bodies() == []
+
+
+async def test_endpoint_missing_for_a_while(timeline):
+    """A report whose endpoint is missing waits, and leaves once it is back within the second window."""
+    before = await timeline.queue()
+    timeline.name_endpoint("")
+    await timeline.move(at("2026-10-27"))
+    await timeline.run(2 * HOUR_S)
+    assert (await timeline.question())[0] == "reporting"
+    timeline.name_endpoint(timeline.receiver.url())
+    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await assert_answered_once(timeline, before)

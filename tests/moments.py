@@ -1,0 +1,62 @@
+"""Other moments for the real daemon, and what lies on its disk: what the tests of its promises share.
+
+async with accepted_last_week(machine, "org.kde.kate"): the question is in its period from now on
+with daemon_at(machine, "+7d") as daemon:                the period is over
+"""
+
+import contextlib
+import sqlite3
+import struct
+from pathlib import Path
+
+from harness import KATE
+
+_LIBRARIES = [f"/usr/lib/{folder}/faketime/libfaketime.so.1" for folder in ("x86_64-linux-gnu", "aarch64-linux-gnu", ".")]
+
+TOTAL = 1_234_567_891
+"""A total that no other number on the disk resembles."""
+TOTAL_BYTES = struct.pack("<Q", TOTAL)
+"""The total as a tally keeps it."""
+TOTAL_LABEL = b"1000000000..2000000000"
+"""The bin that a report says of it."""
+
+SAVES = (
+    KATE.replace('id = "startup"', 'id = "saves"')
+    .replace('type = "number"', 'type = "count"')
+    .replace('combine = "median"', 'combine = "sum"')
+    .replace("bins = [500, 2000]", "bins = [500, 1000000000, 2000000000]")
+    .replace('id = "startup-time"', 'id = "saves-a-week"')
+    .replace('sources = ["startup"]', 'sources = ["saves"]')
+)
+"""Kate's manifest with one count by the week, whose total and label can be found on a disk."""
+
+
+def daemon_at(machine, shift):
+    """The daemon with its wall clock shifted (`-7d`). The program faketime would stay between us and its process."""
+    library = next(path for path in map(Path, _LIBRARIES) if path.exists())
+    return machine.daemon(LD_PRELOAD=str(library), FAKETIME=shift, FAKETIME_DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1")
+
+
+async def accept_last_week(machine, *applications):
+    """Consent to everything exactly a week ago: a question by the week is in its period now, on whatever day the tests run."""
+    with daemon_at(machine, "-7d"):
+        async with machine.client() as client:
+            for application in applications:
+                await client.consent(application)
+
+
+def found_on_disk(machine, *needles):
+    """Which of these bytes any file of the state directory holds."""
+    return {needle for needle in needles for data in machine.state().values() if needle in data}
+
+
+def rows(machine, sql, *, file="telemetry.sqlite"):
+    """What a query of our own finds in a database of the daemon."""
+    with contextlib.closing(sqlite3.connect(machine.root / "state/telemetryd" / file)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def edit(machine, sql, *, file="consent.sqlite"):
+    """Change a database of the daemon while it does not run."""
+    with contextlib.closing(sqlite3.connect(machine.root / "state/telemetryd" / file)) as connection, connection:
+        connection.execute(sql)

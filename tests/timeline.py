@@ -1,0 +1,160 @@
+"""The real daemon in a time that the test moves (libfaketime), with a receiver of its reports on localhost.
+
+Ways of passing time, as a machine has them: `move` jumps (the machine was off or asleep), `run` passes in the daemon's own steps (in use).
+"""
+
+import contextlib
+import signal
+import sqlite3
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import PROPERTIES, TELEMETRY, until
+
+STEP_S = 600
+"""Running time between two looks of the daemon."""
+HOUR_S, DAY_S = 3600, 86400
+LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+APPLICATION, SOURCE, QUESTION = "org.kde.kate", "startup", "startup-time"
+
+
+def at(text):
+    """Unix seconds of a moment such as `2026-10-07 10:00`, UTC."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+class Timeline:
+    """One machine, its daemon and its receiver; `now` is the daemon's time."""
+
+    def __init__(self, machine, receiver, ca_file):
+        self.machine, self.receiver, self.ca_file = machine, receiver, ca_file
+        self._file = machine.root / "faketime"
+        self._running = contextlib.ExitStack()
+        self._offset_s = 0
+        self.daemon = None
+        self.is_settling = True
+        """Whether time stands still while a delivery is under way."""
+        self.name_endpoint(receiver.url())
+
+    @property
+    def now(self):
+        """The daemon's wall time, Unix seconds."""
+        return time.time() + self._offset_s
+
+    def name_endpoint(self, url, extra=""):
+        """Write the system's configuration: the endpoint's URL."""
+        table = f'[endpoint.kde]\nname = "KDE"\nurl = "{url}"\nca_file = "{self.ca_file}"\n' if url else ""
+        self.machine.configure(extra + table)
+
+    def set_clock(self, moment):
+        """Move the clock; nobody is told."""
+        self._offset_s = moment - int(time.time())
+        following = self._file.with_suffix(".new")
+        following.write_text(f"{self._offset_s:+d}")
+        following.replace(self._file)
+
+    async def start(self, *, is_suspended=False):
+        """Start the daemon; `is_suspended` means that jumps of the clock are no running time."""
+        environ = {
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "NO_FAKE_STAT": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": str(int(is_suspended)),
+        }
+        self.daemon = self._running.enter_context(self.machine.daemon(**environ))
+
+    def stop(self, number=signal.SIGTERM):
+        """End the daemon."""
+        self.daemon.stop(number)
+        self._running.close()
+
+    async def restart(self, number, **how):
+        """End the daemon by a signal and start the next one."""
+        self.stop(number)
+        await self.start(**how)
+
+    async def move(self, moment):
+        """Jump to a moment, and let the daemon do what it then does."""
+        self.set_clock(moment)
+        await self.wake()
+
+    async def run(self, seconds):
+        """Let running time pass, step by step."""
+        for _ in range(-(-seconds // STEP_S)):
+            await self.move(int(self.now) + STEP_S)
+
+    async def wake(self):
+        """Calls wake the daemon, which then sees that timers are over; before the last reply it has done all of a tick but the delivery."""
+        for _ in range(3):
+            await self.client.call((TELEMETRY[0], TELEMETRY[1], PROPERTIES), "Get", "ss", TELEMETRY[2], "Version")
+        if self.is_settling:
+            until(lambda: not self.rows("SELECT 1 FROM report WHERE outcome = 'queued' AND started > 0"))
+
+    def rows(self, sql):
+        """Rows of the main database, as another process reads them."""
+        path = self.machine.root / "state/telemetryd/telemetry.sqlite"
+        if not path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql).fetchall()
+
+    async def push(self, value):
+        """Push one sample of the start-up time (ms)."""
+        await self.client.push(APPLICATION, SOURCE, "d", float(value))
+
+    async def accept(self):
+        """Everything on, the question accepted."""
+        await self.client.consent(APPLICATION)
+        assert (await self.question())[0] == "waiting"
+
+    async def collect(self, value=700):
+        """Accepted on Wednesday, one sample in the week that counts: from Monday, 12 October."""
+        await self.start()
+        await self.accept()
+        await self.move(at("2026-10-14 12:00"))
+        await self.push(value)
+        assert (await self.question())[0] == "active"
+
+    async def queue(self):
+        """The same a week on: its report is queued; the row of the history as it is before it is sent."""
+        await self.collect()
+        await self.move(at("2026-10-19 00:01"))
+        (row,) = await self.client.history()
+        assert (row["outcome"], (await self.question())[0]) == ("queued", "reporting")
+        return row
+
+    async def go_to_slot(self):
+        """Jump to the moment drawn for the report, or stay if it is there."""
+        await self.move(max(self.slot(), int(self.now)))
+
+    def slot(self):
+        """The moment drawn for the only report."""
+        ((moment,),) = self.rows("SELECT slot FROM report")
+        return moment
+
+    async def question(self):
+        """(state, reason) of the question."""
+        row = (await self.client.questions(APPLICATION))[QUESTION]
+        return row["state"], row["reason"]
+
+    async def run_until_tried(self, tries, *, within_s):
+        """Run until so many tries have begun; the moment of the last."""
+        deadline = self.now + within_s
+        while self.tries() < tries:
+            assert self.now < deadline, f"try {tries} did not come in time"
+            await self.run(STEP_S)
+        return int(self.now)
+
+    def tries(self):
+        """How often the only report was tried."""
+        return sum(tries for (tries,) in self.rows("SELECT tries FROM report"))
+
+    def bodies(self):
+        """What the server got so far, in order."""
+        return [bytes(request).partition(b"\r\n\r\n")[2] for request in list(self.receiver.requests.queue)]
+
+    def close(self):
+        """End what runs."""
+        self._running.close()
