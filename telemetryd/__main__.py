@@ -8,18 +8,28 @@ import os
 import resource
 import sys
 
-USAGE = """usage: telemetryd [--help | --version]
+USAGE = """usage: telemetryd [--leave-when-idle | --tick | --help | --version]
 
 Runs the telemetry daemon on the session bus until it is told to leave.
-The user's command is telemetryctl. Configuration: telemetryd.toml (see the README).
+
+  --leave-when-idle  leave after five minutes without calls, unless the configuration says otherwise: where a timer starts ticks
+  --tick             do what is due (close periods, hand one report to the uploader) and leave: what the timer runs
+
+The user's command is telemetryctl. Configuration: telemetryd.toml (see docs/administration.md).
 """
+IDLE_EXIT_MINUTES = 5.0
+"""What --leave-when-idle means where no configuration file says how long."""
 
 
 def main() -> int:
     """Run the daemon. Exit status: 0 it left as asked or is already running, 1 it could not run, 2 wrong usage."""
     match sys.argv[1:]:
         case []:
-            return asyncio.run(_run())
+            return asyncio.run(_run(0.0))
+        case ["--leave-when-idle"]:
+            return asyncio.run(_run(IDLE_EXIT_MINUTES))
+        case ["--tick"]:
+            return asyncio.run(_tick())
         case ["--help" | "-h"]:
             sys.stdout.write(USAGE)
             return 0
@@ -33,13 +43,24 @@ def main() -> int:
             return 2
 
 
-async def _run() -> int:
+async def _run(idle_exit_minutes: float) -> int:
     from telemetryd import app  # noqa: PLC0415 - --help is quick
 
+    _prepare()
+    return await app.run(idle_exit_minutes)
+
+
+async def _tick() -> int:
+    from telemetryd import timer  # noqa: PLC0415 - --help is quick
+
+    _prepare()
+    return await timer.run(os.environ)
+
+
+def _prepare() -> None:
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    return await app.run()
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ BUSY = BusyError("another telemetryd of this user, on another session bus, holds
 class Service:
     """The running parts, or the error that stands for them: opened when the lock is ours, reopened when developer mode changes."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], idle_exit_minutes: float) -> None:
+        self._idle_exit_minutes = idle_exit_minutes
         self._installation = InstalledFiles(environ)
         self._directory = state_directory(environ)
         self._assembly: Assembly | None = None
@@ -54,7 +55,10 @@ class Service:
         """Open the databases; a failure is told to every caller until the next attempt."""
         self.close()
         try:
-            self._assembly = assemble(self._installation, self._directory)
+            assembly = assemble(self._installation, self._directory)
+            switches = {switch.what for switch in assembly.control.catalogue.settings.kill_switches}
+            assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
+            self._assembly = assembly
         except TelemetrydError as failure:
             _LOG.error("%s", failure)
             self._failure = failure
@@ -90,7 +94,8 @@ class Service:
     @property
     def idle_exit_s(self) -> float:
         """After how long without calls the daemon leaves; 0 = never."""
-        return self._assembly.control.catalogue.settings.idle_exit_minutes * 60 if self._assembly else 0.0
+        said = self._assembly.control.catalogue.settings.idle_exit_minutes if self._assembly else None
+        return 60 * (self._idle_exit_minutes if said is None else said)
 
     def close(self) -> None:
         """Commit and close the databases."""
@@ -105,10 +110,10 @@ class Service:
 class App:
     """One run of the daemon."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], idle_exit_minutes: float) -> None:
         self._lock = StateLock(state_directory(environ))
         self._notifier = Notifier(environ)
-        self._service = Service(environ)
+        self._service = Service(environ, idle_exit_minutes)
         self._applications = Applications(self._service.daemon)
         self._control = Control(self._service.control, lambda: self._applications.callers)
         self._stop = asyncio.Event()
@@ -261,10 +266,10 @@ class App:
         return self._tasks.create_task(work)
 
 
-async def run() -> int:
-    """The daemon over this process's environment; gives the exit status."""
+async def run(idle_exit_minutes: float) -> int:
+    """The daemon over this process's environment, leaving after so long without calls (0: never); gives the exit status."""
     try:
-        return await App(dict(os.environ)).run()
+        return await App(dict(os.environ), idle_exit_minutes).run()
     except TelemetrydError as failure:
         _LOG.error("%s", failure)
         return 1

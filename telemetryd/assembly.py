@@ -45,6 +45,7 @@ class Assembly(NamedTuple):
     def close(self) -> None:
         """Commit and close the databases."""
         self.daemon.commit()
+        self.ticker.keep()
         self.store.close()
 
 

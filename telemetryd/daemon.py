@@ -66,9 +66,13 @@ class Daemon:
 
     def start(self) -> None:
         """After a start: finish what a crash left, decide, and erase what lacks consent."""
+        self.recover()
+        self.refresh()
+
+    def recover(self) -> None:
+        """Finish what another run began: a report that was promised and not made, or sent and not recorded."""
         if not self._flow.catalogue.settings.developer:
             self._flow.closing.recover()
-        self.refresh()
 
     def register(self, application: str, text: str) -> str:
         """Declare what an application would like to measure; gives the manifest's digest. Raises InvalidManifestError."""

@@ -12,7 +12,7 @@ from telemetryd.core.schedule import Queued, Result, Ticks, Window
 from telemetryd.errors import NotDeveloperError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.choices import Choices
@@ -55,26 +55,38 @@ class Ticker:
         if self.advance():
             await self.tick()
 
-    def advance(self) -> bool:
-        """Count running time; True at a tick's moment."""
-        now, monotonic = self._parts.clock.now(), self._parts.clock.monotonic()
-        elapsed_s = int(monotonic - self._seen)
-        self._seen += elapsed_s
+    def advance(self, elapsed_s: int | None = None) -> bool:
+        """Count running time: so many seconds, or as the clock says since the last time; True at a tick's moment."""
+        now = self._parts.clock.now()
+        if elapsed_s is None:
+            elapsed_s = int(self._parts.clock.monotonic() - self._seen)
+            self._seen += elapsed_s
         self._ticks, is_due = self._ticks.advance(now, elapsed_s, self._parts.chance.below)
         return is_due
+
+    def deliver_by(self, wrap: Callable[[Courier], Courier]) -> None:
+        """Deliver by something around the courier."""
+        self._parts = self._parts._replace(courier=wrap(self._parts.courier))
+
+    async def run_by_timer(self) -> None:
+        """One run of the timer that stands in for a resident daemon: the time since the last run counts, up to the timer's interval."""
+        if self.advance(self._parts.clock.now() - self._ticks.seen):
+            await self.tick()
+        self.keep()
 
     async def tick(self) -> None:
         """Everything that is due now."""
         try:
             self.tidy()
             await self._send_one()
-            self._keep_ticks()
         except TelemetrydError as error:
             _LOG.warning("a tick could not do its work: %s", error)
+        self.keep()
 
     def tidy(self) -> None:
         """Look at files and questions anew, close what is over, finish erasures, drop what is too old to send or to keep."""
         self._parts.catalogue.refresh()
+        self._parts.daemon.recover()
         self._parts.daemon.refresh()
         if self._parts.choices.accept_known():
             self._parts.daemon.refresh()
@@ -160,10 +172,13 @@ class Ticker:
         seen, since, passed_s, moment_s, is_done, late_day = kept
         return Ticks(seen, since, passed_s, moment_s, bool(is_done)), late_day
 
-    def _keep_ticks(self) -> None:
-        """Running time is kept only while something waits: without consent nothing is written."""
-        if self._parts.questions.accepted():
-            self._parts.reports.keep_ticks((*self._ticks, self._late_day))
+    def keep(self) -> None:
+        """Keep the running time for the next session; without consent nothing is written."""
+        try:
+            if self._parts.questions.accepted():
+                self._parts.reports.keep_ticks((*self._ticks, self._late_day))
+        except TelemetrydError as error:
+            _LOG.warning("running time could not be kept: %s", error)
 
 
 def _queued(row: StoredReport) -> Queued:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
     from telemetryd.core.settings import Budgets
 
+_TWO_DIGITS = 10_000
+"""Thousandths of a factor from which on two digits need no fraction."""
+
 Key = tuple[str, str]
 """(application id, question id)."""
 
@@ -125,9 +128,9 @@ def words(line: Line, entries: Iterable[Entry]) -> str:
         return alone.replace("Each answer", "This answer")
     together = _factor(line.spent + line.reserved)
     about = f"about {line.source}" if line.source else "about everything that they tell together"
-    return (
+    return (  # the sign of multiplication is meant
         f"{alone} Reports carry nothing that ties them together, but whoever records network addresses could tie yours, and then the"
-        f" factors multiply: {about} at most × {together}."
+        f" factors multiply: {about} at most × {together}."  # noqa: RUF001 - the same
     )
 
 
@@ -140,7 +143,7 @@ def _concerns(line: Line, entry: Entry) -> bool:
 def _factor(tenths: int) -> str:
     """e^ε rounded up to two digits: 7.4, 55, 8,900,000."""
     thousandths = exp_thousandths(tenths / 10)
-    if thousandths < 10_000:
+    if thousandths < _TWO_DIGITS:
         return f"{ceil(thousandths / 100) / 10:.1f}"
     unit = 10 ** (len(str(thousandths // 1000)) - 2)
     return f"{-(-thousandths // (1000 * unit)) * unit:,}"

@@ -74,5 +74,7 @@ LOCK_POLL_S = 0.05
 """How often a start looks whether the daemon that holds the lock owns both names, or has left."""
 BUSY_AFTER_S = 10.0
 """After so long the lock's holder serves another session bus of this user: callers are told, and the lock is tried so often."""
+ROW_POLL_S = 0.5
+"""How often a delivery by the timer looks whether its report was erased meanwhile: nothing wakes it when another process does that."""
 LEAVE_STEP_S = 5.0
 """The longest that each step of leaving may take."""

@@ -1,7 +1,7 @@
 """The draw: whether a user takes part in a question, and in which period. Policy: M4.
 
-Two 64-bit numbers are drawn when a question is first accepted, and kept whatever is withdrawn, erased or accepted again. The period is drawn
-over *all* periods of the question, not over the remaining ones: else those who come late would pile up at its end and bias the trend.
+Two 64-bit numbers are drawn when a question is first accepted, and kept whatever is withdrawn, erased or accepted again. The period is
+drawn over *all* periods of the question, not over the remaining ones: else those who come late would pile up at its end and bias the trend.
 """
 
 from __future__ import annotations

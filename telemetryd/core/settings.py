@@ -81,7 +81,7 @@ class Settings(NamedTuple):
     locks: tuple[Lock, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     developer: bool = False
-    idle_exit_minutes: float = 0.0
+    idle_exit_minutes: float | None = None
     budgets: Budgets = Budgets()
     problems: tuple[Problem, ...] = ()
 
@@ -219,10 +219,10 @@ def _objection(table: EndpointTable, origin: Origin, *, may_stay_here: bool) -> 
     return ""
 
 
-def _idle_exit_minutes(said: _Said) -> float:
+def _idle_exit_minutes(said: _Said) -> float | None:
     """The user's own file comes before the system's."""
     users_first = sorted(said, key=lambda one: one[0].origin is not Origin.USER)
-    return next((content.idle_exit_minutes for _, content in users_first if content.idle_exit_minutes is not None), 0.0)
+    return next((content.idle_exit_minutes for _, content in users_first if content.idle_exit_minutes is not None), None)
 
 
 def _budgets(said: _Said, problems: list[Problem]) -> Budgets:

@@ -39,6 +39,18 @@ class Store(NamedTuple):
         self.consent.close()
 
 
+def is_do_not_track_noted(directory: Path) -> bool:
+    """Whether a daemon noted DO_NOT_TRACK in either consent file. Raises StorageError."""
+    for prefix in ("", "developer-"):
+        consent = Database(directory / f"{prefix}consent.sqlite", CONSENT)
+        try:
+            if Consents(consent).is_do_not_track_noted:
+                return True
+        finally:
+            consent.close()
+    return False
+
+
 def open_store(directory: Path, *, is_developer: bool) -> Store:
     """Open the pair of files; a file that does not exist is made at its first write, never before.
 

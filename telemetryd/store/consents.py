@@ -90,6 +90,17 @@ class Consents:
         self.records = {**self.records, **records}
         self.ledger = self._read_ledger()
 
+    @property
+    def is_do_not_track_noted(self) -> bool:
+        """Whether the environment of the last daemon said DO_NOT_TRACK: the timer's runs have another environment and obey it too."""
+        return bool(self._database.read("SELECT 1 FROM level WHERE name = 'do_not_track' AND value"))
+
+    def note_do_not_track(self, *, is_set: bool) -> None:
+        """Note what the environment says, where there is a file at all; without one nothing is due and nothing written."""
+        if self._database.path.exists() and is_set is not self.is_do_not_track_noted:
+            with self._database.durable() as connection:
+                connection.execute("INSERT OR REPLACE INTO level VALUES ('do_not_track', ?)", (is_set,))
+
     def spend(self) -> None:
         """The ledger was lost: nobody knows what was spent, so everything counts as spent."""
         with self._database.durable() as connection:

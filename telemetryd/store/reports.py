@@ -41,6 +41,10 @@ class Reports:
         """The reports that are still to be sent."""
         return self._select("WHERE outcome = 'queued' ORDER BY id", ())
 
+    def is_queued(self, body: bytes) -> bool:
+        """Whether a report of exactly these bytes is still to be sent."""
+        return bool(self._database.read("SELECT 1 FROM report WHERE outcome = 'queued' AND body = ?", (body,)))
+
     def history(self, since: int, limit: int) -> list[StoredReport]:
         """The newest `limit` reports created at or after `since`, newest first."""
         return self._select("WHERE created >= ? ORDER BY id DESC LIMIT ?", (since, limit))

@@ -305,7 +305,7 @@ def test_idle_exit():
     """The user's time beats the system's; nobody's is 0: stay."""
     assert merged(system("idle_exit_minutes = 5"), user("idle_exit_minutes = 0")).idle_exit_minutes == 0
     assert merged(system("enabled = true"), system("idle_exit_minutes = 5"), system("idle_exit_minutes = 6"), user()).idle_exit_minutes == 5
-    assert merged(system()).idle_exit_minutes == 0
+    assert merged(system()).idle_exit_minutes is None
 
 
 FILES = st.builds(
