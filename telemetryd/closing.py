@@ -64,7 +64,7 @@ class Closing:
 
     def body(self, definition: Definition, period: str, nonce: str) -> bytes:
         """The bytes of the report that the tallies of a period make: what is sent, and what the preview shows."""
-        slots = self._parts.catalogue.slots(definition)
+        slots = aggregate.layout(definition, ())
         tallies = self._parts.tallies.of(definition.key, period)
         bins = aggregate.answer(slots, aggregate.merge(slots, (tally.cells for tally in tallies)))
         answer = report.label_of_cell(definition, report.cell_of_bins(definition, bins))
@@ -97,7 +97,7 @@ class Closing:
             if rows:
                 self._record_outcome(key, rows[0])
                 continue
-            definition = self._parts.catalogue.definition(key)
+            definition = self._parts.questions.consented(key)
             endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor) if definition else None
             if definition and endpoint and self._parts.tallies.of(key, record.period):
                 self._put(definition, endpoint, Period(definition.question.period, record.period, record.begins, record.closes))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import life
-from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, covers
+from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, Presence, covers
 from telemetryd.core.life import Effect, Outcome, Record
+from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +35,7 @@ class Questions:
 
     def __init__(self, catalogue: Catalogue, consents: Consents, clock: Clock) -> None:
         self._catalogue, self._consents, self._clock = catalogue, consents, clock
+        self._accepted: dict[str, Definition | None] = {}
 
     def look(self) -> Looked:
         """Look at every question that the user decided on, and remember what changed."""
@@ -41,13 +43,12 @@ class Questions:
         changed: dict[Key, Record] = {}
         for key in self.decided():
             before = self._consents.records.get(key, Record())
-            definition = self._catalogue.definition(key)
-            step = self._step(key, definition, before)
+            step = self._step(key)
             if step.record != before:
                 changed[key] = step.record
             if step.effect is Effect.ERASE:
                 looked.erase.append(key)
-            elif step.effect is Effect.CLOSE and definition:
+            elif step.effect is Effect.CLOSE and (definition := self._catalogue.definition(key)):
                 looked.close.append(definition)
         if changed:
             self._consents.set_records(changed)
@@ -55,7 +56,24 @@ class Questions:
 
     def step(self, definition: Definition) -> Step:
         """One question's state now; nothing is remembered."""
-        return self._step(definition.key, definition, self.record(definition.key))
+        return self._step(definition.key)
+
+    def definition(self, key: Key) -> Definition | None:
+        """One question as declared now or, where it is not, as it was consented to."""
+        return self._catalogue.definition(key) or self.consented(key)
+
+    def consented(self, key: Key) -> Definition | None:
+        """The definition that a question's period or report belongs to, as it was accepted; None if this version cannot read it."""
+        accepted = self._consents.decisions.get(key, Decision()).accepted
+        drawn = "sha256:" + self.record(key).revision
+        latest_first = sorted(accepted, key=lambda digest: accepted[digest], reverse=True)
+        digest = next((one for one in latest_first if one.startswith(drawn)), "")
+        declared = self._catalogue.definition(key)
+        if declared and declared.digest == digest:
+            return declared
+        if digest not in self._accepted:
+            self._accepted[digest] = self._read(key, digest)
+        return self._accepted[digest]
 
     def record(self, key: Key) -> Record:
         """What is remembered of a question."""
@@ -92,14 +110,17 @@ class Questions:
     def circumstances(self, definition: Definition) -> Circumstances:
         """What decides, beside its own life, whether a question is shut."""
         application = definition.application.id
+        declared = self._catalogue.definition(definition.key)
+        presence = self._catalogue.presence(application)
         return Circumstances(
             self._catalogue.settings,
             self._consents.levels,
             self._consents.applications.get(application, ApplicationLevels()),
             self._consents.decisions.get(definition.key, Decision()),
             self._catalogue.standing(definition),
-            self._catalogue.presence(application),
+            Presence.GONE if declared is None and presence is Presence.PRESENT else presence,
             self._catalogue.are_reviews_readable,
+            is_superseded=declared is not None and declared.digest != definition.digest,
         )
 
     def covers(self, definition: Definition, pusher: str) -> bool:
@@ -115,7 +136,23 @@ class Questions:
         """The questions of which anything is remembered."""
         return sorted({*self.accepted(), *self._consents.records})
 
-    def _step(self, key: Key, definition: Definition | None, record: Record) -> Step:
+    def _step(self, key: Key) -> Step:
+        """What the user withdraws is judged by what was consented to, even where the manifest is gone or declares something else by now."""
+        record, definition = self.record(key), self.definition(key)
+        if record.outcome is Outcome.REPORTING:
+            definition = self.consented(key) or definition
         if definition is None:
-            return life.unanswerable(record, self._clock.now(), self._catalogue.absence_grace_s(key[0]))
+            return life.unanswerable(record, self._clock.now())
         return life.step(record, definition, self.circumstances(definition), self._clock.now())
+
+    def _read(self, key: Key, digest: str) -> Definition | None:
+        text = self._consents.accepted_text(key, digest)
+        if not text:
+            return None
+        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is read, not at start
+
+        try:
+            definitions = manifest.parse(text).definitions
+        except InvalidManifestError:
+            return None
+        return next((one for one in definitions if one.digest == digest), None)

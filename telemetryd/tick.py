@@ -52,7 +52,12 @@ class Ticker:
     async def run_once(self) -> None:
         """Wait for the next moment that may be a tick, and do what is due if it is one."""
         await asyncio.sleep(self._ticks.wait_s)
-        if self.advance():
+        is_due = self.advance()
+        try:
+            self._keep_ticks()
+        except TelemetrydError as error:
+            _LOG.warning("running time could not be kept: %s", error)
+        if is_due:
             await self.tick()
 
     def advance(self) -> bool:
@@ -68,7 +73,6 @@ class Ticker:
         try:
             self.tidy()
             await self._send_one()
-            self._keep_ticks()
         except TelemetrydError as error:
             _LOG.warning("a tick could not do its work: %s", error)
 
@@ -106,14 +110,15 @@ class Ticker:
             return
         if choice.is_late:
             self._late_day = schedule.day_of(self._parts.clock.now())
+            self._keep_ticks()
         await self._send(rows[choice.id])
 
     def _may_send(self, row: StoredReport) -> bool:
-        """Whether nothing pauses the report: no kill switch, nothing unreadable, its endpoint is there."""
-        settings = self._parts.catalogue.settings
+        """Whether nothing stops or pauses the report: consented to, no kill switch, nothing unreadable, its endpoint is there."""
+        settings, record = self._parts.catalogue.settings, self._parts.questions.record(row.key)
+        is_wanted = settings.developer or (record.outcome is Outcome.REPORTING and not record.closed_cause)
         endpoint = settings.endpoint(row.vendor)
-        is_paused = bool(self._parts.questions.record(row.key).closed_cause)
-        return not settings.kill_switches and not is_paused and endpoint is not None and row.key not in self._sending
+        return is_wanted and not settings.kill_switches and endpoint is not None and row.key not in self._sending
 
     async def _send(self, row: StoredReport) -> None:
         """One try: written down before any byte leaves, completed after."""
@@ -127,7 +132,8 @@ class Ticker:
         try:
             delivery = await task
         except asyncio.CancelledError:
-            if not task.cancelled():
+            running = asyncio.current_task()
+            if running and running.cancelling():
                 raise
             return
         finally:
@@ -161,8 +167,9 @@ class Ticker:
         return Ticks(seen, since, passed_s, moment_s, bool(is_done)), late_day
 
     def _keep_ticks(self) -> None:
-        """Running time is kept only while something waits: without consent nothing is written."""
-        if self._parts.questions.accepted():
+        """Running time counts over sessions, however short; it is kept only while something waits: without consent nothing is written."""
+        records = map(self._parts.questions.record, self._parts.questions.accepted())
+        if any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} for record in records):
             self._parts.reports.keep_ticks((*self._ticks, self._late_day))
 
 

@@ -45,6 +45,7 @@ class Cause(StrEnum):
     GONE = "manifest gone"
     STOPPED = "stopped"
     SUSPENDED = "suspended"
+    REVIEWS = "reviews unreadable"
     UNREVIEWED = "not reviewed"
     DEVELOPER = "developer mode"
     ENDPOINT = "endpoint changed"
@@ -89,7 +90,10 @@ class Presence(StrEnum):
 
 
 class Circumstances(NamedTuple):
-    """Everything outside a question's own life that decides whether it is shut."""
+    """Everything outside a question's own life that decides whether it is shut.
+
+    `is_superseded`: the definition is the one that was consented to, and the manifest declares another by now.
+    """
 
     settings: Settings
     levels: Levels
@@ -98,6 +102,7 @@ class Circumstances(NamedTuple):
     standing: Standing
     presence: Presence = Presence.PRESENT
     are_reviews_readable: bool = True
+    is_superseded: bool = False
 
 
 def effective(what: str, levels: Levels, application: ApplicationLevels, settings: Settings) -> int:
@@ -186,9 +191,13 @@ def _review_closures(definition: Definition, now: Circumstances) -> Iterator[Clo
         text = "the question has been answered" if stop.reason is StopReason.ANSWERED else "the question is suspended"
         yield Closed(cause, f"{text} ({stop.file}, {stop.date.isoformat()})")
     if not now.are_reviews_readable:
-        yield Closed(Cause.UNREVIEWED, "a file of reviews cannot be read", UNREADABLE_GRACE_S)
-    if not now.settings.developer and (review is None or review.definition != definition.digest):
+        yield Closed(Cause.REVIEWS, "a file of reviews cannot be read", UNREADABLE_GRACE_S)
+    if now.settings.developer or (review and review.definition == definition.digest):
+        return
+    if now.are_reviews_readable:
         yield Closed(Cause.UNREVIEWED, "no review of this definition is installed", GONE_GRACE_S)
+    else:  # the missing review may stand in the file that cannot be read
+        yield Closed(Cause.UNREVIEWED, "no review of this definition can be read", UNREADABLE_GRACE_S)
 
 
 def _switch_text(what: str, file: str) -> str:
