@@ -106,7 +106,7 @@ class Closing:
 
     def _record_outcome(self, key: Key, row: StoredReport) -> None:
         if row.outcome != "queued":
-            self._parts.questions.remember(key, life.answered(self._parts.questions.record(key), row.outcome))
+            self._parts.questions.remember(key, life.delivered(self._parts.questions.record(key), row.outcome))
 
     def _keep_row(self, definition: Definition, period: str) -> None:
         """A question without any sample has a row too from here on: without one, recovery would take it for lost."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _FINAL = {Result.ACCEPTED: "accepted", Result.ANSWERED: "answered", Result.SUSPENDED: "suspended", Result.REJECTED: "dropped"}
-_REASON = {"accepted": "sent", "answered": "the server says that the question is answered", "dropped": "dropped"}
 
 
 class Parts(NamedTuple):
@@ -153,8 +152,7 @@ class Ticker:
             return
         record = self._parts.questions.record(row.key)
         if record.outcome is Outcome.REPORTING:
-            is_suspended = outcome == "suspended"
-            self._parts.questions.remember(row.key, life.suspended(record) if is_suspended else life.answered(record, _REASON[outcome]))
+            self._parts.questions.remember(row.key, life.delivered(record, outcome))
         self._parts.choices.is_erasure_pending = True  # of the nonce: the database's log holds the row as it was until it is emptied
         self._parts.choices.purge()
 

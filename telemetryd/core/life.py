@@ -96,6 +96,8 @@ _SETTLED = {
 }
 """What others settle whatever the user accepts, and the user's own refusal: the first that applies is shown."""
 
+_SERVER_SAYS = "the server says that the question is"
+_DELIVERED = {"accepted": "sent", "answered": f"{_SERVER_SAYS} answered"}
 NO_PERIOD = "no whole period is left before it ends"
 CLOSED_AT_START = "it was shut when its period began"
 
@@ -175,9 +177,11 @@ def answered(record: Record, reason: str) -> Record:
     return record._replace(outcome=Outcome.ANSWERED, reason=reason)
 
 
-def suspended(record: Record) -> Record:
-    """The server says that the question is suspended."""
-    return record._replace(outcome=Outcome.SUSPENDED, reason="the server says that the question is suspended")
+def delivered(record: Record, outcome: str) -> Record:
+    """No try of the report is possible any more; `outcome` as the history calls it."""
+    if outcome == "suspended":
+        return record._replace(outcome=Outcome.SUSPENDED, reason=f"{_SERVER_SAYS} suspended")
+    return answered(record, _DELIVERED.get(outcome, outcome))
 
 
 def passed(record: Record, reason: str) -> Record:
