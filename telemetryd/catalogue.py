@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from telemetryd.core import aggregate
-from telemetryd.core.consent import GONE_GRACE_S, UNREADABLE_GRACE_S, Presence
+from telemetryd.core.consent import Presence
 from telemetryd.core.definition import Kind
 from telemetryd.core.settings import Problem
 from telemetryd.core.system import SOURCES
@@ -103,10 +103,6 @@ class Catalogue:
             return Presence.PRESENT if self.find(application) else Presence.UNREADABLE
         month = self._registered.get(application)
         return Presence.PRESENT if month and not self._is_old(month) else Presence.GONE
-
-    def absence_grace_s(self, application: str) -> int:
-        """For how long a question without its definition is only paused (s)."""
-        return UNREADABLE_GRACE_S if self.presence(application) is Presence.UNREADABLE else GONE_GRACE_S
 
     def standing(self, definition: Definition) -> Standing:
         """What reviews and stops say of a question."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Decision
+from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Cause, Decision, closures
 from telemetryd.core.life import State
 from telemetryd.errors import AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError
 
@@ -136,7 +136,12 @@ class Choices:
     def _new(self, application: str) -> list[Definition]:
         declaration = self._catalogue.find(application)
         definitions = declaration.definitions if declaration else ()
-        return [one for one in definitions if one.key not in self._consents.decisions and self._questions.step(one).state is State.PENDING]
+        return [one for one in definitions if one.key not in self._consents.decisions and self._lacks_acceptance_only(one)]
+
+    def _lacks_acceptance_only(self, definition: Definition) -> bool:
+        """What something else shuts as well is not accepted unasked: its period would pass before the user opens it."""
+        shut = closures(definition, self._questions.circumstances(definition))
+        return self._questions.step(definition).state is State.PENDING and all(one.cause is Cause.PENDING for one in shut)
 
     def _keep(self, definitions: list[Definition]) -> None:
         rows: list[tuple[Key, str, str]] = [(one.key, one.digest, self._catalogue.text(one.application.id)) for one in definitions]

@@ -52,8 +52,7 @@ class Closing:
         elif endpoint is None:
             self._pass(definition.key, NO_ENDPOINT)
         else:
-            period = self._parts.questions.record(definition.key).period
-            self._keep_row(definition, period)
+            self._keep_row(definition, self._parts.questions.record(definition.key).period)
             if self._parts.questions.charge(definition.key, endpoint.host):
                 self._put(definition, endpoint)
             else:
@@ -86,10 +85,10 @@ class Closing:
             if rows:
                 self._record_outcome(key, rows[0])
                 continue
-            definition = self._parts.catalogue.definition(key)
+            definition = self._parts.questions.consented(key)
             endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor) if definition else None
-            is_ours = definition and self._parts.questions.is_accepted(definition) and endpoint and endpoint.host == record.host
-            if definition and endpoint and is_ours and self._parts.tallies.of(key, record.period):
+            is_meant = endpoint is not None and endpoint.host == record.host
+            if definition and endpoint and is_meant and self._parts.tallies.of(key, record.period):
                 self._put(definition, endpoint)
             else:
                 self._parts.questions.remember(key, life.answered(record, "lost"))
@@ -106,7 +105,7 @@ class Closing:
         self._parts.tallies.erase([key])
 
     def _true_cell(self, definition: Definition, period: str) -> int:
-        slots = self._parts.catalogue.slots(definition)
+        slots = aggregate.layout(definition, ())
         tallies = self._parts.tallies.of(definition.key, period)
         bins = aggregate.answer(slots, aggregate.merge(slots, (tally.cells for tally in tallies)))
         return report.cell_of_bins(definition, bins)
@@ -119,7 +118,7 @@ class Closing:
 
     def _record_outcome(self, key: Key, row: StoredReport) -> None:
         if row.outcome != "queued":
-            self._parts.questions.remember(key, life.answered(self._parts.questions.record(key), row.outcome))
+            self._parts.questions.remember(key, life.delivered(self._parts.questions.record(key), row.outcome))
 
     def _keep_row(self, definition: Definition, period: str) -> None:
         """A question without any sample has a row too from here on: without one, recovery would take it for lost."""

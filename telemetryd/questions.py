@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.budget import Budget
 from telemetryd.core import life
-from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, covers
+from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, Presence, covers
 from telemetryd.core.life import Effect, Outcome, Record
 from telemetryd.core.lot import draw_lot
+from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from telemetryd.catalogue import Catalogue
     from telemetryd.core.consent import Cause
     from telemetryd.core.definition import Definition
+    from telemetryd.core.ledger import Entry
     from telemetryd.core.life import Step
     from telemetryd.ports import Clock, Consents, Key, Randomness
 
@@ -37,27 +39,45 @@ class Questions:
     def __init__(self, catalogue: Catalogue, consents: Consents, clock: Clock, chance: Randomness) -> None:
         self._catalogue, self._consents, self._clock, self._chance = catalogue, consents, clock, chance
         self._budget = Budget(catalogue, consents, chance)
+        self._accepted: dict[str, Definition | None] = {}
 
     def look(self) -> Looked:
         """Look at every question that the user decided on, and remember what changed."""
         self._draw()
-        looks = {key: self._look(key) for key in self.decided()}
+        steps = {key: self._step(key) for key in self.decided()}
+        ledger: dict[Key, Entry | None] = {}
         if not self._catalogue.settings.developer:
-            ledger, refused = self._budget.settle(looks)
-            looks |= {key: (looks[key][0], life.without_budget(looks[key][1], text)) for key, text in refused.items()}
-        else:
-            ledger = {}
-        changed = {key: step.record for key, (_, step) in looks.items() if step.record != self.record(key)}
+            ledger, refused = self._budget.settle({key: (self._catalogue.definition(key), step) for key, step in steps.items()})
+            steps |= {key: life.without_budget(steps[key], text) for key, text in refused.items()}
+        changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
         if changed or ledger:
             self._consents.settle(changed, ledger)
+        closing = [self._catalogue.definition(key) for key, step in steps.items() if step.effect is Effect.CLOSE]
         return Looked(
-            [key for key, (_, step) in looks.items() if step.effect is Effect.ERASE],
-            [definition for definition, step in looks.values() if definition and step.effect is Effect.CLOSE],
+            [key for key, step in steps.items() if step.effect is Effect.ERASE],
+            [definition for definition in closing if definition],
         )
 
     def step(self, definition: Definition) -> Step:
         """One question's state now; nothing is remembered."""
-        return self._step(definition.key, definition, self.record(definition.key))
+        return self._step(definition.key)
+
+    def definition(self, key: Key) -> Definition | None:
+        """One question as declared now or, where it is not, as it was consented to."""
+        return self._catalogue.definition(key) or self.consented(key)
+
+    def consented(self, key: Key) -> Definition | None:
+        """The definition that a question's period or report belongs to, as it was accepted; None if this version cannot read it."""
+        accepted = self._consents.decisions.get(key, Decision()).accepted
+        drawn = "sha256:" + self.record(key).revision
+        latest_first = sorted(accepted, key=lambda digest: accepted[digest], reverse=True)
+        digest = next((one for one in latest_first if one.startswith(drawn)), "")
+        declared = self._catalogue.definition(key)
+        if declared and declared.digest == digest:
+            return declared
+        if digest not in self._accepted:
+            self._accepted[digest] = self._read(key, digest)
+        return self._accepted[digest]
 
     def record(self, key: Key) -> Record:
         """What is remembered of a question."""
@@ -95,10 +115,6 @@ class Questions:
         lost = {key: life.lost(record, now) for key, record in records.items()}
         self._consents.set_records({key: record for key, record in lost.items() if record != records[key]})
 
-    def is_accepted(self, definition: Definition) -> bool:
-        """Whether the user accepted exactly this definition."""
-        return definition.digest in self._consents.decisions.get(definition.key, Decision()).accepted
-
     def in_state(self, outcome: Outcome) -> list[Key]:
         """The questions of which this outcome is remembered."""
         return [key for key, record in self._consents.records.items() if record.outcome is outcome]
@@ -106,15 +122,18 @@ class Questions:
     def circumstances(self, definition: Definition) -> Circumstances:
         """What decides, beside its own life, whether a question is shut."""
         application = definition.application.id
+        declared = self._catalogue.definition(definition.key)
+        presence = self._catalogue.presence(application)
         return Circumstances(
             self._catalogue.settings,
             self._consents.levels,
             self._consents.applications.get(application, ApplicationLevels()),
             self._consents.decisions.get(definition.key, Decision()),
             self._catalogue.standing(definition),
-            self._catalogue.presence(application),
+            Presence.GONE if declared is None and presence is Presence.PRESENT else presence,
             self._catalogue.are_reviews_readable,
-            self._consents.lots.get(definition.key),
+            is_superseded=declared is not None and declared.digest != definition.digest,
+            lot=self._consents.lots.get(definition.key),
         )
 
     def covers(self, definition: Definition, pusher: str) -> bool:
@@ -136,11 +155,23 @@ class Questions:
         if new:
             self._consents.keep_lots({key: draw_lot(self._chance.below) for key in new})
 
-    def _look(self, key: Key) -> tuple[Definition | None, Step]:
-        definition = self._catalogue.definition(key)
-        return definition, self._step(key, definition, self.record(key))
-
-    def _step(self, key: Key, definition: Definition | None, record: Record) -> Step:
+    def _step(self, key: Key) -> Step:
+        """What the user withdraws is judged by what was consented to, even where the manifest is gone or declares something else by now."""
+        record, definition = self.record(key), self.definition(key)
+        if record.outcome is Outcome.REPORTING:
+            definition = self.consented(key) or definition
         if definition is None:
-            return life.unanswerable(record, self._clock.now(), self._catalogue.absence_grace_s(key[0]))
+            return life.unanswerable(record, self._clock.now())
         return life.step(record, definition, self.circumstances(definition), self._clock.now())
+
+    def _read(self, key: Key, digest: str) -> Definition | None:
+        text = self._consents.accepted_text(key, digest)
+        if not text:
+            return None
+        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is read, not at start
+
+        try:
+            definitions = manifest.parse(text).definitions
+        except InvalidManifestError:
+            return None
+        return next((one for one in definitions if one.digest == digest), None)

@@ -44,7 +44,8 @@ class RunningTallies:
             self._last_id += 1
             found = Tally(StoredTally(self._last_id, key, pusher, period, aggregate.empty(slots)))
             self._tallies[*key, pusher, period] = found
-        self._stamp = max(self._stamp, aggregate.last_stamp(slots, found.cells))
+        stamps = (aggregate.last_stamp(slots, one.cells) for one in self.of(key, period))
+        self._stamp = max(self._stamp, *stamps)
         return found
 
     def of(self, key: Key, period: str) -> list[Tally]:
@@ -89,8 +90,9 @@ class RunningTallies:
         for tally in doomed:
             self._dirty.pop(tally, None)
             tally.cells[:] = array("Q", bytes(8 * len(tally.cells)))
-            del self._tallies[*tally.key, tally.pusher, tally.period]
         self._store.erase(sorted({one.key for one in doomed}), pusher)
+        for tally in doomed:
+            del self._tallies[*tally.key, tally.pusher, tally.period]
         return True
 
     def forget(self, key: Key, period: str) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _FINAL = {Result.ACCEPTED: "accepted", Result.ANSWERED: "answered", Result.SUSPENDED: "suspended", Result.REJECTED: "dropped"}
-_REASON = {"accepted": "sent", "answered": "the server says that the question is answered", "dropped": "dropped"}
 
 
 class Parts(NamedTuple):
@@ -52,7 +51,20 @@ class Ticker:
     async def run_once(self) -> None:
         """Wait for the next moment that may be a tick, and do what is due if it is one."""
         await asyncio.sleep(self._ticks.wait_s)
-        if self.advance():
+        is_due = self.advance()
+        self.keep()
+        if is_due:
+            await self.tick()
+
+    def deliver_by(self, wrap: Callable[[Courier], Courier]) -> None:
+        """Deliver by something around the courier."""
+        self._parts = self._parts._replace(courier=wrap(self._parts.courier))
+
+    async def run_by_timer(self) -> None:
+        """One run of the timer that stands in for a resident daemon: the time since the last run counts, up to the timer's interval."""
+        is_due = self.advance(self._parts.clock.now() - self._ticks.seen)
+        self.keep()
+        if is_due:
             await self.tick()
 
     def advance(self, elapsed_s: int | None = None) -> bool:
@@ -64,16 +76,6 @@ class Ticker:
         self._ticks, is_due = self._ticks.advance(now, elapsed_s, self._parts.chance.below)
         return is_due
 
-    def deliver_by(self, wrap: Callable[[Courier], Courier]) -> None:
-        """Deliver by something around the courier."""
-        self._parts = self._parts._replace(courier=wrap(self._parts.courier))
-
-    async def run_by_timer(self) -> None:
-        """One run of the timer that stands in for a resident daemon: the time since the last run counts, up to the timer's interval."""
-        if self.advance(self._parts.clock.now() - self._ticks.seen):
-            await self.tick()
-        self.keep()
-
     async def tick(self) -> None:
         """Everything that is due now."""
         try:
@@ -81,7 +83,6 @@ class Ticker:
             await self._send_one()
         except TelemetrydError as error:
             _LOG.warning("a tick could not do its work: %s", error)
-        self.keep()
 
     def tidy(self) -> None:
         """Look at files and questions anew, close what is over, finish erasures, drop what is too old to send or to keep."""
@@ -118,14 +119,15 @@ class Ticker:
             return
         if choice.is_late:
             self._late_day = schedule.day_of(self._parts.clock.now())
+            self.keep()
         await self._send(rows[choice.id])
 
     def _may_send(self, row: StoredReport) -> bool:
-        """Whether nothing pauses the report: no kill switch, nothing unreadable, its endpoint is there."""
-        settings = self._parts.catalogue.settings
+        """Whether nothing stops or pauses the report: consented to, no kill switch, nothing unreadable, its endpoint is there."""
+        settings, record = self._parts.catalogue.settings, self._parts.questions.record(row.key)
+        is_wanted = settings.developer or (record.outcome is Outcome.REPORTING and not record.closed_cause)
         endpoint = settings.endpoint(row.vendor)
-        is_paused = bool(self._parts.questions.record(row.key).closed_cause)
-        return not settings.kill_switches and not is_paused and endpoint is not None and row.key not in self._sending
+        return is_wanted and not settings.kill_switches and endpoint is not None and row.key not in self._sending
 
     async def _send(self, row: StoredReport) -> None:
         """One try: written down before any byte leaves, completed after."""
@@ -139,7 +141,8 @@ class Ticker:
         try:
             delivery = await task
         except asyncio.CancelledError:
-            if not task.cancelled():
+            running = asyncio.current_task()
+            if running and running.cancelling():
                 raise
             return
         finally:
@@ -159,8 +162,7 @@ class Ticker:
             return
         record = self._parts.questions.record(row.key)
         if record.outcome is Outcome.REPORTING:
-            is_suspended = outcome == "suspended"
-            self._parts.questions.remember(row.key, life.suspended(record) if is_suspended else life.answered(record, _REASON[outcome]))
+            self._parts.questions.remember(row.key, life.delivered(record, outcome))
         self._parts.choices.is_erasure_pending = True  # of the nonce: the database's log holds the row as it was until it is emptied
         self._parts.choices.purge()
 
@@ -173,12 +175,13 @@ class Ticker:
         return Ticks(seen, since, passed_s, moment_s, bool(is_done)), late_day
 
     def keep(self) -> None:
-        """Keep the running time for the next session; without consent nothing is written."""
-        try:
-            if self._parts.questions.accepted():
+        """Running time counts over sessions, however short; it is kept only while something waits: without consent nothing is written."""
+        records = map(self._parts.questions.record, self._parts.questions.accepted())
+        if any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} for record in records):
+            try:
                 self._parts.reports.keep_ticks((*self._ticks, self._late_day))
-        except TelemetrydError as error:
-            _LOG.warning("running time could not be kept: %s", error)
+            except TelemetrydError as error:
+                _LOG.warning("running time could not be kept: %s", error)
 
 
 def _queued(row: StoredReport) -> Queued:

@@ -144,7 +144,10 @@ class Control:
     async def _watch(self, _caller: Caller, call: Message) -> Result:
         if not self._parts().watch.is_on:
             raise NotDeveloperError("Watch works in developer mode only: set developer = true in your telemetryd.toml")
-        number, events = await self._parts().watch.since(*call.body)
+        application, after = call.body
+        if application:
+            self._parts().catalogue.get(application)
+        number, events = await self._parts().watch.since(application, after)
         return [number, [[one.source, one.label, one.verdict] for one in events]]
 
 

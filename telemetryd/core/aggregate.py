@@ -187,7 +187,7 @@ def _merge_slot(slot: Slot, into: array[int], cells: array[int]) -> None:
             into[at + 1] = min(into[at + 1] + cells[at + 1], slot.top)
         case Combine.MIN | Combine.ALL:
             into[at] = min(into[at] or _ABOVE, cells[at] or _ABOVE) % _ABOVE
-        case Combine.MAX | Combine.ANY:
+        case _:  # max, any
             into[at] = max(into[at], cells[at])
 
 
@@ -204,7 +204,7 @@ def _read(slot: Slot, cells: array[int]) -> int | None:
             return bisect_right(slot.field.edges, values[1]) if values[0] else None
         case Combine.APPLICATIONS:
             return bisect_right(slot.field.edges, values[0]) if values[0] else None
-        case _:
+        case _:  # min, max, any, all
             return values[0] - 1 if values[0] else None
 
 

@@ -50,7 +50,7 @@ def coarsener(source: Source) -> Coarsener:
             return _typed(source, lambda value: numbers.get(value, other))
         case SourceType.NUMBER:
             return _number(source)
-        case SourceType.COUNT:
+        case _:
             return _count(source)
 
 

@@ -46,6 +46,7 @@ class Cause(StrEnum):
     GONE = "manifest gone"
     STOPPED = "stopped"
     SUSPENDED = "suspended"
+    REVIEWS = "reviews unreadable"
     UNREVIEWED = "not reviewed"
     DEVELOPER = "developer mode"
     ENDPOINT = "endpoint changed"
@@ -90,7 +91,11 @@ class Presence(StrEnum):
 
 
 class Circumstances(NamedTuple):
-    """Everything outside a question's own life that decides whether it is shut. `lot` is drawn when it is first accepted."""
+    """Everything outside a question's own life that decides whether it is shut.
+
+    `is_superseded`: the definition is the one that was consented to, and the manifest declares another by now. `lot` is drawn when the
+    question is first accepted.
+    """
 
     settings: Settings
     levels: Levels
@@ -99,6 +104,7 @@ class Circumstances(NamedTuple):
     standing: Standing
     presence: Presence = Presence.PRESENT
     are_reviews_readable: bool = True
+    is_superseded: bool = False
     lot: Lot | None = None
 
 
@@ -188,9 +194,13 @@ def _review_closures(definition: Definition, now: Circumstances) -> Iterator[Clo
         text = "the question has been answered" if stop.reason is StopReason.ANSWERED else "the question is suspended"
         yield Closed(cause, f"{text} ({stop.file}, {stop.date.isoformat()})")
     if not now.are_reviews_readable:
-        yield Closed(Cause.UNREVIEWED, "a file of reviews cannot be read", UNREADABLE_GRACE_S)
-    if not now.settings.developer and (review is None or review.definition != definition.digest):
+        yield Closed(Cause.REVIEWS, "a file of reviews cannot be read", UNREADABLE_GRACE_S)
+    if now.settings.developer or (review and review.definition == definition.digest):
+        return
+    if now.are_reviews_readable:
         yield Closed(Cause.UNREVIEWED, "no review of this definition is installed", GONE_GRACE_S)
+    else:  # the missing review may stand in the file that cannot be read
+        yield Closed(Cause.UNREVIEWED, "no review of this definition can be read", UNREADABLE_GRACE_S)
 
 
 def _switch_text(what: str, file: str) -> str:

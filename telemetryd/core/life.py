@@ -17,9 +17,10 @@ from telemetryd.core.consent import Cause, Closed, closures, first
 from telemetryd.core.definition import Draw
 from telemetryd.core.lot import drawn_period, takes_part
 from telemetryd.core.period import period_at
-from telemetryd.core.reviews import StopReason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from telemetryd.core.consent import Circumstances
     from telemetryd.core.definition import Definition
 
@@ -62,7 +63,8 @@ class Record(NamedTuple):
     """What the consent file remembers of one question beside the user's decision.
 
     `period`, `begins` and `closes` (Unix s) are the drawn period's, 0 before it is known. `closed_cause` and `closed_since` (Unix s) tell
-    what shut the question when it was last looked at; it is a pause as long as `closed_grace_s` is not 0.
+    what shut the question when it was last looked at; it is a pause as long as `closed_grace_s` is not 0. `revision` is the definition's
+    that the period was drawn for, "" before that: what was collected under another one is never counted.
     """
 
     outcome: Outcome = Outcome.OPEN
@@ -74,6 +76,7 @@ class Record(NamedTuple):
     closed_cause: str = ""
     closed_since: int = 0
     closed_grace_s: int = 0
+    revision: str = ""
 
 
 class Step(NamedTuple):
@@ -87,7 +90,16 @@ class Step(NamedTuple):
 
 
 _DAY_S = 86400
+_SETTLED = {
+    Cause.STOPPED: State.STOPPED,
+    Cause.SUSPENDED: State.SUSPENDED,
+    Cause.UNREVIEWED: State.UNREVIEWED,
+    Cause.REFUSED: State.REFUSED,
+}
+"""What others settle whatever the user accepts, and the user's own refusal: the first that applies is shown."""
 
+_SERVER_SAYS = "the server says that the question is"
+_DELIVERED = {"accepted": "sent", "answered": f"{_SERVER_SAYS} answered"}
 NO_PERIOD = "no whole period is left before it ends"
 NOT_DRAWN = "you were not drawn: only a part of the users is asked"
 TOO_LATE = "the period that was drawn for you had begun when you accepted"
@@ -95,12 +107,17 @@ CLOSED_AT_START = "it was shut when its period began"
 
 
 class Look(NamedTuple):
-    """One look at a question: what is asked, under which circumstances, what shuts it, and when (Unix s)."""
+    """One look at a question: what is asked, under which circumstances, all that shuts it, and when (Unix s)."""
 
     definition: Definition
     circumstances: Circumstances
-    shut: Closed | None
+    closures: Sequence[Closed]
     now: int
+
+    @property
+    def shut(self) -> Closed | None:
+        """What the user is told of, or None while nothing shuts it."""
+        return first(self.closures)
 
     @property
     def accepted(self) -> int | None:
@@ -116,20 +133,19 @@ class Look(NamedTuple):
 
 def step(record: Record, definition: Definition, circumstances: Circumstances, now: int) -> Step:
     """One look at a question; `now` is Unix seconds."""
-    shut = closures(definition, circumstances)
-    look = Look(definition, circumstances, first(shut), now)
+    look = Look(definition, circumstances, closures(definition, circumstances), now)
     if circumstances.settings.developer:
         return _develop(record, look)
     if record.outcome is Outcome.REPORTING:
-        return _report(record, _endpoint_changed(record, look) or first(_concerning_report(shut)), now)
+        return _report(record, _endpoint_changed(record, look) or first(_concerning_report(look)), now)
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
     return _unaccepted(record, look) if look.accepted is None else _accepted(record, look, look.accepted)
 
 
-def unanswerable(record: Record, now: int, grace_s: int) -> Step:
-    """A look at a question whose definition is not there any more: gone after `grace_s`, and what was collected with it."""
-    return _shut_without_definition(record, Closed(Cause.GONE, "its manifest is gone", grace_s), now)
+def unanswerable(record: Record, now: int) -> Step:
+    """A look at a question of which not even the accepted text can be read: nobody knows any more what was consented to."""
+    return _shut_without_definition(record, Closed(Cause.GONE, "its manifest is gone"), now)
 
 
 def erased(record: Record, now: int) -> Step:
@@ -170,9 +186,11 @@ def answered(record: Record, reason: str) -> Record:
     return record._replace(outcome=Outcome.ANSWERED, reason=reason)
 
 
-def suspended(record: Record) -> Record:
-    """The server says that the question is suspended."""
-    return record._replace(outcome=Outcome.SUSPENDED, reason="the server says that the question is suspended")
+def delivered(record: Record, outcome: str) -> Record:
+    """No try of the report is possible any more; `outcome` as the history calls it."""
+    if outcome == "suspended":
+        return record._replace(outcome=Outcome.SUSPENDED, reason=f"{_SERVER_SAYS} suspended")
+    return answered(record, _DELIVERED.get(outcome, outcome))
 
 
 def passed(record: Record, reason: str) -> Record:
@@ -186,9 +204,9 @@ def _shut_without_definition(record: Record, closure: Closed, now: int) -> Step:
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
     record = _mark(record, closure, now)
-    if record.begins and record.begins <= now and not record.closed_grace_s:
+    if record.begins and record.begins <= now:
         return _pass(record, closure.cause)
-    return Step(record, State.WAITING, closure.text)
+    return Step(record, State.WAITING, closure.text, Effect.ERASE)
 
 
 def _report(record: Record, shut: Closed | None, now: int) -> Step:
@@ -201,11 +219,11 @@ def _report(record: Record, shut: Closed | None, now: int) -> Step:
     return Step(record, State.REPORTING, "paused: " + shut.text)
 
 
-def _concerning_report(shut: list[Closed]) -> list[Closed]:
-    """A report is sent under the definition that was consented to: a changed one, and its missing review, do not concern it."""
-    is_changed = any(one.cause in {Cause.CHANGED, Cause.PENDING} for one in shut)
+def _concerning_report(look: Look) -> list[Closed]:
+    """A report is sent under the definition that was consented to: a changed one, and the review that moved on, do not concern it."""
+    is_changed = look.circumstances.is_superseded or look.accepted is None
     ignored = {Cause.CHANGED, Cause.PENDING, Cause.UNREVIEWED} if is_changed else set()
-    return [one for one in shut if one.cause not in ignored]
+    return [one for one in look.closures if one.cause not in ignored]
 
 
 def _endpoint_changed(record: Record, look: Look) -> Closed | None:
@@ -219,10 +237,12 @@ def _unaccepted(record: Record, look: Look) -> Step:
     """Without an acceptance of exactly this definition nothing is kept; the running period of another definition is passed."""
     if record.begins and record.begins <= look.now:
         return _pass(record, Cause.CHANGED)
-    state = _settled(look) or State.PENDING
-    if look.circumstances.decision.accepted and look.shut:
-        record = _mark(record._replace(period="", begins=0, closes=0), look.shut, look.now)
-    return Step(record, state, look.shut.text if look.shut else "")
+    shut = look.shut or Closed(Cause.PENDING, "")
+    state, text = _settled(look) or (State.PENDING, shut.text)
+    if not look.circumstances.decision.accepted:
+        return Step(record, state, text)
+    record = _mark(record._replace(period="", begins=0, closes=0, revision=""), shut, look.now)
+    return Step(record, state, text, Effect.ERASE)
 
 
 def _accepted(record: Record, look: Look, accepted: int) -> Step:
@@ -234,16 +254,21 @@ def _accepted(record: Record, look: Look, accepted: int) -> Step:
     period = drawn_period(asked, lot, accepted)
     if period is None:
         return _pass(record, NO_PERIOD if asked.draw is Draw.FIRST else TOO_LATE)
-    if record.begins and record.begins <= look.now and record.period != period.label:
+    is_drawn = record.revision == look.definition.revision
+    has_begun = period.start <= look.now or 0 < record.begins <= look.now
+    if not is_drawn and has_begun and record != Record():
         return _pass(record, Cause.CHANGED)
-    record = record._replace(period=period.label, begins=period.start, closes=period.end)
-    return _shut(record, look, look.shut) if look.shut else _open(record, look.now)
+    record = record._replace(period=period.label, begins=period.start, closes=period.end, revision=look.definition.revision)
+    step = _shut(record, look, look.shut) if look.shut else _open(record, look.now)
+    return step if is_drawn or step.effect is not Effect.NOTHING else step._replace(effect=Effect.ERASE)
 
 
 def _shut(record: Record, look: Look, shut: Closed) -> Step:
+    """A period that has begun is lost; before it there is something to erase only if the clock was set back."""
     record = _mark(record, shut, look.now)
     if look.now < record.begins:
-        return Step(record, _settled(look) or State.WAITING, shut.text)
+        state, text = _settled(look) or (State.WAITING, shut.text)
+        return Step(record, state, text, Effect.NOTHING if record.closed_grace_s else Effect.ERASE)
     if record.closed_grace_s:
         return Step(record, State.ACTIVE, "paused: " + shut.text)
     return _pass(record, shut.cause)
@@ -263,28 +288,29 @@ def _open(record: Record, now: int) -> Step:
 def _develop(record: Record, look: Look) -> Step:
     """Developer mode: the current period counts at once, whole or not, and an answer does not end anything."""
     if look.shut:
-        state = _settled(look) or (State.PENDING if look.accepted is None else State.WAITING)
-        return Step(Record(), state, look.shut.text, Effect.ERASE)
+        unsettled = State.PENDING if look.accepted is None else State.WAITING
+        state, text = _settled(look) or (unsettled, look.shut.text)
+        return Step(Record(), state, text, Effect.ERASE)
     running = period_at(look.definition.question.period, look.now)
-    if record.period and record.period != running.label:
+    is_other = record.revision not in {"", look.definition.revision}
+    if record.period and record.period != running.label and not is_other:
         return Step(record, State.ACTIVE, "its period is over", Effect.CLOSE)
     if look.is_over:
-        return Step(Record(), State.EXPIRED, "it ended on " + look.definition.question.ends.isoformat())
-    record = Record(period=running.label, begins=running.start, closes=running.end)
-    return Step(record, State.ACTIVE, "developer mode", is_collecting=True)
+        return Step(Record(), State.EXPIRED, _ended(look), Effect.ERASE)
+    record = Record(period=running.label, begins=running.start, closes=running.end, revision=look.definition.revision)
+    return Step(record, State.ACTIVE, "developer mode", Effect.ERASE if is_other else Effect.NOTHING, is_collecting=True)
 
 
-def _settled(look: Look) -> State | None:
-    """The state that others settle whatever the user accepts: stopped, suspended, expired, unreviewed; or the user's own refusal."""
-    standing = look.circumstances.standing
-    if standing.stop:
-        return State.STOPPED if standing.stop.reason is StopReason.ANSWERED else State.SUSPENDED
-    if look.is_over:
-        return State.EXPIRED
-    is_reviewed = standing.review is not None and standing.review.definition == look.definition.digest
-    if not is_reviewed and not look.circumstances.settings.developer:
-        return State.UNREVIEWED
-    return State.REFUSED if look.circumstances.decision.refused else None
+def _settled(look: Look) -> tuple[State, str] | None:
+    """The state, with its reason, that does not depend on what the user accepts: see `_SETTLED`; *expired* comes after a stop."""
+    texts = {one.cause: one.text for one in look.closures}
+    if look.is_over and not {Cause.STOPPED, Cause.SUSPENDED} & texts.keys():
+        return State.EXPIRED, _ended(look)
+    return next(((state, texts[cause]) for cause, state in _SETTLED.items() if cause in texts), None)
+
+
+def _ended(look: Look) -> str:
+    return "it ended on " + look.definition.question.ends.isoformat()
 
 
 def _mark(record: Record, shut: Closed, now: int) -> Record:
@@ -304,12 +330,6 @@ def _pass(record: Record, reason: str) -> Step:
 
 def _answered(record: Record, reason: str) -> Step:
     return Step(answered(record, reason), State.ANSWERED, reason, Effect.ERASE)
-
-
-def _end_of(definition: Definition) -> int:
-    """The first second after `ends`, which is inclusive."""
-    ends = definition.question.ends
-    return int(datetime(ends.year, ends.month, ends.day, tzinfo=UTC).timestamp()) + 86400
 
 
 def _date(unix: int) -> str:

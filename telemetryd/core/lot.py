@@ -41,7 +41,7 @@ def takes_part(lot: Lot, share: float) -> bool:
 def drawn_period(question: Question, lot: Lot, accepted: int) -> Period | None:
     """The period in which a user answers who accepted at `accepted` (Unix s); None: it had begun by then, or there is none left."""
     if question.draw is Draw.FIRST:
-        return first_whole_period(question.period, question.starts, question.ends, accepted)
+        return first_whole_period(question.period, question.starts, question.ends, accepted + 1)
     periods = whole_periods(question.period, question.starts, question.ends)
     period = periods[lot.period * len(periods) >> _BITS]
-    return period if period.start >= accepted else None
+    return period if period.start > accepted else None

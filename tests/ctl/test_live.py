@@ -8,9 +8,10 @@ import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S
+from harness import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, until
 
 APP = "org.kde.kate"
 WITH_MEMORY = KATE.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]').replace("[500, 2000]", "[500]")
@@ -67,12 +68,17 @@ def on_terminal(machine, *arguments, answer="", **environ):
             while chunk := _read(ours):
                 shown += chunk
                 if answer and b"[y/N]: " in shown:
+                    until(lambda: _sleeps(process.pid))  # before, Python would only note a Ctrl-C
                     os.write(ours, answer.encode())
                     answer = ""
             return process.wait(WAIT_S), shown.decode()
         finally:
             process.kill()
             os.close(ours)
+
+
+def _sleeps(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def _read(terminal):

@@ -1,0 +1,204 @@
+"""No reply to an application depends on what the user consented to. Policy: C3."""
+
+import math
+import sqlite3
+from array import array
+from contextlib import closing
+
+import pytest
+from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, Variant
+from moments import accept_last_week, rows
+from raw_bus import ERROR, ERROR_NAME, RETURN, SIGNATURE, RawBus
+
+from telemetryd.bus.library import Message
+from telemetryd.bus.output import marshalled
+
+KATE_ID, KWRITE_ID = "org.kde.kate", "org.kde.kwrite"
+KWRITE = KATE.replace(KATE_ID, KWRITE_ID)
+PROPERTIES = (TELEMETRY[0], TELEMETRY[1], "org.freedesktop.DBus.Properties")
+NAN, INFINITY = Variant("d", math.nan), Variant("d", math.inf)
+GOOD = Variant("d", 700.0)
+BAD_TEXTS = {
+    "unchanged": KATE,
+    "installed": "",
+    "no TOML": "not = = toml",
+    "a string source": KATE.replace('type = "number"', 'type = "string"'),
+    "unsorted bins": KATE.replace("[500, 2000]", "[2000, 500]"),
+    "another's": KWRITE,
+    "another edge": KATE.replace("[500, 2000]", "[500, 1000, 2000]"),
+}
+
+
+def _push(value, source="startup", application=KATE_ID):
+    return (TELEMETRY, "Push", "ssv", [application, source, value])
+
+
+def _push_many(samples, application=KATE_ID):
+    return (TELEMETRY, "PushMany", "sa{sv}", [application, samples])
+
+
+CALLS = [
+    *((TELEMETRY, "Register", "ssa{sv}", [KATE_ID, text, {}]) for text in BAD_TEXTS.values()),
+    *((TELEMETRY, "Register", "ssa{sv}", [name, "", {}]) for name in (KWRITE_ID, "org.kde.unknown", "", "../etc")),
+    (TELEMETRY, "Register", "ssa{sv}", [KWRITE_ID, KWRITE, {"unknown": Variant("s", "option")}]),
+    (TELEMETRY, "Register", "ss", [KATE_ID, KATE]),
+    *(_push(Variant(code, 3)) for code in "ynqiuxt"),
+    *(_push(value) for value in (GOOD, NAN, INFINITY, Variant("s", "1.5"), Variant("b", True), Variant("ad", [1.0]), Variant("v", GOOD))),
+    *(_push(value) for value in (Variant("d", -0.0), Variant("d", -1e308), Variant("t", 2**64 - 1), Variant("o", "/a"))),
+    _push(GOOD, source="unknown"),
+    _push(GOOD, source="org.kde.frameworks/crash"),
+    _push(GOOD, source="org.telemetryd.system/memory"),
+    _push(GOOD, application="org.kde.unknown"),
+    _push(GOOD, application=KWRITE_ID),
+    *(_push_many({"startup": value}) for value in (GOOD, Variant("ad", [1.0, 700.0]), Variant("ad", []), Variant("an", [1, -1]))),
+    _push_many({"startup": Variant("ad", [700.0] * 999 + [math.nan])}),
+    _push_many({"startup": Variant("aad", [[1.0]])}),
+    _push_many({"startup": GOOD, "unknown": GOOD}),
+    _push_many({"startup": Variant("av", [GOOD])}),
+    _push_many({}),
+    _push_many({"startup": GOOD}, application="org.kde.unknown"),
+    (TELEMETRY, "Push", "ss", [KATE_ID, "startup"]),
+    (TELEMETRY, "Pull", "", []),
+    (TELEMETRY, "OpenSettings", "ssa{sv}", [KATE_ID, "", {}]),
+    (PROPERTIES, "GetAll", "s", [TELEMETRY[2]]),
+    (PROPERTIES, "Get", "ss", [TELEMETRY[2], "Version"]),
+    (PROPERTIES, "Get", "ss", [TELEMETRY[2], "System"]),
+    ((TELEMETRY[0], CONTROL[1], CONTROL[2]), "ListApplications", "", []),
+]
+"""Every member of Telemetry1, with what it takes and what it refuses."""
+
+
+def _replies(machine):
+    """What an application gets for the whole table: kind, error name, signature, and the bytes of the body."""
+    bus = RawBus(machine.address)
+    replies = []
+    for serial, ((destination, path, interface), member, signature, body) in enumerate(CALLS, 2):
+        call = Message(
+            destination=destination, path=path, interface=interface, member=member, signature=signature, body=body, serial=serial
+        )
+        bus.send(marshalled(call))
+        reply = bus.read_until(RETURN, ERROR)
+        replies.append((member, reply.kind, reply.fields.get(ERROR_NAME), reply.fields.get(SIGNATURE), reply.body))
+    bus.close()
+    return replies
+
+
+async def _withhold(_machine):
+    """The user never decided anything."""
+
+
+async def _consent(machine):
+    """The question is in its period and samples are kept."""
+    await accept_last_week(machine, KATE_ID)
+
+
+async def _consent_now(machine):
+    """Accepted, and its period is yet to begin."""
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.consent(KATE_ID)
+
+
+async def _refuse(machine):
+    """Accepted once, then refused."""
+    await accept_last_week(machine, KATE_ID)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-time", False)
+
+
+async def _switch_off(machine):
+    """The kill switch is on."""
+    machine.configure("enabled = false\n")
+
+
+STATES = (_withhold, _consent, _consent_now, _refuse, _switch_off)
+
+
+@pytest.fixture(params=["dbus-fast", "dbus-next"])
+def library(request):
+    """Each D-Bus library in turn."""
+    return request.param
+
+
+async def test_replies_do_not_depend_on_consent(tmp_path, library):
+    """A table of calls, valid and invalid, gets the same replies, byte for byte, in every state of consent and after a restart."""
+    seen = {}
+    for state in STATES:
+        with Machine(tmp_path / state.__name__, library=library) as machine:
+            machine.install(KATE)
+            await state(machine)
+            for run in ("first", "restarted"):
+                with machine.daemon() as daemon:
+                    seen[state.__name__, run] = _replies(machine)
+                    assert not daemon.log
+            is_kept = bool(rows(machine, "SELECT * FROM tally"))
+            assert is_kept is (state is _consent)
+    first = seen["_withhold", "first"]
+    assert {error for _, _, error, _, _ in first if error} >= {
+        "org.telemetryd.Error.InvalidManifest",
+        "org.telemetryd.Error.InvalidValue",
+        "org.telemetryd.Error.UnknownApplication",
+        "org.telemetryd.Error.UnknownSource",
+        "org.telemetryd.Error.NotSupported",
+        "org.freedesktop.DBus.Error.InvalidArgs",
+        "org.freedesktop.DBus.Error.UnknownMethod",
+    }
+    for (state, run), replies in seen.items():
+        if run == "first":
+            assert replies == first, (state, run)
+        else:
+            assert replies == _after_a_restart(first), (state, run)
+
+
+def _after_a_restart(replies):
+    """KWrite registers in the table's middle, so from then on, and after a restart from the beginning, it is known."""
+    index = next(number for number, call in enumerate(CALLS) if call[3][:2] == [KWRITE_ID, ""])
+    known = next(number for number, call in enumerate(CALLS) if call[3][:2] == [KWRITE_ID, KWRITE])
+    return [*replies[:index], replies[known], *replies[index + 1 :]]
+
+
+async def test_a_refused_application_hears_no_signal(machine):
+    """Nothing is broadcast on Telemetry1, and pushes make nothing be broadcast anywhere, with and without consent."""
+    machine.install(KATE)
+    heard = []
+    with machine.daemon():
+        async with machine.client(on_signal=heard.append) as client:
+            await client.bus.ask(_match_everything_of_the_daemon())
+            await client.consent(KATE_ID)
+            await client.set("Usage", 0)
+            before = _of_the_daemon(heard)
+            await client.push(KATE_ID, "startup", "d", 700.0)
+            await client.register(KATE_ID, KATE)
+            await client.get("Usage")
+            assert before
+            assert _of_the_daemon(heard) == before
+            assert {signal.path for signal in before} == {CONTROL[1]}
+
+
+def _of_the_daemon(signals):
+    return [signal for signal in signals if signal.path != "/org/freedesktop/DBus"]
+
+
+def _match_everything_of_the_daemon():
+    bus = "org.freedesktop.DBus"
+    rule = "type='signal',path_namespace='/org/telemetryd'"
+    return Message(destination=bus, path="/org/freedesktop/DBus", interface=bus, member="AddMatch", signature="s", body=[rule])
+
+
+async def test_a_commit_that_fails_is_told_and_counts_nothing(machine):
+    """While another process locks the database, a push gets Error.Storage; none of its batch counts, and the next push goes on."""
+    machine.install(KATE)
+    await accept_last_week(machine, KATE_ID)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.push(KATE_ID, "startup", "d", 700.0)
+            with closing(sqlite3.connect(machine.root / "state/telemetryd/telemetry.sqlite", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                with pytest.raises(CallError) as refused:
+                    await client.push_many(KATE_ID, {"startup": ("ad", [100.0] * 5)})
+                assert refused.value.name == "org.telemetryd.Error.Storage"
+                other.execute("ROLLBACK")
+            await client.push(KATE_ID, "startup", "d", 700.0)
+            ((cells,),) = rows(machine, "SELECT cells FROM tally")
+    assert array("Q", cells).tolist() == [0, 2, 0]
