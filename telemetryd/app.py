@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.assembly import Assembly, assemble
@@ -49,9 +50,15 @@ class Service:
         self._directory = state_directory(environ)
         self._assembly: Assembly | None = None
         self._failure: TelemetrydError = BUSY
+        self._is_due = False
+
+    def take(self) -> None:
+        """The lock is ours: the first call, or whoever needs the parts first, opens the databases."""
+        self._is_due = True
 
     def open(self) -> None:
         """Open the databases; a failure is told to every caller until the next attempt."""
+        self._is_due = False
         self.close()
         try:
             self._assembly = assemble(self._installation, self._directory)
@@ -61,6 +68,8 @@ class Service:
 
     def assembly(self) -> Assembly:
         """The running parts. Raises the error that stands for them."""
+        if self._is_due:
+            self.open()
         assembly = self._assembly
         if assembly is None:
             raise self._failure
@@ -117,6 +126,7 @@ class App:
 
     async def run(self) -> int:
         """Run until told to leave; gives the exit status."""
+        self._watch_signals()
         self._bus = Edge(on_signal=self._on_signal, descriptors=True)
         self._callers = Callers(self._bus)
         await self._bus.connect()
@@ -134,11 +144,12 @@ class App:
     async def _serve(self, *, is_ours: bool) -> int:
         self._edges = {TELEMETRY: await self._offer(TELEMETRY), CONTROL: await self._offer(CONTROL)}
         self._control.announce = self._announce
+        if is_ours:
+            self._service.take()  # before the first name: with it come the calls that the bus has kept for us
         for name, (edge, _) in self._edges.items():
             if not await edge.own(name):
                 _LOG.error("%s is owned by another process that is no telemetryd of this user", name)
                 return 1
-        self._watch_signals()
         if is_ours:
             self._open()
         else:
@@ -175,7 +186,7 @@ class App:
         deadline = self._loop.time() + BUSY_AFTER_S
         while self._loop.time() < deadline:
             owners = [await self._bus.owner_of(name) for name in (TELEMETRY, CONTROL)]
-            if all(owners):
+            if all(owners) or self._stop.is_set():
                 return None
             await asyncio.sleep(LOCK_POLL_S)
             if self._lock.try_take():
@@ -185,10 +196,12 @@ class App:
     async def _take_lock_later(self) -> None:
         while not self._lock.try_take():  # noqa: ASYNC110 - another process's lock cannot wake us
             await asyncio.sleep(BUSY_AFTER_S)
+        self._service.take()
         self._open()
 
     def _open(self) -> None:
-        self._service.open()
+        with suppress(TelemetrydError):
+            self._service.assembly()
         self._spawn(self._tick())
 
     async def _tick(self) -> None:
