@@ -96,6 +96,11 @@ class Service:
             return failure
         return None
 
+    def end_watches(self) -> None:
+        """Answer those who wait for the next push: there is none."""
+        if self._assembly:
+            self._assembly.control.watch.end()
+
     @property
     def idle_exit_s(self) -> float:
         """After how long without calls the daemon leaves; 0 = never."""
@@ -231,6 +236,7 @@ class App:
     async def _leave(self) -> None:
         """Give the names back first: calls that come later go to the next daemon; then answer what is here. Each step has a timeout."""
         self._notifier.stopping()
+        self._service.end_watches()
         for name, (edge, dispatcher) in self._edges.items():
             await self._in_time(edge.release(name))
             await self._in_time(dispatcher.wait_until_quiet())
