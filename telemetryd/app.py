@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.assembly import Assembly, assemble
@@ -50,9 +51,15 @@ class Service:
         self._directory = state_directory(environ)
         self._assembly: Assembly | None = None
         self._failure: TelemetrydError = BUSY
+        self._is_due = False
+
+    def take(self) -> None:
+        """The lock is ours: the first call, or whoever needs the parts first, opens the databases."""
+        self._is_due = True
 
     def open(self) -> None:
         """Open the databases; a failure is told to every caller until the next attempt."""
+        self._is_due = False
         self.close()
         try:
             assembly = assemble(self._installation, self._directory)
@@ -65,6 +72,8 @@ class Service:
 
     def assembly(self) -> Assembly:
         """The running parts. Raises the error that stands for them."""
+        if self._is_due:
+            self.open()
         assembly = self._assembly
         if assembly is None:
             raise self._failure
@@ -90,6 +99,11 @@ class Service:
         except TelemetrydError as failure:
             return failure
         return None
+
+    def end_watches(self) -> None:
+        """Answer those who wait for the next push: there is none."""
+        if self._assembly:
+            self._assembly.control.watch.end()
 
     @property
     def idle_exit_s(self) -> float:
@@ -122,6 +136,7 @@ class App:
 
     async def run(self) -> int:
         """Run until told to leave; gives the exit status."""
+        self._watch_signals()
         self._bus = Edge(on_signal=self._on_signal, descriptors=True)
         self._callers = Callers(self._bus)
         await self._bus.connect()
@@ -139,11 +154,12 @@ class App:
     async def _serve(self, *, is_ours: bool) -> int:
         self._edges = {TELEMETRY: await self._offer(TELEMETRY), CONTROL: await self._offer(CONTROL)}
         self._control.announce = self._announce
+        if is_ours:
+            self._service.take()  # before the first name: with it come the calls that the bus has kept for us
         for name, (edge, _) in self._edges.items():
             if not await edge.own(name):
                 _LOG.error("%s is owned by another process that is no telemetryd of this user", name)
                 return 1
-        self._watch_signals()
         if is_ours:
             self._open()
         else:
@@ -180,7 +196,7 @@ class App:
         deadline = self._loop.time() + BUSY_AFTER_S
         while self._loop.time() < deadline:
             owners = [await self._bus.owner_of(name) for name in (TELEMETRY, CONTROL)]
-            if all(owners):
+            if all(owners) or self._stop.is_set():
                 return None
             await asyncio.sleep(LOCK_POLL_S)
             if self._lock.try_take():
@@ -190,10 +206,12 @@ class App:
     async def _take_lock_later(self) -> None:
         while not self._lock.try_take():  # noqa: ASYNC110 - another process's lock cannot wake us
             await asyncio.sleep(BUSY_AFTER_S)
+        self._service.take()
         self._open()
 
     def _open(self) -> None:
-        self._service.open()
+        with suppress(TelemetrydError):
+            self._service.assembly()
         self._spawn(self._tick())
 
     async def _tick(self) -> None:
@@ -223,6 +241,7 @@ class App:
     async def _leave(self) -> None:
         """Give the names back first: calls that come later go to the next daemon; then answer what is here. Each step has a timeout."""
         self._notifier.stopping()
+        self._service.end_watches()
         for name, (edge, dispatcher) in self._edges.items():
             await self._in_time(edge.release(name))
             await self._in_time(dispatcher.wait_until_quiet())

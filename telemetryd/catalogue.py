@@ -45,9 +45,10 @@ class Catalogue:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Every file that says something wrong, those of manifests read so far included."""
+        """Every file that says something wrong, those of manifests read so far included, and what the environment overrides."""
         broken = [Problem(f"{name}.toml", str(error)) for name, error in self._declarations.items() if isinstance(error, TelemetrydError)]
-        return (*self.settings.problems, *self._review_problems, *broken)
+        overrides = [Problem("", f"the environment's {name} is in force") for name in self._installation.overrides()]
+        return (*self.settings.problems, *self._review_problems, *broken, *overrides)
 
     def applications(self) -> list[str]:
         """The ids of all declared applications."""

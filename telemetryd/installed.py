@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.reviews import Review, Reviews, Stop
 from telemetryd.core.settings import ConfigFile, ForeignFile, Origin, Problem, merge
-from telemetryd.directories import config_directories, data_directories, user_config_directory, xdg_config_directories
+from telemetryd.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
 from telemetryd.files import entries, is_mask, listing, look, read, shown, signature
 
@@ -60,6 +60,10 @@ class InstalledFiles:
     def reviews(self) -> InstalledReviews:
         """See `load_reviews`."""
         return load_reviews(self._environ)
+
+    def overrides(self) -> Sequence[str]:
+        """The variables of the environment that put other files in place of the system's."""
+        return overrides(self._environ)
 
     def applications(self) -> Sequence[str]:
         """The ids of the applications whose manifests are installed."""

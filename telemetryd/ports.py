@@ -108,6 +108,9 @@ class Installation(Protocol):
     def reviews(self) -> tuple[Reviews, tuple[Problem, ...]]:
         """The reviews and stops, and the files that cannot be read."""
 
+    def overrides(self) -> Sequence[str]:
+        """The variables of the environment that put other files in place of the system's."""
+
     def applications(self) -> Sequence[str]:
         """The ids of the applications whose manifests are installed."""
 

@@ -78,7 +78,7 @@ class Views:
                 "headers": [list(header) for header in row.headers],
                 "body": row.body.decode(),
             }
-            for row in self._sources.reports.history(since, limit or _ALL)
+            for row in self._sources.reports.history(min(since, _LATEST), limit or _ALL)
         ]
 
     def ledger(self) -> list[Shown]:
@@ -186,5 +186,7 @@ def _last_accepted(decision: Decision) -> str:
     return max(decision.accepted, key=lambda digest: decision.accepted[digest], default="")
 
 
+_LATEST = (1 << 63) - 1
+"""The latest time that the store knows; the bus's `t` goes further."""
 _ALL = 1 << 31
 """No limit on the rows of the history."""

@@ -35,6 +35,12 @@ class Watch:
         self._events: deque[Event] = deque(maxlen=_KEPT)
         self._number = 0
         self._arrived = asyncio.Event()
+        self._is_over = False
+
+    def end(self) -> None:
+        """Let every watcher go: the daemon leaves."""
+        self._is_over = True
+        self._arrived.set()
 
     def note(self, application: str, source: Source, reduced: int, verdict: str) -> None:
         """Remember one sample."""
@@ -50,7 +56,7 @@ class Watch:
         found = self._found(application, number)
         try:
             async with asyncio.timeout(WAIT_S):
-                while not found:
+                while not found and not self._is_over:
                     await self._arrived.wait()
                     found = self._found(application, number)
         except TimeoutError:

@@ -191,7 +191,8 @@ class Machine:
 
     def __enter__(self):
         command = ["dbus-daemon", f"--config-file={self.root}/bus.conf", "--nofork", "--nopidfile", "--print-address"]
-        self.bus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environ, text=True)
+        with (self.root / "bus.log").open("w") as log:
+            self.bus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environ, text=True, cwd=ROOT)
         self._exit.callback(self._stop, self.bus)
         assert self.bus.stdout.readline()
         return self
@@ -248,10 +249,10 @@ class Machine:
         """Switch developer mode on, with a loopback endpoint."""
         self.configure_user(f'developer = true\n{extra}\n[endpoint.{vendor}]\nname = "{vendor}"\nurl = "{url}"\n')
 
-    def activate(self):
-        """Let the bus start the daemon, as an installation does."""
+    def activate(self, command=f"{sys.executable} -m telemetryd"):
+        """Let the bus start the daemon, as an installation does. What it writes to its standard error is in bus.log, with the bus's own."""
         for name in (TELEMETRY[0], CONTROL[0]):
-            (self.root / f"services/{name}.service").write_text(f"[D-BUS Service]\nName={name}\nExec={sys.executable} -m telemetryd\n")
+            (self.root / f"services/{name}.service").write_text(f"[D-BUS Service]\nName={name}\nExec={command}\n")
         self.busctl("call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
 
     @contextlib.contextmanager

@@ -51,7 +51,9 @@ def found_on_disk(machine, *needles):
 
 
 def rows(machine, sql, *, file="telemetry.sqlite"):
-    """What a query of our own finds in a database of the daemon."""
+    """What a query of our own finds in a database of the daemon; nothing if there is none."""
+    if not (machine.root / "state/telemetryd" / file).exists():
+        return []
     with contextlib.closing(sqlite3.connect(machine.root / "state/telemetryd" / file)) as connection:
         return connection.execute(sql).fetchall()
 

@@ -132,11 +132,11 @@ def _label_change(name: str, old: Source, new: Source) -> str:
     """`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."""
     if new.type is SourceType.CHOICE:
         before, after, what, unit = old.values, new.values, "value", ""
-        sizes = f"{len(new.labels)} values ({OTHER} included) instead of {len(old.labels)}"
+        sizes = f"{len(new.labels)} values ({OTHER} included){_instead(old, new)}"
     else:
         before, after = tuple(map(number_label, old.edges)), tuple(map(number_label, new.edges))
         what, unit = "edge", f" {new.unit}" if new.unit else ""
-        sizes = f"{len(new.labels)} bins instead of {len(old.labels)}"
+        sizes = f"{len(new.labels)} bins{_instead(old, new)}"
     added = [one for one in after if one not in before]
     gone = [one for one in before if one not in after]
     told = [
@@ -145,6 +145,11 @@ def _label_change(name: str, old: Source, new: Source) -> str:
     ]
     direction = "finer" if not gone else "coarser" if not added else "other bins"
     return f"{name} is now kept in {sizes}: {' and '.join(told)} ({direction})."
+
+
+def _instead(old: Source, new: Source) -> str:
+    same = len(old.labels) == len(new.labels)
+    return " as before, but others" if same else f" instead of {len(old.labels)}"
 
 
 def _coarser_changes(name: str, old: Question, new: Question) -> Iterator[str]:

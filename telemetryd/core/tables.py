@@ -1,6 +1,6 @@
 """The tables of a manifest as they are written: pydantic models that check each table by itself.
 
-Annotations are read at run time here, hence no `from __future__ import annotations`. Policy: M1, M4, P1, P2.
+Annotations are read at run time here, hence no `from __future__ import annotations`. Policy: A1, M1, M4, P1, P2.
 """
 
 from datetime import date

@@ -1,4 +1,4 @@
-"""Arguments in, exit status out: `telemetryctl`."""
+"""Arguments in, exit status out: `telemetryctl`. Policy: C1, C2, C5."""
 
 from __future__ import annotations
 

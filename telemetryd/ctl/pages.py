@@ -181,7 +181,7 @@ def _status_rows(shown: Told) -> Iterator[Row]:
     yield from _several("Locked", [sentences.lock(*one) for one in properties.get("Locks", ())])
     if properties.get("Developer"):
         yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
-    yield from _several("Problems", [f"{file}: {text}" for file, text in properties.get("Problems", ())])
+    yield from _several("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
     yield from _several("Questions", [_standing(one) for one in shown.questions if one.get("state", "") not in _ENDS])
 
 

@@ -39,7 +39,9 @@ class Database:
         self.path = path
         self.was_lost = False
         self._schema = schema
-        self._connection = self._open() if path.exists() else self._memory()
+        with _translated():
+            self._is_made = path.exists()
+        self._connection = self._open() if self._is_made else self._memory()
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a query."""
@@ -72,11 +74,11 @@ class Database:
 
     def purge(self) -> bool:
         """Empty the write-ahead log, where erased text would stay; False while another process reads."""
-        if not self.path.exists():
+        if not self._is_made:
             return True
-        for damaged in self.aside():
-            damaged.unlink(missing_ok=True)
         with _translated():
+            for damaged in self.aside():
+                damaged.unlink(missing_ok=True)
             (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
 
@@ -84,47 +86,35 @@ class Database:
         """Damaged files that were set aside."""
         return sorted(self.path.parent.glob(self.path.name + ".damaged-*"))
 
-    def checkpoint(self) -> None:
-        """Fold the log into the file, over a connection of its own: to be called in a thread."""
-        if not self.path.exists():
-            return
-        with _translated():
-            connection = sqlite3.connect(self.path, isolation_level=None)
-            try:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            finally:
-                connection.close()
-
     def close(self) -> None:
         """Close the file; SQLite folds its log in."""
         self._connection.close()
 
     def _exist(self) -> None:
         """Make the file, now that there is something to write."""
-        if self._connection_path == str(self.path):
+        if self._is_made:
             return
-        self._connection.close()
-        self._connection = self._open()
+        unmade, self._connection = self._connection, self._open()
+        self._is_made = True
+        unmade.close()
 
     def _memory(self) -> sqlite3.Connection:
-        self._connection_path = ":memory:"
         connection = sqlite3.connect(":memory:", isolation_level=None)
         self._migrate(connection)
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        self._drop_old_damage()
-        try:
-            return self._open_file()
-        except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
-                raise StorageError(f"{self.path.name} cannot be opened: {_cause(error)}") from error
-            self._set_aside()
         with _translated():
+            self._drop_old_damage()
+            try:
+                return self._open_file()
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+            self._set_aside()
             return self._open_file()
 
     def _open_file(self) -> sqlite3.Connection:
-        self._connection_path = str(self.path)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=64)
         try:
@@ -158,10 +148,11 @@ class Database:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # SQLite itself rolls some failures back, a full disk for one
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def _set_aside(self) -> None:
         self.was_lost = True
@@ -187,8 +178,10 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
     return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or "malformed" in str(error)
 
 
-def _cause(error: sqlite3.Error) -> str:
-    """SQLite's own name of what went wrong: never a value."""
+def _cause(error: sqlite3.Error | OSError) -> str:
+    """SQLite's or the system's own words for what went wrong: never a value."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
     return getattr(error, "sqlite_errorname", type(error).__name__)
 
 
@@ -196,5 +189,5 @@ def _cause(error: sqlite3.Error) -> str:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise StorageError(f"the state directory does not take it: {_cause(error)}") from error

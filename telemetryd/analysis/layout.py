@@ -1,0 +1,118 @@
+"""The answers of a question and the shares that can be asked of them: joint, of one source, given another."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.analysis.shares import Share
+from telemetryd.core.definition import NONE, OTHER
+from telemetryd.core.report import none_answer
+from telemetryd.core.review import MOST_CELLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from telemetryd.core.definition import Definition
+
+Labels = tuple[tuple[str, str], ...]
+"""(source, label) of each source that is spoken of."""
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+class Layout(NamedTuple):
+    """The sources' names with their labels, in order; the cells are all combinations of the labels, then `none`."""
+
+    names: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+
+    @property
+    def cells(self) -> int:
+        """Number of possible answers, `none` included."""
+        return prod(map(len, self.labels)) + 1
+
+    def answers(self) -> list[tuple[str, ...]]:
+        """All answers; a cell's number is its place."""
+        return [*product(*self.labels), none_answer(len(self.names))]
+
+
+class View(NamedTuple):
+    """Which shares are shown: of one source's labels instead of whole answers; given another source's; among users with a sample."""
+
+    of: str = ""
+    given: str = ""
+    is_answered: bool = False
+
+
+class Column(NamedTuple):
+    """One share in words and as sets. `given` is empty for a share among all users, or all who gave an answer."""
+
+    answer: Labels
+    given: Labels
+    share: Share
+    is_answered: bool = False
+
+
+def declared(definition: Definition) -> Layout:
+    """The layout that a definition gives."""
+    return Layout(tuple(field.id for field in definition.fields), tuple(field.labels for field in definition.fields))
+
+
+def seen(answers: Iterable[tuple[str, ...]]) -> Layout | None:
+    """The layout that can be guessed from answers of equal length; None if they are more than a question may have.
+
+    Its sources go by their place: 1, 2 … A label that nobody reported is missing, which biases the shares under noise.
+    """
+    places = [sorted(set(labels) - {NONE}, key=_order) for labels in zip(*answers, strict=True)]
+    layout = Layout(tuple(str(place) for place in range(1, len(places) + 1)), tuple(map(tuple, places)))
+    return layout if layout.cells <= MOST_CELLS else None
+
+
+def columns(layout: Layout, view: View) -> Iterator[Column]:
+    """The shares of a view, in the order of the answers."""
+    answers = layout.answers()
+    everything = frozenset(range(len(answers)))
+    samples = everything - {len(answers) - 1}
+    if view.given:
+        for given in _combinations(layout, [view.given]):
+            others = [view.of] if view.of else [name for name in layout.names if name != view.given]
+            within = _matching(layout, answers, given)
+            for answer in _combinations(layout, others):
+                yield Column(answer, given, Share(within & _matching(layout, answers, answer), within, len(answers)))
+        return
+    among = samples if view.is_answered else everything
+    for answer in _combinations(layout, [view.of] if view.of else layout.names):
+        yield Column(answer, (), Share(_matching(layout, answers, answer), among, len(answers)), view.is_answered)
+    if not view.is_answered:
+        yield Column(tuple((name, NONE) for name in layout.names), (), Share(everything - samples, everything, len(answers)))
+
+
+def _combinations(layout: Layout, names: Iterable[str]) -> list[Labels]:
+    chosen = list(names)
+    labels = [layout.labels[layout.names.index(name)] for name in chosen]
+    return [tuple(zip(chosen, one, strict=True)) for one in product(*labels)]
+
+
+def _matching(layout: Layout, answers: list[tuple[str, ...]], wanted: Labels) -> frozenset[int]:
+    """The cells whose answers have these labels."""
+    places = [(layout.names.index(name), label) for name, label in wanted]
+    return frozenset(cell for cell, answer in enumerate(answers) if all(answer[place] == label for place, label in places))
+
+
+def _order(label: str) -> tuple[int, float, str]:
+    """Bins by their edges, then values, `other` last."""
+    number = _NUMBER.search(label)
+    if label.startswith("<") and number:
+        return 0, float(number[0]), label
+    if (label.startswith(">=") or ".." in label) and number:
+        return 1, float(number[0]), label
+    return (3 if label == OTHER else 2), 0.0, label
+
+
+def count_cells(layout: Layout, counts: Mapping[tuple[str, ...], int]) -> dict[int, int]:
+    """Reports by cell instead of by answer."""
+    number = {answer: cell for cell, answer in enumerate(layout.answers())}
+    return {number[answer]: count for answer, count in counts.items()}

@@ -1,0 +1,67 @@
+"""Randomised response is exact: the probabilities are the declared ones, not nearly."""
+
+import math
+import random
+from collections import Counter
+from fractions import Fraction
+from itertools import pairwise
+
+import opendp.prelude as dp
+import pytest
+
+from telemetryd.core.noise import probabilities, respond
+from telemetryd.core.review import exp_thousandths
+
+EPSILONS = [step / 2 for step in range(1, 9)]
+
+
+def outcomes(cell, cells, epsilon):
+    """Cell told → number of the draws that lead to it, counted by the thresholds between them, each checked at both ends."""
+    weight = exp_thousandths(epsilon)
+    edges = [0, *range(weight, weight + cells * 1000, 1000)]
+    counts = Counter()
+    for low, high in pairwise(edges):
+        (told,) = {respond(cell, cells, epsilon, lambda _, drawn=drawn: drawn) for drawn in (low, high - 1)}
+        counts[told] += high - low
+    return counts
+
+
+@pytest.mark.parametrize("cells", range(2, 33))
+@pytest.mark.parametrize("epsilon", EPSILONS)
+def test_probabilities_are_exact(cells, epsilon):
+    """For every k and ε the true cell is told with exactly e^ε / (e^ε + k - 1), each other one with 1 / (e^ε + k - 1)."""
+    rational = Fraction(math.floor(1000 * Fraction(math.exp(epsilon))), 1000)
+    true, other = rational / (rational + cells - 1), 1 / (rational + cells - 1)
+    assert probabilities(cells, epsilon) == (true, other)
+    for cell in (0, cells // 2, cells - 1):
+        counts = outcomes(cell, cells, epsilon)
+        shares = {told: Fraction(count, counts.total()) for told, count in counts.items()}
+        assert shares == {told: true if told == cell else other for told in range(cells)}
+
+
+def test_the_draw_is_asked_for_its_whole_range_once():
+    """One uniform draw below the sum of the weights decides: nothing else of chance goes in."""
+    asked = []
+    respond(1, 4, 2.0, lambda bound: asked.append(bound) or 0)
+    assert asked == [7389 + 3000]
+
+
+@pytest.mark.parametrize(("cells", "epsilon", "critical"), [(4, 2.0, 30.66), (2, 0.5, 23.93), (12, 2.0, 48.0)])
+def test_chi_square(cells, epsilon, critical):
+    """200,000 draws of the kernel's generator fit the declared probabilities (p > 1e-6)."""
+    draw = random.SystemRandom().randrange
+    true, other = probabilities(cells, epsilon)
+    count = 200_000
+    told = Counter(respond(1, cells, epsilon, draw) for _ in range(count))
+    expected = [count * float(true if cell == 1 else other) for cell in range(cells)]
+    assert sum((told[cell] - expected[cell]) ** 2 / expected[cell] for cell in range(cells)) < critical
+
+
+@pytest.mark.parametrize("cells", [2, 4, 12, 24, 32])
+@pytest.mark.parametrize("epsilon", EPSILONS)
+def test_opendp_agrees(cells, epsilon):
+    """OpenDP gives the same mechanism the same ε, from above: the declared ε is what it costs, or a little less."""
+    dp.enable_features("contrib")
+    true, _ = probabilities(cells, epsilon)
+    mechanism = dp.m.make_randomized_response(categories=list(range(cells)), prob=float(true))
+    assert epsilon - 0.001 < mechanism.map(1) <= epsilon + 1e-9

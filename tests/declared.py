@@ -1,0 +1,67 @@
+"""A question as the core knows it, and everything around it that can shut it: for tests of the gate and of a question's life."""
+
+from datetime import date
+
+from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, Levels
+from telemetryd.core.definition import (
+    Application,
+    Category,
+    Combine,
+    Definition,
+    Detail,
+    Draw,
+    PeriodKind,
+    Question,
+    Source,
+    SourceType,
+    digest_of,
+)
+from telemetryd.core.reviews import Review, Standing, Stop, StopReason
+from telemetryd.core.settings import Endpoint, KillSwitch, Lock, Settings
+
+STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, "ms", edges=(500, 2000))
+MEMORY = Source("org.telemetryd.system/memory", SourceType.NUMBER, "Memory", Combine.LAST, "GiB", edges=(4, 16))
+ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.kde.org/v1")
+
+
+def define(*fields, category="usage", detail=1, purpose="Why?", starts=date(2026, 11, 2), ends=date(2026, 12, 6), period="week"):
+    """A question of org.kde.kate over these fields (a start-up time by default); other arguments make another definition of it."""
+    application = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org")
+    fields = fields or (STARTUP,)
+    question = Question(
+        *("startup-time", purpose, "What", Category(category), Detail(detail), tuple(field.id for field in fields), ()),
+        *(PeriodKind(period), starts, ends, Draw.UNIFORM, 1.0, 2.0),
+    )
+    return Definition(application, question, fields, digest_of(application, question, fields))
+
+
+def review_of(definition, day=date(2026, 11, 1)):
+    """A review that admits exactly this definition."""
+    return Review(*definition.key, definition.digest, ("Ada", "Bo"), "https://example.org/42", day)
+
+
+def stop_of(definition, reason="suspended"):
+    """A stop of the question."""
+    return Stop(*definition.key, StopReason(reason), date(2026, 11, 20), "stops.toml")
+
+
+def permitted(definition, *, at=0, **others):
+    """Circumstances in which nothing shuts the definition, accepted at `at`; `others` replace some of them."""
+    opened = Circumstances(
+        Settings(endpoints=(ENDPOINT,)),
+        Levels(2, 2),
+        ApplicationLevels(),
+        Decision(accepted={definition.digest: at}),
+        Standing(review_of(definition)),
+    )
+    return opened._replace(**others)
+
+
+def switched(*whats):
+    """Settings with these kill switches on."""
+    return Settings(kill_switches=tuple(KillSwitch(what, f"{what}.toml") for what in whats), endpoints=(ENDPOINT,))
+
+
+def locked(what, limit):
+    """Settings with a lock."""
+    return Settings(locks=(Lock(what, limit, "fleet.toml"),), endpoints=(ENDPOINT,))

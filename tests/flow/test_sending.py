@@ -1,0 +1,169 @@
+"""How a report is delivered: when, how often, and what each answer of the server ends in."""
+
+import json
+import signal
+
+import pytest
+from harness import CONTROL, until
+from timeline import APPLICATION, DAY_S, HOUR_S
+
+SILENT = b""
+NO_NONCE = '"nonce":"' + "0" * 32
+
+
+def status(line, *headers):
+    """A server's whole answer."""
+    return "\r\n".join([f"HTTP/1.1 {line}", "Content-Length: 0", *headers, "", ""]).encode()
+
+
+async def send_first(timeline, answer):
+    """Collect, close and send; the history's row before it was sent, and the moment of the first try."""
+    timeline.receiver.answer = answer
+    before = await timeline.queue()
+    await timeline.go_to_slot()
+    return before, await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+
+
+async def try_again(timeline, tries, after_s):
+    """The next try comes no earlier than so long after the last; the moment of it."""
+    earliest = int(timeline.now) - 600 + after_s
+    await timeline.move(earliest - 2 * HOUR_S)
+    await timeline.run(2 * HOUR_S - 1200)
+    assert timeline.tries() == tries - 1
+    return await timeline.run_until_tried(tries, within_s=4 * HOUR_S)
+
+
+async def never_again(timeline):
+    """Running on through the rest of both windows sends nothing."""
+    count = len(timeline.bodies())
+    for _ in range(10):
+        await timeline.move(int(timeline.now) + DAY_S)
+        await timeline.run(2 * HOUR_S)
+    assert len(timeline.bodies()) == count
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome", "state"),
+    [
+        ("200 OK", "accepted", ("answered", "sent")),
+        ("410 Gone", "answered", ("answered", "the server says that the question is answered")),
+        ("451 Unavailable For Legal Reasons", "suspended", ("suspended", "the server says that the question is suspended")),
+        ("404 Not Found", "dropped", ("answered", "dropped")),
+        ("302 Found", "dropped", ("answered", "dropped")),
+    ],
+)
+async def test_final_answers(timeline, line, outcome, state):
+    """One try settles it; the history says how, without what would tell which report it was. Policy: M4, R4."""
+    before, _ = await send_first(timeline, status(line, "Location: https://localhost/elsewhere"))
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["status"], row["tries"]) == (outcome, int(line[:3]), 1)
+    assert NO_NONCE in row["body"]
+    assert json.loads(row["body"]) | {"nonce": ""} == json.loads(before["body"]) | {"nonce": ""}
+    assert await timeline.question() == state
+    await never_again(timeline)
+    assert timeline.bodies() == [before["body"].encode()]
+
+
+@pytest.mark.parametrize("restart", [None, signal.SIGKILL])
+async def test_three_tries(timeline, restart):
+    """A server that is away gets three tries of the same bytes, at least 24 hours apart, wherever the daemon ends; no more."""
+    before, moment = await send_first(timeline, status("503 Service Unavailable"))
+    for tries in (2, 3):
+        assert (await timeline.question())[0] == "reporting"
+        (row,) = await timeline.client.history()
+        assert (row["outcome"], row["status"], row["tries"], row["body"]) == ("queued", 503, tries - 1, before["body"])
+        if restart:
+            await timeline.restart(restart)
+        again = await try_again(timeline, tries, DAY_S)
+        assert again >= moment + DAY_S
+        moment = again
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["status"], row["tries"]) == ("dropped", 503, 3)
+    assert NO_NONCE in row["body"]
+    assert await timeline.question() == ("answered", "dropped")
+    await never_again(timeline)
+    assert timeline.bodies() == [before["body"].encode()] * 3
+
+
+@pytest.mark.parametrize(("retry_after", "days"), [("1", 1), ("172801", 3), ("soon", 1)])
+async def test_retry_after(timeline, retry_after, days):
+    """429 with Retry-After is tried again that many days later, rounded up, and then can be accepted."""
+    before, _ = await send_first(timeline, status("429 Too Many Requests", f"Retry-After: {retry_after}"))
+    timeline.receiver.answer = status("204 No Content")
+    await try_again(timeline, 2, days * DAY_S)
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["status"], row["tries"]) == ("accepted", 204, 2)
+    assert timeline.bodies() == [before["body"].encode()] * 2
+
+
+async def test_server_down(timeline):
+    """Without any server the report is tried three times and dropped; nothing else changes."""
+    timeline.receiver.close()
+    await send_first(timeline, SILENT)
+    for tries in (2, 3):
+        await try_again(timeline, tries, DAY_S)
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["status"], row["tries"]) == ("dropped", 0, 3)
+
+
+async def send_to_silent(timeline):
+    """The server has the bytes and says nothing; the daemon waits."""
+    timeline.receiver.silent_in = "headers"
+    before = await timeline.queue()
+    timeline.is_settling = False
+    await timeline.go_to_slot()
+    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    until(timeline.bodies)
+    return before
+
+
+async def test_killed_while_sending(timeline):
+    """A daemon killed while the server has the bytes does not know: it sends the same bytes again, a day later."""
+    before = await send_to_silent(timeline)
+    timeline.stop(signal.SIGKILL)
+    timeline.receiver.silent_in = ""
+    await timeline.start()
+    assert (await timeline.question())[0] == "reporting"
+    await try_again(timeline, 2, DAY_S)
+    until(lambda: len(timeline.bodies()) == 2)
+    timeline.is_settling = True
+    assert timeline.bodies() == [before["body"].encode()] * 2
+
+
+async def test_told_to_leave_while_sending(timeline):
+    """A daemon that is told to leave does not wait for a silent server."""
+    await send_to_silent(timeline)
+    timeline.stop()
+    assert timeline.receiver.ended.get(timeout=20)
+    await timeline.start()
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["tries"]) == ("queued", 1)
+
+
+@pytest.mark.parametrize("act", ["level", "erase"])
+async def test_withdrawn_while_sending(timeline, act):
+    """Withdrawal while the server has the bytes ends the connection; the history says that nobody knows. Policy: C1, C2."""
+    await send_to_silent(timeline)
+    if act == "level":
+        await timeline.client.set("Usage", 0)
+        (row,) = await timeline.client.history()
+        assert (row["outcome"], row["body"]) == ("unknown", "")
+    else:
+        await timeline.client.call(CONTROL, "Erase", "s", APPLICATION)
+        assert await timeline.client.history() == []
+    assert timeline.receiver.ended.get(timeout=20)
+    timeline.receiver.silent_in = ""
+    timeline.is_settling = True
+    await never_again(timeline)
+
+
+async def test_half_an_hour_a_day(timeline):
+    """Used for half an hour a day, it still sends within the second window: running time counts over sessions."""
+    before = await timeline.queue()
+    timeline.stop()
+    for day in range(14):
+        timeline.set_clock(before["created"] // DAY_S * DAY_S + day * DAY_S + 20 * HOUR_S)
+        await timeline.start()
+        await timeline.run(HOUR_S // 2)
+        timeline.stop()
+    assert timeline.bodies() == [before["body"].encode()]

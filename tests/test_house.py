@@ -1,0 +1,180 @@
+"""The house rules, as far as the linters do not hold them."""
+
+import ast
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+from telemetryd import errors
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = sorted((ROOT / "telemetryd").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+PYTHON = [*PACKAGE, *TESTS, *sorted((ROOT / "packaging").rglob("*.py")), *sorted((ROOT / "docs").rglob("*.py"))]
+LONGEST_FUNCTION, LONGEST_MODULE = 60, 400
+CLAUSES = {
+    f"{letter}{number}" for letter, last in {"T": 4, "C": 8, "A": 4, "M": 4, "P": 2, "R": 4}.items() for number in range(1, last + 1)
+}
+NOT_OURS = {
+    "T4": "a release's announcement is written by its vendor",
+    "C8": "the contact answers, not the daemon: it is shown",
+    "A4": "what a server keeps of connections is the server's",
+    "R3": "reviews are published by the reviewers",
+}
+"""Clauses that an organisation has to keep; the package can only help."""
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def place(path, line):
+    """Where something is, as editors understand it."""
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def tree(path):
+    """A module's syntax tree."""
+    return ast.parse(path.read_text(), str(path))
+
+
+def functions(path):
+    """Every function of a module, nested ones too."""
+    return [node for node in ast.walk(tree(path)) if isinstance(node, FUNCTION)]
+
+
+def public(module):
+    """A module and its public classes, functions and methods."""
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    nodes = [node for holder in (module, *classes) for node in holder.body if isinstance(node, (*FUNCTION, ast.ClassDef))]
+    return [module, *(node for node in nodes if not node.name.startswith("_"))]
+
+
+def comments(path):
+    """(line, text) of every comment."""
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+    return [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
+
+
+def clauses(paths):
+    """The clauses of the policy that files name, as `Policy: M2, C1`."""
+    texts = "\n".join(path.read_text() for path in paths)
+    named = re.findall(r"Policy: ((?:[TCAMPR]\d(?:, |,| and )?)+)", texts)
+    return set(re.findall(r"[TCAMPR]\d", " ".join(named)))
+
+
+def tracked():
+    """Every text file that is part of the project."""
+    git = shutil.which("git")
+    listed = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False, text=True) if git else None
+    if not listed or listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and name != "LICENSE" and (ROOT / name).is_file()]
+
+
+def test_functions_are_short():
+    """No function is longer than 60 lines."""
+    every = [(path, one) for path in PYTHON for one in functions(path)]
+    assert [place(path, one.lineno) for path, one in every if one.end_lineno - one.lineno >= LONGEST_FUNCTION] == []
+
+
+def test_modules_are_short():
+    """No module of the package is longer than 400 lines."""
+    assert [place(path, 1) for path in PACKAGE if len(path.read_text().splitlines()) > LONGEST_MODULE] == []
+
+
+def test_public_names_are_documented():
+    """Every module of the package, and every public class and function in it, has a docstring."""
+    every = [(path, one) for path in PACKAGE for one in public(tree(path))]
+    assert [place(path, getattr(one, "lineno", 1)) for path, one in every if not ast.get_docstring(one)] == []
+
+
+def test_tests_state_their_claim():
+    """Every test has a docstring."""
+    every = [(path, one) for path in TESTS for one in functions(path) if one.name.startswith("test_")]
+    assert [place(path, one.lineno) for path, one in every if not ast.get_docstring(one)] == []
+
+
+def test_nothing_is_printed():
+    """The package prints nothing but the uploader's one line on standard error."""
+    every = [(path, node) for path in PACKAGE for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    printed = [(path, call) for path, call in every if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    assert [place(path, call.lineno) for path, call in printed if "stderr" not in ast.dump(call)] == []
+
+
+def test_exemptions_say_what_and_why():
+    """Every `noqa` and `type: ignore` names its rule and its reason."""
+    exemption = re.compile(r"# (noqa: [A-Z]+\d+(, ?[A-Z]+\d+)*|type: ignore\[[a-z, -]+\])\s+[-#] ?\S.{6,}")
+    every = [(path, line, text) for path in PYTHON for line, text in comments(path) if re.match(r"# (noqa|type: ignore)\b", text)]
+    assert len(every) > 10
+    assert [place(path, line) for path, line, text in every if not exemption.match(text)] == []
+
+
+def test_rules_left_out_have_reasons():
+    """Every rule of ruff that pyproject.toml leaves out has a reason beside it."""
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    assert [line for line in lines if re.match(r'    "[A-Z]{1,6}\d*",', line) and "# " not in line] == []
+
+
+def test_errors_are_documented():
+    """Every error name that a caller can get is documented in an interface file."""
+    documented = "".join(path.read_text() for path in (ROOT / "dbus").glob("*.xml"))
+    named = {one.bus_name for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.TelemetrydError)}
+    assert len(named) > 10
+    assert [name for name in sorted(named) if name not in documented] == []
+
+
+@pytest.mark.parametrize("where", ["telemetryd", "tests"])
+def test_every_clause_is_cited(where):
+    """Every clause of the policy that a program can keep is named where the package keeps it, and by a test."""
+    cited = clauses({"telemetryd": PACKAGE, "tests": TESTS}[where])
+    assert sorted(cited - CLAUSES) == []
+    assert sorted(CLAUSES - cited - NOT_OURS.keys()) == []
+
+
+def test_commands_exist():
+    """Every `make` command of the documents is one of the Makefile, and each of those says what it does."""
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"^([a-z]+):.* ## .", makefile, re.MULTILINE)) == targets
+    text = "\n".join(path.read_text() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+    named = set(re.findall(r"(?:`|^    |^)make ([a-z]+)", text, re.MULTILINE))
+    assert {"demo", "test"} <= named
+    assert named <= targets
+
+
+def test_ci_runs_the_one_command():
+    """CI runs `make test` and nothing else."""
+    script = (ROOT / ".ci/run").read_text()
+    commands = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert commands == ['cd "$(dirname "${BASH_SOURCE[0]}")/.." && exec make test']
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_no_file_names_a_workplace():
+    """No file names a folder of the machine that it was written on."""
+    places = re.compile(r"/{}/|\.\./{}|/{}/".format("work", "shared", "root"))
+    found = [f"{path.relative_to(ROOT)}: {hit[0]}" for path in tracked() if (hit := places.search(path.read_text(errors="replace")))]
+    assert found == []
+
+
+def test_folders_hold_what_they_should():
+    """dbus/ and systemd/ hold no Python, which would shadow packages of those names; the top level holds only what is expected."""
+    assert [path for folder in ("dbus", "systemd") for path in (ROOT / folder).rglob("*.py")] == []
+    top = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    expected = (
+        ".ci .gitignore ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE Makefile README.md SECURITY.md dbus docs packaging "
+        "pyproject.toml systemd telemetryd tests"
+    )
+    assert sorted(top - set(expected.split())) == []
+
+
+def test_start_loads_no_heavy_library():
+    """What the daemon's main module imports before it knows its work leaves out pydantic, aiohttp, click and rich."""
+    code = "import sys, telemetryd.__main__, telemetryd.app; print(sorted({'pydantic', 'aiohttp', 'click', 'rich'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
