@@ -26,7 +26,8 @@ def percent(share: float) -> str:
 
 def slope(change: float) -> str:
     """A change in percentage points with its sign and one digit more than a share."""
-    return f"{POINTS * change:+.2f}"
+    text = f"{POINTS * change:+.2f}"
+    return "+0.00" if text == "-0.00" else text
 
 
 def answer_of(column: Column) -> str:

@@ -58,7 +58,7 @@ def _read(files: _Files, manifests: _Files) -> Received:
 
     received = Received(by_revision(one for file in manifests for one in _declared(file)))
     for file in files:
-        received.read(file.name, file)
+        received.read(str(getattr(file, "name", "-")), file)
     return received
 
 
