@@ -124,7 +124,7 @@ class Closing:
             period=period.label,
             vendor=endpoint.vendor,
             url=endpoint.url,
-            headers=report.request_headers(endpoint.url),
+            headers=report.request_headers(endpoint.url, endpoint.ohttp_relay),
             body=self.body(definition, period.label, nonce),
             created=self._parts.clock.now(),
             slot=schedule.slot(window, self._parts.chance.below),

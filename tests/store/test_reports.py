@@ -45,6 +45,14 @@ def test_tries(store, report):
     assert (row.tries, row.started, row.not_before, row.status) == (1, 0, 3000, 503)
 
 
+def test_moved(store, report):
+    """A try is written down with the address and headers that it goes with, whatever they were when the report was made. Policy: T2."""
+    (row,) = put(store, report())
+    moved = row._replace(url="https://telemetry.kde.org/v2", headers=(("Host", "relay.example"),))
+    store.reports.start(moved, 1000, 2000)
+    assert store.reports.queue() == [moved._replace(tries=1, started=1000, not_before=2000)]
+
+
 def test_finish(store, report):
     """Done once: the given bytes replace the report's, and no moment finer than a day is left of it. Policy: A2."""
     (row,) = put(store, report(created=100 * DAY_S + 4711))
