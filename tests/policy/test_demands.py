@@ -27,7 +27,7 @@ date = 2026-01-01
     [
         "contact",
         "vendor",
-        "summary",
+        "name",
         "description",
         "purpose",
         "decision",
