@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import resource
 import sys
+from typing import Any
 
 USAGE = """usage: telemetryd [--leave-when-idle | --tick | --help | --version]
 
@@ -17,6 +17,7 @@ Runs the telemetry daemon on the session bus until it is told to leave.
 
 The user's command is telemetryctl. Configuration: telemetryd.toml (see docs/administration.md).
 """
+IDLE_NEVER = 0.0
 IDLE_EXIT_MINUTES = 5.0
 """What --leave-when-idle means where no configuration file says how long."""
 
@@ -25,11 +26,11 @@ def main() -> int:
     """Run the daemon. Exit status: 0 it left as asked or is already running, 1 it could not run, 2 wrong usage."""
     match sys.argv[1:]:
         case []:
-            return asyncio.run(_run(0.0))
+            return _run(IDLE_NEVER)
         case ["--leave-when-idle"]:
-            return asyncio.run(_run(IDLE_EXIT_MINUTES))
+            return _run(IDLE_EXIT_MINUTES)
         case ["--tick"]:
-            return asyncio.run(_tick())
+            return _tick()
         case ["--help" | "-h"]:
             sys.stdout.write(USAGE)
             return 0
@@ -43,18 +44,30 @@ def main() -> int:
             return 2
 
 
-async def _run(idle_exit_minutes: float) -> int:
+def _run(idle_exit_minutes: float) -> int:
+    asyncio = _without_openssl()
     from telemetryd import app  # noqa: PLC0415 - --help is quick
 
     _prepare()
-    return await app.run(idle_exit_minutes)
+    status: int = asyncio.run(app.run(idle_exit_minutes))
+    return status
 
 
-async def _tick() -> int:
+def _tick() -> int:
+    asyncio = _without_openssl()
     from telemetryd import timer  # noqa: PLC0415 - --help is quick
 
     _prepare()
-    return await timer.run(os.environ)
+    status: int = asyncio.run(timer.run(os.environ))
+    return status
+
+
+def _without_openssl() -> Any:
+    """asyncio, which would load OpenSSL (5 ms, 1.2 MB) and does without: this program speaks to nobody over a network."""
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # None: must not be imported
+    import asyncio  # noqa: PLC0415 - after the line above
+
+    return asyncio
 
 
 def _prepare() -> None:

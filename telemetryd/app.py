@@ -25,7 +25,7 @@ from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY, load
 from telemetryd.bus.library import signal as bus_signal
 from telemetryd.core.limits import BUSY_AFTER_S, LEAVE_STEP_S, LOCK_POLL_S
 from telemetryd.directories import state_directory
-from telemetryd.errors import BusLostError, BusyError, TelemetrydError
+from telemetryd.errors import BusLostError, BusyError, StorageError, TelemetrydError
 from telemetryd.installed import InstalledFiles
 from telemetryd.lock import StateLock
 from telemetryd.notify import Notifier
@@ -56,6 +56,12 @@ class Service:
     def take(self) -> None:
         """The lock is ours: the first call, or whoever needs the parts first, opens the databases."""
         self._is_due = True
+
+    def fail(self, failure: TelemetrydError) -> None:
+        """The lock cannot be had: every caller is told why. The log is told once."""
+        if str(failure) != str(self._failure):
+            _LOG.error("%s", failure)
+        self._failure = failure
 
     def open(self) -> None:
         """Open the databases; a failure is told to every caller until the next attempt."""
@@ -140,7 +146,7 @@ class App:
         self._bus = Edge(on_signal=self._on_signal, descriptors=True)
         self._callers = Callers(self._bus)
         await self._bus.connect()
-        is_ours = self._lock.try_take() or await self._wait_for_lock()
+        is_ours = await self._wait_for_lock()
         if is_ours is None:
             return 0
         async with asyncio.TaskGroup() as tasks:
@@ -192,19 +198,32 @@ class App:
         self._callers.on_signal(message)
 
     async def _wait_for_lock(self) -> bool | None:
-        """Another process has the lock. None: it serves this bus, so leave. True: the lock is ours. False: it serves another bus."""
+        """True: the lock is ours. None: its holder serves this bus, so leave. False: it serves another bus, or nobody can have a lock."""
         deadline = self._loop.time() + BUSY_AFTER_S
-        while self._loop.time() < deadline:
+        while not self._try_take():
             owners = [await self._bus.owner_of(name) for name in (TELEMETRY, CONTROL)]
             if all(owners) or self._stop.is_set():
                 return None
+            if self._is_lock_refused or self._loop.time() > deadline:
+                return False
             await asyncio.sleep(LOCK_POLL_S)
-            if self._lock.try_take():
-                return True
-        return False
+        return True
+
+    def _try_take(self) -> bool:
+        """Try to get the lock; what is in the way is the answer to every call until it is had."""
+        try:
+            is_ours = self._lock.try_take()
+        except StorageError as failure:
+            self._is_lock_refused = True
+            self._service.fail(failure)
+            return False
+        self._is_lock_refused = False
+        if not is_ours:
+            self._service.fail(BUSY)
+        return is_ours
 
     async def _take_lock_later(self) -> None:
-        while not self._lock.try_take():  # noqa: ASYNC110 - another process's lock cannot wake us
+        while not self._try_take():  # noqa: ASYNC110 - another process's lock cannot wake us
             await asyncio.sleep(BUSY_AFTER_S)
         self._service.take()
         self._open()

@@ -139,7 +139,7 @@ class Closing:
             period=record.period,
             vendor=endpoint.vendor,
             url=endpoint.url,
-            headers=report.request_headers(endpoint.url),
+            headers=report.request_headers(endpoint.url, endpoint.ohttp_relay),
             body=self._encode(definition, record.period, cell, nonce),
             created=self._parts.clock.now(),
             slot=schedule.slot(window, draw),

@@ -43,7 +43,7 @@ class UploaderCourier:
         Cancelling it closes the uploader's socket and ends the uploader, and so the connection to the server.
         """
         try:
-            message = encode_job(Job(endpoint.vendor, endpoint.url, self._is_developer(), body))
+            message = encode_job(Job(endpoint.vendor, endpoint.url, self._is_developer(), body, endpoint.ohttp_relay))
         except InvalidMessageError:
             return _REJECTED
         try:

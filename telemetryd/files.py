@@ -59,6 +59,14 @@ def look(path: Path, limit_bytes: int) -> Found | None:
 
 def read(path: Path, limit_bytes: int) -> str:
     """A file's text. Raises OSError, or InvalidFileError for what is no UTF-8 file of at most so many bytes."""
+    try:
+        return read_bytes(path, limit_bytes).decode()
+    except UnicodeDecodeError:
+        raise InvalidFileError("expected UTF-8 text") from None
+
+
+def read_bytes(path: Path, limit_bytes: int) -> bytes:
+    """What a file holds. Raises OSError, or InvalidFileError for what is no file of at most so many bytes."""
     with open(path, "rb", opener=_open) as file:
         state = os.fstat(file.fileno())
         if not (stat.S_ISREG(state.st_mode) or _is_null(state)):
@@ -66,10 +74,7 @@ def read(path: Path, limit_bytes: int) -> str:
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
         raise InvalidFileError(f"expected at most {limit_bytes} bytes")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise InvalidFileError("expected UTF-8 text") from None
+    return data
 
 
 def is_mask(path: Path) -> bool:

@@ -183,7 +183,7 @@ class Reports(Protocol):
         """The newest `limit` reports created at or after `since`, newest first."""
 
     def start(self, report: StoredReport, now: int, not_before: int) -> None:
-        """A try begins: written before any byte leaves, with the moment of the next one should its outcome be lost."""
+        """A try begins: written before any byte leaves, with its address and headers, and the next one's moment if its outcome is lost."""
 
     def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
         """The try failed and another is possible."""

@@ -135,6 +135,8 @@ class Ticker:
         if endpoint is None or not self._may_send(row):
             return
         now = self._parts.clock.now()
+        # The configuration may have changed since the report was made; the history says where this try goes, and with what.
+        row = row._replace(url=endpoint.url, headers=report.request_headers(endpoint.url, endpoint.ohttp_relay))
         self._parts.reports.start(row, now, schedule.retry_at(now))
         task = asyncio.ensure_future(self._parts.courier.deliver(endpoint, row.body))
         self._sending[row.key] = task

@@ -171,7 +171,9 @@ class Client:
 
 
 class Machine:
-    """Private directories and a private session bus."""
+    """Private directories and a private session bus. Everything runs on `python` in `folder`, behind `prefix`: a command that runs it."""
+
+    python, folder, prefix = sys.executable, ROOT, ()
 
     def __init__(self, root, *, library="dbus-fast"):
         self.root = Path(root)
@@ -190,9 +192,9 @@ class Machine:
         self._exit = contextlib.ExitStack()
 
     def __enter__(self):
-        command = ["dbus-daemon", f"--config-file={self.root}/bus.conf", "--nofork", "--nopidfile", "--print-address"]
+        command = [*self.prefix, "dbus-daemon", f"--config-file={self.root}/bus.conf", "--nofork", "--nopidfile", "--print-address"]
         with (self.root / "bus.log").open("w") as log:
-            self.bus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environ, text=True, cwd=ROOT)
+            self.bus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environ, text=True, cwd=self.folder)
         self._exit.callback(self._stop, self.bus)
         assert self.bus.stdout.readline()
         return self
@@ -264,9 +266,9 @@ class Machine:
             Path(path).unlink(missing_ok=True)
             notified.bind(path)
             notified.settimeout(WAIT_S)
-            command = [*prefix, sys.executable, "-m", "telemetryd"]
+            command = [*self.prefix, *prefix, self.python, "-m", "telemetryd"]
             environment = {**self.environ, "NOTIFY_SOCKET": path, **environ}
-            process = subprocess.Popen(command, env=environment, stderr=stderr, cwd=ROOT)
+            process = subprocess.Popen(command, env=environment, stderr=stderr, cwd=self.folder)
             try:
                 if wait:
                     assert b"READY=1" in notified.recv(4096), log.read_text()
@@ -286,7 +288,8 @@ class Machine:
 
     def run(self, *command, check=True, **options):
         """Run a program on this machine; its completed process, with text."""
-        done = subprocess.run(command, check=False, env=self.environ, capture_output=True, text=True, timeout=60, cwd=ROOT, **options)
+        places = {"env": self.environ, "cwd": self.folder}
+        done = subprocess.run([*self.prefix, *command], check=False, capture_output=True, text=True, timeout=60, **places, **options)
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done
 
@@ -300,7 +303,7 @@ class Machine:
 
     def control(self, *arguments, check=True):
         """Run telemetryctl."""
-        return self.run(sys.executable, "-m", "telemetryd.ctl", *arguments, check=check)
+        return self.run(self.python, "-m", "telemetryd.ctl", *arguments, check=check)
 
     def state(self):
         """Every file of the state directory: path → bytes."""

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.analysis.channel import channel
-from telemetryd.analysis.layout import View, columns, count_cells, declared, seen
+from telemetryd.analysis.layout import columns, count_cells, declared, guessed
 from telemetryd.analysis.received import in_order
 from telemetryd.analysis.shares import Share, estimate
 from telemetryd.analysis.trend import trend
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from telemetryd.analysis.channel import Channel
-    from telemetryd.analysis.layout import Column, Layout
-    from telemetryd.analysis.received import Asked, Tally
+    from telemetryd.analysis.layout import Column, Layout, View
+    from telemetryd.analysis.received import Asked, Received, Tally
     from telemetryd.analysis.shares import Estimate
     from telemetryd.analysis.trend import Trend
     from telemetryd.core.definition import Definition
+
+
+class Question(NamedTuple):
+    """Reports that can be counted, and what their answers can be; without a definition these are the labels that were seen."""
+
+    asked: Asked
+    tally: Tally
+    definition: Definition | None
+    layout: Layout
 
 
 class Period(NamedTuple):
@@ -43,13 +52,17 @@ class Finding(NamedTuple):
 
 
 class Users(NamedTuple):
-    """How many users: `chance` is a user's probability to report in one period, `draws` the number of periods drawn from.
+    """How many users there are.
+
+    `chance` is a user's probability to report in one period, `draws` the number of periods drawn from, `seen` how many of them lie between
+    the first and the last that reports came from.
 
     With the uniform draw they consent through a period, on average over all or in each; with `first` they accepted before it.
     """
 
     draw: Draw
     draws: int
+    seen: int
     chance: float
     consenting: Estimate
     with_sample: Estimate | None
@@ -57,12 +70,10 @@ class Users(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What is known of one question; `is_declared` says that its answers come from its definition, not from what was seen."""
+    """What is known of one question; `channel` is what the noise does to its answers."""
 
-    asked: Asked
-    layout: Layout
-    is_declared: bool
-    view: View
+    question: Question
+    channel: Channel
     periods: tuple[Period, ...]
     shares: tuple[Finding, ...]
     users: Users | None
@@ -81,16 +92,23 @@ class _Counts(NamedTuple):
     by_period: Mapping[int, Mapping[int, int]]
 
 
-def layout_of(tally: Tally, definition: Definition | None) -> Layout | None:
-    """The answers of a question; None where too many different ones were seen for any question."""
-    return declared(definition) if definition else seen(answer for counts in tally.values() for answer in counts)
+def questions(received: Received) -> tuple[list[Question], list[Asked]]:
+    """What can be counted, and what cannot: of those, more different answers were seen than a question can have."""
+    known: list[Question] = []
+    obscure: list[Asked] = []
+    for asked, tally in sorted(received.tallies.items(), key=lambda one: tuple(map(str, one[0]))):
+        definition = received.definition(asked)
+        layout = declared(definition) if definition else guessed(answer for counts in tally.values() for answer in counts)
+        if layout:
+            known.append(Question(asked, tally, definition, layout))
+        else:
+            obscure.append(asked)
+    return known, obscure
 
 
-def find(asked: Asked, tally: Tally, definition: Definition | None, view: View) -> Findings | None:
-    """Everything about one question; None without a layout. The view must name sources of that layout."""
-    layout = layout_of(tally, definition)
-    if layout is None:
-        return None
+def find(question: Question, view: View) -> Findings:
+    """Everything about one question; the view must be one `fitted` to its layout."""
+    asked, tally, definition, layout = question
     periods = tuple(Period(number, label, tally[label].total()) for number, label in in_order(asked.kind, tally))
     by_period = {period.number: count_cells(layout, tally[period.label]) for period in periods}
     overall: Counter[int] = Counter()
@@ -99,7 +117,7 @@ def find(asked: Asked, tally: Tally, definition: Definition | None, view: View) 
     counts = _Counts(channel(layout.cells, asked.epsilon), overall, by_period)
     shares = tuple(_finding(column, counts) for column in columns(layout, view))
     users = _users(definition, periods, counts) if definition else None
-    return Findings(asked, layout, definition is not None, view, periods, shares, users)
+    return Findings(question, counts.channel, periods, shares, users)
 
 
 def _finding(column: Column, counts: _Counts) -> Finding:
@@ -115,11 +133,12 @@ def _users(definition: Definition, periods: tuple[Period, ...], counts: _Counts)
     chance = asked.share / draws if asked.draw is Draw.UNIFORM else asked.share
     everything = frozenset(range(definition.cells))
     samples = Share(everything - {definition.cells - 1}, everything, definition.cells)
-    span = periods[-1].number - periods[0].number + 1 if asked.draw is Draw.UNIFORM else 1
-    sampling = Sampling(chance, span)
+    seen = periods[-1].number - periods[0].number + 1
+    sampling = Sampling(chance, seen if asked.draw is Draw.UNIFORM else 1)
     return Users(
         draw=asked.draw,
         draws=draws,
+        seen=seen,
         chance=chance,
         consenting=consenting(sum(period.reports for period in periods), sampling),
         with_sample=with_answer(counts.overall, samples, counts.channel, sampling),

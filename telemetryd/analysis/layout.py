@@ -61,7 +61,7 @@ def declared(definition: Definition) -> Layout:
     return Layout(tuple(field.id for field in definition.fields), tuple(field.labels for field in definition.fields))
 
 
-def seen(answers: Iterable[tuple[str, ...]]) -> Layout | None:
+def guessed(answers: Iterable[tuple[str, ...]]) -> Layout | None:
     """The layout that can be guessed from answers of equal length; None if they are more than a question may have.
 
     Its sources go by their place: 1, 2 … A label that nobody reported is missing, which biases the shares under noise.
@@ -69,6 +69,20 @@ def seen(answers: Iterable[tuple[str, ...]]) -> Layout | None:
     places = [sorted(set(labels) - {NONE}, key=_order) for labels in zip(*answers, strict=True)]
     layout = Layout(tuple(str(place) for place in range(1, len(places) + 1)), tuple(map(tuple, places)))
     return layout if layout.cells <= MOST_CELLS else None
+
+
+def fitted(layout: Layout, view: View) -> View | None:
+    """The view with the layout's own names of its sources, of which the part after the slash is enough; None if it does not apply."""
+    given = _name(layout, view.given)
+    of = _name(layout, view.of)
+    if given is None or of is None or (given and (given == of or len(layout.names) == 1)):
+        return None
+    return view._replace(of=of, given=given)
+
+
+def _name(layout: Layout, asked: str) -> str | None:
+    found = [name for name in layout.names if asked in {name, name.rpartition("/")[2]}] if asked else [""]
+    return found[0] if len(found) == 1 else None
 
 
 def columns(layout: Layout, view: View) -> Iterator[Column]:

@@ -34,11 +34,6 @@ class Asked(NamedTuple):
     kind: PeriodKind
     fields: int
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What a definition is found by."""
-        return self.application, self.question, self.revision
-
 
 Tally = dict[str, Counter[tuple[str, ...]]]
 """How many reports: period's label → answer → count."""
@@ -76,6 +71,10 @@ class Received:
             if line.strip():
                 self._take(line, found).append(number)
         self.files.append(found)
+
+    def definition(self, asked: Asked) -> Definition | None:
+        """What is known of a question."""
+        return self._definitions.get((asked.application, asked.question, asked.revision))
 
     def _take(self, line: bytes, found: Lines) -> list[int]:
         """Count one line; the list that its number belongs to. A server may have cut the padding off."""

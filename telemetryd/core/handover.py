@@ -1,10 +1,11 @@
 """What the daemon and the uploader say to each other over their socket: one job, one delivery.
 
-    → {"endpoint":"kde","url":"https://…","developer":false}⏎ and exactly one report's bytes
+    → {"endpoint":"kde","url":"https://…","developer":false,"relay":""}⏎ and exactly one report's bytes
     ← {"result":"accepted","status":204,"retry_after_s":null}⏎ and the end of the stream
 
-The uploader takes the address from the configuration alone. `url` and `developer` only say what the daemon believes: where the
-configuration has changed since, the report stays here, because consent names a host (Policy: C6).
+The uploader takes addresses from the configuration alone. `url`, `developer` and `relay` ("" for none) only say what the daemon believes:
+where the configuration has changed since, the report stays here, because consent names a host and the history says what was sent
+(Policy: C6, T2).
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ class Job(NamedTuple):
     url: str
     developer: bool
     body: bytes
+    relay: str = ""
 
 
 def encode_job(job: Job) -> bytes:
     """The job as it is written to the uploader."""
-    head = {"endpoint": job.endpoint, "url": job.url, "developer": job.developer}
+    head = {"endpoint": job.endpoint, "url": job.url, "developer": job.developer, "relay": job.relay}
     line = json.dumps(head, separators=(",", ":")).encode() + b"\n"
     if len(line) > JOB_LINE_MAX_BYTES or len(job.body) != REPORT_BYTES:
         raise InvalidMessageError(f"A job has a line of at most {JOB_LINE_MAX_BYTES} bytes and a report of {REPORT_BYTES}.")
@@ -47,11 +49,11 @@ def parse_job(data: bytes) -> Job:
     line, _, body = data.partition(b"\n")
     head = _object(line)
     try:
-        job = Job(head["endpoint"], head["url"], head["developer"], body)
+        job = Job(head["endpoint"], head["url"], head["developer"], body, head["relay"])
     except KeyError as error:
-        raise InvalidMessageError("A job names endpoint, url and developer.") from error
+        raise InvalidMessageError("A job names endpoint, url, developer and relay.") from error
     types = [type(value) for value in job]
-    if types != [str, str, bool, bytes] or encode_job(job) != data:
+    if types != [str, str, bool, bytes, str] or encode_job(job) != data:
         raise InvalidMessageError("A job has exactly its fields, in their order.")
     return job
 

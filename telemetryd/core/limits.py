@@ -33,9 +33,11 @@ ANSWER_TIMEOUT_S = 20.0
 UPLOAD_TIMEOUT_S = 60.0
 """Everything from the look-up to the answer's status; a server that trickles headers ends here."""
 RESPONSE_TIMEOUT_S = 5.0
-"""The outcome is known before the body, which is read only so that the server sees an orderly end."""
+"""A body has a few hundred bytes if it is a relay's; a server's own is read only so that it sees an orderly end."""
 RESPONSE_MAX_BYTES = 64 * 1024
-"""Most of a response's body that is read (and ignored)."""
+"""Most of a response's body that is read: ignored if it is a server's own, opened if it is a relay's."""
+OHTTP_KEYS_BYTES = 16 * 1024
+"""Longest file of a gateway's keys that is read; one key takes 47 bytes, and a rotation has two or three."""
 COURIER_TIMEOUT_S = 90.0
 """A whole delivery as the daemon sees it: the uploader's own timeouts (75 s) and its start on a slow disk."""
 UPLOADER_EXIT_S = 2.0

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 REPORT_BYTES = 1024
 """Every report has this size, so that its length says nothing of the answer."""
+SEALED_BYTES = 2304
+"""Every report that goes by way of a relay has this size once it is sealed: report (1,024), the longest URL that can be configured (1,000),
+and the most that both encodings add (97) all fit, so that its length does not tell endpoints apart either."""
 BLANK_NONCE = "0" * 32
 """Stands for a nonce that is not drawn yet (preview) or no longer needed (history)."""
 
@@ -40,6 +43,10 @@ _TEXTS = {
 }
 _LABEL = re.compile(rf"<{_NUMBER}|>={_NUMBER}|{_NUMBER}\.\.{_NUMBER}|[A-Za-z0-9._+-]{{1,32}}", re.ASCII)
 _NONCE_IN_BODY = re.compile(rb'(?<="nonce":")[0-9a-f]{32}(?="})')
+
+
+Headers = tuple[tuple[str, str], ...]
+"""Names and values, in the order in which they are sent."""
 
 
 class InvalidReportError(TelemetrydError):
@@ -129,18 +136,42 @@ def blank_nonce(body: bytes) -> bytes:
     return _NONCE_IN_BODY.sub(BLANK_NONCE.encode(), body)
 
 
-def request_headers(url: str) -> tuple[tuple[str, str], ...]:
-    """All headers that travel with a report, in their order: nothing that tells one machine from another. Policy: A2, A4."""
+def request_headers(url: str, relay: str = "") -> Headers:
+    """All headers that travel with a report, in their order: nothing that tells one machine from another. Policy: A2, A4.
+
+    By way of a relay: the four that it sees, then all that is sealed beside the report.
+    """
+    if relay:
+        return relay_headers(relay) + sealed_headers(url)
+    return _headers(url, "application/json", REPORT_BYTES)
+
+
+def relay_headers(relay: str) -> Headers:
+    """All headers that a relay gets with a sealed report, the same for every endpoint behind it. Policy: A4."""
+    return _headers(relay, "message/ohttp-req", SEALED_BYTES)
+
+
+def sealed_headers(url: str) -> Headers:
+    """What the sealed request says beside the report, named as in HTTP/2: the gateway posts the report to `url`, as JSON."""
+    scheme, _, rest = url.partition("://")
+    return (
+        (":method", "POST"),
+        (":scheme", scheme),
+        (":authority", _host(url)),
+        (":path", "/" + rest.partition("/")[2]),
+        ("content-type", "application/json"),
+    )
+
+
+def _headers(url: str, content_type: str, size_bytes: int) -> Headers:
+    return (("Host", _host(url)), ("Content-Type", content_type), ("Content-Length", str(size_bytes)), ("Connection", "close"))
+
+
+def _host(url: str) -> str:
+    """The host of a URL in lower case, with its port if that is not the scheme's own."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].lower()
-    if parts.port == _DEFAULT_PORTS.get(parts.scheme):
-        host = host.removesuffix(f":{parts.port}")
-    return (
-        ("Host", host),
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(REPORT_BYTES)),
-        ("Connection", "close"),
-    )
+    return host.removesuffix(f":{parts.port}") if parts.port == _DEFAULT_PORTS.get(parts.scheme) else host
 
 
 def _report(fields: Any) -> Report | None:

@@ -51,7 +51,11 @@ class Lock(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """Where a vendor's reports go: from system configuration only (or a user's, to loopback, in developer mode)."""
+    """Where a vendor's reports go: from system configuration only (or a user's, to loopback, in developer mode).
+
+    With `ohttp_relay` they go there, sealed for the endpoint's gateway with a key of the file `ohttp_keys`, and nowhere else; `ca_file` is
+    the relay's then, the only server that is connected to.
+    """
 
     vendor: str
     name: str
@@ -59,6 +63,8 @@ class Endpoint(NamedTuple):
     format: str = "report"
     ca_file: str = ""
     results: str = ""
+    ohttp_relay: str = ""
+    ohttp_keys: str = ""
 
     @property
     def host(self) -> str:
@@ -200,13 +206,21 @@ def _endpoints(said: _Said, problems: list[Problem], *, is_developer: bool) -> t
             if vendor in found or (file.origin, vendor) in seen:
                 continue
             seen.add((file.origin, vendor))
-            is_loopback = _LOOPBACK.fullmatch(table.url) is not None
+            is_loopback = all(_LOOPBACK.fullmatch(url) for url in (table.url, table.ohttp_relay) if url)
             objection = _objection(table, file.origin, may_stay_here=is_developer and is_loopback)
             if objection:
                 problems.append(Problem(file.path, f"[endpoint.{vendor}] {objection}"))
             elif is_loopback or not is_developer:
-                found[vendor] = Endpoint(vendor, table.name, table.url, table.format, table.ca_file, table.results)
+                found[vendor] = _endpoint(vendor, table)
     return tuple(found.values())
+
+
+def _endpoint(vendor: str, table: EndpointTable) -> Endpoint:
+    return Endpoint(
+        *(vendor, table.name, table.url, table.format, table.ca_file, table.results),
+        ohttp_relay=table.ohttp_relay,
+        ohttp_keys=table.ohttp_keys,
+    )
 
 
 def _objection(table: EndpointTable, origin: Origin, *, may_stay_here: bool) -> str:
@@ -216,7 +230,16 @@ def _objection(table: EndpointTable, origin: Origin, *, may_stay_here: bool) -> 
         return f'format: expected "{_FORMAT}", the only one that is supported; the endpoint is not used'
     if table.url.startswith("http:") and not may_stay_here:
         return "url: expected https; http is for loopback in developer mode; the endpoint is not used"
+    if bool(table.ohttp_relay) is not bool(table.ohttp_keys):
+        return "ohttp_relay, ohttp_keys: expected both or neither; the endpoint is not used"
+    if table.ohttp_relay and not may_stay_here and _host_name(table.ohttp_relay) == _host_name(table.url):
+        return "ohttp_relay: expected another host than the url's, which would see address and answer; the endpoint is not used"
     return ""
+
+
+def _host_name(url: str) -> str:
+    """The host of a URL as `core.written` leaves it, without a port."""
+    return re.sub(r":\d+$", "", url.split("/")[2])
 
 
 def _idle_exit_minutes(said: _Said) -> float | None:

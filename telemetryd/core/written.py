@@ -27,6 +27,13 @@ def _endpoint_url(url: str) -> str:
     return f"{scheme}://{host}{'' if port == default else port}{found[4] or '/'}"
 
 
+def _relay_url(url: str) -> str:
+    """Never http, not even in developer mode: the relay's certificate is all that says who sees the user's address. Policy: C7."""
+    if not (kept := _endpoint_url(url)).startswith("https:"):
+        raise refused("a https: URL with a host, without a user name and without a fragment")
+    return kept
+
+
 def _person(reviewer: str) -> tuple[str, str]:
     """A reviewer's name and mail address, for comparing; one of them may be empty."""
     mail = _MAIL.search(reviewer)
@@ -47,6 +54,8 @@ def _two_people(reviewers: list[str]) -> list[str]:
 
 
 EndpointUrl = Annotated[str, Field(max_length=1000), AfterValidator(_endpoint_url)]
+RelayUrl = Annotated[str, Field(max_length=1000), AfterValidator(_relay_url)]
+FilePath = Annotated[str, Field(max_length=4096), matching(r"/[^\0]+", "an absolute path")]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Level = Annotated[int, Field(ge=0, le=2)]
 
@@ -60,13 +69,15 @@ class Limits(Strict):
 
 
 class EndpointTable(Strict):
-    """`[endpoint.VENDOR]`: whether its format and plain http are supported is for the caller to say."""
+    """`[endpoint.VENDOR]`: whether its format and plain http are supported, and its keys go together, is for the caller to say."""
 
     name: Line
     url: EndpointUrl
     format: Literal["report", "otlp", "kuserfeedback"] = "report"
-    ca_file: Annotated[str, Field(max_length=4096), matching(r"/[^\0]+", "an absolute path")] = ""
+    ca_file: FilePath = ""
     results: PageUrl = ""
+    ohttp_relay: RelayUrl = ""
+    ohttp_keys: FilePath = ""
 
 
 class ConfigurationFile(Strict):

@@ -6,6 +6,7 @@ import click
 
 from telemetryd.ctl.consent import consent
 from telemetryd.ctl.developing import monitor, submit
+from telemetryd.ctl.estimate import estimate
 from telemetryd.ctl.options import InOrder
 from telemetryd.ctl.reading import applications, show, status
 from telemetryd.ctl.reports import erase, history, ledger, preview
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (status, applications, show, consent, preview, history, ledger, erase, submit, monitor):
+for command in (status, applications, show, consent, preview, history, ledger, erase, submit, monitor, estimate):
     cli.add_command(command)
 
 

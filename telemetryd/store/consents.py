@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from telemetryd.core import life
 from telemetryd.core.consent import ApplicationLevels, Decision, Levels
 from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
@@ -126,14 +127,16 @@ class Consents:
     def _read_decisions(self) -> dict[Key, Decision]:
         refused = set(map(tuple, self._database.read("SELECT application, question FROM refusal")))
         accepted: dict[Key, dict[str, int]] = {}
-        for application, question, digest, at in self._database.read("SELECT application, question, digest, at FROM acceptance"):
-            accepted.setdefault((application, question), {})[digest] = at
+        for row in self._database.read("SELECT application, question, digest, at FROM acceptance"):
+            if list(map(type, row)) == [str, str, str, int]:
+                application, question, digest, at = row
+                accepted.setdefault((application, question), {})[digest] = at
         return {key: Decision(key in refused, accepted.get(key, {})) for key in refused | accepted.keys()}
 
     def _read_records(self) -> dict[Key, Record]:
         columns = ", ".join(Record._fields)
         rows = self._database.read(f"SELECT application, question, {columns} FROM life")  # noqa: S608 - our own column names
-        return {(application, question): Record(_outcome(outcome), *rest) for application, question, outcome, *rest in rows}
+        return {(application, question): _record(values) for application, question, *values in rows}
 
     def _read_lots(self) -> dict[Key, Lot]:
         rows = self._database.read("SELECT application, question, part, period FROM lot")
@@ -151,9 +154,8 @@ class Consents:
         return found
 
 
-def _outcome(text: str) -> Outcome:
-    """What a later version may have written is over for this one: nothing is collected."""
-    try:
-        return Outcome(text)
-    except ValueError:
-        return Outcome.PASSED
+def _record(values: Sequence[Any]) -> Record:
+    """What damage did or a later version may have written is over for this one: nothing is collected."""
+    outcome, *rest = values
+    is_whole = outcome in set(Outcome) and list(map(type, rest)) == list(map(type, Record()[1:]))
+    return Record(Outcome(outcome), *rest) if is_whole else life.passed(Record(), "damaged")

@@ -51,10 +51,13 @@ class Reports:
         return self._select("WHERE created >= ? ORDER BY id DESC LIMIT ?", (since, limit))
 
     def start(self, report: StoredReport, now: int, not_before: int) -> None:
-        """A try begins: written before any byte leaves, with the moment of the next one should its outcome be lost."""
+        """A try begins: written before any byte leaves, with its address and headers, and the next one's moment if its outcome is lost."""
         with self._database.durable() as connection:
-            sql = "UPDATE report SET tries = tries + 1, started = ?, not_before = ? WHERE id = ? AND outcome = 'queued'"
-            connection.execute(sql, (now, not_before, report.id))
+            sql = """
+                UPDATE report SET url = ?, headers = ?, tries = tries + 1, started = ?, not_before = ?
+                WHERE id = ? AND outcome = 'queued'
+            """
+            connection.execute(sql, (report.url, json.dumps(report.headers), now, not_before, report.id))
 
     def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
         """The try failed and another is possible."""

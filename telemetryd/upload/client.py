@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
@@ -13,6 +14,8 @@ from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, RESPONSE
 from telemetryd.core.schedule import Delivery, Result, delivery_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from telemetryd.upload.report import Request
 
 NOTHING_CAME = Delivery(Result.RETRY)
@@ -34,6 +37,15 @@ class Timeouts(NamedTuple):
 _TIMEOUTS = Timeouts()
 
 
+class Answer(NamedTuple):
+    """What a server answered. `body` is None where it did not come whole, in time and within `RESPONSE_MAX_BYTES`."""
+
+    status: int
+    media_type: str
+    retry_after: str | None
+    body: bytes | None
+
+
 class Client:
     """Trusts `ca_file` alone, or the system's store where that is empty. Reads no proxy, cookie, netrc or key-log setting of the user."""
 
@@ -44,11 +56,25 @@ class Client:
     async def send(self, request: Request) -> Delivery:
         """Post it and say what the answer means; whatever fails before a status came is `retry`."""
         try:
-            return await self._send(request)
+            async with self._post(request) as response:
+                delivery = delivery_of(response.status, response.headers.get("Retry-After"), int(time.time()))
+                await self._read(response)
+                return delivery
         except (aiohttp.ClientError, OSError, ValueError):
             return NOTHING_CAME
 
-    async def _send(self, request: Request) -> Delivery:
+    async def exchange(self, request: Request) -> Answer | None:
+        """Post it and give the whole answer; None if nothing came before a status did."""
+        try:
+            async with self._post(request) as response:
+                body = await self._read(response)
+                media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+                return Answer(response.status, media_type, response.headers.get("Retry-After"), body)
+        except (aiohttp.ClientError, OSError, ValueError):
+            return None
+
+    @asynccontextmanager
+    async def _post(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
         times = self._timeouts
         limits = aiohttp.ClientTimeout(total=times.total, connect=times.connect, sock_read=times.answer)
         connector = aiohttp.TCPConnector(
@@ -65,19 +91,19 @@ class Client:
             ) as session,
             session.post(request.url, headers=request.headers, data=request.body, allow_redirects=False) as response,
         ):
-            delivery = delivery_of(response.status, response.headers.get("Retry-After"), int(time.time()))
-            await self._drain(response)
-            return delivery
+            yield response
 
-    async def _drain(self, response: aiohttp.ClientResponse) -> None:
-        """Read the body so that the server sees an orderly end; what it holds, or that it never ends, changes nothing."""
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
+        """The body, if it ends in time and within bounds; it is read in any case, so that the server sees an orderly end."""
+        body = b""
         try:
             async with asyncio.timeout(self._timeouts.response):
-                left = RESPONSE_MAX_BYTES
-                while left > 0 and (chunk := await response.content.read(left)):
-                    left -= len(chunk)
+                while len(body) <= RESPONSE_MAX_BYTES and (chunk := await response.content.read(RESPONSE_MAX_BYTES + 1 - len(body))):
+                    body += chunk
         except (aiohttp.ClientError, OSError):
             response.close()
+            return None
+        return body if len(body) <= RESPONSE_MAX_BYTES else None
 
     def _trust(self) -> ssl.SSLContext:
         """Certificates and host names verified, TLS 1.2 or newer, no session ever resumed."""

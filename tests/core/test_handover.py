@@ -9,7 +9,7 @@ from telemetryd.core.schedule import Delivery, Result
 
 BODY = b"{}".ljust(REPORT_BYTES)
 JOB = Job("kde", "https://telemetry.example.org/v1/reports", developer=False, body=BODY)
-LINE = b'{"endpoint":"kde","url":"https://telemetry.example.org/v1/reports","developer":false}\n'
+LINE = b'{"endpoint":"kde","url":"https://telemetry.example.org/v1/reports","developer":false,"relay":""}\n'
 
 
 def test_job_bytes():
@@ -18,7 +18,18 @@ def test_job_bytes():
     assert parse_job(LINE + BODY) == JOB
 
 
-@given(st.builds(Job, st.text(max_size=64), st.text(max_size=200), st.booleans(), st.binary(min_size=1024, max_size=1024)))
+def test_job_by_way_of_a_relay():
+    """A job says which relay the daemon means."""
+    job = JOB._replace(relay="https://relay.example/")
+    assert encode_job(job) == LINE.replace(b'"relay":""', b'"relay":"https://relay.example/"') + BODY
+    assert parse_job(encode_job(job)) == job
+
+
+@given(
+    st.builds(
+        Job, st.text(max_size=64), st.text(max_size=200), st.booleans(), st.binary(min_size=1024, max_size=1024), st.text(max_size=200)
+    )
+)
 def test_jobs_come_back(job):
     """Whatever is written is read as it was."""
     assert parse_job(encode_job(job)) == job
@@ -46,6 +57,8 @@ def test_job_out_of_bounds(job):
         LINE.replace(b'"kde"', b"null") + BODY,
         LINE.replace(b'"kde"', b'["kde"]') + BODY,
         LINE.replace(b'"developer"', b'"Developer"') + BODY,
+        LINE.replace(b',"relay":""', b"") + BODY,
+        LINE.replace(b'""', b"null") + BODY,
         LINE.replace(b"}", b',"more":1}') + BODY,
         b"[" * 5000 + b"\n" + BODY,
         b"[]\n" + BODY,

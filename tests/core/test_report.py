@@ -258,3 +258,23 @@ def test_headers(url, host):
         ("Content-Length", "1024"),
         ("Connection", "close"),
     )
+
+
+def test_headers_by_way_of_a_relay():
+    """By way of a relay travel the relay's own four headers, the same for every endpoint, and, sealed, where the report goes. Policy: A4."""
+    assert request_headers("https://telemetry.example.org:443/v1/reports?x=1", "https://Relay.example/a") == (
+        ("Host", "relay.example"),
+        ("Content-Type", "message/ohttp-req"),
+        ("Content-Length", "2304"),
+        ("Connection", "close"),
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "telemetry.example.org"),
+        (":path", "/v1/reports?x=1"),
+        ("content-type", "application/json"),
+    )
+    assert request_headers("http://localhost:1", "https://localhost:2/")[5:8] == (
+        (":scheme", "http"),
+        (":authority", "localhost:1"),
+        (":path", "/"),
+    )

@@ -256,6 +256,47 @@ def test_a_developers_endpoint_stands_in_for_one_elsewhere():
     assert merged(system(LOCAL.format("https://localhost:2/")), mine).endpoints == (Endpoint("kde", "Local", "https://localhost:2/"),)
 
 
+RELAY = 'ohttp_relay = "https://relay.example/kde"\nohttp_keys = "/etc/telemetryd/kde.keys"\n'
+
+
+def test_a_relay():
+    """An endpoint with a relay and its gateway's keys has both."""
+    (endpoint,) = merged(system(KDE + RELAY)).endpoints
+    assert endpoint == Endpoint(
+        *("kde", "KDE", "https://telemetry.kde.example/v1"),
+        ohttp_relay="https://relay.example/kde",
+        ohttp_keys="/etc/telemetryd/kde.keys",
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "objection"),
+    [
+        ('ohttp_relay = "https://relay.example/"\n', "ohttp_relay, ohttp_keys: expected both or neither"),
+        ('ohttp_keys = "/keys"\n', "ohttp_relay, ohttp_keys: expected both or neither"),
+        (
+            'ohttp_relay = "https://telemetry.kde.example:8443/relay"\nohttp_keys = "/keys"\n',
+            "ohttp_relay: expected another host than the url's",
+        ),
+    ],
+)
+def test_half_a_relay(lines, objection):
+    """A relay without keys, keys without a relay, a relay that is the endpoint itself: no endpoint, nor another file's direct one."""
+    settings = merged(system(KDE + lines, "/a"), system(KDE, "/b"))
+    assert settings.endpoints == ()
+    assert [(problem.file, problem.text.startswith(f"[endpoint.kde] {objection}")) for problem in settings.problems] == [("/a", True)]
+    assert settings.problems[0].text.endswith("the endpoint is not used")
+
+
+def test_a_relay_in_developer_mode():
+    """In developer mode the relay too is on this machine, or there is no endpoint. Policy: C6."""
+    mine = user("developer = true\n" + LOCAL.format("http://localhost:1/") + RELAY)
+    assert merged(mine).endpoints == ()
+    here = RELAY.replace("relay.example", "localhost:2")
+    (endpoint,) = merged(user("developer = true\n" + LOCAL.format("http://localhost:1/") + here)).endpoints
+    assert endpoint.ohttp_relay == "https://localhost:2/kde"
+
+
 @pytest.mark.parametrize("url", ["http://telemetry.kde.example/", "http://localhost/"])
 def test_no_plain_http(url):
     """Plain http outside of developer mode is told, and the vendor has no endpoint then: no lower file stands in for it. Policy: C7."""

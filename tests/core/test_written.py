@@ -76,6 +76,8 @@ def test_whole_configuration():
         format = "otlp"
         ca_file = "/etc/ssl/certs/kde.pem"
         results = "https://example.org/results"
+        ohttp_relay = "https://Relay.example.net"
+        ohttp_keys = "/etc/telemetryd/kde.keys"
     """)
     assert written.model_dump() == {
         "enabled": True,
@@ -92,6 +94,8 @@ def test_whole_configuration():
                 "format": "otlp",
                 "ca_file": "/etc/ssl/certs/kde.pem",
                 "results": "https://example.org/results",
+                "ohttp_relay": "https://relay.example.net/",
+                "ohttp_keys": "/etc/telemetryd/kde.keys",
             }
         },
     }
@@ -118,6 +122,9 @@ def test_whole_configuration():
         (endpoint("https://a.org", user="x"), "[endpoint.kde]: user: unknown key; known are name, url, format, ca_file, results"),
         (endpoint("https://a.org", format="xml"), "[endpoint.kde]: format: expected 'report', 'otlp' or 'kuserfeedback'"),
         (endpoint("https://a.org", ca_file="kde.pem"), "[endpoint.kde]: ca_file: expected an absolute path"),
+        (endpoint("https://a.org", ohttp_keys="kde.keys"), "[endpoint.kde]: ohttp_keys: expected an absolute path"),
+        (endpoint("https://a.org", ohttp_relay="http://localhost/"), "[endpoint.kde]: ohttp_relay: expected a https: URL with a host"),
+        (endpoint("https://a.org", ohttp_relay="https://me@b.org/"), "[endpoint.kde]: ohttp_relay: expected a https: URL with a host"),
         (endpoint("https://a.org", results="http://a.org"), "[endpoint.kde]: results: expected a https: URL"),
         (endpoint("https://a.org", name=""), "[endpoint.kde]: name: expected one line of text"),
         ("enabled = tru", "no TOML: line 1, column 11: Invalid value"),

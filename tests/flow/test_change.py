@@ -55,7 +55,7 @@ def test_telemetryctl_tells_the_change(machine):
     machine.install(KATE, reviewed=False)
     with machine.daemon():
         digest = machine.ask(CONTROL, "ListQuestions", "s", KATE_ID)[0][0]["digest"]["data"]
-        machine.ask(CONTROL, "Accept", "sa{ss}", KATE_ID, "1", QUESTION, digest)
+        machine.busctl("call", *CONTROL, "Accept", "sa{ss}", KATE_ID, "1", QUESTION, digest)
         machine.install(CHANGED, reviewed=False)
         shown = " ".join(machine.control("show", KATE_ID).stdout.split())
     assert SENTENCE in shown

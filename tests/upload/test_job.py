@@ -57,6 +57,20 @@ def test_what_the_configuration_permits():
     assert endpoint_of(JOB._replace(url=here.url, developer=True), mine) == here
 
 
+def test_relays():
+    """The relay is the one that the daemon meant and may be connected to, or nothing leaves: never the direct way instead. Policy: A4, C6."""
+    relayed = ENDPOINT._replace(ohttp_relay="https://relay.example/", ohttp_keys="/keys")
+    job = JOB._replace(relay=relayed.ohttp_relay)
+    assert endpoint_of(job, Settings(endpoints=(relayed,))) == relayed
+    assert endpoint_of(job, SETTINGS) is None
+    assert endpoint_of(JOB, Settings(endpoints=(relayed,))) is None
+    assert endpoint_of(job._replace(relay="https://other.example/"), Settings(endpoints=(relayed,))) is None
+    plain = relayed._replace(ohttp_relay="http://relay.example/")
+    assert endpoint_of(job._replace(relay=plain.ohttp_relay), Settings(endpoints=(plain,))) is None
+    here = relayed._replace(url="http://localhost/")
+    assert endpoint_of(job._replace(url=here.url, developer=True), Settings(endpoints=(here,), developer=True)) is None
+
+
 @pytest.mark.parametrize(
     ("url", "is_open", "is_open_to_developers"),
     [

@@ -1,0 +1,193 @@
+"""No upgrade, downgrade or damage of a database raises a level, and none keeps what consent was lost for. Policy: C1."""
+
+import pytest
+from harness import CONTROL, KATE, TELEMETRY, CallError, Variant
+from moments import SAVES, TOTAL, TOTAL_BYTES, TOTAL_LABEL, accept_last_week, daemon_at, edit, found_on_disk, rows
+
+KATE_ID = "org.kde.kate"
+ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
+LEVELS = ("System", "Usage", "NewQuestions")
+STORAGE = "org.telemetryd.Error.Storage"
+
+
+@pytest.fixture
+async def collecting(machine):
+    """A question in its period with a total on disk; the daemon does not run."""
+    machine.configure(ENDPOINT)
+    machine.install(SAVES)
+    await accept_last_week(machine, KATE_ID)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.push(KATE_ID, "saves", "t", TOTAL)
+    return machine
+
+
+@pytest.fixture
+async def reporting(collecting):
+    """Its period is over and the report waits; the daemon does not run."""
+    with daemon_at(collecting, "+7d"):
+        pass
+    assert found_on_disk(collecting, TOTAL_LABEL)
+    return collecting
+
+
+async def _levels(client):
+    return [await client.get(name) for name in LEVELS]
+
+
+def _path(machine, name):
+    return machine.root / "state/telemetryd" / name
+
+
+def _garbage(path):
+    path.write_bytes(b"this is no database " * 500)
+
+
+def _truncated(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _overwritten(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:1024] + b"\xff" * (len(data) - 1024))
+
+
+def _emptied(path):
+    path.write_bytes(b"")
+
+
+def _removed(path):
+    path.unlink()
+
+
+DAMAGES = pytest.mark.parametrize("damage", [_garbage, _truncated, _overwritten])
+
+
+@pytest.mark.parametrize("damage", [_garbage, _truncated, _overwritten, _emptied, _removed])
+async def test_a_damaged_consent_file_reads_as_off(collecting, damage):
+    """Whatever is left of it, everything is off and pending, and what was collected is in no file any more."""
+    damage(_path(collecting, "consent.sqlite"))
+    with collecting.daemon():
+        async with collecting.client() as client:
+            assert await _levels(client) == [0, 0, 1]
+            question = (await client.questions())["saves-a-week"]
+            assert (question["state"], question["consent"]) == ("pending", 0)
+            await client.push(KATE_ID, "saves", "t", TOTAL)
+            assert await client.preview() == {}
+            assert found_on_disk(collecting, TOTAL_BYTES) == set()
+
+
+@pytest.mark.parametrize("damage", [_garbage, _removed])
+async def test_a_report_does_not_outlive_its_consent(reporting, damage):
+    """A report that waited when the consent file was lost is erased, not sent."""
+    damage(_path(reporting, "consent.sqlite"))
+    with daemon_at(reporting, "+7d"):
+        async with reporting.client() as client:
+            assert await client.preview() == {}
+            assert found_on_disk(reporting, TOTAL_LABEL) == set()
+
+
+@DAMAGES
+async def test_consent_survives_a_damaged_main_file(collecting, damage):
+    """The levels and acceptances are as before; the running period is passed (damaged); pushes are answered and not kept."""
+    damage(_path(collecting, "telemetry.sqlite"))
+    with collecting.daemon():
+        async with collecting.client() as client:
+            assert await _levels(client) == [2, 2, 1]
+            question = (await client.questions())["saves-a-week"]
+            assert (question["state"], question["reason"], question["consent"]) == ("passed", "damaged", 1)
+            await client.push(KATE_ID, "saves", "t", TOTAL)
+            assert rows(collecting, "SELECT * FROM tally") == []
+
+
+@DAMAGES
+async def test_a_lost_report_stays_answered(reporting, damage):
+    """With the main file a report that waited is lost: the question says answered (lost) and is never asked again."""
+    damage(_path(reporting, "telemetry.sqlite"))
+    with daemon_at(reporting, "+7d"):
+        async with reporting.client() as client:
+            question = (await client.questions())["saves-a-week"]
+            assert (question["state"], question["reason"]) == ("answered", "lost")
+
+
+async def test_a_set_aside_file_goes_with_a_withdrawal(collecting):
+    """What a damaged file may still hold is in no file after the user erased everything."""
+    path = _path(collecting, "telemetry.sqlite")
+    path.write_bytes(b"damaged " + path.read_bytes()[8:])
+    assert found_on_disk(collecting, TOTAL_BYTES)
+    with collecting.daemon():
+        async with collecting.client() as client:
+            await client.call(CONTROL, "Erase", "s", "")
+            assert found_on_disk(collecting, TOTAL_BYTES) == set()
+            assert not list(path.parent.glob("*.damaged-*"))
+
+
+@pytest.mark.parametrize("file", ["consent.sqlite", "telemetry.sqlite"])
+async def test_a_newer_version_is_left_alone(collecting, file):
+    """A file of a later telemetryd: every call says Storage, nothing is changed; back in the later version everything is as it was."""
+    edit(collecting, "PRAGMA user_version = 99", file=file)
+    before = _path(collecting, file).read_bytes()
+    with collecting.daemon():
+        async with collecting.client() as client:
+            for interface, member, signature, body in (
+                (TELEMETRY, "Push", "ssv", (KATE_ID, "saves", Variant("t", TOTAL))),
+                (TELEMETRY, "Register", "ssa{sv}", (KATE_ID, KATE, {})),
+                (CONTROL, "ListQuestions", "s", ("",)),
+                (CONTROL, "Accept", "sa{ss}", (KATE_ID, {})),
+            ):
+                with pytest.raises(CallError, match="version 99") as refused:
+                    await client.call(interface, member, signature, *body)
+                assert refused.value.name == STORAGE
+    assert _path(collecting, file).read_bytes() == before
+    edit(collecting, "PRAGMA user_version = 1", file=file)
+    with collecting.daemon():
+        async with collecting.client() as client:
+            assert await _levels(client) == [2, 2, 1]
+            assert len(await client.preview()) == 1
+
+
+@pytest.mark.parametrize("file", ["consent.sqlite", "telemetry.sqlite"])
+async def test_a_version_that_does_not_fit_its_tables_raises_nothing(collecting, file):
+    """A version number set back: calls say Storage, or the levels are those that were stored; never higher, and nothing is lost."""
+    edit(collecting, "PRAGMA user_version = 0", file=file)
+    edit(collecting, "UPDATE level SET value = 1")
+    with collecting.daemon():
+        async with collecting.client() as client:
+            with pytest.raises(CallError) as refused:
+                await _levels(client)
+            assert refused.value.name == STORAGE
+    edit(collecting, "PRAGMA user_version = 1", file=file)
+    with collecting.daemon():
+        async with collecting.client() as client:
+            assert await _levels(client) == [1, 1, 1]
+
+
+NOBODY_WROTE = {
+    "UPDATE level SET value = 3": [0, 0, 1],
+    "UPDATE level SET value = -1": [0, 0, 1],
+    "UPDATE level SET value = 'detailed'": [0, 0, 1],
+    "UPDATE level SET value = x'02'": [0, 0, 1],
+    "UPDATE level SET value = 1.5": [0, 0, 1],
+    "UPDATE level SET name = 'everything' WHERE name = 'usage'": [2, 0, 1],
+    "UPDATE life SET outcome = 'of a later version'": [2, 2, 1],
+    "UPDATE life SET begins = 'never', closes = x'00'": [2, 2, 1],
+    "UPDATE acceptance SET at = 'never'": [2, 2, 1],
+    "UPDATE acceptance SET digest = x'ff'": [2, 2, 1],
+    "INSERT INTO application VALUES ('org.kde.kate', 9, 'x')": [2, 2, 1],
+}
+"""Change of the consent file → the levels that are read from it."""
+
+
+async def test_values_that_nobody_wrote_are_off(collecting):
+    """What is in the consent file and cannot be there reads as off, undecided or over, and the daemon answers."""
+    files = {name: _path(collecting, name).read_bytes() for name in ("consent.sqlite", "telemetry.sqlite")}
+    for change, levels in NOBODY_WROTE.items():
+        for name, data in files.items():
+            _path(collecting, name).write_bytes(data)
+        edit(collecting, change)
+        with collecting.daemon():
+            async with collecting.client() as client:
+                assert await _levels(client) == levels, change
+                await client.push(KATE_ID, "saves", "t", 1)
+                assert await client.preview() == {}, change
+                assert (await client.questions())["saves-a-week"]["state"] in {"pending", "passed"}, change

@@ -1,0 +1,287 @@
+"""The flow without a bus: the real store and the real installed files, under a clock and a server that the test moves.
+
+with Running(tmp_path) as running:
+running.install(KATE)
+running.endpoint()
+await running.consent()
+running.to(DURING)
+running.push("startup", "d", 700.0)
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+from datetime import UTC, datetime
+
+from harness import KATE, Machine
+
+from telemetryd.catalogue import Catalogue
+from telemetryd.choices import Choices
+from telemetryd.choices import Parts as ChoiceParts
+from telemetryd.closing import Closing
+from telemetryd.closing import Parts as ClosingParts
+from telemetryd.core.schedule import Delivery, Result
+from telemetryd.daemon import Daemon, Flow
+from telemetryd.installed import InstalledFiles
+from telemetryd.questions import Questions
+from telemetryd.store import open_store
+from telemetryd.tallies import RunningTallies
+from telemetryd.tick import Parts as TickParts
+from telemetryd.tick import Ticker
+from telemetryd.views import Sources, Views
+from telemetryd.watch import Watch
+
+APP = "org.kde.kate"
+QUESTION = "startup-time"
+KEY = (APP, QUESTION)
+
+
+def at(day, hour=12):
+    """Unix seconds of an hour (UTC) of a day given as month.day of 2026."""
+    month, number = map(int, day.split("."))
+    return int(datetime(2026, month, number, hour, tzinfo=UTC).timestamp())
+
+
+ACCEPTED, DURING, AFTER = at("11.18"), at("11.25"), at("12.1")
+"""A Wednesday, the Wednesday of the first whole week after it (2026-W48), and the Tuesday after that week."""
+LATE = at("12.20")
+"""After the second window of that week's reports."""
+
+FRAMEWORKS = """\
+schema = 1
+[application]
+id = "org.kde.frameworks"
+name = "Frameworks"
+vendor = "kde"
+contact = "https://kde.org/privacypolicy-apps"
+kind = "shared"
+[[source]]
+id = "crash"
+type = "count"
+description = "Crashes"
+combine = "sum"
+bins = [1, 5, 50]
+[[source]]
+id = "dialog"
+type = "choice"
+description = "File dialog"
+values = ["portal", "own"]
+[[source]]
+id = "programs"
+type = "count"
+description = "Programs that were used"
+combine = "applications"
+bins = [1, 2, 3]
+[[question]]
+id = "crashes"
+purpose = "Do programs crash?"
+decision = "Whether to fix them"
+category = "usage"
+detail = "basic"
+sources = ["crash"]
+period = "week"
+starts = 2026-01-01
+ends = 2026-12-31
+[[question]]
+id = "dialogs"
+purpose = "Which dialog is used?"
+decision = "Whether to keep the other"
+category = "usage"
+detail = "basic"
+sources = ["dialog"]
+period = "week"
+starts = 2026-01-01
+ends = 2026-12-31
+[[question]]
+id = "programs-used"
+purpose = "How many programs does one person use?"
+decision = "Whether they need a common settings page"
+category = "usage"
+detail = "basic"
+sources = ["programs"]
+period = "week"
+starts = 2026-01-01
+ends = 2026-12-31
+"""
+SHARED = "org.kde.frameworks"
+USES = "uses = [" + ", ".join(f'"{SHARED}/{source}"' for source in ("crash", "dialog", "programs")) + "]"
+
+
+def user_of_shared(application):
+    """A manifest of an application that pushes into the shared sources and asks nothing itself."""
+    head, _, _ = KATE.partition("[[source]]")
+    return head.replace(APP, application) + USES
+
+
+class HandClock:
+    """The port `Clock`, moved by hand."""
+
+    def __init__(self, now):
+        self.wall, self.steady = now, 0.0
+
+    def now(self):
+        """Wall time."""
+        return self.wall
+
+    def monotonic(self):
+        """Running time."""
+        return self.steady
+
+
+class SeededChance:
+    """The port `Randomness`, the same in every run."""
+
+    def __init__(self, seed=0):
+        self._random = random.Random(seed)
+
+    def below(self, bound):
+        """A uniform integer."""
+        return self._random.randrange(bound)
+
+
+class Machinery:
+    """The port `SystemFacts` of a machine with 8 GiB."""
+
+    def __init__(self):
+        self.values, self.reads = {"memory": 8, "os": "debian", "session_type": "wayland"}, []
+
+    def read(self, name):
+        """One fact."""
+        self.reads.append(name)
+        return self.values.get(name)
+
+
+class Server:
+    """The port `Courier`: answers as told, and can be made to wait."""
+
+    def __init__(self):
+        self.answers, self.received = [], []
+        self.is_reached, self.may_answer = asyncio.Event(), asyncio.Event()
+        self.may_answer.set()
+
+    async def deliver(self, endpoint, body, *_):
+        """Take one report."""
+        self.received.append((endpoint.url, body))
+        self.is_reached.set()
+        await self.may_answer.wait()
+        return self.answers.pop(0) if self.answers else Delivery(Result.ACCEPTED, 200)
+
+
+class Running:
+    """The running parts, made anew by `restart`."""
+
+    def __init__(self, root, *, now=ACCEPTED):
+        self.machine = Machine(root)
+        self.clock, self.chance, self.facts = HandClock(now), SeededChance(), Machinery()
+        self.directory = root / "state/telemetryd"
+        self.directory.mkdir(parents=True)
+        self.store = None
+
+    def __enter__(self):
+        self.restart()
+        return self
+
+    def __exit__(self, *_):
+        self.store.close()
+
+    def restart(self, *, developer=False):
+        """Stop, and start over the same files."""
+        if self.store:
+            self.daemon.commit()
+            self.store.close()
+        self.put_together(developer=developer)
+        self.daemon.start()
+
+    def put_together(self, *, developer=False):
+        """Open the files and make the parts, without starting them."""
+        self.server = Server()
+        self.store = store = open_store(self.directory, is_developer=developer)
+        self.watch = Watch(is_on=developer)
+        self.catalogue = Catalogue(InstalledFiles(self.machine.environ), store.texts, self.clock)
+        self.questions = Questions(self.catalogue, store.consents, self.clock)
+        if store.main.was_lost:
+            self.questions.lose()
+        self.tallies = RunningTallies(store.tallies)
+        self.closing = Closing(ClosingParts(self.catalogue, self.questions, self.tallies, store.reports, self.clock, self.chance))
+        flow = Flow(self.catalogue, self.questions, self.tallies, self.closing, self.facts, self.clock, self.watch)
+        self.daemon = Daemon(flow, self._on_erased)
+        parts = (self.daemon, self.questions, store.consents, self.catalogue, store, store.reports, self.clock)
+        self.choices = Choices(ChoiceParts(*parts))
+        tick = (self.catalogue, self.questions, self.choices, self.daemon, store.reports, self.server, self.clock, self.chance)
+        self.ticker = Ticker(TickParts(*tick))
+        self.views = Views(Sources(self.catalogue, store.consents, self.questions, self.closing, store.reports, self.clock))
+
+    def _on_erased(self, keys):
+        self.ticker.abort(keys)
+        self.choices.is_erasure_pending = True
+
+    def install(self, text=KATE, **options):
+        """Install a manifest, reviewed if not said otherwise, and look at it."""
+        declaration = self.machine.install(text, **options)
+        self.daemon.reload()
+        return declaration
+
+    def configure(self, text, **options):
+        """Write a configuration file and look at it."""
+        self.machine.configure(text, **options)
+        self.daemon.reload()
+
+    def endpoint(self, url="https://telemetry.kde.org/v1", rest=""):
+        """Configure the vendor's endpoint."""
+        self.configure(f'{rest}\n[endpoint.kde]\nname = "KDE"\nurl = "{url}"\n')
+
+    async def consent(self, *applications):
+        """Turn both axes on and accept every question of the applications."""
+        for axis in ("system", "usage"):
+            await self.choices.set_level(axis, 2)
+        for application in applications or (APP,):
+            await self.choices.accept(application, self.digests(application))
+
+    def digests(self, application=APP):
+        """Question → digest, as shown now."""
+        return {row["id"]: row["digest"] for row in self.views.questions(application)}
+
+    def to(self, moment):
+        """Move the clock, and look."""
+        self.clock.wall = moment
+        self.daemon.refresh()
+
+    def push(self, source, code, value, application=APP):
+        """Push one sample and commit it."""
+        self.daemon.push(application, source, code, value)
+        self.daemon.commit()
+
+    def state(self, key=KEY):
+        """The state of a question that the user sees."""
+        (row,) = (row for row in self.views.questions(key[0]) if row["id"] == key[1])
+        return row["state"]
+
+    def reason(self, key=KEY):
+        """The reason of that state."""
+        return self.questions.step(self.catalogue.definition(key)).reason
+
+    def files(self):
+        """Every file of the state directory with its bytes, the log folded in."""
+        self.store.main.purge()
+        self.store.consent.purge()
+        return {path.name: path.read_bytes() for path in sorted(self.directory.iterdir()) if not path.name.endswith("-shm")}
+
+    def bodies(self):
+        """The queued reports' answers, question → labels."""
+        return {row.question: answer_in(row.body) for row in self.store.reports.queue()}
+
+    @contextlib.contextmanager
+    def broken_disk(self):
+        """The main file refuses every write, as a full disk does."""
+        connection = self.store.main._connection
+        connection.execute("PRAGMA query_only = ON")
+        try:
+            yield
+        finally:
+            connection.execute("PRAGMA query_only = OFF")
+
+
+def answer_in(body):
+    """The labels of a report's body."""
+    return json.loads(body)["answer"]

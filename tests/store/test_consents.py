@@ -1,0 +1,94 @@
+import contextlib
+import sqlite3
+
+import pytest
+
+from telemetryd.core.consent import ApplicationLevels, Decision, Levels
+from telemetryd.core.life import Outcome, Record
+from telemetryd.errors import StorageError
+
+KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.kate", "plugins")
+
+
+def alter(folder, sql, *values):
+    """Another program changes the file."""
+    with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as connection:
+        connection.execute(sql, values)
+
+
+def test_kept(opened):
+    """Every choice is there after opening again, as it was in memory."""
+    first = opened().consents
+    first.set_levels(Levels(1, 2, 0))
+    first.set_application("org.kde.kate", ApplicationLevels(0, 3))
+    first.accept([(KEY, "sha256:1", "text one"), (OTHER, "sha256:2", "text two")], 1000)
+    first.refuse(OTHER, is_refused=True)
+    first.set_records({KEY: Record(Outcome.REPORTING, "why", "2026-W42", 1, 2, "localhost", "level", 3, 4)})
+    second = opened().consents
+    assert (second.levels, second.applications, second.decisions, second.records) == (
+        first.levels,
+        first.applications,
+        first.decisions,
+        first.records,
+    )
+    assert second.decisions == {KEY: Decision(False, {"sha256:1": 1000}), OTHER: Decision(True, {"sha256:2": 1000})}
+    assert second.records[KEY].outcome is Outcome.REPORTING
+    assert second.accepted_text(KEY, "sha256:1") == "text one"
+    assert second.accepted_text(KEY, "sha256:2") == ""
+
+
+def test_first_acceptance_counts(store):
+    """Accepting the same definition again does not move its period; accepting ends a refusal."""
+    store.consents.accept([(KEY, "sha256:1", "text")], 1000)
+    store.consents.refuse(KEY, is_refused=True)
+    store.consents.accept([(KEY, "sha256:1", "text"), (KEY, "sha256:2", "changed")], 2000)
+    assert store.consents.decisions == {KEY: Decision(False, {"sha256:1": 1000, "sha256:2": 2000})}
+    store.consents.refuse(OTHER, is_refused=True)
+    store.consents.refuse(OTHER, is_refused=False)
+    assert OTHER not in store.consents.decisions
+
+
+@pytest.mark.parametrize("value", [-1, 3, 99, "high", b"\x02"])
+def test_levels_out_of_range(folder, opened, value):
+    """A level that is none reads as the default, off; for an application as off. Policy: C1."""
+    first = opened()
+    first.consents.set_levels(Levels(2, 2, 2))
+    first.consents.set_application("a.b", ApplicationLevels(2, 2))
+    first.close()
+    alter(folder, "UPDATE level SET value = ?", value)
+    alter(folder, "UPDATE application SET usage = ?, system = 4", value)
+    second = opened().consents
+    assert second.levels == Levels()
+    assert second.applications["a.b"].system == 0
+    assert second.applications["a.b"].usage == (3 if value == 3 else 0)
+
+
+def test_unknown_names(folder, opened):
+    """A level or an outcome of a later version neither breaks this one nor opens anything."""
+    first = opened()
+    first.consents.set_levels(Levels(1, 1, 1))
+    first.consents.set_records({KEY: Record(Outcome.OPEN)})
+    first.close()
+    alter(folder, "INSERT INTO level VALUES ('everything', 2)")
+    alter(folder, "UPDATE life SET outcome = 'dreaming'")
+    second = opened().consents
+    assert second.levels == Levels(1, 1, 1)
+    assert second.records[KEY].outcome is Outcome.PASSED
+
+
+def test_failed_change(folder, opened):
+    """A change that cannot be written is not seen either: memory and disk stay equal."""
+    consents = opened().consents
+    consents.set_levels(Levels(1, 1, 1))
+    with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for change in (
+            lambda: consents.set_levels(Levels(2, 2, 2)),
+            lambda: consents.set_application("a.b", ApplicationLevels(2, 2)),
+            lambda: consents.accept([(KEY, "sha256:1", "text")], 1),
+            lambda: consents.refuse(KEY, is_refused=True),
+            lambda: consents.set_records({KEY: Record()}),
+        ):
+            with pytest.raises(StorageError):
+                change()
+    assert (consents.levels, consents.applications, consents.decisions, consents.records) == (Levels(1, 1, 1), {}, {}, {})

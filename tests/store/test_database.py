@@ -1,0 +1,342 @@
+import contextlib
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from telemetryd.errors import StorageError
+from telemetryd.store.database import Database
+from telemetryd.store.schema import CONSENT, MAIN, Schema
+
+FIRST = "CREATE TABLE word (text TEXT)"
+SECOND = "ALTER TABLE word ADD COLUMN size INTEGER NOT NULL DEFAULT 7; CREATE INDEX word_text ON word (text)"
+INSERT = "INSERT INTO word (text) VALUES (?)"
+WORDS = "SELECT text FROM word ORDER BY rowid"
+
+
+@pytest.fixture
+def database(folder):
+    """Opens the file `words.sqlite` with so many migrations."""
+    with contextlib.ExitStack() as stack:
+
+        def open_it(*migrations):
+            return stack.enter_context(contextlib.closing(Database(folder / "words.sqlite", Schema(migrations or (FIRST,)))))
+
+        yield open_it
+
+
+def mode(path):
+    """Permission bits."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def files(folder):
+    """Everything in a directory: name → bytes."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_nothing_before_the_first_write(folder, store):
+    """Reading, erasing what is not there and closing make no file: a daemon that is off leaves none. Policy: C1."""
+    assert store.consents.levels == (0, 0, 1)
+    assert (store.reports.queue(), store.reports.history(0, 9), store.reports.ticks()) == ([], [], ())
+    assert (store.tallies.all(), store.texts.months(), store.texts.get("a.b"), store.purge()) == ([], {}, None, True)
+    store.reports.prune(10**9)
+    store.close()
+    assert files(folder) == {}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_permissions(folder, database, umask):
+    """Nobody else can read any of the files, whatever the umask."""
+    before = os.umask(umask)
+    try:
+        database().write(INSERT, ("secret",))
+        assert {path.name: mode(path) for path in folder.iterdir()} == dict.fromkeys(
+            ("words.sqlite", "words.sqlite-wal", "words.sqlite-shm"), 0o600
+        )
+    finally:
+        os.umask(before)
+
+
+def test_pragmas(database):
+    """Write-ahead log, erased text overwritten, small pages; a durable transaction is synchronous, others are not."""
+    made = database()
+    made.write(INSERT, ("one",))
+    for pragma, expected in (("journal_mode", "wal"), ("secure_delete", 1), ("page_size", 1024), ("synchronous", 1), ("busy_timeout", 250)):
+        assert made.read(f"PRAGMA {pragma}") == [(expected,)]
+    with made.durable() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert made.read("PRAGMA synchronous") == [(1,)]
+
+
+def test_migrations(folder, database):
+    """A file of an older version is brought up to date with its rows, once; opening it again changes nothing."""
+    old = database(FIRST)
+    old.write(INSERT, ("kept",))
+    old.close()
+    for _ in range(2):
+        new = database(FIRST, SECOND)
+        assert new.read("SELECT text, size FROM word") == [("kept", 7)]
+        assert new.read("PRAGMA user_version") == [(2,)]
+        new.close()
+    before = files(folder)
+    database(FIRST, SECOND).close()
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("schema", [CONSENT, MAIN], ids=["consent", "main"])
+def test_every_version_upgrades(folder, schema):
+    """A file of each version that there ever was ends with the tables of a new one."""
+
+    def tables(path, count):
+        with contextlib.closing(Database(path, Schema(schema.migrations[:count]))) as made:
+            with made.durable():
+                pass
+            return made.read("SELECT type, name, sql FROM sqlite_master ORDER BY name")
+
+    newest = tables(folder / "new.sqlite", len(schema.migrations))
+    for count in range(1, len(schema.migrations) + 1):
+        tables(folder / f"{count}.sqlite", count)
+        assert tables(folder / f"{count}.sqlite", len(schema.migrations)) == newest
+
+
+def test_failing_migration(folder, database):
+    """A migration that fails leaves the file at its old version, whole."""
+    old = database(FIRST)
+    old.write(INSERT, ("kept",))
+    old.close()
+    with pytest.raises(StorageError):
+        database(FIRST, "CREATE TABLE more (x); CREATE TABLE word (x)")
+    again = database(FIRST)
+    assert again.read(WORDS) == [("kept",)]
+    assert again.read("SELECT name FROM sqlite_master") == [("word",)]
+
+
+def test_newer_version(folder, database):
+    """A file of a newer telemetryd is refused, not set aside and not changed."""
+    new = database(FIRST, SECOND)
+    new.write(INSERT, ("kept",))
+    new.close()
+    before = files(folder)
+    with pytest.raises(StorageError, match="version 2; this telemetryd knows versions up to 1"):
+        database(FIRST)
+    assert {name: data for name, data in files(folder).items() if name == "words.sqlite"} == before
+
+
+def overwrite(path, at, data):
+    """Overwrite bytes of a file."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
+DAMAGE = {
+    "no database": lambda path: path.write_bytes(b"what is this" * 1000),
+    "header": lambda path: overwrite(path, 0, bytes(16)),
+    "cut off": lambda path: os.truncate(path, 1500),
+    "a page overwritten": lambda path: overwrite(path, 1024, b"\xff" * 1024),
+    "schema overwritten": lambda path: overwrite(path, 100, b"\xff" * 500),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=list(DAMAGE))
+def test_damaged(folder, database, damage):
+    """A damaged file is set aside, readable by nobody else, and a new one is begun."""
+    path = folder / "words.sqlite"
+    old = database()
+    old.write_many(INSERT, [(f"word {number}",) for number in range(500)])
+    old.close()
+    damage(path)
+    new = database()
+    assert new.was_lost
+    assert new.read(WORDS) == []
+    (aside,) = new.aside()
+    assert mode(aside) == 0o600
+    new.write(INSERT, ("new",))
+    new.close()
+    again = database()
+    assert (again.was_lost, again.read(WORDS)) == (False, [("new",)])
+
+
+def test_empty_file(folder, database):
+    """An empty file, as a crash right after its making leaves it, is a new one."""
+    (folder / "words.sqlite").touch(mode=0o600)
+    made = database()
+    assert (made.was_lost, made.read(WORDS)) == (False, [])
+
+
+def test_old_damage_goes(folder, database):
+    """A file that was set aside goes after a month, at a start."""
+    database().write(INSERT, ("new",))
+    aside = folder / "words.sqlite.damaged-2026-01-01"
+    aside.write_text("old")
+    os.utime(aside, (0, 0))
+    database()
+    assert not aside.exists()
+
+
+def test_purge(folder, database):
+    """After erasing and purging, no file holds the text, set-aside ones included."""
+    made = database()
+    with made.durable() as connection:
+        connection.executemany(INSERT, [("confidential",)] * 100)
+    (folder / "words.sqlite.damaged-2026-01-01").write_text("confidential")
+    made.write("DELETE FROM word")
+    assert any(b"confidential" in data for data in files(folder).values())
+    assert made.purge()
+    assert not any(b"confidential" in data for data in files(folder).values())
+    assert made.aside() == []
+
+
+def test_purge_while_someone_reads(folder, database):
+    """While another process is in the middle of reading, purging says so; afterwards it succeeds."""
+    made = database()
+    made.write(INSERT, ("confidential",))
+    script = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN');"
+        "print(c.execute('SELECT text FROM word').fetchone()[0], flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(folder / "words.sqlite")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout.readline() == "confidential\n"
+        made.write("DELETE FROM word")
+        assert not made.purge()
+        reader.stdin.close()
+    assert made.purge()
+    assert not any(b"confidential" in data for data in files(folder).values())
+
+
+_WRITER = """
+import sys, os
+from pathlib import Path
+from telemetryd.store.database import Database
+from telemetryd.store.schema import Schema
+database = Database(Path(sys.argv[1]), Schema(("CREATE TABLE word (text TEXT)",)))
+database.write("INSERT INTO word VALUES ('first')")
+os.write(2, b"MARK")
+if sys.argv[2] == "durable":
+    with database.durable() as connection:
+        connection.execute("INSERT INTO word VALUES ('second')")
+else:
+    database.write("INSERT INTO word VALUES ('second')")
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize(("how", "synced"), [("durable", True), ("write", False)])
+def test_durable(folder, database, how, synced):
+    """Both kinds of writing survive kill -9; a durable one has reached the disk before it returns, the other costs no such wait."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    trace = folder.parent / "trace"
+    command = ["strace", "-f", "-o", trace, "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", _WRITER]
+    subprocess.run([*command, folder / "words.sqlite", how], check=False, capture_output=True)
+    _, _, after = trace.read_text().partition('"MARK"')
+    assert after
+    assert ("sync(" in after) is synced
+    assert database().read(WORDS) == [("first",), ("second",)]
+
+
+def test_rollback(database):
+    """What fails inside a transaction undoes all of it, and the next one works."""
+    made = database()
+    with pytest.raises(StorageError), made.durable() as connection:
+        connection.executemany(INSERT, [("undone",), ("undone", "and too many")])
+    with pytest.raises(StorageError):
+        made.write_many("INSERT INTO word VALUES (?)", [("undone",), ("undone", "and too many")])
+    made.write(INSERT, ("done",))
+    assert made.read(WORDS) == [("done",)]
+
+
+def test_disk_full(database):
+    """A full disk fails the write with a named error that holds nothing of it, and the next one works once there is room."""
+    made = database()
+    made.write(INSERT, ("first",))
+    made.read("PRAGMA max_page_count=4")
+    with pytest.raises(StorageError, match="SQLITE_FULL") as failure, made.durable() as connection:
+        connection.executemany(INSERT, [("confidential" * 100,)] * 100)
+    assert "confidential" not in str(failure.value)
+    made.read("PRAGMA max_page_count=10000")
+    made.write(INSERT, ("second",))
+    assert made.read(WORDS) == [("first",), ("second",)]
+
+
+def test_locked(folder, database):
+    """While another connection writes for long, a write fails with a named error; nothing is half done."""
+    made = database()
+    made.write(INSERT, ("first",))
+    with contextlib.closing(sqlite3.connect(folder / "words.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match="SQLITE_BUSY"):
+            made.write(INSERT, ("second",))
+        with pytest.raises(StorageError, match="SQLITE_BUSY"), made.durable():
+            pass
+        other.execute("ROLLBACK")
+    made.write(INSERT, ("third",))
+    assert made.read(WORDS) == [("first",), ("third",)]
+
+
+def test_cannot_be_made(folder, database):
+    """A file that cannot be made fails the write, not the reading, and is made as soon as it can be."""
+    made = database()
+    folder.rmdir()
+    for _ in range(2):
+        with pytest.raises(StorageError, match="No such file or directory"):
+            made.write(INSERT, ("lost",))
+        assert made.read(WORDS) == []
+    folder.mkdir()
+    made.write(INSERT, ("kept",))
+    assert made.read(WORDS) == [("kept",)]
+
+
+def test_two_pairs(folder, opened):
+    """Developer mode has files of its own, and the choices of one are not the other's."""
+    opened().consents.set_levels((opened().consents.levels)._replace(usage=2))
+    opened(is_developer=True).texts.keep("a.b", "text", "2026-11")
+    assert {path.suffix + path.stem for path in folder.glob("*.sqlite")} == {".sqliteconsent", ".sqlitedeveloper-telemetry"}
+    assert opened(is_developer=True).consents.levels.usage == 0
+
+
+def test_consent_survives_the_rest(folder, opened):
+    """Choices do not depend on the main file: damaged or gone, they stay as they were. Policy: C1."""
+    first = opened()
+    first.consents.set_levels(first.consents.levels._replace(usage=1))
+    first.texts.keep("a.b", "text", "2026-11")
+    first.close()
+    (folder / "telemetry.sqlite").write_bytes(b"x" * 5000)
+    second = opened()
+    assert (second.main.was_lost, second.consent.was_lost) == (True, False)
+    assert second.consents.levels.usage == 1
+
+
+def test_damaged_consent_is_off(folder, opened):
+    """A damaged consent file reads as off. Policy: C1."""
+    first = opened()
+    first.consents.set_levels(first.consents.levels._replace(usage=2, system=2))
+    first.close()
+    (folder / "consent.sqlite").write_bytes(b"x" * 5000)
+    second = opened()
+    assert second.consent.was_lost
+    assert second.consents.levels == (0, 0, 1)
+
+
+def test_threads_stay_out(database):
+    """The connection belongs to the loop's thread; another thread's use is an error, not a race."""
+    made = database()
+    made.write(INSERT, ("one",))
+    caught = []
+
+    def use():
+        with pytest.raises(StorageError) as failure:
+            made.read(WORDS)
+        caught.append(failure.value)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert len(caught) == 1

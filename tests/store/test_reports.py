@@ -1,0 +1,133 @@
+import pytest
+
+DAY_S = 86400
+KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.krita", "startup")
+TALLY = "INSERT INTO tally VALUES (NULL, ?, ?, 'a.b', ?, x'')"
+
+
+def written(folder):
+    """What is on disk; the index of the log (-shm) notes readers too, and ends with the last of them."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith("-shm")}
+
+
+def put(store, *reports):
+    """Queue reports; their rows."""
+    for one in reports:
+        store.reports.put(one)
+    return store.reports.queue()
+
+
+def test_kept(opened, report):
+    """A report comes back with the exact bytes and headers, after opening again too."""
+    body = bytes(range(256)) * 4
+    (row,) = put(opened(), report(body=body))
+    assert row == report(body=body)._replace(id=row.id)
+    again = opened().reports
+    assert again.queue() == again.history(0, 10) == [row]
+
+
+def test_put_erases_its_tallies(store, report):
+    """One transaction makes the report and erases the tallies of its question and period, and no others. Policy: M2."""
+    for key, period in ((KEY, "2026-W42"), (KEY, "2026-W42"), (KEY, "2026-W43"), (OTHER, "2026-W42")):
+        store.main.write(TALLY.replace("'a.b'", f"'a.b{store.main.read('SELECT count(*) FROM tally')[0][0]}'"), (*key, period))
+    put(store, report())
+    assert store.main.read("SELECT application, period FROM tally") == [(KEY[0], "2026-W43"), (OTHER[0], "2026-W42")]
+
+
+def test_tries(store, report):
+    """A try counts from its beginning; its outcome moves the next."""
+    (row,) = put(store, report())
+    store.reports.start(row, 1000, 2000)
+    (row,) = store.reports.queue()
+    assert (row.tries, row.started, row.not_before) == (1, 1000, 2000)
+    store.reports.postpone(row, 3000, 503)
+    (row,) = store.reports.queue()
+    assert (row.tries, row.started, row.not_before, row.status) == (1, 0, 3000, 503)
+
+
+def test_moved(store, report):
+    """A try is written down with the address and headers that it goes with, whatever they were when the report was made. Policy: T2."""
+    (row,) = put(store, report())
+    moved = row._replace(url="https://telemetry.kde.org/v2", headers=(("Host", "relay.example"),))
+    store.reports.start(moved, 1000, 2000)
+    assert store.reports.queue() == [moved._replace(tries=1, started=1000, not_before=2000)]
+
+
+def test_finish(store, report):
+    """Done once: the given bytes replace the report's, and no moment finer than a day is left of it. Policy: A2."""
+    (row,) = put(store, report(created=100 * DAY_S + 4711))
+    store.reports.start(row, 101 * DAY_S + 17, 102 * DAY_S + 17)
+    assert store.reports.finish(row, "accepted", status=204, body=b"blank")
+    assert store.reports.queue() == []
+    (done,) = store.reports.history(0, 10)
+    assert (done.outcome, done.status, done.tries, done.body) == ("accepted", 204, 1, b"blank")
+    assert (done.created, done.slot, done.started, done.not_before) == (100 * DAY_S, 0, 0, 0)
+    assert not store.reports.finish(done, "dropped", status=0, body=b"again")
+    store.reports.start(done, 1, 2)
+    store.reports.postpone(done, 3, 4)
+    assert store.reports.history(0, 10) == [done]
+
+
+@pytest.mark.parametrize(("is_tried", "outcome"), [(False, "erased"), (True, "unknown")])
+def test_erase(store, report, is_tried, outcome):
+    """Erasing leaves neither bytes nor moments; if a try had begun, nobody knows whether they left. It stays so whatever comes after."""
+    row, other = put(store, report(), report(OTHER))
+    if is_tried:
+        store.reports.start(row, 1000, 2000)
+    store.reports.erase([KEY, ("no", "such")])
+    assert store.reports.queue() == [other]
+    assert not store.reports.finish(row, "accepted", status=204, body=row.body)
+    gone = store.reports.history(0, 10)[1]
+    assert (gone.outcome, gone.body, gone.headers, gone.tries) == (outcome, b"", (), int(is_tried))
+    assert (gone.created % DAY_S, gone.slot, gone.started, gone.not_before) == (0, 0, 0, 0)
+    store.reports.erase([KEY])
+    assert store.reports.history(0, 10)[1] == gone
+
+
+def test_erased_from_disk(folder, store, report):
+    """What was erased is in no file after a purge."""
+    put(store, report(body=b"confidential"))
+    assert any(b"confidential" in path.read_bytes() for path in folder.iterdir())
+    store.reports.erase([KEY])
+    assert store.purge()
+    assert not any(b"confidential" in path.read_bytes() for path in folder.iterdir())
+
+
+def test_history(store, report):
+    """Newest first, from a moment on, so many at most."""
+    rows = put(store, *(report(created=day * DAY_S) for day in (1, 2, 3)))
+    assert store.reports.history(0, 10) == rows[::-1]
+    assert store.reports.history(2 * DAY_S, 10) == rows[:0:-1]
+    assert store.reports.history(0, 1) == rows[2:]
+
+
+def test_forget(store, report):
+    """Forgetting takes what is done, of one application or of all, and leaves what waits."""
+    first, second, third = put(store, report(), report(OTHER), report(OTHER))
+    for row in (first, second):
+        store.reports.finish(row, "dropped", status=0, body=b"")
+    store.reports.forget(KEY[0])
+    assert [row.id for row in store.reports.history(0, 10)] == [third.id, second.id]
+    store.reports.forget("")
+    assert store.reports.history(0, 10) == [third]
+
+
+def test_prune(folder, store, report):
+    """Rows go after a year, but never one that waits; with nothing to drop, nothing is written."""
+    old, waiting, young = put(store, report(created=0), report(OTHER, created=0), report(created=DAY_S))
+    for row in (old, young):
+        store.reports.finish(row, "accepted", status=204, body=b"")
+    before = written(folder)
+    store.reports.prune(366 * DAY_S)
+    assert written(folder) == before
+    store.reports.prune(366 * DAY_S + 1)
+    assert [row.id for row in store.reports.history(0, 10)] == [young.id, waiting.id]
+
+
+def test_ticks(opened):
+    """Running time is kept in one row."""
+    first = opened().reports
+    assert first.ticks() == ()
+    first.keep_ticks((1, 2, 3, 4, True, -1))
+    first.keep_ticks((5, 6, 7, 8, False, 9))
+    assert opened().reports.ticks() == (5, 6, 7, 8, 0, 9)

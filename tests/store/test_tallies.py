@@ -1,0 +1,42 @@
+from array import array
+
+from telemetryd.ports import StoredTally
+
+KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.krita", "startup")
+
+
+def tally(number, *counts, key=KEY, pusher="org.kde.kate", period="2026-W42"):
+    """A tally as the daemon hands it over."""
+    return StoredTally(number, key, pusher, period, array("Q", counts))
+
+
+def test_kept(opened):
+    """Tallies come back as they were, the largest counts included; saving again replaces the counts."""
+    store = opened()
+    store.tallies.save([])
+    store.tallies.save([tally(1, 0, 2**64 - 1)])
+    store.tallies.save([tally(1, 5, 6), tally(2, 7, key=OTHER)])
+    assert opened().tallies.all() == [tally(1, 5, 6), tally(2, 7, key=OTHER)]
+
+
+def test_erase(folder, store):
+    """Erased are the tallies of the questions named, or only one application's part, and nothing else."""
+    ours, theirs = tally(1, 1), tally(2, 2, pusher="org.kde.krita")
+    later, other = tally(3, 3, period="2026-W43"), tally(4, 4, key=OTHER)
+    store.tallies.save([ours, theirs, later, other])
+    store.tallies.erase([KEY], "org.kde.krita")
+    assert store.tallies.all() == [ours, later, other]
+    store.tallies.erase([KEY, ("no", "such")])
+    assert store.tallies.all() == [other]
+    store.tallies.erase([OTHER], "")
+    assert store.tallies.all() == [other]
+
+
+def test_erased_from_disk(folder, store):
+    """An erased tally's counts are in no file after a purge."""
+    mark = 0x1122334455667788
+    store.tallies.save([tally(1, mark)])
+    assert any(mark.to_bytes(8, "little") in path.read_bytes() for path in folder.iterdir())
+    store.tallies.erase([KEY])
+    assert store.purge()
+    assert not any(mark.to_bytes(8, "little") in path.read_bytes() for path in folder.iterdir())

@@ -1,0 +1,118 @@
+import pytest
+from harness import KATE
+from running import ACCEPTED, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
+
+from telemetryd.core.consent import Presence
+from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError
+
+OTHER_BINS = KATE.replace("[500, 2000]", "[500, 1000, 2000]")
+
+
+@pytest.fixture
+def running(tmp_path):
+    """The flow over a machine without any manifest."""
+    with Running(tmp_path) as running:
+        yield running
+
+
+def test_nothing_declared(running):
+    """Without manifests there is no application, and asking for one says so."""
+    catalogue = running.catalogue
+    assert catalogue.applications() == []
+    assert catalogue.find(APP) is catalogue.definition(KEY) is catalogue.shared_source("org.kde.frameworks/crash") is None
+    assert catalogue.presence(APP) is Presence.GONE
+    assert catalogue.text(APP) == ""
+    with pytest.raises(UnknownApplicationError):
+        catalogue.get(APP)
+    with pytest.raises(UnknownApplicationError):
+        catalogue.register(APP, "")
+
+
+def test_registered(running):
+    """A registered text is kept over a restart, and asking for another's id is refused."""
+    declaration = running.catalogue.register(APP, KATE)
+    assert running.catalogue.register(APP, "") == declaration
+    running.restart()
+    assert running.catalogue.get(APP) == declaration
+    assert running.catalogue.presence(APP) is Presence.PRESENT
+    assert not running.catalogue.is_installed(APP)
+    assert running.catalogue.text(APP) == KATE
+    with pytest.raises(InvalidManifestError, match="the application that registers"):
+        running.catalogue.register("org.kde.dolphin", KATE)
+    with pytest.raises(InvalidManifestError, match="shared"):
+        running.catalogue.register(SHARED, FRAMEWORKS)
+    with pytest.raises(InvalidManifestError):
+        running.catalogue.register(APP, "not TOML")
+    assert running.catalogue.get(APP) == declaration
+
+
+def test_installed_beats_registered(running):
+    """Beside an installed manifest a registered text is checked and answered, and not kept."""
+    installed = running.install()
+    assert running.catalogue.register(APP, OTHER_BINS).digest != installed.digest
+    assert running.catalogue.get(APP) == installed
+    assert running.store.texts.months() == {}
+
+
+@pytest.mark.parametrize(
+    ("moment", "presence"), [(at("12.31"), "present"), (at("2.28") + 365 * 86400, "present"), (at("3.2") + 365 * 86400, "gone")]
+)
+def test_registration_grows_old(running, moment, presence):
+    """Without an installed manifest an application counts as gone 90 days after the month of its last registration."""
+    running.catalogue.register(APP, KATE)
+    running.clock.wall = moment
+    assert running.catalogue.presence(APP) is Presence(presence)
+
+
+def test_registration_in_december(running):
+    """The month after December is January of the next year."""
+    running.clock.wall = at("12.31")
+    running.catalogue.register(APP, KATE)
+    running.clock.wall += 90 * 86400
+    assert running.catalogue.presence(APP) is Presence.PRESENT
+
+
+def test_unreadable(running):
+    """A manifest that cannot be read is a problem that is told, and no declaration."""
+    running.install()
+    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").write_text("schema = 2")
+    assert running.catalogue.refresh()
+    assert not running.catalogue.refresh()
+    assert running.catalogue.presence(APP) is Presence.UNREADABLE
+    assert [problem.file for problem in running.catalogue.problems if problem.file] == [f"{APP}.toml"]
+    with pytest.raises(UnknownApplicationError):
+        running.catalogue.get(APP)
+
+
+def test_unreadable_reviews(running):
+    """A file of reviews that cannot be read is told and makes all reviews doubtful."""
+    running.install()
+    assert running.catalogue.are_reviews_readable
+    (running.machine.root / "share/telemetryd/reviews.d/broken.toml").write_text("[[review]]")
+    running.catalogue.refresh()
+    assert not running.catalogue.are_reviews_readable
+    assert len([problem for problem in running.catalogue.problems if problem.file]) == 1
+    assert running.catalogue.standing(running.catalogue.definition(KEY)).review
+
+
+def test_questions(running):
+    """A question is found by its application and id, and a wrong id is named."""
+    running.install()
+    assert running.catalogue.question(*KEY) == running.catalogue.definition(KEY)
+    with pytest.raises(UnknownQuestionError):
+        running.catalogue.question(APP, "other")
+
+
+def test_shared_sources(running):
+    """Only installed manifests of the kind shared have shared sources."""
+    running.install()
+    running.install(FRAMEWORKS)
+    running.install(user_of_shared("org.kde.dolphin"))
+    assert running.catalogue.shared_source("org.kde.frameworks/crash").id == "crash"
+    assert running.catalogue.shared_source("org.kde.frameworks/startup") is None
+    assert running.catalogue.shared_source("org.kde.kate/startup") is None
+
+
+def test_times_are_sane():
+    """The moments that the tests of the flow share lie as their comments say."""
+    assert ACCEPTED < at("11.23", 0) <= DURING < at("11.30", 0)

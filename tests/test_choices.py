@@ -1,0 +1,292 @@
+"""The user's acts: who wins, what is refused, and that withdrawing erases before the reply."""
+
+import asyncio
+import contextlib
+import sqlite3
+
+import pytest
+from harness import KATE
+from running import ACCEPTED, AFTER, APP, DURING, KEY, QUESTION, Running
+
+from telemetryd.core.consent import ACCEPT_KNOWN, ApplicationLevels, Cause
+from telemetryd.core.life import State
+from telemetryd.errors import (
+    AccessDeniedError,
+    BusyError,
+    ChangedError,
+    InvalidArgumentsError,
+    UnknownApplicationError,
+    UnknownQuestionError,
+)
+
+FLEET = "[limits]\nusage = 1\nsystem = 0\nnew_questions = 'refuse'"
+TWO = KATE + KATE[KATE.index("[[question]]") :].replace("startup-time", "startup-pace")
+MORE = KATE.replace(APP, "org.kde.dolphin").replace("Kate", "Dolphin")
+
+
+@pytest.fixture
+def running(tmp_path):
+    """Kate is installed, nothing is decided."""
+    with Running(tmp_path) as running:
+        running.install()
+        running.endpoint()
+        yield running
+
+
+async def collecting(running):
+    """Accepted, and one sample in its week."""
+    await running.consent()
+    running.to(DURING)
+    running.push("startup", "d", 700.0)
+    assert running.store.tallies.all()
+
+
+@pytest.mark.parametrize("level", [-1, 3, 7])
+@pytest.mark.parametrize("name", ["system", "usage", "new_questions"])
+async def test_levels_out_of_range(running, name, level):
+    """A level is 0, 1 or 2; anything else changes nothing."""
+    with pytest.raises(InvalidArgumentsError):
+        await running.choices.set_level(name, level)
+    assert running.files() == {}
+
+
+async def test_levels(running):
+    """Each level is kept by itself, over a restart."""
+    await running.choices.set_level("system", 1)
+    await running.choices.set_level("usage", 2)
+    await running.choices.set_level("new_questions", 0)
+    running.restart()
+    assert running.store.consents.levels == (1, 2, 0)
+
+
+async def test_the_same_level_writes_nothing(running):
+    """Setting what is set leaves no file."""
+    await running.choices.set_level("usage", 0)
+    await running.choices.set_application(APP, 3, 3)
+    await running.choices.set_question(*KEY, is_allowed=True)
+    assert running.files() == {}
+
+
+async def test_locks(running):
+    """Above a lock is AccessDenied, below is not, and what was stored before may stay."""
+    await running.choices.set_level("system", 2)
+    running.configure(FLEET)
+    for name, level in (("usage", 2), ("system", 1), ("new_questions", 2)):
+        with pytest.raises(AccessDeniedError, match=name):
+            await running.choices.set_level(name, level)
+    await running.choices.set_level("usage", 1)
+    await running.choices.set_level("system", 2)
+    with pytest.raises(AccessDeniedError):
+        await running.choices.set_application(APP, 3, 2)
+    await running.choices.set_application(APP, 3, 1)
+    assert running.store.consents.applications[APP] == ApplicationLevels(3, 1)
+
+
+async def test_application_levels(running):
+    """An application's levels are 0 to 3 and only for one that is declared."""
+    with pytest.raises(InvalidArgumentsError):
+        await running.choices.set_application(APP, 3, 4)
+    with pytest.raises(UnknownApplicationError):
+        await running.choices.set_application("org.kde.dolphin", 3, 3)
+    await running.choices.set_application(APP, 1, 2)
+    running.restart()
+    assert running.store.consents.applications[APP] == ApplicationLevels(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("withdraw", "cause"),
+    [
+        (lambda choices: choices.set_level("usage", 0), Cause.LEVEL),
+        (lambda choices: choices.set_application(APP, 3, 0), Cause.APPLICATION),
+        (lambda choices: choices.set_question(*KEY, is_allowed=False), Cause.REFUSED),
+        (lambda choices: choices.erase(APP), "erased"),
+        (lambda choices: choices.erase(""), "erased"),
+    ],
+)
+@pytest.mark.parametrize("moment", [DURING, AFTER])
+async def test_withdrawal_erases_before_the_reply(running, withdraw, cause, moment):
+    """At whatever level: with the reply nothing collected is left in any file, tally or report."""
+    await collecting(running)
+    running.to(moment)
+    await withdraw(running.choices)
+    assert running.store.tallies.all() == []
+    assert running.store.reports.queue() == []
+    assert running.store.consents.records[KEY].reason == cause
+    left = b"".join(path.read_bytes() for path in running.directory.iterdir() if path.name.startswith("telemetry"))
+    assert b"500..2000" not in left
+    assert running.choices.purge()
+
+
+async def test_consent_comes_first(running):
+    """If the erasure fails, the withdrawal is on disk already, nothing is sent, and the next look erases."""
+    await collecting(running)
+    running.to(AFTER)
+    with running.broken_disk(), contextlib.suppress(Exception):
+        await running.choices.set_level("usage", 0)
+    assert running.store.consents.levels.usage == 0
+    assert running.store.reports.queue()
+    await running.ticker._send_one()
+    assert running.server.received == []
+    running.daemon.refresh()
+    assert running.store.reports.queue() == []
+
+
+async def test_tally_whose_erasure_failed(running):
+    """The same for a tally: erased at the next look."""
+    await collecting(running)
+    with running.broken_disk(), contextlib.suppress(Exception):
+        await running.choices.set_level("usage", 0)
+    assert running.store.tallies.all()
+    running.daemon.refresh()
+    assert running.store.tallies.all() == []
+
+
+async def test_reply_waits_for_another_reader(running):
+    """While another connection reads, erased text may be on disk: the reply waits until it is not."""
+    await collecting(running)
+    with contextlib.closing(sqlite3.connect(running.store.main.path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM tally").fetchall()
+        reply = asyncio.ensure_future(running.choices.set_level("usage", 0))
+        done, _ = await asyncio.wait([reply], timeout=0.2)
+        assert not done
+        assert not running.choices.purge()
+        assert running.store.tallies.all() == []
+    await reply
+    assert running.choices.purge()
+
+
+async def test_busy_while_another_process_keeps_reading(running):
+    """If it does not stop reading, the user is told that the erasure is pending; it is finished later."""
+    await collecting(running)
+    with contextlib.closing(sqlite3.connect(running.store.main.path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM tally").fetchall()
+        with pytest.raises(BusyError, match="erasure pending"):
+            await running.choices.set_level("usage", 0)
+    assert running.choices.purge()
+
+
+async def test_accept(running):
+    """Accepting takes the digest that was shown, and only for what is asked."""
+    shown = running.digests()
+    with pytest.raises(UnknownApplicationError):
+        await running.choices.accept("org.kde.dolphin", shown)
+    with pytest.raises(UnknownQuestionError):
+        await running.choices.accept(APP, {"other": "sha256:0"})
+    with pytest.raises(ChangedError):
+        await running.choices.accept(APP, {QUESTION: "sha256:0"})
+    assert running.files() == {}
+    await running.choices.accept(APP, shown)
+    assert running.state() == State.WAITING
+
+
+async def test_stale_digest_accepts_nothing(running):
+    """One stale digest among several: none is accepted."""
+    running.install(TWO, date="2026-11-18")
+    shown = running.digests()
+    with pytest.raises(ChangedError):
+        await running.choices.accept(APP, {**shown, "startup-pace": "sha256:0"})
+    assert running.store.consents.decisions == {}
+    await running.choices.accept(APP, shown)
+    assert len(running.store.consents.decisions) == 2
+
+
+async def test_accept_ends_a_refusal(running):
+    """A refusal is not final: accepting ends it."""
+    await running.choices.set_level("usage", 1)
+    await running.choices.set_question(*KEY, is_allowed=False)
+    assert running.state() == State.REFUSED
+    await running.choices.set_question(*KEY, is_allowed=True)
+    assert running.state() == State.PENDING
+    await running.choices.set_question(*KEY, is_allowed=False)
+    await running.choices.accept(APP, running.digests())
+    assert running.state() == State.WAITING
+
+
+async def test_accept_what_is_over(running):
+    """What is answered, passed or not reviewed cannot be accepted."""
+    await collecting(running)
+    await running.choices.erase("")
+    with pytest.raises(InvalidArgumentsError, match="passed"):
+        await running.choices.accept(APP, running.digests())
+    running.install(MORE, reviewed=False)
+    with pytest.raises(InvalidArgumentsError, match="unreviewed"):
+        await running.choices.accept("org.kde.dolphin", running.digests("org.kde.dolphin"))
+
+
+async def test_erase_unknown(running):
+    """Erasing for an application that is not declared is an error."""
+    with pytest.raises(UnknownApplicationError):
+        await running.choices.erase("org.kde.dolphin")
+
+
+async def test_erase_takes_the_history_along(running):
+    """Erase removes the application's history, and of others nothing."""
+    running.install(MORE)
+    await running.consent(APP, "org.kde.dolphin")
+    running.to(AFTER)
+    assert len(running.store.reports.history(0, 10)) == 2
+    await running.choices.erase(APP)
+    assert [row.application for row in running.store.reports.history(0, 10)] == ["org.kde.dolphin"]
+
+
+async def test_new_questions_are_accepted_at_a_tick(running):
+    """With NewQuestions = accept: questions of an application that was accepted before, and no others."""
+    await running.consent()
+    running.install(TWO, date="2026-11-18")
+    running.install(MORE)
+    assert not running.choices.accept_known()
+    await running.choices.set_level("new_questions", ACCEPT_KNOWN)
+    assert running.state((APP, "startup-pace")) == State.PENDING
+    assert running.choices.accept_known()
+    assert {key for key, one in running.store.consents.decisions.items() if one.accepted} == {KEY, (APP, "startup-pace")}
+    assert not running.choices.accept_known()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda running: running.install(TWO.replace("[500, 2000]", "[500]"), reviewed=False),
+        lambda running: running.configure(FLEET),
+        lambda running: running.configure("[limits]\nusage = 0"),
+        lambda running: running.configure("enabled = false"),
+    ],
+)
+async def test_new_questions_that_are_not_accepted(running, spoil):
+    """Never what is not reviewed, nor what a lock, level or switch shuts as well: it would pass before the user opens it."""
+    await running.consent()
+    await running.choices.set_level("new_questions", ACCEPT_KNOWN)
+    running.install(TWO, date="2026-11-18")
+    spoil(running)
+    assert not running.choices.accept_known()
+    assert set(running.store.consents.decisions) == {KEY}
+
+
+async def test_refused_and_changed_ones_are_not_accepted(running):
+    """Never one that was refused before, nor a changed definition of an accepted one."""
+    await running.consent()
+    await running.choices.set_level("new_questions", ACCEPT_KNOWN)
+    running.install(TWO, date="2026-11-18")
+    await running.choices.set_question(APP, "startup-pace", is_allowed=False)
+    running.install(TWO.replace("[500, 2000]", "[500]"), date="2026-11-19")
+    assert not running.choices.accept_known()
+
+
+async def test_application_that_is_gone(running):
+    """An application whose manifest went away has no new questions."""
+    await running.consent()
+    await running.choices.set_level("new_questions", ACCEPT_KNOWN)
+    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
+    running.daemon.reload()
+    assert not running.choices.accept_known()
+
+
+async def test_old_definition_asks_nothing(running):
+    """An accepted definition that comes back before its week asks nothing again."""
+    await running.consent()
+    running.install(KATE.replace("[500, 2000]", "[500]"), date="2026-11-18")
+    assert running.state() == State.PENDING
+    running.clock.wall = ACCEPTED + 3600
+    running.install(date="2026-11-19")
+    assert running.state() == State.WAITING

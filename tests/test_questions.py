@@ -1,0 +1,218 @@
+"""States that are remembered, and what is judged by the definition that was consented to."""
+
+import pytest
+from harness import KATE
+from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
+
+from telemetryd.core.consent import Cause
+from telemetryd.core.life import Outcome, Record, State
+
+SYSTEM_QUESTION = KATE.replace('category = "usage"', 'category = "system"')
+MANIFEST = f"share/telemetryd/manifests/{APP}.toml"
+DAY_S = 86400
+
+
+@pytest.fixture
+async def running(tmp_path):
+    """Kate is accepted on a Wednesday, and its week has begun with one sample."""
+    with Running(tmp_path) as running:
+        running.install()
+        running.endpoint()
+        await running.consent()
+        running.to(DURING)
+        running.push("startup", "d", 700.0)
+        yield running
+
+
+def tallies(running):
+    """The rows of tallies on disk."""
+    return len(running.store.tallies.all())
+
+
+def remove(running):
+    """The manifest's file goes."""
+    (running.machine.root / MANIFEST).unlink()
+    running.daemon.reload()
+
+
+def spoil(running):
+    """The manifest's file cannot be read any more."""
+    (running.machine.root / MANIFEST).write_text("schema = 2")
+    running.daemon.reload()
+
+
+def record(running):
+    """What is remembered of the question."""
+    return running.store.consents.records[KEY]
+
+
+async def test_collecting(running):
+    """Nothing shuts it: active, with one tally."""
+    assert running.state() == State.ACTIVE
+    assert tallies(running) == 1
+    assert running.questions.in_state(Outcome.OPEN) == [KEY]
+
+
+@pytest.mark.parametrize(("break_it", "grace_s"), [(remove, 600), (spoil, DAY_S)])
+async def test_manifest_gone(running, break_it, grace_s):
+    """The tally stays while the manifest may come back, and goes with its grace."""
+    break_it(running)
+    assert tallies(running) == 1
+    running.to(DURING + grace_s - 1)
+    assert tallies(running) == 1
+    running.to(DURING + grace_s)
+    assert tallies(running) == 0
+    assert (record(running).outcome, record(running).reason) == (Outcome.PASSED, Cause.GONE)
+
+
+@pytest.mark.parametrize("break_it", [remove, spoil])
+async def test_manifest_back(running, break_it):
+    """If it comes back in time, the tally goes on."""
+    break_it(running)
+    running.clock.wall += 300
+    running.install()
+    running.push("startup", "d", 700.0)
+    assert [list(row.cells) for row in running.store.tallies.all()] == [[0, 2, 0]]
+
+
+@pytest.mark.parametrize("break_it", [remove, spoil])
+async def test_withdrawal_while_the_manifest_is_gone(running, break_it):
+    """A withdrawal takes effect at once although nobody declares the question just now."""
+    break_it(running)
+    await running.choices.set_level("usage", 0)
+    assert tallies(running) == 0
+    assert record(running).reason == Cause.LEVEL
+
+
+async def test_kill_switch_while_the_manifest_is_gone(running):
+    """A kill switch too."""
+    remove(running)
+    running.configure("enabled = false")
+    assert tallies(running) == 0
+
+
+async def test_question_no_longer_asked(running):
+    """A manifest without the question is as good as none."""
+    other = KATE.replace("startup-time", "startup-pace")
+    running.install(other)
+    assert tallies(running) == 1
+    running.to(DURING + 600)
+    assert record(running).reason == Cause.GONE
+
+
+async def test_report_is_judged_by_what_was_consented_to(running):
+    """The report of a usage question goes with Usage, also if the manifest made it a system question since."""
+    running.to(AFTER)
+    running.install(SYSTEM_QUESTION, date="2026-12-01")
+    running.to(AFTER + DAY_S)
+    assert running.state() == State.REPORTING
+    assert len(running.store.reports.queue()) == 1
+    await running.choices.set_level("usage", 0)
+    assert running.store.reports.queue() == []
+    assert (record(running).outcome, record(running).reason) == (Outcome.ANSWERED, Cause.LEVEL)
+
+
+async def test_report_does_not_mind_what_was_not_consented_to(running):
+    """The report of a usage question stays when System goes, whatever the new definition needs."""
+    running.to(AFTER)
+    running.install(SYSTEM_QUESTION, date="2026-12-01")
+    await running.choices.set_level("system", 0)
+    assert len(running.store.reports.queue()) == 1
+
+
+async def test_report_after_the_manifest_is_gone(running):
+    """A report waits ten minutes for its manifest, then it goes too."""
+    running.to(AFTER)
+    remove(running)
+    assert len(running.store.reports.queue()) == 1
+    running.to(AFTER + 600)
+    assert running.store.reports.queue() == []
+
+
+@pytest.mark.parametrize("text", ["", "schema = 2", KATE.replace("Is start-up too slow?", "Another?")])
+async def test_nobody_knows_what_was_consented_to(running, text):
+    """Without the manifest and without a readable accepted text nothing is kept."""
+    with running.store.consent.durable() as connection:
+        connection.execute("UPDATE acceptance SET shown = ?", (text,))
+    remove(running)
+    assert tallies(running) == 0
+    assert running.questions.definition(KEY) is None
+
+
+async def test_withdrawn_while_the_clock_is_set_back(running):
+    """What was collected goes although the clock says that the period has not begun."""
+    running.to(ACCEPTED)
+    assert running.state() == State.WAITING
+    assert tallies(running) == 1
+    await running.choices.set_level("usage", 0)
+    assert tallies(running) == 0
+
+
+async def test_changed_while_the_clock_is_set_back(running):
+    """The tally of the old definition is never continued under the new one."""
+    running.to(ACCEPTED)
+    running.install(KATE.replace("[500, 2000]", "[500]"), date="2026-11-18")
+    assert tallies(running) == 0
+    await running.choices.accept(APP, running.digests())
+    running.to(DURING)
+    running.push("startup", "d", 700.0)
+    assert [list(row.cells) for row in running.store.tallies.all()] == [[0, 1]]
+
+
+async def test_between_two_accepted_definitions(running):
+    """Back to an older accepted definition of the same week: passed, nothing is mixed."""
+    running.to(ACCEPTED)
+    running.install(KATE.replace("[500, 2000]", "[500]"), date="2026-11-18")
+    await running.choices.accept(APP, running.digests())
+    running.to(DURING)
+    running.push("startup", "d", 700.0)
+    running.install(date="2026-11-25")
+    assert running.state() == State.PASSED
+    assert tallies(running) == 0
+
+
+async def test_erased(running):
+    """Erase passes what runs and says so."""
+    await running.choices.erase("")
+    assert (record(running).outcome, record(running).reason) == (Outcome.PASSED, "erased")
+    assert tallies(running) == 0
+
+
+async def test_main_database_lost(running):
+    """A damaged main database passes what runs; consent stays."""
+    running.daemon.commit()
+    running.store.close()
+    (running.directory / "telemetry.sqlite").write_bytes(b"damaged" * 1000)
+    running.put_together()
+    running.daemon.start()
+    assert (record(running).outcome, record(running).reason) == (Outcome.PASSED, "damaged")
+    assert running.store.consents.levels.usage == 2
+
+
+async def test_developer_mode_begins(running):
+    """Developer mode shuts what runs and erases it."""
+    running.daemon.shut(Cause.DEVELOPER)
+    assert record(running).reason == Cause.DEVELOPER
+    assert tallies(running) == 0
+
+
+async def test_unknown_question_has_an_empty_record(running):
+    """Of what was not decided nothing is remembered, nor by remembering the same again."""
+    assert running.questions.record(("org.kde.kate", "other")) == Record()
+    running.questions.remember(("org.kde.kate", "other"), Record())
+    assert set(running.store.consents.records) == {KEY}
+
+
+async def test_shared_question_of_a_missing_manifest(running):
+    """A pusher withdraws its part of a shared question although the shared manifest cannot be read just now."""
+    running.to(ACCEPTED)
+    running.install(FRAMEWORKS)
+    running.install(user_of_shared("org.kde.dolphin"))
+    await running.consent(SHARED)
+    running.to(at("11.26"))
+    running.push("org.kde.frameworks/crash", "u", 3, application="org.kde.dolphin")
+    (running.machine.root / f"share/telemetryd/manifests/{SHARED}.toml").write_text("broken")
+    running.daemon.reload()
+    assert tallies(running) == 2
+    await running.choices.set_application("org.kde.dolphin", 3, 0)
+    assert {row.pusher for row in running.store.tallies.all()} == {APP}

@@ -1,0 +1,129 @@
+import pytest
+from declared import STARTUP, define
+from running import Running
+
+from telemetryd.core import aggregate
+from telemetryd.core.definition import Combine, Source, SourceType
+from telemetryd.errors import StorageError
+from telemetryd.store import open_store
+from telemetryd.tallies import RunningTallies
+
+LAST = Source("platform", SourceType.CHOICE, "Windows", Combine.LAST, values=("x11", "wayland"))
+KEY, OTHER = ("org.kde.kate", "one"), ("org.kde.kate", "two")
+SLOTS = aggregate.layout(define(LAST), ())
+COUNTED = aggregate.layout(define(STARTUP), ())
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """The real store."""
+    store = open_store(tmp_path, is_developer=False)
+    yield store
+    store.close()
+
+
+def add(tallies, key, pusher, reduced, *, slots=SLOTS):
+    """Add one reduced sample; its tally."""
+    tally = tallies.get(key, pusher, "2026-W48", slots)
+    tallies.add([(aggregate.fold(slots[0]), tally)], reduced)
+    return tally
+
+
+def test_no_row_before_the_first_sample(disk):
+    """A tally that was only looked up is not on disk, nor is a commit of nothing a write."""
+    tallies = RunningTallies(disk.tallies)
+    tallies.get(KEY, "org.kde.kate", "2026-W48", SLOTS)
+    tallies.commit()
+    assert disk.tallies.all() == []
+    assert not disk.main.path.exists()
+
+
+def test_committed_samples_survive(disk):
+    """What was committed is there after a restart, and goes on."""
+    tallies = RunningTallies(disk.tallies)
+    add(tallies, KEY, "org.kde.kate", 1, slots=COUNTED)
+    tallies.commit()
+    again = RunningTallies(disk.tallies)
+    add(again, KEY, "org.kde.kate", 1, slots=COUNTED)
+    again.commit()
+    (row,) = disk.tallies.all()
+    assert list(row.cells) == [0, 2, 0]
+
+
+def test_a_failed_commit_takes_its_batch_back(tmp_path):
+    """If the disk refuses a batch, none of its samples counts, and later ones do."""
+    with Running(tmp_path) as running:
+        tallies = running.tallies
+        tally = add(tallies, KEY, "org.kde.kate", 0, slots=COUNTED)
+        tallies.commit()
+        for _ in range(3):
+            add(tallies, KEY, "org.kde.kate", 2, slots=COUNTED)
+        with running.broken_disk(), pytest.raises(StorageError):
+            tallies.commit()
+        assert list(tally.cells) == [1, 0, 0]
+        tallies.commit()
+        add(tallies, KEY, "org.kde.kate", 1, slots=COUNTED)
+        tallies.commit()
+        assert [list(row.cells) for row in running.store.tallies.all()] == [[1, 1, 0]]
+
+
+def test_erase(disk):
+    """Erasing reaches memory and disk, of the named questions only, uncommitted samples included."""
+    tallies = RunningTallies(disk.tallies)
+    tally, other = add(tallies, KEY, "org.kde.kate", 1), add(tallies, OTHER, "org.kde.kate", 1)
+    tallies.commit()
+    add(tallies, KEY, "org.kde.kate", 1)
+    assert tallies.erase([KEY])
+    tallies.commit()
+    assert not any(tally.cells)
+    assert [row.key for row in disk.tallies.all()] == [other.key]
+    assert tallies.contributions() == {(OTHER, "org.kde.kate")}
+    assert not tallies.erase([KEY])
+
+
+def test_erase_one_application(disk):
+    """One application's part of a shared question can go alone."""
+    tallies = RunningTallies(disk.tallies)
+    for pusher in ("org.kde.kate", "org.kde.dolphin"):
+        add(tallies, KEY, pusher, 1)
+    tallies.commit()
+    assert tallies.erase([KEY], "org.kde.kate")
+    assert [row.pusher for row in disk.tallies.all()] == ["org.kde.dolphin"]
+    assert not tallies.erase([KEY], "org.kde.kate")
+
+
+def test_an_erasure_that_the_disk_refuses_can_be_tried_again(tmp_path):
+    """The numbers are gone from memory at once, and the row stays known until the disk has let it go."""
+    with Running(tmp_path) as running:
+        tally = add(running.tallies, KEY, "org.kde.kate", 1)
+        running.tallies.commit()
+        with running.broken_disk(), pytest.raises(StorageError):
+            running.tallies.erase([KEY])
+        assert not any(tally.cells)
+        assert running.tallies.erase([KEY])
+        assert running.store.tallies.all() == []
+
+
+def test_last_is_the_last_of_all_applications_after_a_restart(disk):
+    """Which application pushed last is known across restarts, whichever runs first afterwards."""
+    tallies = RunningTallies(disk.tallies)
+    for _ in range(5):
+        add(tallies, KEY, "org.kde.kate", 0)
+    tallies.commit()
+    again = RunningTallies(disk.tallies)
+    add(again, KEY, "org.kde.dolphin", 1)
+    merged = aggregate.merge(SLOTS, (one.cells for one in again.of(KEY, "2026-W48")))
+    assert aggregate.answer(SLOTS, merged) == (1,)
+
+
+def test_forget_and_keep(disk):
+    """A tally without samples gets its row when its period closes; what the store erased itself is forgotten."""
+    tallies = RunningTallies(disk.tallies)
+    tally = tallies.get(KEY, "org.kde.kate", "2026-W48", SLOTS)
+    tallies.keep(tally)
+    assert [list(row.cells) for row in disk.tallies.all()] == [[0, 0]]
+    add(tallies, KEY, "org.kde.kate", 1)
+    tallies.forget(KEY, "2026-W48")
+    tallies.commit()
+    assert tallies.contributions() == set()
+    assert [list(row.cells) for row in disk.tallies.all()] == [[0, 0]]
