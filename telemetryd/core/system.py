@@ -25,6 +25,19 @@ _KIB_PER_GIB = 1 << 20
 # are a choice of ours, for the desktops at work that it misses.
 _OS_IDS = ("arch", "bazzite", "cachyos", "debian", "fedora", "linuxmint", "manjaro", "opensuse-tumbleweed", "steamos", "ubuntu")
 
+# Releases that are a few years apart: Debian's from 12 to 15, Ubuntu's and Mint's from 20 to 28, Fedora's from 40 on. Rolling distributions
+# have no version and give none.
+_OS_VERSIONS = (12, 13, 14, 20, 22, 24, 26, 40, 42, 44)
+
+# The kernels with long-term support of 2020 to 2025 (kernel.org): 5.10, 5.15, 6.1, 6.6, 6.12, 6.18; then the next major.
+_KERNELS = (510, 515, 601, 606, 612, 618, 700)
+
+# Names of the freedesktop.org registry for XDG_CURRENT_DESKTOP, in lower case and without `X-`.
+_DESKTOPS = ("budgie", "cinnamon", "cosmic", "gnome", "hyprland", "kde", "lxqt", "mate", "sway", "xfce")
+
+# ISO 639-1. The ten languages with the most translated desktop messages and users of Linux are a choice of ours.
+_LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "pl", "pt", "ru", "zh")
+
 # Machine names of uname(2), in sorted order like all values.
 _ARCHITECTURES = ("aarch64", "armv7l", "i686", "ppc64le", "riscv64", "x86_64")
 
@@ -49,6 +62,15 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "architecture": _choice("architecture", "Kind of this machine's processors", _ARCHITECTURES),
         "os": _choice("os", "Operating system of this machine, without its version", _OS_IDS),
         "session_type": _choice("session_type", "Kind of the desktop session", ("tty", "wayland", "x11")),
+        "os_version": _number("os_version", "Version of the operating system, its first two numbers", _OS_VERSIONS),
+        "kernel": _number("kernel", "Version of the kernel, 612 for 6.12", _KERNELS),
+        "desktop": _choice("desktop", "Desktop environment", _DESKTOPS),
+        "locale_language": _choice("locale_language", "Language of the session, without its country", _LANGUAGES),
+        "virtual_machine": Source(reference("virtual_machine"), SourceType.FLAG, "Whether this machine is a virtual one", Combine.LAST),
+        "screen_count": _number("screen_count", "Number of screens that are connected", (1, 2, 3)),
+        "screen_height": _number(
+            "screen_height", "Height of the tallest screen that is connected", (800, 1080, 1200, 1440, 2160), "pixels"
+        ),
     }
 )
 """Name → source; `id` is the reference, as in a question's fields."""

@@ -20,6 +20,13 @@ def test_bins_are_frozen():
             *("manjaro", "opensuse-tumbleweed", "steamos", "ubuntu", "other"),
         ),
         "session_type": ("tty", "wayland", "x11", "other"),
+        "os_version": (12, 13, 14, 20, 22, 24, 26, 40, 42, 44),
+        "kernel": (510, 515, 601, 606, 612, 618, 700),
+        "desktop": ("budgie", "cinnamon", "cosmic", "gnome", "hyprland", "kde", "lxqt", "mate", "sway", "xfce"),
+        "locale_language": ("de", "en", "es", "fr", "it", "ja", "pl", "pt", "ru", "zh"),
+        "virtual_machine": (),
+        "screen_count": (1, 2, 3),
+        "screen_height": (800, 1080, 1200, 1440, 2160),
     }
 
 

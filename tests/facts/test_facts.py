@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from telemetryd.core.system import SOURCES
-from telemetryd.facts.linux import LinuxFacts, architecture, cpu_count
+from telemetryd.facts.linux import LinuxFacts, architecture, cpu_count, kernel
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def facts(root, **environ):
 def test_this_machine():
     """Every declared fact but the session's type is known on this machine; what is not declared never is."""
     here = LinuxFacts({})
-    assert set(SOURCES) == {"memory", "cpu_count", "architecture", "os", "session_type"}
-    assert all(here.read(name) is not None for name in SOURCES if name != "session_type")
+    assert all(here.read(name) is not None for name in ("memory", "cpu_count", "architecture", "os", "kernel", "virtual_machine"))
+    assert set(SOURCES) == set(here._readers)
     assert here.read("hostname") is None
 
 
@@ -125,3 +125,87 @@ def test_os_of_the_second_file(tmp_path, write):
 def test_session_type(tmp_path, environ, name):
     """The login manager's word holds, unless it knows of no desktop and a display is there."""
     assert facts(tmp_path, **environ).read("session_type") == name
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ('VERSION_ID="24.04"\n', 24.04),
+        ("VERSION_ID=12\n", 12),
+        ("VERSION_ID=3.7.13\n", 3.7),
+        ("VERSION_ID=20251101\n", None),
+        ("ID=arch\n", None),
+        ("VERSION_ID=rolling\n", None),
+    ],
+)
+def test_os_version(tmp_path, write, text, version):
+    """The first two numbers of the version; dates and rolling distributions have none."""
+    write("etc/os-release", text)
+    assert facts(tmp_path).read("os_version") == version
+
+
+@pytest.mark.parametrize(
+    ("release", "number"),
+    [("6.12.48+deb13-amd64", 612), ("6.1.0-41-amd64", 601), ("5.4", 504), ("7.0.1", 700), ("next", None), ("6.123", None)],
+)
+def test_kernel(release, number):
+    """Major and minor version; nothing of the build."""
+    assert kernel(release) == number
+
+
+@pytest.mark.parametrize(
+    ("said", "name"), [("KDE", "kde"), ("ubuntu:GNOME", "gnome"), ("X-Cinnamon", "cinnamon"), ("sway", "sway"), ("", None)]
+)
+def test_desktop(tmp_path, said, name):
+    """The general name of the desktop, as declared."""
+    assert facts(tmp_path, XDG_CURRENT_DESKTOP=said).read("desktop") == name
+
+
+@pytest.mark.parametrize(
+    ("environ", "language"),
+    [
+        ({"LANG": "de_DE.UTF-8"}, "de"),
+        ({"LANG": "de_DE.UTF-8", "LC_MESSAGES": "fr"}, "fr"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "pt_BR@euro"}, "pt"),
+        ({"LANG": "C.UTF-8"}, None),
+        ({"LANG": "POSIX"}, None),
+        ({}, None),
+    ],
+)
+def test_language(tmp_path, environ, language):
+    """The language of messages, without country, script or encoding."""
+    assert facts(tmp_path, **environ).read("locale_language") == language
+
+
+@pytest.mark.parametrize(
+    ("files", "is_virtual"),
+    [
+        ({"proc/cpuinfo": "flags\t\t: fpu hypervisor sse\n"}, True),
+        ({"proc/cpuinfo": "flags\t\t: fpu sse\n", "sys/class/dmi/id/sys_vendor": "LENOVO\n"}, False),
+        ({"sys/class/dmi/id/sys_vendor": "QEMU\n"}, True),
+        ({"sys/class/dmi/id/sys_vendor": "Microsoft Corporation\n", "sys/class/dmi/id/product_name": "Virtual Machine\n"}, True),
+        ({"sys/class/dmi/id/sys_vendor": "Microsoft Corporation\n", "sys/class/dmi/id/product_name": "Surface Laptop\n"}, False),
+        ({"proc/device-tree/compatible": "linux,dummy-virt\0qemu,virt\0"}, True),
+        ({}, None),
+    ],
+)
+def test_virtual_machine(tmp_path, write, files, is_virtual):
+    """A hypervisor's mark or maker makes it virtual; a machine that says nothing is unknown."""
+    for path, text in files.items():
+        write(path, text)
+    assert facts(tmp_path).read("virtual_machine") is is_virtual
+
+
+def test_screens(tmp_path, write):
+    """Connected screens are counted from the kernel's connectors, and the tallest preferred mode is known, without any display."""
+    assert (facts(tmp_path).read("screen_count"), facts(tmp_path).read("screen_height")) == (None, None)
+    for name, status, modes in (
+        ("card0-eDP-1", "connected", "1920x1200\n1920x1080\n"),
+        ("card0-HDMI-A-1", "disconnected", "3840x2160\n"),
+        ("card1-DP-2", "connected", "2560x1440\n"),
+        ("card0-Writeback-1", "connected", "9999x9999\n"),
+        ("renderD128", "connected", "1x1\n"),
+    ):
+        write(f"sys/class/drm/{name}/status", status + "\n")
+        write(f"sys/class/drm/{name}/modes", modes)
+    assert (facts(tmp_path).read("screen_count"), facts(tmp_path).read("screen_height")) == (2, 1440)
