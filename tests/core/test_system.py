@@ -20,13 +20,13 @@ def test_bins_are_frozen():
             *("manjaro", "opensuse-tumbleweed", "steamos", "ubuntu", "other"),
         ),
         "session_type": ("tty", "wayland", "x11", "other"),
-        "os_version": (12, 13, 14, 20, 22, 24, 26, 40, 42, 44),
-        "kernel": (510, 515, 601, 606, 612, 618, 700),
-        "desktop": ("budgie", "cinnamon", "cosmic", "gnome", "hyprland", "kde", "lxqt", "mate", "sway", "xfce"),
-        "locale_language": ("de", "en", "es", "fr", "it", "ja", "pl", "pt", "ru", "zh"),
-        "virtual_machine": (),
-        "screen_count": (1, 2, 3),
-        "screen_height": (800, 1080, 1200, 1440, 2160),
+        "os_version": ("<12", "12..13", "13..14", "14..20", "20..22", "22..24", "24..26", "26..40", "40..42", "42..44", ">=44"),
+        "kernel": ("<510", "510..515", "515..601", "601..606", "606..612", "612..618", "618..700", ">=700"),
+        "desktop": ("budgie", "cinnamon", "cosmic", "gnome", "hyprland", "kde", "lxqt", "mate", "sway", "xfce", "other"),
+        "locale_language": ("de", "en", "es", "fr", "it", "ja", "pl", "pt", "ru", "zh", "other"),
+        "virtual_machine": ("false", "true"),
+        "screen_count": ("<1", "1..2", "2..3", ">=3"),
+        "screen_height": ("<800", "800..1080", "1080..1200", "1200..1440", "1440..2160", ">=2160"),
     }
 
 
