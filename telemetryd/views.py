@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.budget import caps_in_force
-from telemetryd.core import difference, ledger, report
+from telemetryd.core import difference, ledger, report, review
 from telemetryd.core.consent import ApplicationLevels, Decision, effective
 from telemetryd.core.life import State
 from telemetryd.core.period import period_at
@@ -123,14 +123,15 @@ class Views:
             "installed": self._sources.catalogue.is_installed(about.id),
             "callers": callers,
             "pending": states.count(State.PENDING) if levels.new_questions else 0,
+            "warnings": review.warnings_of(declaration),
         }
 
     def _question(self, definition: Definition, last_sent: int) -> Shown:
         asked = definition.question
         step = self._sources.questions.step(definition)
         decision = self._sources.consents.decisions.get(definition.key, Decision())
-        review = self._sources.catalogue.standing(definition).review
-        is_reviewed = review is not None and review.definition == definition.digest
+        admitted = self._sources.catalogue.standing(definition).review
+        is_reviewed = admitted is not None and admitted.definition == definition.digest
         return {
             "application": definition.application.id,
             "id": asked.id,
@@ -152,8 +153,10 @@ class Views:
             "drawn_period": step.record.period,
             "epsilon": float(asked.epsilon),
             "endpoint": self._url(definition),
-            "reviewers": list(review.reviewers) if review and is_reviewed else [],
-            "record": review.record if review and is_reviewed else "",
+            "reviewers": list(admitted.reviewers) if admitted and is_reviewed else [],
+            "record": admitted.record if admitted and is_reviewed else "",
+            "figures": review.sentences(review.figures(definition)),
+            "warnings": review.warnings(definition),
         }
 
     def _changes(self, definition: Definition, decision: Decision) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from telemetryd.core.review import exp_thousandths
+from telemetryd.core.noise import probabilities
 
 
 class Channel(NamedTuple):
@@ -24,6 +24,4 @@ def channel(cells: int, epsilon: float | None) -> Channel:
     """The channel of a question of so many answers, `none` included; without ε every answer arrives as it was."""
     if epsilon is None:
         return Channel(Fraction(1), Fraction(0))
-    odds = exp_thousandths(epsilon)
-    whole = odds + 1000 * (cells - 1)
-    return Channel(Fraction(odds, whole), Fraction(1000, whole))
+    return Channel(*probabilities(cells, epsilon))

@@ -24,7 +24,7 @@ VERSION = 1
 _SIGNATURES = {
     **dict.fromkeys(("system", "usage", "effective_system", "effective_usage", "pending", "consent", "tries", "status", "year"), "u"),
     **dict.fromkeys(("installed",), "b"),
-    **dict.fromkeys(("callers", "fields", "changes", "reviewers"), "as"),
+    **dict.fromkeys(("callers", "fields", "changes", "reviewers", "figures", "warnings"), "as"),
     **dict.fromkeys(("last_sent", "created"), "t"),
     **dict.fromkeys(("epsilon", "spent", "reserved", "cap"), "d"),
     "headers": "a(ss)",

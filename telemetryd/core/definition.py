@@ -141,6 +141,8 @@ class Question(NamedTuple):
     share: float
     epsilon: float
     expected_users: int = 0
+    expected: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    """For each source whose shares are guessed beforehand, one for each label of the field, adding up to 1 ± 0.01."""
 
 
 class Definition(NamedTuple):

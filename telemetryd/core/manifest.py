@@ -36,7 +36,7 @@ from telemetryd.core.tables import (
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from telemetryd.core.strict import Localised
     from telemetryd.core.tables import AnySource
@@ -152,7 +152,7 @@ def _coarsened(source: Source, kept: Sequence[float | str], place: str) -> Sourc
     return source._replace(values=values, edges=edges)
 
 
-def _question(written: QuestionTable, fields: Iterable[Source]) -> Question:
+def _question(written: QuestionTable, fields: Sequence[Source]) -> Question:
     return Question(
         id=written.id,
         purpose=written.purpose,
@@ -168,7 +168,24 @@ def _question(written: QuestionTable, fields: Iterable[Source]) -> Question:
         share=written.share,
         epsilon=written.epsilon,
         expected_users=written.expected_users or 0,
+        expected=_expected(written, fields),
     )
+
+
+def _expected(written: QuestionTable, fields: Sequence[Source]) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    """The expected shares in the order of the fields and of their labels; a label that is not mentioned has 0."""
+    place = f'[[question]] "{written.id}": expected: '
+    if set(written.expected) - set(written.sources):
+        raise InvalidManifestError(f"{place}expected sources that the question asks for")
+    found: list[tuple[str, tuple[float, ...]]] = []
+    for field in fields:
+        shares = written.expected.get(field.id)
+        if shares is None:
+            continue
+        if set(shares) - set(field.labels):
+            raise InvalidManifestError(f"{place}{field.id}: expected labels of its bins: {', '.join(field.labels)}")
+        found.append((field.id, tuple(float(shares.get(label, 0)) for label in field.labels)))
+    return tuple(found)
 
 
 def _texts(written: ManifestText) -> dict[str, dict[str, str]]:

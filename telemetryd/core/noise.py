@@ -7,16 +7,20 @@ and everything is integers: a floating-point sampler would leak in its last bits
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
-
-from telemetryd.core.review import exp_thousandths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ONE = 1000
 """Weight of each other cell, where the true one weighs ⌊1000·e^ε⌋."""
+
+
+def exp_thousandths(epsilon: float) -> int:
+    """⌊1000·e^ε⌋ for an ε in tenths: the rational that stands for e^ε everywhere, rounded towards more privacy."""
+    return int(1000 * Decimal(repr(epsilon)).exp())
 
 
 def respond(cell: int, cells: int, epsilon: float, draw: Callable[[int], int]) -> int:

@@ -1,27 +1,45 @@
-"""What makes a definition admissible, as arithmetic: answers, size of the report, length of the collection. Policy: A3, M4, R1."""
+"""What makes a definition admissible, as arithmetic: answers, entropy, reports, length of the collection. Policy: A3, M2, M4, R1."""
 
 from __future__ import annotations
 
+import re
 from datetime import date
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from fractions import Fraction
+from itertools import chain
+from math import ceil, log2
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.definition import SourceType
-from telemetryd.core.period import first_whole_period
+from telemetryd.core.definition import Draw, SourceType
+from telemetryd.core.noise import exp_thousandths, probabilities
+from telemetryd.core.period import first_whole_period, whole_periods
+from telemetryd.core.planning import bits_with_none, entropy_bits, reports_needed, sufficient_share
 from telemetryd.core.report import REPORT_BYTES, longest
 
 if TYPE_CHECKING:
-    from telemetryd.core.definition import Definition
+    from collections.abc import Iterable, Iterator
+
+    from telemetryd.core.definition import Declaration, Definition, PeriodKind, Source
 
 MOST_CELLS = 32
 """Cells of an answer whatever its ε: the more there are, the more an answer says of one person."""
 
+MARGIN = 0.02
+"""Half the width of the interval (95 %) that a question's answers should allow: ± 2 points."""
+FEWEST_REPORTS = 500
+"""Reports of a question in one period below which the group that a user's report disappears in is small."""
+
+_RARE = 0.1
+"""Another share that is told beside the worst one: what one user in ten answers."""
+_LIKE_WORDS = 0.8
+"""Above so many words in common (twice the common ones over all of both) two descriptions in one unit are nearly the same."""
+_WORD = re.compile(r"[^\W\d_]+")
+"""Numbers are no words: they are the first thing that differs between thresholds on one fact."""
+_ONE_FACT = "if this is one fact under several names, make it one source: its budget bounds what can ever be known of it"
+_MANY_SOURCES = 4
+"""So many sources of one type and unit are pointed out whatever their descriptions: words are easily changed."""
+
 _FEBRUARY_29 = (2, 29)
-
-
-def exp_thousandths(epsilon: float) -> int:
-    """⌊1000·e^ε⌋ for an ε in tenths: the rational that stands for e^ε everywhere, rounded towards more privacy."""
-    return int(1000 * Decimal(repr(epsilon)).exp())
 
 
 def most_cells(epsilon: float) -> int:
@@ -61,6 +79,84 @@ def objections(definition: Definition) -> list[str]:
     return found
 
 
+class Figures(NamedTuple):
+    """The arithmetic of one definition.
+
+    `max_bits` is the entropy of an answer if all cells are equally common. `expected_bits` is a bound too: that for the expected shares if
+    the sources do not depend on each other, `none` is as frequent as would hide most, and a source without expected shares has equal ones.
+    `needed` reports give ± 2 points (95 %) for any answer's share, `needed_at_tenth` for a share of 10 %. With `users` who accept,
+    `reports` come in each period on average; `sufficient_share` is the least `share` that gives both `needed` in all and 500 a period.
+    """
+
+    epsilon: float
+    cells: int
+    optimum: int
+    most: int
+    max_bits: float
+    expected_bits: float | None
+    needed: int
+    needed_at_tenth: int
+    period: PeriodKind
+    periods: int
+    draw: Draw
+    users: int
+    reports: Fraction
+    sufficient_share: float | None
+
+    @property
+    def wanted(self) -> int:
+        """Reports over all periods that are enough both for ± 2 points and for 500 a period."""
+        return max(self.needed, FEWEST_REPORTS * self.periods)
+
+
+def figures(definition: Definition) -> Figures:
+    """The figures of a definition that is admissible."""
+    question, cells = definition.question, definition.cells
+    chances = probabilities(cells, question.epsilon)
+    periods = len(whole_periods(question.period, question.starts, question.ends))
+    found = Figures(
+        epsilon=question.epsilon,
+        cells=cells,
+        optimum=optimum_cells(question.epsilon),
+        most=most_cells(question.epsilon),
+        max_bits=log2(cells),
+        expected_bits=_expected_bits(definition),
+        needed=reports_needed(MARGIN, chances),
+        needed_at_tenth=reports_needed(MARGIN, chances, _RARE),
+        period=question.period,
+        periods=periods,
+        draw=question.draw,
+        users=question.expected_users,
+        reports=Fraction(repr(question.share)) * question.expected_users / periods,
+        sufficient_share=None,
+    )
+    return found._replace(sufficient_share=sufficient_share(found.wanted, found.users)) if found.users else found
+
+
+def sentences(of: Figures) -> list[str]:
+    """The figures in plain words, with the numbers rounded against the question: entropy up, reports down."""
+    suits = min(of.optimum, of.most)
+    expected = "" if of.expected_bits is None else f", and at most {_up(of.expected_bits)} if the shares are as expected"
+    tenth = f"{of.needed_at_tenth:,} if one user in ten gives it"
+    told = [
+        f"{of.cells} possible answers, “none” included: noise at epsilon {of.epsilon:g} suits up to {suits}; over {of.most} are refused.",
+        f"An answer holds at most {_up(of.max_bits)} bits before noise{expected}.",
+        f"The share of an answer is known to ± 2 points (95 %) from {of.needed:,} reports, or {tenth}.",
+    ]
+    return [*told, *_users(of)] if of.users else told
+
+
+def _users(of: Figures) -> Iterator[str]:
+    when = "before it starts" if of.draw is Draw.UNIFORM else "evenly over its time"
+    each = f"in each of {of.periods} {of.period}s" if of.periods > 1 else f"in its one {of.period}"
+    yield f"If {of.users:,} users accept {when}, about {int(of.reports):,} reports come {each}."
+    goal = f"for ± 2 points over all reports and {FEWEST_REPORTS} reports a {of.period}"
+    if of.sufficient_share is None:
+        yield f"It takes {of.wanted:,} users {goal}."
+    else:
+        yield f"A share of {of.sufficient_share:g} would do {goal}."
+
+
 def warnings(definition: Definition) -> list[str]:
     """What is admitted and still unwise, in plain words."""
     found = [
@@ -68,8 +164,59 @@ def warnings(definition: Definition) -> list[str]:
         for field in definition.fields
         if field.type is SourceType.COUNT and field.edges[0] == 0
     ]
-    epsilon = definition.question.epsilon
-    optimum = optimum_cells(epsilon)
-    if definition.cells > optimum:
-        found.append(f"{definition.cells} possible answers at epsilon {epsilon}: above {optimum} each answer tells less")
+    of = figures(definition)
+    if of.cells > of.optimum:
+        found.append(f"{of.cells} possible answers at epsilon {of.epsilon}: above {of.optimum} each answer tells less")
+    if of.users and of.reports < FEWEST_REPORTS:
+        found.append(
+            f"about {int(of.reports)} reports a {of.period} from {of.users:,} users: with fewer than {FEWEST_REPORTS} "
+            "a report disappears in a small group only; longer periods, an earlier end or a larger share give more"
+        )
     return found
+
+
+def warnings_of(declaration: Declaration) -> list[str]:
+    """The same for what concerns several sources: each has a privacy budget of its own, so one fact must not have several names."""
+    groups: dict[tuple[SourceType, str], list[Source]] = {}
+    for source in declaration.sources:
+        groups.setdefault((source.type, source.unit), []).append(source)
+    found: list[str] = []
+    for (kind, unit), sources in groups.items():
+        alike = _alike(sources)
+        found += [f"sources {_ids(group)}: descriptions that say nearly the same; {_ONE_FACT}" for group in alike]
+        if unit and len(sources) >= _MANY_SOURCES and sources not in alike:
+            found.append(f"sources {_ids(sources)}: {len(sources)} times a {kind} in {unit}; {_ONE_FACT}")
+    return found
+
+
+def _expected_bits(definition: Definition) -> float | None:
+    expected = dict(definition.question.expected)
+    if not expected:
+        return None
+    equal = ((1.0,) * len(field.labels) for field in definition.fields)
+    return bits_with_none(sum(entropy_bits(expected.get(field.id, shares)) for field, shares in zip(definition.fields, equal, strict=True)))
+
+
+def _up(bits: float) -> str:
+    """Two decimals, rounded up, because it is said to be the most; what a float lacks in its last digits is no reason to."""
+    return f"{ceil(bits * 100 - 1e-9) / 100:.2f}"
+
+
+def _ids(sources: Iterable[Source]) -> str:
+    return ", ".join(source.id for source in sources)
+
+
+def _alike(sources: Iterable[Source]) -> list[list[Source]]:
+    """Groups of two or more of one unit in which each description is nearly the same as another one's, in declared order."""
+    groups: list[list[tuple[int, frozenset[str], Source]]] = []
+    for number, source in enumerate(sources):
+        words = frozenset(_WORD.findall(source.description.casefold()))
+        near = [group for group in groups if any(_is_near(words, known, source.unit) for _, known, _ in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append(sorted([*chain(*near), (number, words, source)], key=itemgetter(0)))
+    return [[source for _, _, source in group] for group in groups if len(group) > 1]
+
+
+def _is_near(one: frozenset[str], other: frozenset[str], unit: str) -> bool:
+    """Whether two descriptions have the same words, or nearly so where a common unit says that the same kind of thing is measured."""
+    return one == other or (bool(unit) and 2 * len(one & other) > _LIKE_WORDS * (len(one) + len(other)))

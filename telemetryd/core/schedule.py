@@ -6,6 +6,8 @@ What this protects: every user's reports arrive, and nobody's arrive together; r
   in the window, is the moment from which a report may leave; after a failed try that moment is a day later.
 - A *tick* is the only moment at which anything leaves: one in each hour of running time, at a uniform moment of that hour. It sends one
   report at most, so a tick that finds several takes one at random and leaves the others to later ticks.
+- A tick whose moment passed unseen does not come at once, for the next run comes when a timer says so: at the machine's own second of the
+  minute, and a minute after each start. Both would tie reports of one machine together. Its moment is drawn anew from the next ten minutes.
 - A *session* is a stretch of runs with no gap between them. A report is *late* if its moment came before the running session began: this
   machine was off or asleep then, or its clock was set forward, or the session in which the moment came ended without another tick. All of
   these would leave soon after a start, so they count alike: at most one late report a day (UTC), picked at random. Reports whose moment
@@ -30,6 +32,7 @@ from telemetryd.core.limits import (
     RETRY_GAP_S,
     RUN_GAP_S,
     RUN_STEP_MAX_S,
+    TICK_LATE_S,
     WINDOW_MIN_S,
 )
 
@@ -119,18 +122,25 @@ class Ticks(NamedTuple):
         goal = HOUR_S if self.is_done else self.moment_s
         return min(max(goal - self.passed_s, 1), RUN_STEP_MAX_S)
 
+    @property
+    def tick_in_s(self) -> int | None:
+        """Seconds until a tick that comes before the timer's next run, which has to be waited for; None: that run is early enough."""
+        return None if self.is_done or self.moment_s - self.passed_s > RUN_STEP_MAX_S else self.wait_s
+
     def advance(self, now: int, elapsed_s: int, draw: Callable[[int], int]) -> tuple[Ticks, bool]:
         """The state after a run and whether this run is a tick.
 
         `elapsed_s` is the time since the last run by the caller's best clock; it counts up to the timer's interval, and not at all if
-        negative. A gap in wall time, or a clock set back, begins a session.
+        negative. A gap in wall time, or a clock set back, begins a session. A run is a tick if it comes at the drawn moment.
         """
         is_gap = not 0 <= now - self.seen <= RUN_GAP_S
         passed_s = self.passed_s + min(max(elapsed_s, 0), RUN_STEP_MAX_S)
         hour = self._replace(seen=now, since=now if is_gap else self.since, passed_s=passed_s)
-        if not hour.is_done and passed_s >= hour.moment_s:
-            return _rolled_over(hour._replace(is_done=True), draw), True
-        return _rolled_over(hour, draw), False
+        if hour.is_done or passed_s < hour.moment_s:
+            return _rolled_over(hour, draw), False
+        if passed_s > hour.moment_s + TICK_LATE_S:
+            return hour._replace(moment_s=passed_s + draw(RUN_STEP_MAX_S)), False
+        return _rolled_over(hour._replace(is_done=True), draw), True
 
 
 def first_hour(now: int, draw: Callable[[int], int]) -> Ticks:
@@ -203,10 +213,10 @@ def delivery_of(status: int, retry_after: str | None, now: int) -> Delivery:
 
 
 def _rolled_over(hour: Ticks, draw: Callable[[int], int]) -> Ticks:
-    """The next hour of running time with a moment of its own, once this one is over."""
-    if hour.passed_s < HOUR_S:
+    """The next hour of running time with a moment of its own, once this one is over and had its tick."""
+    if hour.passed_s < HOUR_S or not hour.is_done:
         return hour
-    return hour._replace(passed_s=hour.passed_s - HOUR_S, moment_s=draw(HOUR_S), is_done=False)
+    return hour._replace(passed_s=hour.passed_s % HOUR_S, moment_s=draw(HOUR_S), is_done=False)
 
 
 def _retry_after_s(header: str | None, now: int) -> int | None:

@@ -22,7 +22,7 @@ _FRENCH_SPACES_AND_JOINERS = dict.fromkeys(map(ord, "\u00a0\u202f\u200c\u200d"))
 """Not printable by Python's rule, and needed to write French, Persian and Hindi."""
 
 _LOCALISED = re.compile(r"([a-z]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.@/\[\]-]{1,200}")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.@/\[\]<=>+-]{1,200}")
 
 T = TypeVar("T", bound=BaseModel)
 

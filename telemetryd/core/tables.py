@@ -22,6 +22,9 @@ _SOURCES = 4
 _YEARS = range(2000, 3000)
 """What a date's year can be; far inside what calendar arithmetic can express."""
 
+_TOLERANCE = Decimal("0.01")
+"""How far from 1 expected shares may add up: three times 0.33 will do."""
+
 
 def _edge(edge: Any) -> int | float:
     if not isinstance(edge, int | float) or isinstance(edge, bool) or not isfinite(edge) or abs(edge) > _EXACT:
@@ -65,6 +68,12 @@ def _tenths(epsilon: float) -> float:
     return int(tenths) / 10
 
 
+def _whole(shares: dict[str, float]) -> dict[str, float]:
+    if abs(sum((Decimal(repr(share)) for share in shares.values()), Decimal(-1))) > _TOLERANCE:
+        raise refused("shares that add up to 1 (± 0.01)")
+    return shares
+
+
 def _this_millennium(day: date) -> date:
     if day.year not in _YEARS:
         raise refused("a date in the years 2000 to 2999")
@@ -78,6 +87,7 @@ _Unit = Annotated[str, Field(max_length=16), AfterValidator(line)]
 _Shared = Annotated[str, matching(f"{APPLICATION_ID}/{ID}", "a shared source as application/source, such as org.example.frameworks/crash")]
 _Asked = Annotated[str, matching(f"({APPLICATION_ID}/)?{ID}", f"the id of a source of this manifest, or {SYSTEM}/ and a system fact")]
 _Kept = Annotated[int | float | str, PlainValidator(_kept)]
+_Shares = Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], AfterValidator(_whole)]
 _Date = Annotated[date, AfterValidator(_this_millennium)]
 
 
@@ -156,6 +166,7 @@ class QuestionTable(Localised):
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     epsilon: Annotated[float, AfterValidator(_tenths)] = 2.0
     expected_users: Annotated[int, Field(ge=1, le=_EXACT)] | None = None
+    expected: dict[str, _Shares] = Field(default_factory=dict)
 
 
 AnySource = Annotated[FlagSource | ChoiceSource | NumberSource | CountSource, Field(discriminator="type")]

@@ -51,6 +51,7 @@ def heading(page: Page, one: Shown) -> None:
             ("kind", one["kind"] + (", installed" if one["installed"] else ", registered by a program, not installed")),
             ("callers", ", ".join(map(_caller, one["callers"])) or "none so far"),
             *_levels(one),
+            *_several("warnings", one["warnings"]),
         ]
     )
 
@@ -134,6 +135,8 @@ def _question(one: Shown) -> Iterator[Row]:
     yield "reviewed", ", ".join(one["reviewers"]) or "by nobody: no review of this definition is installed"
     if one["record"]:
         yield "record", one["record"]
+    yield from _several("figures", one["figures"])
+    yield from _several("warnings", one["warnings"])
     yield "digest", one["digest"]
 
 

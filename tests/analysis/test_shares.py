@@ -6,8 +6,8 @@ import pytest
 from surveys import deviation, mean, samples
 
 from telemetryd.analysis.channel import channel
-from telemetryd.analysis.planning import hardest_share, reports_needed, share_error
 from telemetryd.analysis.shares import Share, Z, estimate
+from telemetryd.core.planning import hardest_share, reports_needed, share_error
 
 FOUR = frozenset(range(4))
 SHARES = [0.10, 0.50, 0.38, 0.02]

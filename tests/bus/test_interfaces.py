@@ -99,12 +99,13 @@ def test_every_member_and_argument_is_documented(name):
         (
             "ListApplications",
             """id:s name:s summary:s vendor:s contact:s kind:s system:u usage:u effective_system:u effective_usage:u
-            installed:b callers:as pending:u""",
+            installed:b callers:as pending:u warnings:as""",
         ),
         (
             "ListQuestions",
             """application:s id:s state:s reason:s digest:s purpose:s decision:s category:s detail:s period:s ends:s fields:as changes:as
-            example:s consent:u accepted_digest:s last_sent:t drawn_period:s epsilon:d endpoint:s reviewers:as record:s""",
+            example:s consent:u accepted_digest:s last_sent:t drawn_period:s epsilon:d endpoint:s reviewers:as record:s
+            figures:as warnings:as""",
         ),
         (
             "History",

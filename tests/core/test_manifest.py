@@ -109,6 +109,7 @@ def test_whole_manifest():
         "share": 1.0,
         "epsilon": 2.0,
         "expected_users": 0,
+        "expected": (),
     }
     assert definition.digest == digest_of(application, definition.question, definition.fields)
     assert definition.cells == 10
@@ -122,6 +123,18 @@ def test_everything_said():
     question = parse(KATE.replace('"basic"', '"detailed"').replace('"week"', '"day"') + said).definitions[0].question
     assert (question.draw, question.share, question.epsilon, question.expected_users) == (Draw.FIRST, 0.25, 3.0, 20000)
     assert (question.detail, question.period) == (Detail.DETAILED, PeriodKind.DAY)
+
+
+def test_expected_shares():
+    """Expected shares are kept in the order of the sources and of their labels, 0 where none is said, and are no part of a digest."""
+    said = """expected = { "org.telemetryd.system/memory" = { ">=16" = 1 }, startup = { "500..2000" = 0.3, "<500" = 0.70 } }\n"""
+    declaration = parse(KATE + said)
+    expected = (("startup", (0.7, 0.3, 0.0)), ("org.telemetryd.system/memory", (0.0, 0.0, 1.0)))
+    assert declaration.definitions[0].question.expected == expected
+    assert declaration.digest == parse(KATE).digest
+    assert declaration.definitions[0].digest == parse(KATE).definitions[0].digest
+    alone = parse(KATE + "expected = { startup = { '<500' = 1.0 } }").definitions[0].question.expected
+    assert alone == (("startup", (1.0, 0.0, 0.0)),)
 
 
 @pytest.mark.parametrize(
@@ -336,6 +349,41 @@ REFUSED = [
         f"{START}sources: expected at most 9 possible answers at epsilon 0.9, not 10: fewer sources, fewer bins",
     ),
     ("ends =", "expected_users = 0\nends =", f"{START}expected_users: expected greater than or equal to 1"),
+    ("ends =", "expected = 3\nends =", f"{START}expected: expected a table"),
+    ("ends =", "expected = { startup = 3 }\nends =", f"{START}expected: startup: expected a table"),
+    ("ends =", "expected = { startup = {} }\nends =", f"{START}expected: startup: expected shares that add up to 1 (± 0.01)"),
+    (
+        "ends =",
+        'expected = { startup = { "<500" = 0.5, ">=2000" = 0.489 } }\nends =',
+        f"{START}expected: startup: expected shares that add up to 1 (± 0.01)",
+    ),
+    (
+        "ends =",
+        'expected = { startup = { "<500" = 0.5, ">=2000" = 0.511 } }\nends =',
+        f"{START}expected: startup: expected shares that add up to 1 (± 0.01)",
+    ),
+    (
+        "ends =",
+        'expected = { startup = { "<500" = -0.5, ">=2000" = 1.5 } }\nends =',
+        f"{START}expected: startup: <500: expected greater than or equal to 0",
+    ),
+    ("ends =", 'expected = { startup = { "<500" = nan } }\nends =', f"{START}expected: startup: <500: expected a finite number"),
+    ("ends =", 'expected = { startup = { "<500" = inf } }\nends =', f"{START}expected: startup: <500: expected a finite number"),
+    ("ends =", 'expected = { startup = { "<500" = true } }\nends =', f"{START}expected: startup: <500: expected a valid number"),
+    ("ends =", "expected = { platform = { x11 = 1 } }\nends =", f"{START}expected: expected sources that the question asks for"),
+    (
+        "ends =",
+        'expected = { startup = { "<500" = 0.5, none = 0.5 } }\nends =',
+        f"{START}expected: startup: expected labels of its bins: <500, 500..2000, >=2000",
+    ),
+    (
+        "ends =",
+        'expected = { "org.telemetryd.system/memory" = { "8..16" = 1 } }\nends =',
+        f"{START}expected: org.telemetryd.system/memory: expected labels of its bins: <4, 4..16, >=16",
+    ),
+    ("ends =", "expected = {}\nends =", None),
+    ("ends =", 'expected = { startup = { "<500" = 0.5, ">=2000" = 0.49 } }\nends =', None),
+    ("ends =", 'expected = { startup = { "<500" = 0.5, ">=2000" = 0.51 } }\nends =', None),
     ("ends =", 'draw = "last"\nends =', f"{START}draw: expected 'uniform' or 'first'"),
     ("purpose =", '"purpose[de]" = 3\npurpose =', f"{START}purpose[de]: expected a text"),
 ]

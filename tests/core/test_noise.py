@@ -10,7 +10,6 @@ import opendp.prelude as dp
 import pytest
 
 from telemetryd.core.noise import probabilities, respond
-from telemetryd.core.review import exp_thousandths
 
 EPSILONS = [step / 2 for step in range(1, 9)]
 

@@ -1,5 +1,9 @@
-from datetime import date
+import math
+from collections import Counter
+from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -9,6 +13,7 @@ from telemetryd.core.definition import (
     Application,
     Category,
     Combine,
+    Declaration,
     Definition,
     Detail,
     Draw,
@@ -18,7 +23,10 @@ from telemetryd.core.definition import (
     SourceType,
     digest_of,
 )
-from telemetryd.core.review import exp_thousandths, last_end, most_cells, objections, optimum_cells, warnings
+from telemetryd.core.noise import exp_thousandths, probabilities
+from telemetryd.core.period import period_at
+from telemetryd.core.planning import Z, reports_needed
+from telemetryd.core.review import figures, last_end, most_cells, objections, optimum_cells, sentences, warnings, warnings_of
 
 APPLICATION = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org/privacy")
 STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, "ms", edges=(500, 2000))
@@ -123,3 +131,230 @@ def test_bin_that_stays_empty():
     count = Source("saves", SourceType.COUNT, "Files saved", Combine.SUM, edges=(0, 10))
     assert warnings(definition(count)) == ["source saves: a count is never below 0, so the bin <0 stays empty"]
     assert warnings(definition(count._replace(edges=(1, 10)), numbers(3))) == []
+
+
+PLATFORM = Source("platform", SourceType.CHOICE, "Window system", Combine.LAST, values=("wayland", "x11"))
+CRASHED = Source("crashed", SourceType.FLAG, "Whether it crashed", Combine.ANY)
+FIELDS = st.sampled_from([(STARTUP,), (PLATFORM,), (CRASHED,), (STARTUP, CRASHED), (PLATFORM, CRASHED), (STARTUP, PLATFORM)])
+KINDS = st.sampled_from(PeriodKind)
+USERS = st.integers(1, 10**7)
+
+
+def test_figures_of_the_example():
+    """Three bins and `none` at ε = 2, 34 weeks, 20,000 users: the figures that were computed by hand, and what is said of them."""
+    of = figures(definition(expected_users=20_000, share=0.5, expected=(("startup", (0.5, 0.3, 0.2)),)))
+    assert (of.epsilon, of.cells, of.optimum, of.most) == (2.0, 4, 12, 24)
+    assert (of.needed, of.needed_at_tenth) == (6349, 3374)
+    assert (of.max_bits, of.expected_bits) == (2.0, pytest.approx(math.log2(1 + 0.5**-0.5 * 0.3**-0.3 * 0.2**-0.2)))
+    assert (of.periods, of.reports, of.sufficient_share) == (34, Fraction(10_000, 34), 0.85)
+    assert sentences(of) == [
+        "4 possible answers, “none” included: noise at epsilon 2 suits up to 12; over 24 are refused.",
+        "An answer holds at most 2.00 bits before noise, and at most 1.95 if the shares are as expected.",
+        "The share of an answer is known to ± 2 points (95 %) from 6,349 reports, or 3,374 if one user in ten gives it.",
+        "If 20,000 users accept before it starts, about 294 reports come in each of 34 weeks.",
+        "A share of 0.85 would do for ± 2 points over all reports and 500 reports a week.",
+    ]
+
+
+def test_sentences_without_expectations():
+    """Where nothing is expected there are no bits for it, and nothing about users."""
+    of = figures(definition(epsilon=4.0))
+    assert (of.users, of.expected_bits, of.sufficient_share) == (0, None, None)
+    assert sentences(of)[:2] == [
+        "4 possible answers, “none” included: noise at epsilon 4 suits up to 32; over 32 are refused.",
+        "An answer holds at most 2.00 bits before noise.",
+    ]
+    assert len(sentences(of)) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"expected_users": 900},
+            [
+                "If 900 users accept before it starts, about 26 reports come in each of 34 weeks.",
+                "It takes 17,000 users for ± 2 points over all reports and 500 reports a week.",
+            ],
+        ),
+        (
+            {"expected_users": 1_000_000, "draw": Draw.FIRST, "period": PeriodKind.DAY, "ends": date(2026, 11, 3)},
+            [
+                "If 1,000,000 users accept evenly over its time, about 500,000 reports come in each of 2 days.",
+                "A share of 0.0064 would do for ± 2 points over all reports and 500 reports a day.",
+            ],
+        ),
+        (
+            {"expected_users": 6349, "period": PeriodKind.MONTH, "ends": date(2026, 12, 31)},
+            [
+                "If 6,349 users accept before it starts, about 6,349 reports come in its one month.",
+                "A share of 1 would do for ± 2 points over all reports and 500 reports a month.",
+            ],
+        ),
+    ],
+)
+def test_sentences_about_users(change, said):
+    """What the expected users amount to, and the share or the users that it takes."""
+    assert sentences(figures(definition(**change)))[3:] == said
+
+
+def expected_for(fields, counts):
+    """Expected shares for the first of the fields, from numbers that are made to add up to 1."""
+    first = [counts[number % len(counts)] for number in range(len(fields[0].labels))]
+    return ((fields[0].id, tuple(count / sum(first) for count in first)),)
+
+
+@given(FIELDS, TENTHS, st.lists(st.integers(1, 1000), min_size=1, max_size=4), st.integers(0, 99))
+def test_entropy(fields, tenths, counts, none):
+    """No more than log₂(cells) and no less than 0; and never less than that of the joint distribution, counted out for any `none`."""
+    of = figures(definition(*fields, epsilon=tenths / 10, expected=expected_for(fields, counts)))
+    assert of.max_bits == pytest.approx(math.log2(math.prod(len(field.labels) for field in fields) + 1))
+    assert 0 <= of.expected_bits <= of.max_bits + 1e-12
+    shares = [dict(zip(fields[0].labels, of_first(fields, counts), strict=True))]
+    shares += [dict.fromkeys(field.labels, Fraction(1, len(field.labels))) for field in fields[1:]]
+    joint = Counter({"none": Fraction(none, 100)})
+    for labels in product(*shares):
+        joint[labels] += (1 - Fraction(none, 100)) * math.prod(part[label] for part, label in zip(shares, labels, strict=True))
+    assert sum(joint.values()) == 1
+    assert of.expected_bits >= -sum(float(part) * math.log2(part) for part in joint.values() if part) - 1e-9
+
+
+def of_first(fields, counts):
+    """The same shares as fractions."""
+    first = [counts[number % len(counts)] for number in range(len(fields[0].labels))]
+    return [Fraction(count, sum(first)) for count in first]
+
+
+@given(FIELDS)
+def test_equal_shares_are_the_maximum(fields):
+    """If every label of every source is as common as the others the expected entropy is the largest possible."""
+    equal = tuple((field.id, (1 / len(field.labels),) * len(field.labels)) for field in fields)
+    of = figures(definition(*fields, expected=equal))
+    assert of.expected_bits == pytest.approx(of.max_bits)
+
+
+@given(FIELDS, TENTHS)
+def test_accuracy(fields, tenths):
+    """The reports needed are those of the planning's arithmetic for the question's own cells and ε, and suffice for every share."""
+    of = figures(definition(*fields, epsilon=tenths / 10))
+    truth, lie = probabilities(math.prod(len(field.labels) for field in fields) + 1, tenths / 10)
+    assert of.needed_at_tenth == reports_needed(0.02, (truth, lie), 0.1) <= of.needed
+    for share in (Fraction(percent, 100) for percent in range(101)):
+        arriving = lie + share * (truth - lie)
+        assert Z * math.sqrt(arriving * (1 - arriving) / of.needed) / (truth - lie) <= 0.02 * (1 + 1e-9)
+
+
+@given(KINDS, st.integers(31, 365), USERS, st.integers(1, 100))
+def test_reports_a_period(kind, days, users, percent):
+    """Users times share over the periods that lie wholly inside, counted day by day; exact, so that 500 are 500."""
+    starts = QUESTION.starts
+    inside = Counter(period_at(kind, (starts + timedelta(day) - date(1970, 1, 1)).days * 86_400) for day in range(days))
+    whole = sum(1 for period, seen in inside.items() if seen * 86_400 == period.end - period.start)
+    one = definition(period=kind, ends=starts + timedelta(days - 1), expected_users=users, share=percent / 100)
+    if not whole:
+        assert objections(one)
+        return
+    of = figures(one)
+    assert (of.periods, of.reports) == (whole, Fraction(users * percent, 100 * whole))
+    assert any("small group" in warning for warning in warnings(one)) is (users * percent < 500 * 100 * whole)
+
+
+@given(FIELDS, USERS, st.integers(0, 10**7))
+def test_sufficient_share(fields, users, more):
+    """With the share that would do no warning of few reports is left and the reports suffice; more users never need a larger one."""
+    of = figures(definition(*fields, expected_users=users))
+    larger = figures(definition(*fields, expected_users=users + more))
+    assert larger.sufficient_share is None or larger.sufficient_share <= (of.sufficient_share or 1)
+    if of.sufficient_share is None:
+        assert users < max(of.needed, 500 * 34)
+        return
+    assert larger.sufficient_share is not None
+    then = definition(*fields, expected_users=users, share=of.sufficient_share)
+    assert warnings(then) == []
+    assert figures(then).reports * 34 >= of.needed
+
+
+def test_warning_of_few_reports():
+    """499 a week are warned of, 500 are not, and nothing is said where no users are expected."""
+    assert warnings(definition(expected_users=500 * 34)) == []
+    assert warnings(definition()) == []
+    (warning,) = warnings(definition(expected_users=500 * 34 - 1))
+    assert warning.startswith("about 499 reports a week from 16,999 users: with fewer than 500 a report disappears in a small group only")
+
+
+def declared(*sources):
+    """A declaration with these sources."""
+    return Declaration(APPLICATION, sources, (), "", {})
+
+
+def thresholds(number, describe="Time from start to the first window, {}"):
+    """One fact under several names: a source for each threshold."""
+    return [STARTUP._replace(id=f"t{n}", description=describe.format(n), edges=(100 * n,)) for n in range(number)]
+
+
+def test_one_fact_under_sixteen_names():
+    """Sixteen shifted thresholds on one number are one warning that names them all, even if their descriptions differ in a word each."""
+    names = ", ".join(f"t{n}" for n in range(16))
+    (warning,) = warnings_of(declared(*thresholds(16)))
+    assert warning.startswith(f"sources {names}: descriptions that say nearly the same; if this is one fact")
+    words = ["ab", "cd", "ef", "gh", "ij", "kl", "mn", "op", "qr", "st", "uv", "wx", "yz", "zy", "xw", "vu"]
+    varied = [one._replace(description=f"Time from process start to the first window {word}") for one, word in zip(thresholds(16), words)]
+    assert warnings_of(declared(*varied)) == [warning]
+    others = [one._replace(description=word) for one, word in zip(thresholds(16), words)]
+    (warning,) = warnings_of(declared(*others))
+    assert warning.startswith(f"sources {names}: 16 times a number in ms; if this is one fact")
+
+
+LONG = "Time from process start to the first window"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_warned"),
+    [
+        ({}, {"edges": (500, 2000)}, True),
+        ({}, {"edges": (100,)}, True),
+        ({}, {"description": "time from PROCESS start, to the first window (2)"}, True),
+        ({}, {"description": "Time from the start of the process to its first window"}, True),
+        ({}, {"description": "Time to save a file"}, False),
+        ({"description": "Time to open a file"}, {"description": "Time to save a file"}, False),
+        ({"description": "1"}, {"description": "2"}, True),
+        ({}, {"unit": "s"}, False),
+        ({}, {"type": SourceType.COUNT, "combine": Combine.SUM}, False),
+        ({"unit": ""}, {"unit": "", "description": LONG + " 2"}, True),
+        ({"unit": ""}, {"unit": "", "description": LONG + " again"}, False),
+        ({"unit": "Hz"}, {"unit": "Hz", "description": LONG + " again"}, True),
+    ],
+)
+def test_near_descriptions(one, other, is_warned):
+    """Sources of one type and unit are pointed out if their words are nearly the same; without a unit they have to be the same."""
+    pair = [STARTUP._replace(id=name, description=LONG)._replace(**change) for name, change in (("a", one), ("b", other))]
+    assert [text.partition(":")[0] for text in warnings_of(declared(*pair))] == (["sources a, b"] if is_warned else [])
+
+
+def test_flags_that_are_thresholds():
+    """Flags have no unit; those that differ in a number only are pointed out, different features are not."""
+    slow = [CRASHED._replace(id=f"over{n}", description=f"Whether start-up took longer than {n} ms") for n in (500, 600, 700)]
+    shown = [
+        CRASHED._replace(id=what, description=f"Whether the {what} is shown in the main window") for what in ("map", "bar", "dock", "tree")
+    ]
+    (warning,) = warnings_of(declared(*slow, *shown))
+    assert warning.startswith("sources over500, over600, over700: ")
+
+
+def test_groups_are_joined_in_declared_order():
+    """A source that is near two groups joins them, and each group is named once, in the order of the manifest."""
+    texts = ["a b c d e f g h", "a b c d e f x y", "k l m n o p", "a b c d e f g x", "k l m n o p 2"]
+    sources = [STARTUP._replace(id=f"s{number}", description=text) for number, text in enumerate(texts)]
+    told = [text.partition(":")[0] for text in warnings_of(declared(*sources))]
+    assert told == ["sources s0, s1, s3", "sources s2, s4", "sources s0, s1, s2, s3, s4"]
+
+
+def test_few_sources_of_one_unit():
+    """Three different numbers in one unit are nothing unusual; a fourth is pointed out."""
+    words = ("start", "save", "search", "print")
+    sources = [STARTUP._replace(id=word, description=f"How long a {word} takes") for word in words]
+    different = [one._replace(description=one.id) for one in sources]
+    assert warnings_of(declared(*different[:3])) == []
+    assert [text.partition(";")[0] for text in warnings_of(declared(*different))] == [
+        "sources start, save, search, print: 4 times a number in ms"
+    ]

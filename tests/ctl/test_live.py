@@ -228,8 +228,11 @@ def test_page_shows_every_text_of_the_question(machine):
         (question,) = told(machine, "show", APP)
     joined = "".join(shown.split())
     texts = [question[key] for key in ("purpose", "decision", "ends", "example", "endpoint", "record", "digest", "reason")]
-    assert [text for text in [*texts, *question["fields"], *question["reviewers"]] if "".join(text.split()) not in joined] == []
+    assert [
+        text for text in [*texts, *question["fields"], *question["reviewers"], *question["figures"]] if "".join(text.split()) not in joined
+    ] == []
     assert "Usage and System at least basic" in shown
+    assert (len(question["figures"]), question["warnings"]) == (3, [])
 
 
 def test_accept_takes_what_was_shown(machine):

@@ -32,6 +32,8 @@ QUESTION = {
     "endpoint": "https://telemetry.example.org/v1/reports",
     "reviewers": ["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"],
     "record": "https://mail.example.org/review/42",
+    "figures": ["10 possible answers, “none” included.", "An answer holds at most 3.33 bits before noise."],
+    "warnings": ["about 205 reports a week from 7,000 users"],
 }
 
 APPLICATION = {
@@ -48,6 +50,7 @@ APPLICATION = {
     "installed": False,
     "callers": [],
     "pending": 2,
+    "warnings": ["sources a, b: descriptions that say nearly the same"],
 }
 
 REPORT = {
@@ -83,7 +86,15 @@ def test_question_shows_everything_that_consent_is_given_to(width, columns, caps
     pages.question_page(output.Page(), QUESTION)
     shown = capsys.readouterr().out
     texts = ("application", "id", "state", "reason", "purpose", "decision", "detail", "period", "ends", "example", "endpoint", "record")
-    for text in [*(QUESTION[key] for key in texts), *QUESTION["fields"], *QUESTION["changes"], *QUESTION["reviewers"], "epsilon 2"]:
+    for text in [
+        *(QUESTION[key] for key in texts),
+        *QUESTION["fields"],
+        *QUESTION["changes"],
+        *QUESTION["reviewers"],
+        *QUESTION["figures"],
+        *QUESTION["warnings"],
+        "epsilon 2",
+    ]:
         assert joined(text) in joined(shown), text
     assert DIGEST in shown
     assert max(map(len, shown.splitlines())) <= width
