@@ -16,8 +16,6 @@ HOUR_S = 3600
 """Running time in which there is exactly one tick."""
 RUN_STEP_MAX_S = 600
 """Most running time that one run may add: the timer's interval; what is longer was not running time."""
-TICK_LATE_S = 5
-"""How late after its moment a tick may come: a process that waited for it, on a busy machine; later ones find their moment drawn anew."""
 RUN_GAP_S = 900
 """Longest time between two runs of one session: the timer's interval, its accuracy (1 min) and the longest delivery (90 s), rounded up."""
 

@@ -6,8 +6,8 @@ What this protects: every user's reports arrive, and nobody's arrive together; r
   in the window, is the moment from which a report may leave; after a failed try that moment is a day later.
 - A *tick* is the only moment at which anything leaves: one in each hour of running time, at a uniform moment of that hour. It sends one
   report at most, so a tick that finds several takes one at random and leaves the others to later ticks.
-- A tick whose moment passed unseen does not come at once, for the next run comes when a timer says so: at the machine's own second of the
-  minute, and a minute after each start. Both would tie reports of one machine together. Its moment is drawn anew from the next ten minutes.
+- A process that a timer starts never ticks at once: it starts at the machine's own second of the minute, and a minute after each start of
+  the machine, and both would tie its reports together. If the moment passed unseen, it is drawn anew from the next ten minutes.
 - A *session* is a stretch of runs with no gap between them. A report is *late* if its moment came before the running session began: this
   machine was off or asleep then, or its clock was set forward, or the session in which the moment came ended without another tick. All of
   these would leave soon after a start, so they count alike: at most one late report a day (UTC), picked at random. Reports whose moment
@@ -32,7 +32,6 @@ from telemetryd.core.limits import (
     RETRY_GAP_S,
     RUN_GAP_S,
     RUN_STEP_MAX_S,
-    TICK_LATE_S,
     WINDOW_MIN_S,
 )
 
@@ -124,23 +123,32 @@ class Ticks(NamedTuple):
 
     @property
     def tick_in_s(self) -> int | None:
-        """Seconds until a tick that comes before the timer's next run, which has to be waited for; None: that run is early enough."""
+        """Seconds until the tick if it comes before the timer's next run, and so has to be waited for."""
         return None if self.is_done or self.moment_s - self.passed_s > RUN_STEP_MAX_S else self.wait_s
 
+    def resume(self, now: int, elapsed_s: int, draw: Callable[[int], int]) -> Ticks:
+        """The state after the first run of a process that a timer started; never a tick."""
+        hour = self._counted(now, elapsed_s)
+        if not hour.is_done and hour.passed_s >= hour.moment_s:
+            return hour._replace(moment_s=hour.passed_s + draw(RUN_STEP_MAX_S))
+        return _rolled_over(hour, draw)
+
     def advance(self, now: int, elapsed_s: int, draw: Callable[[int], int]) -> tuple[Ticks, bool]:
-        """The state after a run and whether this run is a tick.
+        """The state after a run that was waited for, and whether this run is a tick."""
+        hour = self._counted(now, elapsed_s)
+        if not hour.is_done and hour.passed_s >= hour.moment_s:
+            return _rolled_over(hour._replace(is_done=True), draw), True
+        return _rolled_over(hour, draw), False
+
+    def _counted(self, now: int, elapsed_s: int) -> Ticks:
+        """Running time and session after a run.
 
         `elapsed_s` is the time since the last run by the caller's best clock; it counts up to the timer's interval, and not at all if
-        negative. A gap in wall time, or a clock set back, begins a session. A run is a tick if it comes at the drawn moment.
+        negative. A gap in wall time, or a clock set back, begins a session.
         """
         is_gap = not 0 <= now - self.seen <= RUN_GAP_S
         passed_s = self.passed_s + min(max(elapsed_s, 0), RUN_STEP_MAX_S)
-        hour = self._replace(seen=now, since=now if is_gap else self.since, passed_s=passed_s)
-        if hour.is_done or passed_s < hour.moment_s:
-            return _rolled_over(hour, draw), False
-        if passed_s > hour.moment_s + TICK_LATE_S:
-            return hour._replace(moment_s=passed_s + draw(RUN_STEP_MAX_S)), False
-        return _rolled_over(hour._replace(is_done=True), draw), True
+        return self._replace(seen=now, since=now if is_gap else self.since, passed_s=passed_s)
 
 
 def first_hour(now: int, draw: Callable[[int], int]) -> Ticks:
