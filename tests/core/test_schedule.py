@@ -202,6 +202,32 @@ def test_one_tick_an_hour(steps, chance):
         assert 1 <= ticks.wait_s <= RUN_STEP_MAX_S
 
 
+def test_start_by_a_timer_is_no_tick():
+    """A process that a timer starts ticks at no moment of the timer's: one that passed unseen is drawn anew from the next ten minutes."""
+    asked = []
+    ticks = Ticks(0, 0, passed_s=1000, moment_s=1100).resume(9000, 9000, lambda bound: asked.append(bound) or 599)
+    assert (ticks, asked) == (Ticks(9000, 9000, 1600, 2199), [RUN_STEP_MAX_S])
+    assert ticks.tick_in_s == 599
+    assert ticks.advance(9599, 599, never) == (Ticks(9599, 9000, 2199, 2199, is_done=True), True)
+
+
+def test_wait_for_a_tick():
+    """A tick that comes before the timer's next run is waited for; others are not, nor is there a second one in an hour."""
+    assert Ticks(0, 0, 100, 1300).resume(600, 600, never).tick_in_s == 600
+    assert Ticks(0, 0, 100, 1301).resume(600, 600, never).tick_in_s is None
+    assert Ticks(0, 0, 100, 50, is_done=True).resume(600, 600, never).tick_in_s is None
+    assert Ticks(0, 0, 3500, 50, is_done=True).resume(600, 600, lambda _: 700).tick_in_s == 200
+
+
+def test_tick_after_the_hour():
+    """An hour is not over before its tick; hours that passed without one are not made up for."""
+    ticks = Ticks(0, 0, HOUR_S - 1, HOUR_S - 1).resume(600, 600, lambda _: 300)
+    assert ticks == Ticks(600, 0, HOUR_S + 599, HOUR_S + 899)
+    ticks = ticks.resume(1200, 600, lambda _: 10)
+    assert ticks == Ticks(1200, 0, HOUR_S + 1199, HOUR_S + 1209)
+    assert ticks.advance(1210, 10, lambda _: 2000) == (Ticks(1210, 0, 1209, 2000), True)
+
+
 def test_sessions():
     """A session goes on from run to run; a gap, or a clock set back, begins another."""
     ticks = first_hour(1000, lambda _: 0)
@@ -244,8 +270,12 @@ def life_of_one_report(chance):
     ticks = ticks._replace(passed_s=chance.randrange(HOUR_S))
     for day in range(15):
         start = MONDAY + day * DAY_S + chance.randrange(DAY_S - 1800) + 60
-        for now in (start, start + 600, start + 1200, start + 1740):
-            ticks, is_due = ticks.advance(now, now - ticks.seen, chance.randrange)
+        for now in (start, start + 600, start + 1200):
+            ticks = ticks.resume(now, now - ticks.seen, chance.randrange)
+            wait = ticks.tick_in_s
+            if wait is None or now + wait > start + 1740:
+                continue
+            ticks, is_due = ticks.advance(now + wait, wait, chance.randrange)
             if is_due and (choice := choose(queue, ticks, last_late_day, chance.randrange)):
                 queue = [one for one in queue if one.id != choice.id]
                 sent.append((day, choice.is_late))
