@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+_SECOND_PARTS = 1_000_000
+"""Parts of a second that can be told apart by whoever sees a report arrive."""
 _FINAL = {Result.ACCEPTED: "accepted", Result.ANSWERED: "answered", Result.SUSPENDED: "suspended", Result.REJECTED: "dropped"}
 
 
@@ -50,7 +52,7 @@ class Ticker:
 
     async def run_once(self) -> None:
         """Wait for the next moment that may be a tick, and do what is due if it is one."""
-        await asyncio.sleep(self._ticks.wait_s)
+        await asyncio.sleep(self._wait_s())
         is_due = self.advance()
         self.keep()
         if is_due:
@@ -60,8 +62,18 @@ class Ticker:
         """Deliver by something around the courier."""
         self._parts = self._parts._replace(courier=wrap(self._parts.courier))
 
+    def start_by_timer(self) -> float | None:
+        """The first run of a process that the timer started; seconds to wait for `run_by_timer`, or None: there is no tick to wait for.
+
+        The time since the last run counts, up to the timer's interval.
+        """
+        now = self._parts.clock.now()
+        self._ticks = self._ticks.resume(now, now - self._ticks.seen, self._parts.chance.below)
+        self.keep()
+        return None if self._ticks.tick_in_s is None else self._wait_s()
+
     async def run_by_timer(self) -> None:
-        """One run of the timer that stands in for a resident daemon: the time since the last run counts, up to the timer's interval."""
+        """The run for which that process waited."""
         is_due = self.advance(self._parts.clock.now() - self._ticks.seen)
         self.keep()
         if is_due:
@@ -111,6 +123,11 @@ class Ticker:
         for key in keys:
             if key in self._sending:
                 self._sending[key].cancel()
+
+    def _wait_s(self) -> float:
+        """Seconds until the next run; a tick's with a random part of a second, for whole ones would keep that of the process's start."""
+        part = self._parts.chance.below(_SECOND_PARTS) / _SECOND_PARTS
+        return self._ticks.wait_s if self._ticks.tick_in_s is None else self._ticks.wait_s + part
 
     async def _send_one(self) -> None:
         rows = {row.id: row for row in self._parts.reports.queue() if self._may_send(row)}

@@ -1,13 +1,15 @@
 """`telemetryd --tick`: one run of the timer, without the bus names, so that no application sees whether anything is due. Policy: A2, C3.
 
-The lock keeps it apart from a daemon that serves: if that has the lock it ticks by itself. The lock is not held while the network is waited
-for, so that a call in the meantime finds a daemon at once.
+A run looks whether a tick comes before the timer's next run, waits for that moment, and then does what is due: the moments of the timer are
+the machine's own and would tie its reports together. The lock keeps it apart from a daemon that serves: if that has the lock it ticks by
+itself. The lock is held neither while a tick nor while the network is waited for, so that a call in the meantime finds a daemon at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from telemetryd.assembly import assemble
@@ -19,11 +21,12 @@ from telemetryd.lock import StateLock
 from telemetryd.store import is_do_not_track_noted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Iterator, MutableMapping
 
     from telemetryd.core.schedule import Delivery
     from telemetryd.core.settings import Endpoint
     from telemetryd.ports import Courier
+    from telemetryd.tick import Ticker
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ class UnlockedCourier:
 
 
 async def run(environ: MutableMapping[str, str]) -> int:
-    """Do what is due and leave; gives the exit status: 0 also if a daemon has the lock, or nothing was ever consented to.
+    """Wait for a tick, do what is due and leave; gives the exit status: 0 also if a daemon has the lock, or nothing was ever consented to.
 
     The environment gets DO_NOT_TRACK if the last daemon's had it: the uploader inherits it.
     """
@@ -59,19 +62,35 @@ async def run(environ: MutableMapping[str, str]) -> int:
         return 0
     lock = StateLock(directory)
     try:
-        if not lock.try_take():
+        with _ticker(environ, lock) as ticker:
+            wait_s = ticker.start_by_timer() if ticker else None
+        if wait_s is None:
             return 0
+        await asyncio.sleep(wait_s)
+        with _ticker(environ, lock) as ticker:
+            if ticker:
+                await ticker.run_by_timer()
+    except TelemetrydError as failure:
+        _LOG.error("%s", failure)
+        return 1
+    return 0
+
+
+@contextmanager
+def _ticker(environ: MutableMapping[str, str], lock: StateLock) -> Iterator[Ticker | None]:
+    """What ticks, under the lock; None if a daemon has it."""
+    directory = state_directory(environ)
+    if not lock.try_take():
+        yield None
+        return
+    try:
         if is_do_not_track_noted(directory):
             environ["DO_NOT_TRACK"] = "1"
         assembly = assemble(InstalledFiles(environ), directory)
         try:
             assembly.ticker.deliver_by(lambda courier: UnlockedCourier(courier, lock, assembly.store.reports.is_queued))
-            await assembly.ticker.run_by_timer()
+            yield assembly.ticker
         finally:
             assembly.close()
-    except TelemetrydError as failure:
-        _LOG.error("%s", failure)
-        return 1
     finally:
         lock.release()
-    return 0
