@@ -40,7 +40,8 @@ def reports_needed(margin: float, chances: Chances, share: float | None = None) 
 def entropy_bits(shares: Sequence[float]) -> float:
     """The entropy of one source's shares; they may add up to something near 1 and are taken as parts of their sum."""
     whole = fsum(shares)
-    return fsum(share / whole * log2(whole / share) for share in shares if share)
+    parts = [share / whole for share in shares]
+    return fsum(-part * log2(part) for part in parts if part)
 
 
 def bits_with_none(bits: float) -> float:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import opendp.prelude as dp
 import pytest
 
-from telemetryd.core.noise import probabilities, respond
+from telemetryd.core.noise import exp_thousandths, probabilities, respond
 
 EPSILONS = [step / 2 for step in range(1, 9)]
 

@@ -149,7 +149,7 @@ def test_figures_of_the_example():
     assert (of.periods, of.reports, of.sufficient_share) == (34, Fraction(10_000, 34), 0.85)
     assert sentences(of) == [
         "4 possible answers, “none” included: noise at epsilon 2 suits up to 12; over 24 are refused.",
-        "An answer holds at most 2.00 bits before noise, and at most 1.95 if the shares are as expected.",
+        "An answer holds at most 2.00 bits before noise, and at most 1.93 if the shares are as expected.",
         "The share of an answer is known to ± 2 points (95 %) from 6,349 reports, or 3,374 if one user in ten gives it.",
         "If 20,000 users accept before it starts, about 294 reports come in each of 34 weeks.",
         "A share of 0.85 would do for ± 2 points over all reports and 500 reports a week.",
@@ -282,6 +282,9 @@ def test_warning_of_few_reports():
     assert warning.startswith("about 499 reports a week from 16,999 users: with fewer than 500 a report disappears in a small group only")
 
 
+LONG = "Time from process start to the first window"
+
+
 def declared(*sources):
     """A declaration with these sources."""
     return Declaration(APPLICATION, sources, (), "", {})
@@ -298,14 +301,11 @@ def test_one_fact_under_sixteen_names():
     (warning,) = warnings_of(declared(*thresholds(16)))
     assert warning.startswith(f"sources {names}: descriptions that say nearly the same; if this is one fact")
     words = ["ab", "cd", "ef", "gh", "ij", "kl", "mn", "op", "qr", "st", "uv", "wx", "yz", "zy", "xw", "vu"]
-    varied = [one._replace(description=f"Time from process start to the first window {word}") for one, word in zip(thresholds(16), words)]
+    varied = [one._replace(description=f"{LONG} {word}") for one, word in zip(thresholds(16), words, strict=True)]
     assert warnings_of(declared(*varied)) == [warning]
-    others = [one._replace(description=word) for one, word in zip(thresholds(16), words)]
+    others = [one._replace(description=word) for one, word in zip(thresholds(16), words, strict=True)]
     (warning,) = warnings_of(declared(*others))
     assert warning.startswith(f"sources {names}: 16 times a number in ms; if this is one fact")
-
-
-LONG = "Time from process start to the first window"
 
 
 @pytest.mark.parametrize(

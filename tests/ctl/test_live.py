@@ -228,11 +228,26 @@ def test_page_shows_every_text_of_the_question(machine):
         (question,) = told(machine, "show", APP)
     joined = "".join(shown.split())
     texts = [question[key] for key in ("purpose", "decision", "ends", "example", "endpoint", "record", "digest", "reason")]
-    assert [
-        text for text in [*texts, *question["fields"], *question["reviewers"], *question["figures"]] if "".join(text.split()) not in joined
-    ] == []
+    texts += [*question["fields"], *question["reviewers"], *question["figures"], *question["warnings"]]
+    assert [text for text in texts if "".join(text.split()) not in joined] == []
     assert "Usage and System at least basic" in shown
-    assert (len(question["figures"]), question["warnings"]) == (3, [])
+    assert (len(question["figures"]), question["warnings"]) == (3, ["13 possible answers at epsilon 2.0: above 12 each answer tells less"])
+
+
+def test_show_says_the_arithmetic_and_warns(machine):
+    """What `expected` adds to the figures is on the page, and so are few reports a week and one fact under two names."""
+    source = KATE[KATE.index("[[source]]") : KATE.index("[[question]]")]
+    doubled = KATE.replace("[[question]]", source.replace('"startup"', '"startup2"').replace("500", "700") + "[[question]]")
+    doubled = doubled.replace('sources = ["startup"]', 'sources = ["startup", "startup2"]')
+    machine.install(doubled + 'expected_users = 6000\nexpected = { startup = { "<500" = 1 } }\n')
+    with machine.daemon():
+        shown = " ".join(machine.run(sys.executable, "-m", "telemetryd.ctl", "show", APP).stdout.split())
+        (application,) = told(machine, "list")
+    assert "warnings sources startup, startup2: descriptions that say nearly the same" in shown
+    assert [warning.partition(":")[0] for warning in application["warnings"]] == ["sources startup, startup2"]
+    assert "at most 3.33 bits before noise, and at most 2.00 if the shares are as expected." in shown
+    assert "If 6,000 users accept evenly over its time, about 117 reports come in each of 51 weeks." in shown
+    assert "warnings about 117 reports a week from 6,000 users" in shown
 
 
 def test_accept_takes_what_was_shown(machine):

@@ -139,6 +139,7 @@ def test_heading(capsys):
     shown = capsys.readouterr().out
     assert shown.startswith("Kate (org.kde.kate): Text editor\n")
     assert "kde; for concerns: https://kde.org/privacypolicy-apps" in shown
+    assert "warnings sources a, b: descriptions that say nearly the same" in shown
     assert "flatpak:org.kde.kate (verified), host (claimed), host:org.kde.kate (claimed)" in shown
     pages.heading(output.Page(), APPLICATION)
     assert "none so far" in (shown := capsys.readouterr().out)
