@@ -12,7 +12,6 @@ from telemetryd.core.consent import ACCEPT_KNOWN, ApplicationLevels, Cause
 from telemetryd.core.life import State
 from telemetryd.errors import (
     AccessDeniedError,
-    BusyError,
     ChangedError,
     InvalidArgumentsError,
     UnknownApplicationError,
@@ -153,17 +152,6 @@ async def test_reply_waits_for_another_reader(running):
         assert not running.choices.purge()
         assert running.store.tallies.all() == []
     await reply
-    assert running.choices.purge()
-
-
-async def test_busy_while_another_process_keeps_reading(running):
-    """If it does not stop reading, the user is told that the erasure is pending; it is finished later."""
-    await collecting(running)
-    with contextlib.closing(sqlite3.connect(running.store.main.path)) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT * FROM tally").fetchall()
-        with pytest.raises(BusyError, match="erasure pending"):
-            await running.choices.set_level("usage", 0)
     assert running.choices.purge()
 
 
