@@ -155,7 +155,7 @@ def test_rotation(configurations, expected):
 )
 def test_no_keys(data):
     """A file without a usable key, or with anything spelled wrongly in it, gives none: not even one that could be read (section 3.2)."""
-    with pytest.raises(OhttpError, match="^expected "):
+    with pytest.raises(OhttpError, match=r"^expected "):
         parse_keys(data)
 
 
