@@ -2,6 +2,7 @@
 
 import json
 import signal
+from itertools import pairwise
 
 import pytest
 from harness import CONTROL, until
@@ -167,3 +168,15 @@ async def test_half_an_hour_a_day(timeline):
         await timeline.run(HOUR_S // 2)
         timeline.stop()
     assert timeline.bodies() == [before["body"].encode()]
+
+
+async def test_running_time_is_kept(timeline):
+    """A session of twenty minutes that ends by kill -9 counts as twenty minutes of the hour in which there is one tick."""
+    await timeline.queue()
+    passed = []
+    for _ in range(3):
+        await timeline.run(HOUR_S // 3)
+        passed += timeline.rows("SELECT passed_s FROM tick")
+        await timeline.restart(signal.SIGKILL)
+    grown = [(after - before) % HOUR_S for (before,), (after,) in pairwise(passed)]
+    assert grown == [pytest.approx(HOUR_S // 3, abs=30)] * 2
