@@ -267,6 +267,7 @@ class Machine:
             path = str(self.root / "notify.socket")
             Path(path).unlink(missing_ok=True)
             notified.bind(path)
+            Path(path).chmod(0o777)  # the daemon may be another user's
             notified.settimeout(WAIT_S)
             command = [*self.prefix, *prefix, self.python, "-m", "telemetryd"]
             environment = {**self.environ, "NOTIFY_SOCKET": path, **environ}
