@@ -123,8 +123,8 @@ async def test_consent_comes_first(running):
     with running.broken_disk(), contextlib.suppress(Exception):
         await running.choices.set_level("usage", 0)
     assert running.store.consents.levels.usage == 0
-    assert running.store.reports.queue()
-    await running.ticker._send_one()
+    (row,) = running.store.reports.queue()
+    await running.ticker._send(row)
     assert running.server.received == []
     running.daemon.refresh()
     assert running.store.reports.queue() == []

@@ -116,6 +116,16 @@ async def test_crash_and_a_changed_manifest(running):
     assert (row.revision, json.loads(row.body)["answer"]) == (revision, ["500..2000"])
 
 
+async def test_crash_and_a_manifest_that_is_gone(running):
+    """The promised report is made although nobody declares its question just now; then it waits for its manifest as any."""
+    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.clock.wall = AFTER
+    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
+    running.restart()
+    assert running.bodies() == {"startup-time": ["500..2000"]}
+    assert record(running).closed_cause == "manifest gone"
+
+
 @pytest.mark.parametrize("lose", ["tally", "endpoint"])
 async def test_crash_and_nothing_to_report(running, lose):
     """A promised report of which nothing is left, or that has nowhere to go: answered (lost), and no tally stays."""
@@ -181,6 +191,7 @@ async def test_shared(tmp_path):
             running.push(f"{SHARED}/crash", "u", crashes, application=name)
             running.push(f"{SHARED}/dialog", "s", dialog, application=name)
             running.push(f"{SHARED}/programs", "u", 1, application=name)
+        assert "org.kde.okular" not in {row.pusher for row in running.store.tallies.all()}
         running.to(AFTER)
         assert running.bodies() == {"crashes": ["1..5"], "dialogs": ["portal"], "programs-used": ["2..3"]}
         assert running.store.tallies.all() == []
