@@ -14,6 +14,7 @@ from telemetryd.errors import (
     AccessDeniedError,
     ChangedError,
     InvalidArgumentsError,
+    StorageError,
     UnknownApplicationError,
     UnknownQuestionError,
 )
@@ -120,9 +121,22 @@ async def test_consent_comes_first(running):
     """If the erasure fails, the withdrawal is on disk already, nothing is sent, and the next look erases."""
     await collecting(running)
     running.to(AFTER)
-    with running.broken_disk(), contextlib.suppress(Exception):
+    with running.broken_disk(), pytest.raises(StorageError):
         await running.choices.set_level("usage", 0)
     assert running.store.consents.levels.usage == 0
+    (row,) = running.store.reports.queue()
+    await running.ticker._send(row)
+    assert running.server.received == []
+    running.daemon.refresh()
+    assert running.store.reports.queue() == []
+
+
+async def test_report_whose_erasure_failed(running):
+    """A report that the user erased and the disk kept is not sent, and the next look erases it."""
+    await collecting(running)
+    running.to(AFTER)
+    with running.broken_disk(), pytest.raises(StorageError):
+        await running.choices.erase("")
     (row,) = running.store.reports.queue()
     await running.ticker._send(row)
     assert running.server.received == []
@@ -133,7 +147,7 @@ async def test_consent_comes_first(running):
 async def test_tally_whose_erasure_failed(running):
     """The same for a tally: erased at the next look."""
     await collecting(running)
-    with running.broken_disk(), contextlib.suppress(Exception):
+    with running.broken_disk(), pytest.raises(StorageError):
         await running.choices.set_level("usage", 0)
     assert running.store.tallies.all()
     running.daemon.refresh()
