@@ -61,6 +61,7 @@ class Daemon:
     def __init__(self, flow: Flow, on_erased: Callable[[Iterable[Key]], None]) -> None:
         self._flow = flow
         self._on_erased = on_erased
+        self.announce: Callable[[], None] = lambda: None
         self._routes: dict[str, dict[str, Route]] = {}
         self._decided_at = self._look_at = self._midnight = 0
 
@@ -76,6 +77,7 @@ class Daemon:
         declaration = self._flow.catalogue.register(application, text)
         if before != self._flow.catalogue.find(application):
             self.refresh()
+            self.announce()
         return declaration.digest
 
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:

@@ -7,7 +7,7 @@ from harness import CONTROL, KATE, PROPERTIES, CallError, Variant
 from moments import accept_last_week, daemon_at, rows
 from timeline import HOUR_S
 
-from telemetryd.bus.library import Message
+from telemetryd.bus.library import Message, bus_call
 
 KATE_ID = "org.kde.kate"
 PROPERTY_CALLS = (CONTROL[0], CONTROL[1], PROPERTIES)
@@ -214,3 +214,19 @@ async def test_levels_survive_a_restart(any_machine):
             about = await _about(client)
             assert (about["system"], about["usage"]) == (0, 1)
             assert (await client.questions())["startup-time"]["state"] == "refused"
+
+
+async def test_a_new_question_is_announced_without_naming_it(machine):
+    """A registration that changes what is declared sends QuestionsChanged and nothing else; the same text again sends nothing."""
+    heard = []
+    with machine.daemon():
+        async with machine.client(on_signal=heard.append) as listener, machine.client() as client:
+            match = bus_call("AddMatch", "s", [f"type='signal',path='{CONTROL[1]}'"])
+            await listener.bus.ask(match)
+            await client.register("org.kde.kate", KATE)
+            await client.register("org.kde.kate", KATE)
+            await listener.questions()
+    assert [(signal.member, signal.body[1:2]) for signal in heard if signal.path == CONTROL[1]] == [
+        ("PropertiesChanged", [{}]),
+        ("QuestionsChanged", []),
+    ]
