@@ -64,6 +64,8 @@ class Timeline:
             "FAKETIME_DONT_FAKE_MONOTONIC": str(int(is_suspended)),
         }
         self.daemon = self._running.enter_context(self.machine.daemon(prefix=prefix, wait=wait, **environ))
+        if wait:  # its timers run before the clock moves
+            await self.wake()
 
     def stop(self, number=signal.SIGTERM):
         """End the daemon."""
