@@ -174,6 +174,14 @@ async def test_an_old_answer(path):
     assert await path.exchange() == UNKNOWN
 
 
+async def test_another_media_type(path):
+    """An answer that does not say that it is sealed is none, even if it could be opened: 200 is the relay's word otherwise."""
+    path.relay.answer = lambda request: path.passing.answer(request).replace(SEALED.encode(), b"message/bhttp")
+    assert await path.exchange() == UNKNOWN
+    path.relay.answer = lambda request: path.passing.answer(request).replace(SEALED.encode(), b"Message/OHTTP-res; x=y")
+    assert await path.exchange() == Delivery(Result.ACCEPTED, 204)
+
+
 async def test_cut_off_answers(path):
     """An answer of the gateway's of which the relay passes a part only is no answer."""
 
