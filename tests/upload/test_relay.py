@@ -14,6 +14,7 @@ from telemetryd.core.limits import DAY_S, RESPONSE_MAX_BYTES
 from telemetryd.core.report import Report, encode, request_headers
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.upload.client import Client, Timeouts
+from telemetryd.upload.ohttp import OhttpError
 from telemetryd.upload.relay import sealed_report
 
 BODY = encode(Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2))
@@ -336,6 +337,12 @@ async def test_the_extra_is_imported_when_it_is_used(path, receivers, trusted, k
     assert "telemetryd.upload.job" in errors
     assert "pyhpke" not in errors
     assert "cryptography" not in errors
+
+
+def test_a_url_of_any_other_length(path):
+    """A URL that does not fit into the one length that all have is refused, not sent at a length of its own."""
+    with pytest.raises(OhttpError, match="too long"):
+        sealed_report(path.configure()._replace(url="https://a.org/" + "x" * 1200), BODY)
 
 
 def test_this_interpreter_has_the_extra():
