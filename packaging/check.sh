@@ -12,7 +12,10 @@ check() {
     name=$1
     shift
     status=0
+    # A person who waits is told for what.
+    [ ! -t 2 ] || printf '%s …\033[K\r' "$name" >&2
     "$@" >"$log" 2>&1 </dev/null || status=$?
+    [ ! -t 2 ] || printf '\033[K' >&2
     if [ $status != 0 ]; then
         cat "$log"
         printf '\n%s failed (status %s): %s\n' "$name" "$status" "$*" >&2

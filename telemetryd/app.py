@@ -31,7 +31,7 @@ from telemetryd.lock import StateLock
 from telemetryd.notify import Notifier
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from telemetryd.bus.library import Message
     from telemetryd.daemon import Daemon
@@ -52,6 +52,7 @@ class Service:
         self._assembly: Assembly | None = None
         self._failure: TelemetrydError = BUSY
         self._is_due = False
+        self.announce: Callable[[], None] = lambda: None
 
     def take(self) -> None:
         """The lock is ours: the first call, or whoever needs the parts first, opens the databases."""
@@ -71,6 +72,7 @@ class Service:
             assembly = assemble(self._installation, self._directory)
             switches = {switch.what for switch in assembly.control.catalogue.settings.kill_switches}
             assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
+            assembly.daemon.announce = self.announce
             self._assembly = assembly
         except TelemetrydError as failure:
             _LOG.error("%s", failure)
@@ -159,7 +161,7 @@ class App:
 
     async def _serve(self, *, is_ours: bool) -> int:
         self._edges = {TELEMETRY: await self._offer(TELEMETRY), CONTROL: await self._offer(CONTROL)}
-        self._control.announce = self._announce
+        self._control.announce = self._service.announce = self._announce
         if is_ours:
             self._service.take()  # before the first name: with it come the calls that the bus has kept for us
         for name, (edge, _) in self._edges.items():

@@ -124,6 +124,8 @@ class Choices:
 
     async def _settle(self, *, is_withdrawal: bool = False) -> None:
         """Decide anew; if anything was erased, answer only when nothing of it is on disk, a withdrawal that is repeated included."""
+        if is_withdrawal:
+            self._erasure.drop_damaged()
         if not self._daemon.refresh() and not (is_withdrawal and self.is_erasure_pending):
             return
         self.is_erasure_pending = True

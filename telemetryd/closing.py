@@ -53,7 +53,7 @@ class Closing:
             self._pass(definition.key, NO_ENDPOINT)
         else:
             self._keep_row(definition, self._parts.questions.record(definition.key).period)
-            if self._parts.questions.charge(definition.key, endpoint.host):
+            if self._parts.questions.charge(definition.key, endpoint.way):
                 self._put(definition, endpoint)
             else:
                 self._pass(definition.key, NO_BUDGET)
@@ -87,7 +87,7 @@ class Closing:
                 continue
             definition = self._parts.questions.consented(key)
             endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor) if definition else None
-            is_meant = endpoint is not None and endpoint.host == record.host
+            is_meant = endpoint is not None and endpoint.way == record.host
             if definition and endpoint and is_meant and self._parts.tallies.of(key, record.period):
                 self._put(definition, endpoint)
             else:

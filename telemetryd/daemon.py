@@ -61,6 +61,7 @@ class Daemon:
     def __init__(self, flow: Flow, on_erased: Callable[[Iterable[Key]], None]) -> None:
         self._flow = flow
         self._on_erased = on_erased
+        self.announce: Callable[[], None] = lambda: None
         self._routes: dict[str, dict[str, Route]] = {}
         self._decided_at = self._look_at = self._midnight = 0
 
@@ -80,6 +81,7 @@ class Daemon:
         declaration = self._flow.catalogue.register(application, text)
         if before != self._flow.catalogue.find(application):
             self.refresh()
+            self.announce()
         return declaration.digest
 
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
@@ -121,7 +123,8 @@ class Daemon:
         """Decide anew after a change or at a tick: erase what is no longer permitted, close what is over; True if anything was erased."""
         self._routes.clear()
         now = self._flow.clock.now()
-        self._decided_at, self._look_at, self._midnight = now, now + LOOK_S, next_midnight(now)
+        self._decided_at, self._midnight = now, next_midnight(now)
+        self._look_at = min(now + LOOK_S, self._midnight)
         looked = self._flow.questions.look()
         is_erased = self._erase(sorted(self._orphans().union(looked.erase))) | self._erase_withdrawn_pushers()
         for definition in looked.close:
@@ -160,7 +163,7 @@ class Daemon:
     def _renew(self, now: int) -> None:
         """Decisions hold until `reload` says otherwise; samples ask it every few seconds."""
         self.reload()
-        self._look_at = now + LOOK_S
+        self._look_at = min(now + LOOK_S, self._midnight)
 
     def _make_routes(self, declaration: Declaration) -> dict[str, Route]:
         application = declaration.application.id

@@ -223,5 +223,8 @@ class Texts(Protocol):
 class Erasure(Protocol):
     """Makes sure that what was erased is nowhere in our files."""
 
+    def drop_damaged(self) -> None:
+        """Remove damaged files that were set aside."""
+
     def purge(self) -> bool:
         """Empty the write-ahead logs and drop set-aside files; False while another process reads."""

@@ -79,6 +79,10 @@ class Questions:
             self._accepted[digest] = self._read(key, digest)
         return self._accepted[digest]
 
+    def snapshot(self) -> object:
+        """What differs from an earlier one if any state that is remembered changed since."""
+        return dict(self._consents.records), dict(self._consents.decisions)
+
     def record(self, key: Key) -> Record:
         """What is remembered of a question."""
         return self._consents.records.get(key, Record())

@@ -91,7 +91,10 @@ class Ticker:
     async def tick(self) -> None:
         """Everything that is due now."""
         try:
+            before = self._parts.questions.snapshot()
             self.tidy()
+            if self._parts.questions.snapshot() != before:
+                self._parts.daemon.announce()
             await self._send_one()
         except TelemetrydError as error:
             _LOG.warning("a tick could not do its work: %s", error)

@@ -122,7 +122,7 @@ class Views:
             "effective_usage": effective("usage", levels, own, settings),
             "installed": self._sources.catalogue.is_installed(about.id),
             "callers": callers,
-            "pending": states.count(State.PENDING) if levels.new_questions else 0,
+            "pending": states.count(State.PENDING) if min(levels.new_questions, settings.ceiling("new_questions")) else 0,
             "warnings": review.warnings_of(declaration),
         }
 

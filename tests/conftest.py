@@ -5,6 +5,7 @@ from harness import Machine
 from hypothesis import settings
 
 settings.register_profile("telemetryd", deadline=None)
+settings.register_profile("campaign", deadline=None, max_examples=5000)  # make campaign
 settings.load_profile("telemetryd")
 
 

@@ -10,6 +10,7 @@ await client.push("org.kde.kate", "startup", "d", 700.0)
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -217,6 +218,7 @@ class Machine:
             "TELEMETRYD_DATA_DIRS": str(self.root / "share"),
             "TELEMETRYD_DBUS_LIBRARY": self.library,
             "DBUS_SESSION_BUS_ADDRESS": self.address,
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},  # measured as we are
         }
 
     def configure(self, text, *, name="telemetryd.toml"):
@@ -265,6 +267,7 @@ class Machine:
             path = str(self.root / "notify.socket")
             Path(path).unlink(missing_ok=True)
             notified.bind(path)
+            Path(path).chmod(0o777)  # the daemon may be another user's
             notified.settimeout(WAIT_S)
             command = [*self.prefix, *prefix, self.python, "-m", "telemetryd"]
             environment = {**self.environ, "NOTIFY_SOCKET": path, **environ}

@@ -22,17 +22,21 @@ def read_request(connection):
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
+    while len(body) < length and (chunk := connection.recv(65536)):
+        body += chunk
     return head + b"\r\n\r\n" + body
 
 
 class Receiver:
-    """Serves in threads. Answers each connection with `answer`; `silent_in` (handshake, headers) says where it falls silent instead."""
+    """Serves in threads. Answers each connection with `answer`; `silent_in` (handshake, headers) says where it falls silent instead.
+
+    `answer` is bytes, pieces of them, or a function of the request that gives either.
+    """
 
     def __init__(self, context=None, answer=NO_CONTENT, silent_in=""):
         self.context, self.answer, self.silent_in = context, answer, silent_in
         self.requests, self.ended, self.resumed, self.sent_bytes = queue.Queue(), queue.Queue(), [], 0
+        self.peers = []
         self.met = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -59,7 +63,8 @@ class Receiver:
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = self._listener.accept()
+                connection, peer = self._listener.accept()
+                self.peers.append(peer)
                 self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
                 self._threads[-1].start()
 
@@ -72,14 +77,16 @@ class Receiver:
             self.met.set()
             with connection:
                 if self.silent_in != "handshake":
-                    self.requests.put(read_request(connection))
-                    self._answer(connection)
+                    request = read_request(connection)
+                    self.requests.put(request)
+                    self._answer(connection, request)
                 while connection.recv(65536):
                     pass
         self.ended.put(time.monotonic())
 
-    def _answer(self, connection):
+    def _answer(self, connection, request):
         if self.silent_in != "headers":
-            for piece in [self.answer] if isinstance(self.answer, bytes) else self.answer:
+            answer = self.answer(request) if callable(self.answer) else self.answer
+            for piece in [answer] if isinstance(answer, bytes) else answer:
                 connection.sendall(piece)
                 self.sent_bytes += len(piece)

@@ -54,8 +54,8 @@ class Timeline:
         following.write_text(f"{self._offset_s:+d}")
         following.replace(self._file)
 
-    async def start(self, *, is_suspended=False):
-        """Start the daemon; `is_suspended` means that jumps of the clock are no running time."""
+    async def start(self, *, is_suspended=False, prefix=(), wait=True):
+        """Start the daemon; `is_suspended` means that jumps of the clock are no running time. The rest is as for `Machine.daemon`."""
         environ = {
             "LD_PRELOAD": str(LIBRARY),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
@@ -63,7 +63,9 @@ class Timeline:
             "NO_FAKE_STAT": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": str(int(is_suspended)),
         }
-        self.daemon = self._running.enter_context(self.machine.daemon(**environ))
+        self.daemon = self._running.enter_context(self.machine.daemon(prefix=prefix, wait=wait, **environ))
+        if wait:  # its timers run before the clock moves
+            await self.wake()
 
     def stop(self, number=signal.SIGTERM):
         """End the daemon."""

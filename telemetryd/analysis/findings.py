@@ -121,10 +121,11 @@ def find(question: Question, view: View) -> Findings:
 
 
 def _finding(column: Column, counts: _Counts) -> Finding:
-    each = tuple(estimate(cells, column.share, counts.channel) for cells in counts.by_period.values())
-    return Finding(
-        column, estimate(counts.overall, column.share, counts.channel), each, trend(counts.by_period, column.share, counts.channel)
-    )
+    """A share; where all periods together do not tell it there is no line through them either."""
+    noise, share = counts.channel, column.share
+    overall = estimate(counts.overall, share, noise)
+    each = tuple(estimate(cells, share, noise) for cells in counts.by_period.values())
+    return Finding(column, overall, each, trend(counts.by_period, share, noise) if overall else None)
 
 
 def _users(definition: Definition, periods: tuple[Period, ...], counts: _Counts) -> Users:

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from telemetryd.analysis.findings import Finding, Findings, Period
     from telemetryd.analysis.trend import Trend
 
-_WIDTH, _PANEL, _TOP = 760, 230, 20
-"""Pixels: the picture's width, a panel's height, the margin above the first."""
+_WIDTH, _HEAD, _PANEL = 760, 40, 230
+"""Pixels: the picture's width, the height of a question's heading and of a panel."""
 _LEFT, _RIGHT, _ABOVE, _BELOW = 64, 20, 44, 34
 """Margins of the drawing inside its panel."""
 _LABELS, _GRID_LINES = 9, 5
 """At most so many periods are named, and about so many lines drawn."""
 _STYLE = (
     "text{font:12px sans-serif;fill:#222}.title{font-weight:bold;font-size:14px}.small{fill:#555}"
-    ".grid{stroke:#ddd}.zero{stroke:#888}.bar{stroke:#1f5f99;stroke-width:2}.dot{fill:#1f5f99}"
+    ".name{font-size:13px}.grid{stroke:#ddd}.zero{stroke:#888}.bar{stroke:#1f5f99;stroke-width:2}.dot{fill:#1f5f99}"
     ".trend{stroke:#b3441e;stroke-width:2;fill:none}.band{fill:#b3441e;fill-opacity:.15}"
 )
 
@@ -50,9 +50,15 @@ class _Frame(NamedTuple):
 
 def picture(found: Sequence[Findings]) -> str:
     """The whole file; a share without a single estimate has no panel."""
-    panels = [(one, share) for one in found for share in one.shares if any(share.by_period)]
-    height = _TOP + _PANEL * len(panels)
-    body = [line for place, (one, share) in enumerate(panels) for line in _panel(one, share, _TOP + place * _PANEL)]
+    body: list[str] = []
+    height = 0
+    for one in found:
+        body += [_text(_LEFT, height + 28, f"{one.question.asked.application} {one.question.asked.question}", 'class="name"')]
+        height += _HEAD
+        for share in one.shares:
+            if any(share.by_period):
+                body += _panel(one, share, height)
+                height += _PANEL
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" role="img">',
@@ -67,10 +73,9 @@ def picture(found: Sequence[Findings]) -> str:
 
 def _panel(found: Findings, share: Finding, top: float) -> Iterator[str]:
     frame, step = _framed(found, share, top)
-    asked = found.question.asked
-    yield _text(_LEFT, top + 14, f"{asked.application} {asked.question}: {title_of(share.column)}", 'class="title"')
+    yield _text(_LEFT, top + 14, title_of(share.column), 'class="title"')
     if share.trend:
-        yield _text(_LEFT, top + 32, trend_of(share.trend, asked.kind), 'class="small"')
+        yield _text(_LEFT, top + 32, trend_of(share.trend, found.question.asked.kind), 'class="small"')
     yield from _grid(frame, step)
     yield from _names(frame, found.periods)
     if share.trend:

@@ -229,8 +229,8 @@ def _concerning_report(look: Look) -> list[Closed]:
 def _endpoint_changed(record: Record, look: Look) -> Closed | None:
     """Consent named another host than the one that is configured now."""
     endpoint = look.circumstances.settings.endpoint(look.definition.application.vendor)
-    is_other = record.host and endpoint and endpoint.host != record.host
-    return Closed(Cause.ENDPOINT, "reports would go to another host than the one consented to") if is_other else None
+    is_other = record.host and endpoint and endpoint.way != record.host
+    return Closed(Cause.ENDPOINT, "reports would go another way than the one consented to") if is_other else None
 
 
 def _unaccepted(record: Record, look: Look) -> Step:

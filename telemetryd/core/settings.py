@@ -69,7 +69,12 @@ class Endpoint(NamedTuple):
     @property
     def host(self) -> str:
         """Host name (with port if one is written) of the URL: what a consent names and a budget is kept for."""
-        return self.url.split("/")[2].rpartition("@")[2] if "//" in self.url else ""
+        return _host(self.url)
+
+    @property
+    def way(self) -> str:
+        """Host, and the relay's if there is one: a report that waits never takes another way than when it was made."""
+        return f"{self.host} by {_host(self.ohttp_relay)}" if self.ohttp_relay else self.host
 
 
 class Budgets(NamedTuple):
@@ -261,3 +266,7 @@ def _budgets(said: _Said, problems: list[Problem]) -> Budgets:
                 problems.append(Problem(file.path, f"{key}: expected at most {cap}, which stays the cap"))
             lowest[key] = min(lowest[key], value)
     return Budgets(*lowest.values())
+
+
+def _host(url: str) -> str:
+    return url.split("/")[2].rpartition("@")[2] if "//" in url else ""

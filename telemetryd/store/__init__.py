@@ -33,6 +33,10 @@ class Store(NamedTuple):
         """Leave nothing of what was erased in our files; False while another process reads."""
         return self.main.purge()
 
+    def drop_damaged(self) -> None:
+        """Remove damaged files that were set aside."""
+        self.main.drop_aside()
+
     def close(self) -> None:
         """Write what is left to the files proper and close them."""
         self.main.close()

@@ -77,10 +77,14 @@ class Database:
         if not self._is_made:
             return True
         with _translated():
-            for damaged in self.aside():
-                damaged.unlink(missing_ok=True)
             (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
+
+    def drop_aside(self) -> None:
+        """Remove damaged files that were set aside: a withdrawal goes for what is in them too."""
+        with _translated():
+            for damaged in self.aside():
+                damaged.unlink(missing_ok=True)
 
     def aside(self) -> list[Path]:
         """Damaged files that were set aside."""

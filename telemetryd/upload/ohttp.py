@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from cryptography.exceptions import InvalidTag
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, PyHPKEError
 
 from telemetryd.errors import TelemetrydError
@@ -75,7 +76,7 @@ class SealedRequest(NamedTuple):
         key = suite.aead.import_key(suite.kdf.expand(chosen, b"key", suite.aead.key_size))
         try:
             return key.open(answer[nonce_bytes:], suite.kdf.expand(chosen, b"nonce", suite.aead.nonce_size))
-        except PyHPKEError as error:
+        except (InvalidTag, PyHPKEError) as error:  # documented is the second; 0.6.5 raises the first
             raise OhttpError("The answer is not one to this request.") from error
 
 

@@ -20,7 +20,7 @@ from telemetryd.upload.report import Request
 if TYPE_CHECKING:
     from telemetryd.core.settings import Endpoint
     from telemetryd.upload.client import Answer
-    from telemetryd.upload.ohttp import Key, SealedRequest
+    from telemetryd.upload.ohttp import SealedRequest
 
 _NOTHING_CAME = Delivery(Result.RETRY)
 """No relay, no trust in it, or no status: what a server of its own would mean by that."""
@@ -62,13 +62,14 @@ def sealed_report(endpoint: Endpoint, body: bytes) -> SealedReport:
         message = padded(encode_request(control, fields.items(), body), SEALED_BYTES - SEALING_BYTES)
     except InvalidBinaryHttpError as error:
         raise OhttpError("url: too long to be sealed") from error
-    sealed = seal(_key(endpoint.ohttp_keys), message)
+    sealed = _sealed(endpoint.ohttp_keys, message)
     return SealedReport(Request(endpoint.ohttp_relay, relay_headers(endpoint.ohttp_relay), sealed.content), sealed)
 
 
-def _key(path: str) -> Key:
+def _sealed(path: str, message: bytes) -> SealedRequest:
+    """The message sealed with the key that is in the file now."""
     try:
-        return parse_keys(read_bytes(Path(path), OHTTP_KEYS_BYTES))
+        return seal(parse_keys(read_bytes(Path(path), OHTTP_KEYS_BYTES)), message)
     except OSError as error:
         raise OhttpError(f"ohttp_keys: {error.strerror}") from error
     except (InvalidFileError, OhttpError) as error:

@@ -5,6 +5,7 @@ connecting takes its time. Each line in, `{"do": name, ...}`, brings one line ou
 """
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -29,6 +30,7 @@ class Service:
         self.accepted = []
         self.calls = self.batches = self.signals = 0
         self.largest_backlog = self.largest_batch = 0
+        self.goal, self.is_reached = 0, asyncio.Event()
 
     def take(self, call):
         """One call."""
@@ -54,6 +56,8 @@ class Service:
         for sender, serial in accepted:
             self.edge.acknowledge(sender, serial)
         self.largest_backlog = max(self.largest_backlog, self.edge.backlog)
+        if self.calls >= self.goal:
+            self.is_reached.set()
 
     async def own(self, name):
         """Take a name."""
@@ -108,6 +112,18 @@ class Service:
         """Close the connection."""
         await self.edge.disconnect()
 
+    async def handled(self, calls):
+        """Return after the batch in which so many calls are reached."""
+        self.goal = calls
+        if self.calls < calls:
+            self.is_reached.clear()
+            await self.is_reached.wait()
+
+    async def forget(self):
+        """Drop the connection; what it left open or unheard is reported now."""
+        del self.edge
+        gc.collect()
+
     async def usage(self):
         """What the process has done and holds."""
         return {
@@ -141,10 +157,15 @@ async def connect(edge, options):
     if "slowly" in options:
         done, _ = await asyncio.wait({connecting}, timeout=10 * BUS_RETRY_S)
         say(waiting=not done)
+    refusal = {}
     try:
         await connecting
     except Exception as failure:  # noqa: BLE001 - the test judges it
-        say(error=type(failure).__name__, text=str(failure))
+        refusal = {"error": type(failure).__name__, "text": str(failure)}
+    if refusal:
+        del connecting
+        gc.collect()  # what was left open is reported now
+        say(**refusal)
         sys.exit(1)
     say(library=NAME, name=edge.unique_name)
 

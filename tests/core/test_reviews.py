@@ -51,3 +51,21 @@ def test_order_of_files_does_not_matter(records):
     reviews = [one for one in records if isinstance(one, Review)]
     stops = [one for one in records if isinstance(one, Stop)]
     assert Reviews(reviews, stops).standing(*KEY) == (review(4), stop(1, "answered"))
+
+
+@pytest.mark.parametrize(
+    ("reviews", "stops", "is_admitted"),
+    [
+        ([], [], False),
+        ([review(1)], [], True),
+        ([review(1), review(2, OTHER_DIGEST)], [], True),
+        ([review(1, OTHER_DIGEST)], [], False),
+        ([review(1), review(1, OTHER_DIGEST)], [], False),
+        ([review(1)], [stop(1)], False),
+        ([review(2)], [stop(1)], True),
+        ([review(2)], [stop(1, "answered")], False),
+    ],
+)
+def test_reports_that_may_leave(reviews, stops, is_admitted):
+    """A report may leave if its definition was ever reviewed without a rival and nothing stops the question now."""
+    assert Reviews(reviews, stops).admits_report(*KEY, "a" * 12) is is_admitted

@@ -158,22 +158,23 @@ def _after_a_restart(replies):
     return [*replies[:index], replies[known], *replies[index + 1 :]]
 
 
-async def test_a_refused_application_hears_no_signal(machine):
-    """Nothing is broadcast on Telemetry1, and pushes make nothing be broadcast anywhere, with and without consent."""
+async def test_pushes_and_registrations_are_not_broadcast(machine):
+    """Signals come from Control1 only; pushes and known registrations make none, with and without consent."""
+    machine.develop()
     machine.install(KATE)
     heard = []
     with machine.daemon():
         async with machine.client(on_signal=heard.append) as client:
             await client.bus.ask(_match_everything_of_the_daemon())
             await client.consent(KATE_ID)
-            await client.set("Usage", 0)
-            before = _of_the_daemon(heard)
-            await client.push(KATE_ID, "startup", "d", 700.0)
-            await client.register(KATE_ID, KATE)
-            await client.get("Usage")
-            assert before
-            assert _of_the_daemon(heard) == before
-            assert {signal.path for signal in before} == {CONTROL[1]}
+            for level in (2, 0):
+                await client.set("Usage", level)
+                before = _of_the_daemon(heard)
+                await client.push(KATE_ID, "startup", "d", 700.0)
+                await client.register(KATE_ID, KATE)
+                assert len(await client.preview()) == (level > 0)
+                assert _of_the_daemon(heard) == before
+                assert {signal.path for signal in before} == {CONTROL[1]}
 
 
 def _of_the_daemon(signals):

@@ -5,8 +5,9 @@ import json
 import pytest
 from harness import CONTROL, KATE, PROPERTIES, CallError, Variant
 from moments import accept_last_week, daemon_at, rows
+from timeline import HOUR_S
 
-from telemetryd.bus.library import Message
+from telemetryd.bus.library import Message, bus_call
 
 KATE_ID = "org.kde.kate"
 PROPERTY_CALLS = (CONTROL[0], CONTROL[1], PROPERTIES)
@@ -126,19 +127,34 @@ async def test_refusing_new_questions_silently(machine):
             assert (await client.questions())["startup-time"]["reason"] == "new questions are refused"
 
 
-async def test_accepting_new_questions_of_known_applications(machine):
-    """NewQuestions 2 accepts at a tick, only for an application of which one was accepted before, never one refused or changed."""
-    machine.install(KATE)
-    machine.install(KATE.replace(KATE_ID, "org.kde.kwrite"))
-    with machine.daemon():
-        async with machine.client() as client:
-            await client.consent(KATE_ID)
-            await client.set("NewQuestions", 2)
-            machine.install(KATE + FACTS, date="2026-02-01")
-            await client.register(KATE_ID, KATE + FACTS)
-            assert (await client.questions(KATE_ID))["startup-by-memory"]["state"] == "pending"
-            assert (await client.questions("org.kde.kwrite"))["startup-time"]["consent"] == 0
-            assert (await _about(client))["pending"] == 1
+async def test_accepting_new_questions_of_known_applications(timeline):
+    """NewQuestions 2 accepts at a tick, not when they are registered, and only for an application of which one was accepted before."""
+    stranger = KATE.replace(KATE_ID, "org.kde.kwrite")
+    timeline.machine.install(stranger)
+    await timeline.start()
+    await timeline.accept()
+    await timeline.client.set("NewQuestions", 2)
+    timeline.machine.install(KATE + FACTS, date="2026-02-01")
+    await timeline.client.register(KATE_ID, KATE + FACTS)
+    assert (await timeline.client.questions(KATE_ID))["startup-by-memory"]["state"] == "pending"
+    await timeline.run(2 * HOUR_S)
+    assert (await timeline.client.questions(KATE_ID))["startup-by-memory"]["state"] == "waiting"
+    assert (await timeline.client.questions("org.kde.kwrite"))["startup-time"]["consent"] == 0
+
+
+async def test_accepting_new_questions_accepts_no_change_and_nothing_refused(timeline):
+    """With NewQuestions 2, a changed definition and a question that was refused stay undecided and refused."""
+    await timeline.start()
+    await timeline.accept()
+    timeline.machine.install(KATE + FACTS, date="2026-02-01")
+    await timeline.client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-by-memory", False)
+    await timeline.client.set("NewQuestions", 2)
+    changed = KATE.replace("bins = [500, 2000]", "bins = [500, 1500]") + FACTS
+    timeline.machine.install(changed, date="2026-03-01")
+    await timeline.run(2 * HOUR_S)
+    questions = await timeline.client.questions(KATE_ID)
+    assert (questions["startup-time"]["state"], questions["startup-time"]["consent"]) == ("pending", 0)
+    assert (questions["startup-by-memory"]["state"], questions["startup-by-memory"]["consent"]) == ("refused", 2)
 
 
 async def test_a_refused_question_can_be_allowed_again(machine):
@@ -198,3 +214,19 @@ async def test_levels_survive_a_restart(any_machine):
             about = await _about(client)
             assert (about["system"], about["usage"]) == (0, 1)
             assert (await client.questions())["startup-time"]["state"] == "refused"
+
+
+async def test_a_new_question_is_announced_without_naming_it(machine):
+    """A registration that changes what is declared sends QuestionsChanged and nothing else; the same text again sends nothing."""
+    heard = []
+    with machine.daemon():
+        async with machine.client(on_signal=heard.append) as listener, machine.client() as client:
+            match = bus_call("AddMatch", "s", [f"type='signal',path='{CONTROL[1]}'"])
+            await listener.bus.ask(match)
+            await client.register("org.kde.kate", KATE)
+            await client.register("org.kde.kate", KATE)
+            await listener.questions()
+    assert [(signal.member, signal.body[1:2]) for signal in heard if signal.path == CONTROL[1]] == [
+        ("PropertiesChanged", [{}]),
+        ("QuestionsChanged", []),
+    ]

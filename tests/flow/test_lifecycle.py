@@ -5,8 +5,9 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing, suppress
 
 import pytest
 from harness import CONTROL, KATE, TELEMETRY, CallError, Machine
@@ -49,7 +50,7 @@ class Owners:
 
     def __init__(self):
         self.gained = dict.fromkeys(NAMES, 0)
-        self.owned = set()
+        self.freed = set()
         self._changed = asyncio.Event()
 
     async def watch(self, client):
@@ -64,12 +65,12 @@ class Owners:
             return
         name, _, new = message.body
         self.gained[name] += bool(new)
-        (self.owned.add if new else self.owned.discard)(name)
+        (self.freed.discard if new else self.freed.add)(name)
         self._changed.set()
 
-    async def gone(self):
-        """Return when nobody owns a name."""
-        while self.owned:
+    async def lost(self, name):
+        """Return when a name was lost."""
+        while name not in self.freed:
             self._changed.clear()
             await self._changed.wait()
 
@@ -156,6 +157,25 @@ async def test_no_call_is_lost_when_the_daemon_is_told_to_leave_under_load(any_m
             os.kill(process, signal.SIGTERM)
             await asyncio.gather(*pushes)
         assert await counted(user) == "800..801"
+
+
+async def test_what_is_being_worked_on_is_answered_before_it_leaves(any_machine):
+    """SIGTERM while Erase waits for another process that reads the database: the name is given back, and Erase is answered all the same."""
+    owners = Owners()
+    with any_machine.daemon() as daemon:
+        await consent(any_machine)
+        async with any_machine.client(owners.on_signal) as client:
+            await push(client)
+            await owners.watch(client)
+            with closing(sqlite3.connect(any_machine.root / "state/telemetryd/developer-telemetry.sqlite", isolation_level=None)) as reader:
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                erased = asyncio.ensure_future(client.call(CONTROL, "Erase", "s", ""))
+                await client.call(CONTROL, "Ledger")
+                daemon.process.send_signal(signal.SIGTERM)
+                await owners.lost(CONTROL[0])
+            assert await erased == []
+        assert daemon.process.wait(20) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from itertools import pairwise
 
 import pytest
 from harness import CONTROL, until
@@ -167,3 +168,44 @@ async def test_half_an_hour_a_day(timeline):
         await timeline.run(HOUR_S // 2)
         timeline.stop()
     assert timeline.bodies() == [before["body"].encode()]
+
+
+async def test_running_time_is_kept(timeline):
+    """A session of twenty minutes that ends by kill -9 counts as twenty minutes of the hour in which there is one tick."""
+    await timeline.queue()
+    passed = []
+    for _ in range(3):
+        await timeline.run(HOUR_S // 3)
+        passed += timeline.rows("SELECT passed_s FROM tick")
+        await timeline.restart(signal.SIGKILL)
+    grown = [(after - before) % HOUR_S for (before,), (after,) in pairwise(passed)]
+    assert grown == [pytest.approx(HOUR_S // 3, abs=30)] * 2
+
+
+@pytest.mark.parametrize("name", ["etc/telemetryd/telemetryd.toml.d/50-local.toml", "share/telemetryd/reviews.d/more.toml"])
+async def test_unreadable_file_pauses(timeline, name):
+    """A file that cannot be read pauses sending at once; a report whose moment came meanwhile leaves once it is mended. Policy: C4, R4."""
+    before = await timeline.queue()
+    path = timeline.machine.root / name
+    path.parent.mkdir(exist_ok=True)
+    await timeline.move(max(timeline.slot() - HOUR_S, int(timeline.now)))
+    path.write_text("this is no TOML")
+    await timeline.run(4 * HOUR_S)
+    assert timeline.tries() == 0
+    assert (await timeline.question())[0] == "reporting"
+    path.unlink()
+    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    assert timeline.bodies() == [before["body"].encode()]
+
+
+async def test_kill_switch_erases(timeline):
+    """A kill switch erases a report that waits, and switching it off again brings nothing back. Policy: C4."""
+    await timeline.queue()
+    timeline.name_endpoint(timeline.receiver.url(), "enabled = false\n")
+    await timeline.run(2 * HOUR_S)
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["body"]) == ("erased", "")
+    timeline.name_endpoint(timeline.receiver.url())
+    assert await timeline.question() == ("answered", "kill switch")
+    await never_again(timeline)
+    assert timeline.bodies() == []

@@ -117,6 +117,8 @@ async def test_a_set_aside_file_goes_with_a_withdrawal(collecting):
     assert found_on_disk(collecting, TOTAL_BYTES)
     with collecting.daemon():
         async with collecting.client() as client:
+            await client.get("System")
+            assert len(list(path.parent.glob("*.damaged-*"))) == 1
             await client.call(CONTROL, "Erase", "s", "")
             assert found_on_disk(collecting, TOTAL_BYTES) == set()
             assert not list(path.parent.glob("*.damaged-*"))

@@ -1,15 +1,21 @@
 """A question's life over weeks, lived by the real daemon in a time that the tests move."""
 
 import json
+import os
+import shutil
 import signal
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE, CallError
+from harness import CONTROL, KATE, WAIT_S, CallError, until
 from timeline import APPLICATION, DAY_S, HOUR_S, QUESTION, at
 
 WEEK = "2026-W42"
 MONDAY, SUNDAY, CLOSED, WINDOW_END = (at(day) for day in ("2026-10-12", "2026-10-18", "2026-10-19", "2026-10-26"))
 NO_NONCE = '"nonce":"' + "0" * 32
+RESTART_DAYS = {"Wed", "Sun", "Mon"}
+"""Both ends of a week, and the middle."""
 RESTARTS = pytest.mark.parametrize(
     "restart", [None, signal.SIGTERM, signal.SIGKILL], ids=["no restart", "orderly restarts", "restarts by kill -9"]
 )
@@ -33,7 +39,8 @@ class Life:
     async def push(self, value):
         """Push a sample; the daemon may end right after the reply."""
         await self.timeline.push(value)
-        await self.pause()
+        if datetime.fromtimestamp(self.timeline.now, UTC).strftime("%a") in RESTART_DAYS:
+            await self.pause()
 
 
 async def live_until_closed(life):
@@ -335,3 +342,46 @@ async def test_endpoint_missing_for_a_while(timeline):
     timeline.name_endpoint(timeline.receiver.url())
     await timeline.run_until_tried(1, within_s=3 * HOUR_S)
     await assert_answered_once(timeline, before)
+
+
+async def dies_at(timeline, number):
+    """Start the daemon with a kill -9 at so many syncs of files to the disk; False if it gets through its start without so many."""
+    prefix = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fdatasync:signal=KILL:when={number}")
+    await timeline.start(prefix=prefix, wait=False)
+    names = "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"
+
+    def is_settled():
+        return timeline.daemon.process.poll() is not None or timeline.machine.ask(names, "NameHasOwner", "s", CONTROL[0])[0]
+
+    until(is_settled)
+    try:
+        await timeline.client.history()
+    except CallError:
+        until(lambda: timeline.daemon.process.poll() is not None)
+    is_dead = timeline.daemon.process.poll() is not None
+    tracer = timeline.daemon.process.pid
+    for traced in Path(f"/proc/{tracer}/task/{tracer}/children").read_text().split() if not is_dead else ():
+        os.kill(int(traced), signal.SIGKILL)
+    timeline.daemon.process.wait(WAIT_S)
+    timeline.stop()
+    return is_dead
+
+
+async def test_killed_while_closing(timeline):
+    """Killed between any two steps of closing the period, the next start still ends with exactly one report, of what was collected."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    await timeline.collect()
+    timeline.stop(signal.SIGKILL)
+    state = timeline.machine.root / "state"
+    before = shutil.copytree(state, timeline.machine.root / "before")
+    timeline.set_clock(at("2026-10-19 00:01"))
+    deaths = 0
+    while await dies_at(timeline, deaths + 1):
+        deaths += 1
+        await timeline.start()
+        await queued(timeline)
+        timeline.stop(signal.SIGKILL)
+        shutil.rmtree(state)
+        shutil.copytree(before, state)
+    assert deaths >= 2

@@ -40,7 +40,7 @@ SHOWN_BY = {
     ],
     "C3": [
         "flow/test_blindness.py::test_replies_do_not_depend_on_consent",
-        "flow/test_blindness.py::test_a_refused_application_hears_no_signal",
+        "flow/test_blindness.py::test_pushes_and_registrations_are_not_broadcast",
     ],
     "C4": [
         "flow/test_kill_switch.py::test_a_system_switch_beats_a_user_who_says_on",

@@ -189,6 +189,7 @@ def test_purge(folder, database):
     made.write("DELETE FROM word")
     assert any(b"confidential" in data for data in files(folder).values())
     assert made.purge()
+    made.drop_aside()
     assert not any(b"confidential" in data for data in files(folder).values())
     assert made.aside() == []
 

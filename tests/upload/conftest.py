@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import ssl
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -109,12 +110,13 @@ class Machine:
         """Put a file of the system or the user in place."""
         (self.root / path).write_text(text)
 
-    def endpoint(self, url, *, folder="system", head="", ca_file=None):
-        """Configure the vendor's endpoint."""
+    def endpoint(self, url, *, folder="system", head="", ca_file=None, relay="", keys=""):
+        """Configure the vendor's endpoint, with a relay if one is named."""
         trust = self.ca_file if ca_file is None else ca_file
         table = f'[endpoint.kde]\nname = "KDE"\nurl = "{url}"\n' + (f'ca_file = "{trust}"\n' if trust else "")
+        table += f'ohttp_relay = "{relay}"\nohttp_keys = "{keys}"\n' if relay else ""
         self.write(f"{folder}/telemetryd/telemetryd.toml", head + table)
-        return Endpoint("kde", "KDE", url, ca_file=trust)
+        return Endpoint("kde", "KDE", url, ca_file=trust, ohttp_relay=relay, ohttp_keys=keys)
 
     def review(self):
         """Install the review."""
@@ -130,3 +132,49 @@ class Machine:
 def machine(tmp_path, ca_file):
     """A machine of the test's own."""
     return Machine(tmp_path, ca_file)
+
+
+class Program:
+    """A running uploader and our end of its socket."""
+
+    def __init__(self, process, connection):
+        self.process, self.connection = process, connection
+
+    async def answer(self):
+        """Everything that it writes."""
+        loop, answer = asyncio.get_running_loop(), b""
+        while chunk := await loop.sock_recv(self.connection, 4096):
+            answer += chunk
+        return answer
+
+    async def end(self):
+        """Its exit status and what it wrote to standard error."""
+        _, errors = await asyncio.wait_for(self.process.communicate(), 20)
+        return self.process.returncode, errors
+
+
+@pytest.fixture
+async def start(machine):
+    """Starts uploaders on the machine."""
+    programs = []
+
+    async def start(data=b"", *, options=("-P",), **environ):
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, *options, "-m", "telemetryd.upload", "--socket", str(theirs.fileno())),
+                pass_fds=(theirs.fileno(),),
+                env={**machine.environ, **environ},
+                stderr=asyncio.subprocess.PIPE,
+            )
+        ours.send(data)
+        programs.append(Program(process, ours))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.connection.close()
+        if program.process.returncode is None:
+            program.process.kill()
+            await program.process.communicate()

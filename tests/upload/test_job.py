@@ -58,7 +58,7 @@ def test_what_the_configuration_permits():
 
 
 def test_relays():
-    """The relay is the one that the daemon meant and may be connected to, or nothing leaves: never the direct way instead. Policy: A4, C6."""
+    """The relay is the one that the daemon meant and may be connected to, or nothing leaves, never directly instead. Policy: A4, C6."""
     relayed = ENDPOINT._replace(ohttp_relay="https://relay.example/", ohttp_keys="/keys")
     job = JOB._replace(relay=relayed.ohttp_relay)
     assert endpoint_of(job, Settings(endpoints=(relayed,))) == relayed

@@ -19,52 +19,6 @@ OTHER_REVISION = BODY.replace(b"9f2c0123abcd", b"000000000000")
 OTHER_QUESTION = BODY.replace(b'"startup"', b'"stopped"')
 
 
-class Program:
-    """A running uploader and our end of its socket."""
-
-    def __init__(self, process, connection):
-        self.process, self.connection = process, connection
-
-    async def answer(self):
-        """Everything that it writes."""
-        loop, answer = asyncio.get_running_loop(), b""
-        while chunk := await loop.sock_recv(self.connection, 4096):
-            answer += chunk
-        return answer
-
-    async def end(self):
-        """Its exit status and what it wrote to standard error."""
-        _, errors = await asyncio.wait_for(self.process.communicate(), 20)
-        return self.process.returncode, errors
-
-
-@pytest.fixture
-async def start(machine):
-    """Starts uploaders on the machine."""
-    programs = []
-
-    async def start(data=b"", *, options=(), **environ):
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", *options, "-m", "telemetryd.upload", "--socket", str(theirs.fileno())),
-                pass_fds=(theirs.fileno(),),
-                env={**machine.environ, **environ},
-                stderr=asyncio.subprocess.PIPE,
-            )
-        ours.send(data)
-        programs.append(Program(process, ours))
-        return programs[-1]
-
-    yield start
-    for program in programs:
-        program.connection.close()
-        if program.process.returncode is None:
-            program.process.kill()
-            await program.process.communicate()
-
-
 def job(configured, /, **fields):
     """The bytes of a job for the machine's endpoint."""
     return encode_job(Job("kde", configured, developer=False, body=BODY)._replace(**fields))
@@ -98,7 +52,7 @@ async def test_no_job(machine, start, receiver, kind):
         "other spelling": whole[:-1024] + BODY.replace(b":1,", b": 1,")[:1024],
         "other name": whole.replace(b"developer", b"Developer"),
     }
-    program = await start(data[kind], options=("-X", "importtime"))
+    program = await start(data[kind], options=("-P", "-X", "importtime"))
     assert parse_delivery(await program.answer()) == REJECTED
     status, errors = await program.end()
     assert status == DONE

@@ -1,0 +1,263 @@
+"""The end of a period: tallies to reports, in an order that a crash at any point survives."""
+
+import json
+
+import pytest
+from harness import KATE
+from running import AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
+
+from telemetryd.core import life
+from telemetryd.core.life import Outcome, State
+from telemetryd.core.report import REPORT_BYTES, parse
+from telemetryd.errors import StorageError
+
+ENDPOINT = 'name = "KDE"\nurl = "https://telemetry.kde.org/v1"\n'
+
+
+@pytest.fixture
+async def running(tmp_path):
+    """Kate's week runs, with one sample, and there is an endpoint."""
+    with Running(tmp_path) as running:
+        running.install()
+        running.endpoint()
+        await running.consent()
+        running.to(DURING)
+        running.push("startup", "d", 700.0)
+        yield running
+
+
+def record(running):
+    """What is remembered of Kate's question."""
+    return running.store.consents.records[KEY]
+
+
+async def test_report(running):
+    """The week's tally becomes one report of the week, with a nonce and a slot in its window; the tally is gone."""
+    running.to(AFTER)
+    (row,) = running.store.reports.queue()
+    body = json.loads(row.body)
+    assert len(row.body) == REPORT_BYTES
+    assert body["answer"] == ["500..2000"]
+    assert (body["period"], body["question"], body["revision"]) == ("2026-W48", "startup-time", running.catalogue.definition(KEY).revision)
+    assert int(body["nonce"], 16) > 0
+    assert row.opens == at("11.30", 0) <= row.slot < row.closes == at("12.7", 0)
+    assert dict(row.headers)["Host"] == "telemetry.kde.org"
+    assert running.store.tallies.all() == []
+    assert running.tallies.contributions() == set()
+    assert running.state() == State.REPORTING
+    assert record(running).host == "telemetry.kde.org"
+
+
+async def test_preview_is_the_report(running):
+    """The preview of the running period equals the report, byte for byte but for the nonce."""
+    ((name, url, preview),) = running.views.preview(APP)
+    running.to(AFTER)
+    ((_, _, queued),) = running.views.preview("")
+    assert (name, url) == ("org.kde.kate/startup-time", "https://telemetry.kde.org/v1")
+    nonce = parse(queued.encode()).nonce
+    assert preview == queued.replace(nonce, "0" * 32)
+    assert preview != queued
+
+
+async def test_no_sample(tmp_path):
+    """A week without samples is an answer too: none."""
+    with Running(tmp_path) as running:
+        running.install()
+        running.endpoint()
+        await running.consent()
+        running.to(AFTER)
+        assert running.bodies() == {"startup-time": ["none"]}
+
+
+async def test_once(running):
+    """One answer, however often is looked afterwards and however many weeks pass."""
+    for moment in (AFTER, AFTER + 60, at("12.8"), at("12.15")):
+        running.to(moment)
+    assert len(running.store.reports.history(0, 10)) == 1
+
+
+async def test_no_endpoint(running):
+    """Without an endpoint at the close: passed, and the tally erased."""
+    running.configure("")
+    running.to(AFTER)
+    assert (record(running).outcome, record(running).reason) == (Outcome.PASSED, "no endpoint")
+    assert running.store.tallies.all() == []
+    assert running.store.reports.history(0, 10) == []
+    running.endpoint()
+    assert running.store.reports.queue() == []
+
+
+async def test_endpoint_that_appears(running):
+    """An endpoint that is there at the close is enough."""
+    running.configure("")
+    running.endpoint()
+    running.to(AFTER)
+    assert running.state() == State.REPORTING
+
+
+async def test_crash_before_the_report(running):
+    """Died between the two files: the start makes the report of the tally that is there."""
+    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.clock.wall = AFTER
+    running.restart()
+    assert running.bodies() == {"startup-time": ["500..2000"]}
+    assert running.store.tallies.all() == []
+    assert running.state() == State.REPORTING
+
+
+async def test_crash_and_a_changed_manifest(running):
+    """The report of the promised tally is made under the definition that was consented to, not under the one declared now."""
+    revision = running.catalogue.definition(KEY).revision
+    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.clock.wall = AFTER
+    running.machine.install(KATE.replace("[500, 2000]", "[500]"), date="2026-12-01")
+    running.restart()
+    (row,) = running.store.reports.queue()
+    assert (row.revision, json.loads(row.body)["answer"]) == (revision, ["500..2000"])
+
+
+async def test_crash_and_a_manifest_that_is_gone(running):
+    """The promised report is made although nobody declares its question just now; then it waits for its manifest as any."""
+    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.clock.wall = AFTER
+    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
+    running.restart()
+    assert running.bodies() == {"startup-time": ["500..2000"]}
+    assert record(running).closed_cause == "manifest gone"
+
+
+@pytest.mark.parametrize("lose", ["tally", "endpoint"])
+async def test_crash_and_nothing_to_report(running, lose):
+    """A promised report of which nothing is left, or that has nowhere to go: answered (lost), and no tally stays."""
+    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.clock.wall = AFTER
+    if lose == "tally":
+        running.store.tallies.erase([KEY])
+    else:
+        running.machine.configure("")
+    running.restart()
+    assert (record(running).outcome, record(running).reason) == (Outcome.ANSWERED, "lost")
+    assert running.store.tallies.all() == []
+    assert running.store.reports.queue() == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kept", "reason"),
+    [("accepted", Outcome.ANSWERED, "sent"), ("suspended", Outcome.SUSPENDED, "the server says that the question is suspended")],
+)
+async def test_crash_after_the_report(running, outcome, kept, reason):
+    """Sent, and died before that was remembered: the start reads it from the history."""
+    running.to(AFTER)
+    (row,) = running.store.reports.queue()
+    running.restart()
+    assert running.state() == State.REPORTING
+    running.store.reports.finish(row, outcome, status=200, body=row.body)
+    running.restart()
+    assert (record(running).outcome, record(running).reason) == (kept, reason)
+
+
+async def test_report_without_consent(running):
+    """A queued report of which nothing is remembered, as after a lost consent file, is erased at the start."""
+    running.to(AFTER)
+    running.store.close()
+    for path in running.directory.glob("consent.sqlite*"):
+        path.unlink()
+    running.put_together()
+    running.daemon.start()
+    assert running.store.reports.queue() == []
+    assert running.store.reports.history(0, 10)[0].outcome == "erased"
+
+
+async def test_full_disk_at_the_close(running):
+    """A report that the disk does not take is made at the next start."""
+    with running.broken_disk(), pytest.raises(StorageError):
+        running.to(AFTER)
+    running.daemon.refresh()
+    running.restart()
+    assert running.bodies() == {"startup-time": ["500..2000"]}
+
+
+async def test_shared(tmp_path):
+    """Two applications' parts are merged, counted and erased; nothing says which one a sample came from."""
+    with Running(tmp_path) as running:
+        running.install(FRAMEWORKS)
+        running.endpoint()
+        for name in ("org.kde.dolphin", "org.kde.konsole", "org.kde.okular"):
+            running.install(user_of_shared(name))
+        await running.consent(SHARED)
+        await running.choices.set_application("org.kde.okular", 3, 0)
+        running.to(DURING)
+        for name, crashes, dialog in (("org.kde.dolphin", 2, "own"), ("org.kde.konsole", 2, "portal"), ("org.kde.okular", 40, "own")):
+            running.push(f"{SHARED}/crash", "u", crashes, application=name)
+            running.push(f"{SHARED}/dialog", "s", dialog, application=name)
+            running.push(f"{SHARED}/programs", "u", 1, application=name)
+        assert "org.kde.okular" not in {row.pusher for row in running.store.tallies.all()}
+        running.to(AFTER)
+        assert running.bodies() == {"crashes": ["1..5"], "dialogs": ["portal"], "programs-used": ["2..3"]}
+        assert running.store.tallies.all() == []
+        found = b"".join(row.body for row in running.store.reports.queue())
+        assert b"dolphin" not in found
+
+
+async def test_pusher_withdraws(tmp_path):
+    """An application's part of a shared question goes when its own level does, and only its part."""
+    with Running(tmp_path) as running:
+        running.install(FRAMEWORKS)
+        running.endpoint()
+        for name in ("org.kde.dolphin", "org.kde.konsole"):
+            running.install(user_of_shared(name))
+        await running.consent(SHARED)
+        running.to(DURING)
+        for name in ("org.kde.dolphin", "org.kde.konsole"):
+            running.push(f"{SHARED}/crash", "u", 3, application=name)
+        await running.choices.set_application("org.kde.dolphin", 3, 0)
+        assert {row.pusher for row in running.store.tallies.all()} == {"org.kde.konsole"}
+        running.to(AFTER)
+        assert running.bodies()["crashes"] == ["1..5"]
+
+
+class TestDeveloper:
+    """Developer mode: again and again, to loopback."""
+
+    @pytest.fixture
+    async def developing(self, tmp_path):
+        """Developer mode over an unreviewed manifest."""
+        with Running(tmp_path, now=DURING) as running:
+            running.machine.install(KATE, reviewed=False)
+            running.machine.develop()
+            running.restart(developer=True)
+            await running.consent()
+            yield running
+
+    async def test_closing(self, developing):
+        """Each close makes a report of what was pushed since the last."""
+        for value in (100.0, 3000.0):
+            developing.push("startup", "d", value)
+            developing.daemon.close_running()
+        assert [json.loads(row.body)["answer"] for row in developing.store.reports.queue()] == [["<500"], [">=2000"]]
+        assert developing.state() == State.ACTIVE
+        developing.restart(developer=True)
+        assert len(developing.store.reports.queue()) == 2
+
+    async def test_period_over(self, developing):
+        """A period that is over is closed by itself, also without an endpoint: then nothing is kept."""
+        developing.push("startup", "d", 100.0)
+        developing.machine.configure_user("developer = true")
+        developing.daemon.reload()
+        developing.to(AFTER)
+        assert developing.store.reports.queue() == []
+        assert developing.store.tallies.all() == []
+        assert developing.state() == State.ACTIVE
+
+    async def test_changed_definition(self, developing):
+        """An edited manifest starts anew: no tally is continued under other bins."""
+        developing.push("startup", "d", 100.0)
+        developing.machine.install(KATE.replace("[500, 2000]", "[50]"), reviewed=False)
+        developing.daemon.reload()
+        assert developing.state() == State.PENDING
+        await developing.choices.accept(APP, developing.digests())
+        developing.push("startup", "d", 100.0)
+        developing.machine.install(KATE, reviewed=False)
+        developing.daemon.reload()
+        assert developing.state() == State.ACTIVE
+        assert developing.store.tallies.all() == []
