@@ -326,6 +326,12 @@ class Machine:
             process.stdout.close()
 
 
+def but_for_chance(body):
+    """A report without its nonce and its answer: what is the same whatever chance did; the answer is one of the question's."""
+    report = json.loads(body)
+    return {key: value for key, value in report.items() if key not in {"nonce", "answer"}}
+
+
 def until(claim, *, within_s=WAIT_S):
     """Wait until a claim about another process holds; for what gives no event."""
     deadline = time.monotonic() + within_s
@@ -341,4 +347,17 @@ def no_reply(interface, member, signature, *body):
     return Message(destination=destination, path=path, interface=name, member=member, signature=signature, body=list(body), flags=flags)
 
 
-__all__ = ["CONTROL", "KATE", "PROPERTIES", "ROOT", "TELEMETRY", "CallError", "Client", "Daemon", "Machine", "no_reply", "until"]
+__all__ = [
+    "CONTROL",
+    "KATE",
+    "PROPERTIES",
+    "ROOT",
+    "TELEMETRY",
+    "CallError",
+    "Client",
+    "Daemon",
+    "Machine",
+    "but_for_chance",
+    "no_reply",
+    "until",
+]

@@ -104,7 +104,12 @@ class Demo:
             pages.request(request)
         check(len(got) == len(self._preview), "one request for each accepted question, and no other")
         check(len({request.body for request in got}) == len(got) and _nonces(got).isdisjoint({BLANK_NONCE}), "each has a nonce of its own")
-        check(_blanked(got) == sorted(self._preview.values()), "but for the nonce, the bytes are those of the preview")
+        say(
+            "The answers may be others than in the preview: each is told as it is with a chance that its question declares, else another of "
+            "its answers (randomised response). So whatever a report says of you, you can deny it."
+        )
+        sent, previewed = sorted(_without_answer(body) for body in _blanked(got)), sorted(map(_without_answer, self._preview.values()))
+        check(sent == previewed, "but for the nonce and this noise, the bytes are those of the preview")
         names = {name for request in got for name, _ in request.headers}
         check(names == {"Host", "Content-Type", "Content-Length", "Connection"}, "no header says anything of you or this machine")
 
@@ -133,9 +138,9 @@ class Demo:
         lines(self._ctl("submit"))
         self._stage.measure()
         waiting = [one for one in json.loads(self._stage.telemetryctl("history", "--json")) if one["outcome"] == "queued"]
-        texts = [text for one in waiting for text in _traces(one["body"])]
+        texts = [_trace(one["body"]) for one in waiting]
         check(len(waiting) == len(WANTED) + 1, f"{len(waiting)} reports wait, and their applications have pushed again since")
-        check(_missing(self._stage, texts) == [], "their nonces and the answer of Disks are found in the files of the state directory")
+        check(_missing(self._stage, texts) == [], "by their nonces they are found in the files of the state directory")
         check(self._tallies() > 0, f"and so are {self._tallies()} tallies of the running period")
         lines(pages.first_paragraph(self._ctl("consent", "global", "--system", "off", "--usage", "off")))
         check(_missing(self._stage, texts) == texts, "after it, a search of all files, logs of the databases included, finds none of them")
@@ -180,11 +185,14 @@ def _blanked(requests: list[Any]) -> list[bytes]:
     return sorted(request.body.replace(json.loads(request.body)["nonce"].encode(), BLANK_NONCE.encode()) for request in requests)
 
 
-def _traces(body: str) -> list[str]:
-    """What a search of the disk can find a waiting report by: its nonce, and its answer where no sent report has the same."""
-    report = json.loads(body)
-    answer = json.dumps(report["answer"], separators=(",", ":"))
-    return [report["nonce"], answer] if report["application"] == DISKS else [report["nonce"]]
+def _without_answer(body: bytes) -> str:
+    """What the noise has no part in."""
+    return json.dumps({key: value for key, value in json.loads(body).items() if key != "answer"})
+
+
+def _trace(body: str) -> str:
+    """What a search of the disk can find a waiting report by: no other holds its nonce."""
+    return str(json.loads(body)["nonce"])
 
 
 def _missing(stage: Stage, texts: list[str]) -> list[str]:

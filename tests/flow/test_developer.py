@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from harness import CONTROL, KATE, CallError
+from harness import CONTROL, KATE, CallError, but_for_chance
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
 from receiver import Receiver
 
@@ -35,9 +35,11 @@ async def test_an_unreviewed_question_runs_at_once_and_reports_to_loopback(machi
             for value, label in ((700.0, "500..2000"), (3000.0, ">=2000")):
                 assert (await client.questions())["startup-time"]["state"] == "active"
                 await client.push(KATE_ID, "startup", "d", value)
+                ((_, running),) = (await client.preview()).values()
+                assert json.loads(running)["answer"] == [label]
                 await client.call(CONTROL, "Submit")
                 body = local.requests.get(timeout=5).partition(b"\r\n\r\n")[2]
-                assert json.loads(body)["answer"] == [label]
+                assert but_for_chance(body) == but_for_chance(running)
             assert [row["outcome"] for row in await client.history()] == ["accepted"] * 2
 
 

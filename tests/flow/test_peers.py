@@ -115,6 +115,11 @@ def without_nonce(body):
     return re.sub(r'"nonce":"[0-9a-f]{32}"', "", body)
 
 
+def without_chance(body):
+    """A report as it is but for nonce and noise: the preview is from before chance."""
+    return re.sub(r'"answer":\[[^]]*\]', "", without_nonce(body)).rstrip()
+
+
 def busctl(machine, *arguments):
     """`busctl --json=short call …`; the reply's arguments."""
     printed = machine.busctl("--json=short", "call", *arguments)
@@ -147,7 +152,8 @@ def test_busctl_has_a_complete_session(developing, receiver):
     assert dict(map(answer_of, previews)) == ANSWERS
     busctl(machine, *CONTROL, "Submit")
     history = [row["body"]["data"] for row in busctl(machine, *CONTROL, "History", "tu", "0", "0")[0]]
-    assert sorted(map(without_nonce, history)) == sorted(map(without_nonce, receiver.bodies)) == sorted(map(without_nonce, previews))
+    assert sorted(map(without_nonce, history)) == sorted(map(without_nonce, receiver.bodies))
+    assert sorted(map(without_chance, history)) == sorted(map(without_chance, previews))
     busctl(machine, *CONTROL, "SetQuestionConsent", "ssb", APPLICATION, "rest", "false")
     assert busctl(machine, *CONTROL, "Ledger") == [[]]
     busctl(machine, *CONTROL, "Erase", "s", APPLICATION)
@@ -191,7 +197,8 @@ def test_gdbus_has_a_complete_session(developing, receiver):
     assert dict(map(answer_of, previews)) == ANSWERS
     gdbus(machine, CONTROL, "Submit")
     history = bodies_of(gdbus(machine, CONTROL, "History", "0", "0"))
-    assert sorted(map(without_nonce, history)) == sorted(map(without_nonce, receiver.bodies)) == sorted(map(without_nonce, previews))
+    assert sorted(map(without_nonce, history)) == sorted(map(without_nonce, receiver.bodies))
+    assert sorted(map(without_chance, history)) == sorted(map(without_chance, previews))
     gdbus(machine, CONTROL, "SetQuestionConsent", APPLICATION, "rest", "false")
     assert gdbus(machine, CONTROL, "Ledger") == "(@aa{sv} [],)\n"
     gdbus(machine, CONTROL, "Erase", APPLICATION)

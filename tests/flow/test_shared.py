@@ -136,9 +136,10 @@ async def test_the_report_does_not_say_who_pushed(sharing):
     with sharing.daemon():
         async with sharing.client() as client:
             await _push(client, KATE_ID, KWRITE_ID)
+            assert await _answers(client) == {"programs": "2..3", "crashes": "5..10"}
     with daemon_at(sharing, "+7d"):
         async with sharing.client() as client:
-            assert await _answers(client) == {"programs": "2..3", "crashes": "5..10"}
+            assert (await _answers(client)).keys() == {"programs", "crashes"}
             assert [row["application"] for row in await client.history()] == [FRAMEWORKS] * 2
             assert not [body for _, body in (await client.preview()).values() if KATE_ID in body or KWRITE_ID in body]
             assert rows(sharing, "SELECT * FROM tally") == []

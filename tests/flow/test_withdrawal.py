@@ -79,9 +79,11 @@ async def test_withdrawal_erases_the_queued_report(machine, withdraw):
         async with machine.client() as client:
             assert (await client.questions())["saves-a-week"]["state"] == "reporting"
             assert len(reader.execute("SELECT * FROM report").fetchall()) == 1
-            assert found_on_disk(machine, TOTAL_LABEL, TOTAL_BYTES) == {TOTAL_LABEL}
+            ((_, waiting),) = (await client.preview()).values()
+            told = waiting[waiting.index('"answer"') :].strip().encode()
+            assert found_on_disk(machine, told, TOTAL_BYTES) == {told}
             await withdraw(machine, daemon, client)
-            assert found_on_disk(machine, TOTAL_LABEL) == set()
+            assert found_on_disk(machine, told, TOTAL_LABEL) == set()
             assert (await client.questions())["saves-a-week"]["state"] == "answered"
             assert [row["outcome"] for row in await client.history() if row["body"]] == []
 
