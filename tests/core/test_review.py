@@ -167,6 +167,14 @@ def test_sentences_without_expectations():
     assert len(sentences(of)) == 3
 
 
+@given(st.integers(3, 24))
+def test_bits_are_rounded_up(cells):
+    """What is said to be the most is never less than the figure, nor a hundredth above it; a whole number of bits stays whole."""
+    of = figures(definition(numbers(cells)))
+    said = float(sentences(of)[1].split()[5])
+    assert of.max_bits - 1e-8 <= said < of.max_bits + 0.01
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
