@@ -72,6 +72,8 @@ def _without_openssl() -> Any:
 
 def _prepare() -> None:
     os.umask(0o077)
+    # pydantic would look through every installed package for plugins, and run what it finds.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
 

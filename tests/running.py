@@ -83,6 +83,7 @@ sources = ["crash"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 [[question]]
 id = "dialogs"
 purpose = "Which dialog is used?"
@@ -93,6 +94,7 @@ sources = ["dialog"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 [[question]]
 id = "programs-used"
 purpose = "How many programs does one person use?"
@@ -103,6 +105,7 @@ sources = ["programs"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 """
 SHARED = "org.kde.frameworks"
 USES = "uses = [" + ", ".join(f'"{SHARED}/{source}"' for source in ("crash", "dialog", "programs")) + "]"
@@ -202,7 +205,9 @@ class Running:
         self.store = store = open_store(self.directory, is_developer=developer)
         self.watch = Watch(is_on=developer)
         self.catalogue = Catalogue(InstalledFiles(self.machine.environ), store.texts, self.clock)
-        self.questions = Questions(self.catalogue, store.consents, self.clock)
+        self.questions = Questions(self.catalogue, store.consents, self.clock, self.chance)
+        if store.consent.was_lost:
+            store.consents.spend()
         if store.main.was_lost:
             self.questions.lose()
         self.tallies = RunningTallies(store.tallies)

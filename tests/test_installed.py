@@ -56,6 +56,7 @@ sources = ["startup"]
 period = "week"
 starts = 2026-11-02
 ends = 2027-06-27
+draw = "first"
 """
 
 

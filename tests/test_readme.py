@@ -1,4 +1,4 @@
-"""README.md does what it says."""
+"""README.md and the documents do what they say. Policy: C5, T3."""
 
 import os
 import re

@@ -99,7 +99,7 @@ async def test_running_time_is_kept_over_sessions(running):
     running.clock.steady += 500
     running.clock.wall += 500
     running.ticker.advance()
-    running.ticker._keep_ticks()
+    running.ticker.keep()
     kept = running.ticker._ticks
     running.restart()
     assert running.ticker._ticks == kept
@@ -247,7 +247,7 @@ async def test_nothing_is_written_without_consent(tmp_path):
             running.clock.steady += 600
             if running.ticker.advance():
                 await running.ticker.tick()
-        running.ticker._keep_ticks()
+        running.ticker.keep()
         assert running.files() == {}
 
 

@@ -47,6 +47,7 @@ async def test_applications(running):
         "installed": True,
         "callers": ["a (verified)", "b (claimed)"],
         "pending": 1,
+        "warnings": [],
     }
     assert (dolphin["installed"], dolphin["callers"], dolphin["usage"], dolphin["effective_usage"]) == (False, [], 3, 2)
     assert dolphin["pending"] == 0
@@ -80,6 +81,8 @@ async def test_question(running):
     assert (example["answer"], example["nonce"], example["period"]) == (["<500"], "0" * 32, "2026-W47")
     (field,) = row.pop("fields")
     assert "500..2000" in field
+    assert row.pop("figures")[0].startswith("4 possible answers")
+    assert row.pop("warnings") == []
     assert row == {
         "application": APP,
         "id": "startup-time",

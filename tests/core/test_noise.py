@@ -1,4 +1,4 @@
-"""Randomised response is exact: the probabilities are the declared ones, not nearly."""
+"""Randomised response is exact: the probabilities are the declared ones, not nearly. Policy: A1, A3."""
 
 import math
 import random

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, until, but_for_chance
+from harness import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, but_for_chance, until
 
 APP = "org.kde.kate"
 WITH_MEMORY = KATE.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]').replace("[500, 2000]", "[500]")

@@ -50,6 +50,7 @@ sources = ["saves"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 epsilon = 4.0
 [[question]]
 id = "rest"
@@ -61,6 +62,7 @@ sources = ["load", "dark", "shell"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 epsilon = 4.0
 """
 """A manifest with a source of each type; `saves` counts exactly up to 9."""

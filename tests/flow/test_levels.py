@@ -22,6 +22,7 @@ sources = ["startup", "org.telemetryd.system/memory"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 """
 
 

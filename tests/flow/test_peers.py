@@ -52,6 +52,7 @@ sources = ["saves"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 [[question]]
 id = "rest"
 purpose = "What do windows look like?"
@@ -62,6 +63,7 @@ sources = ["load", "dark", "shell"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 epsilon = 4.0
 """
 """Two questions over a source of each type."""

@@ -29,6 +29,7 @@ sources = ["startup", "wayland"]
 period = "month"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 [[source]]
 id = "never-pushed"
 type = "choice"
@@ -44,6 +45,7 @@ sources = ["never-pushed"]
 period = "day"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 """
 )
 """Kate with a correlation over two sources and a question that nobody answers."""

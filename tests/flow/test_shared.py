@@ -36,6 +36,7 @@ sources = ["session"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 [[question]]
 id = "crashes"
 purpose = "How often do our programs crash?"
@@ -46,6 +47,7 @@ sources = ["crash"]
 period = "week"
 starts = 2026-01-01
 ends = 2026-12-31
+draw = "first"
 """
 FRAMEWORKS, KATE_ID, KWRITE_ID = "org.kde.frameworks", "org.kde.kate", "org.kde.kwrite"
 SESSION, CRASH = "org.kde.frameworks/session", "org.kde.frameworks/crash"

@@ -1,4 +1,4 @@
-"""What is demanded of those who ask: a vendor's part of the policy that a program can insist on."""
+"""What is demanded of those who ask: a vendor's part of the policy that a program can insist on. Policy: M1, P2, C8."""
 
 from pathlib import Path
 
