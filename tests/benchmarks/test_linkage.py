@@ -1,0 +1,125 @@
+"""The attacks of linkage.py in a short form: fewer people, so that what hides in a crowd of n is held against its own n."""
+
+from pathlib import Path
+from statistics import mean
+
+import pytest
+from benchmarks import linkage
+from benchmarks.linkage_answers import mode_is_right
+from benchmarks.linkage_attacks import Times
+from benchmarks.linkage_days import life
+from benchmarks.linkage_people import HOURS, PERIODS, STARTS, WEEK_S, definitions, person
+
+pytestmark = pytest.mark.timeout(600)
+
+PEOPLE, TRIES = 1200, 2000
+FULL = 20_000
+DOCUMENT = Path(__file__).parents[2] / "docs" / "privacy.md"
+
+
+@pytest.fixture(scope="module")
+def figures():
+    """One run for all tests of this module."""
+    return linkage.measure(PEOPLE, tries=TRIES)
+
+
+def test_content(figures):
+    """By content a report is found at most 1.1 k / n of the time in its group, whatever is known beside it. Policy: A1, A3."""
+    for asked in figures.content.values():
+        assert all(one.success <= 1.1 * one.share and one.worst <= 1.1 for one in asked)
+    realistic = figures.content["another report of theirs"]
+    blind = mean(one.share / definition.cells for one, definition in zip(realistic, definitions(), strict=True))
+    assert mean(one.success for one in realistic) < 3 * blind
+
+
+def test_time(figures):
+    """By time a report is found at most 0.1 % of the time in a crowd of 20,000, in each class of hours a day. Policy: A2."""
+    for hours in HOURS:
+        for kind in linkage.KINDS:
+            assert figures.time[(hours, kind), "nearest"] <= 0.001 * FULL / PEOPLE
+            assert figures.time[(hours, kind), "second of the minute"] <= 0.001 * FULL / PEOPLE
+        assert figures.time[(hours, linkage.KINDS[0]), "time of day"] <= 0.001 * FULL / PEOPLE
+
+
+def test_time_of_day(figures):
+    """Whose days all begin at one second hides among the reports of the hour after it, or of less where that is all; at least half as well."""
+    reports = 0.8 * PEOPLE
+    for hours in HOURS:
+        assert figures.time[(hours, linkage.KINDS[1]), "time of day"] <= 2 * 24 / (min(hours, 1) * reports)
+
+
+def test_attack_by_time_finds_what_is_there(figures):
+    """The same attack finds reports that leave one after another."""
+    assert figures.one_after_another > 0.9
+
+
+def test_nearest():
+    """Success is shared by all that are as near, and nil if another is nearer; a cycle has no end."""
+    assert [Times([10, 20, 30]).success(21, own) for own in (10, 20, 30)] == [0, 1, 0]
+    assert [Times([10, 20, 30]).success(15, own) for own in (10, 20, 30)] == [0.5, 0.5, 0]
+    assert Times([20, 20, 20, 9]).success(20, 20) == pytest.approx(1 / 3)
+    assert Times([5, 30, 115], cycle=60).success(59, 65) == 0
+    assert Times([5, 30, 115], cycle=60).success(59, 115) == 1
+    assert Times([5, 55], cycle=60).success(0, 5) == 0.5
+    assert Times([0, 30], cycle=60).success(0, 30) == 0
+    assert Times([30, 30], cycle=60).success(0, 30) == 0.5
+
+
+def test_delivery(figures):
+    """At least 97 of 100 reports arrive in each class of hours a day."""
+    assert all(part >= 0.97 for part in figures.delivered.values())
+
+
+def test_membership(figures):
+    """Whether a sample was pushed can be told as well as theory says, and no better: p - q of a known report, far less in a group."""
+    attributed, unattributed = figures.membership
+    assert attributed.is_as_theory
+    assert unattributed.is_as_theory
+    assert unattributed.theory < attributed.theory / 4
+
+
+def test_joint_reports(figures):
+    """The baseline: ten answers in one report are found again the week after."""
+    assert figures.joint[1] > 0.6
+
+
+def test_averaging(figures):
+    """Asking again averages the noise out, but for the ledger, which stops at two answers; two tell no more than one does."""
+    for asked in linkage.RENEWALS:
+        for has_ledger, answers in ((False, asked), (True, min(asked, 2))):
+            theory = mode_is_right(answers)
+            error = (theory * (1 - theory) / TRIES) ** 0.5
+            assert figures.renewed[asked, has_ledger] == pytest.approx(theory, abs=4 * error)
+    assert mode_is_right(16) > 0.99 > mode_is_right(2) == pytest.approx(mode_is_right(1))
+
+
+def test_thresholds(figures):
+    """Sixteen thresholds on one number find its exact bin of 17 in 62 of 100 cases, under the ledger in at most 15."""
+    without, with_ledger, _ = figures.thresholds
+    assert without == pytest.approx(0.62, abs=0.05)
+    assert with_ledger <= 0.15 + 0.03
+
+
+def test_samples_change_nothing_else(figures):
+    """Samples on or off change neither the number, the size nor the times of what is sent. Policy: A3."""
+    assert figures.differing == 0
+    assert {report.size for number in range(50) for report in life(person(number, 1), 1)} == {1024}
+
+
+def test_sessions_passed_over():
+    """Passing over sessions in which nothing can leave changes nothing: as many reports arrive, as late on the average."""
+    lives = {skips: [one for number in range(120) for one in life(person(number, 2), 2, skips=skips)] for skips in (True, False)}
+    weeks = {f"2026-W{45 + week}" if week < 9 else f"2027-W{week - 8:02}": STARTS + (week + 1) * WEEK_S for week in range(PERIODS)}
+    delays = [[one.arrived - weeks[one.period] for one in sent if one.arrived >= 0] for sent in lives.values()]
+    assert [(one.question, one.period, one.cell) for one in lives[True]] == [(one.question, one.period, one.cell) for one in lives[False]]
+    assert len(delays[0]) == pytest.approx(len(delays[1]), rel=0.01)
+    assert mean(delays[0]) == pytest.approx(mean(delays[1]), abs=10 * 3600)
+
+
+def test_document(figures):
+    """docs/privacy.md has the tables that the command prints: the same rows, in the same order, and the command."""
+    text = DOCUMENT.read_text()
+    written = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    tables = [[linkage.HEADS, ("---",), *linkage.rows(figures)], [linkage.TIME_HEADS, ("---",), *linkage.time_rows(figures)]]
+    assert written == [row[0] for one in tables for row in one]
+    assert "python tests/benchmarks/linkage.py" in text
