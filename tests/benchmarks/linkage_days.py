@@ -2,8 +2,9 @@
 
 The timer is modelled as systemd runs it (systemd.timer(5), and `initialize_perturb` in its sd-event.c): a minute after the start, then ten
 minutes after the last run ended, each put off to the machine's own second of the minute, which stays the same until the next boot. Reports
-take no time to arrive, and no server refuses one: both help the attacker. A fixed day begins at the same second every day, on a machine that
-sleeps and never boots; any other day begins with a boot, at any time.
+take no time to arrive, and no server refuses one: both help the attacker.
+
+A fixed day begins at the same second every day, on a machine that sleeps and never boots; any other day begins with a boot, at any time.
 """
 
 import random

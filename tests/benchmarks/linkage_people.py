@@ -1,9 +1,9 @@
 """Invented people for linkage.py: what their machines are, when they accept, and how the real core makes their answers.
 
 Source of the shares: "Linux - Hardware Trends" of Linux-Hardware.org, June 2023, 5,044 computers of all types (All/README.md of
-https://github.com/linuxhw/Trends): RAM Size, CPU Cores, OS Family, DE, Display Server, OS Lang and Monitor Resolution; bands stand as one size
-of theirs, cores as processors, what is rare as `rest`. How much people do with an application is nowhere published: those shares are assumed,
-and so is that a new machine is new in everything (`_NEWNESS`), which helps the attacker.
+https://github.com/linuxhw/Trends): RAM Size, CPU Cores, OS Family, DE, Display Server, OS Lang and Monitor Resolution. Bands stand as one
+size of theirs, cores as processors, what is rare as `rest`. How much people do with an application is nowhere published: those shares are
+assumed, and so is that a new machine is new in everything (`_NEWNESS`), which helps the attacker.
 """
 
 import random
