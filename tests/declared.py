@@ -16,6 +16,7 @@ from telemetryd.core.definition import (
     SourceType,
     digest_of,
 )
+from telemetryd.core.lot import Lot
 from telemetryd.core.reviews import Review, Standing, Stop, StopReason
 from telemetryd.core.settings import Endpoint, KillSwitch, Lock, Settings
 
@@ -30,7 +31,7 @@ def define(*fields, category="usage", detail=1, purpose="Why?", starts=date(2026
     fields = fields or (STARTUP,)
     question = Question(
         *("startup-time", purpose, "What", Category(category), Detail(detail), tuple(field.id for field in fields), ()),
-        *(PeriodKind(period), starts, ends, Draw.UNIFORM, 1.0, 2.0),
+        *(PeriodKind(period), starts, ends, Draw.FIRST, 1.0, 2.0),
     )
     return Definition(application, question, fields, digest_of(application, question, fields))
 
@@ -53,6 +54,7 @@ def permitted(definition, *, at=0, **others):
         ApplicationLevels(),
         Decision(accepted={definition.digest: at}),
         Standing(review_of(definition)),
+        lot=Lot(0, 0),
     )
     return opened._replace(**others)
 

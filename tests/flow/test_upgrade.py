@@ -4,12 +4,16 @@ import pytest
 from harness import CONTROL, KATE, TELEMETRY, CallError, Variant
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
 
+from telemetryd.store.schema import CONSENT, MAIN
+
 KATE_ID = "org.kde.kate"
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
 LEVELS = ("System", "Usage", "NewQuestions")
 STORAGE = "org.telemetryd.Error.Storage"
 
 
+NEWEST = {"consent.sqlite": len(CONSENT.migrations), "telemetry.sqlite": len(MAIN.migrations)}
+"""The version of each file."""
 ANSWER = b'"answer":["'
 """Stands in a report and nowhere else."""
 
@@ -145,7 +149,7 @@ async def test_a_newer_version_is_left_alone(collecting, file):
                     await client.call(interface, member, signature, *body)
                 assert refused.value.name == STORAGE
     assert _path(collecting, file).read_bytes() == before
-    edit(collecting, "PRAGMA user_version = 1", file=file)
+    edit(collecting, f"PRAGMA user_version = {NEWEST[file]}", file=file)
     with collecting.daemon():
         async with collecting.client() as client:
             assert await _levels(client) == [2, 2, 1]
@@ -162,7 +166,7 @@ async def test_a_version_that_does_not_fit_its_tables_raises_nothing(collecting,
             with pytest.raises(CallError) as refused:
                 await _levels(client)
             assert refused.value.name == STORAGE
-    edit(collecting, "PRAGMA user_version = 1", file=file)
+    edit(collecting, f"PRAGMA user_version = {NEWEST[file]}", file=file)
     with collecting.daemon():
         async with collecting.client() as client:
             assert await _levels(client) == [1, 1, 1]

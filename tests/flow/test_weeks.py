@@ -12,6 +12,7 @@ from harness import CONTROL, KATE, WAIT_S, CallError, until
 from timeline import APPLICATION, DAY_S, HOUR_S, QUESTION, at
 
 WEEK = "2026-W42"
+HOST_FOR_LIFE = ""
 ANSWERS = ("<500", "500..2000", ">=2000", "none")
 MONDAY, SUNDAY, CLOSED, WINDOW_END = (at(day) for day in ("2026-10-12", "2026-10-18", "2026-10-19", "2026-10-26"))
 NO_NONCE = '"nonce":"' + "0" * 32
@@ -348,6 +349,13 @@ async def test_endpoint_missing_for_a_while(timeline):
     await assert_answered_once(timeline, before)
 
 
+async def ledger(timeline):
+    """The ledger's sums for life: source, or "" for the host as a whole → (spent, reserved)."""
+    rows = (await timeline.client.call(CONTROL, "Ledger"))[0]
+    plain = [{key: variant.value for key, variant in row.items()} for row in rows]
+    return {row["source"]: (row["spent"], row["reserved"]) for row in plain if not row["year"]}
+
+
 async def dies_at(timeline, number):
     """Start the daemon with a kill -9 at so many syncs of files to the disk; False if it gets through its start without so many."""
     prefix = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fdatasync:signal=KILL:when={number}")
@@ -372,7 +380,7 @@ async def dies_at(timeline, number):
 
 
 async def test_killed_while_closing(timeline):
-    """Killed between any two steps of closing the period, the next start still ends with exactly one report, of what was collected."""
+    """Killed between any two steps of closing the period, the next start still ends with exactly one report, charged exactly once."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     await timeline.collect()
@@ -385,6 +393,7 @@ async def test_killed_while_closing(timeline):
         deaths += 1
         await timeline.start()
         await queued(timeline)
+        assert await ledger(timeline) == {HOST_FOR_LIFE: (2.0, 0.0), "org.kde.kate/startup": (2.0, 0.0)}
         timeline.stop(signal.SIGKILL)
         shutil.rmtree(state)
         shutil.copytree(before, state)
