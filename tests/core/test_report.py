@@ -261,7 +261,7 @@ def test_headers(url, host):
 
 
 def test_headers_by_way_of_a_relay():
-    """By way of a relay travel the relay's own four headers, the same for every endpoint, and, sealed, where the report goes. Policy: A4."""
+    """By way of a relay travel the relay's own four headers, the same for every endpoint, and, sealed, the report's way. Policy: A4."""
     assert request_headers("https://telemetry.example.org:443/v1/reports?x=1", "https://Relay.example/a") == (
         ("Host", "relay.example"),
         ("Content-Type", "message/ohttp-req"),
