@@ -105,8 +105,8 @@ class Demo:
         check(len(got) == len(self._preview), "one request for each accepted question, and no other")
         check(len({request.body for request in got}) == len(got) and _nonces(got).isdisjoint({BLANK_NONCE}), "each has a nonce of its own")
         say(
-            "The answers may be others than in the preview: each is told as it is with a chance that its question declares, else another of "
-            "its answers (randomised response). So whatever a report says of you, you can deny it."
+            "The answers may be others than in the preview: each is told as it is with a chance that its question declares, else "
+            "another of its answers (randomised response). So whatever a report says of you, you can deny it."
         )
         sent, previewed = sorted(_without_answer(body) for body in _blanked(got)), sorted(map(_without_answer, self._preview.values()))
         check(sent == previewed, "but for the nonce and this noise, the bytes are those of the preview")

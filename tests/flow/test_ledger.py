@@ -104,6 +104,6 @@ async def test_the_draw_decides_and_is_kept(timeline):
     await timeline.client.call(CONTROL, "Erase", "s", "")
     for is_allowed in (False, True):
         await timeline.client.call(CONTROL, "SetQuestionConsent", "ssb", KEY, "startup-time", is_allowed)
-    await timeline.restart()
+    await timeline.restart(signal.SIGTERM)
     assert await timeline.question() == ("passed", "you were not drawn: only a part of the users is asked")
     assert rows(timeline.machine, "SELECT * FROM lot", file="consent.sqlite") == drawn
