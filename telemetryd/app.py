@@ -14,119 +14,28 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from telemetryd.assembly import Assembly, assemble
 from telemetryd.bus.applications import Applications
 from telemetryd.bus.callers import Callers
 from telemetryd.bus.control import Control, changed
-from telemetryd.bus.control import Parts as ControlParts
 from telemetryd.bus.dispatch import Dispatcher
 from telemetryd.bus.edge import Edge
 from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY, load
 from telemetryd.bus.library import signal as bus_signal
 from telemetryd.core.limits import BUSY_AFTER_S, LEAVE_STEP_S, LOCK_POLL_S
 from telemetryd.directories import state_directory
-from telemetryd.errors import BusLostError, BusyError, StorageError, TelemetrydError
-from telemetryd.installed import InstalledFiles
+from telemetryd.errors import BusLostError, StorageError, TelemetrydError
 from telemetryd.lock import StateLock
 from telemetryd.notify import Notifier
+from telemetryd.service import BUSY, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping
 
     from telemetryd.bus.library import Message
-    from telemetryd.daemon import Daemon
 
 _LOG = logging.getLogger(__name__)
 
 _CONTROL_PATH = "/" + CONTROL.replace(".", "/")
-BUSY = BusyError("another telemetryd of this user, on another session bus, holds the state directory")
-
-
-class Service:
-    """The running parts, or the error that stands for them: opened when the lock is ours, reopened when developer mode changes."""
-
-    def __init__(self, environ: Mapping[str, str], idle_exit_minutes: float) -> None:
-        self._idle_exit_minutes = idle_exit_minutes
-        self._installation = InstalledFiles(environ)
-        self._directory = state_directory(environ)
-        self._assembly: Assembly | None = None
-        self._failure: TelemetrydError = BUSY
-        self._is_due = False
-        self.announce: Callable[[], None] = lambda: None
-
-    def take(self) -> None:
-        """The lock is ours: the first call, or whoever needs the parts first, opens the databases."""
-        self._is_due = True
-
-    def fail(self, failure: TelemetrydError) -> None:
-        """The lock cannot be had: every caller is told why. The log is told once."""
-        if str(failure) != str(self._failure):
-            _LOG.error("%s", failure)
-        self._failure = failure
-
-    def open(self) -> None:
-        """Open the databases; a failure is told to every caller until the next attempt."""
-        self._is_due = False
-        self.close()
-        try:
-            assembly = assemble(self._installation, self._directory)
-            switches = {switch.what for switch in assembly.control.catalogue.settings.kill_switches}
-            assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
-            assembly.daemon.announce = self.announce
-            self._assembly = assembly
-        except TelemetrydError as failure:
-            _LOG.error("%s", failure)
-            self._failure = failure
-
-    def assembly(self) -> Assembly:
-        """The running parts. Raises the error that stands for them."""
-        if self._is_due:
-            self.open()
-        assembly = self._assembly
-        if assembly is None:
-            raise self._failure
-        if assembly.control.catalogue.settings.developer is not assembly.is_developer:
-            self.open()
-            return self.assembly()
-        return assembly
-
-    def daemon(self) -> Daemon:
-        """What applications' calls go to."""
-        return self.assembly().daemon
-
-    def control(self) -> ControlParts:
-        """What the user's calls go to, over files as they are now."""
-        self.assembly().daemon.reload()
-        return self.assembly().control
-
-    def commit(self) -> TelemetrydError | None:
-        """Commit what a batch brought; the error if it could not be."""
-        try:
-            if self._assembly:
-                self._assembly.daemon.commit()
-        except TelemetrydError as failure:
-            return failure
-        return None
-
-    def end_watches(self) -> None:
-        """Answer those who wait for the next push: there is none."""
-        if self._assembly:
-            self._assembly.control.watch.end()
-
-    @property
-    def idle_exit_s(self) -> float:
-        """After how long without calls the daemon leaves; 0 = never."""
-        said = self._assembly.control.catalogue.settings.idle_exit_minutes if self._assembly else None
-        return 60 * (self._idle_exit_minutes if said is None else said)
-
-    def close(self) -> None:
-        """Commit and close the databases."""
-        assembly, self._assembly = self._assembly, None
-        if assembly:
-            try:
-                assembly.close()
-            except TelemetrydError as failure:
-                _LOG.error("%s", failure)
 
 
 class App:
