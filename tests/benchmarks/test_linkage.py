@@ -42,7 +42,7 @@ def test_time(figures):
 
 
 def test_time_of_day(figures):
-    """Whose days all begin at one second hides half as well at least as among the reports of the hour after it, or of less if that is all."""
+    """Whose days begin at one second hides among the reports of the hour after it, or of less if that is all; half as well, at least."""
     reports = 0.8 * PEOPLE
     for hours in HOURS:
         assert figures.time[(hours, linkage.KINDS[1]), "time of day"] <= 2 * 24 / (min(hours, 1) * reports)
