@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,3 +79,10 @@ def test_memory_covers_the_total(total_kib):
     size = memory_gib(total_kib) * GIB
     assert size >= total_kib
     assert size == GIB or size < 2 * total_kib
+
+
+def test_page_lists_every_fact_with_its_bins():
+    """The manual's table has a row for each fact, with exactly its bins. Policy: T2."""
+    page = (Path(__file__).parents[2] / "docs/manifest.md").read_text()
+    for name, source in SOURCES.items():
+        assert f"| `{name}` | {', '.join(source.labels)}{' ' + source.unit if source.unit else ''} |" in page
