@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from telemetryd.bus.edge import Edge
@@ -30,7 +31,11 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 WAIT_S = 20
 """Longest wait for something that has to happen."""
 
-KATE = """\
+_TODAY = datetime.now(UTC).date()
+STARTS, ENDS = (str(_TODAY + timedelta(days=days)) for days in (-150, 150))
+"""The dates of questions to a daemon on the real clock: they are asked on whatever day the tests run."""
+
+_KATE = """\
 schema = 1
 [application]
 id = "org.kde.kate"
@@ -53,11 +58,14 @@ category = "usage"
 detail = "basic"
 sources = ["startup"]
 period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {starts}
+ends = {ends}
 draw = "first"
 """
-"""A manifest of one number in three bins, asked for in the first whole week of 2026 after the acceptance."""
+KATE = _KATE.format(starts=STARTS, ends=ENDS)
+"""A manifest of one number in three bins, asked for in the first whole week after the acceptance."""
+KATE_2026 = _KATE.format(starts="2026-01-01", ends="2026-12-31")
+"""The same in 2026, for tests that set the clock."""
 
 _BUS_CONFIG = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -349,9 +357,12 @@ def no_reply(interface, member, signature, *body):
 
 __all__ = [
     "CONTROL",
+    "ENDS",
     "KATE",
+    "KATE_2026",
     "PROPERTIES",
     "ROOT",
+    "STARTS",
     "TELEMETRY",
     "CallError",
     "Client",

@@ -1,7 +1,7 @@
 """The flow without a bus: the real store and the real installed files, under a clock and a server that the test moves.
 
 with Running(tmp_path) as running:
-running.install(KATE)
+running.install(KATE_2026)
 running.endpoint()
 await running.consent()
 running.to(DURING)
@@ -14,7 +14,7 @@ import json
 import random
 from datetime import UTC, datetime
 
-from harness import KATE, Machine
+from harness import KATE_2026, Machine
 
 from telemetryd.catalogue import Catalogue
 from telemetryd.choices import Choices
@@ -113,7 +113,7 @@ USES = "uses = [" + ", ".join(f'"{SHARED}/{source}"' for source in ("crash", "di
 
 def user_of_shared(application):
     """A manifest of an application that pushes into the shared sources and asks nothing itself."""
-    head, _, _ = KATE.partition("[[source]]")
+    head, _, _ = KATE_2026.partition("[[source]]")
     return head.replace(APP, application) + USES
 
 
@@ -224,7 +224,7 @@ class Running:
         self.ticker.abort(keys)
         self.choices.is_erasure_pending = True
 
-    def install(self, text=KATE, **options):
+    def install(self, text=KATE_2026, **options):
         """Install a manifest, reviewed if not said otherwise, and look at it."""
         declaration = self.machine.install(text, **options)
         self.daemon.reload()

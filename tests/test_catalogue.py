@@ -1,11 +1,11 @@
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from running import ACCEPTED, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core.consent import Presence
 from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError
 
-OTHER_BINS = KATE.replace("[500, 2000]", "[500, 1000, 2000]")
+OTHER_BINS = KATE_2026.replace("[500, 2000]", "[500, 1000, 2000]")
 
 
 @pytest.fixture
@@ -30,15 +30,15 @@ def test_nothing_declared(running):
 
 def test_registered(running):
     """A registered text is kept over a restart, and asking for another's id is refused."""
-    declaration = running.catalogue.register(APP, KATE)
+    declaration = running.catalogue.register(APP, KATE_2026)
     assert running.catalogue.register(APP, "") == declaration
     running.restart()
     assert running.catalogue.get(APP) == declaration
     assert running.catalogue.presence(APP) is Presence.PRESENT
     assert not running.catalogue.is_installed(APP)
-    assert running.catalogue.text(APP) == KATE
+    assert running.catalogue.text(APP) == KATE_2026
     with pytest.raises(InvalidManifestError, match="the application that registers"):
-        running.catalogue.register("org.kde.dolphin", KATE)
+        running.catalogue.register("org.kde.dolphin", KATE_2026)
     with pytest.raises(InvalidManifestError, match="shared"):
         running.catalogue.register(SHARED, FRAMEWORKS)
     with pytest.raises(InvalidManifestError):
@@ -59,7 +59,7 @@ def test_installed_beats_registered(running):
 )
 def test_registration_grows_old(running, moment, presence):
     """Without an installed manifest an application counts as gone 90 days after the month of its last registration."""
-    running.catalogue.register(APP, KATE)
+    running.catalogue.register(APP, KATE_2026)
     running.clock.wall = moment
     assert running.catalogue.presence(APP) is Presence(presence)
 
@@ -67,7 +67,7 @@ def test_registration_grows_old(running, moment, presence):
 def test_registration_in_december(running):
     """The month after December is January of the next year."""
     running.clock.wall = at("12.31")
-    running.catalogue.register(APP, KATE)
+    running.catalogue.register(APP, KATE_2026)
     running.clock.wall += 90 * 86400
     assert running.catalogue.presence(APP) is Presence.PRESENT
 

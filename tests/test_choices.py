@@ -5,7 +5,7 @@ import contextlib
 import sqlite3
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from running import ACCEPTED, AFTER, APP, DURING, KEY, QUESTION, Running
 
 from telemetryd.core.consent import ACCEPT_KNOWN, ApplicationLevels, Cause
@@ -20,8 +20,8 @@ from telemetryd.errors import (
 )
 
 FLEET = "[limits]\nusage = 1\nsystem = 0\nnew_questions = 'refuse'"
-TWO = KATE + KATE[KATE.index("[[question]]") :].replace("startup-time", "startup-pace")
-MORE = KATE.replace(APP, "org.kde.dolphin").replace("Kate", "Dolphin")
+TWO = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
+MORE = KATE_2026.replace(APP, "org.kde.dolphin").replace("Kate", "Dolphin")
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ async def test_application_that_is_gone(running):
 async def test_old_definition_asks_nothing(running):
     """An accepted definition that comes back before its week asks nothing again."""
     await running.consent()
-    running.install(KATE.replace("[500, 2000]", "[500]"), date="2026-11-18")
+    running.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-11-18")
     assert running.state() == State.PENDING
     running.clock.wall = ACCEPTED + 3600
     running.install(date="2026-11-19")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from running import AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core import life
@@ -110,7 +110,7 @@ async def test_crash_and_a_changed_manifest(running):
     revision = running.catalogue.definition(KEY).revision
     running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
     running.clock.wall = AFTER
-    running.machine.install(KATE.replace("[500, 2000]", "[500]"), date="2026-12-01")
+    running.machine.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-12-01")
     running.restart()
     (row,) = running.store.reports.queue()
     assert (row.revision, json.loads(row.body)["answer"]) == (revision, ["500..2000"])
@@ -223,7 +223,7 @@ class TestDeveloper:
     async def developing(self, tmp_path):
         """Developer mode over an unreviewed manifest."""
         with Running(tmp_path, now=DURING) as running:
-            running.machine.install(KATE, reviewed=False)
+            running.machine.install(KATE_2026, reviewed=False)
             running.machine.develop()
             running.restart(developer=True)
             await running.consent()
@@ -252,12 +252,12 @@ class TestDeveloper:
     async def test_changed_definition(self, developing):
         """An edited manifest starts anew: no tally is continued under other bins."""
         developing.push("startup", "d", 100.0)
-        developing.machine.install(KATE.replace("[500, 2000]", "[50]"), reviewed=False)
+        developing.machine.install(KATE_2026.replace("[500, 2000]", "[50]"), reviewed=False)
         developing.daemon.reload()
         assert developing.state() == State.PENDING
         await developing.choices.accept(APP, developing.digests())
         developing.push("startup", "d", 100.0)
-        developing.machine.install(KATE, reviewed=False)
+        developing.machine.install(KATE_2026, reviewed=False)
         developing.daemon.reload()
         assert developing.state() == State.ACTIVE
         assert developing.store.tallies.all() == []

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
@@ -27,7 +27,7 @@ type = "count"
 description = "Saves"
 bins = [1, 10]
 """
-ASKED = KATE[KATE.index("[[question]]") :]
+ASKED = KATE_2026[KATE_2026.index("[[question]]") :]
 
 
 def asking_for(question, *sources):
@@ -39,7 +39,7 @@ TYPED = "".join(asking_for(f"about-{source}", source) for source in ("crashed", 
 FACTS = asking_for("startup-by-memory", "startup", "org.telemetryd.system/memory")
 UNKNOWN_FACT = asking_for("by-architecture", "startup", "org.telemetryd.system/architecture")
 OS_FACT = asking_for("by-os", "org.telemetryd.system/os").replace('"usage"', '"system"')
-RICH = KATE.replace("[[question]]", SOURCES + "[[question]]") + TYPED + FACTS
+RICH = KATE_2026.replace("[[question]]", SOURCES + "[[question]]") + TYPED + FACTS
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ async def test_system_facts(running):
 async def test_unknown_fact(tmp_path):
     """A fact that this machine does not tell makes the answer none."""
     with Running(tmp_path) as running:
-        running.install(KATE + UNKNOWN_FACT)
+        running.install(KATE_2026 + UNKNOWN_FACT)
         running.endpoint()
         await running.consent()
         running.to(DURING)
@@ -151,7 +151,7 @@ async def test_unknown_fact(tmp_path):
 async def test_kinds_of_facts(tmp_path):
     """Facts are numbers and texts alike."""
     with Running(tmp_path) as running:
-        running.install(KATE + OS_FACT)
+        running.install(KATE_2026 + OS_FACT)
         running.endpoint()
         await running.consent()
         running.to(DURING)

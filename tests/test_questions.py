@@ -1,13 +1,13 @@
 """States that are remembered, and what is judged by the definition that was consented to."""
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core.consent import Cause
 from telemetryd.core.life import Outcome, Record, State
 
-SYSTEM_QUESTION = KATE.replace('category = "usage"', 'category = "system"')
+SYSTEM_QUESTION = KATE_2026.replace('category = "usage"', 'category = "system"')
 MANIFEST = f"share/telemetryd/manifests/{APP}.toml"
 DAY_S = 86400
 
@@ -93,7 +93,7 @@ async def test_kill_switch_while_the_manifest_is_gone(running):
 
 async def test_question_no_longer_asked(running):
     """A manifest without the question is as good as none."""
-    other = KATE.replace("startup-time", "startup-pace")
+    other = KATE_2026.replace("startup-time", "startup-pace")
     running.install(other)
     assert tallies(running) == 1
     running.to(DURING + 600)
@@ -129,7 +129,7 @@ async def test_report_after_the_manifest_is_gone(running):
     assert running.store.reports.queue() == []
 
 
-@pytest.mark.parametrize("text", ["", "schema = 2", KATE.replace("Is start-up too slow?", "Another?")])
+@pytest.mark.parametrize("text", ["", "schema = 2", KATE_2026.replace("Is start-up too slow?", "Another?")])
 async def test_nobody_knows_what_was_consented_to(running, text):
     """Without the manifest and without a readable accepted text nothing is kept."""
     with running.store.consent.durable() as connection:
@@ -151,7 +151,7 @@ async def test_withdrawn_while_the_clock_is_set_back(running):
 async def test_changed_while_the_clock_is_set_back(running):
     """The tally of the old definition is never continued under the new one."""
     running.to(ACCEPTED)
-    running.install(KATE.replace("[500, 2000]", "[500]"), date="2026-11-18")
+    running.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-11-18")
     assert tallies(running) == 0
     await running.choices.accept(APP, running.digests())
     running.to(DURING)
@@ -162,7 +162,7 @@ async def test_changed_while_the_clock_is_set_back(running):
 async def test_between_two_accepted_definitions(running):
     """Back to an older accepted definition of the same week: passed, nothing is mixed."""
     running.to(ACCEPTED)
-    running.install(KATE.replace("[500, 2000]", "[500]"), date="2026-11-18")
+    running.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-11-18")
     await running.choices.accept(APP, running.digests())
     running.to(DURING)
     running.push("startup", "d", 700.0)

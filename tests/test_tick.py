@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from running import AFTER, APP, DURING, KEY, LATE, Running, at
 
 from telemetryd.core.life import Outcome, State
@@ -109,7 +109,7 @@ async def test_late_reports_leave_one_a_day(tmp_path):
     """Two reports found after their slots at a start: one leaves, the other on another day."""
     with Running(tmp_path) as running:
         running.install()
-        running.install(KATE.replace(APP, "org.kde.dolphin"))
+        running.install(KATE_2026.replace(APP, "org.kde.dolphin"))
         running.endpoint()
         await running.consent(APP, "org.kde.dolphin")
         running.to(AFTER)
@@ -220,7 +220,7 @@ async def test_waiting_for_the_next_moment(running):
 async def test_new_questions(running):
     """NewQuestions = accept takes effect at a tick."""
     await running.choices.set_level("new_questions", 2)
-    text = KATE + KATE[KATE.index("[[question]]") :].replace("startup-time", "startup-pace")
+    text = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
     running.install(text, date="2026-12-01")
     assert running.state((APP, "startup-pace")) == State.PENDING
     running.ticker.tidy()
@@ -254,7 +254,7 @@ async def test_nothing_is_written_without_consent(tmp_path):
 async def test_submit(tmp_path):
     """Developer mode: everything is closed and sent at once; otherwise Submit is refused."""
     with Running(tmp_path, now=DURING) as running:
-        running.machine.install(KATE, reviewed=False)
+        running.machine.install(KATE_2026, reviewed=False)
         with pytest.raises(NotDeveloperError):
             await running.ticker.submit()
         running.machine.develop()

@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from running import AFTER, APP, DURING, KEY, Running, at
 
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.errors import UnknownApplicationError
 
-FINER = KATE.replace("[500, 2000]", "[500, 1000, 2000]")
+FINER = KATE_2026.replace("[500, 2000]", "[500, 1000, 2000]")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def question(running):
 
 async def test_applications(running):
     """What is declared, what was chosen, what holds, and who called."""
-    running.daemon.register("org.kde.dolphin", KATE.replace(APP, "org.kde.dolphin"))
+    running.daemon.register("org.kde.dolphin", KATE_2026.replace(APP, "org.kde.dolphin"))
     await running.choices.set_level("usage", 2)
     await running.choices.set_application(APP, 3, 1)
     dolphin, kate = running.views.applications({APP: frozenset({"b (claimed)", "a (verified)"})})

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from running import APP, DURING, Running
 
 from telemetryd.core.definition import Combine, Source, SourceType
@@ -64,7 +64,7 @@ async def test_nothing_happens(monkeypatch):
 async def test_pushes(tmp_path, developer):
     """Developer mode shows what becomes of each push and why; otherwise nothing is remembered."""
     with Running(tmp_path, now=DURING) as running:
-        running.machine.install(KATE, reviewed=False)
+        running.machine.install(KATE_2026, reviewed=False)
         if developer:
             running.machine.develop()
         running.restart(developer=developer)

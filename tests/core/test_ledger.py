@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ def test_caps():
 
 def test_entry_names_the_whole_sources():
     """A question costs its ε for each source, by the name that it has for everyone."""
-    text = KATE.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]\nepsilon = 1.5')
+    text = KATE_2026.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]\nepsilon = 1.5')
     text = text.replace('draw = "first"', 'coarser = { "org.telemetryd.system/memory" = [4] }')
     definition = manifest.parse(text).definitions[0]
     assert entry_of(definition, HOST, 2026) == Entry(HOST, 2026, 15, ("org.kde.kate/startup", "org.telemetryd.system/memory"))

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from harness import KATE
+from harness import KATE_2026
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +11,7 @@ from telemetryd.core.definition import Draw
 from telemetryd.core.lot import Lot, draw_lot, drawn_period, takes_part
 from telemetryd.core.period import whole_periods
 
-QUESTION = manifest.parse(KATE.replace('draw = "first"', 'draw = "uniform"')).definitions[0].question
+QUESTION = manifest.parse(KATE_2026.replace('draw = "first"', 'draw = "uniform"')).definitions[0].question
 PERIODS = whole_periods(QUESTION.period, QUESTION.starts, QUESTION.ends)
 LAST = 2**64 - 1
 

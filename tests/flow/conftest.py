@@ -3,7 +3,7 @@
 import ssl
 
 import pytest
-from harness import KATE
+from harness import KATE_2026
 from receiver import Receiver
 from timeline import LIBRARY, Timeline, at
 
@@ -25,7 +25,7 @@ async def timeline(machine, receiver, certificate):
     """Kate's reviewed manifest is installed, and it is Wednesday, 7 October 2026; the daemon does not run yet."""
     if LIBRARY is None:
         pytest.skip("libfaketime is not installed")
-    machine.install(KATE)
+    machine.install(KATE_2026)
     timeline = Timeline(machine, receiver, certificate[0])
     timeline.set_clock(at(WEDNESDAY))
     async with machine.client() as timeline.client:

@@ -3,15 +3,14 @@
 import signal
 
 import pytest
-from harness import CONTROL, KATE
+from harness import CONTROL, KATE_2026
 from moments import rows
 from timeline import at
 
 KEY = "org.kde.kate"
-TWICE = KATE + KATE[KATE.index("[[question]]") :].replace('"startup-time"', '"startup-again"').replace('purpose = "Is', 'purpose = "Why is')
-THRICE = TWICE + KATE[KATE.index("[[question]]") :].replace('"startup-time"', '"startup-ever"').replace(
-    'purpose = "Is', 'purpose = "When is'
-)
+QUESTION = KATE_2026[KATE_2026.index("[[question]]") :]
+TWICE = KATE_2026 + QUESTION.replace('"startup-time"', '"startup-again"').replace('purpose = "Is', 'purpose = "Why is')
+THRICE = TWICE + QUESTION.replace('"startup-time"', '"startup-ever"').replace('purpose = "Is', 'purpose = "When is')
 SOURCE = "org.kde.kate/startup"
 
 
@@ -66,7 +65,7 @@ async def test_no_second_answer_and_no_refund(timeline, again):
         for is_allowed in (False, True):
             await timeline.client.call(CONTROL, "SetQuestionConsent", "ssb", KEY, "startup-time", is_allowed)
     else:
-        timeline.machine.install(KATE.replace("[500, 2000]", "[400, 2000]"), date="2026-10-18")
+        timeline.machine.install(KATE_2026.replace("[500, 2000]", "[400, 2000]"), date="2026-10-18")
     await timeline.restart(signal.SIGKILL)
     assert await ledger(timeline) == before
     assert (await timeline.question())[0] == ("reporting" if again == "change" else "answered")
@@ -96,7 +95,7 @@ async def test_a_lowered_cap_counts_at_once(timeline):
 
 async def test_the_draw_decides_and_is_kept(timeline):
     """A question of which a user is not drawn to be asked is passed, with the reason; accepting again draws nothing anew."""
-    timeline.machine.install(KATE + "share = 0.0000001\n")
+    timeline.machine.install(KATE_2026 + "share = 0.0000001\n")
     await timeline.start()
     await timeline.client.consent(KEY)
     drawn = rows(timeline.machine, "SELECT * FROM lot", file="consent.sqlite")

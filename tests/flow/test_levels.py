@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import CONTROL, KATE, PROPERTIES, CallError, Variant
+from harness import CONTROL, KATE, KATE_2026, PROPERTIES, CallError, Variant
 from moments import accept_last_week, daemon_at, rows
 from timeline import HOUR_S
 
@@ -11,19 +11,12 @@ from telemetryd.bus.library import Message, bus_call
 
 KATE_ID = "org.kde.kate"
 PROPERTY_CALLS = (CONTROL[0], CONTROL[1], PROPERTIES)
-FACTS = """
-[[question]]
-id = "startup-by-memory"
-purpose = "Is start-up too slow on machines with little memory?"
-decision = "Whether the session restore is loaded lazily"
-category = "usage"
-detail = "detailed"
-sources = ["startup", "org.telemetryd.system/memory"]
-period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
-draw = "first"
-"""
+
+
+def with_memory(text):
+    """Kate's manifest with a second question, which also uses a system fact."""
+    second = text[text.index("[[question]]") :].replace("startup-time", "startup-by-memory").replace('"basic"', '"detailed"')
+    return text + second.replace('["startup"]', '["startup", "org.telemetryd.system/memory"]')
 
 
 async def _about(client, application=KATE_ID):
@@ -100,7 +93,7 @@ async def test_a_level_is_one_of_three_numbers(machine, value):
 async def test_axes_are_independent_and_the_global_level_is_a_ceiling(machine):
     """An application's own level cannot exceed the global one; a question needs its own axis, and System too if it uses a system fact."""
     machine.configure('[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
-    machine.install(KATE + FACTS)
+    machine.install(with_memory(KATE))
     await accept_last_week(machine, KATE_ID)
     for system, usage, own, kept in (
         (2, 2, (3, 3), {"startup-time", "startup-by-memory"}),
@@ -130,13 +123,13 @@ async def test_refusing_new_questions_silently(machine):
 
 async def test_accepting_new_questions_of_known_applications(timeline):
     """NewQuestions 2 accepts at a tick, not when they are registered, and only for an application of which one was accepted before."""
-    stranger = KATE.replace(KATE_ID, "org.kde.kwrite")
+    stranger = KATE_2026.replace(KATE_ID, "org.kde.kwrite")
     timeline.machine.install(stranger)
     await timeline.start()
     await timeline.accept()
     await timeline.client.set("NewQuestions", 2)
-    timeline.machine.install(KATE + FACTS, date="2026-02-01")
-    await timeline.client.register(KATE_ID, KATE + FACTS)
+    timeline.machine.install(with_memory(KATE_2026), date="2026-02-01")
+    await timeline.client.register(KATE_ID, with_memory(KATE_2026))
     assert (await timeline.client.questions(KATE_ID))["startup-by-memory"]["state"] == "pending"
     await timeline.run(2 * HOUR_S)
     assert (await timeline.client.questions(KATE_ID))["startup-by-memory"]["state"] == "waiting"
@@ -147,10 +140,10 @@ async def test_accepting_new_questions_accepts_no_change_and_nothing_refused(tim
     """With NewQuestions 2, a changed definition and a question that was refused stay undecided and refused."""
     await timeline.start()
     await timeline.accept()
-    timeline.machine.install(KATE + FACTS, date="2026-02-01")
+    timeline.machine.install(with_memory(KATE_2026), date="2026-02-01")
     await timeline.client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-by-memory", False)
     await timeline.client.set("NewQuestions", 2)
-    changed = KATE.replace("bins = [500, 2000]", "bins = [500, 1500]") + FACTS
+    changed = with_memory(KATE_2026.replace("bins = [500, 2000]", "bins = [500, 1500]"))
     timeline.machine.install(changed, date="2026-03-01")
     await timeline.run(2 * HOUR_S)
     questions = await timeline.client.questions(KATE_ID)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE, WAIT_S, CallError, until
+from harness import CONTROL, KATE_2026, WAIT_S, CallError, until
 from timeline import APPLICATION, DAY_S, HOUR_S, QUESTION, at
 
 WEEK = "2026-W42"
@@ -240,11 +240,11 @@ async def test_off_for_too_long(timeline):
 
 async def test_too_late_to_accept(timeline):
     """Accepted when no whole period is left: passed. After its last day: expired, and nothing can be accepted."""
-    timeline.machine.install(KATE.replace("2026-12-31", "2026-10-17"))
+    timeline.machine.install(KATE_2026.replace("2026-12-31", "2026-10-17"))
     await timeline.start()
     await timeline.client.consent(APPLICATION)
     assert await timeline.question() == ("passed", "no whole period is left before it ends")
-    timeline.machine.install(KATE.replace("2026-12-31", "2026-10-17").replace('"startup-time"', '"startup-again"'))
+    timeline.machine.install(KATE_2026.replace("2026-12-31", "2026-10-17").replace('"startup-time"', '"startup-again"'))
     await timeline.move(at("2026-10-17 23:50"))
     assert (await timeline.client.questions())["startup-again"]["state"] == "pending"
     await timeline.move(at("2026-10-18"))
@@ -255,7 +255,7 @@ async def test_too_late_to_accept(timeline):
 
 async def test_last_period(timeline):
     """The last period's answer leaves after the question's last day."""
-    timeline.machine.install(KATE.replace("2026-12-31", "2026-10-18"))
+    timeline.machine.install(KATE_2026.replace("2026-12-31", "2026-10-18"))
     before = await timeline.queue()
     await timeline.go_to_slot()
     await timeline.run_until_tried(1, within_s=3 * HOUR_S)
@@ -303,7 +303,7 @@ async def test_manifest_removed(timeline):
     await timeline.move(int(timeline.now) + 300)
     await timeline.client.questions()
     assert len(timeline.rows("SELECT * FROM tally")) == 1
-    timeline.machine.install(KATE)
+    timeline.machine.install(KATE_2026)
     assert (await timeline.question())[0] == "active"
     await timeline.push(700)
     manifest.unlink()
@@ -311,7 +311,7 @@ async def test_manifest_removed(timeline):
     await timeline.move(int(timeline.now) + 601)
     await timeline.run(2 * HOUR_S)
     assert timeline.rows("SELECT * FROM tally") == []
-    timeline.machine.install(KATE)
+    timeline.machine.install(KATE_2026)
     assert await timeline.question() == ("passed", "manifest gone")
 
 
