@@ -2,16 +2,17 @@
 
 import itertools
 import json
+from datetime import date, timedelta
 
 import pytest
-from harness import CONTROL, TELEMETRY, CallError, Machine, Variant
+from harness import CONTROL, ENDS, STARTS, TELEMETRY, CallError, Machine, Variant
 
 ERROR = "org.telemetryd.Error."
 INVALID_ARGS = "org.freedesktop.DBus.Error.InvalidArgs"
 SECRET = "sekret-7fd1"
 """A value that no error may repeat."""
 
-MANIFEST = """\
+MANIFEST = f"""\
 schema = 1
 [application]
 id = "org.example.app"
@@ -48,8 +49,8 @@ category = "usage"
 detail = "basic"
 sources = ["saves"]
 period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {STARTS}
+ends = {ENDS}
 draw = "first"
 epsilon = 4.0
 [[question]]
@@ -60,8 +61,8 @@ category = "usage"
 detail = "basic"
 sources = ["load", "dark", "shell"]
 period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {STARTS}
+ends = {ENDS}
 draw = "first"
 epsilon = 4.0
 """
@@ -127,6 +128,7 @@ def changed(old, new, count=1):
     return MANIFEST.replace(old, new, count)
 
 
+TOO_LATE = date.fromisoformat(STARTS) + timedelta(days=396)
 EDGES = ", ".join(str(edge) for edge in range(1, 32))
 
 BAD_MANIFESTS = {
@@ -137,15 +139,15 @@ BAD_MANIFESTS = {
     "string source": (changed('type = "choice"', 'type = "string"'), "choice"),
     "no decision": (changed('decision = "Whether autosave becomes the default"\n', ""), "decision"),
     "empty decision": (changed("Whether autosave becomes the default", ""), "decision"),
-    "no end": (changed("ends = 2026-12-31\n", ""), "ends"),
-    "end 13 months on": (changed("ends = 2026-12-31", "ends = 2027-02-01"), "ends"),
+    "no end": (changed(f"ends = {ENDS}\n", ""), "ends"),
+    "end 13 months on": (changed(f"ends = {ENDS}", f"ends = {TOO_LATE}"), "ends"),
     "33 cells": (changed("[1, 2, 3, 4, 5, 6, 7, 8, 9]", f"[{EDGES}]"), "32"),
     "unsorted bins": (changed("[500, 2000]", "[2000, 500]"), "bins"),
     "two sources of one id": (changed('id = "load"', 'id = "saves"'), "saves"),
     "two questions of one id": (changed('id = "rest"', 'id = "saves"'), "saves"),
     "of another application": (changed("org.example.app", "org.example.other"), "id"),
     "shared": (changed('contact = "', 'kind = "shared"\ncontact = "'), "shared"),
-    "a date as text": (changed("ends = 2026-12-31", 'ends = "2026-12-31"'), "ends"),
+    "a date as text": (changed(f"ends = {ENDS}", f'ends = "{ENDS}"'), "ends"),
     "schema of tomorrow": (changed("schema = 1", "schema = 2"), "schema"),
 }
 

@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, PROPERTIES, TELEMETRY
+from harness import CONTROL, ENDS, PROPERTIES, STARTS, TELEMETRY
 
 PEERS = Path(__file__).parent / "peers"
 APPLICATION = "org.example.app"
-MANIFEST = """\
+MANIFEST = f"""\
 schema = 1
 [application]
 id = "org.example.app"
@@ -50,8 +50,8 @@ category = "usage"
 detail = "basic"
 sources = ["saves"]
 period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {STARTS}
+ends = {ENDS}
 draw = "first"
 [[question]]
 id = "rest"
@@ -61,8 +61,8 @@ category = "usage"
 detail = "basic"
 sources = ["load", "dark", "shell"]
 period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {STARTS}
+ends = {ENDS}
 draw = "first"
 epsilon = 4.0
 """

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from harness import CONTROL, KATE, but_for_chance
+from harness import CONTROL, ENDS, KATE, STARTS, but_for_chance
 from moments import SAVES, TOTAL, TOTAL_LABEL, accept_last_week, daemon_at
 
 KATE_ID = "org.kde.kate"
@@ -13,7 +13,7 @@ BLANK = b'"nonce":"' + b"0" * 32 + b'"'
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 MANY = (
     KATE
-    + """
+    + f"""
 [[source]]
 id = "wayland"
 type = "flag"
@@ -27,8 +27,8 @@ category = "usage"
 detail = "basic"
 sources = ["startup", "wayland"]
 period = "month"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {STARTS}
+ends = {ENDS}
 draw = "first"
 [[source]]
 id = "never-pushed"
@@ -43,8 +43,8 @@ category = "usage"
 detail = "basic"
 sources = ["never-pushed"]
 period = "day"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {STARTS}
+ends = {ENDS}
 draw = "first"
 """
 )

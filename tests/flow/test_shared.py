@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from harness import CONTROL, KATE, CallError
+from harness import CONTROL, ENDS, KATE, STARTS, CallError
 from moments import accept_last_week, daemon_at, rows
 
-SHARED = """\
+SHARED = f"""\
 schema = 1
 [application]
 id = "org.kde.frameworks"
@@ -34,8 +34,8 @@ category = "usage"
 detail = "basic"
 sources = ["session"]
 period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {STARTS}
+ends = {ENDS}
 draw = "first"
 [[question]]
 id = "crashes"
@@ -45,8 +45,8 @@ category = "usage"
 detail = "basic"
 sources = ["crash"]
 period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
+starts = {STARTS}
+ends = {ENDS}
 draw = "first"
 """
 FRAMEWORKS, KATE_ID, KWRITE_ID = "org.kde.frameworks", "org.kde.kate", "org.kde.kwrite"
