@@ -102,6 +102,11 @@ def ledger(*, is_json: bool) -> None:
         page = output.Page()
         if found:
             page.table(("HOST", "OF", "IN", "SPENT", "RESERVED", "CAP"), [_entry(one) for one in found])
+            for one in found:
+                if one["text"] and not one["year"]:
+                    page.gap()
+                    page.say(f"About {one['source']}:" if one["source"] else f"Told to {one['host']}:", "bold")
+                    page.say(one["text"])
         else:
             page.say("The ledger is empty: nothing has been revealed, and nothing is reserved.")
 

@@ -106,3 +106,12 @@ async def test_the_draw_decides_and_is_kept(timeline):
     await timeline.restart(signal.SIGTERM)
     assert await timeline.question() == ("passed", "you were not drawn: only a part of the users is asked")
     assert rows(timeline.machine, "SELECT * FROM lot", file="consent.sqlite") == drawn
+
+
+async def test_telemetryctl_says_it_in_words(timeline):
+    """`telemetryctl ledger` shows the sums, and what they mean for whoever is not a mathematician."""
+    await timeline.start()
+    await timeline.accept()
+    shown = " ".join(timeline.machine.control("ledger").stdout.split())
+    assert f"{SOURCE} life 0 2 4" in shown
+    assert f"About {SOURCE}: This answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %)." in shown
