@@ -133,8 +133,9 @@ def test_applications(columns, capsys):
     assert "unknown (9) (unknown (8) now)" in shown
 
 
-def test_heading(capsys):
+def test_heading(columns, capsys):
     """Who asks is named with the contact for concerns, and of those who called, what is verified and what is a claim."""
+    columns(120)
     pages.heading(output.Page(), APPLICATION | {"callers": ["flatpak:org.kde.kate", "host", "host:org.kde.kate"]})
     shown = capsys.readouterr().out
     assert shown.startswith("Kate (org.kde.kate): Text editor\n")
