@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+_TOLD_TO_LEAVE = (signal.SIGTERM, signal.SIGINT)
 _CONTROL_PATH = "/" + CONTROL.replace(".", "/")
 
 
@@ -181,6 +182,7 @@ class App:
             await self._in_time(edge.drained(LEAVE_STEP_S))
             await edge.disconnect()
         await self._bus.disconnect()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD_TO_LEAVE)  # the loop gives its handlers back: told twice is still told in order
         self._service.close()
         self._lock.release()
 
@@ -200,7 +202,7 @@ class App:
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _TOLD_TO_LEAVE:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
 
