@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from contextlib import asynccontextmanager
@@ -78,7 +79,12 @@ class Client:
         times = self._timeouts
         limits = aiohttp.ClientTimeout(total=times.total, connect=times.connect, sock_read=times.answer)
         connector = aiohttp.TCPConnector(
-            ssl=self._trust(), resolver=aiohttp.ThreadedResolver(), force_close=True, use_dns_cache=False, limit=1
+            ssl=self._trust(),
+            resolver=aiohttp.ThreadedResolver(),
+            socket_factory=_socket,
+            force_close=True,
+            use_dns_cache=False,
+            limit=1,
         )
         async with (
             aiohttp.ClientSession(
@@ -112,3 +118,15 @@ class Client:
         context.options |= ssl.OP_NO_TICKET
         context.set_alpn_protocols(["http/1.1"])
         return context
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket on a port that the kernel has drawn. Policy: A2.
+
+    Those that it gives at connecting count up (for one destination by 2 to 16, measured on Linux 6.18): a server would see which report
+    followed which.
+    """
+    family, kind, protocol, _, _ = address
+    connection = socket.socket(family, kind, protocol)
+    connection.bind(("", 0))
+    return connection

@@ -10,7 +10,13 @@ from datetime import UTC, datetime
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
 from receiver import Receiver
+from watched import Watched
 
 from telemetryd.core.settings import Endpoint
 
@@ -65,6 +71,62 @@ async def receivers():
 def receiver(receivers, trusted):
     """A receiver that takes every report."""
     return receivers(trusted)
+
+
+@pytest.fixture(scope="session")
+def steady(tls):
+    """Makes a context of which every message has the same length: RSA, whose signatures have, and sessions that the server keeps."""
+
+    def context(version="TLSv1_3"):
+        server = tls("localhost", "127.0.0.1", key_type=trustme.KeyType.RSA)
+        server.maximum_version = ssl.TLSVersion[version]
+        server.options |= ssl.OP_NO_TICKET
+        return server
+
+    return context
+
+
+@pytest.fixture
+def watch(steady):
+    """Starts servers with an observer before them."""
+    started = []
+
+    def start(*args, context=None):
+        started.append(Watched(context or steady(), *args))
+        return started[-1]
+
+    yield start
+    for watched in started:
+        watched.close()
+
+
+@pytest.fixture
+def pointing(authority, tmp_path):
+    """Makes a context whose certificate says where its state, its list of revoked ones and its issuer are to be had."""
+
+    def context(url):
+        issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+        issuer_key = serialization.load_pem_private_key(authority.private_key_pem.bytes(), None)
+        key, place = ec.generate_private_key(ec.SECP256R1()), x509.UniformResourceIdentifier(url)
+        access = [
+            x509.AccessDescription(way, place) for way in (AuthorityInformationAccessOID.OCSP, AuthorityInformationAccessOID.CA_ISSUERS)
+        ]
+        certificate = (
+            x509.CertificateBuilder(issuer.subject, x509.Name([]), key.public_key(), x509.random_serial_number())
+            .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+            .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=True)
+            .add_extension(x509.AuthorityInformationAccess(access), critical=False)
+            .add_extension(x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)]), critical=False)
+            .sign(issuer_key, hashes.SHA256())
+        )
+        private = key.private_bytes(Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        (tmp_path / "pointing.pem").write_bytes(private + certificate.public_bytes(Encoding.PEM))
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(tmp_path / "pointing.pem")
+        return server
+
+    return context
 
 
 @pytest.fixture
@@ -132,6 +194,12 @@ class Machine:
 def machine(tmp_path, ca_file):
     """A machine of the test's own."""
     return Machine(tmp_path, ca_file)
+
+
+@pytest.fixture(scope="session")
+def machines(ca_file):
+    """Makes further machines, in folders."""
+    return lambda root: Machine(root, ca_file)
 
 
 class Program:
