@@ -129,6 +129,8 @@ class Daemon:
         is_erased = self._erase(sorted(self._orphans().union(looked.erase))) | self._erase_withdrawn_pushers()
         for definition in looked.close:
             self._flow.closing.close(definition)
+        if looked.close:
+            self._on_erased(())  # the true tally is in the database's log until that is emptied
         self._measure_facts()
         return is_erased
 
@@ -139,6 +141,7 @@ class Daemon:
             definition = self._flow.catalogue.definition(key)
             if definition and self._flow.questions.step(definition).is_collecting:
                 self._flow.closing.close(definition)
+        self._on_erased(())
         self.refresh()
 
     def erase(self, keys: Iterable[Key]) -> bool:

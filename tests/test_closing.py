@@ -48,6 +48,18 @@ async def test_report(running):
     assert record(running).host == "telemetry.kde.org"
 
 
+async def test_the_true_answer_is_erased_from_the_log_too(running):
+    """What the report was made of is in no file once it is made: the database's log is emptied, or an erasure is pending."""
+    tally = running.store.tallies.all()[0].cells.tobytes()
+    files = [running.directory / f"telemetry.sqlite{suffix}" for suffix in ("", "-wal")]
+    assert any(tally in path.read_bytes() for path in files)
+    running.choices.purge()
+    running.to(AFTER)
+    assert running.choices.is_erasure_pending
+    assert running.choices.purge()
+    assert not any(tally in path.read_bytes() for path in files)
+
+
 async def test_preview_is_the_report(running):
     """The preview of the running period equals the report, byte for byte but for the nonce."""
     ((name, url, preview),) = running.views.preview(APP)
