@@ -31,6 +31,18 @@ def test_unit_is_clean(tmp_path):
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+def test_timer_and_its_service_are_clean(tmp_path):
+    """Not a word has systemd to say of the timer and the service that it starts."""
+    for name in ("telemetryd-tick.service", "telemetryd-tick.timer"):
+        text = (UNIT.parent / name).read_text()
+        (tmp_path / name).write_text(text.replace("ExecStart=/usr/bin/telemetryd", f"ExecStart={sys.executable}"))
+    done = verify(tmp_path / "telemetryd-tick.timer", tmp_path / "runtime")
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    slip = (tmp_path / "telemetryd-tick.timer").read_text().replace("OnStartupSec=1min", "OnStartupSec=soon")
+    (tmp_path / "telemetryd-tick.timer").write_text(slip)
+    assert "telemetryd-tick.timer:" in verify(tmp_path / "telemetryd-tick.timer", tmp_path / "runtime").stderr
+
+
 @pytest.mark.parametrize(
     ("line", "slip"),
     [
