@@ -30,7 +30,7 @@ async def test_a_third_question_about_one_source_finds_no_budget(timeline):
     """ε = 2 twice is all that can ever be told of one source: the third is passed, says so, and collects nothing."""
     timeline.machine.install(THRICE)
     await timeline.start()
-    await timeline.accept()
+    await timeline.client.consent(KEY)
     found = await states(timeline)
     (passed,) = [reason for state, reason in found.values() if state == "passed"]
     assert passed == f"no budget: the budget of {SOURCE} is spent"
