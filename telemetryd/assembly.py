@@ -76,7 +76,7 @@ def _put_together(installation: InstalledFiles, directory: Path, *, is_developer
     watch = Watch(is_on=is_developer)
     catalogue = Catalogue(installation, store.texts, clock)
     questions = Questions(catalogue, store.consents, clock, chance)
-    if store.consent.was_lost:
+    if store.consent.was_lost or (store.consent.aside() and not store.consents.is_spent):
         store.consents.spend()
     if store.main.was_lost:
         questions.lose()

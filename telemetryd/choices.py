@@ -67,7 +67,7 @@ class Choices:
         self._daemon.refresh()
         if before != (system, usage):
             self._consents.set_application(application, ApplicationLevels(system, usage))
-        await self._settle(is_withdrawal=before == (system, usage) or 0 in {system, usage})
+        await self._settle(is_withdrawal=True)
 
     async def set_question(self, application: str, question: str, *, is_allowed: bool) -> None:
         """Refuse a question, or end its refusal."""

@@ -13,7 +13,7 @@ from telemetryd.core import aggregate, coarsen
 from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
 from telemetryd.core.system import SOURCES, SYSTEM
-from telemetryd.errors import InvalidValueError, UnknownSourceError
+from telemetryd.errors import BusyError, InvalidValueError, UnknownSourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -115,6 +115,11 @@ class Daemon:
             self.refresh()
         return is_stale
 
+    @property
+    def is_in_mode(self) -> bool:
+        """Whether the databases are those of the mode that the files say; else nothing may be decided until others are opened."""
+        return self._flow.catalogue.settings.developer is self._flow.watch.is_on
+
     def shut(self, cause: Cause) -> None:
         """Shut everything that is open: developer mode begins, and these files stay closed meanwhile."""
         self._erase(self._flow.questions.shut(cause))
@@ -122,6 +127,8 @@ class Daemon:
     def refresh(self) -> bool:
         """Decide anew after a change or at a tick: erase what is no longer permitted, close what is over; True if anything was erased."""
         self._routes.clear()
+        if not self.is_in_mode:
+            return False
         now = self._flow.clock.now()
         self._decided_at, self._midnight = now, next_midnight(now)
         self._look_at = min(now + LOOK_S, self._midnight)
@@ -155,6 +162,8 @@ class Daemon:
         now = self._flow.clock.now()
         if not self._decided_at <= now < self._look_at:
             self._renew(now)
+        if not self.is_in_mode:
+            raise BusyError("developer mode was switched on or off: call again")
         routes = self._routes.get(application)
         if routes is None:
             routes = self._routes[application] = self._make_routes(self._flow.catalogue.get(application))
@@ -210,6 +219,9 @@ class Daemon:
 
     def _erase_withdrawn_pushers(self) -> bool:
         """Each application can withdraw its own part of a shared question while the period runs."""
+        switches = self._flow.catalogue.settings.kill_switches
+        if switches and all(switch.what == "unreadable" for switch in switches):
+            return False  # a pause: see core.consent.UNREADABLE_GRACE_S
         is_erased = False
         for key, pusher in self._flow.tallies.contributions():
             definition = self._flow.questions.definition(key)

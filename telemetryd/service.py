@@ -46,11 +46,12 @@ class Service:
     def open(self) -> None:
         """Open the databases; a failure is told to every caller until the next attempt."""
         self._is_due = False
+        if self._assembly:
+            self._assembly.ticker.abort_all()
         self.close()
         try:
             assembly = assemble(self._installation, self._directory)
-            switches = {switch.what for switch in assembly.control.catalogue.settings.kill_switches}
-            assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
+            self._note_do_not_track(assembly)
             assembly.daemon.announce = self.announce
             self._assembly = assembly
         except TelemetrydError as failure:
@@ -103,6 +104,13 @@ class Service:
         assembly, self._assembly = self._assembly, None
         if assembly:
             try:
+                self._note_do_not_track(assembly)
                 assembly.close()
             except TelemetrydError as failure:
                 _LOG.error("%s", failure)
+
+    @staticmethod
+    def _note_do_not_track(assembly: Assembly) -> None:
+        """At the start and at the end: the file may have been made in between."""
+        switches = {switch.what for switch in assembly.control.catalogue.settings.kill_switches}
+        assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)

@@ -93,15 +93,18 @@ class Ticker:
         try:
             before = self._parts.questions.snapshot()
             self.tidy()
+            if self._parts.daemon.is_in_mode:
+                await self._send_one()
             if self._parts.questions.snapshot() != before:
                 self._parts.daemon.announce()
-            await self._send_one()
         except TelemetrydError as error:
             _LOG.warning("a tick could not do its work: %s", error)
 
     def tidy(self) -> None:
         """Look at files and questions anew, close what is over, finish erasures, drop what is too old to send or to keep."""
         self._parts.catalogue.refresh()
+        if not self._parts.daemon.is_in_mode:
+            return
         self._parts.daemon.recover()
         self._parts.daemon.refresh()
         if self._parts.choices.accept_known():
@@ -120,6 +123,10 @@ class Ticker:
         self._parts.daemon.close_running()
         for row in self._parts.reports.queue():
             await self._send(row)
+
+    def abort_all(self) -> None:
+        """Break off everything: other databases are opened."""
+        self.abort(list(self._sending))
 
     def abort(self, keys: Iterable[Key]) -> None:
         """Break off sending what is erased; bytes that have left cannot be called back, and the history says so."""
@@ -199,7 +206,7 @@ class Ticker:
     def keep(self) -> None:
         """Running time counts over sessions, however short; it is kept only while something waits: without consent nothing is written."""
         records = map(self._parts.questions.record, self._parts.questions.accepted())
-        if any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} for record in records):
+        if any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} and not record.closed_cause for record in records):
             try:
                 self._parts.reports.keep_ticks((*self._ticks, self._late_day))
             except TelemetrydError as error:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core.life import State
-from telemetryd.errors import InvalidManifestError, InvalidValueError, TelemetrydError, UnknownApplicationError, UnknownSourceError
+from telemetryd.errors import (
+    BusyError,
+    InvalidManifestError,
+    InvalidValueError,
+    TelemetrydError,
+    UnknownApplicationError,
+    UnknownSourceError,
+)
 
 SOURCES = """
 [[source]]
@@ -306,3 +313,18 @@ async def test_restart_goes_on(running):
     running.push("startup", "d", 700.0)
     assert cells(running)["startup-time"] == [0, 2, 0]
     assert running.questions.record(KEY).period == "2026-W48"
+
+
+async def test_a_switch_of_the_mode_decides_nothing_over_these_files(running):
+    """Developer mode in the user's file, seen by a push or a reload before other databases are opened: nothing here is decided or kept."""
+    running.install()
+    running.endpoint()
+    await running.consent()
+    before, kept = dict(running.store.consents.records), running.store.tallies.all()
+    running.machine.configure_user("developer = true\n")
+    running.daemon.reload()
+    with pytest.raises(BusyError, match="call again"):
+        running.push("startup", "d", 700.0)
+    running.ticker.tidy()
+    assert dict(running.store.consents.records) == before
+    assert running.store.tallies.all() == kept

@@ -32,6 +32,9 @@ _SIGNATURES = {
 """The type of each key of the dictionaries; all others are texts."""
 
 
+_SPENT = "the privacy ledger was lost, so all of it counts as spent: no question will be answered any more"
+
+
 class Parts(NamedTuple):
     """What the control object works on."""
 
@@ -75,7 +78,7 @@ class Control:
                 "Developer": lambda: self._parts().catalogue.settings.developer,
                 "KillSwitches": lambda: [[one.what, one.file] for one in self._parts().catalogue.settings.kill_switches],
                 "Locks": lambda: [[f"{one.what}={one.limit}", one.file] for one in self._parts().catalogue.settings.locks],
-                "Problems": lambda: [[one.file, one.text] for one in self._parts().catalogue.problems],
+                "Problems": self._problems,
             },
             setters={
                 "System": lambda _caller, level: self._set_level("system", level),
@@ -84,6 +87,11 @@ class Control:
             },
             guard=admit_host_only,
         )
+
+    def _problems(self) -> list[list[str]]:
+        parts = self._parts()
+        found = [[one.file, one.text] for one in parts.catalogue.problems]
+        return [*found, ["consent.sqlite", _SPENT]] if parts.consents.is_spent else found
 
     async def _set_level(self, name: str, level: int) -> Result:
         try:

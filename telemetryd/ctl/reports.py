@@ -108,25 +108,25 @@ def ledger(*, is_json: bool) -> None:
                     page.say(f"About {one['source']}:" if one["source"] else f"Told to {one['host']}:", "bold")
                     page.say(one["text"])
         else:
-            page.say("The ledger is empty: nothing has been revealed, and nothing is reserved.")
+            page.say("The ledger is empty: no answer is recorded in it, and nothing is reserved.")
 
     client.run(work)
 
 
-@click.command(short_help="Erase what was not yet sent.")
+@click.command(short_help="Erase what was not yet sent, and the history.")
 @click.argument("app", default="")
 @click.option("--all", "is_all", is_flag=True, help="Of all applications.")
 @unasked
 @as_json
 def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
-    """Erase what was collected for APP, or for all, and not yet sent.
+    """Erase what was collected for APP, or for all, and not yet sent; and the history of what was sent.
 
     Your consent stays as it is. A question whose answer is erased is not asked again. With --json: the questions afterwards, as
     `show` prints them.
     """
     if bool(app) is is_all:
         raise click.UsageError("Name an application, or give --all.")
-    confirm(f"Erase what was collected and not sent for {app or 'all applications'}?", is_agreed=yes)
+    confirm(f"Erase what was collected and not sent, and the history of what was sent, for {app or 'all applications'}?", is_agreed=yes)
 
     async def work(control: Control) -> None:
         await control.erase(app)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.store.consents import Consents
+from telemetryd.store.consents import Consents, noted_do_not_track
 from telemetryd.store.database import Database
 from telemetryd.store.reports import Reports
 from telemetryd.store.schema import CONSENT, MAIN
@@ -36,6 +36,7 @@ class Store(NamedTuple):
     def drop_damaged(self) -> None:
         """Remove damaged files that were set aside."""
         self.main.drop_aside()
+        self.consent.drop_aside()
 
     def close(self) -> None:
         """Write what is left to the files proper and close them."""
@@ -44,15 +45,8 @@ class Store(NamedTuple):
 
 
 def is_do_not_track_noted(directory: Path) -> bool:
-    """Whether a daemon noted DO_NOT_TRACK in either consent file. Raises StorageError."""
-    for prefix in ("", "developer-"):
-        consent = Database(directory / f"{prefix}consent.sqlite", CONSENT)
-        try:
-            if Consents(consent).is_do_not_track_noted:
-                return True
-        finally:
-            consent.close()
-    return False
+    """Whether a daemon noted DO_NOT_TRACK in either consent file; only looks: a damaged file is left for `open_store` to find."""
+    return any(noted_do_not_track(directory / f"{prefix}consent.sqlite") for prefix in ("", "developer-"))
 
 
 def open_store(directory: Path, *, is_developer: bool) -> Store:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from telemetryd.core import life
 from telemetryd.core.consent import ApplicationLevels, Decision, Levels
@@ -11,11 +14,15 @@ from telemetryd.core.life import Outcome, Record
 from telemetryd.core.lot import Lot
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from telemetryd.ports import Key
     from telemetryd.store.database import Database
+
+
+_LOT = re.compile("[0-9a-f]{16}")
+_NOTED = "SELECT 1 FROM level WHERE name = 'do_not_track' AND value"
 
 
 class Consents:
@@ -27,8 +34,8 @@ class Consents:
         self.applications: Mapping[str, ApplicationLevels] = self._read_applications()
         self.decisions: Mapping[Key, Decision] = self._read_decisions()
         self.records: Mapping[Key, Record] = self._read_records()
-        self.lots: Mapping[Key, Lot] = self._read_lots()
         self.is_spent = bool(database.read("SELECT 1 FROM level WHERE name = 'spent'"))
+        self.lots: Mapping[Key, Lot] = self._read_lots()
         self.ledger: Mapping[Key, Entry] = self._read_ledger()
 
     def set_levels(self, levels: Levels) -> None:
@@ -94,7 +101,7 @@ class Consents:
     @property
     def is_do_not_track_noted(self) -> bool:
         """Whether the environment of the last daemon said DO_NOT_TRACK: the timer's runs have another environment and obey it too."""
-        return bool(self._database.read("SELECT 1 FROM level WHERE name = 'do_not_track' AND value"))
+        return bool(self._database.read(_NOTED))
 
     def note_do_not_track(self, *, is_set: bool) -> None:
         """Note what the environment says, where there is a file at all; without one nothing is due and nothing written."""
@@ -139,8 +146,14 @@ class Consents:
         return {(application, question): _record(values) for application, question, *values in rows}
 
     def _read_lots(self) -> dict[Key, Lot]:
-        rows = self._database.read("SELECT application, question, part, period FROM lot")
-        return {(application, question): Lot(int(part, 16), int(period, 16)) for application, question, part, period in rows}
+        """Every lot; one that was never drawn so means that the file cannot be trusted, and then the ledger counts as spent."""
+        found: dict[Key, Lot] = {}
+        for application, question, *texts in self._database.read("SELECT application, question, part, period FROM lot"):
+            if all(isinstance(text, str) and _LOT.fullmatch(text) for text in texts):
+                found[application, question] = Lot(*(int(text, 16) for text in texts))
+            else:
+                self.is_spent = True
+        return found
 
     def _read_ledger(self) -> dict[Key, Entry]:
         """Every entry; one that cannot be true means that the ledger cannot be trusted, and then it counts as spent."""
@@ -159,3 +172,17 @@ def _record(values: Sequence[Any]) -> Record:
     outcome, *rest = values
     is_whole = outcome in set(Outcome) and list(map(type, rest)) == list(map(type, Record()[1:]))
     return Record(Outcome(outcome), *rest) if is_whole else life.passed(Record(), "damaged")
+
+
+def noted_do_not_track(path: Path) -> bool:
+    """The note of a consent file that is not opened for it."""
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return False
+    try:
+        return connection.execute(_NOTED).fetchone() is not None
+    except sqlite3.Error:
+        return False
+    finally:
+        connection.close()

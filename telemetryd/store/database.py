@@ -98,6 +98,8 @@ class Database:
         """Make the file, now that there is something to write."""
         if self._is_made:
             return
+        with _translated():
+            self._create()
         unmade, self._connection = self._connection, self._open()
         self._is_made = True
         unmade.close()
@@ -116,10 +118,24 @@ class Database:
                 if not _is_damage(error):
                     raise
             self._set_aside()
+            self._create()
             return self._open_file()
 
+    def _create(self) -> None:
+        """Make the file under another name first: one that is there and empty is damage, never a new beginning."""
+        new = self.path.with_name(self.path.name + ".new")
+        new.unlink(missing_ok=True)
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(new, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+            connection.execute("PRAGMA journal_mode=WAL")
+            self._migrate(connection)
+        finally:
+            connection.close()
+        new.replace(self.path)
+
     def _open_file(self) -> sqlite3.Connection:
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=64)
         try:
             for pragma in (
@@ -173,7 +189,8 @@ class Database:
 
 
 def _check(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+    is_empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() == (1,)
+    if is_empty or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("malformed")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from telemetryd.errors import StorageError
 from telemetryd.ports import StoredTally
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from telemetryd.ports import Key
     from telemetryd.store.database import Database
+
+
+_CELL_BYTES = 8
 
 
 class Tallies:
@@ -23,6 +27,8 @@ class Tallies:
     def all(self) -> list[StoredTally]:
         """Every tally on disk."""
         rows = self._database.read("SELECT id, application, question, pusher, period, cells FROM tally")
+        if any(not isinstance(row[5], bytes) or len(row[5]) % _CELL_BYTES for row in rows):
+            raise StorageError("a tally in telemetry.sqlite is damaged")
         return [StoredTally(number, (app, name), pusher, period, array("Q", cells)) for number, app, name, pusher, period, cells in rows]
 
     def save(self, tallies: Iterable[StoredTally]) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from harness import CONTROL, KATE, KATE_2026, PROPERTIES, CallError, Variant
-from moments import accept_last_week, daemon_at, rows
+from moments import accept_last_week, rows
 from timeline import HOUR_S
 
 from telemetryd.bus.library import Message, bus_call
@@ -202,7 +202,7 @@ async def test_levels_survive_a_restart(any_machine):
             await client.consent(KATE_ID, system=1, usage=2)
             await client.call(CONTROL, "SetApplicationConsent", "suu", KATE_ID, 0, 1)
             await client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-time", False)
-    with daemon_at(any_machine, "+1d"):
+    with any_machine.daemon():
         async with any_machine.client() as client:
             assert (await client.get("System"), await client.get("Usage")) == (1, 2)
             about = await _about(client)

@@ -163,13 +163,6 @@ def test_damaged(folder, database, damage):
     assert (again.was_lost, again.read(WORDS)) == (False, [("new",)])
 
 
-def test_empty_file(folder, database):
-    """An empty file, as a crash right after its making leaves it, is a new one."""
-    (folder / "words.sqlite").touch(mode=0o600)
-    made = database()
-    assert (made.was_lost, made.read(WORDS)) == (False, [])
-
-
 def test_old_damage_goes(folder, database):
     """A file that was set aside goes after a month, at a start."""
     database().write(INSERT, ("new",))
@@ -341,3 +334,12 @@ def test_threads_stay_out(database):
     thread.start()
     thread.join()
     assert len(caught) == 1
+
+
+def test_an_empty_file_is_damage(folder, database):
+    """A file that is there and holds nothing was cut off: it is set aside and counts as lost; a new one is never seen empty."""
+    path = folder / "words.sqlite"
+    path.touch()
+    made = database()
+    assert made.was_lost
+    assert len(made.aside()) == 1
