@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core import aggregate, coarsen
+from telemetryd.core.consent import GONE_GRACE_S, Presence
 from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
 from telemetryd.core.system import SOURCES, SYSTEM
@@ -62,6 +63,7 @@ class Daemon:
         self._flow = flow
         self._on_erased = on_erased
         self.announce: Callable[[], None] = lambda: None
+        self._gone_since: dict[str, int] = {}
         self._routes: dict[str, dict[str, Route]] = {}
         self._decided_at = self._look_at = self._midnight = 0
 
@@ -225,11 +227,20 @@ class Daemon:
         is_erased = False
         for key, pusher in self._flow.tallies.contributions():
             definition = self._flow.questions.definition(key)
-            if pusher != key[0] and definition and not self._flow.questions.covers(definition, pusher):
+            is_withdrawn = self._is_gone(pusher) or (definition and not self._flow.questions.covers(definition, pusher))
+            if pusher != key[0] and is_withdrawn:
                 is_erased |= self._flow.tallies.erase([key], pusher)
         if is_erased:
             self._on_erased(())
         return is_erased
+
+    def _is_gone(self, pusher: str) -> bool:
+        """Whether an application's manifest is gone: not there at two looks ten minutes apart."""
+        now = self._flow.clock.now()
+        if self._flow.catalogue.presence(pusher) is not Presence.GONE:
+            self._gone_since.pop(pusher, None)
+            return False
+        return now - self._gone_since.setdefault(pusher, now) >= GONE_GRACE_S
 
     def _measure_facts(self) -> None:
         """Read each system fact once for every question that asks for it and is in its period, and for no other. Policy: M2."""

@@ -228,6 +228,24 @@ async def test_pusher_withdraws(tmp_path):
         assert running.bodies()["crashes"] == ["1..5"]
 
 
+async def test_pusher_is_uninstalled(tmp_path):
+    """The part of an application whose manifest is gone at two looks ten minutes apart counts as withdrawn; a package update does not."""
+    with Running(tmp_path) as running:
+        running.install(FRAMEWORKS)
+        running.endpoint()
+        for name in ("org.kde.dolphin", "org.kde.konsole"):
+            running.install(user_of_shared(name))
+        await running.consent(SHARED)
+        running.to(DURING)
+        for name in ("org.kde.dolphin", "org.kde.konsole"):
+            running.push(f"{SHARED}/crash", "u", 3, application=name)
+        (running.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml").unlink()
+        running.daemon.reload()
+        assert {row.pusher for row in running.store.tallies.all()} == {"org.kde.dolphin", "org.kde.konsole"}
+        running.to(DURING + 601)
+        assert {row.pusher for row in running.store.tallies.all()} == {"org.kde.konsole"}
+
+
 class TestDeveloper:
     """Developer mode: again and again, to loopback."""
 
