@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from telemetryd.core import life
 from telemetryd.core.consent import ApplicationLevels, Cause, Decision, Levels, Presence, closures, first
+from telemetryd.core.definition import Draw
 from telemetryd.core.life import Effect, Outcome, Record, State
 from telemetryd.core.reviews import Standing
 from telemetryd.core.settings import Settings
@@ -561,3 +562,17 @@ def test_random_histories_with_a_clock_set_back(events):
     for event in events:
         history.live(*event)
         assert len(history.tally) <= 1
+
+
+def test_nothing_is_collected_before_the_draw():
+    """An accepted question whose lot is not drawn yet waits, and remembers nothing."""
+    step = look(Record(), BEGINS, lot=None)
+    assert (step.state, step.is_collecting, step.record) == (State.WAITING, False, Record())
+
+
+def test_who_accepts_after_the_drawn_period_began_is_passed():
+    """With the uniform draw a late acceptance has no other period: the question is passed, and says why."""
+    uniform = A._replace(question=A.question._replace(draw=Draw.UNIFORM))
+    circumstances = permitted(uniform, at=BEGINS + 1)
+    step = life.step(Record(), uniform, circumstances, BEGINS + 2)
+    assert (step.state, step.reason) == (State.PASSED, life.TOO_LATE)
