@@ -11,6 +11,7 @@ from telemetryd.core import life
 from telemetryd.core.consent import ApplicationLevels, Cause, Decision, Levels, Presence, closures, first
 from telemetryd.core.definition import Draw
 from telemetryd.core.life import Effect, Outcome, Record, State
+from telemetryd.core.lot import Lot
 from telemetryd.core.reviews import Standing
 from telemetryd.core.settings import Settings
 
@@ -576,3 +577,16 @@ def test_who_accepts_after_the_drawn_period_began_is_passed():
     circumstances = permitted(uniform, at=BEGINS + 1)
     step = life.step(Record(), uniform, circumstances, BEGINS + 2)
     assert (step.state, step.reason) == (State.PASSED, life.TOO_LATE)
+
+
+def test_who_is_not_drawn_is_passed():
+    """A user whose lot is not below the question's share is not asked."""
+    asked = A._replace(question=A.question._replace(share=0.5))
+    step = life.step(Record(), asked, permitted(asked, at=ACCEPTED, lot=Lot(1 << 63, 0)), ACCEPTED + 1)
+    assert (step.state, step.reason) == (State.PASSED, life.NOT_DRAWN)
+
+
+def test_without_budget_a_question_is_passed():
+    """A question whose answer finds no room in the ledger is over, what was collected goes, and the cap is named."""
+    step = life.without_budget(look(DRAWN, BEGINS), "the budget of x is spent")
+    assert (step.state, step.reason, step.effect) == (State.PASSED, "no budget: the budget of x is spent", Effect.ERASE)
