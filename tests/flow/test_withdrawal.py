@@ -17,7 +17,7 @@ ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v
 async def _switch_off(machine, daemon, _client):
     machine.configure("enabled = false\n", name="telemetryd.toml.d/50-off.toml")
     daemon.process.send_signal(signal.SIGHUP)
-    await asyncio.to_thread(until, lambda: not found_on_disk(machine, TOTAL_BYTES, TOTAL_LABEL))
+    await asyncio.to_thread(until, lambda: not found_on_disk(machine, TOTAL_BYTES, b'"answer"'))
 
 
 async def _global(_machine, _daemon, client):
