@@ -265,3 +265,18 @@ async def test_submit(tmp_path):
         assert [url for url, _ in running.server.received] == ["http://127.0.0.1:9/v1"]
         assert b'"answer":["500..2000"]' in running.server.received[0][1]
         assert running.state() == State.ACTIVE
+
+
+async def test_no_running_time_is_kept_while_a_waiting_question_is_shut(tmp_path):
+    """With a kill switch on, a question that waits for its period is no reason to write: not even the running time. Policy: C4."""
+    with Running(tmp_path) as running:
+        running.install()
+        running.endpoint()
+        await running.consent()
+        assert running.state() == State.WAITING
+        running.configure("enabled = false\n", name="telemetryd.toml.d/50-off.toml")
+        before = running.store.reports.ticks()
+        running.clock.wall += 600
+        running.ticker.advance(600)
+        running.ticker.keep()
+        assert running.store.reports.ticks() == before
