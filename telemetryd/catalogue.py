@@ -112,6 +112,8 @@ class Catalogue:
     def register(self, application: str, text: str) -> Declaration:
         """Check a manifest's text and keep it, unless one is installed for the application: that one wins. No text asks for that one.
 
+        The month of the last registration never goes back: a clock that stood in 1970 for a while must not make the application gone.
+
         Raises:
             InvalidManifestError: the text is not admissible or is another application's.
             UnknownApplicationError: no text, and none is installed or registered.
@@ -126,7 +128,7 @@ class Catalogue:
         if declaration.application.kind is Kind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
         if application not in self._installed:
-            month = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m")
+            month = max(datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m"), self._registered.get(application, ""))
             self._texts.keep(application, text, month)
             self._registered[application] = month
             self._declarations[application] = declaration

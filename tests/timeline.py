@@ -6,14 +6,18 @@ Ways of passing time, as a machine has them: `move` jumps (the machine was off o
 import contextlib
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import PROPERTIES, TELEMETRY, until
+from harness import PROPERTIES, ROOT, TELEMETRY, until
 
 STEP_S = 600
 """Running time between two looks of the daemon."""
+SLACK_S = 2
+"""A tick's moment has a part of a second, and the clock is moved by whole ones: without more, a tick would come after its step."""
 HOUR_S, DAY_S = 3600, 86400
 LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
 APPLICATION, SOURCE, QUESTION = "org.kde.kate", "startup", "startup-time"
@@ -85,7 +89,7 @@ class Timeline:
     async def run(self, seconds):
         """Let running time pass, step by step."""
         for _ in range(-(-seconds // STEP_S)):
-            await self.move(int(self.now) + STEP_S)
+            await self.move(int(self.now) + STEP_S + SLACK_S)
 
     async def wake(self):
         """Calls wake the daemon, which then sees that timers are over; before the last reply it has done all of a tick but the delivery."""
@@ -160,3 +164,21 @@ class Timeline:
     def close(self):
         """End what runs."""
         self._running.close()
+
+
+@contextlib.contextmanager
+def timer(timeline):
+    """One run of the timer, in the wall time of the test; `sleep` takes as long as it says."""
+    environ = {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(timeline.machine.root / "faketime"),
+        "FAKETIME_NO_CACHE": "1",
+        "NO_FAKE_STAT": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    command = [sys.executable, "-m", "telemetryd", "--tick"]
+    with subprocess.Popen(command, env={**timeline.machine.environ, **environ}, cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

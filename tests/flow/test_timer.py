@@ -3,34 +3,13 @@
 import contextlib
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from harness import WAIT_S, until
-from timeline import DAY_S, LIBRARY
+from timeline import DAY_S, timer
 
 from telemetryd.lock import StateLock
-
-
-@contextlib.contextmanager
-def timer(timeline):
-    """One run of the timer, in the wall time of the test; `sleep` takes as long as it says."""
-    environ = {
-        "LD_PRELOAD": str(LIBRARY),
-        "FAKETIME_TIMESTAMP_FILE": str(timeline.machine.root / "faketime"),
-        "FAKETIME_NO_CACHE": "1",
-        "NO_FAKE_STAT": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    command = [sys.executable, "-m", "telemetryd", "--tick"]
-    with subprocess.Popen(command, env={**timeline.machine.environ, **environ}, cwd=Path(__file__).parents[2]) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def write_ticks(timeline, ago_s, passed_s, moment_s):
