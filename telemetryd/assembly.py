@@ -18,6 +18,7 @@ from telemetryd.daemon import Daemon, Flow
 from telemetryd.facts.linux import LinuxFacts
 from telemetryd.machine import SecretChance, SystemClock
 from telemetryd.questions import Questions
+from telemetryd.settling import Settling
 from telemetryd.store import Store, open_store
 from telemetryd.tallies import RunningTallies
 from telemetryd.tick import Parts as TickParts
@@ -40,12 +41,14 @@ class Assembly(NamedTuple):
     daemon: Daemon
     control: ControlParts
     ticker: Ticker
+    settling: Settling
     is_developer: bool
 
     def close(self) -> None:
         """Commit and close the databases."""
         self.daemon.commit()
         self.ticker.keep()
+        self.settling.stop()
         self.store.close()
 
 
@@ -94,4 +97,6 @@ def _put_together(installation: InstalledFiles, directory: Path, *, is_developer
     ticker = Ticker(TickParts(catalogue, questions, choices, daemon, store.reports, courier, clock, chance))
     views = Views(Sources(catalogue, store.consents, questions, closing, store.reports, clock))
     control = ControlParts(choices, store.consents, catalogue, views, ticker, watch)
-    return Assembly(store, daemon, control, ticker, is_developer)
+    settling = Settling(store.unsettled)
+    store.tell_unsettled(settling.begin)
+    return Assembly(store, daemon, control, ticker, settling, is_developer)

@@ -49,6 +49,9 @@ LINE_DOTS = 100
 MANIFEST_BYTES = 64 * 1024
 """Longest text of a manifest: a hundred questions in ten languages; at 10 MB the parser alone would hold the daemon for seconds."""
 
+SETTLE_S = 5.0
+"""From a commit of samples to the sync of its log, which is what a power cut may take: little to miss, and rare enough for a disk."""
+
 # Files of the system.
 CONFIG_BYTES = 256 * 1024
 """Longest configuration or review file that is read: some 900 reviews, which take 0.1 s to parse."""

@@ -16,6 +16,7 @@ from telemetryd.store.tallies import Tallies
 from telemetryd.store.texts import Texts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -37,6 +38,14 @@ class Store(NamedTuple):
         """Remove damaged files that were set aside."""
         self.main.drop_aside()
         self.consent.drop_aside()
+
+    def tell_unsettled(self, begin: Callable[[], None]) -> None:
+        """Have `begin` called after the first commit that a power cut would undo; every change of the consent file survives one anyway."""
+        self.main.on_unsettled = begin
+
+    def unsettled(self) -> list[int]:
+        """The logs that hold such commits: descriptors for the caller to sync and to close."""
+        return [log for log in [self.main.unsettled()] if log is not None]
 
     def close(self) -> None:
         """Write what is left to the files proper and close them."""

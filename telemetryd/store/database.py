@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from telemetryd.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from telemetryd.store.schema import Schema
@@ -32,12 +32,16 @@ _ASIDE_DAYS = 30
 class Database:
     """A file that is made at its first write and is readable (empty) before.
 
-    `was_lost` tells that a damaged file was found and set aside. All methods raise StorageError.
+    `was_lost` tells that a damaged file was found and set aside. `on_unsettled` is called after the first commit that a power cut would
+    undo, and again only after `unsettled` was asked. All methods raise StorageError.
     """
 
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path
         self.was_lost = False
+        self.on_unsettled: Callable[[], None] = lambda: None
+        self._is_settled = True
+        self._log: int | None = None
         self._schema = schema
         with _translated():
             self._is_made = path.exists()
@@ -49,16 +53,18 @@ class Database:
             return self._connection.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> None:
-        """One statement, committed at once; it survives the death of the process, and a power cut after the next checkpoint."""
+        """One statement, committed at once; it survives the death of the process, and a power cut once the log was synced."""
         self._exist()
         with _translated():
             self._connection.execute(sql, values)
+        self._unsettle()
 
     def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """One statement over many rows in one transaction, as durable as `write`."""
         self._exist()
         with _translated(), self._transaction():
             self._connection.executemany(sql, rows)
+        self._unsettle()
 
     @contextmanager
     def durable(self) -> Iterator[sqlite3.Connection]:
@@ -71,6 +77,14 @@ class Database:
                     yield self._connection
             finally:
                 self._connection.execute("PRAGMA synchronous=NORMAL")
+
+    def unsettled(self) -> int | None:
+        """The write-ahead log, if a power cut would undo commits in it: a descriptor for the caller to sync and to close."""
+        if self._is_settled or self._log is None:
+            return None
+        self._is_settled = True
+        with _translated():
+            return os.dup(self._log)
 
     def purge(self) -> bool:
         """Empty the write-ahead log, where erased text would stay; False while another process reads."""
@@ -93,6 +107,10 @@ class Database:
     def close(self) -> None:
         """Close the file; SQLite folds its log in."""
         self._connection.close()
+        self._is_settled = True
+        log, self._log = self._log, None
+        if log is not None:
+            os.close(log)
 
     def _exist(self) -> None:
         """Make the file, now that there is something to write."""
@@ -103,6 +121,11 @@ class Database:
         unmade, self._connection = self._connection, self._open()
         self._is_made = True
         unmade.close()
+
+    def _unsettle(self) -> None:
+        if self._is_settled:
+            self._is_settled = False
+            self.on_unsettled()
 
     def _memory(self) -> sqlite3.Connection:
         connection = sqlite3.connect(":memory:", isolation_level=None)
@@ -150,6 +173,7 @@ class Database:
                 connection.execute(f"PRAGMA {pragma}")
             _check(connection)
             self._migrate(connection)
+            self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
             connection.close()
             raise
