@@ -1,0 +1,58 @@
+"""What the figures should be, and the table in which they are held against it."""
+
+from typing import NamedTuple
+
+LIBRARIES = ("dbus-fast", "dbus-next")
+
+
+class Goal(NamedTuple):
+    """The bounds of a figure, both permitted."""
+
+    least: float | None
+    most: float | None
+
+    def __str__(self):
+        if self.least is None:
+            return f"≤ {self.most:,g}"
+        return f"≥ {self.least:,g}" if self.most is None else f"{self.least:g} … {self.most:g}"
+
+    def is_met(self, value):
+        """Whether a figure is within the bounds."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+def least(fast, following):
+    """A goal for each library: no less than that."""
+    return {"dbus-fast": Goal(fast, None), "dbus-next": Goal(following, None)}
+
+
+def most(fast, following):
+    """A goal for each library: no more than that."""
+    return {"dbus-fast": Goal(None, fast), "dbus-next": Goal(None, following)}
+
+
+SAME = dict.fromkeys(LIBRARIES, Goal(0.9, 1.1))
+GOALS = {
+    "one waiting, of C's calls/s": least(0.55, 0.28),
+    "one waiting, CPU per sample kept (µs)": most(50, 130),
+    "64 in flight, of C's calls/s": least(0.70, 0.17),
+    "64 in flight, CPU per sample kept (µs)": most(14, 65),
+    "64 in flight, CPU refused, of kept": SAME,
+    "PushMany of 100, samples/s": least(1e6, 3e5),
+    "PushMany of 100, of C's calls/s": {"dbus-fast": Goal(0.15, None)},
+}
+"""Figures with a goal. The others are there to be known."""
+
+
+def rows(figures, library):
+    """One line for each figure of a library: name, value, goal, verdict."""
+    for name, values in figures.items():
+        value = values[library]
+        goal = GOALS.get(name, {}).get(library)
+        verdict = "" if goal is None else "ok" if goal.is_met(value) else "MISSED"
+        yield f"  {name:<50} {shown(value):>12}   {goal or ''!s:<14} {verdict}".rstrip()
+
+
+def shown(value):
+    """A figure with three digits that say something."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
