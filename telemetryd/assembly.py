@@ -83,7 +83,7 @@ def _put_together(installation: InstalledFiles, directory: Path, *, is_developer
         store.consents.spend()
     if store.main.was_lost:
         questions.lose()
-    tallies = RunningTallies(store.tallies)
+    tallies = RunningTallies(store.tallies, store.decoys)
     closing = Closing(ClosingParts(catalogue, questions, tallies, store.reports, clock, chance))
 
     def on_erased(keys: Iterable[Key]) -> None:

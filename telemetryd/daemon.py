@@ -1,7 +1,7 @@
 """The running flow: declarations and samples in, tallies and reports out; it calls the core in order and holds no rule of its own.
 
 A sample's way: `push` finds the route of (application, source), its coarsener checks and reduces the value, and its folds add the bin to
-the tallies of the questions that are open. A route without folds is a refused one: the value is checked alike and nothing else happens.
+the tallies of the questions that are open. For a question that is not open stands a decoy: the same is done, and nothing of it is kept.
 Routes are made when an application first pushes and thrown away when anything changes that could change a decision.
 """
 
@@ -15,9 +15,10 @@ from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
 from telemetryd.core.system import SOURCES, SYSTEM
 from telemetryd.errors import BusyError, InvalidValueError, UnknownSourceError
+from telemetryd.tallies import Folds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.closing import Closing
@@ -40,7 +41,7 @@ class Route(NamedTuple):
 
     source: Source
     coarsen: Coarsener
-    folds: tuple[tuple[Fold, Tally], ...]
+    folds: Folds
     verdict: str
 
 
@@ -89,22 +90,15 @@ class Daemon:
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample; it counts once `commit` has returned. Raises a named error if it does not fit the declaration."""
         route = self._route(application, source)
-        reduced = route.coarsen(type_code, value)
-        if route.folds:
-            self._flow.tallies.add(route.folds, reduced)
-        if self._flow.watch.is_on:
-            self._watch(application, route, reduced)
+        self._take(application, route, route.coarsen(type_code, (value,)))
 
     def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
         """Take samples of several sources, each one value or an array: source → (type code, value). All are taken or none is."""
         checked = [(self._route(application, source), code, value) for source, (code, value) in samples.items()]
-        reduced = [(route, _reduce_all(route, code, value)) for route, code, value in checked]
+        reduced = [(route, _reduce(route, code, value)) for route, code, value in checked]
         for route, numbers in reduced:
-            for number in numbers:
-                if route.folds:
-                    self._flow.tallies.add(route.folds, number)
-                if self._flow.watch.is_on:
-                    self._watch(application, route, number)
+            if numbers:
+                self._take(application, route, numbers)
 
     def commit(self) -> None:
         """Write what was pushed since the last commit. Raises StorageError: then none of it counts."""
@@ -160,6 +154,12 @@ class Daemon:
         self._routes.clear()
         return self._erase(erased)
 
+    def _take(self, application: str, route: Route, reduced: Sequence[int]) -> None:
+        self._flow.tallies.add(route.folds, reduced)
+        if self._flow.watch.is_on:
+            for number in reduced:
+                self._flow.watch.note(application, route.source, number, route.verdict)
+
     def _route(self, application: str, source: str) -> Route:
         now = self._flow.clock.now()
         if not self._decided_at <= now < self._look_at:
@@ -180,6 +180,7 @@ class Daemon:
         self._look_at = min(now + LOOK_S, self._midnight)
 
     def _make_routes(self, declaration: Declaration) -> dict[str, Route]:
+        self._flow.tallies.prepare()
         application = declaration.application.id
         routes = {source.id: self._make_route(declaration, source, application) for source in declaration.sources}
         for reference in declaration.application.uses:
@@ -192,17 +193,22 @@ class Daemon:
     def _make_route(self, owner: Declaration, source: Source, pusher: str) -> Route:
         folds: list[tuple[Fold, Tally]] = []
         verdicts: list[str] = []
+        step = 0
         for definition in owner.definitions:
             if source.id not in definition.question.sources:
                 continue
-            step = self._flow.questions.step(definition)
-            is_open = step.is_collecting and self._flow.questions.covers(definition, pusher)
-            verdicts.append(f"{definition.question.id}: {'kept' if is_open else f'not kept ({step.state}: {step.reason})'}")
+            state = self._flow.questions.step(definition)
+            is_open = state.is_collecting and self._flow.questions.covers(definition, pusher)
+            verdicts.append(f"{definition.question.id}: {'kept' if is_open else f'not kept ({state.state}: {state.reason})'}")
+            slots = self._flow.catalogue.slots(definition)
             if is_open:
-                slots = self._flow.catalogue.slots(definition)
-                tally = self._flow.tallies.get(definition.key, pusher, step.record.period, slots)
-                folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
-        return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts))
+                step = 1
+                tally = self._flow.tallies.get(definition.key, pusher, state.record.period, slots)
+            else:
+                slots = aggregate.decoy(slots)
+                tally = self._flow.tallies.decoy(definition.key, pusher, slots)
+            folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
+        return Route(source, coarsen.coarsener(source), Folds(step, tuple(folds)), "; ".join(verdicts))
 
     def _erase(self, keys: list[Key]) -> bool:
         if not keys:
@@ -240,7 +246,8 @@ class Daemon:
         if self._flow.catalogue.presence(pusher) is not Presence.GONE:
             self._gone_since.pop(pusher, None)
             return False
-        return now - self._gone_since.setdefault(pusher, now) >= GONE_GRACE_S
+        since = self._gone_since[pusher] = min(self._gone_since.get(pusher, now), now)  # the clock may have been set back
+        return now - since >= GONE_GRACE_S
 
     def _measure_facts(self) -> None:
         """Read each system fact once for every question that asks for it and is in its period, and for no other. Policy: M2."""
@@ -263,21 +270,18 @@ class Daemon:
             value = self._flow.facts.read(name)
             if value is not None:
                 source = SOURCES[name]
-                reduced = coarsen.coarsener(source)(_type_code(value), value)
-                self._flow.tallies.add([(aggregate.fold(slot), tally)], reduced)
-
-    def _watch(self, application: str, route: Route, reduced: int) -> None:
-        self._flow.watch.note(application, route.source, reduced, route.verdict)
+                reduced = coarsen.coarsener(source)(_type_code(value), (value,))
+                self._flow.tallies.add(Folds(1, ((aggregate.fold(slot), tally),)), reduced)
 
 
-def _reduce_all(route: Route, type_code: str, value: Any) -> list[int]:
+def _reduce(route: Route, type_code: str, value: Any) -> list[int]:
     """Reduce one value or each of an array of one basic type."""
     if not type_code.startswith("a"):
-        return [route.coarsen(type_code, value)]
+        return route.coarsen(type_code, (value,))
     element = type_code[1:]
     if len(element) != 1 or element not in "ybnqiuxtds":
         raise InvalidValueError(coarsen.expected(route.source, many=True))
-    return [route.coarsen(element, one) for one in value]
+    return route.coarsen(element, value)
 
 
 def _type_code(value: object) -> str:

@@ -169,6 +169,22 @@ class Tallies(Protocol):
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> None:
         """Erase the tallies of questions, or only what one application pushed into them."""
 
+    def probe(self) -> None:
+        """Raise StorageError unless a write could begin; nothing is written."""
+
+
+class Decoys(Protocol):
+    """The rows that are written for what is refused, and are nobody's: they take the same time as the real ones."""
+
+    def save(self, tallies: Iterable[StoredTally]) -> None:
+        """Write rows in one commit, to a file without a name."""
+
+    def prepare(self) -> None:
+        """Make that file now."""
+
+    def probe(self) -> None:
+        """Raise StorageError unless a write that needs room succeeds."""
+
 
 class Reports(Protocol):
     """Queue and history."""

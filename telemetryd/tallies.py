@@ -1,40 +1,59 @@
-"""The running tallies in memory, committed at the end of each batch. Policy: M2.
+"""The running tallies in memory, committed at the end of each batch. Policy: M2, C3.
 
 A tally in memory has no row on disk before its first sample. A commit that fails takes every sample of its batch back.
+
+What is refused is folded into a decoy: a tally of the same size whose slots keep nothing, with a row in a file without a name. So kept and
+refused samples take the same steps and the same time.
 """
 
 from __future__ import annotations
 
+import secrets
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import aggregate
+from telemetryd.core.limits import DECOYS_MAX
 from telemetryd.ports import StoredTally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from telemetryd.core.aggregate import Fold, Slot
-    from telemetryd.ports import Key
+    from telemetryd.ports import Decoys, Key
     from telemetryd.ports import Tallies as TallyStore
 
 
+_PERIOD_CHARACTERS = len("2026-W48")
+
+
 class Tally:
-    """One question's cells of one pushing application and period."""
+    """One question's cells of one pushing application and period, or a decoy's."""
 
-    __slots__ = ("cells", "id", "key", "period", "pusher")
+    __slots__ = ("cells", "id", "is_decoy", "key", "period", "pusher")
 
-    def __init__(self, stored: StoredTally) -> None:
+    def __init__(self, stored: StoredTally, *, is_decoy: bool = False) -> None:
         self.id, self.key, self.pusher, self.period, self.cells = stored
+        self.is_decoy = is_decoy
+
+
+class Folds(NamedTuple):
+    """Where a sample goes: (fold, tally) for each question; `step` is 1 if any of them keeps it, else 0."""
+
+    step: int
+    into: tuple[tuple[Fold, Tally], ...]
 
 
 class RunningTallies:
     """Everything that is being collected."""
 
-    def __init__(self, store: TallyStore) -> None:
+    def __init__(self, store: TallyStore, decoys: Decoys) -> None:
         self._store = store
+        self._decoy_store = decoys
+        self._decoys: dict[tuple[Key, str, int], Tally] = {}
         self._dirty: dict[Tally, array[int]] = {}
         self._stamp = 0
+        self._is_failing = False
         self._load()
 
     def get(self, key: Key, pusher: str, period: str, slots: tuple[Slot, ...]) -> Tally:
@@ -56,30 +75,61 @@ class RunningTallies:
         """(question, pushing application) of every tally."""
         return {(one.key, one.pusher) for one in self._tallies.values()}
 
-    def add(self, folds: Iterable[tuple[Fold, Tally]], reduced: int) -> None:
-        """Fold one reduced sample into its tallies; it counts once `commit` has returned."""
-        self._stamp += 1
+    def prepare(self) -> None:
+        """Be ready for samples, of whatever is kept or refused. Raises StorageError."""
+        self._decoy_store.prepare()
+
+    def decoy(self, key: Key, pusher: str, slots: tuple[Slot, ...]) -> Tally:
+        """What stands for a tally of a question that is refused; `slots` are `aggregate.decoy`'s."""
+        cells = aggregate.empty(slots)
+        name = key, pusher, len(cells)
+        if name not in self._decoys:
+            if len(self._decoys) >= DECOYS_MAX:
+                self._decoys.clear()
+            cells[:] = array("Q", list(secrets.token_bytes(len(cells))))  # below 256, as most counters are
+            unspeaking = (_random_text(len(key[0])), _random_text(len(key[1])))
+            stored = StoredTally(secrets.randbits(62), unspeaking, _random_text(len(pusher)), _random_text(_PERIOD_CHARACTERS), cells)
+            self._decoys[name] = Tally(stored, is_decoy=True)
+        return self._decoys[name]
+
+    def add(self, folds: Folds, reduced: Sequence[int]) -> None:
+        """Fold reduced samples of one source into its tallies; they count once `commit` has returned."""
+        self._stamp += folds.step * len(reduced)
         dirty = self._dirty
-        for fold, tally in folds:
+        for fold, tally in folds.into:
             if tally not in dirty:
                 dirty[tally] = array("Q", tally.cells)
             fold(tally.cells, reduced, self._stamp)
 
     def commit(self) -> None:
-        """Write what was added since the last commit. Raises StorageError: then nothing of it was added."""
+        """Write what was added since the last commit. Raises StorageError: then nothing of it was added.
+
+        The decoys go first: what fails there is refused to everyone, and nothing may have been kept by then. After a failure, on either
+        side, every commit fails until both sides take one, so that no answer tells which side a sample went to.
+        """
         if not self._dirty:
             return
         dirty, self._dirty = self._dirty, {}
         try:
-            self._store.save([StoredTally(one.id, one.key, one.pusher, one.period, one.cells) for one in dirty])
+            if self._is_failing:
+                self._decoy_store.probe()
+                self._store.probe()
+            decoys = [_stored(one) for one in dirty if one.is_decoy]
+            if decoys:
+                self._decoy_store.save(decoys)
+            kept = [_stored(one) for one in dirty if not one.is_decoy]
+            if kept:
+                self._store.save(kept)
         except BaseException:
+            self._is_failing = True
             for tally, cells in dirty.items():
                 tally.cells[:] = cells
             raise
+        self._is_failing = False
 
     def keep(self, tally: Tally) -> None:
         """Make sure that a tally has its row even without a sample."""
-        self._store.save([StoredTally(tally.id, tally.key, tally.pusher, tally.period, tally.cells)])
+        self._store.save([_stored(tally)])
 
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> bool:
         """Erase questions' tallies from memory and disk, or only what one application pushed; True if there was anything."""
@@ -105,3 +155,11 @@ class RunningTallies:
         stored = self._store.all()
         self._tallies = {(*one.key, one.pusher, one.period): Tally(one) for one in stored}
         self._last_id = max((one.id for one in stored), default=0)
+
+
+def _stored(tally: Tally) -> StoredTally:
+    return StoredTally(tally.id, tally.key, tally.pusher, tally.period, tally.cells)
+
+
+def _random_text(characters: int) -> str:
+    return secrets.token_hex(characters)[:characters]

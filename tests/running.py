@@ -210,7 +210,7 @@ class Running:
             store.consents.spend()
         if store.main.was_lost:
             self.questions.lose()
-        self.tallies = RunningTallies(store.tallies)
+        self.tallies = RunningTallies(store.tallies, store.decoys)
         self.closing = Closing(ClosingParts(self.catalogue, self.questions, self.tallies, store.reports, self.clock, self.chance))
         flow = Flow(self.catalogue, self.questions, self.tallies, self.closing, self.facts, self.clock, self.watch)
         self.daemon = Daemon(flow, self._on_erased)

@@ -1,3 +1,5 @@
+import sqlite3
+
 import pytest
 from declared import STARTUP, define
 from running import Running
@@ -6,7 +8,7 @@ from telemetryd.core import aggregate
 from telemetryd.core.definition import Combine, Source, SourceType
 from telemetryd.errors import StorageError
 from telemetryd.store import open_store
-from telemetryd.tallies import RunningTallies
+from telemetryd.tallies import Folds, RunningTallies
 
 LAST = Source("platform", SourceType.CHOICE, "Windows", Combine.LAST, values=("x11", "wayland"))
 KEY, OTHER = ("org.kde.kate", "one"), ("org.kde.kate", "two")
@@ -25,13 +27,13 @@ def disk(tmp_path):
 def add(tallies, key, pusher, reduced, *, slots=SLOTS):
     """Add one reduced sample; its tally."""
     tally = tallies.get(key, pusher, "2026-W48", slots)
-    tallies.add([(aggregate.fold(slots[0]), tally)], reduced)
+    tallies.add(Folds(1, ((aggregate.fold(slots[0]), tally),)), [reduced])
     return tally
 
 
 def test_no_row_before_the_first_sample(disk):
     """A tally that was only looked up is not on disk, nor is a commit of nothing a write."""
-    tallies = RunningTallies(disk.tallies)
+    tallies = RunningTallies(disk.tallies, disk.decoys)
     tallies.get(KEY, "org.kde.kate", "2026-W48", SLOTS)
     tallies.commit()
     assert disk.tallies.all() == []
@@ -40,10 +42,10 @@ def test_no_row_before_the_first_sample(disk):
 
 def test_committed_samples_survive(disk):
     """What was committed is there after a restart, and goes on."""
-    tallies = RunningTallies(disk.tallies)
+    tallies = RunningTallies(disk.tallies, disk.decoys)
     add(tallies, KEY, "org.kde.kate", 1, slots=COUNTED)
     tallies.commit()
-    again = RunningTallies(disk.tallies)
+    again = RunningTallies(disk.tallies, disk.decoys)
     add(again, KEY, "org.kde.kate", 1, slots=COUNTED)
     again.commit()
     (row,) = disk.tallies.all()
@@ -69,7 +71,7 @@ def test_a_failed_commit_takes_its_batch_back(tmp_path):
 
 def test_erase(disk):
     """Erasing reaches memory and disk, of the named questions only, uncommitted samples included."""
-    tallies = RunningTallies(disk.tallies)
+    tallies = RunningTallies(disk.tallies, disk.decoys)
     tally, other = add(tallies, KEY, "org.kde.kate", 1), add(tallies, OTHER, "org.kde.kate", 1)
     tallies.commit()
     add(tallies, KEY, "org.kde.kate", 1)
@@ -83,7 +85,7 @@ def test_erase(disk):
 
 def test_erase_one_application(disk):
     """One application's part of a shared question can go alone."""
-    tallies = RunningTallies(disk.tallies)
+    tallies = RunningTallies(disk.tallies, disk.decoys)
     for pusher in ("org.kde.kate", "org.kde.dolphin"):
         add(tallies, KEY, pusher, 1)
     tallies.commit()
@@ -106,11 +108,11 @@ def test_an_erasure_that_the_disk_refuses_can_be_tried_again(tmp_path):
 
 def test_last_is_the_last_of_all_applications_after_a_restart(disk):
     """Which application pushed last is known across restarts, whichever runs first afterwards."""
-    tallies = RunningTallies(disk.tallies)
+    tallies = RunningTallies(disk.tallies, disk.decoys)
     for _ in range(5):
         add(tallies, KEY, "org.kde.kate", 0)
     tallies.commit()
-    again = RunningTallies(disk.tallies)
+    again = RunningTallies(disk.tallies, disk.decoys)
     add(again, KEY, "org.kde.dolphin", 1)
     merged = aggregate.merge(SLOTS, (one.cells for one in again.of(KEY, "2026-W48")))
     assert aggregate.answer(SLOTS, merged) == (1,)
@@ -118,7 +120,7 @@ def test_last_is_the_last_of_all_applications_after_a_restart(disk):
 
 def test_forget_and_keep(disk):
     """A tally without samples gets its row when its period closes; what the store erased itself is forgotten."""
-    tallies = RunningTallies(disk.tallies)
+    tallies = RunningTallies(disk.tallies, disk.decoys)
     tally = tallies.get(KEY, "org.kde.kate", "2026-W48", SLOTS)
     tallies.keep(tally)
     assert [list(row.cells) for row in disk.tallies.all()] == [[0, 0]]
@@ -127,3 +129,81 @@ def test_forget_and_keep(disk):
     tallies.commit()
     assert tallies.contributions() == set()
     assert [list(row.cells) for row in disk.tallies.all()] == [[0, 0]]
+
+
+def add_refused(tallies, reduced):
+    """Push into a refused question; its decoy."""
+    slots = aggregate.decoy(COUNTED)
+    tally = tallies.decoy(KEY, "org.kde.kate", slots)
+    tallies.add(Folds(0, ((aggregate.fold(slots[0]), tally),)), reduced)
+    return tally
+
+
+def test_decoys_are_no_tallies(disk):
+    """What is refused has a row in the file without a name and none among the tallies: nothing to load, to erase, to merge. Policy: C1."""
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    add_refused(tallies, [0, 1, 2])
+    tallies.commit()
+    assert disk.tallies.all() == []
+    assert not disk.main.path.exists()
+    assert tallies.contributions() == set()
+    assert not tallies.erase([KEY])
+    ((application, question, pusher, cells),) = disk.decoys.database().read("SELECT application, question, pusher, cells FROM tally")
+    assert {application, question, pusher}.isdisjoint({*KEY, "org.kde.kate"})
+    assert len(cells) == 8 * sum(slot.width for slot in COUNTED)
+
+
+def test_refused_samples_leave_no_trace_in_kept_ones(disk):
+    """The number of a kept sample within its question does not count the refused ones before it. Policy: C1."""
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    add_refused(tallies, [0] * 1000)
+    tally = add(tallies, KEY, "org.kde.kate", 1)
+    tallies.commit()
+    assert list(tally.cells) == [1, 2]
+
+
+def test_a_failing_decoy_refuses_the_batch(disk):
+    """A batch of which the decoy's part cannot be written is refused as a whole, before anything of it is kept."""
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    tally = add(tallies, KEY, "org.kde.kate", 1)
+    add_refused(tallies, [1])
+    disk.decoys.database().close()
+    with pytest.raises(StorageError):
+        tallies.commit()
+    assert not any(tally.cells)
+    assert disk.tallies.all() == []
+
+
+def test_one_failure_is_everyones(tmp_path):
+    """After a failure on the real side refused samples fail too, until both sides take a write: no answer tells which side is whose."""
+    with Running(tmp_path) as running:
+        tallies = running.tallies
+        add(tallies, KEY, "org.kde.kate", 0, slots=COUNTED)
+        tallies.commit()
+        add_refused(tallies, [1])
+        tallies.commit()
+        with sqlite3.connect(running.store.main.path, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            add_refused(tallies, [1])
+            tallies.commit()
+            add(tallies, KEY, "org.kde.kate", 2, slots=COUNTED)
+            with pytest.raises(StorageError):
+                tallies.commit()
+            add_refused(tallies, [1])
+            with pytest.raises(StorageError):
+                tallies.commit()
+            other.execute("ROLLBACK")
+        add_refused(tallies, [1])
+        tallies.commit()
+        assert [list(row.cells) for row in running.store.tallies.all()] == [[1, 0, 0]]
+
+
+def test_decoys_are_bounded(disk, monkeypatch):
+    """Applications that come with ever new questions do not fill the memory: the decoys are forgotten, and made anew."""
+    monkeypatch.setattr("telemetryd.tallies.DECOYS_MAX", 3)
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    first = tallies.decoy(KEY, "0", COUNTED)
+    assert tallies.decoy(KEY, "0", COUNTED) is first
+    for number in range(1, 4):
+        tallies.decoy(KEY, str(number), COUNTED)
+    assert tallies.decoy(KEY, "0", COUNTED) is not first

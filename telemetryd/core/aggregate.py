@@ -23,18 +23,22 @@ if TYPE_CHECKING:
 
     from telemetryd.core.definition import Definition
 
-Fold = Callable[["array[int]", int, int], None]
-"""(cells, what the coarsener gave, stamp) → cells changed in place."""
+Fold = Callable[["array[int]", "Sequence[int]", int], None]
+"""(cells, what the coarsener gave for one sample or more, stamp of the last of them) → cells changed in place."""
 
 
 class Slot(NamedTuple):
-    """Where one field of a question stands in the question's tallies. `collapse` maps the source's bins to the question's."""
+    """Where one field of a question stands in the question's tallies. `collapse` maps the source's bins to the question's.
+
+    `step` is 1, or 0 in a decoy's slot.
+    """
 
     field: Source
     offset: int
     width: int
     collapse: tuple[int, ...]
     top: int
+    step: int = 1
 
 
 def layout(definition: Definition, sources: Iterable[Source]) -> tuple[Slot, ...]:
@@ -56,8 +60,13 @@ def empty(slots: Sequence[Slot]) -> array[int]:
     return array("Q", bytes(8 * sum(slot.width for slot in slots)))
 
 
+def decoy(slots: Iterable[Slot]) -> tuple[Slot, ...]:
+    """Slots whose folds do the same work and keep nothing: neither the bins nor how many there were. Policy: C3."""
+    return tuple(slot._replace(collapse=(0,) * len(slot.collapse), top=0, step=0) for slot in slots)
+
+
 def fold(slot: Slot) -> Fold:
-    """The function that adds one reduced sample to a tally."""
+    """The function that adds reduced samples to a tally; there is at least one."""
     return _FOLDS[slot.field.combine](slot)
 
 
@@ -83,57 +92,58 @@ def last_stamp(slots: Sequence[Slot], cells: array[int]) -> int:
 
 
 def _fold_last(slot: Slot) -> Fold:
-    at, collapse = slot.offset, slot.collapse
+    at, collapse, step = slot.offset, slot.collapse, slot.step
 
-    def add(cells: array[int], reduced: int, stamp: int) -> None:
-        cells[at] = stamp
-        cells[at + 1] = collapse[reduced] + 1
+    def add(cells: array[int], bins: Sequence[int], stamp: int) -> None:
+        cells[at] = stamp * step
+        cells[at + 1] = collapse[bins[-1]] + step
 
     return add
 
 
 def _fold_counted(slot: Slot) -> Fold:
-    at, collapse = slot.offset, slot.collapse
+    at, collapse, step = slot.offset, slot.collapse, slot.step
 
-    def add(cells: array[int], reduced: int, _stamp: int) -> None:
-        cells[at + collapse[reduced]] += 1
+    def add(cells: array[int], bins: Sequence[int], _stamp: int) -> None:
+        for number in bins:
+            cells[at + collapse[number]] += step
 
     return add
 
 
 def _fold_sum(slot: Slot) -> Fold:
-    at, top = slot.offset, slot.top
+    at, top, step = slot.offset, slot.top, slot.step
 
-    def add(cells: array[int], reduced: int, _stamp: int) -> None:
-        cells[at] = 1
-        cells[at + 1] = min(cells[at + 1] + reduced, top)
+    def add(cells: array[int], bins: Sequence[int], _stamp: int) -> None:
+        cells[at] = step
+        cells[at + 1] = min(cells[at + 1] + sum(bins), top)
 
     return add
 
 
 def _fold_applications(slot: Slot) -> Fold:
-    at = slot.offset
+    at, step = slot.offset, slot.step
 
-    def add(cells: array[int], _reduced: int, _stamp: int) -> None:
-        cells[at] = 1
+    def add(cells: array[int], _bins: Sequence[int], _stamp: int) -> None:
+        cells[at] = step
 
     return add
 
 
 def _fold_lowest(slot: Slot) -> Fold:
-    at, collapse = slot.offset, slot.collapse
+    at, collapse, step = slot.offset, slot.collapse, slot.step
 
-    def add(cells: array[int], reduced: int, _stamp: int) -> None:
-        cells[at] = min(cells[at] or _ABOVE, collapse[reduced] + 1)
+    def add(cells: array[int], bins: Sequence[int], _stamp: int) -> None:
+        cells[at] = min(cells[at] or _ABOVE, min([collapse[number] for number in bins]) + step)
 
     return add
 
 
 def _fold_highest(slot: Slot) -> Fold:
-    at, collapse = slot.offset, slot.collapse
+    at, collapse, step = slot.offset, slot.collapse, slot.step
 
-    def add(cells: array[int], reduced: int, _stamp: int) -> None:
-        cells[at] = max(cells[at], collapse[reduced] + 1)
+    def add(cells: array[int], bins: Sequence[int], _stamp: int) -> None:
+        cells[at] = max(cells[at], max([collapse[number] for number in bins]) + step)
 
     return add
 

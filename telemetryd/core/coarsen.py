@@ -1,13 +1,13 @@
 """Exact value to bin. Nothing exact exists behind this file. Policy: A3, M2, P1.
 
-A value arrives as the bus gives it: a D-Bus type code and a Python value. What leaves is a small integer: the number of a bin or, for
-`sum`, the count cut off at the last edge.
+Values arrive as the bus gives them: a D-Bus type code and Python values of that type. What leaves of each is a small integer: the number
+of a bin or, for `sum`, the count cut off at the last edge.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -29,8 +29,8 @@ _EXPECTED = {
     SourceType.COUNT: "a count: a D-Bus integer (y n q i u x t), or a double (d) without fraction, of at least 0",
 }
 
-Coarsener = Callable[[str, Any], int]
-"""(type code, value) → what is kept of it; raises InvalidValueError."""
+Coarsener = Callable[[str, Sequence[Any]], list[int]]
+"""(type code, values) → what is kept of each; raises InvalidValueError if any does not fit."""
 
 
 def expected(source: Source, *, many: bool = False) -> str:
@@ -43,24 +43,24 @@ def coarsener(source: Source) -> Coarsener:
     """The function that reduces values of one source."""
     match source.type:
         case SourceType.FLAG:
-            return _typed(source, int)
+            return _typed(source, lambda values: list(map(int, values)))
         case SourceType.CHOICE:
             numbers = {value: number for number, value in enumerate(source.values)}
             other = len(source.values)
-            return _typed(source, lambda value: numbers.get(value, other))
+            return _typed(source, lambda values: [numbers.get(value, other) for value in values])
         case SourceType.NUMBER:
             return _number(source)
         case _:
             return _count(source)
 
 
-def _typed(source: Source, reduce: Callable[[Any], int]) -> Coarsener:
+def _typed(source: Source, reduce: Callable[[Sequence[Any]], list[int]]) -> Coarsener:
     code = type_codes[source.type]
 
-    def coarsen(type_code: str, value: Any) -> int:
+    def coarsen(type_code: str, values: Sequence[Any]) -> list[int]:
         if type_code != code:
             raise InvalidValueError(expected(source))
-        return reduce(value)
+        return reduce(values)
 
     return coarsen
 
@@ -68,10 +68,10 @@ def _typed(source: Source, reduce: Callable[[Any], int]) -> Coarsener:
 def _number(source: Source) -> Coarsener:
     edges, codes = source.edges, frozenset(type_codes[source.type])
 
-    def coarsen(type_code: str, value: Any) -> int:
-        if type_code not in codes or not isfinite(value):
+    def coarsen(type_code: str, values: Sequence[Any]) -> list[int]:
+        if type_code not in codes or not all(map(isfinite, values)):
             raise InvalidValueError(expected(source))
-        return bisect_right(edges, value)
+        return [bisect_right(edges, value) for value in values]
 
     return coarsen
 
@@ -81,9 +81,11 @@ def _count(source: Source) -> Coarsener:
     top = int(edges[-1])
     is_sum = source.combine is Combine.SUM
 
-    def coarsen(type_code: str, value: Any) -> int:
-        if type_code not in codes or not isfinite(value) or value < 0 or value % 1:
+    def coarsen(type_code: str, values: Sequence[Any]) -> list[int]:
+        if type_code not in codes or not all(map(isfinite, values)) or any(value < 0 or value % 1 for value in values):
             raise InvalidValueError(expected(source))
-        return min(int(value), top) if is_sum else bisect_right(edges, value)
+        if is_sum:
+            return [min(int(value), top) for value in values]
+        return [bisect_right(edges, value) for value in values]
 
     return coarsen

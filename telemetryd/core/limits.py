@@ -49,6 +49,9 @@ LINE_DOTS = 100
 MANIFEST_BYTES = 64 * 1024
 """Longest text of a manifest: a hundred questions in ten languages; at 10 MB the parser alone would hold the daemon for seconds."""
 
+DECOYS_MAX = 20_000
+"""Decoy tallies kept at once (some 500 bytes each): a thousand applications with ten questions, and as many again in shared sources."""
+
 SETTLE_S = 5.0
 """From a commit of samples to the sync of its log, which is what a power cut may take: little to miss, and rare enough for a disk."""
 

@@ -1,7 +1,8 @@
 """What lies on disk: two SQLite files in the user's state directory. Policy: C1, P1.
 
 `consent.sqlite` holds what must never be lost with the rest: the user's choices, life states and draws. `telemetry.sqlite` holds tallies,
-the queue with the history, and registered texts. Developer mode has a pair of its own, with `developer-` before the names.
+the queue with the history, and registered texts. Developer mode has a pair of its own, with `developer-` before the names. What is
+written for refused samples is in no file that has a name (`decoys`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.store.consents import Consents, noted_do_not_track
 from telemetryd.store.database import Database
+from telemetryd.store.decoys import Decoys
 from telemetryd.store.reports import Reports
 from telemetryd.store.schema import CONSENT, MAIN
 from telemetryd.store.tallies import Tallies
@@ -25,6 +27,7 @@ class Store(NamedTuple):
 
     consents: Consents
     tallies: Tallies
+    decoys: Decoys
     reports: Reports
     texts: Texts
     main: Database
@@ -51,6 +54,7 @@ class Store(NamedTuple):
         """Write what is left to the files proper and close them."""
         self.main.close()
         self.consent.close()
+        self.decoys.close()
 
 
 def is_do_not_track_noted(directory: Path) -> bool:
@@ -67,4 +71,4 @@ def open_store(directory: Path, *, is_developer: bool) -> Store:
     prefix = "developer-" if is_developer else ""
     consent = Database(directory / f"{prefix}consent.sqlite", CONSENT)
     main = Database(directory / f"{prefix}telemetry.sqlite", MAIN)
-    return Store(Consents(consent), Tallies(main), Reports(main), Texts(main), main, consent)
+    return Store(Consents(consent), Tallies(main), Decoys(directory), Reports(main), Texts(main), main, consent)

@@ -54,14 +54,14 @@ class Database:
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> None:
         """One statement, committed at once; it survives the death of the process, and a power cut once the log was synced."""
-        self._exist()
+        self.make()
         with _translated():
             self._connection.execute(sql, values)
         self._unsettle()
 
     def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """One statement over many rows in one transaction, as durable as `write`."""
-        self._exist()
+        self.make()
         with _translated(), self._transaction():
             self._connection.executemany(sql, rows)
         self._unsettle()
@@ -69,7 +69,7 @@ class Database:
     @contextmanager
     def durable(self) -> Iterator[sqlite3.Connection]:
         """A transaction that a power cut does not undo once it is over."""
-        self._exist()
+        self.make()
         with _translated():
             self._connection.execute("PRAGMA synchronous=FULL")
             try:
@@ -94,6 +94,12 @@ class Database:
             (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
 
+    def probe(self) -> None:
+        """Begin a transaction and give it up; a file that is not made yet is not made for it."""
+        with _translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("ROLLBACK")
+
     def drop_aside(self) -> None:
         """Remove damaged files that were set aside: a withdrawal goes for what is in them too."""
         with _translated():
@@ -112,8 +118,8 @@ class Database:
         if log is not None:
             os.close(log)
 
-    def _exist(self) -> None:
-        """Make the file, now that there is something to write."""
+    def make(self) -> None:
+        """Make the file, if it is not there, because there is something to write."""
         if self._is_made:
             return
         with _translated():

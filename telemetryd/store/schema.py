@@ -64,6 +64,11 @@ MAIN = Schema(
         );
         CREATE TABLE text (id TEXT PRIMARY KEY, manifest TEXT NOT NULL, month TEXT NOT NULL) WITHOUT ROWID;
         """,
+        "ALTER TABLE tally ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
     )
 )
-"""Policy: M2. A tally's `cells` are those of `core.aggregate`; a report is queue and history in one row."""
+"""Policy: M2. A tally's `cells` are those of `core.aggregate`; a report is queue and history in one row.
+
+`tally.turn` is 0 and 1 by turns: SQLite passes over a write that changes nothing, and then the time of a push would tell whether the value
+was a new one (C3).
+"""

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 
 _CELL_BYTES = 8
+_SAVE = (
+    "INSERT INTO tally (id, application, question, pusher, period, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+    " ON CONFLICT (id) DO UPDATE SET cells = ?6, turn = 1 - turn"
+)
 
 
 class Tallies:
@@ -34,11 +38,10 @@ class Tallies:
     def save(self, tallies: Iterable[StoredTally]) -> None:
         """Write tallies in one commit that survives the death of the process."""
         rows = [(number, *key, pusher, period, cells.tobytes()) for number, key, pusher, period, cells in tallies]
-        sql = "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET cells = ?6"
         if len(rows) == 1:
-            self._database.write(sql, rows[0])
+            self._database.write(_SAVE, rows[0])
         elif rows:
-            self._database.write_many(sql, rows)
+            self._database.write_many(_SAVE, rows)
 
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> None:
         """Erase the tallies of questions, or only what one application pushed into them."""
@@ -46,3 +49,7 @@ class Tallies:
         rows = [key if pusher is None else (*key, pusher) for key in keys]
         with self._database.durable() as connection:
             connection.executemany(f"DELETE FROM tally WHERE {where}", rows)  # noqa: S608 - fixed texts
+
+    def probe(self) -> None:
+        """Raise StorageError unless a write could begin: the file is there, whole and not locked by another process. Nothing is written."""
+        self._database.probe()

@@ -224,7 +224,7 @@ def true_cell(number: int, samples: dict[str, object]) -> int:
     for stamp, (source, reduce, fold) in enumerate(pushes, 1):
         if source in samples:
             value = samples[source]
-            fold(tally, reduce("s" if isinstance(value, str) else "u", value), stamp)
+            fold(tally, reduce("s" if isinstance(value, str) else "u", (value,)), stamp)
     return cell_of_bins(definition, aggregate.answer(slots, tally))
 
 

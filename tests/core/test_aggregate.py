@@ -50,14 +50,14 @@ def tally(slots, sources, samples):
     cells = aggregate.empty(slots)
     for stamp, number, value in samples:
         source = sources[number]
-        reduced = coarsener(source)(CODES[source.type], value)
+        reduced = coarsener(source)(CODES[source.type], (value,))
         aggregate.fold(slots[number])(cells, reduced, stamp)
     return cells
 
 
 def label(field, value):
     """The label of one exact value."""
-    return field.labels[coarsener(field._replace(combine=Combine.LAST))(CODES[field.type], value)]
+    return field.labels[coarsener(field._replace(combine=Combine.LAST))(CODES[field.type], (value,))[0]]
 
 
 def most_frequent(bins):
@@ -206,9 +206,9 @@ def test_a_million_samples(source):
     cells, fold = aggregate.empty(slots), aggregate.fold(slots[0])
     size = sys.getsizeof(cells)
     high = len(source.labels) - 1
-    fold(cells, 0, 1)
+    fold(cells, [0], 1)
     for stamp in range(2, 1_000_001):
-        fold(cells, high, stamp)
+        fold(cells, [high], stamp)
     assert sys.getsizeof(cells) == size
     assert len(cells) <= max(2, len(source.labels))
     assert aggregate.answer(slots, cells) == (high,)
@@ -227,3 +227,31 @@ def test_a_period_is_no_part_of_a_tally():
     """A tally holds numbers of bins and counters only: two questions of other dates lay out the same."""
     early, late = define(*NUMBERS[:1]), define(*NUMBERS[:1], ends=date(2027, 6, 27))
     assert aggregate.layout(early, ()) == aggregate.layout(late, ())
+
+
+@given(st.data())
+def test_many_at_once(data):
+    """Samples folded together leave the tally that they leave one after another, whatever the way of combining."""
+    source = data.draw(st.sampled_from([*NUMBERS, *CHOICES, *COUNTS, *FLAGS]))
+    (slot,) = slots = slots_of(source)
+    bins = data.draw(st.lists(st.integers(0, len(slot.collapse) - 1), min_size=1))
+    single, together = aggregate.empty(slots), aggregate.empty(slots)
+    for stamp, number in enumerate(bins, 1):
+        aggregate.fold(slot)(single, [number], stamp)
+    aggregate.fold(slot)(together, bins, len(bins))
+    assert single == together
+
+
+@given(st.data())
+def test_decoy(data):
+    """A decoy ends the same whatever is folded into it, however often: no bin and no count. Policy: C3."""
+    source = data.draw(st.sampled_from([*NUMBERS, *CHOICES, *COUNTS, *FLAGS]))
+    (slot,) = aggregate.decoy(slots_of(source))
+    start = data.draw(st.lists(st.integers(0, 255), min_size=slot.width, max_size=slot.width))
+    ends = set()
+    for _ in range(2):
+        cells = array("Q", start)
+        for stamp, bins in enumerate(data.draw(st.lists(st.lists(st.integers(0, len(slot.collapse) - 1), min_size=1), min_size=1)), 1):
+            aggregate.fold(slot)(cells, bins, stamp)
+        ends.add(tuple(cells))
+    assert len(ends) == 1

@@ -52,12 +52,17 @@ def bin_by_definition(source, value):
     return sum(Fraction(edge) <= exact for edge in source.edges)
 
 
+def one(source):
+    """The function that reduces a single value of a source."""
+    return lambda code, value: coarsener(source)(code, (value,))[0]
+
+
 @given(st.sampled_from(ALL), ANYTHING)
 def test_total(source, pair):
     """Whatever comes either is reduced to a bin's number or is refused with the named error that says what was expected."""
     code, value = pair
     try:
-        reduced = coarsener(source)(code, value)
+        reduced = one(source)(code, value)
     except InvalidValueError as error:
         assert str(error) == expected(source)  # noqa: PT017 - most values are taken
     else:
@@ -68,37 +73,51 @@ def test_total(source, pair):
 @given(NUMBERS)
 def test_numbers(pair):
     """Every D-Bus integer and finite double falls into the bin that its label says."""
-    assert coarsener(NUMBER)(*pair) == bin_by_definition(NUMBER, pair[1])
+    assert one(NUMBER)(*pair) == bin_by_definition(NUMBER, pair[1])
 
 
 @given(COUNTS)
 def test_counts(pair):
     """A count falls into its bin, and of a total nothing above the last edge is kept."""
-    assert coarsener(PROGRAMS)(*pair) == bin_by_definition(PROGRAMS, pair[1])
-    assert coarsener(TOTAL)(*pair) == min(int(pair[1]), 100)
+    assert one(PROGRAMS)(*pair) == bin_by_definition(PROGRAMS, pair[1])
+    assert one(TOTAL)(*pair) == min(int(pair[1]), 100)
 
 
 @given(NUMBERS, NUMBERS)
-def test_monotone(one, other):
+def test_monotone(first, second):
     """A larger value never falls into a lower bin."""
-    (_, low), (_, high) = sorted((one, other), key=lambda pair: Fraction(pair[1]))
-    assert coarsener(NUMBER)("d", low) <= coarsener(NUMBER)("d", high)
+    (_, low), (_, high) = sorted((first, second), key=lambda pair: Fraction(pair[1]))
+    assert one(NUMBER)("d", low) <= one(NUMBER)("d", high)
 
 
 @given(st.lists(NUMBERS))
 def test_inputs_of_one_bin_are_indistinguishable(pairs):
     """What is kept depends on the bin alone: its number is the very same object's value for every input of the bin."""
-    coarsen = coarsener(NUMBER)
+    coarsen = one(NUMBER)
     kept = {}
     for pair in pairs:
         kept.setdefault(bin_by_definition(NUMBER, pair[1]), set()).add((type(coarsen(*pair)), coarsen(*pair)))
     assert all(len(one) == 1 for one in kept.values())
 
 
+@given(st.sampled_from(ALL), st.lists(ANYTHING))
+def test_many(source, pairs):
+    """Many values of one type are reduced as each alone, or refused together if any is."""
+    for code in {code for code, _ in pairs}:
+        values = [value for other, value in pairs if other == code]
+        try:
+            each = [one(source)(code, value) for value in values]
+        except InvalidValueError:
+            with pytest.raises(InvalidValueError):
+                coarsener(source)(code, values)
+        else:
+            assert coarsener(source)(code, values) == each
+
+
 @given(st.text())
 def test_choices(value):
     """A declared value has its number; of any other nothing is kept but that it was another."""
-    assert coarsener(CHOICE)("s", value) == {"x11": 0, "wayland": 1}.get(value, 2)
+    assert one(CHOICE)("s", value) == {"x11": 0, "wayland": 1}.get(value, 2)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +144,7 @@ def test_choices(value):
 )
 def test_edges(source, code, value, label):
     """The cases at the edges: minus zero is zero, an edge belongs to the upper bin, the largest integers are numbers."""
-    assert source.labels[coarsener(source)(code, value)] == label
+    assert source.labels[one(source)(code, value)] == label
 
 
 REFUSED = [
@@ -143,7 +162,7 @@ REFUSED = [
 def test_refused(source, code, value):
     """What does not fit is refused, and the error is the same whatever the value was."""
     with pytest.raises(InvalidValueError) as caught:
-        coarsener(source)(code, value)
+        one(source)(code, value)
     assert str(caught.value) == expected(source)
     assert caught.value.bus_name == "org.telemetryd.Error.InvalidValue"
     assert caught.value.__cause__ is caught.value.__context__ is None

@@ -2,7 +2,7 @@ import pytest
 
 DAY_S = 86400
 KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.krita", "startup")
-TALLY = "INSERT INTO tally VALUES (NULL, ?, ?, 'a.b', ?, x'')"
+TALLY = "INSERT INTO tally VALUES (NULL, ?, ?, 'a.b', ?, x'', 0)"
 
 
 def written(folder):

@@ -1,0 +1,76 @@
+"""The rows that are written instead of tallies for what is refused, so that the time of a push does not tell. Policy: C3.
+
+They are in a second database on the same file system, of the same shape, made anew by each process and unlinked before its first row: it
+has no name in any directory and is gone with the process. What is in it says nothing: keys are random texts, and the cells are
+`core.aggregate.decoy`'s, into which no sample gets.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from telemetryd.errors import StorageError
+from telemetryd.ports import StoredTally
+from telemetryd.store.database import Database
+from telemetryd.store.schema import MAIN
+from telemetryd.store.tallies import Tallies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PREFIX = ".decoy-"
+_PROBE = StoredTally(0, ("", ""), "", "", array("Q"))
+
+
+class Decoys:
+    """Made before the first sample, whatever the consent; a process that nobody pushes to does not need it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._database: Database | None = None
+
+    def prepare(self) -> None:
+        """Make the file, if it is not there yet. Raises StorageError."""
+        self.database()
+
+    def save(self, tallies: Iterable[StoredTally]) -> None:
+        """Write rows in one commit, as `Tallies.save` does. Raises StorageError."""
+        Tallies(self.database()).save(tallies)
+
+    def probe(self) -> None:
+        """Raise StorageError unless a write succeeds that needs room on the disk: the log is emptied first, and then begins to grow."""
+        self.database().purge()
+        self.save([_PROBE])
+
+    def close(self) -> None:
+        """Give the file up."""
+        database, self._database = self._database, None
+        if database:
+            database.close()
+
+    def database(self) -> Database:
+        """The file without a name. Raises StorageError."""
+        if self._database is None:
+            self._database = self._open()
+        return self._database
+
+    def _open(self) -> Database:
+        try:
+            for left in self._directory.glob(_PREFIX + "*"):  # by a process that was killed in the moment below
+                shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._directory))
+        except OSError as error:
+            raise StorageError(f"the state directory does not take it: {error.strerror}") from error
+        database = Database(folder / "telemetry.sqlite", MAIN)
+        try:
+            database.make()
+        except StorageError:
+            database.close()
+            raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return database
