@@ -43,12 +43,16 @@ class Store(NamedTuple):
         self.consent.drop_aside()
 
     def tell_unsettled(self, begin: Callable[[], None]) -> None:
-        """Have `begin` called after the first commit that a power cut would undo; every change of the consent file survives one anyway."""
+        """Have `begin` called after the first commit that a power cut would undo; every change of the consent file survives one anyway.
+
+        Decoys too, though nobody would miss them: a sync takes time that others notice.
+        """
         self.main.on_unsettled = begin
+        self.decoys.on_unsettled = begin
 
     def unsettled(self) -> list[int]:
         """The logs that hold such commits: descriptors for the caller to sync and to close."""
-        return [log for log in [self.main.unsettled()] if log is not None]
+        return [log for log in (self.main.unsettled(), self.decoys.unsettled()) if log is not None]
 
     def close(self) -> None:
         """Write what is left to the files proper and close them."""

@@ -20,7 +20,7 @@ from telemetryd.store.schema import MAIN
 from telemetryd.store.tallies import Tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _PREFIX = ".decoy-"
 _PROBE = StoredTally(0, ("", ""), "", "", array("Q"))
@@ -32,6 +32,7 @@ class Decoys:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._database: Database | None = None
+        self.on_unsettled: Callable[[], None] = lambda: None
 
     def prepare(self) -> None:
         """Make the file, if it is not there yet. Raises StorageError."""
@@ -45,6 +46,10 @@ class Decoys:
         """Raise StorageError unless a write succeeds that needs room on the disk: the log is emptied first, and then begins to grow."""
         self.database().purge()
         self.save([_PROBE])
+
+    def unsettled(self) -> int | None:
+        """As `Database.unsettled` gives it."""
+        return self._database.unsettled() if self._database else None
 
     def close(self) -> None:
         """Give the file up."""
@@ -73,4 +78,5 @@ class Decoys:
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        database.on_unsettled = self.on_unsettled
         return database

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from telemetryd.ports import Key
     from telemetryd.store.database import Database
 
+_TICK = "seen, since, passed_s, moment_s, is_done, today, before, earlier, late_day"
+"""The fields of `schedule.Ticks`, and the day of the last late report."""
 _KEEP_DAYS = 366
 """Rows of the history go after a year."""
 
@@ -101,11 +103,12 @@ class Reports:
 
     def ticks(self) -> tuple[int, ...]:
         """The fields of the kept `schedule.Ticks` and the day of the last late report, or nothing."""
-        return tuple(next(iter(self._database.read("SELECT seen, since, passed_s, moment_s, is_done, late_day FROM tick")), ()))
+        return tuple(next(iter(self._database.read(f"SELECT {_TICK} FROM tick")), ()))  # noqa: S608 - fixed texts
 
     def keep_ticks(self, ticks: Sequence[int]) -> None:
         """Keep them; a power cut may undo the last ones."""
-        self._database.write("INSERT OR REPLACE INTO tick VALUES (1, ?, ?, ?, ?, ?, ?)", tuple(map(int, ticks)))
+        marks = ", ".join("?" * len(ticks))
+        self._database.write(f"INSERT OR REPLACE INTO tick (id, {_TICK}) VALUES (1, {marks})", tuple(map(int, ticks)))  # noqa: S608 - fixed texts
 
     def _select(self, rest: str, values: Sequence[int]) -> list[StoredReport]:
         rows: list[Any] = self._database.read(f"SELECT {_COLUMNS} FROM report {rest}", values)  # noqa: S608 - fixed texts

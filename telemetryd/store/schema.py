@@ -65,6 +65,11 @@ MAIN = Schema(
         CREATE TABLE text (id TEXT PRIMARY KEY, manifest TEXT NOT NULL, month TEXT NOT NULL) WITHOUT ROWID;
         """,
         "ALTER TABLE tally ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+        """
+        ALTER TABLE tick ADD COLUMN today INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE tick ADD COLUMN before INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE tick ADD COLUMN earlier INTEGER NOT NULL DEFAULT 0;
+        """,
     )
 )
 """Policy: M2. A tally's `cells` are those of `core.aggregate`; a report is queue and history in one row.

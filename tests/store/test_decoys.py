@@ -78,3 +78,15 @@ def test_no_directory(tmp_path):
     (tmp_path / "missing").mkdir()
     decoys.save([ROW])
     decoys.close()
+
+
+def test_settled_as_the_real_ones(decoys):
+    """A commit asks for a sync as a real one does: the sync takes time that others notice."""
+    asked = []
+    decoys.on_unsettled = lambda: asked.append(1)
+    assert decoys.unsettled() is None
+    decoys.save([ROW])
+    decoys.save([ROW])
+    assert asked == [1]
+    os.close(decoys.unsettled())
+    assert decoys.unsettled() is None
