@@ -168,7 +168,7 @@ def _parse_config(found: Found, origin: Origin) -> ConfigFile:
     path = shown(found.path)
     if found.problem or not found.text.strip():
         return ConfigFile(path, origin, None, found.problem)
-    from telemetryd.core.written import parse_configuration  # noqa: PLC0415 - see the module's docstring
+    from telemetryd.core.reading import parse_configuration  # noqa: PLC0415 - see the module's docstring
 
     try:
         return ConfigFile(path, origin, parse_configuration(found.text))
@@ -181,7 +181,7 @@ def _parse_reviews(found: Found) -> tuple[Iterable[Review], Iterable[Stop]]:
         raise InvalidFileError(found.problem)
     if not found.text.strip():
         return (), ()
-    from telemetryd.core.written import parse_reviews  # noqa: PLC0415 - see the module's docstring
+    from telemetryd.core.reading import parse_reviews  # noqa: PLC0415 - see the module's docstring
 
     return parse_reviews(found.text, shown(found.path))
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from telemetryd.core import manifest, written
+from telemetryd.core import manifest, reading
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -39,6 +39,6 @@ def test_examples_are_taken():
     (example,) = _blocks("manifest.md")
     configuration, reviews = _blocks("administration.md")
     assert manifest.parse(example).definitions[0].cells == 3 * 3 + 1
-    assert written.parse_configuration(configuration).enabled is True
-    found, stops = written.parse_reviews(reviews.replace("9f2c…", "9" * 64), "example.toml")
+    assert reading.parse_configuration(configuration).enabled is True
+    found, stops = reading.parse_reviews(reviews.replace("9f2c…", "9" * 64), "example.toml")
     assert (len(found), len(stops)) == (1, 1)

@@ -1,12 +1,14 @@
 """A manifest's TOML text becomes the enforced `Declaration`, or an error that says where, what and why not.
 
-Slow to import (pydantic): imported only for texts not seen before. Policy: M1, M2, M4, P1, P2.
+A text in which nothing is in doubt costs no pydantic (`plain`); every other one goes to the models (`tables`), which tell what is wrong.
+Policy: M1, M2, M4, P1, P2.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetryd.core import plain
 from telemetryd.core.definition import (
     Application,
     Category,
@@ -23,23 +25,14 @@ from telemetryd.core.definition import (
 )
 from telemetryd.core.limits import MANIFEST_BYTES
 from telemetryd.core.review import objections
-from telemetryd.core.strict import read
 from telemetryd.core.system import SOURCES, SYSTEM
-from telemetryd.core.tables import (
-    ApplicationTable,
-    ChoiceSource,
-    CountSource,
-    ManifestText,
-    NumberSource,
-    QuestionTable,
-)
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from telemetryd.core.strict import Localised
-    from telemetryd.core.tables import AnySource
+    from telemetryd.core.tables import AnySource, ApplicationTable, ManifestText, QuestionTable
 
 _OURS = "org.telemetryd"
 
@@ -48,13 +41,22 @@ def parse(text: str) -> Declaration:
     """What a manifest declares; raises InvalidManifestError. Whether it may be `shared` where it comes from is the caller's to check."""
     if len(text) > MANIFEST_BYTES or len(text.encode(errors="surrogatepass")) > MANIFEST_BYTES:
         raise InvalidManifestError(f"expected at most {MANIFEST_BYTES} bytes")
-    written = read(ManifestText, text, InvalidManifestError)
+    written = _read(text)
     application = _application(written.application)
     sources = tuple(_source(one, application) for one in written.source)
     _check_tables(written, application)
     own = {source.id: source for source in sources}
     definitions = tuple(_definition(one, application, own) for one in written.question)
     return Declaration(application, sources, definitions, digest_of_all(definitions), _texts(written))
+
+
+def _read(text: str) -> ManifestText:
+    found: ManifestText | None = plain.read(plain.MANIFEST, text)
+    if found is None:
+        from telemetryd.core import strict, tables  # noqa: PLC0415 - pydantic
+
+        found = strict.read(tables.ManifestText, text, InvalidManifestError)
+    return found
 
 
 def _application(written: ApplicationTable) -> Application:
@@ -79,11 +81,13 @@ def _source(written: AnySource, application: Application) -> Source:
             f'[[source]] "{written.id}": combine: expected sum: applications counts the programs that push into a shared manifest\'s source'
         )
     source = Source(written.id, SourceType(written.type), written.description, combine)
-    if isinstance(written, ChoiceSource):
-        return source._replace(values=tuple(written.values))
-    if isinstance(written, NumberSource | CountSource):
-        return source._replace(unit=written.unit, edges=tuple(written.bins))
-    return source
+    match written.type:
+        case "choice":
+            return source._replace(values=tuple(written.values))
+        case "number" | "count":
+            return source._replace(unit=written.unit, edges=tuple(written.bins))
+        case "flag":
+            return source
 
 
 def _check_tables(written: ManifestText, application: Application) -> None:

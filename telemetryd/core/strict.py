@@ -5,75 +5,30 @@ Annotations are read at run time here, hence no `from __future__ import annotati
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from telemetryd.core import rules
 from telemetryd.core.limits import LINE_DOTS
+from telemetryd.core.rules import LINE, LOCALISED, dotted_line
 from telemetryd.errors import TelemetrydError
 
 _MOST_PROBLEMS = 5
 """So many of a text's problems are told at once: enough to mend it in one go, few enough to read."""
 
-_FRENCH_SPACES_AND_JOINERS = dict.fromkeys(map(ord, "\u00a0\u202f\u200c\u200d"))
-"""Not printable by Python's rule, and needed to write French, Persian and Hindi."""
-
-_LOCALISED = re.compile(r"([a-z]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.@/\[\]<=>+-]{1,200}")
 
 T = TypeVar("T", bound=BaseModel)
 
 
-def refused(expected: str) -> PydanticCustomError:
-    """The error that a check of a field raises: what was expected, never what came."""
-    return PydanticCustomError("refused", "{expected}", {"expected": f"expected {expected}"})
-
-
-def matching(pattern: str, expected: str) -> AfterValidator:
-    """A check that a whole text matches a pattern."""
-    compiled = re.compile(pattern, re.ASCII)
-
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise refused(expected)
-        return text
-
-    return AfterValidator(check)
-
-
-def line(text: str) -> str:
-    """A text of one line in its NFC form, the form that digests see."""
-    text = unicodedata.normalize("NFC", text)
-    visible = text.translate(_FRENCH_SPACES_AND_JOINERS)
-    if not visible.strip() or not visible.isprintable() or text != text.strip():
-        raise refused("one line of text that is not empty, without control characters and without spaces at its ends")
-    return text
-
-
-ID = r"[a-z][a-z0-9_-]{0,63}"
-APPLICATION_ID = r"(?![A-Za-z0-9_.-]{129})[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*){2,}"
-"""Three parts or more, as AppStream and Flatpak require of an id."""
-HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
-_HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
-
-Line = Annotated[str, Field(max_length=300), AfterValidator(line)]
-Id = Annotated[str, matching(ID, "an id: 1 to 64 of a-z 0-9 _ -, beginning with a letter")]
-ApplicationId = Annotated[
-    str,
-    matching(
-        APPLICATION_ID,
-        "an application id in reverse-DNS form such as org.example.Editor: three or more parts, at most 128 characters",
-    ),
-]
-PageUrl = Annotated[str, Field(max_length=300), matching(_HTTPS, "a https: URL")]
-Contact = Annotated[
-    str,
-    Field(max_length=300),
-    matching(rf"{_HTTPS}|mailto:[!-?A-~]+@[A-Za-z0-9.-]+", "a https: or mailto: URL"),
-]
+Line = Annotated[str, Field(max_length=LINE), AfterValidator(rules.line)]
+Id = Annotated[str, AfterValidator(rules.identifier)]
+ApplicationId = Annotated[str, AfterValidator(rules.application_id)]
+PageUrl = Annotated[str, Field(max_length=LINE), AfterValidator(rules.page_url)]
+Contact = Annotated[str, Field(max_length=LINE), AfterValidator(rules.contact)]
 
 
 class Strict(BaseModel):
@@ -91,7 +46,7 @@ class Strict(BaseModel):
             return table
         known = [field.alias or name for name, field in cls.model_fields.items()]
         for key in table:
-            localised = _LOCALISED.fullmatch(key)
+            localised = LOCALISED.fullmatch(key)
             if key not in known and not (localised and localised[1] in cls.translatable):
                 known += [f"{name}[LANGUAGE]" for name in cls.translatable]
                 raise PydanticCustomError(
@@ -117,9 +72,9 @@ class Localised(Strict):
 
 def read(model: type[T], text: str, error: type[TelemetrydError]) -> T:
     """The checked contents of a TOML text; raises `error` with the place, the fault and what was expected."""
-    for number, one in enumerate(text.split("\n"), 1):
-        if one.count(".") > LINE_DOTS:
-            raise error(f"line {number}: expected at most {LINE_DOTS} dots in one line")
+    number = dotted_line(text)
+    if number:
+        raise error(f"line {number}: expected at most {LINE_DOTS} dots in one line")
     try:
         document = tomllib.loads(text)
     except RecursionError:
@@ -195,4 +150,4 @@ _EXPECTATIONS = {
 
 def _expectation(problem: ErrorDetails) -> str:
     text = _EXPECTATIONS.get(problem["type"], problem["msg"])
-    return re.sub("^(Input should be|(String|List) should have)", "expected", text)
+    return re.sub("^(Input should be|(String|List) should have|Value error, expected)", "expected", text)

@@ -342,6 +342,7 @@ REFUSED = [
     ("ends =", "epsilon = nan\nends =", f"{START}epsilon: expected 0.1 to 4.0 in steps of 0.1"),
     ("ends =", "epsilon = inf\nends =", f"{START}epsilon: expected 0.1 to 4.0 in steps of 0.1"),
     ("ends =", "epsilon = -inf\nends =", f"{START}epsilon: expected 0.1 to 4.0 in steps of 0.1"),
+    ("ends =", "epsilon = 1e30\nends =", f"{START}epsilon: expected 0.1 to 4.0 in steps of 0.1"),
     ("ends =", "epsilon = 1\nends =", None),
     (
         "ends =",

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.core.kconfig import is_switched_off
+from telemetryd.core.reading import parse_configuration
 from telemetryd.core.settings import Budgets, ConfigFile, Endpoint, ForeignFile, KillSwitch, Lock, Origin, Settings, merge
-from telemetryd.core.written import parse_configuration
 from telemetryd.errors import InvalidFileError
 
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.example/v1"\n'

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetryd.core import strict
+from telemetryd.core.reading import parse_configuration, parse_reviews
 from telemetryd.core.reviews import Review, Stop, StopReason
 from telemetryd.core.settings import Endpoint
-from telemetryd.core.written import ConfigurationFile, parse_configuration, parse_reviews
+from telemetryd.core.written import ConfigurationFile
 from telemetryd.errors import InvalidFileError
 
 DIGEST = "sha256:" + "9f2c" * 16
@@ -51,15 +53,14 @@ def review_refusal(text):
 
 def test_empty_configuration():
     """An empty file says nothing at all."""
-    assert parse_configuration("") == ConfigurationFile()
-    assert ConfigurationFile().enabled is None
-    assert ConfigurationFile().limits.system is None
-    assert ConfigurationFile().endpoint == {}
+    empty = parse_configuration("")
+    assert empty.enabled is empty.limits.system is None
+    assert empty.endpoint == {}
 
 
 def test_whole_configuration():
     """Every key that a configuration can have is read."""
-    written = parse_configuration("""
+    text = """
         enabled = true
         developer = false
         idle_exit_minutes = 5
@@ -78,8 +79,8 @@ def test_whole_configuration():
         results = "https://example.org/results"
         ohttp_relay = "https://Relay.example.net"
         ohttp_keys = "/etc/telemetryd/kde.keys"
-    """)
-    assert written.model_dump() == {
+    """
+    assert strict.read(ConfigurationFile, text, InvalidFileError).model_dump() == {
         "enabled": True,
         "developer": False,
         "idle_exit_minutes": 5.0,

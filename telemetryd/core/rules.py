@@ -1,0 +1,195 @@
+"""What one value of a TOML text may be: the rules of the fields, each written once.
+
+The models in `tables` and `written` hold every field to them and say what is wrong; `plain` reads a text that keeps them all.
+Each takes a value of the right type and gives what is kept of it, or raises RefusedError. Policy: A1, C6, C7, M1, P1, R1.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import Decimal
+from itertools import pairwise
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from telemetryd.core.definition import NONE, OTHER
+from telemetryd.core.limits import LINE_DOTS
+from telemetryd.core.system import SYSTEM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+_FRENCH_SPACES_AND_JOINERS = dict.fromkeys(map(ord, "\u00a0\u202f\u200c\u200d"))
+"""Not printable by Python's rule, and needed to write French, Persian and Hindi."""
+_MAIL = re.compile(r"[^\s<>()\"]+@[^\s<>()\"]+")
+_YEARS = range(2000, 3000)
+"""What a date's year can be; far inside what calendar arithmetic can express."""
+_TOLERANCE = Decimal("0.01")
+"""How far from 1 expected shares may add up: three times 0.33 will do."""
+EXACT = 1 << 53
+"""Largest edge: the largest whole number up to which a double holds every one."""
+
+LINE, NAME, UNIT, URL, PATH = 300, 80, 16, 1000, 4096
+"""Longest texts, in characters: a line, an application's name, a unit, an endpoint's URL, a file's path (Linux's PATH_MAX)."""
+SOURCES = 4
+"""Most sources of one question."""
+
+ID = r"[a-z][a-z0-9_-]{0,63}"
+APPLICATION_ID = r"(?![A-Za-z0-9_.-]{129})[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*){2,}"
+"""Three parts or more, as AppStream and Flatpak require of an id."""
+HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
+_HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
+_URL = re.compile(rf"(https?)://({HOST})(:[0-9]{{1,5}})?(/[^#\\\"<>^`{{|}}]*)?", re.ASCII | re.IGNORECASE)
+LOCALISED = re.compile(r"([a-z]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
+"""A key in another language, as in desktop files: `name[de]`."""
+
+T = TypeVar("T")
+
+
+class RefusedError(ValueError):
+    """A value that a field does not take; its text says what was expected, never what came."""
+
+
+def refused(expected: str) -> RefusedError:
+    """The error that a rule raises."""
+    return RefusedError(f"expected {expected}")
+
+
+def matching(pattern: str, expected: str) -> Callable[[str], str]:
+    """The rule that a whole text matches a pattern."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise refused(expected)
+        return text
+
+    return check
+
+
+def line(text: str) -> str:
+    """A text of one line in its NFC form, the form that digests see."""
+    text = unicodedata.normalize("NFC", text)
+    visible = text.translate(_FRENCH_SPACES_AND_JOINERS)
+    if not visible.strip() or not visible.isprintable() or text != text.strip():
+        raise refused("one line of text that is not empty, without control characters and without spaces at its ends")
+    return text
+
+
+identifier = matching(ID, "an id: 1 to 64 of a-z 0-9 _ -, beginning with a letter")
+application_id = matching(
+    APPLICATION_ID, "an application id in reverse-DNS form such as org.example.Editor: three or more parts, at most 128 characters"
+)
+page_url = matching(_HTTPS, "a https: URL")
+contact = matching(rf"{_HTTPS}|mailto:[!-?A-~]+@[A-Za-z0-9.-]+", "a https: or mailto: URL")
+choice_value = matching(r"[A-Za-z0-9._+-]{1,32}", "a value: 1 to 32 of A-Z a-z 0-9 . _ + -")
+shared_source = matching(f"{APPLICATION_ID}/{ID}", "a shared source as application/source, such as org.example.frameworks/crash")
+asked_source = matching(f"({APPLICATION_ID}/)?{ID}", f"the id of a source of this manifest, or {SYSTEM}/ and a system fact")
+file_path = matching(r"/[^\0]+", "an absolute path")
+digest = matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hex digits, as `telemetryctl show` prints them")
+
+
+def edge(value: Any) -> int | float:
+    """The edge of a bin."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value) or abs(value) > EXACT:
+        raise refused("a finite number of at most 2^53")
+    return value
+
+
+def count_edge(value: Any) -> int:
+    """The edge of a bin of counts."""
+    number = edge(value)
+    if number < 0 or number % 1:
+        raise refused("a whole number of at least 0")
+    return int(number)
+
+
+def kept(item: Any) -> int | float | str:
+    """One edge or value that `coarser` keeps."""
+    return item if isinstance(item, str) else edge(item)
+
+
+def rising(edges: list[T]) -> list[T]:
+    """Edges in order."""
+    if not edges or any(low >= high for low, high in pairwise(edges)):  # type: ignore[operator]  # T is int or float
+        raise refused("one or more edges in rising order, each once")
+    return edges
+
+
+def distinct(items: list[str]) -> list[str]:
+    """Entries of a list."""
+    if not items or len(set(items)) < len(items):
+        raise refused("one or more entries, each once")
+    return items
+
+
+def declarable(values: list[str]) -> list[str]:
+    """The values of a choice, in the order that digests see."""
+    if OTHER in values or NONE in values:
+        raise refused(f"values without {OTHER} and {NONE}, which telemetryd adds itself")
+    return sorted(distinct(values))
+
+
+def tenths(epsilon: float) -> float:
+    """An ε that exact arithmetic can hold."""
+    found = Decimal(repr(epsilon)) * 10
+    if not isfinite(epsilon) or not 1 <= found <= 40 or found % 1:  # noqa: PLR2004 - 0.1 to 4.0
+        raise refused("0.1 to 4.0 in steps of 0.1")
+    return int(found) / 10
+
+
+def whole(shares: dict[str, float]) -> dict[str, float]:
+    """The expected shares of a source's labels."""
+    if abs(sum((Decimal(repr(share)) for share in shares.values()), Decimal(-1))) > _TOLERANCE:
+        raise refused("shares that add up to 1 (± 0.01)")
+    return shares
+
+
+def this_millennium(day: date) -> date:
+    """A question's first or last day."""
+    if day.year not in _YEARS:
+        raise refused("a date in the years 2000 to 2999")
+    return day
+
+
+def endpoint_url(url: str) -> str:
+    """The scheme and host in lower case, without the default port: a budget is kept for the host, and one host has one text."""
+    found = _URL.fullmatch(url)
+    if not found or not re.fullmatch(r"[!-~]+", url) or int((found[3] or ":443")[1:]) not in range(1, 65536):
+        raise refused("a https: URL with a host, without a user name and without a fragment")
+    scheme, host, port = found[1].lower(), found[2].lower(), found[3] or ""
+    default = ":443" if scheme == "https" else ":80"
+    return f"{scheme}://{host}{'' if port == default else port}{found[4] or '/'}"
+
+
+def relay_url(url: str) -> str:
+    """Never http, not even in developer mode: the relay's certificate is all that says who sees the user's address. Policy: C7."""
+    if not (normal := endpoint_url(url)).startswith("https:"):
+        raise refused("a https: URL with a host, without a user name and without a fragment")
+    return normal
+
+
+def two_people(reviewers: list[str]) -> list[str]:
+    """Who shares a name or an address with somebody is the same person, also by way of a third. Policy: R1."""
+    others = {_person(reviewer) for reviewer in reviewers} - {("", "")}
+    found = {others.pop()} if others else set()
+    while same := {one for one in others for known in found if any(a and a == b for a, b in zip(one, known, strict=True))}:
+        found |= same
+        others -= same
+    if not others:
+        raise refused("two or more different people")
+    return reviewers
+
+
+def dotted_line(text: str) -> int | None:
+    """The number of the first line with so many dots that a TOML parser would take minutes for its keys, or None."""
+    return next((number for number, one in enumerate(text.split("\n"), 1) if one.count(".") > LINE_DOTS), None)
+
+
+def _person(reviewer: str) -> tuple[str, str]:
+    """A reviewer's name and mail address, for comparing; one of them may be empty."""
+    mail = _MAIL.search(reviewer)
+    name = " ".join(re.findall(r"\w+", _MAIL.sub("", reviewer).casefold()))
+    return name, mail[0].casefold() if mail else ""

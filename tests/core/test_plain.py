@@ -1,0 +1,260 @@
+"""The reader without pydantic against the models: whatever it reads, the models read, to the same."""
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+from datetime import UTC, date, datetime, time
+from enum import Enum
+
+import pytest
+from harness import KATE
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from telemetryd.core import plain, strict, tables, written
+from telemetryd.errors import InvalidFileError
+
+LANGUAGES = {"name[de]": "Käte", "name[sr@latin]": "Kate", "summary[pt_BR]": "Editor"}
+MANIFEST = {
+    "schema": 1,
+    "application": {
+        "id": "org.kde.kate",
+        "name": "Kate",
+        "summary": "Text editor",
+        "vendor": "kde",
+        "contact": "https://kde.org/privacypolicy-apps",
+        "kind": "application",
+        "uses": ["org.kde.frameworks/crash"],
+        **LANGUAGES,
+    },
+    "source": [
+        {"id": "dark", "type": "flag", "description": "Dark", "combine": "any", "description[de]": "Dunkel"},
+        {"id": "platform", "type": "choice", "description": "Window system", "combine": "mode", "values": ["x11", "wayland"]},
+        {"id": "startup", "type": "number", "description": "Start", "unit": "ms", "combine": "median", "bins": [500, 2000.5]},
+        {"id": "files", "type": "count", "description": "Files", "unit": "files", "combine": "sum", "bins": [1.0, 10]},
+    ],
+    "question": [
+        {
+            "id": "q",
+            "purpose": "Is it slow?",
+            "decision": "What is done",
+            "category": "usage",
+            "detail": "basic",
+            "sources": ["startup", "org.telemetryd.system/memory"],
+            "coarser": {"startup": [500], "platform": ["x11"]},
+            "period": "week",
+            "starts": date(2026, 11, 2),
+            "ends": date(2027, 6, 27),
+            "draw": "first",
+            "share": 0.5,
+            "epsilon": 1.5,
+            "expected_users": 20000,
+            "expected": {"startup": {"<500": 0.5, ">=500": 0.5}},
+            "purpose[de]": "Ist es langsam?",
+        }
+    ],
+}
+CONFIGURATION = {
+    "enabled": True,
+    "developer": False,
+    "idle_exit_minutes": 5,
+    "budget_source": 4.0,
+    "budget_year": 16.0,
+    "budget_epsilon": 0,
+    "limits": {"system": 0, "usage": 2, "new_questions": "ask"},
+    "endpoint": {
+        "kde": {
+            "name": "KDE",
+            "url": "HTTPS://Telemetry.example.org:443/v1",
+            "format": "report",
+            "ca_file": "/etc/ssl/certs/kde.pem",
+            "results": "https://example.org/results",
+            "ohttp_relay": "https://relay.example.net",
+            "ohttp_keys": "/etc/keys",
+        }
+    },
+}
+REVIEWS = {
+    "review": [
+        {
+            "application": "org.kde.kate",
+            "question": "startup",
+            "definition": "sha256:" + "9f2c" * 16,
+            "reviewers": ["Ada <ada@example.org>", "Bo <bo@example.org>"],
+            "record": "https://mail.example.org/review/42",
+            "date": date(2026, 11, 20),
+        }
+    ],
+    "stop": [{"application": "org.kde.kate", "question": "startup", "reason": "answered", "date": date(2027, 2, 1)}],
+}
+KINDS = [
+    (MANIFEST, plain.MANIFEST, tables.ManifestText),
+    (CONFIGURATION, plain.CONFIGURATION, written.ConfigurationFile),
+    (REVIEWS, plain.REVIEWS, written.ReviewsFile),
+]
+VALUES = [
+    *(True, False, 0, 1, -1, 2, 3, 0.0, -0.0, 1.0, 0.1, 0.15, 4.1, 500, 2**53, 2**53 + 1, -(2**53) - 1, 10**30, 1e308),
+    *(float("inf"), float("-inf"), float("nan")),
+    *("", " ", "a", "A", " a", "a\nb", "\u0007", "\u200b", "\u202e", "e\u0301", "x" * 17, "x" * 81, "x" * 301, "x" * 1001, "x" * 5000),
+    *("a.b.c", "1.b.c", "other", "none", "last", "flag", "choice", "number", "count", "shared", "sum", "max", "all", "day", "uniform"),
+    *("system", "detailed", "refuse", "otlp", "suspended", "sha256:" + "9" * 64, "/a", "/a\0", "dark", "org.a.b/c", "org.a.b/c/d"),
+    *("https://a.b", "http://a.b/", "https://a@b", "https://a.b/#c", "https://a.b:99999/", "https://a.b/ä", "mailto:a@b.c", "ftp://a"),
+    *(date(1999, 12, 31), date(2026, 1, 1), date(3000, 1, 1), datetime(2026, 1, 1, 12, tzinfo=UTC), time(12)),
+    *([], [1], [2, 1], [1, 1], [0.5], ["a"], ["a", "a"], ["b", "a"], ["a", "b", "c", "d", "e"], [True], [[]], [{}]),
+    *({}, {"a": 1}, {"a": "b"}, {"a": [1]}, {"a": {"b": 1.0}}, {"a": {"b": 0.5}}, {"a b": {}}, {"name": "a", "url": "https://a.b"}),
+]
+KEYS = ["a", "name[de]", "name[DE]", "id[de]", "description[fr]", "decision[x]", "texts", "schema_", "model_config", "Name", ""]
+
+
+def toml(value):
+    """A value in TOML."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(key)} = {toml(one)}" for key, one in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(toml(one) for one in value) + "]"
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return repr(value)
+
+
+def text_of(document):
+    """A whole text."""
+    return "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in document.items())
+
+
+def places(value, path=()):
+    """The path of everything in a document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in items:
+        yield (*path, key)
+        yield from places(one, (*path, key))
+
+
+def at(document, path):
+    """What holds the last step of a path."""
+    for step in path[:-1]:
+        document = document[step]
+    return document
+
+
+def altered(document):
+    """Every document that differs in one place: another value, a key less, a key more."""
+    for path in places(document):
+        for value in VALUES:
+            changed = deepcopy(document)
+            at(changed, path)[path[-1]] = value
+            yield changed
+        without = deepcopy(document)
+        del at(without, path)[path[-1]]
+        yield without
+        for key in KEYS:
+            more = deepcopy(document)
+            if isinstance(at(more, path), dict):
+                at(more, path)[key] = "b"
+                yield more
+
+
+def plainly(value):
+    """A row or model as plain data in which 1, 1.0 and True differ."""
+    if isinstance(value, plain.Row | BaseModel):
+        names = type(value).model_fields if isinstance(value, BaseModel) else vars(value).keys() - {"texts"}
+        found = {name.rstrip("_"): plainly(getattr(value, name)) for name in names}
+        translate = getattr(value, "translations", dict)
+        return found | ({"texts": translate()} if translate() else {})
+    if isinstance(value, dict):
+        return {key: plainly(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plainly(one) for one in value]
+    return (type(value).__name__ if not isinstance(value, Enum) else "", value)
+
+
+def both_of(document, shape, model):
+    """What each of both readers says of what TOML's parser gave; None for what it does not read."""
+    try:
+        quick = shape(document)
+    except (plain.DoubtError, ValueError):
+        quick = None
+    try:
+        slow = model.model_validate(document)
+    except ValidationError:
+        slow = None
+    return quick, slow
+
+
+def both(text, shape, model):
+    """The same of a text."""
+    quick = plain.read(shape, text)
+    try:
+        slow = strict.read(model, text, InvalidFileError)
+    except InvalidFileError:
+        slow = None
+    return quick, slow
+
+
+@pytest.mark.parametrize(("document", "shape", "model"), KINDS)
+def test_whole_texts(document, shape, model):
+    """Texts with every key are read without pydantic's models, to the same; so are empty ones where they may be."""
+    quick, slow = both(text_of(document), shape, model)
+    assert plainly(quick) == plainly(slow) is not None
+    quick, slow = both("", shape, model)
+    assert (quick is None) is (slow is None)
+    assert quick is None or plainly(quick) == plainly(slow)
+
+
+@pytest.mark.parametrize(("document", "shape", "model"), KINDS)
+def test_one_change(document, shape, model):
+    """After any one change (value, key more, key less) both read the same or neither reads; only huge numbers are left to the models."""
+    for changed in altered(document):
+        quick, slow = both_of(changed, shape, model)
+        if quick is None:
+            assert slow is None or any(huge in text_of(changed) for huge in ("1e+308", str(2**53 + 1), str(10**30))), changed
+        else:
+            assert plainly(quick) == plainly(slow), changed
+
+
+@given(st.data())
+def test_any_change(data):
+    """What is read after several changes of the document, or of the text's bytes, is what the models read."""
+    document, shape, model = data.draw(st.sampled_from(KINDS))
+    document = deepcopy(document)
+    for _ in range(data.draw(st.integers(0, 3))):
+        path = data.draw(st.sampled_from(list(places(document))))
+        at(document, path)[path[-1]] = data.draw(st.sampled_from(VALUES))
+    text = text_of(document)
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(text)))
+        text = text[:place] + data.draw(st.text(max_size=2)) + text[place + data.draw(st.integers(0, 2)) :]
+    quick, slow = both(text, shape, model)
+    assert quick is None or plainly(quick) == plainly(slow)
+
+
+@pytest.mark.parametrize("text", ["a" + ".a" * 200 + " = 1", "a = " + "[" * 5000, "a = 1" + "0" * 5000, "\0", "schema = 1\nschema = 1"])
+def test_no_toml(text):
+    """What is no TOML, or would keep a parser busy, is left to the reader that can say so."""
+    assert plain.read(plain.MANIFEST, text) is None
+
+
+def test_no_pydantic():
+    """A manifest, a configuration and reviews that are right import no pydantic; a manifest that is wrong does, and is explained."""
+    code = f"""
+import sys
+from telemetryd.core import manifest, reading
+manifest.parse({KATE!r})
+reading.parse_configuration({text_of(CONFIGURATION)!r})
+reading.parse_reviews({text_of(REVIEWS)!r}, "a.toml")
+print("pydantic" in sys.modules)
+try:
+    manifest.parse("schema = 2")
+except manifest.InvalidManifestError as error:
+    print(error, "pydantic" in sys.modules)
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "False\nexpected schema = 1, the only one that this version knows True\n"
