@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from asyncio import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.core.handover import InvalidMessageError, Job, encode_job, parse_delivery
@@ -87,15 +88,18 @@ class UploaderCourier:
 
 
 async def _converse(connection: socket.socket, message: bytes) -> Delivery:
-    """Write the job, read the one line of the outcome; the end of the stream before it is no outcome."""
-    loop = asyncio.get_running_loop()
+    """Write the job, read the one line of the outcome; the end of the stream before it is no outcome, nor is a line that more follows.
+
+    An uploader that stays after its line is not waited for long: the line counts.
+    """
+    loop, answer = asyncio.get_running_loop(), b""
     await loop.sock_sendall(connection, message)
-    answer = b""
-    while b"\n" not in answer and len(answer) <= DELIVERY_MAX_BYTES:
-        chunk = await loop.sock_recv(connection, DELIVERY_MAX_BYTES)
-        if not chunk:
-            break
-        answer += chunk
+    with suppress(TimeoutError):
+        async with asyncio.timeout(None) as patience:
+            while len(answer) <= DELIVERY_MAX_BYTES and (chunk := await loop.sock_recv(connection, DELIVERY_MAX_BYTES)):
+                answer += chunk
+                if b"\n" in answer:
+                    patience.reschedule(patience.when() or loop.time() + UPLOADER_EXIT_S)
     return parse_delivery(answer)
 
 

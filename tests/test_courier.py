@@ -17,9 +17,10 @@ BODY = b"{}".ljust(1024)
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
 ACCEPTED = b'{"result":"accepted","status":204,"retry_after_s":null}\n'
 UNKNOWN = Delivery(Result.UNKNOWN)
+JOB = encode_job(Job("kde", ENDPOINT.url, developer=False, body=BODY))
 
 UPLOADER = """
-import json, os, signal, socket, sys
+import json, os, signal, socket, sys, time
 connection = socket.socket(fileno=int(sys.argv[-1]))
 def read(size):
     data = b""
@@ -43,6 +44,14 @@ async def test_job_arrives():
     assert await courier.deliver(ENDPOINT, BODY) == Delivery(Result.ACCEPTED, 204)
 
 
+READ = f"read({len(JOB)}); "
+
+
+def says(data):
+    """What an uploader does to say this."""
+    return f"connection.sendall({data!r})"
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -51,15 +60,31 @@ async def test_job_arrives():
         "connection.close()",
         "read(1)",
         "read(1100); os.kill(os.getpid(), signal.SIGKILL)",
-        "connection.sendall(b'accepted\\n')",
-        f"connection.sendall({ACCEPTED!r}[:-1])",
-        f"connection.sendall({ACCEPTED!r} * 2)",
-        f"connection.sendall({ACCEPTED!r}.replace(b'204', b'\"204\"'))",
-        "connection.sendall(b'x' * 1_000_000)",
+        READ + says(b"accepted\n"),
+        READ + says(ACCEPTED[:-1]),
+        READ + says(ACCEPTED[:20]),
+        READ + says(ACCEPTED * 2),
+        READ + says(ACCEPTED) + "; time.sleep(0.2); " + says(ACCEPTED.replace(b"accepted", b"answered")),
+        READ + says(ACCEPTED) + "; time.sleep(0.2); " + says(b" "),
+        says(ACCEPTED),
+        READ + says(ACCEPTED.replace(b"204", b'"204"')),
+        READ + says(ACCEPTED.replace(b"{", b"{ ")),
+        READ + says(ACCEPTED.replace(b"accepted", b"unheard-of")),
+        READ + says(ACCEPTED.replace(b"204", b"2040")),
+        READ + says(ACCEPTED.replace(b"null", b"-86400")),
+        READ + says(b"[" * 255 + b"\n"),
+        READ + says(b"\xff\0\n"),
+        READ + "sys.exit(0)",
+        READ + "sys.exit(3)",
+        "import telemetryd.upload.nothing",
+        READ + "connection.sendall(b'x' * 1_000_000)",
     ],
 )
 async def test_nothing_is_guessed(script):
-    """An uploader that dies, or says what no uploader says, leaves the outcome unknown: never accepted."""
+    """An uploader that dies, or says what no uploader says, leaves the outcome unknown: never accepted.
+
+    That is so whether a second answer comes with the first or after it, and for one who answers before it was asked.
+    """
     assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY) == UNKNOWN
 
 
@@ -72,7 +97,7 @@ async def test_silent_uploader(tmp_path):
 
 async def test_uploader_that_stays():
     """An uploader that does not end after its answer is ended; its answer counts."""
-    script = f"connection.sendall({ACCEPTED!r})\nsignal.pause()"
+    script = READ + says(ACCEPTED) + "; signal.pause()"
     assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY) == Delivery(Result.ACCEPTED, 204)
 
 
@@ -104,6 +129,7 @@ async def test_what_an_uploader_inherits(monkeypatch):
     """An uploader has three standard files and its socket, and no key log."""
     monkeypatch.setenv("SSLKEYLOGFILE", "/tmp/keys")
     script = (
+        f"read({len(JOB)})\n"
         "found = sorted(int(one) for one in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + one))\n"
         "assert found == [0, 1, 2, connection.fileno()], found\n"
         "assert os.readlink('/proc/self/fd/0') == os.readlink('/proc/self/fd/1') == '/dev/null'\n"

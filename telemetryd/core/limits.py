@@ -18,6 +18,8 @@ RUN_STEP_MAX_S = 600
 """Most running time that one run may add: the timer's interval; what is longer was not running time."""
 RUN_GAP_S = 900
 """Longest time between two runs of one session: the timer's interval, its accuracy (1 min) and the longest delivery (90 s), rounded up."""
+DAY_OF_USE_GAP_S = 4 * HOUR_S
+"""Shortest time without a run that counts as a night: more than a long lunch, less than the sleep of whoever sleeps little."""
 
 # The uploader and the courier.
 JOB_LINE_MAX_BYTES = 4096
@@ -36,10 +38,15 @@ RESPONSE_TIMEOUT_S = 5.0
 """A body has a few hundred bytes if it is a relay's; a server's own is read only so that it sees an orderly end."""
 RESPONSE_MAX_BYTES = 64 * 1024
 """Most of a response's body that is read: ignored if it is a server's own, opened if it is a relay's."""
+RECEIVED_MAX_BYTES = 256 * 1024
+"""Most that is taken from a server over one connection, TLS, interim answers and headers included: four times a body's bound, with room for
+long chains of certificates. Else one that sends without end was listened to at full speed until a timeout: 23 GB in a minute, measured."""
 OHTTP_KEYS_BYTES = 16 * 1024
 """Longest file of a gateway's keys that is read; one key takes 47 bytes, and a rotation has two or three."""
 COURIER_TIMEOUT_S = 90.0
 """A whole delivery as the daemon sees it: the uploader's own timeouts (75 s) and its start on a slow disk."""
+JOB_MAX_S = 300
+"""A try that began less than so long ago may be under way in another process: the longest delivery, several times over."""
 UPLOADER_EXIT_S = 2.0
 """How long an uploader that has answered may take to end before it is killed."""
 

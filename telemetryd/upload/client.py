@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 
-from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, RESPONSE_MAX_BYTES, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
+from telemetryd.core.limits import (
+    ANSWER_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    RECEIVED_MAX_BYTES,
+    RESPONSE_MAX_BYTES,
+    RESPONSE_TIMEOUT_S,
+    UPLOAD_TIMEOUT_S,
+)
 from telemetryd.core.schedule import Delivery, Result, delivery_of
 
 if TYPE_CHECKING:
@@ -120,6 +128,29 @@ class Client:
         return context
 
 
+class _BoundedSocket(socket.socket):
+    """Takes in `RECEIVED_MAX_BYTES` and breaks off then, whatever it is that the server sends without end."""
+
+    _left_bytes = RECEIVED_MAX_BYTES
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """As asyncio reads without TLS."""
+        data = super().recv(min(size, self._left()), flags)
+        self._left_bytes -= len(data)
+        return data
+
+    def recv_into(self, buffer: Any, size: int = 0, flags: int = 0, /) -> int:
+        """As asyncio reads with TLS."""
+        count = super().recv_into(buffer, min(size or len(buffer), self._left()), flags)
+        self._left_bytes -= count
+        return count
+
+    def _left(self) -> int:
+        if not self._left_bytes:
+            raise OSError(errno.EMSGSIZE, "the server sends without end")
+        return self._left_bytes
+
+
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     """A socket on a port that the kernel has drawn. Policy: A2.
 
@@ -127,6 +158,6 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     followed which.
     """
     family, kind, protocol, _, _ = address
-    connection = socket.socket(family, kind, protocol)
+    connection = _BoundedSocket(family, kind, protocol)
     connection.bind(("", 0))
     return connection

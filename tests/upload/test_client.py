@@ -150,3 +150,36 @@ async def test_environment(receivers, receiver, ca_file, monkeypatch):
     assert await Client(ca_file).send(request(receiver.url(), BODY)) == Delivery(Result.ACCEPTED, 204)
     with pytest.raises(queue.Empty):
         proxy.requests.get_nowait()
+
+
+def endless(head, piece):
+    """A server that never stops sending."""
+    yield head
+    while True:
+        yield piece
+
+
+HEAD, CHUNKED = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ACCEPTED = Delivery(Result.ACCEPTED, 200)
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "deliveries"),
+    [
+        (b"", b"\r\n" * 4096, [RETRY]),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 1024, [RETRY]),
+        (HEAD, b"X: y\r\n" * 4096, [RETRY]),
+        (HEAD + b"X:", b" " * 8192, [RETRY]),
+        (CHUNKED + b"1;x=", b"y" * 8192, [ACCEPTED]),
+        (CHUNKED + b"1\r\nx\r\n0\r\n", b"X: y\r\n" * 4096, [RETRY, ACCEPTED]),
+        (HEAD + b"Content-Length: 10737418240\r\n\r\n", bytes(8192), [ACCEPTED]),
+    ],
+    ids=["blank lines", "interim answers", "headers", "one header", "chunk extension", "trailers", "body of 10 GB"],
+)
+@pytest.mark.parametrize("is_tls", [True, False])
+async def test_server_without_end(receivers, trusted, *, ca_file, is_tls, head, piece, deliveries):
+    """Whatever a server sends without end, little of it is taken and the try ends at once; a status that was read counts."""
+    receiver = receivers(trusted if is_tls else None, endless(head, piece))
+    assert await Client(ca_file).send(request(receiver.url(), BODY)) in deliveries
+    await receiver.end()
+    assert receiver.sent_bytes < 16 * 1024 * 1024
