@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _FRENCH_SPACES_AND_JOINERS = dict.fromkeys(map(ord, "\u00a0\u202f\u200c\u200d"))
 """Not printable by Python's rule, and needed to write French, Persian and Hindi."""
-_MAIL = re.compile(r"[^\s<>()\"]+@[^\s<>()\"]+")
+_MAIL = r"[^\s<>()\"]+@[^\s<>()\"]+"
 _YEARS = range(2000, 3000)
 """What a date's year can be; far inside what calendar arithmetic can express."""
 _TOLERANCE = Decimal("0.01")
@@ -41,7 +41,7 @@ APPLICATION_ID = r"(?![A-Za-z0-9_.-]{129})[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z_][A
 """Three parts or more, as AppStream and Flatpak require of an id."""
 HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
 _HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
-_URL = re.compile(rf"(https?)://({HOST})(:[0-9]{{1,5}})?(/[^#\\\"<>^`{{|}}]*)?", re.ASCII | re.IGNORECASE)
+_URL = rf"(https?)://({HOST})(:[0-9]{{1,5}})?(/[^#\\\"<>^`{{|}}]*)?"
 LOCALISED = re.compile(r"([a-z]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
 """A key in another language, as in desktop files: `name[de]`."""
 
@@ -58,11 +58,10 @@ def refused(expected: str) -> RefusedError:
 
 
 def matching(pattern: str, expected: str) -> Callable[[str], str]:
-    """The rule that a whole text matches a pattern."""
-    compiled = re.compile(pattern, re.ASCII)
+    """The rule that a whole text matches a pattern, which is compiled when it is first needed."""
 
     def check(text: str) -> str:
-        if not compiled.fullmatch(text):
+        if not re.fullmatch(pattern, text, re.ASCII):
             raise refused(expected)
         return text
 
@@ -156,7 +155,7 @@ def this_millennium(day: date) -> date:
 
 def endpoint_url(url: str) -> str:
     """The scheme and host in lower case, without the default port: a budget is kept for the host, and one host has one text."""
-    found = _URL.fullmatch(url)
+    found = re.fullmatch(_URL, url, re.ASCII | re.IGNORECASE)
     if not found or not re.fullmatch(r"[!-~]+", url) or int((found[3] or ":443")[1:]) not in range(1, 65536):
         raise refused("a https: URL with a host, without a user name and without a fragment")
     scheme, host, port = found[1].lower(), found[2].lower(), found[3] or ""
@@ -190,6 +189,6 @@ def dotted_line(text: str) -> int | None:
 
 def _person(reviewer: str) -> tuple[str, str]:
     """A reviewer's name and mail address, for comparing; one of them may be empty."""
-    mail = _MAIL.search(reviewer)
-    name = " ".join(re.findall(r"\w+", _MAIL.sub("", reviewer).casefold()))
+    mail = re.search(_MAIL, reviewer)
+    name = " ".join(re.findall(r"\w+", re.sub(_MAIL, "", reviewer).casefold()))
     return name, mail[0].casefold() if mail else ""

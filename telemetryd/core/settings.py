@@ -1,6 +1,6 @@
 """The frozen settings that the rest is given, made of every configuration file in force; the strictest value wins.
 
-Reading the files is `installed`'s work; checking one file's text is `core.written`'s. Policy: C4, C6.
+Reading the files is `installed`'s work; checking one file's text is `core.reading`'s. Policy: C4, C6.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.kconfig import is_switched_off
 from telemetryd.errors import InvalidFileError
 
 if TYPE_CHECKING:
@@ -24,8 +23,9 @@ _FORMAT = "report"
 _NOT_SET = {"", "0", "false", "no"}
 """Values of DO_NOT_TRACK, in any case, that do not mean it; all others do."""
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_LOOPBACK = re.compile(rf"https?://(?:localhost|\[::1\]|127(?:\.{_OCTET}){{3}})(?::\d+)?/.*", re.ASCII)
-"""Of the URLs as `core.written` leaves them, those that stay on this machine; 127.0.0.256 is a name and goes elsewhere."""
+_LOOPBACK = rf"https?://(?:localhost|\[::1\]|127(?:\.{_OCTET}){{3}})(?::\d+)?/.*"
+"""Of the URLs as `core.rules` leaves them, those that stay on this machine; 127.0.0.256 is a name and goes elsewhere. A start without
+endpoints need not compile it."""
 
 
 class Problem(NamedTuple):
@@ -170,6 +170,8 @@ class _Judged(NamedTuple):
 def _judge(file: ForeignFile) -> _Judged:
     if file.problem:
         return _Judged(file.path, file.problem, is_off=False)
+    from telemetryd.core.kconfig import is_switched_off  # noqa: PLC0415 - most starts find no such file
+
     try:
         return _Judged(file.path, "", is_switched_off(file.text))
     except InvalidFileError as error:
@@ -211,7 +213,7 @@ def _endpoints(said: _Said, problems: list[Problem], *, is_developer: bool) -> t
             if vendor in found or (file.origin, vendor) in seen:
                 continue
             seen.add((file.origin, vendor))
-            is_loopback = all(_LOOPBACK.fullmatch(url) for url in (table.url, table.ohttp_relay) if url)
+            is_loopback = all(re.fullmatch(_LOOPBACK, url, re.ASCII) for url in (table.url, table.ohttp_relay) if url)
             objection = _objection(table, file.origin, may_stay_here=is_developer and is_loopback)
             if objection:
                 problems.append(Problem(file.path, f"[endpoint.{vendor}] {objection}"))
@@ -243,7 +245,7 @@ def _objection(table: EndpointTable, origin: Origin, *, may_stay_here: bool) -> 
 
 
 def _host_name(url: str) -> str:
-    """The host of a URL as `core.written` leaves it, without a port."""
+    """The host of a URL as `core.rules` leaves it, without a port."""
     return re.sub(r":\d+$", "", url.split("/")[2])
 
 
