@@ -22,13 +22,15 @@ from telemetryd.core.handover import encode_delivery
 from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
 from telemetryd.core.report import REPORT_BYTES
 from telemetryd.core.schedule import Delivery
-from telemetryd.installed import load_reviews, load_settings
-from telemetryd.upload.job import NOT_NOW, REJECTED, endpoint_of, is_admitted, job_of
+from telemetryd.errors import InvalidManifestError, StorageError
+from telemetryd.installed import InstalledFiles, load_settings
+from telemetryd.upload.job import NOT_NOW, REJECTED, endpoint_of, is_admitted, is_declared, job_of
 from telemetryd.upload.report import Request, request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from telemetryd.core.report import Report
     from telemetryd.core.settings import Endpoint
     from telemetryd.upload.relay import SealedReport
 
@@ -120,10 +122,24 @@ def _plan(data: bytes) -> tuple[Endpoint, bytes] | Delivery:
     endpoint = endpoint_of(job, load_settings(os.environ))
     if endpoint is None:
         return NOT_NOW
-    if job.developer:
-        return endpoint, job.body
-    installed = load_reviews(os.environ)
-    return (endpoint, job.body) if not installed.unreadable and is_admitted(report, installed.reviews) else NOT_NOW
+    refusal = None if job.developer else _objection(report)
+    return refusal or (endpoint, job.body)
+
+
+def _objection(report: Report) -> Delivery | None:
+    """What reviews and the application's manifest have against it. Of a definition that is not installed only the revision is known."""
+    files = InstalledFiles(os.environ)
+    installed = files.reviews()
+    if installed.unreadable or not is_admitted(report, installed.reviews):
+        return NOT_NOW
+    if report.application not in files.applications():
+        return None
+    try:
+        definitions = files.declaration(report.application).definitions
+    except (InvalidManifestError, StorageError):
+        return NOT_NOW
+    asked = [one for one in definitions if (*one.key, one.revision) == report[:3]]
+    return None if all(is_declared(report, one) for one in asked) else REJECTED
 
 
 def _pack(endpoint: Endpoint, body: bytes) -> tuple[str, Request | SealedReport] | Delivery:

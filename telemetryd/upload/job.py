@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from telemetryd.core.handover import InvalidMessageError, Job, parse_job
-from telemetryd.core.report import InvalidReportError, Report, parse
+from telemetryd.core.period import whole_periods
+from telemetryd.core.report import InvalidReportError, Report, cell_of_labels, parse
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.upload.report import FORMAT
 
 if TYPE_CHECKING:
+    from telemetryd.core.definition import Definition
     from telemetryd.core.reviews import Reviews
     from telemetryd.core.settings import Endpoint, Settings
 
@@ -47,6 +49,17 @@ def endpoint_of(job: Job, settings: Settings) -> Endpoint | None:
 def is_admitted(report: Report, reviews: Reviews) -> bool:
     """Whether the report answers a definition that was reviewed, and nothing has stopped its question."""
     return reviews.admits_report(report.application, report.question, report.revision)
+
+
+def is_declared(report: Report, definition: Definition) -> bool:
+    """Whether the report is one that its definition can give: one of its answers, its ε, one of its periods. Policy: P1."""
+    question = definition.question
+    try:
+        cell_of_labels(definition, report.answer)
+    except InvalidReportError:
+        return False
+    periods = whole_periods(question.period, question.starts, question.ends)
+    return report.epsilon == question.epsilon and report.period in {one.label for one in periods}
 
 
 def may_connect(url: str, *, is_developer: bool) -> bool:

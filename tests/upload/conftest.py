@@ -156,7 +156,7 @@ class Machine:
 
     def __init__(self, root, ca_file):
         self.root, self.ca_file = root, ca_file
-        for folder in ("system/telemetryd/reviews.d", "user/telemetryd", "user/KDE"):
+        for folder in ("system/telemetryd/reviews.d", "system/telemetryd/manifests", "user/telemetryd", "user/KDE"):
             (root / folder).mkdir(parents=True)
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -180,11 +180,17 @@ class Machine:
         self.write(f"{folder}/telemetryd/telemetryd.toml", head + table)
         return Endpoint("kde", "KDE", url, ca_file=trust, ohttp_relay=relay, ohttp_keys=keys)
 
-    def review(self):
-        """Install the review."""
+    def manifest(self, application, text):
+        """Install a manifest, if there is any text."""
+        if text:
+            self.write(f"system/telemetryd/manifests/{application}.toml", text)
+
+    def review(self, definition=None):
+        """Install the review, or that of a definition."""
+        question, digest = (definition.question.id, definition.digest) if definition else ("startup", self.digest)
         self.write(
             "system/telemetryd/reviews.d/kate.toml",
-            f'[[review]]\napplication = "org.kde.kate"\nquestion = "startup"\ndefinition = "{self.digest}"\n'
+            f'[[review]]\napplication = "org.kde.kate"\nquestion = "{question}"\ndefinition = "{digest}"\n'
             'reviewers = ["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"]\nrecord = "https://example.org/42"\n'
             "date = 2026-11-20\n",
         )

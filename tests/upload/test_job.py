@@ -1,12 +1,13 @@
 from datetime import date
 
 import pytest
+from declared import MEMORY, STARTUP, define
 
 from telemetryd.core.handover import Job, encode_job
 from telemetryd.core.report import Report, encode
 from telemetryd.core.reviews import Review, Reviews, Stop, StopReason
 from telemetryd.core.settings import Endpoint, KillSwitch, Settings
-from telemetryd.upload.job import endpoint_of, is_admitted, job_of, may_connect
+from telemetryd.upload.job import endpoint_of, is_admitted, is_declared, job_of, may_connect
 
 DIGEST = "sha256:" + "9f2c0123abcd" + "0" * 52
 REPORT = Report("org.kde.kate", "startup", DIGEST[7:19], "2026-W48", ("<500",), None, "0123456789abcdef" * 2)
@@ -119,3 +120,31 @@ def test_addresses(url, is_open, is_open_to_developers):
 def test_reviews(reviews, is_good):
     """Reports of reviewed definitions leave, of replaced ones too, and none of a stopped question. Policy: R1, R4, M4."""
     assert is_admitted(REPORT, reviews) is is_good
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_good"),
+    [
+        ({}, True),
+        ({"answer": ("none", "none")}, True),
+        ({"answer": ("secret-report.odt", "4..16")}, False),
+        ({"answer": ("<501", "4..16")}, False),
+        ({"answer": ("4..16", "<500")}, False),
+        ({"answer": ("<500",)}, False),
+        ({"answer": ("<500", "4..16", "4..16")}, False),
+        ({"answer": ("none",)}, False),
+        ({"answer": ("<500", "none")}, False),
+        ({"epsilon": 4.0}, False),
+        ({"epsilon": None}, False),
+        ({"period": "2026-W49"}, True),
+        ({"period": "2026-W50"}, False),
+        ({"period": "2026-W99"}, False),
+        ({"period": "2026-11"}, False),
+        ({"period": "2026-11-24"}, False),
+    ],
+)
+def test_what_a_definition_declares(fields, is_good):
+    """Where the definition is known only its own answers, its ε and its periods leave. Policy: P1."""
+    definition = define(STARTUP, MEMORY)
+    report = Report(*definition.key, definition.revision, "2026-W48", ("<500", "4..16"), 2.0, "0" * 32)
+    assert is_declared(report._replace(**fields), definition) is is_good

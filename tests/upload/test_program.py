@@ -6,7 +6,9 @@ import socket
 import sys
 
 import pytest
+from harness import KATE_2026
 
+from telemetryd.core import manifest
 from telemetryd.core.handover import Job, encode_job, parse_delivery
 from telemetryd.core.report import Report, encode
 from telemetryd.core.schedule import Delivery, Result
@@ -77,6 +79,33 @@ async def test_job_that_is_not_permitted(machine, start, receiver, fields):
     assert parse_delivery(await program.answer()) == RETRY
     assert (await program.end())[0] == DONE
     assert receiver.requests.empty()
+
+
+DEFINITION = manifest.parse(KATE_2026).definitions[0]
+DECLARED = Report(*DEFINITION.key, DEFINITION.revision, "2026-W48", ("<500",), 2.0, "0123456789abcdef" * 2)
+LABEL = DECLARED._replace(answer=("secret-report.odt",))
+
+
+@pytest.mark.parametrize(
+    ("installed", "report", "delivery"),
+    [
+        (KATE_2026, DECLARED, Delivery(Result.ACCEPTED, 204)),
+        (KATE_2026, LABEL, REJECTED),
+        ("", LABEL, Delivery(Result.ACCEPTED, 204)),
+        (KATE_2026.replace("slow?", "slow today?"), LABEL, Delivery(Result.ACCEPTED, 204)),
+        ("schema = 2", DECLARED, RETRY),
+    ],
+    ids=["declared", "undeclared", "not installed", "another definition installed", "unreadable"],
+)
+async def test_answer_that_is_not_declared(machine, start, receiver, *, installed, report, delivery):
+    """An answer that its installed definition does not have never leaves; without it only the form is known. Policy: P1."""
+    url = machine.endpoint(receiver.url()).url
+    machine.review(DEFINITION)
+    machine.manifest(DEFINITION.application.id, installed)
+    program = await start(job(url, body=encode(report)))
+    assert parse_delivery(await program.answer()) == delivery
+    assert await program.end() == (DONE, b"")
+    assert receiver.requests.qsize() == (delivery.result is Result.ACCEPTED)
 
 
 @pytest.mark.parametrize(
