@@ -26,7 +26,7 @@ from telemetryd.directories import state_directory
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
 from telemetryd.lock import StateLock
 from telemetryd.notify import Notifier
-from telemetryd.service import BUSY, Service
+from telemetryd.service import BUSY, Service, happens
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -51,6 +51,7 @@ class App:
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._last_call = self._loop.time()
+        self._looked = asyncio.Event()
 
     async def run(self) -> int:
         """Run until told to leave; gives the exit status."""
@@ -65,6 +66,9 @@ class App:
             self._tasks = tasks
             try:
                 return await self._serve(is_ours=is_ours)
+            except (TelemetrydError, TimeoutError) as failure:  # the task group would put it into a group of exceptions
+                self._service.close()
+                return _failed(failure)
             finally:
                 for task in asyncio.all_tasks() - {asyncio.current_task()}:
                     task.cancel()
@@ -135,8 +139,8 @@ class App:
         return is_ours
 
     async def _take_lock_later(self) -> None:
-        while not self._try_take():  # noqa: ASYNC110 - another process's lock cannot wake us
-            await asyncio.sleep(BUSY_AFTER_S)
+        while not self._try_take():
+            await self._service.wanted_again()
         self._service.take()
         self._open()
 
@@ -146,24 +150,34 @@ class App:
         self._spawn(self._tick())
 
     async def _tick(self) -> None:
-        """Ticks of whatever is open; a database that could not be opened is tried again with each."""
+        """Ticks of whatever is open; a database that could not be opened is tried again now and then."""
         while True:
             try:
                 ticker = self._service.assembly().ticker
             except TelemetrydError:
-                await asyncio.sleep(BUSY_AFTER_S)
+                await self._service.wanted_again()
                 self._service.open()
                 continue
             await ticker.run_once()
+            self._looked.set()
 
     async def _leave_when_idle(self) -> None:
+        """Leave when no call came for so long and none is in flight. Nothing else counts, or the names would tell what is due. Policy: C3.
+
+        How long is looked at again after each look at the files: with every run of the ticker, and at SIGHUP.
+        """
         while True:
             idle_s = self._service.idle_exit_s
-            rest = self._last_call + idle_s - self._loop.time() if idle_s else BUSY_AFTER_S
-            if rest <= 0 and all(dispatcher.is_quiet for _, dispatcher in self._edges.values()):
+            rest_s = self._last_call + idle_s - self._loop.time() if idle_s else None
+            if rest_s is None or rest_s > 0:
+                await happens(self._looked, within_s=rest_s)
+            elif all(dispatcher.is_quiet for _, dispatcher in self._edges.values()):
                 self._stop.set()
                 return
-            await asyncio.sleep(max(rest, LOCK_POLL_S))
+            else:
+                for _, dispatcher in self._edges.values():
+                    await dispatcher.wait_until_quiet()
+                self._last_call = self._loop.time()
 
     async def _leave_with(self, edge: Edge) -> None:
         await edge.wait_closed()
@@ -211,6 +225,7 @@ class App:
             self._service.control()
         except TelemetrydError as failure:
             _LOG.warning("%s", failure)
+        self._looked.set()
         self._announce()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -221,6 +236,11 @@ async def run(idle_exit_minutes: float) -> int:
     """The daemon over this process's environment, leaving after so long without calls (0: never); gives the exit status."""
     try:
         return await App(dict(os.environ), idle_exit_minutes).run()
-    except TelemetrydError as failure:
-        _LOG.error("%s", failure)
-        return 1
+    except (TelemetrydError, TimeoutError) as failure:
+        return _failed(failure)
+
+
+def _failed(failure: TelemetrydError | TimeoutError) -> int:
+    """Say why there is no daemon; gives the exit status."""
+    _LOG.error("%s", "the session bus does not answer" if isinstance(failure, TimeoutError) else failure)
+    return 1

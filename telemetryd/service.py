@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.assembly import Assembly, assemble
+from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
 from telemetryd.errors import BusyError, TelemetrydError
 from telemetryd.installed import InstalledFiles
@@ -31,6 +34,7 @@ class Service:
         self._assembly: Assembly | None = None
         self._failure: TelemetrydError = BUSY
         self._is_due = False
+        self._is_wanted = asyncio.Event()
         self.announce: Callable[[], None] = lambda: None
 
     def take(self) -> None:
@@ -53,10 +57,16 @@ class Service:
             assembly = assemble(self._installation, self._directory)
             self._note_do_not_track(assembly)
             assembly.daemon.announce = self.announce
-            self._assembly = assembly
+            self._assembly, self._failure = assembly, BUSY
         except TelemetrydError as failure:
-            _LOG.error("%s", failure)
-            self._failure = failure
+            self.fail(failure)
+
+    async def wanted_again(self) -> None:
+        """Return when what failed may be tried again: some seconds later if a call wants it, else when the timer would run."""
+        self._is_wanted.clear()
+        await asyncio.sleep(BUSY_AFTER_S)
+        if not self._is_wanted.is_set():
+            await happens(self._is_wanted, within_s=RUN_STEP_MAX_S)
 
     def assembly(self) -> Assembly:
         """The running parts. Raises the error that stands for them."""
@@ -64,6 +74,7 @@ class Service:
             self.open()
         assembly = self._assembly
         if assembly is None:
+            self._is_wanted.set()
             raise self._failure
         if assembly.control.catalogue.settings.developer is not assembly.is_developer:
             self.open()
@@ -76,7 +87,9 @@ class Service:
 
     def control(self) -> ControlParts:
         """What the user's calls go to, over files as they are now."""
-        self.assembly().daemon.reload()
+        daemon = self.assembly().daemon
+        daemon.catch_up()
+        daemon.reload()
         return self.assembly().control
 
     def commit(self) -> TelemetrydError | None:
@@ -96,7 +109,8 @@ class Service:
     @property
     def idle_exit_s(self) -> float:
         """After how long without calls the daemon leaves; 0 = never."""
-        said = self._assembly.control.catalogue.settings.idle_exit_minutes if self._assembly else None
+        settings = self._assembly.control.catalogue.settings if self._assembly else self._installation.settings()
+        said = settings.idle_exit_minutes
         return 60 * (self._idle_exit_minutes if said is None else said)
 
     def close(self) -> None:
@@ -114,3 +128,11 @@ class Service:
         """At the start and at the end: the file may have been made in between."""
         switches = {switch.what for switch in assembly.control.catalogue.settings.kill_switches}
         assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
+
+
+async def happens(event: asyncio.Event, *, within_s: float | None) -> None:
+    """Return at the next event, or after so long (None: never)."""
+    event.clear()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()

@@ -17,7 +17,7 @@ from telemetryd.bus.library import Message, error, expects_reply, method_return
 from telemetryd.bus.members import Handlers, Members, Result, Route
 from telemetryd.bus.parked import Parked
 from telemetryd.core.limits import BUS_TIMEOUT_S, UNSENT_HIGH_BYTES
-from telemetryd.errors import INTERNAL, LimitExceededError, TelemetrydError
+from telemetryd.errors import INTERNAL, BusLostError, LimitExceededError, TelemetrydError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -208,7 +208,7 @@ class Dispatcher:
         """Send what parked calls were answered so far, and wait while too much of it is not read by anyone."""
         self._settle()
         while self._connection.backlog > UNSENT_HIGH_BYTES:
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, BusLostError):
                 await self._connection.drained(BUS_TIMEOUT_S)
 
     def _note_quiet(self) -> None:
