@@ -98,10 +98,10 @@ class App:
         """A connection of its own for one name, with its handlers in place."""
 
         def settle() -> None:
+            self._last_call = self._loop.time()
             dispatcher.finish(self._service.commit())
 
         def on_call(message: Message) -> None:
-            self._last_call = self._loop.time()
             dispatcher.on_call(message)
 
         edge = Edge(on_call=on_call, on_batch_end=settle)

@@ -28,12 +28,13 @@ _PERIOD_CHARACTERS = len("2026-W48")
 
 
 class Tally:
-    """One question's cells of one pushing application and period, or a decoy's."""
+    """One question's cells of one pushing application and period, or a decoy's. `cells` are changed in place, and are those of `stored`."""
 
-    __slots__ = ("cells", "id", "is_decoy", "key", "period", "pusher")
+    __slots__ = ("cells", "is_decoy", "key", "period", "pusher", "stored")
 
     def __init__(self, stored: StoredTally, *, is_decoy: bool = False) -> None:
-        self.id, self.key, self.pusher, self.period, self.cells = stored
+        self.stored = stored
+        _, self.key, self.pusher, self.period, self.cells = stored
         self.is_decoy = is_decoy
 
 
@@ -111,15 +112,7 @@ class RunningTallies:
             return
         dirty, self._dirty = self._dirty, {}
         try:
-            if self._is_failing:
-                self._decoy_store.probe()
-                self._store.probe()
-            decoys = [_stored(one) for one in dirty if one.is_decoy]
-            if decoys:
-                self._decoy_store.save(decoys)
-            kept = [_stored(one) for one in dirty if not one.is_decoy]
-            if kept:
-                self._store.save(kept)
+            self._save(dirty)
         except BaseException:
             self._is_failing = True
             for tally, cells in dirty.items():
@@ -127,9 +120,22 @@ class RunningTallies:
             raise
         self._is_failing = False
 
+    def _save(self, dirty: Iterable[Tally]) -> None:
+        if self._is_failing:
+            self._decoy_store.probe()
+            self._store.probe()
+        kept: list[StoredTally] = []
+        decoys: list[StoredTally] = []
+        for tally in dirty:
+            (decoys if tally.is_decoy else kept).append(tally.stored)
+        if decoys:
+            self._decoy_store.save(decoys)
+        if kept:
+            self._store.save(kept)
+
     def keep(self, tally: Tally) -> None:
         """Make sure that a tally has its row even without a sample."""
-        self._store.save([_stored(tally)])
+        self._store.save([tally.stored])
 
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> bool:
         """Erase questions' tallies from memory and disk, or only what one application pushed; True if there was anything."""
@@ -155,10 +161,6 @@ class RunningTallies:
         stored = self._store.all()
         self._tallies = {(*one.key, one.pusher, one.period): Tally(one) for one in stored}
         self._last_id = max((one.id for one in stored), default=0)
-
-
-def _stored(tally: Tally) -> StoredTally:
-    return StoredTally(tally.id, tally.key, tally.pusher, tally.period, tally.cells)
 
 
 def _random_text(characters: int) -> str:

@@ -35,6 +35,7 @@ class Flow:
         """Take over from the handshake, in which the wire was read without bounds."""
         self._loop = asyncio.get_running_loop()
         self._is_started = self._is_reading = True
+        self._is_empty.set()
         self._update_reading()
 
     def stop(self) -> None:
@@ -99,6 +100,8 @@ class Flow:
         except OSError:
             self._on_lost()
             return
+        if is_empty and not self._is_writing and not self._is_pressed:
+            return  # nothing was unsent before either: reading and writing stay as they are
         if is_empty:
             self._is_empty.set()
         else:

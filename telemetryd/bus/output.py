@@ -63,10 +63,12 @@ class Output:
                 sent = _send(connection, chunk)
             except BlockingIOError:
                 return False
-            _close(chunk)
-            del chunk.data[:sent]
-            if not chunk.data:
+            if chunk.descriptors:
+                _close(chunk)
+            if sent == len(chunk.data):
                 self._chunks.popleft()
+            else:
+                del chunk.data[:sent]
         return True
 
     def discard(self) -> None:

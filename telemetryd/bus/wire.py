@@ -47,7 +47,8 @@ class EdgeSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """As dbus-fast reads, and both libraries while they authenticate. dbus-next would wait there for ever after the end of the file."""
-        self._check()
+        if self.budget_bytes <= 0:
+            self._refuse()
         data = super().recv(bufsize, flags)
         if not data:
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
@@ -56,14 +57,16 @@ class EdgeSocket(socket.socket):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """As dbus-next reads, through its stream."""
-        self._check()
+        if self.budget_bytes <= 0:
+            self._refuse()
         received = super().recv_into(buffer, nbytes, flags)
         self.budget_bytes -= received
         return received
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
         """As both read where descriptors are negotiated; a child process inherits none of them."""
-        self._check()
+        if self.budget_bytes <= 0:
+            self._refuse()
         received = super().recvmsg(bufsize, ancbufsize, flags | socket.MSG_CMSG_CLOEXEC)
         self.budget_bytes -= len(received[0])
         return received
@@ -78,10 +81,9 @@ class EdgeSocket(socket.socket):
             self.stream.close()
         self.close()
 
-    def _check(self) -> None:
-        if self.budget_bytes <= 0:
-            is_cut = self.budget_bytes == -sys.maxsize
-            raise ConnectionAbortedError(errno.ECONNABORTED, "closed") if is_cut else BlockingIOError(errno.EAGAIN, "budget")
+    def _refuse(self) -> None:
+        is_cut = self.budget_bytes == -sys.maxsize
+        raise ConnectionAbortedError(errno.ECONNABORTED, "closed") if is_cut else BlockingIOError(errno.EAGAIN, "budget")
 
 
 class EdgeBus(MessageBus):

@@ -55,8 +55,10 @@ class Database:
     def write(self, sql: str, values: Sequence[Any] = ()) -> None:
         """One statement, committed at once; it survives the death of the process, and a power cut once the log was synced."""
         self.make()
-        with _translated():
+        try:
             self._connection.execute(sql, values)
+        except sqlite3.Error as error:  # not by `_translated`: this is the way of every sample
+            raise _translation(error) from error
         self._unsettle()
 
     def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -236,9 +238,13 @@ def _cause(error: sqlite3.Error | OSError) -> str:
     return getattr(error, "sqlite_errorname", type(error).__name__)
 
 
+def _translation(error: sqlite3.Error | OSError) -> StorageError:
+    return StorageError(f"the state directory does not take it: {_cause(error)}")
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"the state directory does not take it: {_cause(error)}") from error
+        raise _translation(error) from error
