@@ -1,0 +1,25 @@
+"""An acknowledged sample survives `kill -9`, and nothing else is lost or doubled by it."""
+
+import pytest
+from campaign import IS_CAMPAIGN, chance, tell
+from crashing import Crashing, skip_without_faketime
+from disk import build_recorder
+
+ROUNDS = 200 if IS_CAMPAIGN else 20
+
+
+@pytest.mark.timeout(900)
+async def test_killed_under_load(machine, tmp_path):
+    """Killed at random moments under load, it has every acknowledged sample, none twice and no part of a call.
+
+    Queue, history, consent, draws and ledger are as they were, and what was set meanwhile is as it was acknowledged.
+    """
+    skip_without_faketime()
+    async with Crashing(machine, build_recorder(tmp_path), chance()) as crashing:
+        for number in range(ROUNDS):
+            await crashing.round(number)
+        tell(f"{ROUNDS} rounds under load", {**crashing.deaths, **crashing.books.totals})
+        assert crashing.deaths.total() == ROUNDS
+        assert crashing.books.totals["acknowledged"] > 100 * ROUNDS
+    log = (machine.root / "bus.log").read_text()
+    assert [line for line in log.splitlines() if "ERROR" in line or "Traceback" in line] == []
