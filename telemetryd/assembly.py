@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus.control import Parts as ControlParts
@@ -19,7 +19,7 @@ from telemetryd.facts.linux import LinuxFacts
 from telemetryd.machine import SecretChance, SystemClock
 from telemetryd.questions import Questions
 from telemetryd.settling import Settling
-from telemetryd.store import Store, open_store
+from telemetryd.store import Store, open_store, purge_ordinary
 from telemetryd.tallies import RunningTallies
 from telemetryd.tick import Parts as TickParts
 from telemetryd.tick import Ticker
@@ -46,10 +46,22 @@ class Assembly(NamedTuple):
 
     def close(self) -> None:
         """Commit and close the databases."""
+        try:
+            self._end()
+        finally:
+            self.store.close()
+
+    def close_all_but_queue(self) -> None:
+        """Commit, and close what is stale once another process has the lock; `store.reports` and `store.main` stay open."""
+        self._end()
+        self.store.consent.close()
+        self.store.decoys.close()
+
+    def _end(self) -> None:
         self.daemon.commit()
         self.ticker.keep()
+        self.control.choices.stop()
         self.settling.stop()
-        self.store.close()
 
 
 def assemble(installation: InstalledFiles, directory: Path) -> Assembly:
@@ -59,19 +71,26 @@ def assemble(installation: InstalledFiles, directory: Path) -> Assembly:
         StorageError: the databases cannot be used.
     """
     is_developer = installation.settings().developer
-    if is_developer and (directory / "consent.sqlite").exists():
-        _shut_for_developer(installation, directory)
+    is_erased = not is_developer or _shut_for_developer(installation, directory)
     assembly = _put_together(installation, directory, is_developer=is_developer)
+    if not is_erased:
+        assembly.control.choices.purge_too(partial(purge_ordinary, directory))
     assembly.daemon.start()
     assembly.control.choices.purge()
     return assembly
 
 
-def _shut_for_developer(installation: InstalledFiles, directory: Path) -> None:
+def _shut_for_developer(installation: InstalledFiles, directory: Path) -> bool:
+    """Whether nothing is left of what that erased; False while another process reads the ordinary main file."""
+    if not (directory / "consent.sqlite").exists():
+        return True
     ordinary = _put_together(installation, directory, is_developer=False)
-    ordinary.daemon.shut(Cause.DEVELOPER)
-    ordinary.control.choices.purge()
-    ordinary.close()
+    try:
+        ordinary.daemon.catch_up()
+        ordinary.daemon.shut(Cause.DEVELOPER)
+        return ordinary.control.choices.purge()
+    finally:
+        ordinary.close()
 
 
 def _put_together(installation: InstalledFiles, directory: Path, *, is_developer: bool) -> Assembly:
@@ -88,8 +107,7 @@ def _put_together(installation: InstalledFiles, directory: Path, *, is_developer
 
     def on_erased(keys: Iterable[Key]) -> None:
         ticker.abort(keys)
-        choices.is_erasure_pending = True
-        asyncio.get_running_loop().call_soon(choices.purge)
+        choices.purge_soon()
 
     daemon = Daemon(Flow(catalogue, questions, tallies, closing, LinuxFacts(os.environ), clock, watch), on_erased)
     choices = Choices(ChoiceParts(daemon, questions, store.consents, catalogue, store, store.reports, clock))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Cause, Decision, closures
 from telemetryd.core.life import State
-from telemetryd.errors import AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError
+from telemetryd.errors import AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
     from telemetryd.daemon import Daemon
     from telemetryd.ports import Clock, Consents, Erasure, Key, Reports
     from telemetryd.questions import Questions
+
+_LOG = logging.getLogger(__name__)
 
 PURGE_WAIT_S = 5.0
 """How long an erasure waits for another process that reads the database."""
@@ -38,11 +41,17 @@ class Parts(NamedTuple):
 
 
 class Choices:
-    """The user's acts. Each raises BusyError if erased text may still be on disk because another process reads it."""
+    """The user's acts. Each raises BusyError if erased text may still be on disk because another process reads it.
+
+    `is_held_up` tells so at any time: the last attempt to get rid of it failed.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._daemon, self._questions, self._consents, self._catalogue, self._erasure, self._reports, self._clock = parts
         self.is_erasure_pending = True
+        self.is_held_up = False
+        self._left: Callable[[], bool] = lambda: True
+        self._purging: asyncio.Handle | None = None
 
     async def set_level(self, name: str, level: int) -> None:
         """Set a global level: `system`, `usage` or `new_questions` to 0, 1 or 2."""
@@ -119,8 +128,32 @@ class Choices:
     def purge(self) -> bool:
         """Try to finish an erasure that another process held up; True if nothing is pending."""
         if self.is_erasure_pending:
-            self.is_erasure_pending = not self._erasure.purge()
+            is_done = self._erasure.purge()
+            self.is_held_up = self.is_erasure_pending = not (self._left() and is_done)
         return not self.is_erasure_pending
+
+    def purge_soon(self) -> None:
+        """Something was erased: purge after the call that is under way."""
+        self.is_erasure_pending = True
+        if self._purging is None:
+            self._purging = asyncio.get_running_loop().call_soon(self._purge_now)
+
+    def purge_too(self, left: Callable[[], bool]) -> None:
+        """An erasure in other files is pending as well; `left` tries to finish it, and says whether it did."""
+        self._left, self.is_erasure_pending = left, True
+
+    def stop(self) -> None:
+        """The files are about to be closed: what was to be purged soon is purged now, as far as it can be."""
+        if self._purging is not None:
+            self._purging.cancel()
+            self._purge_now()
+
+    def _purge_now(self) -> None:
+        self._purging = None
+        try:
+            self.purge()
+        except TelemetrydError as failure:
+            _LOG.warning("an erasure is pending: %s", failure)
 
     async def _settle(self, *, is_withdrawal: bool = False) -> None:
         """Decide anew; if anything was erased, answer only when nothing of it is on disk, a withdrawal that is repeated included."""

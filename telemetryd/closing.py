@@ -70,21 +70,30 @@ class Closing:
             self._parts.reports.erase(sorted(doomed))
         return bool(doomed)
 
+    def queued(self) -> set[Key]:
+        """Questions with a queued report."""
+        return {one.key for one in self._parts.reports.queue()}
+
     def orphans(self) -> set[Key]:
         """Questions with a queued report of which nothing is remembered: their consent was lost, so the report goes too."""
         if self._parts.catalogue.settings.developer:
             return set()
         wanted = set(self._parts.questions.in_state(Outcome.REPORTING))
-        return {one.key for one in self._parts.reports.queue()} - wanted
+        return self.queued() - wanted
+
+    def note_outcomes(self) -> bool:
+        """Remember what became of reports that another run delivered; True if there is news."""
+        news = [(key, row) for key, row in self._reporting() if row and row.outcome != _QUEUED]
+        for key, row in news:
+            self._parts.questions.remember(key, life.delivered(self._parts.questions.record(key), row.outcome))
+        return bool(news)
 
     def recover(self) -> None:
-        """Finish what a crash left: a report that was promised and not made, or one that was sent and not recorded."""
-        for key in self._parts.questions.in_state(Outcome.REPORTING):
-            record = self._parts.questions.record(key)
-            rows = [one for one in self._parts.reports.history(0, _ALL) if one.key == key and one.period == record.period]
-            if rows:
-                self._record_outcome(key, rows[0])
+        """Finish what a crash left: a report that was promised and not made."""
+        for key, row in self._reporting():
+            if row:
                 continue
+            record = self._parts.questions.record(key)
             definition = self._parts.questions.consented(key)
             endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor) if definition else None
             is_meant = endpoint is not None and endpoint.way == record.host
@@ -116,9 +125,12 @@ class Closing:
         answer = report.label_of_cell(definition, cell)
         return report.encode(report.Report(*definition.key, definition.revision, period, answer, definition.question.epsilon, nonce))
 
-    def _record_outcome(self, key: Key, row: StoredReport) -> None:
-        if row.outcome != "queued":
-            self._parts.questions.remember(key, life.delivered(self._parts.questions.record(key), row.outcome))
+    def _reporting(self) -> list[tuple[Key, StoredReport | None]]:
+        """Every question whose report was promised, with its row."""
+        keys = self._parts.questions.in_state(Outcome.REPORTING)
+        rows = reversed(self._parts.reports.history(0, _ALL)) if keys else ()
+        newest = {(row.key, row.period): row for row in rows}
+        return [(key, newest.get((key, self._parts.questions.record(key).period))) for key in keys]
 
     def _keep_row(self, definition: Definition, period: str) -> None:
         """A question without any sample has a row too from here on: without one, recovery would take it for lost."""
@@ -150,5 +162,6 @@ class Closing:
         self._parts.tallies.forget(definition.key, record.period)
 
 
+_QUEUED = "queued"
 _ALL = 1 << 31
 """No limit on the rows of the history."""

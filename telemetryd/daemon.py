@@ -75,8 +75,15 @@ class Daemon:
 
     def recover(self) -> None:
         """Finish what another run began: a report that was promised and not made, or sent and not recorded."""
+        self.catch_up()
         if not self._flow.catalogue.settings.developer:
             self._flow.closing.recover()
+
+    def catch_up(self) -> None:
+        """Take up what the timer's run, which delivers without the lock, wrote about a report; its nonce must leave the log too."""
+        if self._flow.closing.note_outcomes():
+            self._on_erased(())
+            self.announce()
 
     def register(self, application: str, text: str) -> str:
         """Declare what an application would like to measure; gives the manifest's digest. Raises InvalidManifestError."""
@@ -117,8 +124,13 @@ class Daemon:
         return self._flow.catalogue.settings.developer is self._flow.watch.is_on
 
     def shut(self, cause: Cause) -> None:
-        """Shut everything that is open: developer mode begins, and these files stay closed meanwhile."""
-        self._erase(self._flow.questions.shut(cause))
+        """Shut everything that is open: developer mode begins, and these files stay closed meanwhile.
+
+        All that was collected or queued goes, also what a run that was killed in the midst of this left.
+        """
+        shut = self._flow.questions.shut(cause)
+        collected = {key for key, _ in self._flow.tallies.contributions()}
+        self._erase(sorted(collected.union(shut, self._flow.closing.queued())))
 
     def refresh(self) -> bool:
         """Decide anew after a change or at a tick: erase what is no longer permitted, close what is over; True if anything was erased."""

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import life, report, schedule
 from telemetryd.core.life import Outcome
+from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
 from telemetryd.errors import NotDeveloperError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.choices import Choices
     from telemetryd.core.schedule import Delivery
+    from telemetryd.core.settings import Endpoint
     from telemetryd.daemon import Daemon
     from telemetryd.ports import Clock, Courier, Key, Randomness, Reports, StoredReport
     from telemetryd.questions import Questions
@@ -41,6 +43,13 @@ class Parts(NamedTuple):
     chance: Randomness
 
 
+class Try(NamedTuple):
+    """One try of a report that is written down as begun; `row` is the report before it."""
+
+    endpoint: Endpoint
+    row: StoredReport
+
+
 class Ticker:
     """One tick in each hour of running time; reports leave at no other moment."""
 
@@ -58,10 +67,6 @@ class Ticker:
         if is_due:
             await self.tick()
 
-    def deliver_by(self, wrap: Callable[[Courier], Courier]) -> None:
-        """Deliver by something around the courier."""
-        self._parts = self._parts._replace(courier=wrap(self._parts.courier))
-
     def start_by_timer(self) -> float | None:
         """The first run of a process that the timer started; seconds to wait for `run_by_timer`, or None: there is no tick to wait for.
 
@@ -72,12 +77,11 @@ class Ticker:
         self.keep()
         return None if self._ticks.tick_in_s is None else self._wait_s()
 
-    async def run_by_timer(self) -> None:
-        """The run for which that process waited."""
+    def run_by_timer(self) -> Try | None:
+        """The run for which that process waited, up to the try that it has to `deliver` and to `conclude`, if there is one."""
         is_due = self.advance(self._parts.clock.now() - self._ticks.seen)
         self.keep()
-        if is_due:
-            await self.tick()
+        return self._begin_tick() if is_due else None
 
     def advance(self, elapsed_s: int | None = None) -> bool:
         """Count running time: so many seconds, or as the clock says since the last time; True at a tick's moment."""
@@ -93,9 +97,9 @@ class Ticker:
         """Everything that is due now."""
         try:
             before = self._parts.questions.snapshot()
-            self.tidy()
-            if self._parts.daemon.is_in_mode:
-                await self._send_one()
+            begun = self._begin_tick()
+            if begun:
+                await self._complete(begun)
             if self._parts.questions.snapshot() != before:
                 self._parts.daemon.announce()
         except TelemetrydError as error:
@@ -113,7 +117,7 @@ class Ticker:
         self._parts.choices.purge()
         now = self._parts.clock.now()
         for row in self._parts.reports.queue():
-            if row.key not in self._sending and schedule.is_over(_queued(row), now):
+            if not self._is_under_way(row) and schedule.is_over(_queued(row), now):
                 self._finish(row, "dropped", row.status)
         self._parts.reports.prune(now)
 
@@ -124,6 +128,10 @@ class Ticker:
         self._parts.daemon.close_running()
         for row in self._parts.reports.queue():
             await self._send(row)
+
+    async def deliver(self, begun: Try) -> Delivery:
+        """Hand a try to the uploader; touches no database."""
+        return await self._parts.courier.deliver(begun.endpoint, begun.row.body)
 
     def abort_all(self) -> None:
         """Break off everything: other databases are opened."""
@@ -140,33 +148,53 @@ class Ticker:
         part = self._parts.chance.below(_SECOND_PARTS) / _SECOND_PARTS
         return self._ticks.wait_s if self._ticks.tick_in_s is None else self._ticks.wait_s + part
 
-    async def _send_one(self) -> None:
+    def _begin_tick(self) -> Try | None:
+        """A tick up to the network."""
+        self.tidy()
+        return self._begin_one() if self._parts.daemon.is_in_mode else None
+
+    def _begin_one(self) -> Try | None:
         rows = {row.id: row for row in self._parts.reports.queue() if self._may_send(row)}
         choice = schedule.choose(map(_queued, rows.values()), self._ticks, self._late_day, self._parts.chance.below)
         if choice is None:
-            return
+            return None
         if choice.is_late:
             self._late_day = schedule.day_of(self._parts.clock.now())
             self.keep()
-        await self._send(rows[choice.id])
+        return self._begin(rows[choice.id])
 
     def _may_send(self, row: StoredReport) -> bool:
         """Whether nothing stops or pauses the report: consented to, no kill switch, nothing unreadable, its endpoint is there."""
         settings, record = self._parts.catalogue.settings, self._parts.questions.record(row.key)
         is_wanted = settings.developer or (record.outcome is Outcome.REPORTING and not record.closed_cause)
         endpoint = settings.endpoint(row.vendor)
-        return is_wanted and not settings.kill_switches and endpoint is not None and row.key not in self._sending
+        return is_wanted and not settings.kill_switches and endpoint is not None and not self._is_under_way(row)
 
-    async def _send(self, row: StoredReport) -> None:
-        """One try: written down before any byte leaves, completed after."""
+    def _is_under_way(self, row: StoredReport) -> bool:
+        """Whether the report is being sent, by this process or perhaps by the timer's, which delivers without the lock."""
+        return row.key in self._sending or (row.started > 0 and 0 <= self._parts.clock.now() - row.started < JOB_MAX_S)
+
+    def _begin(self, row: StoredReport) -> Try | None:
+        """Write a try down before any byte leaves; None if the report may not be sent."""
         endpoint = self._parts.catalogue.settings.endpoint(row.vendor)
         if endpoint is None or not self._may_send(row):
-            return
+            return None
         now = self._parts.clock.now()
         # The configuration may have changed since the report was made; the history says where this try goes, and with what.
         row = row._replace(url=endpoint.url, headers=report.request_headers(endpoint.url, endpoint.ohttp_relay))
         self._parts.reports.start(row, now, schedule.retry_at(now))
-        task = asyncio.ensure_future(self._parts.courier.deliver(endpoint, row.body))
+        return Try(endpoint, row)
+
+    async def _send(self, row: StoredReport) -> None:
+        """One try, if the report may be sent."""
+        begun = self._begin(row)
+        if begun:
+            await self._complete(begun)
+
+    async def _complete(self, begun: Try) -> None:
+        """Deliver, and complete what was written down."""
+        row = begun.row
+        task = asyncio.ensure_future(self.deliver(begun))
         self._sending[row.key] = task
         try:
             delivery = await task
@@ -177,19 +205,16 @@ class Ticker:
             return
         finally:
             self._sending.pop(row.key, None)
-        self._complete(row, delivery)
-
-    def _complete(self, row: StoredReport, delivery: Delivery) -> None:
-        next_try = schedule.next_try(row.tries + 1, self._parts.clock.now(), delivery)
-        if next_try is None:
-            self._finish(row, _FINAL.get(delivery.result, "dropped"), delivery.status)
-        else:
-            self._parts.reports.postpone(row, next_try, delivery.status)
+        outcome = conclude(self._parts.reports, row, delivery, self._parts.clock.now())
+        if outcome:
+            self._remember(row, outcome)
 
     def _finish(self, row: StoredReport, outcome: str, status: int) -> None:
-        """The report's life is over; a row that was erased meanwhile stays so."""
-        if not self._parts.reports.finish(row, outcome, status=status, body=report.blank_nonce(row.body)):
-            return
+        """The report's life is over without another try."""
+        if self._parts.reports.finish(row, outcome, status=status, body=report.blank_nonce(row.body)):
+            self._remember(row, outcome)
+
+    def _remember(self, row: StoredReport, outcome: str) -> None:
         record = self._parts.questions.record(row.key)
         if record.outcome is Outcome.REPORTING:
             self._parts.questions.remember(row.key, life.delivered(record, outcome))
@@ -212,6 +237,19 @@ class Ticker:
                 self._parts.reports.keep_ticks((*self._ticks, self._late_day))
             except TelemetrydError as error:
                 _LOG.warning("running time could not be kept: %s", error)
+
+
+def conclude(reports: Reports, row: StoredReport, delivery: Delivery, now: int) -> str:
+    """Write down what became of a try, in one transaction; gives what became of the report.
+
+    "" if another try is possible, or if the row was erased meanwhile: then it stays so.
+    """
+    next_try = schedule.next_try(row.tries + 1, now, delivery)
+    if next_try is not None:
+        reports.postpone(row, next_try, delivery.status)
+        return ""
+    outcome = _FINAL.get(delivery.result, "dropped")
+    return outcome if reports.finish(row, outcome, status=delivery.status, body=report.blank_nonce(row.body)) else ""
 
 
 def _queued(row: StoredReport) -> Queued:

@@ -3,53 +3,96 @@
 A run looks whether a tick comes before the timer's next run, waits for that moment, and then does what is due: the moments of the timer are
 the machine's own and would tie its reports together. The lock keeps it apart from a daemon that serves: if that has the lock it ticks by
 itself. The lock is held neither while a tick nor while the network is waited for, so that a call in the meantime finds a daemon at once.
+
+Whatever was in memory when the lock was given back is stale: a daemon may have changed it, erased the report, or lost the file. So of a
+delivery nothing is kept but its report's row: it is looked at while the bytes leave, and it gets the outcome in one transaction, if it is
+still there. What follows from that is taken up under the lock: by this run if nobody has it, else by the daemon that does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import contextmanager
+import os
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.assembly import assemble
-from telemetryd.core.limits import ROW_POLL_S
+from telemetryd.core.limits import OUTCOME_WAIT_S, ROW_POLL_S
 from telemetryd.directories import state_directory
-from telemetryd.errors import TelemetrydError
+from telemetryd.errors import StorageError, TelemetrydError
 from telemetryd.installed import InstalledFiles
 from telemetryd.lock import StateLock
+from telemetryd.machine import SystemClock
 from telemetryd.store import is_do_not_track_noted
+from telemetryd.tick import conclude
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableMapping
+    from collections.abc import MutableMapping
 
+    from telemetryd.assembly import Assembly
     from telemetryd.core.schedule import Delivery
-    from telemetryd.core.settings import Endpoint
-    from telemetryd.ports import Courier
-    from telemetryd.tick import Ticker
+    from telemetryd.tick import Ticker, Try
 
 _LOG = logging.getLogger(__name__)
 
 
-class UnlockedCourier:
-    """Delivers without the lock, and breaks off when another process erases the report meanwhile."""
+class UnlockedDelivery:
+    """A try that was begun under the lock, delivered and completed without it."""
 
-    def __init__(self, courier: Courier, lock: StateLock, is_queued: Callable[[bytes], bool]) -> None:
-        self._courier, self._lock, self._is_queued = courier, lock, is_queued
+    def __init__(self, assembly: Assembly, begun: Try) -> None:
+        """Everything of the assembly is closed but the queue."""
+        assembly.close_all_but_queue()
+        self._ticker: Ticker = assembly.ticker
+        self._reports, self._main, self._begun = assembly.store.reports, assembly.store.main, begun
+        self._file = self._main.path.stat()
 
-    async def deliver(self, endpoint: Endpoint, body: bytes) -> Delivery:
-        """As the courier does; cancelled if the report's row goes."""
-        self._lock.release()
-        delivery = asyncio.ensure_future(self._courier.deliver(endpoint, body))
+    async def run(self) -> None:
+        """Deliver, and write the outcome down if the report's row is still there."""
+        try:
+            delivery = await self._deliver()
+            if delivery:
+                await self._conclude(delivery)
+        finally:
+            self._main.close()
+
+    async def _deliver(self) -> Delivery | None:
+        """The outcome; None if the row went meanwhile: then the connection is broken off."""
+        delivery = asyncio.ensure_future(self._ticker.deliver(self._begun))
         try:
             while not delivery.done():
                 await asyncio.wait([delivery], timeout=ROW_POLL_S)
-                if not delivery.done() and not self._is_queued(body):
-                    delivery.cancel()
-            return await delivery
+                if not delivery.done() and not self._is_queued():
+                    return None
+            return delivery.result()
         finally:
-            delivery.cancel()
-            self._lock.try_take()
+            if not delivery.done():
+                delivery.cancel()
+                await asyncio.wait([delivery])
+
+    def _is_queued(self) -> bool:
+        """Whether the row is there; not if nobody can tell, or if another file has taken the place of the one that is open."""
+        try:
+            is_same = os.path.samestat(self._main.path.stat(), self._file)
+            return is_same and self._reports.is_queued(self._begun.row.body)
+        except (OSError, TelemetrydError):
+            return False
+
+    async def _conclude(self, delivery: Delivery) -> None:
+        """Another process may be writing at the moment."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + OUTCOME_WAIT_S
+        while self._is_queued():
+            try:
+                conclude(self._reports, self._begun.row, delivery, SystemClock().now())
+            except StorageError:
+                if loop.time() > deadline:
+                    raise
+                await asyncio.sleep(ROW_POLL_S)
+            else:
+                break
+        with suppress(StorageError):
+            self._main.purge()  # of the nonce; the lock's holder does it too
 
 
 async def run(environ: MutableMapping[str, str]) -> int:
@@ -57,40 +100,50 @@ async def run(environ: MutableMapping[str, str]) -> int:
 
     The environment gets DO_NOT_TRACK if the last daemon's had it: the uploader inherits it.
     """
-    directory = state_directory(environ)
-    if not any(directory.glob("*consent.sqlite")):
+    if not any(state_directory(environ).glob("*consent.sqlite")):
         return 0
-    lock = StateLock(directory)
     try:
-        with _ticker(environ, lock) as ticker:
-            wait_s = ticker.start_by_timer() if ticker else None
+        wait_s = _look(environ)
         if wait_s is None:
             return 0
         await asyncio.sleep(wait_s)
-        with _ticker(environ, lock) as ticker:
-            if ticker:
-                await ticker.run_by_timer()
+        delivery = _begin(environ)
+        if delivery:
+            await delivery.run()
+            _look(environ)
     except TelemetrydError as failure:
         _LOG.error("%s", failure)
         return 1
     return 0
 
 
-@contextmanager
-def _ticker(environ: MutableMapping[str, str], lock: StateLock) -> Iterator[Ticker | None]:
-    """What ticks, under the lock; None if a daemon has it."""
+def _look(environ: MutableMapping[str, str]) -> float | None:
+    """Finish what earlier runs left; seconds until a tick that has to be waited for."""
+    with ExitStack() as stack:
+        assembly = _assemble(environ, stack)
+        return assembly.ticker.start_by_timer() if assembly else None
+
+
+def _begin(environ: MutableMapping[str, str]) -> UnlockedDelivery | None:
+    """Do what is due up to the network, and give the lock back."""
+    with ExitStack() as locked, ExitStack() as opened:
+        assembly = _assemble(environ, locked, opened)
+        begun = assembly.ticker.run_by_timer() if assembly else None
+        if assembly is None or begun is None:
+            return None
+        opened.pop_all()
+        return UnlockedDelivery(assembly, begun)
+
+
+def _assemble(environ: MutableMapping[str, str], locked: ExitStack, opened: ExitStack | None = None) -> Assembly | None:
+    """The running parts, under the lock; None if a daemon has it. The stacks give the lock back, and close the parts."""
     directory = state_directory(environ)
+    lock = StateLock(directory)
     if not lock.try_take():
-        yield None
-        return
-    try:
-        if is_do_not_track_noted(directory):
-            environ["DO_NOT_TRACK"] = "1"
-        assembly = assemble(InstalledFiles(environ), directory)
-        try:
-            assembly.ticker.deliver_by(lambda courier: UnlockedCourier(courier, lock, assembly.store.reports.is_queued))
-            yield assembly.ticker
-        finally:
-            assembly.close()
-    finally:
-        lock.release()
+        return None
+    locked.callback(lock.release)
+    if is_do_not_track_noted(directory):
+        environ["DO_NOT_TRACK"] = "1"
+    assembly = assemble(InstalledFiles(environ), directory)
+    (opened or locked).callback(assembly.close)
+    return assembly

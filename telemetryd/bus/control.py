@@ -33,6 +33,7 @@ _SIGNATURES = {
 
 
 _SPENT = "the privacy ledger was lost, so all of it counts as spent: no question will be answered any more"
+_HELD_UP = "erasure pending: nothing of it is used any more, but another process reads the file, and so it is still on the disk"
 
 
 class Parts(NamedTuple):
@@ -91,7 +92,11 @@ class Control:
     def _problems(self) -> list[list[str]]:
         parts = self._parts()
         found = [[one.file, one.text] for one in parts.catalogue.problems]
-        return [*found, ["consent.sqlite", _SPENT]] if parts.consents.is_spent else found
+        if parts.consents.is_spent:
+            found.append(["consent.sqlite", _SPENT])
+        if parts.choices.is_held_up:
+            found.append(["telemetry.sqlite", _HELD_UP])
+        return found
 
     async def _set_level(self, name: str, level: int) -> Result:
         try:

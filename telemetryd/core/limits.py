@@ -91,5 +91,7 @@ BUSY_AFTER_S = 10.0
 """After so long the lock's holder serves another session bus of this user: callers are told, and the lock is tried so often."""
 ROW_POLL_S = 0.5
 """How often a delivery by the timer looks whether its report was erased meanwhile: nothing wakes it when another process does that."""
+OUTCOME_WAIT_S = 10.0
+"""How long a delivery by the timer tries to write its outcome down while others write; after that the report is sent again a day later."""
 LEAVE_STEP_S = 5.0
 """The longest that each step of leaving may take."""

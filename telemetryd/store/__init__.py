@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.errors import StorageError
 from telemetryd.store.consents import Consents, noted_do_not_track
 from telemetryd.store.database import Database
 from telemetryd.store.decoys import Decoys
@@ -64,6 +65,18 @@ class Store(NamedTuple):
 def is_do_not_track_noted(directory: Path) -> bool:
     """Whether a daemon noted DO_NOT_TRACK in either consent file; only looks: a damaged file is left for `open_store` to find."""
     return any(noted_do_not_track(directory / f"{prefix}consent.sqlite") for prefix in ("", "developer-"))
+
+
+def purge_ordinary(directory: Path) -> bool:
+    """Leave nothing of what was erased in the ordinary main file while developer mode has it closed; False while another process reads."""
+    try:
+        main = Database(directory / "telemetry.sqlite", MAIN)
+    except StorageError:
+        return False
+    try:
+        return main.purge()
+    finally:
+        main.close()
 
 
 def open_store(directory: Path, *, is_developer: bool) -> Store:

@@ -22,6 +22,9 @@ _COLUMNS = ", ".join(StoredReport._fields)
 _BLURRED = "started = 0, not_before = 0, slot = 0, created = created / 86400 * 86400"
 """What is left of a report's times once it is over: nobody can match a seized disk with a server's table. Policy: A2."""
 
+_STILL = "WHERE id = ? AND outcome = 'queued' AND body = ?"
+"""The row of a report that still waits: ids are used again when rows go, and a try may end in a process that did not see that."""
+
 
 class Reports:
     """All changes survive a power cut."""
@@ -64,8 +67,8 @@ class Reports:
     def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
         """The try failed and another is possible."""
         with self._database.durable() as connection:
-            sql = "UPDATE report SET started = 0, not_before = ?, status = ? WHERE id = ? AND outcome = 'queued'"
-            connection.execute(sql, (not_before, status, report.id))
+            sql = f"UPDATE report SET started = 0, not_before = ?, status = ? {_STILL}"  # noqa: S608 - fixed texts
+            connection.execute(sql, (not_before, status, report.id, report.body))
 
     def finish(self, report: StoredReport, outcome: str, *, status: int, body: bytes) -> bool:
         """No try is possible any more; `body` is the report with its nonce blanked, and the time is cut to the day.
@@ -74,8 +77,8 @@ class Reports:
         """
         with self._database.durable() as connection:
             cursor = connection.execute(
-                f"UPDATE report SET outcome = ?, status = ?, body = ?, {_BLURRED} WHERE id = ? AND outcome = 'queued'",  # noqa: S608 - fixed texts
-                (outcome, status, body, report.id),
+                f"UPDATE report SET outcome = ?, status = ?, body = ?, {_BLURRED} {_STILL}",  # noqa: S608 - fixed texts
+                (outcome, status, body, report.id, report.body),
             )
             return cursor.rowcount == 1
 
