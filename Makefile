@@ -23,9 +23,10 @@ format: ## Format the code, and mend what the linter can mend
 	@packaging/bootstrap.sh test
 	@$(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .
 
-bench: ## Figures: start-up time, memory, and the attack on the reports (docs/privacy.md)
-	@packaging/bootstrap.sh test
+bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and the attack on the reports (docs/privacy.md)
+	@packaging/bootstrap.sh bench
 	@$(PY) tests/benchmarks/start.py
+	@$(PY) tests/benchmarks/load.py
 	@$(PY) tests/benchmarks/linkage.py
 
 campaign: ## The property tests with fifty times as many examples

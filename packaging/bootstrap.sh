@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prepares a fresh checkout: system packages, the virtual environment .venv, and the project in it.
-# usage: packaging/bootstrap.sh demo|test     (what it is prepared for decides which programs are needed)
+# usage: packaging/bootstrap.sh demo|test|bench     (what it is prepared for decides which programs are needed)
 # Silent and quick (some 50 ms) when there is nothing to do. Writes nowhere but into .venv, and installs system packages only as root.
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,15 +14,17 @@ stop() {
     exit 1
 }
 
-# program:package of Debian that has it
+# program (or header file):package of Debian that has it
 for_demo='dbus-daemon:dbus'
 for_test="$for_demo dbus-send:dbus dbus-run-session:dbus gdbus:libglib2.0-bin busctl:systemd systemd-analyze:systemd
     faketime:faketime strace:strace setpriv:util-linux unshare:util-linux"
+for_bench="$for_test cc:gcc /usr/include/stdio.h:libc6-dev /usr/include/systemd/sd-bus.h:libsystemd-dev"
 
 case ${1-} in
 demo) programs=$for_demo ;;
 test) programs=$for_test ;;
-*) stop "usage: packaging/bootstrap.sh demo|test" ;;
+bench) programs=$for_bench ;;
+*) stop "usage: packaging/bootstrap.sh demo|test|bench" ;;
 esac
 
 find_python() {
@@ -38,9 +40,16 @@ is_python_of_venv() { "$venv/bin/python" -c "import os, sys; sys.exit(not os.pat
 
 has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
+is_there() {
+    case $1 in
+    /*) [ -f "$1" ] ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
 missing_packages() {
     for pair in $programs; do
-        command -v "${pair%%:*}" >/dev/null || printf '%s\n' "${pair#*:}"
+        is_there "${pair%%:*}" || printf '%s\n' "${pair#*:}"
     done
     if ! is_python_of_venv; then
         python=$(find_python)

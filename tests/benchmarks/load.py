@@ -1,8 +1,6 @@
 """Prints what calls cost, held against a C service that does nothing, and what load does to memory and disk; see README.md here.
 
-    python tests/benchmarks/load.py [--only PART]… [--library dbus-fast|dbus-next] [--rounds N] [--seconds S]
-
-Ends with status 1 if a goal was missed.
+python tests/benchmarks/load.py [--only calls|unread|million|applications|idle]… [--library dbus-fast|dbus-next] [--rounds N] [--seconds S]
 """
 # ruff: noqa: T201 - printing is what it is for
 
@@ -12,12 +10,18 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import load_calls, load_goals
+from benchmarks import load_applications, load_calls, load_goals, load_memory
 from benchmarks.load_peers import BenchmarkError, bench, build
+
+IDLE_S = 120
+"""Least time for which a daemon is watched that has nothing to do; in a whole run it is left alone from the beginning to the end."""
+CALLS = 10_000
+"""Calls of one run with a thousand applications: each of the sources once."""
 
 
 def main():
@@ -25,45 +29,76 @@ def main():
     options = arguments()
     build()
     print(f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} processors; load {os.getloadavg()[0]:.1f}")
-    met = True
-    for part in options.only or PARTS:
-        met &= show(PARTS[part](options), options.library)
-    return 0 if met else 1
-
-
-def show(figures, libraries):
-    """Print a table for each library; whether every goal was met."""
-    lines = {library: list(load_goals.rows(figures, library)) for library in libraries}
-    for library in libraries:
-        print(f"\n{library}", *lines[library], sep="\n", flush=True)
-    return not any(line.endswith("MISSED") for one in lines.values() for line in one)
-
-
-def calls(options):
-    """Calls a second and processor time."""
+    begin, figures = time.monotonic(), {library: {} for library in options.library}
     with contextlib.ExitStack() as running:
-        folder = running.enter_context(tempfile.TemporaryDirectory(prefix="telemetryd-"))
-        benches = {library: running.enter_context(bench(f"{folder}/{library}", library)) for library in options.library}
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="telemetryd-")))
+        idle = {}
+        if "idle" in options.only:
+            idle = {library: load_memory.Idle(running.enter_context(bench(folder / f"idle-{library}", library))) for library in figures}
+        for name, part in PARTS.items():
+            if name in options.only:
+                merge(figures, part(folder / name, options))
+        merge(figures, {library: one.figures(seconds=IDLE_S) for library, one in idle.items()})
+    for library, its in figures.items():
+        print(f"\n{library}", *load_goals.rows(its, library), sep="\n")
+    print(f"\n{time.monotonic() - begin:.0f} s; load {os.getloadavg()[0]:.1f}")
+
+
+def merge(figures, others):
+    """Add the figures of each library."""
+    for library, its in others.items():
+        figures[library].update(its)
+
+
+def calls(folder, options):
+    """Calls a second and processor time; the libraries take turns."""
+    with contextlib.ExitStack() as running:
+        benches = {library: running.enter_context(bench(folder / library, library)) for library in options.library}
         return load_calls.measure(benches, rounds=options.rounds, seconds=options.seconds)
 
 
-PARTS = {"calls": calls}
+def unread(folder, options):
+    """Memory while replies are not read."""
+    figures = {}
+    for library in options.library:
+        with bench(folder / library, library) as one:
+            figures[library] = load_memory.unread(one)
+    return figures
+
+
+def million(folder, options):
+    """Memory and disk after a million samples."""
+    return {library: load_memory.million(folder / library, library) for library in options.library}
+
+
+def applications(folder, options):
+    """A thousand applications."""
+    figures = {}
+    for library in options.library:
+        few, many = bench(folder / f"{library}-few", library), bench(folder / f"{library}-many", library, load_applications.manifests())
+        with few as one, many as other:
+            figures[library] = load_applications.measure(one, other, rounds=options.rounds, calls=CALLS)
+    return figures
+
+
+PARTS = {"calls": calls, "unread": unread, "million": million, "applications": applications}
 
 
 def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description="What load does to the daemon.")
-    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part only; may be given again")
+    names = (*PARTS, "idle")
+    parser.add_argument("--only", action="append", choices=names, help="measure this part only; may be given again")
     parser.add_argument("--library", action="append", choices=load_goals.LIBRARIES, help="measure this D-Bus library only")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of which the median is taken (5)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="about how long each run takes (0.5)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="about how long each run of calls takes (0.5)")
     options = parser.parse_args()
-    options.library = options.library or list(load_goals.LIBRARIES)
+    options.only, options.library = options.only or names, options.library or load_goals.LIBRARIES
     return options
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        main()
     except BenchmarkError as error:
         sys.exit(f"load.py: {error}")

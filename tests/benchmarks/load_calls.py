@@ -41,7 +41,7 @@ class Cost(NamedTuple):
 
 
 def measure(benches, *, rounds, seconds):
-    """Figure → library → value. In each round everyone is called once in each way, so that what slows the machine slows all of them."""
+    """Library → figure → value. In each round everyone is called once in each way, so that what slows the machine slows all of them."""
     runs = {}
     for number in range(rounds + 1):
         for shape in SHAPES:
@@ -54,12 +54,7 @@ def measure(benches, *, rounds, seconds):
                         del costs[0]  # the first was to warm up, and to know how many calls take so long
     for bench in benches.values():
         bench.check_consent()
-    figures = {}
-    for shape in SHAPES:
-        for library in benches:
-            for name, value in figures_of(shape, *(runs[shape, library, who] for who in ("C", "kept", "refused"))).items():
-                figures.setdefault(f"{shape.name}, {name}", {})[library] = value
-    return figures
+    return {library: figures_of(runs, library) for library in benches}
 
 
 def parties(bench):
@@ -73,11 +68,18 @@ def cost(bench, peer, shape, application, count):
     return Cost(count / run.seconds, run.cpu_s / count / shape.samples * 1e6)
 
 
-def figures_of(shape, service, kept, refused):
+def figures_of(runs, library):
+    """The figures of one library."""
+    each = {shape: [runs[shape, library, who] for who in ("C", "kept", "refused")] for shape in SHAPES}
+    return {f"{shape.name}, {name}": value for shape, costs in each.items() for name, value in compared(shape, *costs).items()}
+
+
+def compared(shape, service, kept, refused):
     """Figures of one way of calling; ratios are taken within each round."""
     return {
         "samples/s": median(one.calls_s for one in kept) * shape.samples,
         "of C's calls/s": median(ours.calls_s / its.calls_s for ours, its in zip(kept, service, strict=True)),
+        "CPU per call of the C service (µs)": median(one.cpu_us * shape.samples for one in service),
         "CPU per sample kept (µs)": median(one.cpu_us for one in kept),
         "CPU refused, of kept": median(no.cpu_us / yes.cpu_us for no, yes in zip(refused, kept, strict=True)),
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import select
 import shutil
 import struct
 import subprocess
@@ -21,6 +22,8 @@ YARDSTICK = "org.telemetryd.Yardstick1"
 """The C service's name, as long as the daemon's but for one letter."""
 VALUES = (120.0, 480.5, 700.0, 1999.0, 2000.0, 8000.25, 350.0)
 NEEDED = "the benchmarks need a C compiler and libsystemd's headers: apt-get install gcc libc6-dev libsystemd-dev"
+LONGEST_S = 120
+"""Longest that any work of the caller may take."""
 _STAY = "idle_exit_minutes = 0\n"
 
 
@@ -70,6 +73,8 @@ class Caller:
         data = b"".join(messages)
         self.process.stdin.write(b"%d %d %d %d\n%b" % (count, window, mute_ms, len(data), data))
         self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], LONGEST_S)[0]:
+            raise BenchmarkError("a reply did not arrive")
         answer = self.process.stdout.readline().split(b" ", 2)
         if len(answer) != 3 or int(answer[1]):
             raise BenchmarkError(f"the caller got errors: {answer}")
@@ -147,21 +152,30 @@ def array_body(application, source, samples):
 
 
 @contextlib.contextmanager
-def bench(folder, library, prepare=None):
-    """A bench under one D-Bus library, with a user who accepted Kate's question a week ago; `prepare` may install more."""
-    with contextlib.ExitStack() as running:
-        machine = running.enter_context(Machine(folder, library=library))
+def home(folder, library, manifests=()):
+    """A machine whose user accepted Kate's question a week ago, with these further manifests."""
+    with Machine(folder, library=library) as machine:
         machine.configure(_STAY + '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
         for application in (KEPT, REFUSED):
             machine.install(KATE.replace(KEPT, application))
         asyncio.run(accept_last_week(machine, KEPT))
-        if prepare:
-            prepare(machine)
-        daemon = running.enter_context(machine.daemon())
-        service = running.enter_context(yardstick(machine))
-        caller = Caller(machine)
-        running.callback(caller.close)
+        for text in manifests:
+            machine.install(text)
+        yield machine
+
+
+@contextlib.contextmanager
+def at_work(machine):
+    """The daemon, the C service and the caller on a machine."""
+    with machine.daemon() as daemon, yardstick(machine) as service, contextlib.closing(Caller(machine)) as caller:
         yield Bench(machine, daemon, service, caller)
+
+
+@contextlib.contextmanager
+def bench(folder, library, manifests=()):
+    """Both."""
+    with home(folder, library, manifests) as machine, at_work(machine) as working:
+        yield working
 
 
 @contextlib.contextmanager

@@ -1,0 +1,61 @@
+"""What a sample costs on a machine with a thousand applications of ten sources, held against one with two applications."""
+
+import random
+from statistics import median
+
+from benchmarks import load_process as process
+from benchmarks.load_peers import KEPT, REFUSED
+from harness import KATE
+
+APPLICATIONS, SOURCES = 1000, 10
+
+
+def names(applications):
+    """The ids of the applications."""
+    return [f"org.example.app{number:04}" for number in range(applications)]
+
+
+def manifests(applications=APPLICATIONS):
+    """A manifest of each, with a question about each of its sources."""
+    head, rest = KATE.split("[[source]]")
+    source, question = rest.split("[[question]]")
+    tables = [f"[[source]]{source}".replace('"startup"', f'"startup{number}"') for number in range(SOURCES)]
+    for number in range(SOURCES):
+        one = f"[[question]]{question}".replace('"startup-time"', f'"time{number}"')
+        tables.append(one.replace('["startup"]', f'["startup{number}"]'))
+    return [(head + "".join(tables)).replace(KEPT, name) for name in names(applications)]
+
+
+def measure(few, many, *, applications=APPLICATIONS, rounds, calls):
+    """Cost of a sample (processor time) on the bench with many applications, of that on the one with few."""
+    everything = spread(many, applications)
+    begin = process.memory(many.daemon.process)
+    many.run(many.daemon, everything, len(everything))  # each manifest is parsed
+    after = process.memory(many.daemon.process)
+    costs = [compare(few, many, everything, calls) for _ in range(rounds)]
+    same, other = (median(one) for one in zip(*costs, strict=True))
+    return {
+        "1,000 applications, same source: cost": same,
+        "1,000 applications, 10,000 sources: cost": other,
+        "1,000 applications, at start, resident (MB)": begin.resident,
+        "1,000 applications, all used, resident (MB)": after.resident,
+        "1,000 applications, all used, private (MB)": after.private,
+    }
+
+
+def compare(few, many, everything, calls):
+    """One round: the same source (kept and refused), and all sources, which are refused, of the cost with few applications."""
+    costs = {
+        (bench, application): bench.run(bench.daemon, bench.pushes(bench.daemon, application), calls).cpu_s
+        for application in (KEPT, REFUSED)
+        for bench in (few, many)
+    }
+    same = (costs[many, KEPT] + costs[many, REFUSED]) / (costs[few, KEPT] + costs[few, REFUSED])
+    return same, many.run(many.daemon, everything, calls).cpu_s / costs[few, REFUSED]
+
+
+def spread(bench, applications):
+    """A call for each source of each application, in an order drawn once."""
+    pairs = [(name, f"startup{number}") for name in names(applications) for number in range(SOURCES)]
+    random.Random(0).shuffle(pairs)
+    return [bench.pushes(bench.daemon, application, source=source)[2] for application, source in pairs]
