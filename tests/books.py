@@ -113,12 +113,19 @@ class Caller:
         """Begin no more calls."""
         self._is_stopped = True
 
+    def draw(self):
+        """A call, and what it counts for."""
+        if self.application != WHOLE and self.chance.random() < 0.7:
+            samples, counts = self._single()
+            return self.client.push(self.application, *samples), counts
+        samples, counts = self._many()
+        return self.client.push_many(self.application, samples), counts
+
     async def _push_on(self):
         while not self._is_stopped:
-            single = self.application != WHOLE and self.chance.random() < 0.7
-            samples, counts = self._single() if single else self._many()
+            call, counts = self.draw()
             try:
-                await (self.client.push(self.application, *samples) if single else self.client.push_many(self.application, samples))
+                await call
             except CallError as failure:
                 if not failure.name.startswith(NO_REPLY):
                     raise
@@ -157,7 +164,7 @@ class User:
         """Go on until told to stop, or the daemon dies."""
         self._is_stopped = False
         while not self._is_stopped:
-            name, value, call = self._next()
+            name, value, call = self.draw()
             before = self.books.settings[name]
             self.books.set(name, before | {value})
             try:
@@ -172,7 +179,8 @@ class User:
         """Begin no more calls."""
         self._is_stopped = True
 
-    def _next(self):
+    def draw(self):
+        """(setting, value, call that sets it)."""
         which, number = self.chance.randrange(4), self.chance.randrange(3)
         if which == 0:
             call = self.client.call(CONTROL, "SetQuestionConsent", "ssb", TOGGLED, VIEWS, bool(number))
@@ -197,6 +205,7 @@ class Left:
         if file not in self.names:
             return []
         with contextlib.closing(sqlite3.connect(self._folder / file)) as connection:
+            connection.execute("PRAGMA synchronous = OFF")
             return connection.execute(sql).fetchall()
 
     def samples(self):

@@ -94,8 +94,11 @@ class Crashing:
 
     async def _prepare(self):
         """Everything was accepted a week ago; two reports of a day are queued."""
+        install_everything(self.machine)
         with daemon_at(self.machine, clock_at(ACCEPTED)["FAKETIME"]):
-            await accept_everything(self.machine)
+            async with self.machine.client() as client:
+                for application in CONSENTED:
+                    await client.consent(application)
         with daemon_at(self.machine, clock_at(NOW)["FAKETIME"]):
             async with self.machine.client() as client:
                 await client.register(REGISTERED, declare(REGISTERED, name="0"))
@@ -164,13 +167,14 @@ def clock_at(moment):
     return {"FAKETIME": f"{moment - int(time.time()):+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
 
 
-async def accept_everything(machine):
-    """Install the manifests, and accept everything but what nobody asks."""
+CONSENTED = (*PUSHERS, WHOLE, DAILY, TOGGLED)
+"""Whose questions are accepted; Toggled's begin later, and Registered only registers."""
+
+
+def install_everything(machine):
+    """Put the manifests and an endpoint that is never reached in place."""
     machine.configure('[endpoint.kde]\nname = "KDE"\nurl = "https://localhost:9/v1"\n')
     for application in (*PUSHERS, WHOLE):
         machine.install(declare(application))
     machine.install(declare(DAILY, period="day"))
     machine.install(declare(TOGGLED, starts="2026-11-02"))
-    async with machine.client() as client:
-        for application in (*PUSHERS, WHOLE, DAILY, TOGGLED):
-            await client.consent(application)

@@ -1,0 +1,120 @@
+"""After a power cut the databases are whole; consent, ledger, queue and erasure miss nothing, samples the last few seconds."""
+
+import asyncio
+import random
+import shutil
+import signal
+import time
+
+import pytest
+from books import PUSHERS, REGISTERED, WHOLE, Books, Caller, Left, User, declare
+from campaign import IS_CAMPAIGN, chance, tell
+from crashing import ACCEPTED, CONSENTED, NOW, clock_at, copied, install_everything, skip_without_faketime
+from disk import SYNC, Disk, build_recorder, read_steps, recording
+from moments import daemon_at
+from timeline import LIBRARY
+from witness import BOUND_NS, Witness
+
+LOAD_S = 60 if IS_CAMPAIGN else 6
+CUTS = 4000 if IS_CAMPAIGN else 70
+STARTS = 40 if IS_CAMPAIGN else 2
+ERASED = PUSHERS[2]
+
+
+class PowerCut:
+    """A machine whose disk is recorded."""
+
+    def __init__(self, machine, library, chance):
+        self.machine, self.library, self.chance = machine, library, chance
+        self.state, self.log = machine.root / "state/telemetryd", machine.root / "steps"
+
+    def daemon(self, moment):
+        """The daemon at a moment, recorded."""
+        return self.machine.daemon(**clock_at(moment), **recording(self.library, self.state, log=self.log, also=LIBRARY))
+
+    def left(self):
+        """What the disk holds while nothing runs."""
+        return Left(copied(self.state, self.machine.root / "left"))
+
+    async def live(self):
+        """Consent, a week later some seconds of load, a pause; both times ended by a kill: nothing is tidied up."""
+        install_everything(self.machine)
+        with self.daemon(ACCEPTED) as daemon:
+            async with self.machine.client() as client:
+                self.witness = Witness(client)
+                for application in CONSENTED:
+                    await self.witness.consent(application)
+            daemon.stop(signal.SIGKILL)
+        self.witness.expect(self.left(), CONSENTED)
+        with self.daemon(NOW) as daemon:
+            async with self.machine.client() as client:
+                self.witness.client = client
+                await self._load(client)
+                await asyncio.sleep(BOUND_NS / 1e9)
+            daemon.stop(signal.SIGKILL)
+        self.end = time.monotonic_ns()
+
+    async def _load(self, client):
+        books = Books()
+        callers = [Caller(application, client, books, self.chance) for application in (*PUSHERS, WHOLE)]
+        user, witness, begin = User(client, books, self.chance), self.witness, time.monotonic()
+        await client.register(REGISTERED, declare(REGISTERED, name="0"))
+        await witness.look()
+        while (passed_s := time.monotonic() - begin) < LOAD_S:
+            for _ in range(self.chance.choice([1, 1, 1, 100])):
+                await witness.push(self.chance.choice(callers))
+            await asyncio.sleep(self.chance.uniform(0, 0.05))
+            if self.chance.random() < 0.1:
+                await witness.set(user)
+            if passed_s > LOAD_S / 2 and len(callers) == 4:
+                del callers[2]
+                await witness.erase(ERASED)
+
+    def cuts(self, count):
+        """So many power cuts: (folder, moment) of what each leaves; once only what was synced, once more than that by chance."""
+        steps = read_steps(self.log)
+        assert sum(step.kind == SYNC for step in steps) > 50, "the recorder saw nothing"
+        ends = [step.ns for step in steps[1:]] + [self.end]
+        drawn = {*self.chance.sample(range(len(steps)), min(count, len(steps))), len(steps) - 1}
+        disk = Disk(self.state)
+        for number, (step, end) in enumerate(zip(steps, ends, strict=True)):
+            disk.do(step)
+            if number in drawn:
+                for luck in (None, random.Random(self.chance.random())):
+                    yield disk.cut(self.machine.root / "cut", luck), end
+
+    async def start_on(self, folder):
+        """Start the daemon on what a power cut left: every call is answered, and nothing is set aside."""
+        shutil.rmtree(self.state)
+        shutil.copytree(folder, self.state)
+        with daemon_at(self.machine, clock_at(NOW)["FAKETIME"]) as daemon:
+            async with self.machine.client() as client:
+                await client.questions()
+                await client.history()
+                await client.push(WHOLE, "delay", "d", 1.0)
+            daemon.stop(signal.SIGKILL)
+            assert "ERROR" not in daemon.log
+        return self.left()
+
+
+@pytest.mark.timeout(900)
+async def test_power_cut(machine, tmp_path):
+    """A copy of the files as of the last sync, at any moment, is whole and has everything but the samples of the last seconds.
+
+    So it is whatever part of the later writes the disk had taken, in whatever order, torn at its sectors; and a daemon starts on it.
+    """
+    skip_without_faketime()
+    power_cut = PowerCut(machine, build_recorder(tmp_path), chance())
+    await power_cut.live()
+    taken, kept = [], []
+    for number, (folder, moment) in enumerate(power_cut.cuts(CUTS)):
+        taken.append(power_cut.witness.check(Left(copied(folder, machine.root / "left")), moment, ERASED))
+        if number % (CUTS * 2 // STARTS) == CUTS // STARTS:
+            kept.append(copied(folder, machine.root / f"kept{len(kept)}"))
+    for folder in kept:
+        left = await power_cut.start_on(folder)
+        assert left.is_whole()
+    acknowledged = len(power_cut.witness.acknowledged)
+    tell("power cuts", {"cuts": len(taken), "started on": len(kept), "calls": acknowledged, "most samples taken": max(taken)})
+    assert taken[-1] == taken[-2] == 0, "after the pause nothing is missing"
+    assert max(taken) > 0, "the disk is that of a power cut"
