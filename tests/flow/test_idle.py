@@ -1,0 +1,173 @@
+"""A daemon that nobody calls leaves after the idle minutes and comes back with the next call; until then it sleeps. Policy: C3."""
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from harness import CONTROL, KATE, TELEMETRY, WAIT_S, CallError, Machine, until
+from moments import edit
+from timeline import HOUR_S
+
+KATE_ID = "org.kde.kate"
+EPOLL_WAIT = {"232", "281", "22"}
+"""epoll_wait and epoll_pwait on x86_64, epoll_pwait elsewhere."""
+POLLING_S = 11
+"""What wakes at least so often polls: the ticker sleeps for minutes."""
+IDLE_S = 1.8
+IDLE = f"idle_exit_minutes = {IDLE_S / 60}\n"
+SENDING_S = 5
+"""Long enough for a tick and an uploader's start."""
+SLOW_S = 15
+"""A busy machine's start, or what leaving takes, is no longer than this."""
+
+
+def sleeps_s(process):
+    """For how long a process is going to sleep if nobody calls (0 while it works), as the kernel says."""
+    name, *arguments = Path(f"/proc/{process.pid}/syscall").read_text().split()
+    return int(arguments[3], 16) / 1000 if name in EPOLL_WAIT else 0
+
+
+def sleeps_long(daemon):
+    """Wait until a daemon sleeps longer than one that polls ever does."""
+    try:
+        sleeps_s(daemon.process)
+    except PermissionError:
+        pytest.skip("the kernel does not show what a process waits for")
+    until(lambda: sleeps_s(daemon.process) > POLLING_S)
+
+
+@pytest.mark.parametrize("is_consented", [False, True], ids=["nothing accepted", "collecting"])
+async def test_it_sleeps_while_nobody_calls(any_machine, is_consented):
+    """With or without consent, before and after calls, for ever or until its idle minutes are over: no thread wakes before it must."""
+    any_machine.install(KATE)
+    with any_machine.daemon() as daemon:
+        sleeps_long(daemon)
+        async with any_machine.client() as client:
+            if is_consented:
+                await client.consent(KATE_ID)
+            await client.push(KATE_ID, "startup", "d", 700.0)
+            sleeps_long(daemon)
+            any_machine.configure("idle_exit_minutes = 5\n")
+            daemon.process.send_signal(signal.SIGHUP)
+            await client.get("Version")
+            sleeps_long(daemon)
+        threads = list(Path(f"/proc/{daemon.process.pid}/task").iterdir())
+        assert len(threads) <= 2
+        assert daemon.stop() == 0
+
+
+@contextlib.contextmanager
+def no_storage(machine):
+    """A database of a later version, and the daemon that has to say so."""
+    with machine.daemon():
+        machine.busctl("call", *TELEMETRY, "Register", "ssa{sv}", KATE_ID, KATE, "0")
+    edit(machine, "PRAGMA user_version = 99", file="telemetry.sqlite")
+    with machine.daemon() as daemon:
+        yield machine, daemon
+
+
+@contextlib.contextmanager
+def no_lock(machine):
+    """A daemon on another session bus of the user, beside the one that has the lock."""
+    with Machine(machine.root / "other") as other, machine.daemon():
+        places = {name: machine.environ[name] for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "TELEMETRYD_CONFIG_DIRS")}
+        with other.daemon(**places) as daemon:
+            yield other, daemon
+
+
+FAILURES = pytest.mark.parametrize(("failing", "error"), [(no_storage, "Storage"), (no_lock, "Busy")], ids=["storage", "busy"])
+
+
+@FAILURES
+async def test_it_sleeps_while_it_cannot_work(machine, failing, error):
+    """A daemon that has to answer every call with an error tries again when it is called, and sleeps otherwise; the log is told once."""
+    with failing(machine) as (place, daemon):
+        sleeps_long(daemon)
+        async with place.client() as client:
+            with pytest.raises(CallError, match=error):
+                await client.get("Usage")
+            sleeps_long(daemon)
+        assert daemon.log.count("ERROR") == (error == "Storage")
+
+
+@FAILURES
+def test_it_leaves_though_it_cannot_work(machine, failing, error):
+    """A daemon that answers Storage or Busy leaves after the idle minutes that the configuration says, as every other does."""
+    machine.configure("idle_exit_minutes = 0\n")
+    with failing(machine) as (_, daemon):
+        machine.configure(IDLE)
+        daemon.process.send_signal(signal.SIGHUP)
+        assert daemon.process.wait(SLOW_S) == 0
+        assert daemon.log.count("ERROR") == (error == "Storage")
+
+
+async def test_a_call_in_flight_keeps_it(machine):
+    """Erase waits for another process for longer than the idle time: it is answered, and only then the idle time begins."""
+    machine.configure(IDLE)
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.register(KATE_ID, KATE)
+            with contextlib.closing(sqlite3.connect(machine.root / "state/telemetryd/telemetry.sqlite", isolation_level=None)) as reader:
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                with pytest.raises(CallError, match="Busy"):
+                    await client.call(CONTROL, "Erase", "s", "")
+            answered = time.monotonic()
+        assert daemon.process.wait(SLOW_S) == 0
+        assert time.monotonic() - answered >= IDLE_S - 0.1
+
+
+async def test_it_comes_back(any_machine):
+    """It leaves with status 0 and both names free; a call starts the next one, which knows what it knew."""
+    any_machine.configure(IDLE)
+    any_machine.install(KATE)
+    with any_machine.daemon() as daemon:
+        async with any_machine.client() as client:
+            await client.consent(KATE_ID)
+            assert daemon.process.wait(SLOW_S) == 0
+            assert [await client.bus.owner_of(name) for name in (TELEMETRY[0], CONTROL[0])] == [None, None]
+            any_machine.activate()
+            assert (await client.questions())["startup-time"]["state"] == "waiting"
+            assert await client.bus.owner_of(TELEMETRY[0])
+            assert daemon.log == ""
+
+
+async def test_the_minutes_can_be_changed(machine):
+    """0 means to stay; another number counts from SIGHUP or the next look at the files."""
+    machine.configure("idle_exit_minutes = 0\n")
+    with machine.daemon() as daemon:
+        machine.configure(IDLE)
+        daemon.process.send_signal(signal.SIGHUP)
+        assert daemon.process.wait(SLOW_S) == 0
+
+
+async def idle_for(timeline, *, is_sending):
+    """How long after its last call the daemon leaves; `is_sending`: a delivery is under way by then."""
+    await timeline.start(is_suspended=True)
+    last = time.monotonic()
+    if is_sending:
+        await asyncio.to_thread(timeline.receiver.requests.get, timeout=WAIT_S)
+    assert await asyncio.to_thread(timeline.daemon.process.wait, SLOW_S) == 0
+    idle_s = time.monotonic() - last
+    timeline.stop()
+    return idle_s
+
+
+async def test_nothing_that_is_due_keeps_it(timeline):
+    """A report under way to a server that hangs: the daemon leaves as soon as one without anything to do, so the names tell nothing."""
+    timeline.receiver.silent_in, timeline.is_settling = "headers", False
+    await timeline.queue()
+    slot = timeline.slot()
+    timeline.set_clock(slot + HOUR_S)
+    timeline.stop()
+    timeline.name_endpoint(timeline.receiver.url(), f"idle_exit_minutes = {SENDING_S / 60}\n")
+    tick = f"seen = {slot + HOUR_S}, since = {slot}, passed_s = 100, moment_s = 101, is_done = 0"
+    edit(timeline.machine, f"UPDATE tick SET {tick}", file="telemetry.sqlite")
+    sending_s, idle_s = await idle_for(timeline, is_sending=True), await idle_for(timeline, is_sending=False)
+    assert timeline.tries() == 1
+    assert abs(sending_s - idle_s) < 1
+    assert abs(idle_s - SENDING_S) < 1
