@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import queue
 import socket
+import struct
 import threading
 import time
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+RESET = object()
+"""A piece of an answer: the connection is reset."""
 WAIT_S = 20
 """Longest wait for an event that has to come."""
 
@@ -30,11 +33,12 @@ def read_request(connection):
 class Receiver:
     """Serves in threads. Answers each connection with `answer`; `silent_in` (handshake, headers) says where it falls silent instead.
 
-    `answer` is bytes, pieces of them, or a function of the request that gives either.
+    `answer` is bytes, pieces of them (or RESET), or a function of the request that gives either; `read` takes from a connection what is
+    the request.
     """
 
-    def __init__(self, context=None, answer=NO_CONTENT, silent_in=""):
-        self.context, self.answer, self.silent_in = context, answer, silent_in
+    def __init__(self, context=None, answer=NO_CONTENT, silent_in="", *, read=read_request):
+        self.context, self.answer, self.silent_in, self.read = context, answer, silent_in, read
         self.requests, self.ended, self.resumed, self.sent_bytes = queue.Queue(), queue.Queue(), [], 0
         self.peers = []
         self.met = threading.Event()
@@ -47,9 +51,9 @@ class Receiver:
         """When the next connection ended."""
         return await asyncio.to_thread(self.ended.get, timeout=WAIT_S)
 
-    def url(self, host="localhost"):
+    def url(self, host="localhost", scheme=""):
         """Where reports go."""
-        return f"{'https' if self.context else 'http'}://{host}:{self.port}/v1/reports"
+        return f"{scheme or ('https' if self.context else 'http')}://{host}:{self.port}/v1/reports"
 
     def close(self):
         """End every connection and thread."""
@@ -77,7 +81,7 @@ class Receiver:
             self.met.set()
             with connection:
                 if self.silent_in != "handshake":
-                    request = read_request(connection)
+                    request = self.read(connection)
                     self.requests.put(request)
                     self._answer(connection, request)
                 while connection.recv(65536):
@@ -88,5 +92,9 @@ class Receiver:
         if self.silent_in != "headers":
             answer = self.answer(request) if callable(self.answer) else self.answer
             for piece in [answer] if isinstance(answer, bytes) else answer:
+                if piece is RESET:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    connection.close()
+                    return
                 connection.sendall(piece)
                 self.sent_bytes += len(piece)

@@ -68,6 +68,13 @@ async def receivers():
 
 
 @pytest.fixture
+def receivers_at_once():
+    """Starts receivers for a test without a loop."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(contextlib.closing(Receiver(*args, **kwargs)))
+
+
+@pytest.fixture
 def receiver(receivers, trusted):
     """A receiver that takes every report."""
     return receivers(trusted)

@@ -1,0 +1,369 @@
+"""What a network and a server can do to a delivery: real connections, real TLS, and every fault at every stage of them."""
+
+import gzip
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from receiver import RESET
+from timeline import LIBRARY
+
+from telemetryd.core.handover import Job, encode_job, parse_delivery
+from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, DAY_S, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
+from telemetryd.core.report import Report, encode
+from telemetryd.core.schedule import Delivery, Result
+from telemetryd.upload.client import Client, Timeouts
+from telemetryd.upload.report import request
+
+BODY = encode(Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2))
+SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
+RETRY, ACCEPTED = Delivery(Result.RETRY), Delivery(Result.ACCEPTED, 200)
+HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it"
+
+
+def nothing(_connection):
+    """Read nothing."""
+    return b""
+
+
+def beginning(connection):
+    """Read no more than the beginning, of a handshake or of a request."""
+    return connection.recv(100)
+
+
+def slowly(pieces):
+    """A piece every tenth of a second."""
+    for piece in pieces:
+        time.sleep(0.1)
+        yield piece
+
+
+async def deliver(receiver, ca_file, url=""):
+    """One try, which ends in time, over one connection and with one request at most."""
+    began = time.monotonic()
+    delivery = await Client(ca_file, SHORT).send(request(url or receiver.url(), BODY))
+    assert time.monotonic() - began < 5
+    await receiver.end()
+    assert len(receiver.peers) == 1
+    assert receiver.requests.qsize() <= 1
+    return delivery
+
+
+@pytest.mark.parametrize(
+    ("read", "answer", "is_tls", "delivery"),
+    [
+        (nothing, [RESET], False, RETRY),
+        (beginning, [RESET], False, RETRY),
+        (beginning, [RESET], True, RETRY),
+        (None, [RESET], True, RETRY),
+        (None, [b"HTTP/1.1 20", RESET], True, RETRY),
+        (None, [b"HTTP/1.1 200 OK\r\nX:", RESET], True, RETRY),
+        (None, slowly([HALF, RESET]), True, ACCEPTED),
+    ],
+    ids=["connect", "handshake", "request", "silence", "status", "headers", "body"],
+)
+async def test_reset(receivers, trusted, *, ca_file, read, answer, is_tls, delivery):
+    """A connection that is reset is not made again; nobody knows until a status was read, and from then on it counts."""
+    receiver = receivers(trusted if is_tls else None, answer, **({"read": read} if read else {}))
+    assert await deliver(receiver, ca_file, receiver.url(scheme="https")) == delivery
+
+
+@pytest.mark.parametrize(
+    ("head", "drop", "is_tls", "delivery"),
+    [
+        (b"\x16\x03\x03\x40\x00", b"\0", False, RETRY),
+        (b"HTTP/1.1 200 O", b"K", True, RETRY),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y", True, RETRY),
+        (HALF, b"x", True, ACCEPTED),
+    ],
+    ids=["handshake", "status", "headers", "body"],
+)
+async def test_drops(receivers, trusted, *, ca_file, head, drop, is_tls, delivery):
+    """A server that is never silent, and gives a byte at a time, ends the try in time whichever part it draws out."""
+    how = {} if is_tls else {"read": beginning}
+    receiver = receivers(trusted if is_tls else None, slowly([head, *[drop] * 100]), **how)
+    assert await deliver(receiver, ca_file, receiver.url(scheme="https")) == delivery
+
+
+@pytest.mark.parametrize(
+    ("line", "delivery"),
+    [
+        ("101 Switching Protocols", Delivery(Result.REJECTED, 101)),
+        ("203 Elsewhere", Delivery(Result.ACCEPTED, 203)),
+        ("299 Fine", Delivery(Result.ACCEPTED, 299)),
+        ("300 Choose", Delivery(Result.REJECTED, 300)),
+        ("304 Not Modified", Delivery(Result.REJECTED, 304)),
+        ("400 Bad", Delivery(Result.REJECTED, 400)),
+        ("407 Proxy", Delivery(Result.REJECTED, 407)),
+        ("408 Slow", Delivery(Result.RETRY, 408)),
+        ("410 Gone", Delivery(Result.ANSWERED, 410)),
+        ("413 Large", Delivery(Result.REJECTED, 413)),
+        ("425 Early", Delivery(Result.RETRY, 425)),
+        ("429 Many", Delivery(Result.RETRY, 429)),
+        ("451 Law", Delivery(Result.SUSPENDED, 451)),
+        ("500 Error", Delivery(Result.RETRY, 500)),
+        ("599 Error", Delivery(Result.RETRY, 599)),
+        ("600 Strange", Delivery(Result.REJECTED, 600)),
+        ("999 Strange", Delivery(Result.REJECTED, 999)),
+        ("000 Strange", Delivery(Result.REJECTED, 0)),
+        ("1000 Strange", RETRY),
+        ("20 Short", RETRY),
+        ("-200 Negative", RETRY),
+        ("2e2 Exponent", RETRY),
+        ("٢٠٠ Digits", RETRY),
+        ("OK", RETRY),
+        ("", RETRY),
+    ],
+)
+async def test_statuses(receivers, trusted, ca_file, *, line, delivery):
+    """Each class of statuses means what it means, alone and after interim answers; what is no number of three digits is no status."""
+    for interim in ("", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: <https://example.org/>\r\n\r\n"):
+        receiver = receivers(trusted, f"{interim}HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n".encode())
+        assert await deliver(receiver, ca_file) == delivery
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 200 OK",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/2 200 OK\r\n\r\n",
+        b"ICY 200 OK\r\n\r\n",
+        b"200 OK\r\n\r\n",
+        b"<html>200</html>",
+        bytes(1000) + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    ],
+)
+async def test_no_answer(receivers, trusted, ca_file, answer):
+    """What is no HTTP is no answer, and whatever number is in it says nothing."""
+    assert await deliver(receivers(trusted, answer), ca_file) == RETRY
+
+
+@pytest.mark.parametrize(
+    ("header", "days"),
+    [
+        ("1", 1),
+        ("86401", 2),
+        ("-86401", None),
+        ("0", None),
+        ("99999999", None),
+        ("9" * 5000, None),
+        (format_datetime(datetime.now(UTC) + timedelta(days=3, hours=-1), usegmt=True), 3),
+        (format_datetime(datetime.now(UTC) - timedelta(days=3), usegmt=True), None),
+        ("Thu, 01 Jan 2099 00:00:00 GMT", None),
+        ("Thu, 99 Jan 9999 99:99:99 GMT", None),
+        ("\xff\xfe", None),
+    ],
+)
+async def test_retry_after(receivers, trusted, ca_file, *, header, days):
+    """Retry-After counts in seconds and as a date, rounded up to days; what is past, negative, absurd or no such thing does not."""
+    answer = b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\nRetry-After: " + header.encode("latin-1") + b"\r\n\r\n"
+    assert await deliver(receivers(trusted, answer), ca_file) == Delivery(Result.RETRY, 503, days and days * DAY_S)
+
+
+def serving(tmp_path, key, *chain):
+    """A server's context with this key and exactly these certificates (PEM)."""
+    path = tmp_path / "chain.pem"
+    path.write_bytes(b"".join([key, *chain]))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(path)
+    return server
+
+
+def certified(issuer=None, issuer_key=None):
+    """A key and a certificate for localhost (PEM): its own issuer if none is given."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder(issuer or name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(issuer_key or key, hashes.SHA256())
+    )
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), certificate.public_bytes(Encoding.PEM)
+
+
+def contexts_without_trust(authority, tmp_path):
+    """Chains of certificates that lead nowhere, each under its name."""
+    stranger, child = trustme.CA().create_child_ca(), authority.create_child_ca()
+    leaf = child.issue_cert("localhost")
+    end, *_ = (pem.bytes() for pem in leaf.cert_chain_pems)
+    no_authority = authority.issue_cert("localhost")
+    issuer, issuer_key = (
+        x509.load_pem_x509_certificate(no_authority.cert_chain_pems[0].bytes()),
+        load_pem_private_key(no_authority.private_key_pem.bytes(), None),
+    )
+    key, certificate = certified(issuer.subject, issuer_key)
+    return {
+        "self-signed": lambda: serving(tmp_path, *certified()),
+        "chain without its middle": lambda: serving(tmp_path, leaf.private_key_pem.bytes(), end),
+        "chain with another middle": lambda: serving(tmp_path, leaf.private_key_pem.bytes(), end, stranger.cert_pem.bytes()),
+        "issuer that is no authority": lambda: serving(tmp_path, key, certificate, no_authority.cert_chain_pems[0].bytes()),
+    }
+
+
+@pytest.mark.parametrize("kind", ["self-signed", "chain without its middle", "chain with another middle", "issuer that is no authority"])
+async def test_chains(receivers, authority, *, ca_file, tmp_path, kind):
+    """Certificates that do not lead to the configured authority are no trust, and not a byte of a report leaves. Policy: C7."""
+    receiver = receivers(contexts_without_trust(authority, tmp_path)[kind]())
+    assert await deliver(receiver, ca_file) == RETRY
+    assert receiver.requests.empty()
+
+
+async def test_whole_chain(receivers, authority, *, ca_file, tmp_path):
+    """The same chain with its middle is trusted: what the test above refuses is the fault alone."""
+    leaf = authority.create_child_ca().issue_cert("localhost")
+    receiver = receivers(serving(tmp_path, leaf.private_key_pem.bytes(), *(pem.bytes() for pem in leaf.cert_chain_pems)))
+    assert (await deliver(receiver, ca_file)).result is Result.ACCEPTED
+
+
+@pytest.mark.parametrize("names", [("example.localhost",), ("127.0.0.1",), ("*.localhost",)])
+async def test_names(receivers, tls, ca_file, names):
+    """A certificate for another name, for an address instead of the name, or for everybody below it is no trust. Policy: C7."""
+    receiver = receivers(tls(*names))
+    assert await deliver(receiver, ca_file) == RETRY
+    assert receiver.requests.empty()
+
+
+async def test_not_yet_valid(receivers, tls, ca_file):
+    """A certificate of the future, as a clock that is wrong sees it, is no trust; the report waits. Policy: C7."""
+    later = {"not_before": datetime(2090, 1, 1, tzinfo=UTC), "not_after": datetime(2091, 1, 1, tzinfo=UTC)}
+    assert await deliver(receivers(tls("localhost", **later)), ca_file) == RETRY
+
+
+@pytest.mark.parametrize("host", ["x" * 64 + ".example", "a..example"])
+async def test_no_name(ca_file, host):
+    """What can be no name is looked up nowhere, and the report waits."""
+    assert await Client(ca_file, SHORT).send(request(f"https://{host}/", BODY)) == RETRY
+
+
+class Place:
+    """Where uploaders leave how they ended, and what else their Python does at its start."""
+
+    def __init__(self, root, machine):
+        self.root, self.machine = root, machine
+        root.mkdir()
+
+    def run(self, url, *, first="", prefix=(), environ=None):
+        """Send a report with the real program: (outcome, its peak of resident memory in KiB, the program's seconds in it)."""
+        script = (
+            "import atexit, time\nbegan = time.monotonic()\n"
+            "def note():\n"
+            f"    with open({str(self.root / 'status')!r}, 'w') as file:\n"
+            "        file.write(f'{time.monotonic() - began}\\n' + open('/proc/self/status').read())\n"
+            f"atexit.register(note)\n{first}\n"
+        )
+        (self.root / "sitecustomize.py").write_text(script)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            command = [*prefix, sys.executable, "-P", "-m", "telemetryd.upload", "--socket", str(theirs.fileno())]
+            variables = {**self.machine.environ, "PYTHONPATH": str(self.root), **(environ or {})}
+            with subprocess.Popen(command, env=variables, pass_fds=(theirs.fileno(),)) as process:
+                theirs.close()
+                ours.sendall(encode_job(Job("kde", self.machine.endpoint(url).url, developer=False, body=BODY)))
+                ours.settimeout(20)
+                answer = ours.recv(4096)
+                if first:
+                    process.kill()
+                    return parse_delivery(answer), 0, 0.0
+        seconds, _, status = (self.root / "status").read_text().partition("\n")
+        return parse_delivery(answer), int(re.search(r"VmHWM:\s+(\d+)", status)[1]), float(seconds)
+
+
+@pytest.fixture
+def place(machine, tmp_path):
+    """A place for uploaders of the machine."""
+    return Place(tmp_path / "place", machine)
+
+
+def without_end(head, piece):
+    """A server's head and then the same without end."""
+    yield head
+    while True:
+        yield piece
+
+
+BOMB = gzip.compress(bytes(60 << 20))
+"""60 MB in 60 KB: less than is read of a body."""
+BODIES = {
+    "10 GB": lambda: without_end(b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n", bytes(1 << 20)),
+    "chunks without end": lambda: without_end(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+    ),
+    "bomb": lambda: b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB) + BOMB,
+    "bomb in transfer": lambda: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n%x\r\n" % len(BOMB) + BOMB + b"\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_memory(receivers_at_once, trusted, place, kind):
+    """The program's peak of memory for a body of 10 GB, or for one that would unpack to 60 MB, is within 4 MB of that for none."""
+    plain, usual_kib, _ = place.run(receivers_at_once(trusted).url())
+    receiver = receivers_at_once(trusted, BODIES[kind]())
+    delivery, peak_kib, _ = place.run(receiver.url())
+    assert (plain.result, delivery) == (Result.ACCEPTED, ACCEPTED)
+    assert peak_kib - usual_kib < 4096
+    assert receiver.sent_bytes < 16 << 20
+
+
+RATE = 20
+"""So many times as fast as time passes does the program think that it passes."""
+LONGEST_LAG_S = 1.0
+"""What a busy machine may add, in real time."""
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
+@pytest.mark.parametrize(
+    ("how", "seconds", "delivery"),
+    [
+        ({"silent_in": "handshake"}, CONNECT_TIMEOUT_S, RETRY),
+        ({"silent_in": "headers"}, ANSWER_TIMEOUT_S, RETRY),
+        ({"answer": slowly([b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100])}, UPLOAD_TIMEOUT_S, RETRY),
+        ({"answer": HALF}, RESPONSE_TIMEOUT_S, ACCEPTED),
+    ],
+    ids=["handshake", "silence", "headers", "body"],
+)
+def test_deadlines(receivers_at_once, trusted, place, *, how, seconds, delivery):
+    """The real program waits as long as the limits say, and no longer, at each stage."""
+    fast = {"LD_PRELOAD": str(LIBRARY), "FAKETIME": f"+0 x{RATE}", "TZ": "UTC"}
+    receiver = receivers_at_once(trusted, **how)
+    outcome, _, took = place.run(receiver.url(), environ=fast)
+    _, _, start = place.run(receivers_at_once(trusted).url(), environ=fast)
+    assert outcome == delivery
+    assert seconds <= took <= start + seconds + LONGEST_LAG_S * RATE
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
+def test_name_look_up_that_hangs(place):
+    """A resolver that never answers ends the try when connecting has to; the program says so although the look-up's thread still hangs."""
+    hang = "import socket, threading\nsocket.getaddrinfo = lambda *_, **__: threading.Event().wait()"
+    began = time.monotonic()
+    delivery, *_ = place.run("https://telemetry.example.org/", first=hang, environ={"LD_PRELOAD": str(LIBRARY), "FAKETIME": f"+0 x{RATE}"})
+    assert delivery == RETRY
+    assert CONNECT_TIMEOUT_S / RATE <= time.monotonic() - began < 10
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="unshare is not installed")
+def test_no_network(place):
+    """Without any network no name is found, and the report waits."""
+    if subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no namespaces for users here")
+    delivery, *_ = place.run("https://telemetry.example.org/", prefix=["unshare", "-rn"])
+    assert delivery == RETRY
