@@ -226,8 +226,8 @@ class Ticker:
         kept = self._parts.reports.ticks()
         if not kept:
             return schedule.first_hour(now, self._parts.chance.below), -1
-        seen, since, passed_s, moment_s, is_done, late_day = kept
-        return Ticks(seen, since, passed_s, moment_s, bool(is_done)), late_day
+        *fields, late_day = kept
+        return Ticks._make(fields), late_day
 
     def keep(self) -> None:
         """Running time counts over sessions, however short; it is kept only while something waits: without consent nothing is written."""

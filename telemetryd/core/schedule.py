@@ -7,11 +7,16 @@ What this protects: every user's reports arrive, and nobody's arrive together; r
 - A *tick* is the only moment at which anything leaves: one in each hour of running time, at a uniform moment of that hour. It sends one
   report at most, so a tick that finds several takes one at random and leaves the others to later ticks.
 - A process that a timer starts never ticks at once: it starts at the machine's own second of the minute, and a minute after each start of
-  the machine, and both would tie its reports together. If the moment passed unseen, it is drawn anew from the next ten minutes.
+  the machine, and both would tie its reports together. If the moment passed unseen (most often between two days), it is drawn anew from the
+  next hour: from less, ticks would crowd after each start.
 - A *session* is a stretch of runs with no gap between them. A report is *late* if its moment came before the running session began: this
   machine was off or asleep then, or its clock was set forward, or the session in which the moment came ended without another tick. All of
   these would leave soon after a start, so they count alike: at most one late report a day (UTC), picked at random. Reports whose moment
   came in the running session are not late, however many ticks they wait; they go first.
+- A *day of use* ends with a gap of four hours. The late report leaves at a tick that is uniform among as many as the longer of the last two
+  days of use had, not at the first: people who start their machine at the same time each day would else send in the hour after it only,
+  and be found by the time of day. It is drawn anew at each tick (one of the n that are left has the chance 1 / n), so a day that is shorter
+  than usual costs a day and no report, and one that is longer changes nothing.
 - What has not left by the end of a second window is dropped.
 
 Times are whole Unix seconds; `draw(n)` gives a uniform integer in [0, n).
@@ -25,6 +30,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.limits import (
+    DAY_OF_USE_GAP_S,
     DAY_S,
     HOUR_S,
     MAX_TRIES,
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
 _RETRIED = frozenset({408, 425, 429})
 """4xx that speak of the moment, not of the report (RFC 9110, 8470, 6585)."""
 _ANSWERED, _SUSPENDED = 410, 451
+_DAY_TICKS = DAY_S // HOUR_S
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HTTP_DATE = re.compile(rf"[A-Z][a-z]{{2}}, (\d\d) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
 _DELAY = re.compile(r"\d{1,10}", re.ASCII)
@@ -106,7 +113,8 @@ class Ticks(NamedTuple):
     """Running time and its ticks, kept over sessions.
 
     `seen` is the wall time of the last run and `since` the wall time at which the running session began; of the running hour,
-    `passed_s` seconds are over, its tick comes at `moment_s` and `is_done` says whether it came.
+    `passed_s` seconds are over, its tick comes at `moment_s` and `is_done` says whether it came. `today` ticks came in the running day of
+    use, `before` and `earlier` in the last two that had any.
     """
 
     seen: int
@@ -114,6 +122,14 @@ class Ticks(NamedTuple):
     passed_s: int
     moment_s: int
     is_done: bool = False
+    today: int = 0
+    before: int = 0
+    earlier: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many ticks a usual day of use has left, the one that has just come included; at least 1."""
+        return max(self.before - self.today + 1, self.earlier - self.today + 1, 1)
 
     @property
     def wait_s(self) -> int:
@@ -128,16 +144,16 @@ class Ticks(NamedTuple):
 
     def resume(self, now: int, elapsed_s: int, draw: Callable[[int], int]) -> Ticks:
         """The state after the first run of a process that a timer started; never a tick."""
-        hour = self._counted(now, elapsed_s)
+        hour = _rolled_over(self._counted(now, elapsed_s), draw)
         if not hour.is_done and hour.passed_s >= hour.moment_s:
-            return hour._replace(moment_s=hour.passed_s + draw(RUN_STEP_MAX_S))
-        return _rolled_over(hour, draw)
+            return hour._replace(moment_s=hour.passed_s + draw(HOUR_S))
+        return hour
 
     def advance(self, now: int, elapsed_s: int, draw: Callable[[int], int]) -> tuple[Ticks, bool]:
         """The state after a run that was waited for, and whether this run is a tick."""
         hour = self._counted(now, elapsed_s)
         if not hour.is_done and hour.passed_s >= hour.moment_s:
-            return _rolled_over(hour._replace(is_done=True), draw), True
+            return _rolled_over(_ticked(hour), draw), True
         return _rolled_over(hour, draw), False
 
     def _counted(self, now: int, elapsed_s: int) -> Ticks:
@@ -146,9 +162,10 @@ class Ticks(NamedTuple):
         `elapsed_s` is the time since the last run by the caller's best clock; it counts up to the timer's interval, and not at all if
         negative. A gap in wall time, or a clock set back, begins a session.
         """
-        is_gap = not 0 <= now - self.seen <= RUN_GAP_S
+        gap_s = now - self.seen
+        of_use = _next_day(self) if gap_s > DAY_OF_USE_GAP_S else self
         passed_s = self.passed_s + min(max(elapsed_s, 0), RUN_STEP_MAX_S)
-        return self._replace(seen=now, since=now if is_gap else self.since, passed_s=passed_s)
+        return of_use._replace(seen=now, since=self.since if 0 <= gap_s <= RUN_GAP_S else now, passed_s=passed_s)
 
 
 def first_hour(now: int, draw: Callable[[int], int]) -> Ticks:
@@ -195,7 +212,7 @@ def choose(queue: Iterable[Queued], ticks: Ticks, last_late_day: int, draw: Call
     on_time = [one.id for one in due if one.moment >= ticks.since]
     if on_time:
         return Choice(on_time[draw(len(on_time))], is_late=False)
-    if not due or last_late_day == day_of(now):
+    if not due or last_late_day == day_of(now) or draw(ticks.left):
         return None
     return Choice(due[draw(len(due))].id, is_late=True)
 
@@ -225,6 +242,17 @@ def _rolled_over(hour: Ticks, draw: Callable[[int], int]) -> Ticks:
     if hour.passed_s < HOUR_S or not hour.is_done:
         return hour
     return hour._replace(passed_s=hour.passed_s % HOUR_S, moment_s=draw(HOUR_S), is_done=False)
+
+
+def _ticked(hour: Ticks) -> Ticks:
+    """The state after the hour's tick; a machine that is never off has days of use of 24 ticks."""
+    of_use = _next_day(hour) if hour.today >= _DAY_TICKS else hour
+    return of_use._replace(is_done=True, today=of_use.today + 1)
+
+
+def _next_day(of_use: Ticks) -> Ticks:
+    """Another day of use begins; one without a tick does not count."""
+    return of_use._replace(today=0, before=of_use.today, earlier=of_use.before) if of_use.today else of_use
 
 
 def _retry_after_s(header: str | None, now: int) -> int | None:

@@ -1,11 +1,13 @@
 import random
+from collections import Counter
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.limits import DAY_S, HOUR_S, MAX_TRIES, RUN_GAP_S, RUN_STEP_MAX_S
+from telemetryd.core.limits import DAY_OF_USE_GAP_S, DAY_S, HOUR_S, MAX_TRIES, RUN_GAP_S, RUN_STEP_MAX_S
 from telemetryd.core.schedule import (
     Choice,
     Delivery,
@@ -167,7 +169,7 @@ def test_one_on_time():
 def test_one_late_a_day():
     """Reports whose moment came before the running session leave one a day, at random."""
     queue = [queued(1, 10), queued(2, 20), queued(3, 0, tries=1, not_before=MONDAY + 30)]
-    assert [choose(queue, running(400, 100), -1, lambda _bound, at=at: at) for at in range(3)] == [
+    assert [choose(queue, running(400, 100), -1, lambda bound, at=at: at % bound) for at in range(3)] == [
         Choice(number, is_late=True) for number in (1, 2, 3)
     ]
     assert choose(queue, running(400, 100), day_of(MONDAY), never) is None
@@ -203,12 +205,18 @@ def test_one_tick_an_hour(steps, chance):
 
 
 def test_start_by_a_timer_is_no_tick():
-    """A process that a timer starts ticks at no moment of the timer's: one that passed unseen is drawn anew from the next ten minutes."""
+    """A process that a timer starts ticks at no moment of the timer's: one that passed unseen is drawn anew from the next hour."""
     asked = []
     ticks = Ticks(0, 0, passed_s=1000, moment_s=1100).resume(9000, 9000, lambda bound: asked.append(bound) or 599)
-    assert (ticks, asked) == (Ticks(9000, 9000, 1600, 2199), [RUN_STEP_MAX_S])
+    assert (ticks, asked) == (Ticks(9000, 9000, 1600, 2199), [HOUR_S])
     assert ticks.tick_in_s == 599
-    assert ticks.advance(9599, 599, never) == (Ticks(9599, 9000, 2199, 2199, is_done=True), True)
+    assert ticks.advance(9599, 599, never) == (Ticks(9599, 9000, 2199, 2199, is_done=True, today=1), True)
+
+
+def test_hour_that_begins_before_a_timer_starts():
+    """The moment of the running hour too is drawn anew if it has passed when the process starts: else the tick came a second after that."""
+    draws = iter([100, 900])
+    assert Ticks(0, 0, 3500, 50, is_done=True).resume(600, 600, lambda _: next(draws)) == Ticks(600, 0, 500, 1400)
 
 
 def test_wait_for_a_tick():
@@ -225,7 +233,7 @@ def test_tick_after_the_hour():
     assert ticks == Ticks(600, 0, HOUR_S + 599, HOUR_S + 899)
     ticks = ticks.resume(1200, 600, lambda _: 10)
     assert ticks == Ticks(1200, 0, HOUR_S + 1199, HOUR_S + 1209)
-    assert ticks.advance(1210, 10, lambda _: 2000) == (Ticks(1210, 0, 1209, 2000), True)
+    assert ticks.advance(1210, 10, lambda _: 2000) == (Ticks(1210, 0, 1209, 2000, today=1), True)
 
 
 def test_sessions():
@@ -251,33 +259,87 @@ def test_clock_set_forward():
     assert choose([queued(1, DAY_S)], ticks, -1, lambda _: 0) == Choice(1, is_late=True)
 
 
+def test_days_of_use():
+    """A gap of more than four hours ends a day of use, a shorter one or a clock set back does not; days without a tick do not count."""
+    ticks = Ticks(MONDAY, MONDAY, 0, 0, today=3, before=2, earlier=5)
+    for gap_s, counts in ((DAY_OF_USE_GAP_S, (3, 2, 5)), (DAY_OF_USE_GAP_S + 1, (0, 3, 2)), (-DAY_S, (3, 2, 5)), (9 * DAY_S, (0, 3, 2))):
+        after = ticks.resume(MONDAY + gap_s, 0, lambda _: 0)
+        assert (after.today, after.before, after.earlier) == counts
+    assert after.resume(MONDAY + 20 * DAY_S, 0, lambda _: 0)[5:] == (0, 3, 2)
+    assert ticks._replace(today=23).advance(MONDAY, 0, lambda _: 0)[0][5:] == (24, 2, 5)
+    assert ticks._replace(today=24).advance(MONDAY, 0, lambda _: 0)[0][5:] == (1, 24, 2)
+
+
+@given(st.integers(0, 24), st.integers(0, 24), st.integers(1, 24))
+def test_late_reports_are_spread_over_a_day_of_use(before, earlier, today):
+    """A late report leaves at each tick of a day of use as likely as at each other, in a usual day for certain; exactly, by counting."""
+    usual, waits, leaves = max(before, earlier, 1), Fraction(1), []
+    for number in range(1, today + 1):
+        ticks = running(400, 100)._replace(today=number, before=before, earlier=earlier)
+        goes = [choose([queued(1, 0)], ticks, -1, lambda _, drawn=drawn: drawn) is not None for drawn in range(ticks.left)]
+        leaves.append(waits * Fraction(sum(goes), len(goes)))
+        waits -= leaves[-1]
+    assert leaves == [Fraction(1, usual)] * min(usual, today) + [0] * (today - usual)
+
+
+def life_of_two_reports(chance, days):
+    """Two reports of one user who is there on the days (start, length): (second of the day's use, late, day) of those that left."""
+    queue = [Queued(number, WINDOW, slot(WINDOW, chance.randrange)) for number in (1, 2)]
+    ticks, last_late_day, sent = first_hour(MONDAY - DAY_S, chance.randrange), -1, []
+    ticks = ticks._replace(passed_s=chance.randrange(HOUR_S))
+    for start, length in days:
+        now = start + 60
+        while now < start + length:
+            ticks = ticks.resume(now, now - ticks.seen, chance.randrange)
+            wait = ticks.tick_in_s
+            if wait and now + wait < start + length:
+                now += wait
+                ticks, is_due = ticks.advance(now, wait, chance.randrange)
+                if is_due and (choice := choose(queue, ticks, last_late_day, chance.randrange)):
+                    queue = [one for one in queue if one.id != choice.id]
+                    sent.append((now - start, choice.is_late, day_of(now)))
+                    last_late_day = day_of(now) if choice.is_late else last_late_day
+            now += RUN_STEP_MAX_S
+    return sent
+
+
+def days_of(lengths, start):
+    """The days until the second window ends, from the lengths of their use (-1: a day off); each begins at the given second."""
+    return [(MONDAY + day * DAY_S + start, length) for day, length in enumerate(lengths, 15 - len(lengths)) if length >= 0]
+
+
 def test_half_an_hour_a_day():
     """At half an hour of use a day 97 of 100 reports arrive, and no two of one user on one day but those whose slot found it running."""
     chance = random.Random(7)
     arrived, users = 0, 400
     for _user in range(users):
-        sent = life_of_one_report(chance)
+        days = [(start + chance.randrange(DAY_S - 1800), length) for start, length in days_of([1800] * 15, 0)]
+        sent = life_of_two_reports(chance, days)
         arrived += len(sent)
-        late = [day for day, is_late in sent if is_late]
-        assert all(a != b for a, b in pairwise(late))
+        assert all(a != b for a, b in pairwise(day for _, is_late, day in sent if is_late))
     assert arrived >= 0.97 * 2 * users
 
 
-def life_of_one_report(chance):
-    """Two reports of one user who is there for half an hour at some time of each day: (day, late) of those that left."""
-    queue = [Queued(number, WINDOW, slot(WINDOW, chance.randrange)) for number in (1, 2)]
-    ticks, last_late_day, sent = first_hour(MONDAY - DAY_S, chance.randrange), -1, []
-    ticks = ticks._replace(passed_s=chance.randrange(HOUR_S))
-    for day in range(15):
-        start = MONDAY + day * DAY_S + chance.randrange(DAY_S - 1800) + 60
-        for now in (start, start + 600, start + 1200):
-            ticks = ticks.resume(now, now - ticks.seen, chance.randrange)
-            wait = ticks.tick_in_s
-            if wait is None or now + wait > start + 1740:
-                continue
-            ticks, is_due = ticks.advance(now + wait, wait, chance.randrange)
-            if is_due and (choice := choose(queue, ticks, last_late_day, chance.randrange)):
-                queue = [one for one in queue if one.id != choice.id]
-                sent.append((day, choice.is_late))
-                last_late_day = day_of(now) if choice.is_late else last_late_day
-    return sent
+IRREGULAR = {
+    "weekends": [-1] * 5 + [8 * HOUR_S] * 2,
+    "working days": [9 * HOUR_S] * 5 + [-1] * 2,
+    "a long day, then half hours": [1800] * 6 + [16 * HOUR_S],
+    "all lengths": [1800, 16 * HOUR_S, HOUR_S, 8 * HOUR_S, -1, 4 * HOUR_S, 2 * HOUR_S],
+}
+
+
+@pytest.mark.parametrize("week", IRREGULAR.values(), ids=IRREGULAR)
+def test_irregular_days(week):
+    """Days that are longer or shorter than the last ones cost no reports."""
+    chance = random.Random(8)
+    sent = [len(life_of_two_reports(chance, days_of(week * 3 + week[:1], 8 * HOUR_S))) for _ in range(100)]
+    assert sum(sent) >= 0.97 * 200
+
+
+def test_the_same_hours_each_day():
+    """Whoever is there in the same hours each day sends late reports as likely in each of them: also if midnight (UTC) lies between."""
+    chance = random.Random(9)
+    for start in (8, 22):
+        lives = [life_of_two_reports(chance, days_of([4 * HOUR_S] * 18, start * HOUR_S)) for _ in range(400)]
+        hours = Counter(second // HOUR_S for sent in lives for second, is_late, _ in sent if is_late)
+        assert all(hours[hour] == pytest.approx(hours.total() / 4, rel=0.25) for hour in range(4))

@@ -145,7 +145,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.store.texts.keep(application, text, month)
             self.texts[application] = (text, month)
 
-    @rule(ticks=st.tuples(*[st.integers(-1, 2**40)] * 6))
+    @rule(ticks=st.tuples(*[st.integers(-1, 2**40)] * 9))
     def keep_ticks(self, ticks):
         """Running time."""
         self.store.reports.keep_ticks(ticks)

@@ -128,6 +128,6 @@ def test_ticks(opened):
     """Running time is kept in one row."""
     first = opened().reports
     assert first.ticks() == ()
-    first.keep_ticks((1, 2, 3, 4, True, -1))
-    first.keep_ticks((5, 6, 7, 8, False, 9))
-    assert opened().reports.ticks() == (5, 6, 7, 8, 0, 9)
+    first.keep_ticks((1, 2, 3, 4, True, 5, 6, 7, -1))
+    first.keep_ticks((5, 6, 7, 8, False, 9, 10, 11, 12))
+    assert opened().reports.ticks() == (5, 6, 7, 8, 0, 9, 10, 11, 12)
