@@ -1,0 +1,233 @@
+"""Killed at random moments of closing a period or of sending, daemon or uploader: one report each, one charge each, one delivery each."""
+
+import asyncio
+import json
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from books import PUSHERS, Left, declare
+from campaign import IS_CAMPAIGN, chance, tell
+from crashing import copied
+from disk import build_recorder, recording
+from harness import CONTROL, WAIT_S, CallError, until
+from timeline import HOUR_S, LIBRARY, STEP_S, at
+
+CLOSINGS = 200 if IS_CAMPAIGN else 6
+SENDINGS = 12 if IS_CAMPAIGN else 1
+APPLICATIONS = PUSHERS[:2]
+MONDAY = at("2026-10-19 00:01")
+NAMES = "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"
+TRIES = 3
+
+
+class Ticking:
+    """A daemon on a timeline whose processes are killed; two applications with two questions each have collected for a week."""
+
+    def __init__(self, timeline, recorder, chance):
+        self.timeline, self.recorder, self.chance = timeline, recorder, chance
+        self.machine = timeline.machine
+        self.state, self.log = self.machine.root / "state/telemetryd", self.machine.root / "steps"
+        self.kills = Counter()
+
+    @property
+    def process(self):
+        """The daemon's."""
+        return self.timeline.daemon.process
+
+    async def collect(self):
+        """Up to the middle of the week that counts; ended by a kill. A copy of what is there is the beginning of every round."""
+        for application in APPLICATIONS:
+            self.machine.install(declare(application))
+        await self.timeline.start()
+        for application in APPLICATIONS:
+            await self.timeline.client.consent(application)
+        await self.timeline.move(at("2026-10-14 12:00"))
+        for application in APPLICATIONS:
+            await self.timeline.client.push_many(application, {"delay": ("ad", [1.0] * 9), "view": ("s", "list"), "presses": ("u", 7)})
+        self.timeline.stop(signal.SIGKILL)
+        self.before = copied(self.state, self.machine.root / "before")
+        self.kept = self.lasting()
+
+    def begin_anew(self):
+        """Back to that copy; the clock stands after the end of the week."""
+        copied(self.before, self.state)
+        self.timeline.set_clock(MONDAY)
+
+    async def start_to_die(self, die_at):
+        """Start a daemon that dies between two writes, if it gets so far."""
+        environ = recording(self.recorder, self.state, log=self.log, also=LIBRARY, die_at=die_at)
+        await self.timeline.start(prefix=("env", *(f"{name}={value}" for name, value in environ.items())), wait=False)
+        until(lambda: self.is_dead or self.machine.ask(NAMES, "NameHasOwner", "s", CONTROL[0])[0])
+
+    @property
+    def is_dead(self):
+        """Whether the daemon has died."""
+        return self.process.poll() is not None
+
+    async def count_moments(self):
+        """How many moments before or after a write there are until the week is closed."""
+        self.begin_anew()
+        await self.start_to_die(0)
+        await self.timeline.client.history()
+        self.kill_daemon("")
+        (log,) = self.log.parent.glob(self.log.name + ".*")
+        left = self.reports()
+        assert len(left) == 2 * len(APPLICATIONS)
+        return 2 * log.read_bytes().count(str(self.state).encode())
+
+    async def die_closing(self, moments):
+        """One death while a period is closed or that is recovered."""
+        if self.chance.random() < 0.6:
+            await self.start_to_die(self.chance.randrange(1, moments))
+            if not self.is_dead:
+                await self.ask_the_dying()
+            self.kill_daemon("at a write")
+        else:
+            await self.start_to_die(0)
+            await asyncio.sleep(self.chance.uniform(0, 0.08))
+            self.kill_daemon("at any time")
+
+    async def ask_the_dying(self):
+        """Whatever is due is done by the time of the reply, or the daemon is dead."""
+        try:
+            await self.timeline.client.history()
+        except CallError:
+            until(lambda: self.is_dead)
+
+    def kill_daemon(self, how):
+        """Kill it if it is not dead yet."""
+        if how:
+            self.kills[how] += 1
+        self.process.kill()
+        self.process.wait(WAIT_S)
+        self.timeline.stop()
+
+    def left(self):
+        """What is on the disk, while nothing runs."""
+        return Left(copied(self.state, self.machine.root / "left"))
+
+    def reports(self):
+        """(application, question) → body of every report that is queued, while nothing runs."""
+        rows = self.left().rows("SELECT application, question, body FROM report WHERE outcome = 'queued'")
+        assert len({row[:2] for row in rows}) == len(rows)
+        return {row[:2]: row[2] for row in rows}
+
+    def lasting(self):
+        """Consent and draws."""
+        left = self.left()
+        return [left.rows(f"SELECT * FROM {table} ORDER BY 1, 2", "consent.sqlite") for table in ("level", "acceptance", "lot")]
+
+    def check_closed(self):
+        """One report and one charge for each question, and nothing else of the week."""
+        left = self.left()
+        assert len(self.reports()) == len(left.rows("SELECT 1 FROM report")) == 2 * len(APPLICATIONS)
+        assert left.rows("SELECT 1 FROM tally") == []
+        ledger = left.rows("SELECT application, question, tenths, is_charged FROM ledger", "consent.sqlite")
+        assert [row[2:] for row in ledger] == [(10, 1)] * 2 * len(APPLICATIONS)
+        assert left.rows("SELECT DISTINCT outcome FROM life", "consent.sqlite") == [("reporting",)]
+        assert self.lasting() == self.kept
+
+    async def send_all(self):
+        """Let time pass until nothing is queued any more; most tries are disturbed, but no third one."""
+        self.timeline.is_settling = False
+        await self.timeline.start()
+        while True:
+            rows = self.timeline.rows("SELECT max(slot, not_before) FROM report WHERE outcome = 'queued' ORDER BY 1")
+            if not rows:
+                break
+            before = self.tries()
+            await self.timeline.move(max(rows[0][0], int(self.timeline.now)))
+            for _ in range(3 * HOUR_S // STEP_S):
+                if self.tries() != before:
+                    break
+                await self.timeline.run(STEP_S)
+            for row in self.tries() - before:
+                await self.disturb(*row)
+
+    async def random_moment(self):
+        """Some moment of a try, or one soon after the server had the report."""
+        got = len(self.timeline.bodies())
+        if self.chance.random() < 0.5:
+            await asyncio.sleep(self.chance.uniform(0, 0.5))
+            return
+        while self.running() and len(self.timeline.bodies()) == got:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(self.chance.uniform(0, 0.03))
+
+    def running(self):
+        """The daemon's children: the uploader."""
+        return Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+
+    def tries(self):
+        """The tries of every report that have begun: (report's number, how many)."""
+        return set(self.timeline.rows("SELECT id, tries FROM report"))
+
+    async def disturb(self, number, tries):
+        """Kill the daemon or its uploader at some moment of a report's try, or nobody; over when nothing is under way."""
+        victim = "nobody" if tries == TRIES else self.chance.choice(["daemon", "uploader", "nobody", "daemon"])
+        if victim != "nobody":
+            await self.random_moment()
+        children = self.running()
+        if victim == "daemon":
+            self.kill_daemon("daemon killed")
+            until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+            await self.timeline.start()
+            return
+        if victim == "uploader" and children:
+            self.kills["uploader killed"] += 1
+            os.kill(int(children[0]), signal.SIGKILL)
+        until(lambda: not self.timeline.rows(f"SELECT 1 FROM report WHERE id = {number} AND started > 0"))
+
+
+@pytest.fixture
+def ticking(timeline, tmp_path):
+    """The same, before anything happened."""
+    return Ticking(timeline, build_recorder(tmp_path), chance())
+
+
+@pytest.mark.timeout(900)
+async def test_killed_while_closing(ticking):
+    """Killed at any moment of closing a period, and again of what the next start recovers: one report and one charge a question."""
+    await ticking.collect()
+    moments = await ticking.count_moments()
+    for _ in range(CLOSINGS):
+        ticking.begin_anew()
+        for _ in range(ticking.chance.choice([1, 1, 2, 3])):
+            await ticking.die_closing(moments)
+            before = ticking.reports()
+        await ticking.timeline.start()
+        await ticking.timeline.client.history()
+        ticking.kill_daemon("")
+        ticking.check_closed()
+        assert before.items() <= ticking.reports().items(), "a report that was made is not made again"
+    tell(f"{CLOSINGS} closings of {2 * len(APPLICATIONS)} questions, {moments} moments", ticking.kills)
+
+
+@pytest.mark.timeout(900)
+async def test_killed_while_sending(ticking):
+    """Daemon or uploader killed at any moment of a tick's try: the server, which drops by nonce, ends with exactly one of each report."""
+    timeline, delivered = ticking.timeline, Counter()
+    await ticking.collect()
+    for _ in range(SENDINGS):
+        ticking.begin_anew()
+        await timeline.start()
+        await timeline.client.history()
+        ticking.kill_daemon("")
+        queued = set(ticking.reports().values())
+        first = len(timeline.bodies())
+        await ticking.send_all()
+        history = await timeline.client.history()
+        ticking.kill_daemon("")
+        bodies = Counter(timeline.bodies()[first:])
+        assert len(queued) == 2 * len(APPLICATIONS)
+        assert bodies.keys() == queued
+        assert len({json.loads(body)["nonce"] for body in bodies}) == len(queued)
+        assert max(bodies.values()) <= TRIES
+        assert [row["outcome"] for row in history] == ["accepted"] * len(queued)
+        assert ticking.lasting() == ticking.kept
+        assert ticking.left().rows("SELECT tenths, is_charged FROM ledger", "consent.sqlite") == [(10, 1)] * len(queued)
+        delivered += Counter(reports=len(queued), deliveries=bodies.total(), tries=sum(row["tries"] for row in history))
+    tell("sending", {**delivered, **ticking.kills})
