@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telemetryd.core import aggregate
 from telemetryd.core.consent import Presence
 from telemetryd.core.definition import Kind
+from telemetryd.core.kept import Kept
 from telemetryd.core.settings import Problem
 from telemetryd.core.system import SOURCES
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
@@ -34,6 +35,8 @@ class Catalogue:
     def __init__(self, installation: Installation, texts: Texts, clock: Clock) -> None:
         self._installation, self._texts, self._clock = installation, texts, clock
         self._declarations: dict[str, Declaration | TelemetrydError] = {}
+        self._pushing: dict[str, Declaration | TelemetrydError] = {}
+        self._kept, self._kept_pushing = Kept(_parse), Kept(_parse)
         self._load()
 
     def refresh(self) -> bool:
@@ -63,7 +66,7 @@ class Catalogue:
         if application not in self._declarations:
             if application not in self._installed and application not in self._registered:
                 return None
-            self._declarations[application] = self._read(application)
+            self._declarations[application] = self._read(application, self._kept)
         found = self._declarations[application]
         return None if isinstance(found, TelemetrydError) else found
 
@@ -73,6 +76,13 @@ class Catalogue:
         if found is None:
             raise UnknownApplicationError(f"no manifest of {application!r} is installed or registered")
         return found
+
+    def pushing(self, application: str) -> Declaration:
+        """An application's declaration for its samples. Raises UnknownApplicationError.
+
+        It is read once for them even where a decision has read it: the first sample takes as long whatever the user accepted. Policy: C3.
+        """
+        return self._pushed(application) or self.get(application)
 
     def definition(self, key: Key) -> Definition | None:
         """One question as declared now, or None."""
@@ -93,7 +103,7 @@ class Catalogue:
     def shared_source(self, reference: str) -> Source | None:
         """The shared source that `application/source` names, if it is installed."""
         owner, _, name = reference.partition("/")
-        declaration = self.find(owner)
+        declaration = self._pushed(owner)
         if declaration is None or declaration.application.kind is not Kind.SHARED:
             return None
         return next((source for source in declaration.sources if source.id == name), None)
@@ -109,6 +119,10 @@ class Catalogue:
         """What reviews and stops say of a question."""
         return self._reviews.standing(*definition.key)
 
+    def is_news(self, application: str, text: str) -> bool:
+        """Whether registering this text changes what is declared; tells without reading what is declared. Policy: C3."""
+        return bool(text) and application not in self._installed and self._texts.get(application) != text
+
     def register(self, application: str, text: str) -> Declaration:
         """Check a manifest's text and keep it, unless one is installed for the application: that one wins. No text asks for that one.
 
@@ -120,11 +134,7 @@ class Catalogue:
         """
         if not text:
             return self.get(application)
-        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is new, not at start
-
-        declaration = manifest.parse(text)
-        if declaration.application.id != application:
-            raise InvalidManifestError(f"[application] id: expected {application!r}, the application that registers")
+        declaration = _parse(text, application, "the application that registers")
         if declaration.application.kind is Kind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
         if application not in self._installed:
@@ -132,13 +142,19 @@ class Catalogue:
             self._texts.keep(application, text, month)
             self._registered[application] = month
             self._declarations[application] = declaration
+            self._pushing.pop(application, None)
         return declaration
 
     def text(self, application: str) -> str:
-        """The manifest's text as it is in force."""
-        if application in self._installed:
-            return self._installation.text(application)
-        return self._texts.get(application) or ""
+        """The manifest's text as it is in force. Raises StorageError if it is installed and cannot be read."""
+        return self._installation.text(application) if application in self._installed else self._texts.get(application) or ""
+
+    def _pushed(self, application: str) -> Declaration | None:
+        if application not in self._pushing and (application in self._installed or application in self._registered):
+            self._pushing[application] = self._read(application, self._kept_pushing)
+            self._declarations.setdefault(application, self._pushing[application])
+        found = self._pushing.get(application)
+        return None if isinstance(found, TelemetrydError) else found
 
     def _load(self) -> None:
         self._fingerprint = self._installation.fingerprint()
@@ -148,17 +164,16 @@ class Catalogue:
         self._installed = frozenset(self._installation.applications())
         self._registered: dict[str, str] = dict(self._months())
         self._declarations.clear()
+        self._pushing.clear()
+        self._kept.turn()
+        self._kept_pushing.turn()
 
     def _months(self) -> Mapping[str, str]:
         return self._texts.months()
 
-    def _read(self, application: str) -> Declaration | TelemetrydError:
-        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is new, not at start
-
+    def _read(self, application: str, kept: Kept[Declaration]) -> Declaration | TelemetrydError:
         try:
-            if application in self._installed:
-                return self._installation.declaration(application)
-            return manifest.parse(self._texts.get(application) or "")
+            return kept.get(self.text(application), application)
         except (InvalidManifestError, StorageError) as error:
             return error
 
@@ -166,3 +181,12 @@ class Catalogue:
         year, number = map(int, month.split("-"))
         end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp()
         return self._clock.now() > end + REGISTERED_DAYS * 86400
+
+
+def _parse(text: str, application: str, whose: str = "as the file is named") -> Declaration:
+    from telemetryd.core import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
+
+    declaration = manifest.parse(text)
+    if declaration.application.id != application:
+        raise InvalidManifestError(f"[application] id: expected {application!r}, {whose}")
+    return declaration

@@ -87,9 +87,9 @@ class Daemon:
 
     def register(self, application: str, text: str) -> str:
         """Declare what an application would like to measure; gives the manifest's digest. Raises InvalidManifestError."""
-        before = self._flow.catalogue.find(application)
+        is_news = self._flow.catalogue.is_news(application, text)
         declaration = self._flow.catalogue.register(application, text)
-        if before != self._flow.catalogue.find(application):
+        if is_news:
             self.refresh()
             self.announce()
         return declaration.digest
@@ -180,7 +180,7 @@ class Daemon:
             raise BusyError("developer mode was switched on or off: call again")
         routes = self._routes.get(application)
         if routes is None:
-            routes = self._routes[application] = self._make_routes(self._flow.catalogue.get(application))
+            routes = self._routes[application] = self._make_routes(self._flow.catalogue.pushing(application))
         route = routes.get(source)
         if route is None:
             raise UnknownSourceError(f"{application} declares no such source; it declares: {', '.join(sorted(routes)) or 'none'}")
@@ -198,7 +198,7 @@ class Daemon:
         for reference in declaration.application.uses:
             source = self._flow.catalogue.shared_source(reference)
             if source:
-                owner = self._flow.catalogue.get(reference.partition("/")[0])
+                owner = self._flow.catalogue.pushing(reference.partition("/")[0])
                 routes[reference] = self._make_route(owner, source, application)
         return routes
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.errors import InvalidFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 _SUFFIX = ".toml"
 _NULL_DEVICE = os.makedev(1, 3)
@@ -34,17 +34,18 @@ def listing(directories: Iterable[Path], folder: str) -> tuple[dict[str, Path], 
     hidden = []
     for path in (one / folder for one in directories):
         try:
-            for entry in entries(path):
-                names.setdefault(entry.name, entry)
+            for name in entries(path):
+                if name not in names:
+                    names[name] = path / name
         except OSError as error:
             if not _is_absent(path, error):
                 hidden.append(Found(path, problem=_reason(error)))
     return dict(sorted(names.items())), hidden
 
 
-def entries(folder: Path) -> list[Path]:
-    """The TOML files in a folder, hidden ones left out as by a shell. Raises OSError."""
-    return sorted(path for path in folder.iterdir() if path.name.endswith(_SUFFIX) and not path.name.startswith("."))
+def entries(folder: Path) -> list[str]:
+    """The names of the TOML files in a folder, hidden ones left out as by a shell. Raises OSError."""
+    return sorted(name for name in os.listdir(folder) if name.endswith(_SUFFIX) and not name.startswith("."))  # noqa: PTH208 - no Path for each of a thousand names
 
 
 def look(path: Path, limit_bytes: int) -> Found | None:
@@ -85,13 +86,13 @@ def is_mask(path: Path) -> bool:
         return False
 
 
-def signature(path: Path) -> tuple[str | int, ...]:
+def signature(path: str) -> tuple[str | int, ...]:
     """Differs when the file at a path is another one, was written, or became (un)readable."""
     try:
-        state = path.stat()
+        state = os.stat(path)  # noqa: PTH116 - no Path for each of a thousand files
     except OSError as error:
-        return str(path), error.errno or 0, _is_absent(path, error)
-    return str(path), state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+        return path, error.errno or 0, _is_absent(Path(path), error)
+    return path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def shown(path: Path) -> str:

@@ -1,14 +1,16 @@
 """The files that distributions, administrators and the user put in place: found, read within bounds, and handed to the core.
 
-What is there and cannot be read shuts. Modules with pydantic are imported for a file that is there, not at start. Policy: C4, C6, R1.
+What is there and cannot be read shuts. What reads TOML is imported for a file that is there, not at start. Policy: C4, C6, R1.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.kept import Kept
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.reviews import Review, Reviews, Stop
 from telemetryd.core.settings import ConfigFile, ForeignFile, Origin, Problem, merge
@@ -17,12 +19,14 @@ from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageErr
 from telemetryd.files import entries, is_mask, listing, look, read, shown, signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from telemetryd.core.definition import Declaration
     from telemetryd.core.settings import Settings
     from telemetryd.files import Found
+
+    _Parsed = tuple[Sequence[Review], Sequence[Stop]]
 
 _CONFIG, _DROP_INS = "telemetryd.toml", "telemetryd.toml.d"
 _MANIFESTS, _REVIEWS = "manifests", "reviews.d"
@@ -44,22 +48,31 @@ class InstalledReviews(NamedTuple):
 
 
 class InstalledFiles:
-    """The port `Installation` over real files; keeps nothing."""
+    """The port `Installation` over real files. What `applications` found is where manifests are read until it is asked again."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._manifests: dict[str, Path] | None = None
+        self._read: dict[str, object] = {}
+        self._changes = 0
+        self._reviews = Kept(_parse_reviews)
 
     def fingerprint(self) -> object:
-        """See the function."""
-        return fingerprint(self._environ)
+        """See the function; it differs too when a manifest that was read is not what it was then."""
+        changed = [path for path, before in self._read.items() if signature(path) != before]
+        for path in changed:
+            del self._read[path]
+        self._changes += len(changed)
+        return fingerprint(self._environ), self._changes
 
     def settings(self) -> Settings:
         """See `load_settings`."""
         return load_settings(self._environ)
 
     def reviews(self) -> InstalledReviews:
-        """See `load_reviews`."""
-        return load_reviews(self._environ)
+        """See `load_reviews`; what did not change is not parsed again."""
+        self._reviews.turn()
+        return load_reviews(self._environ, self._reviews)
 
     def overrides(self) -> Sequence[str]:
         """The variables of the environment that put other files in place of the system's."""
@@ -67,7 +80,9 @@ class InstalledFiles:
 
     def applications(self) -> Sequence[str]:
         """The ids of the applications whose manifests are installed."""
-        return sorted(manifest_files(self._environ))
+        self._manifests = manifest_files(self._environ)
+        self._read.clear()
+        return sorted(self._manifests)
 
     def declaration(self, application: str) -> Declaration:
         """One installed manifest. Raises InvalidManifestError or StorageError."""
@@ -76,14 +91,17 @@ class InstalledFiles:
     def text(self, application: str) -> str:
         """The text of one installed manifest. Raises StorageError."""
         path = self._manifest(application)
+        self._read[str(path)] = signature(str(path))
         try:
             return _read_manifest(path)
         except InvalidManifestError as error:
             raise StorageError(f"{shown(path)}: {error}") from None
 
     def _manifest(self, application: str) -> Path:
-        path = manifest_files(self._environ).get(application)
-        if path is None:
+        if self._manifests is None:
+            self._manifests = manifest_files(self._environ)
+        path = self._manifests.get(application)
+        if path is None or not os.path.lexists(path):
             raise StorageError(f"no manifest of {application!r} is installed any more")
         return path
 
@@ -105,8 +123,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     )
 
 
-def load_reviews(environ: Mapping[str, str]) -> InstalledReviews:
+def load_reviews(environ: Mapping[str, str], kept: Kept[_Parsed] | None = None) -> InstalledReviews:
     """All reviews and stops. A file that cannot be read or parsed counts for nothing, and the result says so (`unreadable`)."""
+    kept = kept or Kept(_parse_reviews)
     names, hidden = listing(data_directories(environ), _REVIEWS)
     problems = [Problem(shown(one.path), one.problem) for one in hidden]
     reviews: list[Review] = []
@@ -116,7 +135,7 @@ def load_reviews(environ: Mapping[str, str]) -> InstalledReviews:
         if found is None:
             continue
         try:
-            more_reviews, more_stops = _parse_reviews(found)
+            more_reviews, more_stops = kept.get(_sound(found), shown(path))
         except InvalidFileError as error:
             problems.append(Problem(shown(path), str(error)))
         else:
@@ -143,15 +162,24 @@ def load_manifest(path: Path) -> Declaration:
 
 
 def fingerprint(environ: Mapping[str, str]) -> object:
-    """Differs when any of the files is added, removed, replaced, written or becomes (un)readable; reads none of them."""
+    """Differs when any of the files is added, removed, replaced, written or becomes (un)readable; reads none of them.
+
+    Of manifests it sees those that come and go: the others of a thousand are looked at where they are read.
+    """
     config = [*config_directories(environ), user_config_directory(environ)]
     data = data_directories(environ)
-    files = [*(one / _CONFIG for one in config), *(one / _KUSERFEEDBACK for one in xdg_config_directories(environ))]
-    folders = [*(one / _DROP_INS for one in config), *(one / name for name in (_MANIFESTS, _REVIEWS) for one in data)]
-    for folder in folders:
+    files = [*(f"{one}/{_CONFIG}" for one in config), *(f"{one}/{_KUSERFEEDBACK}" for one in xdg_config_directories(environ))]
+    manifests = [one / _MANIFESTS for one in data]
+    names: list[str] = []
+    for folder in (*(one / _DROP_INS for one in config), *(one / _REVIEWS for one in data), *manifests):
+        files.append(str(folder))
         with suppress(OSError):
-            files += entries(folder)
-    return tuple(signature(path) for path in (*files, *folders))
+            found = entries(folder)
+            if folder in manifests:
+                names += found
+            else:
+                files += [f"{folder}/{name}" for name in found]
+    return (*map(signature, files), *names)
 
 
 def _config_files(directories: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
@@ -176,14 +204,18 @@ def _parse_config(found: Found, origin: Origin) -> ConfigFile:
         return ConfigFile(path, origin, None, str(error))
 
 
-def _parse_reviews(found: Found) -> tuple[Iterable[Review], Iterable[Stop]]:
+def _sound(found: Found) -> str:
     if found.problem:
         raise InvalidFileError(found.problem)
-    if not found.text.strip():
+    return found.text
+
+
+def _parse_reviews(text: str, file: str) -> _Parsed:
+    if not text.strip():
         return (), ()
     from telemetryd.core.reading import parse_reviews  # noqa: PLC0415 - see the module's docstring
 
-    return parse_reviews(found.text, shown(found.path))
+    return parse_reviews(text, file)
 
 
 def _read_manifest(path: Path) -> str:

@@ -75,6 +75,7 @@ def test_registration_in_december(running):
 def test_unreadable(running):
     """A manifest that cannot be read is a problem that is told, and no declaration."""
     running.install()
+    assert running.catalogue.find(APP)
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").write_text("schema = 2")
     assert running.catalogue.refresh()
     assert not running.catalogue.refresh()

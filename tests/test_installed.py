@@ -4,8 +4,8 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +15,7 @@ from telemetryd.core.limits import CONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.reviews import StopReason
 from telemetryd.core.settings import KillSwitch, Settings
 from telemetryd.errors import InvalidManifestError, StorageError
-from telemetryd.installed import InstalledFiles, fingerprint, load_manifest, load_reviews, load_settings, manifest_files
+from telemetryd.installed import InstalledFiles, load_manifest, load_reviews, load_settings, manifest_files
 
 OFF = "enabled = false\n"
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://{}.example/"\n'
@@ -399,11 +399,18 @@ WATCHED = [*CONFIG, *KDE, "second/telemetryd/manifests/org.kde.kate.toml", "firs
 @pytest.mark.parametrize("name", WATCHED)
 def test_every_change_is_seen(tree, name):
     """The fingerprint differs after each of: a file appears, is written (same size and mtime), replaced, locked, masked, dangling, gone."""
-    seen = [fingerprint(tree.environ)]
+    files = InstalledFiles(tree.environ)
+    seen = []
 
     def look():
-        assert fingerprint(tree.environ) == fingerprint(tree.environ)
-        seen.append(fingerprint(tree.environ))
+        assert not seen or files.fingerprint() != seen[-1]
+        for application in files.applications():
+            with suppress(StorageError):
+                files.text(application)
+        seen.append(files.fingerprint())
+        assert files.fingerprint() == seen[-1]
+
+    look()
 
     path = tree.write(name, "# 1")
     look()
@@ -426,7 +433,20 @@ def test_every_change_is_seen(tree, name):
     look()
     path.unlink()
     look()
-    assert all(before != after for before, after in pairwise(seen))
+
+
+def test_a_manifest_that_nobody_read(tree):
+    """Of a manifest that was not read only the coming, replacing and going is seen: nothing was made of it."""
+    files = InstalledFiles(tree.environ)
+    path = tree.write("first/telemetryd/manifests/org.kde.kate.toml", "# 1")
+    files.applications()
+    before = files.fingerprint()
+    path.write_text("# 2 and longer")
+    assert files.fingerprint() == before
+    assert files.text("org.kde.kate") == "# 2 and longer"
+    assert files.fingerprint() == before
+    tree.write("first/telemetryd/manifests/org.kde.kate.new", "# 3").rename(path)
+    assert files.fingerprint() != before
 
 
 def test_the_start_imports_no_pydantic(tree):

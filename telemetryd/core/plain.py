@@ -151,9 +151,10 @@ def _doubt() -> Any:
 _line = _text(rules.line, LINE)
 _id = _text(rules.identifier)
 _application_id = _text(rules.application_id)
-_page_url = _text(rules.page_url, LINE)
+page_url = _text(rules.page_url, LINE)
 _path = _text(rules.file_path, PATH)
 _relay_url = _text(rules.relay_url, URL)
+reviewers = _list(_line, rules.two_people)
 _flag = _typed(bool)
 _any_text = _typed(str)
 
@@ -227,7 +228,7 @@ _ENDPOINT = _table(
         "url": _text(rules.endpoint_url, URL),
         "format": _one_of("report", "otlp", "kuserfeedback"),
         "ca_file": _path,
-        "results": _page_url,
+        "results": page_url,
         "ohttp_relay": _relay_url,
         "ohttp_keys": _path,
     },
@@ -246,8 +247,8 @@ _REVIEW = _table(
         "application": _application_id,
         "question": _id,
         "definition": _text(rules.digest),
-        "reviewers": _list(_line, rules.two_people),
-        "record": _page_url,
+        "reviewers": reviewers,
+        "record": page_url,
         "date": _typed(date),
     }
 )

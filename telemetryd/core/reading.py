@@ -1,19 +1,32 @@
 """The texts of configuration files and of reviews and stops, checked; raises InvalidFileError, upon which the caller fails closed.
 
 A text in which nothing is in doubt costs no pydantic (`plain`); every other one goes to the models (`written`), which tell what is wrong.
-Policy: C4, C6, R1.
+Reviews laid out as the documentation lays them out do not even need a TOML parser: all of them are read at every start, so that no question
+is open that one of them stops, and a thousand applications have ten thousand. Policy: C4, C6, R1.
 """
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import TYPE_CHECKING
 
-from telemetryd.core import plain
-from telemetryd.core.reviews import Review, Stop
+from telemetryd.core import plain, rules
+from telemetryd.core.reviews import Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
 
 if TYPE_CHECKING:
     from telemetryd.core.written import ConfigurationFile, ReviewsFile
+_CHARACTERS = r"[ !#-\[\]-~]+"
+"""What stands for itself between double quotes: neither quotes, nor escapes, nor anything but ASCII."""
+_GAP = r"(?:#[ -~]*\n|\n)*"
+_ABOUT = rf'application = "({_CHARACTERS})"\nquestion = "({_CHARACTERS})"\n'
+_DATE = r"date = (\d{4}-\d\d-\d\d)\n"
+_REVIEW = (
+    rf'{_GAP}\[\[review\]\]\n{_ABOUT}definition = "({_CHARACTERS})"\n'
+    rf'reviewers = \["({_CHARACTERS}(?:", "{_CHARACTERS})*)"\]\nrecord = "({_CHARACTERS})"\n{_DATE}{_GAP}'
+)
+_STOP = rf'{_GAP}\[\[stop\]\]\n{_ABOUT}reason = "({_CHARACTERS})"\n{_DATE}{_GAP}'
 
 
 def parse_configuration(text: str) -> ConfigurationFile:
@@ -28,7 +41,10 @@ def parse_configuration(text: str) -> ConfigurationFile:
 
 def parse_reviews(text: str, file: str) -> tuple[list[Review], list[Stop]]:
     """The reviews and stops of one file's text, marked with the file's name; one that is wrong makes the whole file an InvalidFileError."""
-    found: ReviewsFile | None = plain.read(plain.REVIEWS, text)
+    try:
+        return _laid_out(text, file)
+    except (plain.DoubtError, ValueError):
+        found: ReviewsFile | None = plain.read(plain.REVIEWS, text)
     if found is None:
         from telemetryd.core import strict, written  # noqa: PLC0415 - pydantic
 
@@ -37,3 +53,28 @@ def parse_reviews(text: str, file: str) -> tuple[list[Review], list[Stop]]:
         Review(one.application, one.question, one.definition, tuple(one.reviewers), one.record, one.date, file) for one in found.review
     ]
     return reviews, [Stop(one.application, one.question, one.reason, one.date, file) for one in found.stop]
+
+
+def _laid_out(text: str, file: str) -> tuple[list[Review], list[Stop]]:
+    """The reviews and stops of a text in the usual layout. Raises DoubtError or ValueError for any other."""
+    reviews: list[Review] = []
+    stops: list[Stop] = []
+    people: dict[str, tuple[str, ...]] = {}
+    review, stop = re.compile(_REVIEW, re.ASCII), re.compile(_STOP, re.ASCII)
+    place = 0
+    while place < len(text):
+        if found := review.match(text, place):
+            application, question, definition, reviewers, record, day = found.groups()
+            if reviewers not in people:
+                people[reviewers] = tuple(plain.reviewers(reviewers.split('", "')))
+            key = rules.application_id(application), rules.identifier(question)
+            record = plain.page_url(record)
+            reviews.append(Review(*key, rules.digest(definition), people[reviewers], record, date.fromisoformat(day), file))
+        elif found := stop.match(text, place):
+            application, question, reason, day = found.groups()
+            key = rules.application_id(application), rules.identifier(question)
+            stops.append(Stop(*key, StopReason(reason), date.fromisoformat(day), file))
+        else:
+            raise plain.DoubtError
+        place = found.end()
+    return reviews, stops

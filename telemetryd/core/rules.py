@@ -59,9 +59,12 @@ def refused(expected: str) -> RefusedError:
 
 def matching(pattern: str, expected: str) -> Callable[[str], str]:
     """The rule that a whole text matches a pattern, which is compiled when it is first needed."""
+    compiled: list[re.Pattern[str]] = []
 
     def check(text: str) -> str:
-        if not re.fullmatch(pattern, text, re.ASCII):
+        if not compiled:
+            compiled.append(re.compile(pattern, re.ASCII))
+        if not compiled[0].fullmatch(text):
             raise refused(expected)
         return text
 

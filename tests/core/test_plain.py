@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from telemetryd.core import plain, strict, tables, written
+from telemetryd.core import plain, reading, strict, tables, written
+from telemetryd.core.reviews import Review, Stop
 from telemetryd.errors import InvalidFileError
 
 LANGUAGES = {"name[de]": "Käte", "name[sr@latin]": "Kate", "summary[pt_BR]": "Editor"}
@@ -258,3 +259,78 @@ except manifest.InvalidManifestError as error:
 """
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "False\nexpected schema = 1, the only one that this version knows True\n"
+
+
+LAID_OUT = """\
+# Reviews of Kate
+
+[[review]]
+application = "org.kde.kate"
+question = "startup"
+definition = "sha256:9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c"
+reviewers = ["Ada <ada@example.org>", "Bo <bo@example.org>"]
+record = "https://mail.example.org/review/42"
+date = 2026-11-20
+
+[[stop]]
+application = "org.kde.kate"
+question = "startup"
+reason = "answered"
+date = 2027-02-01
+[[review]]
+application = "org.kde.ark"
+question = "size"
+definition = "sha256:9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c"
+reviewers = ["Ada <ada@example.org>", "Bo <bo@example.org>", "Cy"]
+record = "https://mail.example.org/review/43"
+date = 2026-11-21
+"""
+
+
+def laid_out(text):
+    """What is read without a TOML parser; None for what is not."""
+    try:
+        return reading._laid_out(text, "a.toml")
+    except (plain.DoubtError, ValueError):
+        return None
+
+
+def by_models(text):
+    """What the models read; None for what they refuse."""
+    try:
+        found = strict.read(written.ReviewsFile, text, InvalidFileError)
+    except InvalidFileError:
+        return None
+    reviews = [Review(*one.__dict__.values(), "a.toml") for one in found.review]
+    return (
+        [one._replace(reviewers=tuple(one.reviewers)) for one in reviews],
+        [Stop(*one.__dict__.values(), "a.toml") for one in found.stop],
+    )
+
+
+def test_laid_out():
+    """Reviews and stops in the documentation's layout are read without a parser, comments and empty lines between them included."""
+    reviews, stops = laid_out(LAID_OUT)
+    assert len(reviews) == 2
+    assert len(stops) == 1
+    assert (reviews, stops) == by_models(LAID_OUT) == reading.parse_reviews(LAID_OUT, "a.toml")
+    assert laid_out("") == by_models("") == ([], [])
+
+
+@pytest.mark.parametrize("place", range(len(LAID_OUT)))
+def test_laid_out_and_changed(place):
+    """With any character taken away or replaced, what is still read without a parser is what the models read."""
+    for one in ("", "\n", '"', "\\", "#", " ", "\t", "0", "9", "x", "]", ",", "=", "é", "\u2028", "\r", "\x00", "\x7f"):
+        text = LAID_OUT[:place] + one + LAID_OUT[place + 1 :]
+        found = laid_out(text)
+        assert found is None or found == by_models(text), text
+
+
+@given(st.lists(st.tuples(st.integers(0, len(LAID_OUT)), st.integers(0, 40), st.text(max_size=3)), max_size=3))
+def test_laid_out_and_mangled(cuts):
+    """The same after any cuts and insertions."""
+    text = LAID_OUT
+    for place, length, more in cuts:
+        text = text[:place] + more + text[place + length :]
+    found = laid_out(text)
+    assert found is None or found == by_models(text)
