@@ -182,6 +182,9 @@ class Decoys(Protocol):
     def prepare(self) -> None:
         """Make that file now."""
 
+    def fill(self) -> None:
+        """Write a row that stands for nothing, in one commit."""
+
     def probe(self) -> None:
         """Raise StorageError unless a write that needs room succeeds."""
 

@@ -128,10 +128,25 @@ class RunningTallies:
         decoys: list[StoredTally] = []
         for tally in dirty:
             (decoys if tally.is_decoy else kept).append(tally.stored)
-        if decoys:
+        if len(kept) + len(decoys) > 1:
+            self._save_in_two(kept, decoys)
+        elif decoys:
             self._decoy_store.save(decoys)
-        if kept:
+        else:
             self._store.save(kept)
+
+    def _save_in_two(self, kept: list[StoredTally], decoys: list[StoredTally]) -> None:
+        """Several tallies take two commits, as they must if some are kept and some not: one would tell that all are, or none."""
+        if not decoys:
+            self._decoy_store.fill()
+        elif not kept:
+            half = len(decoys) // 2
+            self._decoy_store.save(decoys[:half])
+            self._decoy_store.save(decoys[half:])
+            return
+        else:
+            self._decoy_store.save(decoys)
+        self._store.save(kept)
 
     def keep(self, tally: Tally) -> None:
         """Make sure that a tally has its row even without a sample."""

@@ -268,8 +268,8 @@ class Machine:
         self.busctl("call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
 
     @contextlib.contextmanager
-    def daemon(self, *, prefix=(), wait=True, **environ):
-        """Run the daemon until the block ends; `prefix` is a command that runs it (faketime, strace …)."""
+    def daemon(self, *, prefix=(), program=("-m", "telemetryd"), wait=True, **environ):
+        """Run the daemon until the block ends; `prefix` is a command that runs it (faketime, strace …), `program` what Python is given."""
         log = self.root / "daemon.log"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, log.open("w") as stderr:
             path = str(self.root / "notify.socket")
@@ -277,7 +277,7 @@ class Machine:
             notified.bind(path)
             Path(path).chmod(0o777)  # the daemon may be another user's
             notified.settimeout(WAIT_S)
-            command = [*self.prefix, *prefix, self.python, "-m", "telemetryd"]
+            command = [*self.prefix, *prefix, self.python, *program]
             environment = {**self.environ, "NOTIFY_SOCKET": path, **environ}
             process = subprocess.Popen(command, env=environment, stderr=stderr, cwd=self.folder)
             try:

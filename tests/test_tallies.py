@@ -198,6 +198,31 @@ def test_one_failure_is_everyones(tmp_path):
         assert [list(row.cells) for row in running.store.tallies.all()] == [[1, 0, 0]]
 
 
+@pytest.mark.parametrize("kept", range(5))
+def test_several_take_two_commits(disk, kept):
+    """A batch of several tallies makes two commits, whether all of them are kept, some or none: their number would tell. Policy: C3."""
+    written = []
+
+    class Counted:
+        """One side of the store, whose commits are counted."""
+
+        def __init__(self, side):
+            self.all = side.all if side is disk.tallies else None
+            self.save = lambda rows: written.append(rows) or side.save(rows)
+            self.fill = lambda: written.append(()) or disk.decoys.fill()
+
+    tallies = RunningTallies(Counted(disk.tallies), Counted(disk.decoys))
+    for number in range(4):
+        if number < kept:
+            add(tallies, KEY, f"{number}", 1)
+        else:
+            slots = aggregate.decoy(COUNTED)
+            tallies.add(Folds(0, ((aggregate.fold(slots[0]), tallies.decoy(KEY, f"{number}", slots)),)), [1])
+    tallies.commit()
+    assert len(written) == 2
+    assert len(disk.tallies.all()) == kept
+
+
 def test_decoys_are_bounded(disk, monkeypatch):
     """Applications that come with ever new questions do not fill the memory: the decoys are forgotten, and made anew."""
     monkeypatch.setattr("telemetryd.tallies.DECOYS_MAX", 3)

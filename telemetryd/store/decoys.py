@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _PREFIX = ".decoy-"
-_PROBE = StoredTally(0, ("", ""), "", "", array("Q"))
+_FILLER = StoredTally(0, ("", ""), "", "", array("Q", [0, 0, 0]))
 
 
 class Decoys:
@@ -32,6 +32,7 @@ class Decoys:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._database: Database | None = None
+        self._tallies: Tallies | None = None
         self.on_unsettled: Callable[[], None] = lambda: None
 
     def prepare(self) -> None:
@@ -40,12 +41,18 @@ class Decoys:
 
     def save(self, tallies: Iterable[StoredTally]) -> None:
         """Write rows in one commit, as `Tallies.save` does. Raises StorageError."""
-        Tallies(self.database()).save(tallies)
+        if self._tallies is None:
+            self._tallies = Tallies(self.database())
+        self._tallies.save(tallies)
+
+    def fill(self) -> None:
+        """Write a row that stands for nothing. Raises StorageError."""
+        self.save([_FILLER])
 
     def probe(self) -> None:
         """Raise StorageError unless a write succeeds that needs room on the disk: the log is emptied first, and then begins to grow."""
         self.database().purge()
-        self.save([_PROBE])
+        self.fill()
 
     def unsettled(self) -> int | None:
         """As `Database.unsettled` gives it."""
@@ -53,7 +60,7 @@ class Decoys:
 
     def close(self) -> None:
         """Give the file up."""
-        database, self._database = self._database, None
+        database, self._database, self._tallies = self._database, None, None
         if database:
             database.close()
 

@@ -1,0 +1,19 @@
+"""telemetryd without decoys, for contrast: what is refused is checked, and then nothing is done. Nothing but blind.py starts it."""
+
+import sys
+
+from telemetryd.__main__ import main
+from telemetryd.tallies import RunningTallies
+
+_add = RunningTallies.add
+
+
+def add_kept(self, folds, reduced):
+    """Fold what is kept, and nothing else."""
+    into = tuple((fold, tally) for fold, tally in folds.into if not tally.is_decoy)
+    if into:
+        _add(self, folds._replace(into=into), reduced)
+
+
+RunningTallies.add = add_kept
+sys.exit(main())
