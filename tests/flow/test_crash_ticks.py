@@ -45,8 +45,9 @@ class Ticking:
         for application in APPLICATIONS:
             await self.timeline.client.consent(application)
         await self.timeline.move(at("2026-10-14 12:00"))
-        for application in APPLICATIONS:
-            await self.timeline.client.push_many(application, {"delay": ("ad", [1.0] * 9), "view": ("s", "list"), "presses": ("u", 7)})
+        samples = {"delay": ("ad", [1.0] * 9), "view": ("s", "list")}
+        await self.timeline.client.push_many(APPLICATIONS[0], samples | {"presses": ("u", 7)})
+        await self.timeline.client.push_many(APPLICATIONS[1], samples)  # of one question there is no sample: it has a report all the same
         self.timeline.stop(signal.SIGKILL)
         self.before = copied(self.state, self.machine.root / "before")
         self.kept = self.lasting()
