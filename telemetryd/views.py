@@ -57,7 +57,7 @@ class Views:
     def preview(self, application: str) -> list[tuple[str, str, str]]:
         """(application/question, URL, body) of each report that is being made or waits; the nonce of one being made is blank."""
         rows = [
-            (f"{row.application}/{row.question}", row.url, row.body.decode())
+            (f"{row.application}/{row.question}", row.url, row.body.decode(errors="replace"))
             for row in self._sources.reports.queue()
             if application in {"", row.application}
         ]
@@ -76,7 +76,7 @@ class Views:
                 **{key: getattr(row, key) for key in keys},
                 "endpoint": row.url,
                 "headers": [list(header) for header in row.headers],
-                "body": row.body.decode(),
+                "body": row.body.decode(errors="replace"),
             }
             for row in self._sources.reports.history(min(since, _LATEST), limit or _ALL)
         ]

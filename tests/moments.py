@@ -12,6 +12,8 @@ import pytest
 from harness import KATE
 from timeline import LIBRARY
 
+from telemetryd.store import whole
+
 TOTAL = 1_234_567_891
 """A total that no other number on the disk resembles."""
 TOTAL_BYTES = struct.pack("<Q", TOTAL)
@@ -59,6 +61,8 @@ def rows(machine, sql, *, file="telemetry.sqlite"):
 
 
 def edit(machine, sql, *, file="consent.sqlite"):
-    """Change a database of the daemon while it does not run."""
+    """Change a database of the daemon while it does not run, as a program would that knows its seal."""
     with contextlib.closing(sqlite3.connect(machine.root / "state/telemetryd" / file)) as connection, connection:
         connection.execute(sql)
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'seal'").fetchone():
+            whole.seal(connection)

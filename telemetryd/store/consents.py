@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -12,9 +13,10 @@ from telemetryd.core.consent import ApplicationLevels, Decision, Levels
 from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
 from telemetryd.core.lot import Lot
+from telemetryd.store import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from telemetryd.ports import Key
@@ -38,21 +40,29 @@ class Consents:
         self.lots: Mapping[Key, Lot] = self._read_lots()
         self.ledger: Mapping[Key, Entry] = self._read_ledger()
 
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is sealed, and in the file proper at once: a damaged log must not bring back what was withdrawn."""
+        with self._database.durable() as connection:
+            yield connection
+            whole.seal(connection)
+        self._database.purge()
+
     def set_levels(self, levels: Levels) -> None:
         """Keep the global levels."""
-        with self._database.durable() as connection:
+        with self._change() as connection:
             connection.executemany("INSERT OR REPLACE INTO level VALUES (?, ?)", list(levels._asdict().items()))
         self.levels = levels
 
     def set_application(self, application: str, levels: ApplicationLevels) -> None:
         """Keep one application's levels."""
-        with self._database.durable() as connection:
+        with self._change() as connection:
             connection.execute("INSERT OR REPLACE INTO application VALUES (?, ?, ?)", (application, *levels))
         self.applications = {**self.applications, application: levels}
 
     def accept(self, rows: Sequence[tuple[Key, str, str]], now: int) -> None:
         """Keep acceptances: (key, digest, manifest text as shown); the first time of a digest stays. A refusal of the key ends."""
-        with self._database.durable() as connection:
+        with self._change() as connection:
             for key, digest, shown in rows:
                 connection.execute("INSERT OR IGNORE INTO acceptance VALUES (?, ?, ?, ?, ?)", (*key, digest, now, shown))
                 connection.execute("DELETE FROM refusal WHERE application = ? AND question = ?", key)
@@ -66,7 +76,7 @@ class Consents:
 
     def refuse(self, key: Key, *, is_refused: bool) -> None:
         """Keep or end a refusal."""
-        with self._database.durable() as connection:
+        with self._change() as connection:
             connection.execute("DELETE FROM refusal WHERE application = ? AND question = ?", key)
             if is_refused:
                 connection.execute("INSERT INTO refusal VALUES (?, ?)", key)
@@ -79,7 +89,7 @@ class Consents:
     def keep_lots(self, lots: Mapping[Key, Lot]) -> None:
         """Keep what was drawn; a lot that is there already stays, and is the one that counts."""
         rows = [(*key, f"{lot.part:016x}", f"{lot.period:016x}") for key, lot in lots.items()]
-        with self._database.durable() as connection:
+        with self._change() as connection:
             connection.executemany("INSERT OR IGNORE INTO lot VALUES (?, ?, ?, ?)", rows)
         self.lots = self._read_lots()
 
@@ -87,7 +97,7 @@ class Consents:
         """Keep what is remembered of lives and what changes in the ledger (None: released), all of it or none. A charge stays."""
         gone = [key for key, entry in ledger.items() if entry is None]
         rows = [(*key, *entry[:3], " ".join(entry.sources), entry.is_charged) for key, entry in ledger.items() if entry]
-        with self._database.durable() as connection:
+        with self._change() as connection:
             self._put_records(connection, records)
             connection.executemany("DELETE FROM ledger WHERE application = ? AND question = ? AND NOT is_charged", gone)
             connection.executemany(
@@ -106,12 +116,12 @@ class Consents:
     def note_do_not_track(self, *, is_set: bool) -> None:
         """Note what the environment says, where there is a file at all; without one nothing is due and nothing written."""
         if self._database.path.exists() and is_set is not self.is_do_not_track_noted:
-            with self._database.durable() as connection:
+            with self._change() as connection:
                 connection.execute("INSERT OR REPLACE INTO level VALUES ('do_not_track', ?)", (is_set,))
 
     def spend(self) -> None:
         """The ledger was lost: nobody knows what was spent, so everything counts as spent."""
-        with self._database.durable() as connection:
+        with self._change() as connection:
             connection.execute("INSERT OR REPLACE INTO level VALUES ('spent', 1)")
         self.is_spent = True
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
+from telemetryd.store import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -181,6 +182,7 @@ class Database:
                 connection.execute(f"PRAGMA {pragma}")
             _check(connection)
             self._migrate(connection)
+            whole.check(connection, self._schema)
             self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
             connection.close()
@@ -193,7 +195,10 @@ class Database:
         if version > newest:
             raise StorageError(f"{self.path.name} is of version {version}; this telemetryd knows versions up to {newest}")
         for number, migration in enumerate(self._schema.migrations[version:], version + 1):
-            connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA user_version={number}; COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA user_version={number};")
+            if number == self._schema.sealed_since:
+                whole.seal(connection)
+            connection.execute("COMMIT")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -6,9 +6,15 @@ from typing import NamedTuple
 
 
 class Schema(NamedTuple):
-    """The migrations of one kind of file."""
+    """The migrations of one kind of file, and the version since which it bears a seal (0: never): see `whole`."""
 
     migrations: tuple[str, ...]
+    sealed_since: int = 0
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the newest version bears a seal."""
+        return bool(self.sealed_since) and len(self.migrations) >= self.sealed_since
 
 
 CONSENT = Schema(
@@ -39,7 +45,9 @@ CONSENT = Schema(
             is_charged INTEGER NOT NULL, PRIMARY KEY (application, question)
         ) WITHOUT ROWID;
         """,
-    )
+        "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), sum INTEGER NOT NULL)",
+    ),
+    sealed_since=3,
 )
 """Policy: C1. `acceptance.shown` is the definition's manifest text as accepted, so that a change can be shown as a difference."""
 

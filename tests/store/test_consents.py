@@ -6,14 +6,16 @@ import pytest
 from telemetryd.core.consent import ApplicationLevels, Decision, Levels
 from telemetryd.core.life import Outcome, Record
 from telemetryd.errors import StorageError
+from telemetryd.store import whole
 
 KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.kate", "plugins")
 
 
 def alter(folder, sql, *values):
-    """Another program changes the file."""
+    """Another program changes the file, one that knows its seal."""
     with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as connection:
         connection.execute(sql, values)
+        whole.seal(connection)
 
 
 def test_kept(opened):

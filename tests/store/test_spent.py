@@ -4,7 +4,7 @@ import pytest
 
 from telemetryd.assembly import assemble
 from telemetryd.installed import InstalledFiles
-from telemetryd.store import is_do_not_track_noted, open_store
+from telemetryd.store import is_do_not_track_noted, open_store, whole
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ def test_a_lot_that_nobody_drew_is_spent(tmp_path):
     store.consents.set_levels(store.consents.levels)
     with store.consent.durable() as connection:
         connection.execute("INSERT INTO lot VALUES ('a.b.c', 'q', 'never', 'x')")
+        whole.seal(connection)
     store.close()
     again = open_store(tmp_path, is_developer=False)
     assert (again.consents.lots, again.consents.is_spent) == ({}, True)
