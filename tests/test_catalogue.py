@@ -1,9 +1,13 @@
+import os
+
 import pytest
 from harness import KATE_2026
 from running import ACCEPTED, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
+from telemetryd.catalogue import Catalogue
 from telemetryd.core.consent import Presence
 from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError
+from telemetryd.installed import InstalledFiles
 
 OTHER_BINS = KATE_2026.replace("[500, 2000]", "[500, 1000, 2000]")
 
@@ -83,6 +87,65 @@ def test_unreadable(running):
     assert [problem.file for problem in running.catalogue.problems if problem.file] == [f"{APP}.toml"]
     with pytest.raises(UnknownApplicationError):
         running.catalogue.get(APP)
+
+
+def test_the_first_sample_reads(running):
+    """For samples a declaration is read by itself, whether a decision has read it before or not; a changed one is read again."""
+    running.install()
+    decided = running.catalogue.find(APP)
+    assert running.catalogue.pushing(APP) == decided
+    assert running.catalogue.pushing(APP) is not decided
+    running.restart()
+    assert running.catalogue.pushing(APP) is running.catalogue.find(APP)
+    assert running.catalogue.pushing(APP) is running.catalogue.pushing(APP)
+    running.install(OTHER_BINS)
+    running.catalogue.refresh()
+    assert running.catalogue.pushing(APP) == running.catalogue.find(APP) != decided
+    with pytest.raises(UnknownApplicationError):
+        running.catalogue.pushing("org.kde.ark")
+
+
+def test_what_did_not_change_is_kept(running):
+    """After another file changed, a declaration is the one that was read before, for decisions and for samples."""
+    running.install()
+    before = running.catalogue.find(APP), running.catalogue.pushing(APP)
+    running.configure("budget_year = 1.0")
+    assert running.catalogue.settings.budgets.year == 1.0
+    assert running.catalogue.find(APP) is before[0]
+    assert running.catalogue.pushing(APP) is before[1]
+
+
+FILES = (
+    "share/telemetryd/manifests/org.kde.kate.toml",
+    "share/telemetryd/reviews.d/org.kde.kate-2026-01-01.toml",
+    "etc/telemetryd/telemetryd.toml",
+)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_never_stale(running, name):
+    """Whichever byte of a file changes, and though its length and date do not: after a look everything is as if it was read first."""
+    running.install()
+    running.endpoint()
+    path = running.machine.root / name
+    text = path.read_bytes()
+    running.catalogue.refresh()
+    for place in range(0, len(text), 1 if len(text) < 300 else 7):
+        before = path.stat()
+        assert said(running.catalogue)
+        while path.stat().st_ctime_ns == before.st_ctime_ns:
+            path.write_bytes(text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :])
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert running.catalogue.refresh()
+        fresh = Catalogue(InstalledFiles(running.machine.environ), running.store.texts, running.clock)
+        assert said(running.catalogue) == said(fresh)
+
+
+def said(catalogue):
+    """Everything that a catalogue says of Kate and of the machine."""
+    declaration = catalogue.find(APP)
+    standing = [catalogue.standing(one) for one in declaration.definitions] if declaration else []
+    return declaration, standing, catalogue.settings, catalogue.are_reviews_readable, catalogue.problems
 
 
 def test_unreadable_reviews(running):

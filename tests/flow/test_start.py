@@ -1,0 +1,125 @@
+"""What a start and an idle daemon leave out: pydantic, OpenSSL, the manifests of applications that do not run, and every trace."""
+
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from harness import CONTROL, KATE
+
+from telemetryd.core import manifest
+
+HEAVY = re.compile(r"pydantic_core|libssl|libcrypto|_hashlib|aiohttp")
+KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1/reports"\n'
+BUS = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+PLACES = ("state", "home", "cache", "etc", "share")
+
+
+def kate_as(application):
+    """Kate's manifest as another application's."""
+    return KATE.replace("org.kde.kate", application)
+
+
+def loaded(daemon):
+    """Which heavy libraries the daemon's process has mapped."""
+    return sorted(set(HEAVY.findall(Path(f"/proc/{daemon.process.pid}/maps").read_text())))
+
+
+def files(machine):
+    """Every file and folder that a program of the user or of the system could leave, files with bytes and time of the last change."""
+    found = [path for place in PLACES for path in (machine.root / place).rglob("*")]
+    return {path: path.is_file() and (path.read_bytes(), path.lstat().st_ctime_ns) for path in found}
+
+
+async def use(machine, client):
+    """An installed application and one that registers push, and the user accepts and looks at everything."""
+    for application in ("org.kde.kate", "org.kde.okular"):
+        await client.consent(application)
+        await client.push(application, "startup", "d", 700.0)
+    assert len((await client.call(CONTROL, "ListQuestions", "s", ""))[0]) == 2
+    await client.preview()
+
+
+async def test_nothing_heavy(any_machine):
+    """With configuration, reviews, a manifest, a registered text and consents, at a start and in use: no pydantic, no OpenSSL."""
+    any_machine.configure(KDE)
+    any_machine.install(KATE)
+    any_machine.review(kate_as("org.kde.okular"))
+    with any_machine.daemon() as daemon:
+        async with any_machine.client() as client:
+            await client.register("org.kde.okular", kate_as("org.kde.okular"))
+            await use(any_machine, client)
+        assert loaded(daemon) == []
+        assert daemon.stop() == 0
+    with any_machine.daemon() as daemon:
+        async with any_machine.client() as client:
+            await use(any_machine, client)
+        assert loaded(daemon) == []
+
+
+async def test_nothing_heavy_after_an_upload(machine):
+    """Nor does handing a report to the uploader load any of it: that is a process of its own."""
+    machine.develop()
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.register("org.kde.kate", KATE)
+            await client.consent("org.kde.kate")
+            await client.push("org.kde.kate", "startup", "d", 700.0)
+            await client.call(CONTROL, "Submit")
+            assert [row["tries"] for row in await client.history()] == [1]
+        assert loaded(daemon) == []
+
+
+async def test_what_is_wrong_is_explained(machine):
+    """A text that is wrong is explained by pydantic's models, in this process: only such a text loads them."""
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            with pytest.raises(Exception, match="category: expected 'system' or 'usage'"):
+                await client.register("org.kde.kate", KATE.replace('"usage"', '"use"'))
+        assert "pydantic_core" in loaded(daemon)
+
+
+async def test_nothing_is_kept_on_disk(machine):
+    """While everything is off an installed application's pushes leave no file anywhere: what was read of its manifest is nowhere."""
+    machine.configure(KDE)
+    machine.install(KATE)
+    with machine.daemon() as daemon:
+        assert daemon.stop() == 0
+    before = files(machine)
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.push("org.kde.kate", "startup", "d", 700.0)
+            await client.questions()
+        assert daemon.stop() == 0
+    assert files(machine) == before
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+async def test_a_thousand_applications(machine):
+    """Of a thousand installed manifests a start opens none, and a push the one that it is about."""
+    folder = machine.root / "share/telemetryd/manifests"
+    for number in range(1000):
+        name = f"org.example.App{number}"
+        (folder / f"{name}.toml").write_text(kate_as(name))
+    trace = machine.root / "trace"
+    strace = ("strace", "-f", "--seccomp-bpf", "-e", "trace=open,openat", "-s", "300", "-o", str(trace))
+    with machine.daemon(prefix=strace):
+        process = machine.ask(BUS, "GetConnectionUnixProcessID", "s", CONTROL[0])[0]
+        async with machine.client() as client:
+            await client.call(CONTROL, "History", "tu", 0, 1)
+            assert opened(trace, folder) == set()
+            await client.push("org.example.App7", "startup", "d", 700.0)
+            assert opened(trace, folder) == {"org.example.App7.toml"}
+        os.kill(process, signal.SIGTERM)  # strace itself does not listen to it
+
+
+def opened(trace, folder):
+    """The names of the files in a folder that were opened."""
+    return set(re.findall(rf'"{re.escape(os.fspath(folder))}/([^"]+)"', trace.read_text()))
+
+
+def test_the_manifest_is_right():
+    """What these tests install is what they mean it to be."""
+    assert manifest.parse(kate_as("org.kde.okular")).application.id == "org.kde.okular"
