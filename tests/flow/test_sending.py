@@ -2,6 +2,8 @@
 
 import json
 import signal
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
@@ -63,6 +65,19 @@ async def test_retry_after(timeline, retry_after, days):
     await try_again(timeline, 2, days * DAY_S)
     (row,) = await timeline.client.history()
     assert (row["outcome"], row["status"], row["tries"]) == ("accepted", 204, 2)
+    assert timeline.bodies() == [before["body"].encode()] * 2
+
+
+async def test_retry_after_as_a_date(timeline):
+    """The other form of Retry-After counts too, by the clock of this machine: two days and a half are three."""
+
+    def away(_request):
+        moment = datetime.fromtimestamp(timeline.now + 2.5 * DAY_S, UTC)
+        return status("503 Service Unavailable", f"Retry-After: {format_datetime(moment, usegmt=True)}")
+
+    before, _ = await send_first(timeline, away)
+    timeline.receiver.answer = status("204 No Content")
+    await try_again(timeline, 2, 3 * DAY_S)
     assert timeline.bodies() == [before["body"].encode()] * 2
 
 
