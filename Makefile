@@ -29,9 +29,10 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@$(PY) tests/benchmarks/load.py
 	@$(PY) tests/benchmarks/linkage.py
 
-campaign: ## The property tests with fifty times as many examples
+campaign: ## The long forms: fifty times the examples, 200 crashes under load, 200 while closing, thousands of power cuts (a quarter of an hour)
 	@packaging/bootstrap.sh test
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core
+	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py
 
 upgrade: ## Newest versions of all Python packages; then run the tests and commit packaging/constraints.txt
 	@packaging/bootstrap.sh test
