@@ -1,6 +1,6 @@
 """Prints what calls cost, held against a C service that does nothing, and what load does to memory and disk; see README.md here.
 
-python tests/benchmarks/load.py [--only calls|unread|million|applications|idle]… [--library dbus-fast|dbus-next] [--rounds N] [--seconds S]
+python tests/benchmarks/load.py [--only calls|unread|million|applications|idle]… [--library dbus-fast|dbus-next] …
 """
 # ruff: noqa: T201 - printing is what it is for
 
@@ -39,8 +39,11 @@ def main():
             if name in options.only:
                 merge(figures, part(folder / name, options))
         merge(figures, {library: one.figures(seconds=IDLE_S) for library, one in idle.items()})
-    for library, its in figures.items():
-        print(f"\n{library}", *load_goals.rows(its, library), sep="\n")
+    if options.markdown:
+        print("", *load_goals.markdown(figures), sep="\n")
+    else:
+        for library, its in figures.items():
+            print(f"\n{library}", *load_goals.rows(its, library), sep="\n")
     print(f"\n{time.monotonic() - begin:.0f} s; load {os.getloadavg()[0]:.1f}")
 
 
@@ -92,6 +95,7 @@ def arguments():
     parser.add_argument("--library", action="append", choices=load_goals.LIBRARIES, help="measure this D-Bus library only")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of which the median is taken (5)")
     parser.add_argument("--seconds", type=float, default=0.5, help="about how long each run of calls takes (0.5)")
+    parser.add_argument("--markdown", action="store_true", help="print one table as in docs/performance.md")
     options = parser.parse_args()
     options.only, options.library = options.only or names, options.library or load_goals.LIBRARIES
     return options

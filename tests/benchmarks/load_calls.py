@@ -46,7 +46,7 @@ def measure(benches, *, rounds, seconds):
     for number in range(rounds + 1):
         for shape in SHAPES:
             for library, bench in benches.items():
-                for who, peer, application in parties(bench):
+                for who, peer, application in parties(bench)[:: 1 if number % 2 else -1]:
                     costs = runs.setdefault((shape, library, who), [])
                     count = max(int(costs[-1].calls_s * seconds), 100) if costs else 1000
                     costs.append(cost(bench, peer, shape, application, count))

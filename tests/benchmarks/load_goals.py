@@ -55,9 +55,24 @@ GOALS = {
 def rows(figures, library):
     """One line for each figure (name → value) of a library: name, value, goal, verdict."""
     for name, value in figures.items():
-        goal = GOALS.get(name, {}).get(library)
-        verdict = "" if goal is None else "ok" if goal.is_met(value) else "MISSED"
-        yield f"  {name:<52} {shown(value):>12}   {goal or ''!s:<14} {verdict}".rstrip()
+        goal, verdict = judged(name, value, library)
+        yield f"  {name:<52} {shown(value):>12}   {goal:<14} {verdict}".rstrip()
+
+
+def markdown(figures):
+    """The lines of one table for documents, of all libraries (library → name → value); without what differs in name from run to run."""
+    yield "| | " + " | ".join(f"{library} | goal" for library in figures) + " |"
+    yield "|---|" + "--:|---|" * len(figures)
+    for name in next(iter(figures.values())):
+        if all(name in its for its in figures.values()):
+            cells = [(shown(its[name]), *judged(name, its[name], library)) for library, its in figures.items()]
+            yield f"| {name} | " + " | ".join(f"{value} | {f'{goal} {verdict}'.strip()}" for value, goal, verdict in cells) + " |"
+
+
+def judged(name, value, library):
+    """The goal of a figure and the verdict, both empty if it has none."""
+    goal = GOALS.get(name, {}).get(library)
+    return ("", "") if goal is None else (str(goal), "ok" if goal.is_met(value) else "MISSED")
 
 
 def shown(value):
