@@ -27,6 +27,7 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@packaging/bootstrap.sh bench
 	@$(PY) tests/benchmarks/start.py
 	@$(PY) tests/benchmarks/load.py
+	@$(PY) tests/benchmarks/blind.py
 	@$(PY) tests/benchmarks/linkage.py
 
 campaign: ## The long forms: fifty times the examples, 200 crashes under load, 200 while closing, thousands of power cuts (a quarter of an hour)
