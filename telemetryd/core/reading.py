@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from telemetryd.core.written import ConfigurationFile, ReviewsFile
 _CHARACTERS = r"[ !#-\[\]-~]+"
 """What stands for itself between double quotes: neither quotes, nor escapes, nor anything but ASCII."""
-_GAP = r"(?:#[ -~]*\n|\n)*"
-_ABOUT = rf'application = "({_CHARACTERS})"\nquestion = "({_CHARACTERS})"\n'
+_GAP = r"(?:#[ -~]*\n|\n)*+"
+_ABOUT = rf'application = "({rules.APPLICATION_ID})"\nquestion = "({rules.ID})"\n'
 _DATE = r"date = (\d{4}-\d\d-\d\d)\n"
 _REVIEW = (
-    rf'{_GAP}\[\[review\]\]\n{_ABOUT}definition = "({_CHARACTERS})"\n'
-    rf'reviewers = \["({_CHARACTERS}(?:", "{_CHARACTERS})*)"\]\nrecord = "({_CHARACTERS})"\n{_DATE}{_GAP}'
+    rf'\[\[review\]\]\n{_ABOUT}definition = "({rules.DIGEST})"\nreviewers = \["({_CHARACTERS}(?:", "{_CHARACTERS})*)"\]\n'
+    rf'record = "(https://{_CHARACTERS})"\n{_DATE}'
 )
-_STOP = rf'{_GAP}\[\[stop\]\]\n{_ABOUT}reason = "({_CHARACTERS})"\n{_DATE}{_GAP}'
+_STOP = rf'\[\[stop\]\]\n{_ABOUT}reason = "(answered|suspended)"\n{_DATE}'
+_LAID_OUT = rf"{_GAP}(?:(?:{_REVIEW}|{_STOP}){_GAP})*+"
 
 
 def parse_configuration(text: str) -> ConfigurationFile:
@@ -57,24 +58,16 @@ def parse_reviews(text: str, file: str) -> tuple[list[Review], list[Stop]]:
 
 def _laid_out(text: str, file: str) -> tuple[list[Review], list[Stop]]:
     """The reviews and stops of a text in the usual layout. Raises DoubtError or ValueError for any other."""
-    reviews: list[Review] = []
-    stops: list[Stop] = []
-    people: dict[str, tuple[str, ...]] = {}
-    review, stop = re.compile(_REVIEW, re.ASCII), re.compile(_STOP, re.ASCII)
-    place = 0
-    while place < len(text):
-        if found := review.match(text, place):
-            application, question, definition, reviewers, record, day = found.groups()
-            if reviewers not in people:
-                people[reviewers] = tuple(plain.reviewers(reviewers.split('", "')))
-            key = rules.application_id(application), rules.identifier(question)
-            record = plain.page_url(record)
-            reviews.append(Review(*key, rules.digest(definition), people[reviewers], record, date.fromisoformat(day), file))
-        elif found := stop.match(text, place):
-            application, question, reason, day = found.groups()
-            key = rules.application_id(application), rules.identifier(question)
-            stops.append(Stop(*key, StopReason(reason), date.fromisoformat(day), file))
-        else:
-            raise plain.DoubtError
-        place = found.end()
+    if not re.fullmatch(_LAID_OUT, text, re.ASCII):
+        raise plain.DoubtError
+    found = re.findall(_REVIEW, text, re.ASCII)
+    people = {written: tuple(plain.reviewers(written.split('", "'))) for written in {reviewers for *_, reviewers, _, _ in found}}
+    reviews = [
+        Review(application, question, definition, people[reviewers], plain.page_url(record), date.fromisoformat(day), file)
+        for application, question, definition, reviewers, record, day in found
+    ]
+    stops = [
+        Stop(application, question, StopReason(reason), date.fromisoformat(day), file)
+        for application, question, reason, day in re.findall(_STOP, text, re.ASCII)
+    ]
     return reviews, stops

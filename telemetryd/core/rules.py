@@ -40,6 +40,7 @@ ID = r"[a-z][a-z0-9_-]{0,63}"
 APPLICATION_ID = r"(?![A-Za-z0-9_.-]{129})[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*){2,}"
 """Three parts or more, as AppStream and Flatpak require of an id."""
 HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
+DIGEST = r"sha256:[0-9a-f]{64}"
 _HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
 _URL = rf"(https?)://({HOST})(:[0-9]{{1,5}})?(/[^#\\\"<>^`{{|}}]*)?"
 LOCALISED = re.compile(r"([a-z]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
@@ -90,7 +91,7 @@ choice_value = matching(r"[A-Za-z0-9._+-]{1,32}", "a value: 1 to 32 of A-Z a-z 0
 shared_source = matching(f"{APPLICATION_ID}/{ID}", "a shared source as application/source, such as org.example.frameworks/crash")
 asked_source = matching(f"({APPLICATION_ID}/)?{ID}", f"the id of a source of this manifest, or {SYSTEM}/ and a system fact")
 file_path = matching(r"/[^\0]+", "an absolute path")
-digest = matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hex digits, as `telemetryctl show` prints them")
+digest = matching(DIGEST, "sha256: and 64 hex digits, as `telemetryctl show` prints them")
 
 
 def edge(value: Any) -> int | float:
