@@ -5,6 +5,7 @@ import random
 import sys
 
 IS_CAMPAIGN = bool(os.environ.get("TELEMETRYD_CAMPAIGN"))
+TIMEOUT_S = 900 if IS_CAMPAIGN else 120
 SEED = int(os.environ.get("TELEMETRYD_SEED", "0")) or int.from_bytes(os.urandom(4), "big")
 
 

@@ -1,14 +1,14 @@
 """An acknowledged sample survives `kill -9`, and nothing else is lost or doubled by it."""
 
 import pytest
-from campaign import IS_CAMPAIGN, chance, tell
+from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
 from crashing import Crashing, skip_without_faketime
 from disk import build_recorder
 
 ROUNDS = 200 if IS_CAMPAIGN else 20
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(TIMEOUT_S)
 async def test_killed_under_load(machine, tmp_path):
     """Killed at random moments under load, it has every acknowledged sample, none twice and no part of a call.
 

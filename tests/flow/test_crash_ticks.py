@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from books import PUSHERS, Left, declare
-from campaign import IS_CAMPAIGN, chance, tell
+from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
 from crashing import copied
 from disk import build_recorder, recording
 from harness import CONTROL, WAIT_S, CallError, until
@@ -82,7 +82,7 @@ class Ticking:
     async def die_closing(self, moments):
         """One death while a period is closed or that is recovered."""
         if self.chance.random() < 0.6:
-            await self.start_to_die(self.chance.randrange(1, moments))
+            await self.start_to_die(self.chance.randrange(self.chance.choice([1, moments // 2]), moments))
             if not self.is_dead:
                 await self.ask_the_dying()
             self.kill_daemon("at a write")
@@ -189,7 +189,7 @@ def ticking(timeline, tmp_path):
     return Ticking(timeline, build_recorder(tmp_path), chance())
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(TIMEOUT_S)
 async def test_killed_while_closing(ticking):
     """Killed at any moment of closing a period, and again of what the next start recovers: one report and one charge a question."""
     await ticking.collect()
@@ -207,7 +207,7 @@ async def test_killed_while_closing(ticking):
     tell(f"{CLOSINGS} closings of {2 * len(APPLICATIONS)} questions, {moments} moments", ticking.kills)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(TIMEOUT_S)
 async def test_killed_while_sending(ticking):
     """Daemon or uploader killed at any moment of a tick's try: the server, which drops by nonce, ends with exactly one of each report."""
     timeline, delivered = ticking.timeline, Counter()

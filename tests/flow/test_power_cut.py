@@ -8,7 +8,7 @@ import time
 
 import pytest
 from books import PUSHERS, REGISTERED, WHOLE, Books, Caller, Left, User, declare
-from campaign import IS_CAMPAIGN, chance, tell
+from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
 from crashing import ACCEPTED, CONSENTED, NOW, clock_at, copied, install_everything, skip_without_faketime
 from disk import SYNC, Disk, build_recorder, read_steps, recording
 from moments import daemon_at
@@ -16,8 +16,8 @@ from timeline import LIBRARY
 from witness import BOUND_NS, Witness
 
 LOAD_S = 60 if IS_CAMPAIGN else 6
-CUTS = 4000 if IS_CAMPAIGN else 70
-STARTS = 40 if IS_CAMPAIGN else 2
+CUTS = 2000 if IS_CAMPAIGN else 70
+STARTS = 40 if IS_CAMPAIGN else 4
 ERASED = PUSHERS[2]
 
 
@@ -97,7 +97,7 @@ class PowerCut:
         return self.left()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(TIMEOUT_S)
 async def test_power_cut(machine, tmp_path):
     """A copy of the files as of the last sync, at any moment, is whole and has everything but the samples of the last seconds.
 
@@ -110,10 +110,11 @@ async def test_power_cut(machine, tmp_path):
     for number, (folder, moment) in enumerate(power_cut.cuts(CUTS)):
         taken.append(power_cut.witness.check(Left(copied(folder, machine.root / "left")), moment, ERASED))
         if number % (CUTS * 2 // STARTS) == CUTS // STARTS:
-            kept.append(copied(folder, machine.root / f"kept{len(kept)}"))
-    for folder in kept:
+            kept.append((copied(folder, machine.root / f"kept{len(kept)}"), moment))
+    for folder, moment in kept:
         left = await power_cut.start_on(folder)
         assert left.is_whole()
+        power_cut.witness.check_promises(left, moment)
     acknowledged = len(power_cut.witness.acknowledged)
     tell("power cuts", {"cuts": len(taken), "started on": len(kept), "calls": acknowledged, "most samples taken": max(taken)})
     assert taken[-1] == taken[-2] == 0, "after the pause nothing is missing"
