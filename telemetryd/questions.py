@@ -172,7 +172,7 @@ class Questions:
         text = self._consents.accepted_text(key, digest)
         if not text:
             return None
-        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is read, not at start
+        from telemetryd.core import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
 
         try:
             definitions = manifest.parse(text).definitions

@@ -164,7 +164,7 @@ class Views:
         accepted = _last_accepted(decision)
         if not accepted or definition.digest in decision.accepted:
             return []
-        from telemetryd.core import manifest  # noqa: PLC0415 - pydantic is imported for a text that is read, not at start
+        from telemetryd.core import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
 
         try:
             before = manifest.parse(self._sources.consents.accepted_text(definition.key, accepted))
