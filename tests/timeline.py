@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import PROPERTIES, ROOT, TELEMETRY, until
+from harness import CONTROL, PROPERTIES, ROOT, TELEMETRY, until
 
 STEP_S = 600
 """Running time between two looks of the daemon."""
@@ -145,6 +145,12 @@ class Timeline:
         row = (await self.client.questions(APPLICATION))[QUESTION]
         return row["state"], row["reason"]
 
+    async def ledger(self):
+        """The ledger's sums for life: source, or "" for the host as a whole → (spent, reserved)."""
+        rows = (await self.client.call(CONTROL, "Ledger"))[0]
+        plain = [{key: variant.value for key, variant in row.items()} for row in rows]
+        return {row["source"]: (row["spent"], row["reserved"]) for row in plain if not row["year"]}
+
     async def run_until_tried(self, tries, *, within_s):
         """Run until so many tries have begun; the moment of the last."""
         deadline = self.now + within_s
@@ -166,9 +172,26 @@ class Timeline:
         self._running.close()
 
 
+NO_MATTER_WHEN = -60
+"""The last run was as long *ahead*: a clock that was set back counts for nothing, however long a process takes to start."""
+
+
+def write_ticks(timeline, ago_s, passed_s, moment_s):
+    """Put the running hour into the database while no daemon runs, as the last run left it."""
+    seen = int(timeline.now) - ago_s
+    with contextlib.closing(sqlite3.connect(timeline.machine.root / "state/telemetryd/telemetry.sqlite")) as connection, connection:
+        columns = "id, seen, since, passed_s, moment_s, is_done, late_day"
+        connection.execute(f"INSERT OR REPLACE INTO tick ({columns}) VALUES (1, ?, ?, ?, ?, 0, -1)", (seen, seen, passed_s, moment_s))
+
+
+def tick_soon(timeline):
+    """The next run of the timer is to wait a second for its tick."""
+    write_ticks(timeline, NO_MATTER_WHEN, passed_s=100, moment_s=101)
+
+
 @contextlib.contextmanager
-def timer(timeline):
-    """One run of the timer, in the wall time of the test; `sleep` takes as long as it says."""
+def timer(timeline, *, prefix=()):
+    """One run of the timer, in the wall time of the test; `sleep` takes as long as it says. `prefix` is a command that runs it."""
     environ = {
         "LD_PRELOAD": str(LIBRARY),
         "FAKETIME_TIMESTAMP_FILE": str(timeline.machine.root / "faketime"),
@@ -176,7 +199,7 @@ def timer(timeline):
         "NO_FAKE_STAT": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    command = [sys.executable, "-m", "telemetryd", "--tick"]
+    command = [*prefix, sys.executable, "-m", "telemetryd", "--tick"]
     with subprocess.Popen(command, env={**timeline.machine.environ, **environ}, cwd=ROOT) as process:
         try:
             yield process

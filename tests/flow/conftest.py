@@ -5,7 +5,7 @@ import ssl
 import pytest
 from harness import KATE_2026
 from receiver import Receiver
-from timeline import LIBRARY, Timeline, at
+from timeline import DAY_S, LIBRARY, Timeline, at
 
 WEDNESDAY = "2026-10-07 10:00"
 
@@ -31,3 +31,12 @@ async def timeline(machine, receiver, certificate):
     async with machine.client() as timeline.client:
         yield timeline
         timeline.close()
+
+
+@pytest.fixture
+async def waiting(timeline):
+    """A report whose moment has come, and no daemon."""
+    await timeline.queue()
+    timeline.stop()
+    timeline.set_clock(timeline.slot() + DAY_S)
+    return timeline

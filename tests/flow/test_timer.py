@@ -1,41 +1,20 @@
 """`telemetryd --tick`, what the timer starts while no daemon runs."""
 
-import contextlib
 import signal
-import sqlite3
 import time
 
-import pytest
 from harness import WAIT_S, until
-from timeline import DAY_S, HOUR_S, timer
+from moments import edit, found_on_disk, rows
+from timeline import APPLICATION, DAY_S, HOUR_S, NO_MATTER_WHEN, at, tick_soon, timer, write_ticks
 
 from telemetryd.lock import StateLock
 
-
-NO_MATTER_WHEN = -60
-"""The last run was as long *ahead*: a clock that was set back counts for nothing, however long a process takes to start."""
-
-
-def write_ticks(timeline, ago_s, passed_s, moment_s):
-    """Put the running hour into the database, as the last run left it."""
-    seen = int(timeline.now) - ago_s
-    with contextlib.closing(sqlite3.connect(timeline.machine.root / "state/telemetryd/telemetry.sqlite")) as connection, connection:
-        columns = "id, seen, since, passed_s, moment_s, is_done, late_day"
-        connection.execute(f"INSERT OR REPLACE INTO tick ({columns}) VALUES (1, ?, ?, ?, ?, 0, -1)", (seen, seen, passed_s, moment_s))
+CONSENT, MAIN = "consent.sqlite", "telemetry.sqlite"
 
 
 def read_ticks(timeline):
     """(running time of the hour, moment of its tick) in seconds."""
     return timeline.rows("SELECT passed_s, moment_s FROM tick")[0]
-
-
-@pytest.fixture
-async def waiting(timeline):
-    """A report whose moment has come, and no daemon."""
-    await timeline.queue()
-    timeline.set_clock(timeline.slot() + DAY_S)
-    timeline.stop()
-    return timeline
 
 
 async def test_tick_is_waited_for(waiting):
@@ -74,3 +53,86 @@ async def test_moment_that_passed_unseen(waiting):
         lock.release()
         assert moment < passed + 30 or waiting.bodies() == []
         process.send_signal(signal.SIGTERM)
+
+
+def run_timer(timeline):
+    """A run whose tick comes at once."""
+    tick_soon(timeline)
+    with timer(timeline) as process:
+        assert process.wait(WAIT_S) == 0
+
+
+def damage(timeline, name):
+    """Overwrite the middle of a file, its log folded in before."""
+    edit(timeline.machine, "PRAGMA wal_checkpoint(TRUNCATE)", file=name)
+    path = timeline.machine.root / "state/telemetryd" / name
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(1024)
+        file.write(b"\xff" * (size - 1024))
+
+
+def set_aside(timeline):
+    """The damaged files that are kept."""
+    return sorted(path.name.partition(".damaged-")[0] for path in (timeline.machine.root / "state/telemetryd").glob("*.damaged-*"))
+
+
+async def test_do_not_track_is_obeyed(timeline):
+    """What the last daemon's environment said holds for the timer's run, whose own does not say it: no report is made. Policy: C4."""
+    await timeline.start()
+    await timeline.accept()
+    await timeline.restart(signal.SIGTERM, prefix=("env", "DO_NOT_TRACK=1"))
+    assert "DO_NOT_TRACK" in dict(await timeline.client.get("KillSwitches"))
+    timeline.stop()
+    timeline.set_clock(at("2026-10-27"))
+    run_timer(timeline)
+    assert timeline.rows("SELECT * FROM report") == []
+    await timeline.start()
+    assert await timeline.question() == ("passed", "kill switch")
+    assert timeline.bodies() == []
+
+
+async def test_noted_do_not_track_erases_what_waits(waiting):
+    """A report that waits when the switch is noted is erased by the timer's run, not sent. Policy: C4."""
+    edit(waiting.machine, "INSERT OR REPLACE INTO level VALUES ('do_not_track', 1)")
+    run_timer(waiting)
+    assert found_on_disk(waiting.machine, b'"nonce"') == set()
+    await waiting.start()
+    assert await waiting.question() == ("answered", "kill switch")
+    assert waiting.bodies() == []
+
+
+async def test_damaged_consent(waiting):
+    """A damaged consent file reads as "off" and its ledger as spent, whoever finds it: the report is erased, nothing leaves."""
+    tick_soon(waiting)
+    damage(waiting, CONSENT)
+    with timer(waiting) as process:
+        assert process.wait(WAIT_S) == 0
+    assert set_aside(waiting) == [CONSENT]
+    assert found_on_disk(waiting.machine, b'"nonce"') == set()
+    await waiting.start()
+    assert await waiting.client.get("Usage") == 0
+    assert "spent" in dict(await waiting.client.get("Problems"))[CONSENT]
+    await waiting.client.consent(APPLICATION)
+    state, reason = await waiting.question()
+    assert (state, reason.partition(":")[0]) == ("passed", "no budget")
+    assert waiting.bodies() == []
+
+
+def is_lost(timeline):
+    """Whether the consent file says that no report is made any more."""
+    return rows(timeline.machine, "SELECT outcome, reason FROM life", file=CONSENT) == [("answered", "lost")]
+
+
+async def test_damaged_main(waiting):
+    """With the main file damaged the report is lost: answered, charged, and nothing leaves."""
+    tick_soon(waiting)
+    damage(waiting, MAIN)
+    with timer(waiting) as process:  # it may wait: the hour's moment was lost too, and is drawn anew
+        until(lambda: set_aside(waiting) == [MAIN] and is_lost(waiting))
+        process.terminate()
+    await waiting.start()
+    assert await waiting.question() == ("answered", "lost")
+    assert [row for row in await waiting.client.history() if row["body"]] == []
+    assert await waiting.ledger() == {"": (2.0, 0.0), "org.kde.kate/startup": (2.0, 0.0)}
+    assert waiting.bodies() == []

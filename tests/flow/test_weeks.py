@@ -349,13 +349,6 @@ async def test_endpoint_missing_for_a_while(timeline):
     await assert_answered_once(timeline, before)
 
 
-async def ledger(timeline):
-    """The ledger's sums for life: source, or "" for the host as a whole → (spent, reserved)."""
-    rows = (await timeline.client.call(CONTROL, "Ledger"))[0]
-    plain = [{key: variant.value for key, variant in row.items()} for row in rows]
-    return {row["source"]: (row["spent"], row["reserved"]) for row in plain if not row["year"]}
-
-
 async def dies_at(timeline, number):
     """Start the daemon with a kill -9 at so many syncs of files to the disk; False if it gets through its start without so many."""
     prefix = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fdatasync:signal=KILL:when={number}")
@@ -393,7 +386,7 @@ async def test_killed_while_closing(timeline):
         deaths += 1
         await timeline.start()
         await queued(timeline)
-        assert await ledger(timeline) == {HOST_FOR_LIFE: (2.0, 0.0), "org.kde.kate/startup": (2.0, 0.0)}
+        assert await timeline.ledger() == {HOST_FOR_LIFE: (2.0, 0.0), "org.kde.kate/startup": (2.0, 0.0)}
         timeline.stop(signal.SIGKILL)
         shutil.rmtree(state)
         shutil.copytree(before, state)
