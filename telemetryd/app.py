@@ -19,6 +19,7 @@ from telemetryd.bus.callers import Callers
 from telemetryd.bus.control import Control, changed
 from telemetryd.bus.dispatch import Dispatcher
 from telemetryd.bus.edge import Edge
+from telemetryd.bus.faults import place
 from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY, load
 from telemetryd.bus.library import signal as bus_signal
 from telemetryd.core.limits import BUSY_AFTER_S, LEAVE_STEP_S, LOCK_POLL_S
@@ -158,7 +159,11 @@ class App:
                 await self._service.wanted_again()
                 self._service.open()
                 continue
-            await ticker.run_once()
+            try:
+                await ticker.run_once()
+                self._service.look()
+            except Exception as failure:  # noqa: BLE001 - the edge of the app: one row that cannot be used must not end the daemon
+                _LOG.error("internal error at a tick: %s", place(failure))
             self._looked.set()
 
     async def _leave_when_idle(self) -> None:

@@ -102,6 +102,7 @@ def _put_together(installation: InstalledFiles, directory: Path, *, is_developer
         store.consents.spend()
     if store.main.was_lost:
         questions.lose()
+    store.loss_is_told()
     tallies = RunningTallies(store.tallies, store.decoys)
     closing = Closing(ClosingParts(catalogue, questions, tallies, store.reports, clock, chance))
 

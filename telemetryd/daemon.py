@@ -123,6 +123,10 @@ class Daemon:
         """Whether the databases are those of the mode that the files say; else nothing may be decided until others are opened."""
         return self._flow.catalogue.settings.developer is self._flow.watch.is_on
 
+    def lose(self) -> None:
+        """The main file is lost, and with it what was collected."""
+        self._flow.questions.lose()
+
     def shut(self, cause: Cause) -> None:
         """Shut everything that is open: developer mode begins, and these files stay closed meanwhile.
 

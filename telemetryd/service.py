@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.assembly import Assembly, assemble
+from telemetryd.bus.faults import place
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
-from telemetryd.errors import BusyError, TelemetrydError
+from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.installed import InstalledFiles
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 BUSY = BusyError("another telemetryd of this user, on another session bus, holds the state directory")
+_UNUSABLE = StorageError("the databases hold something that cannot be used; the journal says where")
 
 
 class Service:
@@ -60,6 +62,23 @@ class Service:
             self._assembly, self._failure = assembly, BUSY
         except TelemetrydError as failure:
             self.fail(failure)
+        except Exception as failure:  # noqa: BLE001 - the edge of the app: what a damaged file holds must not end the daemon
+            if str(self._failure) != str(_UNUSABLE):
+                _LOG.error("internal error at opening the databases: %s", place(failure))
+            self.fail(_UNUSABLE)
+
+    def look(self) -> None:
+        """A file that was removed or replaced while it was open is as lost as a damaged one; one that was set aside goes after its time."""
+        if self._assembly is None:
+            return
+        store = self._assembly.store
+        store.drop_old_damage()
+        if store.main.is_there() and store.consent.is_there():
+            return
+        _LOG.error("a database was removed or replaced while it was in use; what it held is lost")
+        if not store.main.is_there():
+            self._assembly.daemon.lose()
+        self.open()
 
     async def wanted_again(self) -> None:
         """Return when what failed may be tried again: some seconds later if a call wants it, else when the timer would run."""
@@ -87,6 +106,8 @@ class Service:
 
     def control(self) -> ControlParts:
         """What the user's calls go to, over files as they are now."""
+        self.assembly()
+        self.look()
         daemon = self.assembly().daemon
         daemon.catch_up()
         daemon.reload()

@@ -43,6 +43,16 @@ class Store(NamedTuple):
         self.main.drop_aside()
         self.consent.drop_aside()
 
+    def loss_is_told(self) -> None:
+        """What the loss of a file means for the others is on disk: the next start need not say it again."""
+        self.main.loss_is_told()
+        self.consent.loss_is_told()
+
+    def drop_old_damage(self) -> None:
+        """Remove damaged files that were set aside a month ago."""
+        self.main.drop_old_damage()
+        self.consent.drop_old_damage()
+
     def tell_unsettled(self, begin: Callable[[], None]) -> None:
         """Have `begin` called after the first commit that a power cut would undo; every change of the consent file survives one anyway.
 

@@ -29,23 +29,26 @@ _WAL_PAGES = 1000
 _ASIDE_DAYS = 30
 """A damaged file is kept this long for whoever wants to know why, unless a withdrawal comes first."""
 
+_UNTOLD = "-untold"
+"""Ends the name of a file that was set aside until the other file says what was lost: nobody may die in between unnoticed."""
+
 
 class Database:
     """A file that is made at its first write and is readable (empty) before.
 
-    `was_lost` tells that a damaged file was found and set aside. `on_unsettled` is called after the first commit that a power cut would
-    undo, and again only after `unsettled` was asked. All methods raise StorageError.
+    `was_lost` tells that a damaged file was set aside, by this process or by one that died before `loss_is_told`. `on_unsettled` is called
+    after the first commit that a power cut would undo, and again only after `unsettled` was asked. All methods raise StorageError.
     """
 
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path
-        self.was_lost = False
         self.on_unsettled: Callable[[], None] = lambda: None
         self._is_settled = True
         self._log: int | None = None
         self._schema = schema
         with _translated():
             self._is_made = path.exists()
+            self.was_lost = any(damaged.name.endswith(_UNTOLD) for damaged in self.aside())
         self._connection = self._open() if self._is_made else self._memory()
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -65,8 +68,16 @@ class Database:
     def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """One statement over many rows in one transaction, as durable as `write`."""
         self.make()
-        with _translated(), self._transaction():
-            self._connection.executemany(sql, rows)
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(sql, rows)
+            connection.execute("COMMIT")
+        except BaseException as error:  # not by `_transaction`, for the same reason
+            self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                raise _translation(error) from error
+            raise
         self._unsettle()
 
     @contextmanager
@@ -113,6 +124,26 @@ class Database:
         """Damaged files that were set aside."""
         return sorted(self.path.parent.glob(self.path.name + ".damaged-*"))
 
+    def loss_is_told(self) -> None:
+        """What follows from the loss is on disk."""
+        with _translated():
+            for damaged in self.aside():
+                damaged.replace(damaged.with_name(damaged.name.removesuffix(_UNTOLD)))
+
+    def drop_old_damage(self) -> None:
+        """Remove files that were set aside a month ago, or at a moment that the clock says is to come."""
+        with _translated():
+            for damaged in self.aside():
+                if not 0 <= time.time() - damaged.stat().st_mtime <= _ASIDE_DAYS * 86400:
+                    damaged.unlink(missing_ok=True)
+
+    def is_there(self) -> bool:
+        """Whether the file that is open still has its name: False if someone removed it, or put another in its place."""
+        try:
+            return not self._is_made or self._identity == _identity(self.path)
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Close the file; SQLite folds its log in."""
         self._connection.close()
@@ -143,10 +174,10 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         with _translated():
-            self._drop_old_damage()
+            self.drop_old_damage()
             try:
                 return self._open_file()
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged in its own texts
                 if not _is_damage(error):
                     raise
             self._set_aside()
@@ -183,6 +214,7 @@ class Database:
             _check(connection)
             self._migrate(connection)
             whole.check(connection, self._schema)
+            self._identity = _identity(self.path)
             self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
             connection.close()
@@ -207,22 +239,26 @@ class Database:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:  # SQLite itself rolls some failures back, a full disk for one
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
             raise
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # SQLite itself rolls some failures back, a full disk for one
+            self._connection.execute("ROLLBACK")
 
     def _set_aside(self) -> None:
         self.was_lost = True
         stamp = time.strftime("%Y-%m-%d", time.gmtime())
         _LOG.error("%s is damaged; it is set aside and a new one is begun", self.path.name)
-        self.path.replace(f"{self.path}.damaged-{stamp}")
+        aside = self.path.replace(f"{self.path}.damaged-{stamp}{_UNTOLD}")
+        os.utime(aside)
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
-    def _drop_old_damage(self) -> None:
-        for damaged in self.aside():
-            if time.time() - damaged.stat().st_mtime > _ASIDE_DAYS * 86400:
-                damaged.unlink(missing_ok=True)
+
+def _identity(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_dev, state.st_ino
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -231,9 +267,9 @@ def _check(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("malformed")
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
+def _is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
-    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or "malformed" in str(error)
+    return isinstance(error, UnicodeDecodeError) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or "malformed" in str(error)
 
 
 def _cause(error: sqlite3.Error | OSError) -> str:

@@ -146,7 +146,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=list(DAMAGE))
 def test_damaged(folder, database, damage):
-    """A damaged file is set aside, readable by nobody else, and a new one is begun."""
+    """A damaged file is set aside, readable by nobody else, and a new one is begun; it counts as lost until someone was told."""
     path = folder / "words.sqlite"
     old = database()
     old.write_many(INSERT, [(f"word {number}",) for number in range(500)])
@@ -160,7 +160,11 @@ def test_damaged(folder, database, damage):
     new.write(INSERT, ("new",))
     new.close()
     again = database()
-    assert (again.was_lost, again.read(WORDS)) == (False, [("new",)])
+    assert (again.was_lost, again.read(WORDS)) == (True, [("new",)])
+    again.loss_is_told()
+    assert len(again.aside()) == 1
+    again.close()
+    assert not database().was_lost
 
 
 def test_old_damage_goes(folder, database):
