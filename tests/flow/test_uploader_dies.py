@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness import WAIT_S, until
-from timeline import DAY_S, HOUR_S
+from timeline import DAY_S, HOUR_S, tick_soon, timer
 from tries import NO_NONCE, never_again, try_again
 
 from telemetryd.core.limits import COURIER_TIMEOUT_S
@@ -172,3 +172,21 @@ async def test_uploader_that_never_answers(timeline, uploader):
     timeline.is_settling = True
     uploader.suffer("")
     await accepted_at_last(timeline, before, 2, 1)
+
+
+async def test_death_in_a_run_of_the_timer(timeline, uploader):
+    """`telemetryd --tick` guesses no more than the daemon does: the report stays, and the next run that may sends the same bytes."""
+    before = await timeline.queue()
+    timeline.set_clock(timeline.slot() + DAY_S)
+    timeline.stop()
+    for fault, tries in (("killed before its line", 1), ("", 2)):
+        uploader.suffer(fault)
+        tick_soon(timeline)
+        with timer(timeline, prefix=timeline.machine.prefix) as process:
+            assert process.wait(WAIT_S) == 0
+        assert timeline.tries() == tries
+        if fault:
+            assert timeline.rows("SELECT outcome, status, started FROM report") == [("queued", 0, 0)]
+            timeline.set_clock(int(timeline.now) + 2 * DAY_S)
+    assert timeline.rows("SELECT outcome, status FROM report") == [("accepted", 204)]
+    assert timeline.bodies() == [before["body"].encode()] * 2
