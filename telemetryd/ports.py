@@ -166,6 +166,9 @@ class Tallies(Protocol):
     def save(self, tallies: Iterable[StoredTally]) -> None:
         """Write tallies in one commit that survives the death of the process."""
 
+    def save_one(self, tally: StoredTally) -> None:
+        """The same for one, in half the time."""
+
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> None:
         """Erase the tallies of questions, or only what one application pushed into them."""
 
@@ -178,6 +181,9 @@ class Decoys(Protocol):
 
     def save(self, tallies: Iterable[StoredTally]) -> None:
         """Write rows in one commit, to a file without a name."""
+
+    def save_one(self, tally: StoredTally) -> None:
+        """The same for one, in half the time."""
 
     def prepare(self) -> None:
         """Make that file now."""

@@ -53,6 +53,7 @@ class RunningTallies:
         self._decoy_store = decoys
         self._decoys: dict[tuple[Key, str, int], Tally] = {}
         self._dirty: dict[Tally, array[int]] = {}
+        self._last_decoy_id = secrets.randbits(40)
         self._stamp = 0
         self._is_failing = False
         self._load()
@@ -89,7 +90,8 @@ class RunningTallies:
                 self._decoys.clear()
             cells[:] = array("Q", list(secrets.token_bytes(len(cells))))  # below 256, as most counters are
             unspeaking = (_random_text(len(key[0])), _random_text(len(key[1])))
-            stored = StoredTally(secrets.randbits(62), unspeaking, _random_text(len(pusher)), _random_text(_PERIOD_CHARACTERS), cells)
+            self._last_decoy_id += 1
+            stored = StoredTally(self._last_decoy_id, unspeaking, _random_text(len(pusher)), _random_text(_PERIOD_CHARACTERS), cells)
             self._decoys[name] = Tally(stored, is_decoy=True)
         return self._decoys[name]
 
@@ -128,29 +130,26 @@ class RunningTallies:
         decoys: list[StoredTally] = []
         for tally in dirty:
             (decoys if tally.is_decoy else kept).append(tally.stored)
-        if len(kept) + len(decoys) > 1:
-            self._save_in_two(kept, decoys)
-        elif decoys:
-            self._decoy_store.save(decoys)
-        else:
-            self._store.save(kept)
+        match kept, decoys:
+            case [only], []:
+                self._store.save_one(only)
+            case [], [only]:
+                self._decoy_store.save_one(only)
+            case _:
+                self._save_in_two(kept, decoys)
 
     def _save_in_two(self, kept: list[StoredTally], decoys: list[StoredTally]) -> None:
         """Several tallies take two commits, as they must if some are kept and some not: one would tell that all are, or none."""
-        if not decoys:
+        if not kept or not decoys:
             self._decoy_store.fill()
-        elif not kept:
-            half = len(decoys) // 2
-            self._decoy_store.save(decoys[:half])
-            self._decoy_store.save(decoys[half:])
-            return
-        else:
+        if decoys:
             self._decoy_store.save(decoys)
-        self._store.save(kept)
+        if kept:
+            self._store.save(kept)
 
     def keep(self, tally: Tally) -> None:
         """Make sure that a tally has its row even without a sample."""
-        self._store.save([tally.stored])
+        self._store.save_one(tally.stored)
 
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> bool:
         """Erase questions' tallies from memory and disk, or only what one application pushed; True if there was anything."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
@@ -109,10 +110,14 @@ class Database:
         return not is_busy
 
     def probe(self) -> None:
-        """Begin a transaction and give it up; a file that is not made yet is not made for it."""
+        """Begin a transaction and give it up, and see that there is room for a log; a file that is not made yet is not made for it.
+
+        Room for it all: a log that was emptied has room for itself, and then the writes to other files would fail alone.
+        """
         with _translated():
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("ROLLBACK")
+            _find_room(self.path.parent, _PAGE_BYTES * _WAL_PAGES)
 
     def drop_aside(self) -> None:
         """Remove damaged files that were set aside: a withdrawal goes for what is in them too."""
@@ -244,7 +249,8 @@ class Database:
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:  # SQLite itself rolls some failures back, a full disk for one
-            self._connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # what failed before is what matters
+                self._connection.execute("ROLLBACK")
 
     def _set_aside(self) -> None:
         self.was_lost = True
@@ -254,6 +260,23 @@ class Database:
         os.utime(aside)
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+def _find_room(folder: Path, size_bytes: int) -> None:
+    """Take so much of the disk in a file without a name, and give it back; where there are no such files, ask. Raises OSError."""
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR}:
+            raise
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < size_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size_bytes)
+    finally:
+        os.close(descriptor)
 
 
 def _identity(path: Path) -> tuple[int, int]:

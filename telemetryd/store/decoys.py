@@ -41,13 +41,15 @@ class Decoys:
 
     def save(self, tallies: Iterable[StoredTally]) -> None:
         """Write rows in one commit, as `Tallies.save` does. Raises StorageError."""
-        if self._tallies is None:
-            self._tallies = Tallies(self.database())
-        self._tallies.save(tallies)
+        self._opened().save(tallies)
+
+    def save_one(self, tally: StoredTally) -> None:
+        """Write one row, as `Tallies.save_one` does. Raises StorageError."""
+        self._opened().save_one(tally)
 
     def fill(self) -> None:
         """Write a row that stands for nothing. Raises StorageError."""
-        self.save([_FILLER])
+        self.save_one(_FILLER)
 
     def probe(self) -> None:
         """Raise StorageError unless a write succeeds that needs room on the disk: the log is emptied first, and then begins to grow."""
@@ -63,6 +65,11 @@ class Decoys:
         database, self._database, self._tallies = self._database, None, None
         if database:
             database.close()
+
+    def _opened(self) -> Tallies:
+        if self._tallies is None:
+            self._tallies = Tallies(self.database())
+        return self._tallies
 
     def database(self) -> Database:
         """The file without a name. Raises StorageError."""

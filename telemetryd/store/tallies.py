@@ -37,11 +37,11 @@ class Tallies:
 
     def save(self, tallies: Iterable[StoredTally]) -> None:
         """Write tallies in one commit that survives the death of the process."""
-        rows = [(number, *key, pusher, period, cells.tobytes()) for number, key, pusher, period, cells in tallies]
-        if len(rows) == 1:
-            self._database.write(_SAVE, rows[0])
-        elif rows:
-            self._database.write_many(_SAVE, rows)
+        self._database.write_many(_SAVE, [_row(one) for one in tallies])
+
+    def save_one(self, tally: StoredTally) -> None:
+        """Write one tally, as durably and in half the time."""
+        self._database.write(_SAVE, _row(tally))
 
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> None:
         """Erase the tallies of questions, or only what one application pushed into them."""
@@ -53,3 +53,8 @@ class Tallies:
     def probe(self) -> None:
         """Raise StorageError unless a write could begin: the file is there, whole and not locked by another process. Nothing is written."""
         self._database.probe()
+
+
+def _row(tally: StoredTally) -> tuple[object, ...]:
+    number, key, pusher, period, cells = tally
+    return (number, *key, pusher, period, cells.tobytes())
