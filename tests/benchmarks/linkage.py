@@ -19,7 +19,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import linkage_answers as answers
-from benchmarks.linkage_attacks import CLUES, CONTENT, Times, by_content, by_time, groups, joint
+from benchmarks.linkage_attacks import CLUES, CONTENT, Times, by_content, by_time, groups, joint, spread_evenly
 from benchmarks.linkage_days import Seen, life
 from benchmarks.linkage_people import HOURS, a_week_later, definitions, has_fixed_start, hours_of, person, true_cell
 
@@ -212,13 +212,14 @@ def _on_off_row(figures):
 
 
 def time_rows(figures: Figures) -> list[tuple[str, ...]]:
-    """(class, delivered, success by each clue) of the attack by time."""
-    found = []
+    """(class, delivered, success by each clue) of the attack by time; last, by the time of day if all were spread evenly over the hours."""
+    found, reports = [], sum(figures.groups) / len(definitions())
     for kind in KINDS:
         for hours in HOURS:
             successes = [_percent(figures.time[(hours, kind), clue], 4) for clue in CLUES]
-            found.append((f"{hours:g} h, {kind}", _percent(figures.delivered[hours, kind]), *successes))
-    found.append(("instead one report after another, a second apart", "", _percent(figures.one_after_another), "", ""))
+            floor = _percent(spread_evenly(hours if kind == KINDS[1] else 24, reports), 4)
+            found.append((f"{hours:g} h, {kind}", _percent(figures.delivered[hours, kind]), *successes, floor))
+    found.append(("instead one report after another, a second apart", "", _percent(figures.one_after_another), "", "", ""))
     return found
 
 
@@ -232,7 +233,7 @@ def table(heads: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
 
 
 HEADS = ("what is tried", "measured", "promise or theory")
-TIME_HEADS = ("hours a day", "delivered", *CLUES)
+TIME_HEADS = ("hours a day", "delivered", *CLUES, "time of day, spread evenly")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ A fixed day begins at the same second every day, on a machine that sleeps and ne
 """
 
 import random
+from functools import cache
 from typing import NamedTuple
 
 from benchmarks.linkage_people import PERIODS, STARTS, Due, Person, definitions, owed
@@ -86,33 +87,34 @@ def _seen(one: Person, due: Due, text: bytes, arrived: int) -> Seen:
 
 def _deliver(days: list[Session], queue: list[Queued], chance: random.Random, *, skips: bool):
     """(report, moment) of each that leaves, by the real ticks and choices."""
-    ticks, late_day, before = schedule.first_hour(STARTS, chance.randrange), -1, STARTS
-    for session in days:
+    ticks, late_day = schedule.first_hour(STARTS, chance.randrange), -1
+    for number, session in enumerate(days):
         waiting = [one for one in queue if one.slot < session.end]
         if skips and not waiting:
-            ticks, before = None, session.end
+            ticks = None
             continue
         if ticks is None:
-            ticks = _somewhere_in_an_hour(before, chance)
-        after = ticks
+            ticks = _later(days, number, chance)
         for state, is_due in runs(session, ticks, chance):
-            after = state
-            if is_due and (choice := schedule.choose(waiting, state, late_day, chance.randrange)):
-                late_day = schedule.day_of(state.seen) if choice.is_late else late_day
-                yield choice.id, state.seen
+            ticks = state
+            if is_due and (choice := schedule.choose(waiting, ticks, late_day, chance.randrange)):
+                late_day = schedule.day_of(ticks.seen) if choice.is_late else late_day
+                yield choice.id, ticks.seen
                 waiting = [one for one in waiting if one.id != choice.id]
                 queue = [one for one in queue if one.id != choice.id]
-                if skips and not waiting:
-                    after = None
-                    break
-        ticks, before = after, session.end
 
 
-def runs(session: Session, ticks: Ticks, chance: random.Random):
-    """The state after each run, and whether it is a tick: what the timer starts stays for a tick that comes before the next run."""
+def runs(session: Session, ticks: Ticks, chance: random.Random, *, skips: bool = True):
+    """The state after each run, and whether it is a tick: what the timer starts stays for a tick that comes before the next run.
+
+    With `skips` those between which nothing happens but that time passes are passed over.
+    """
     now = _put_off(session.start + FIRST_RUN_S, session.second)
     while now < session.end:
         ticks = ticks.resume(now, now - ticks.seen, chance.randrange)
+        if skips:
+            ticks = _before_something_happens(ticks, session.end)
+            now = ticks.seen
         yield ticks, False
         if ticks.tick_in_s is not None:
             now += ticks.tick_in_s
@@ -123,12 +125,44 @@ def runs(session: Session, ticks: Ticks, chance: random.Random):
         now = _put_off(now + 1 + RUN_S, session.second)
 
 
+_PERIOD_S = RUN_S + ACCURACY_S
+"""From a run to the next, between ticks."""
+
+
+def _before_something_happens(ticks: Ticks, end: int) -> Ticks:
+    """The state after the last run of a session that ends at `end` before which no hour ends and no tick is waited for."""
+    goal = HOUR_S if ticks.is_done else ticks.moment_s - RUN_S
+    number = max(min((goal - 1 - ticks.passed_s) // RUN_S, (end - 1 - ticks.seen) // _PERIOD_S), 0)
+    return ticks._replace(seen=ticks.seen + number * _PERIOD_S, passed_s=ticks.passed_s + number * RUN_S)
+
+
 def _put_off(moment: int, second: int) -> int:
     """The next moment at the second of the minute."""
     return moment + (second - moment) % ACCURACY_S
 
 
-def _somewhere_in_an_hour(seen: int, chance: random.Random) -> Ticks:
-    """The state at the end of a session that was passed over: anywhere in a running hour."""
-    passed, moment = chance.randrange(HOUR_S), chance.randrange(HOUR_S)
-    return Ticks(seen, seen, passed, moment, moment <= passed)
+def _later(days: list[Session], number: int, chance: random.Random) -> Ticks:
+    """The state before a day when those before it were passed over: how the real ticks stood after one of many days of as many hours."""
+    end = days[number - 1].end if number else STARTS
+    ticks = chance.choice(_states(days[0].end - days[0].start, days[0].start % DAY_S == days[1].start % DAY_S))
+    moment_s = max(ticks.moment_s + chance.randrange(-_MOVED_S, _MOVED_S), 0)
+    return ticks._replace(seen=ticks.seen + end, since=ticks.since + end, moment_s=moment_s)
+
+
+@cache
+def _states(length: int, has_fixed_start: bool) -> list[Ticks]:
+    """The states at the ends of days of that length, with times counted from there, of some people over all days."""
+    found = []
+    for number in range(_WALKED):
+        chance = random.Random(f"{length} {has_fixed_start} {number}")
+        start = chance.randrange(DAY_S) if has_fixed_start else -1
+        ticks, days = schedule.first_hour(STARTS, chance.randrange), sessions(Person(0, length / HOUR_S, start, 0, {}), chance)
+        for session in days:
+            *_, (ticks, _) = runs(session, ticks, chance)
+            found.append(ticks._replace(seen=ticks.seen - session.end, since=ticks.since - session.end))
+        del found[-len(days) : _SETTLED - len(days)]
+    return found
+
+
+_WALKED, _SETTLED, _MOVED_S = 5, 7, 60
+"""How many people's days are walked, how many of the first do not count, and how far a moment is moved: nobody has the same one twice."""

@@ -219,11 +219,16 @@ def a_week_later(before: dict[str, object], chance: random.Random) -> dict[str, 
 
 def true_cell(number: int, samples: dict[str, object]) -> int:
     """The true answer to question `number`, by the path of the daemon: coarsen, fold, combine, cell."""
+    return _cell(number, tuple([samples.get(source) for source, _, _ in _paths()[number][2]]))
+
+
+@cache
+def _cell(number: int, values: tuple[object, ...]) -> int:
+    """The same for values in the order of the sources, None where there is none; there are few of them, so each is worked out once."""
     definition, slots, pushes = _paths()[number]
     tally = aggregate.empty(slots)
-    for stamp, (source, reduce, fold) in enumerate(pushes, 1):
-        if source in samples:
-            value = samples[source]
+    for stamp, (value, (_, reduce, fold)) in enumerate(zip(values, pushes, strict=True), 1):
+        if value is not None:
             fold(tally, reduce("s" if isinstance(value, str) else "u", (value,)), stamp)
     return cell_of_bins(definition, aggregate.answer(slots, tally))
 
