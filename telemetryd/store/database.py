@@ -27,6 +27,8 @@ _BUSY_MS = 250
 """How long SQLite itself waits for a lock of another process (a backup, a curious user) before a call fails."""
 _WAL_PAGES = 1000
 """SQLite folds the log into the file above this size (1 MB at 1 KiB a page) if nothing else did before."""
+_CACHE_KIB = 2048
+"""Pages kept in memory, as they are used: the tallies of some ten thousand sources."""
 _ASIDE_DAYS = 30
 """A damaged file is kept this long for whoever wants to know why, unless a withdrawal comes first."""
 
@@ -213,7 +215,7 @@ class Database:
                 "synchronous=NORMAL",
                 "secure_delete=ON",
                 f"wal_autocheckpoint={_WAL_PAGES}",
-                "cache_size=-512",
+                f"cache_size=-{_CACHE_KIB}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
             _check(connection)
@@ -248,8 +250,8 @@ class Database:
             raise
 
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:  # SQLite itself rolls some failures back, a full disk for one
-            with suppress(sqlite3.Error):  # what failed before is what matters
+        with suppress(sqlite3.Error):  # what failed before is what matters
+            if self._connection.in_transaction:  # SQLite itself rolls some failures back, a full disk for one
                 self._connection.execute("ROLLBACK")
 
     def _set_aside(self) -> None:
