@@ -27,23 +27,29 @@ def manifests(applications=APPLICATIONS):
 
 
 def measure(few, many, *, applications=APPLICATIONS, rounds, calls):
-    """Cost of a sample (processor time) on the bench with many applications, of that on the one with few."""
+    """Cost of a sample (processor time) on the bench with many applications, of that on the one with few.
+
+    Spread: applications in any order, each with a sample of each of its sources. Scattered: the sources of all in any order, so that every
+    sample has a page of the database of its own.
+    """
     everything = spread(many, applications)
     begin = process.memory(many.daemon.process)
     many.run(many.daemon, everything, len(everything))  # each manifest is parsed
     after = process.memory(many.daemon.process)
-    costs = [compare(few, many, everything, calls) for _ in range(rounds)]
-    same, other = (median(one) for one in zip(*costs, strict=True))
+    scattered = random.Random(0).sample(everything, len(everything))
+    costs = [compare(few, many, everything, scattered, calls) for _ in range(rounds)]
+    same, other, worst = (median(one) for one in zip(*costs, strict=True))
     return {
         "1,000 applications, same source: cost": same,
         "1,000 applications, 10,000 sources: cost": other,
+        "1,000 applications, 10,000 sources scattered: cost": worst,
         "1,000 applications, at start, resident (MB)": begin.resident,
         "1,000 applications, all used, resident (MB)": after.resident,
         "1,000 applications, all used, private (MB)": after.private,
     }
 
 
-def compare(few, many, everything, calls):
+def compare(few, many, everything, scattered, calls):
     """One round: the same source (kept and refused), and all sources, which are refused, of the cost with few applications."""
     costs = {
         (bench, application): bench.run(bench.daemon, bench.pushes(bench.daemon, application), calls).cpu_s
@@ -51,11 +57,11 @@ def compare(few, many, everything, calls):
         for bench in (few, many)
     }
     same = (costs[many, KEPT] + costs[many, REFUSED]) / (costs[few, KEPT] + costs[few, REFUSED])
-    return same, many.run(many.daemon, everything, calls).cpu_s / costs[few, REFUSED]
+    return same, *(many.run(many.daemon, one, calls).cpu_s / costs[few, REFUSED] for one in (everything, scattered))
 
 
 def spread(bench, applications):
-    """A call for each source of each application, in an order drawn once."""
-    pairs = [(name, f"startup{number}") for name in names(applications) for number in range(SOURCES)]
-    random.Random(0).shuffle(pairs)
+    """A call for each source of each application, in an order of the applications that is drawn once."""
+    shuffled = random.Random(0).sample(names(applications), applications)
+    pairs = [(name, f"startup{number}") for name in shuffled for number in range(SOURCES)]
     return [bench.pushes(bench.daemon, application, source=source)[2] for application, source in pairs]
