@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from telemetryd.core.consent import ApplicationLevels, Decision, Levels
 from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
 from telemetryd.core.lot import Lot
+from telemetryd.errors import StorageError
 from telemetryd.store import whole
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Consents:
         with self._database.durable() as connection:
             yield connection
             whole.seal(connection)
-        self._database.purge()
+        with suppress(StorageError):  # the change itself is on disk, and tried again with the next one
+            self._database.purge()
 
     def set_levels(self, levels: Levels) -> None:
         """Keep the global levels."""

@@ -153,13 +153,14 @@ async def test_over_the_questions_end(timeline, is_accepted_only):
 
 
 async def leave_one_a_day(timeline):
-    """Hours of use on each of the next days: so many reports leave, never two on one day."""
+    """Hours of use on each of the next days: all reports leave, never two on one day."""
     days = Counter()
-    for _ in range(MANY + 1):
+    while sum(days.values()) < MANY:
+        assert len(days) < 3 * MANY
         await timeline.run(3 * HOUR_S)
         days[timeline.now // DAY_S] = len(timeline.bodies()) - sum(days.values())
         await timeline.move((int(timeline.now) // DAY_S + 1) * DAY_S + 8 * HOUR_S)
-    assert sorted(days.values()) == [0] + [1] * MANY
+    assert max(days.values()) == 1
 
 
 @pytest.mark.parametrize("how", ["suspended", "set forward", "off"])
@@ -183,14 +184,16 @@ async def test_forward_and_back_again_is_no_burst(timeline):
     """One late report left under a clock that was a day fast: set right it does not let another one leave on the same day."""
     await accept_many(timeline)
     await timeline.move(at("2026-12-02 08:00"))
-    await timeline.run(3 * HOUR_S)
-    assert len(timeline.bodies()) == 1
+    while not timeline.bodies():
+        assert timeline.now < at("2026-12-02 20:00")
+        await timeline.run(HOUR_S)
     await set_back(timeline, at("2026-12-01 13:00"))
     await timeline.run(3 * HOUR_S)
     assert len(timeline.bodies()) == 1
-    await timeline.move(at("2026-12-02 08:00"))
-    await timeline.run(3 * HOUR_S)
-    assert len(timeline.bodies()) == 2
+    while len(timeline.bodies()) == 1:
+        assert timeline.now < at("2026-12-12")
+        await timeline.move((int(timeline.now) // DAY_S + 1) * DAY_S + 8 * HOUR_S)
+        await timeline.run(3 * HOUR_S)
 
 
 @pytest.mark.parametrize("zone", ZONES)
