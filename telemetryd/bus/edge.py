@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING
 
 from telemetryd.bus.faults import INTERNAL_TEXT, place
 from telemetryd.bus.flow import Flow
-from telemetryd.bus.library import BUS, Message, MessageType, bus_call, error, expects_reply
+from telemetryd.bus.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
 from telemetryd.bus.output import ReplyTemplates, marshalled
 from telemetryd.bus.wire import Wire
-from telemetryd.core.limits import BUS_TIMEOUT_S
+from telemetryd.core.limits import BUS_TIMEOUT_S, MESSAGE_MAX_BYTES
 from telemetryd.errors import INTERNAL, STANDARD, BusCallError, BusLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from telemetryd.bus.framing import Oversized
 
 _CALL, _SIGNAL, _ERROR = MessageType.METHOD_CALL, MessageType.SIGNAL, MessageType.ERROR
 _DO_NOT_QUEUE = 4
@@ -58,7 +60,7 @@ class Edge:
         self._on_batch_end = on_batch_end
         self._descriptors = descriptors
         self._address = address
-        self._wire = Wire(self._on_message)
+        self._wire = Wire(self._on_message, self._on_oversized)
         self._flow = Flow(self._wire, self._end_batch, self._lose)
         self._templates = ReplyTemplates()
         self._pending: dict[int, tuple[str | None, asyncio.Future[Message]]] = {}
@@ -192,6 +194,12 @@ class Edge:
         if message.unix_fds:
             _close_descriptors(message)
         return True
+
+    def _on_oversized(self, message: Oversized) -> None:
+        """A message that is too long was dropped as it came in; a caller is told."""
+        if message.kind == _CALL.value and message.sender and not message.flags & MessageFlag.NO_REPLY_EXPECTED.value:
+            call = Message(message_type=_CALL, path="/", member="_", sender=message.sender, serial=message.serial)
+            self.send(error(call, STANDARD + "LimitsExceeded", f"a message has at most {MESSAGE_MAX_BYTES} bytes"))
 
     def _on_reply(self, reply: Message) -> bool:
         """Give a reply to whoever asked. What the bus was asked only the bus may answer: anyone can send a reply with a guessed serial."""

@@ -8,82 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
-import socket
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from telemetryd.bus.edge_socket import EdgeSocket, ListenerFullError
 from telemetryd.bus.library import NAME, Message, MessageBus
 from telemetryd.core.limits import BUS_RETRY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-class ListenerFullError(OSError):
-    """The bus has more new connections waiting than its queue holds: try again.
-
-    Not a BlockingIOError: asyncio takes that one for a connection under way, which it is not with Unix sockets.
-    """
-
-
-class EdgeSocket(socket.socket):
-    """A socket that gives the library no more than a budget: past it, it seems to be empty, and the library's reader returns."""
-
-    def __init__(self) -> None:
-        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.settimeout(0)
-        self.budget_bytes = sys.maxsize
-        self.stream = self.makefile("rwb")
-
-    def connect(self, address: Any) -> None:
-        """Connect at once or not at all."""
-        try:
-            super().connect(address)
-        except BlockingIOError as error:
-            raise ListenerFullError(error.errno, error.strerror) from error
-
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """As dbus-fast reads, and both libraries while they authenticate. dbus-next would wait there for ever after the end of the file."""
-        if self.budget_bytes <= 0:
-            self._refuse()
-        data = super().recv(bufsize, flags)
-        if not data:
-            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-        self.budget_bytes -= len(data)
-        return data
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """As dbus-next reads, through its stream."""
-        if self.budget_bytes <= 0:
-            self._refuse()
-        received = super().recv_into(buffer, nbytes, flags)
-        self.budget_bytes -= received
-        return received
-
-    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
-        """As both read where descriptors are negotiated; a child process inherits none of them."""
-        if self.budget_bytes <= 0:
-            self._refuse()
-        received = super().recvmsg(bufsize, ancbufsize, flags | socket.MSG_CMSG_CLOEXEC)
-        self.budget_bytes -= len(received[0])
-        return received
-
-    def cut(self) -> None:
-        """End the connection: from now on the library's reader finds it lost, whatever has arrived."""
-        self.budget_bytes = -sys.maxsize
-
-    def close_all(self) -> None:
-        """Close the socket and the stream on it."""
-        with contextlib.suppress(OSError, ValueError):
-            self.stream.close()
-        self.close()
-
-    def _refuse(self) -> None:
-        is_cut = self.budget_bytes == -sys.maxsize
-        raise ConnectionAbortedError(errno.ECONNABORTED, "closed") if is_cut else BlockingIOError(errno.EAGAIN, "budget")
+    from telemetryd.bus.framing import Oversized
 
 
 class EdgeBus(MessageBus):
@@ -95,16 +30,20 @@ class EdgeBus(MessageBus):
 
     edge_socket: EdgeSocket | None = None
 
+    def __init__(self, address: str | None, on_oversized: Callable[[Oversized], None], *, descriptors: bool) -> None:
+        self._on_oversized = on_oversized
+        super().__init__(address, negotiate_unix_fd=descriptors)
+
     def _create_socket_for_transport(self, transport: str, options: dict[str, str]) -> Any:  # type: ignore[override]  # static there
         address = _unix_address(transport, options)
-        self.edge_socket = EdgeSocket()
+        self.edge_socket = EdgeSocket(self._on_oversized)
         return self.edge_socket, self.edge_socket.stream, address
 
     def _setup_socket(self) -> None:
         failure: OSError | None = None
         for transport, options in self._bus_address:
             address = _unix_address(transport, options)
-            edge_socket = EdgeSocket()
+            edge_socket = EdgeSocket(self._on_oversized)
             try:
                 edge_socket.connect(address)
             except OSError as error:
@@ -135,10 +74,11 @@ class LoopFacade:
 
 
 class Wire:
-    """One connection to the bus. `on_message` gets every message and says whether it was for it."""
+    """One connection to the bus. `on_message` gets every message and says whether it was for it; `on_oversized` hears of longer ones."""
 
-    def __init__(self, on_message: Callable[[Message], bool]) -> None:
+    def __init__(self, on_message: Callable[[Message], bool], on_oversized: Callable[[Oversized], None]) -> None:
         self._on_message = on_message
+        self._on_oversized = on_oversized
         self._facade: LoopFacade | None = None
         self._bus: EdgeBus | None = None
         self._fd = -1
@@ -159,7 +99,7 @@ class Wire:
                 return
 
     async def _connect(self, address: str | None, facade: LoopFacade, *, descriptors: bool) -> None:
-        self._bus = bus = EdgeBus(address, negotiate_unix_fd=descriptors)
+        self._bus = bus = EdgeBus(address, self._on_oversized, descriptors=descriptors)
         # Private: `MessageBus._loop`. The reader that the library registers there is the only way to run it for one batch and no longer.
         bus._loop = facade  # type: ignore[assignment]  # noqa: SLF001 - see above
         bus.add_message_handler(self._on_message)

@@ -56,6 +56,16 @@ LINE_DOTS = 100
 MANIFEST_BYTES = 64 * 1024
 """Longest text of a manifest: a hundred questions in ten languages; at 10 MB the parser alone would hold the daemon for seconds."""
 
+SOURCES_MAX = 100
+"""Sources an application: KDE's largest uses twelve today; each costs a few hundred bytes while it is pushed to."""
+QUESTIONS_MAX = 100
+"""Questions an application: more than anyone would read before accepting them."""
+APPLICATIONS_MAX = 2000
+"""Applications that registered by themselves; a desktop has some 200, and their texts are all that is kept without consent (128 MB)."""
+SAMPLES_MAX = 10_000
+"""Samples a call: 80 KB of doubles, folded in 2 ms; who has more sends another call."""
+OPEN_QUESTIONS_MAX = 500
+"""Questions accepted and not over: a look at all of them takes some 5 ms, and budgets end far below (eight a year with one vendor)."""
 DECOYS_MAX = 20_000
 """Decoy tallies kept at once (some 500 bytes each): a thousand applications with ten questions, and as many again in shared sources."""
 
@@ -75,6 +85,8 @@ BUS_TIMEOUT_S = 10.0
 """Longest wait for the bus or for a peer's reply; the bus answers within a millisecond, on a thrashing machine within seconds."""
 BUS_RETRY_S = 0.02
 """Pause before the next try to connect while the bus's queue of new connections (30 places) is full."""
+MESSAGE_MAX_BYTES = 1024 * 1024
+"""Longest message that is taken; the longest that makes sense is a manifest (64 KiB) or 10,000 samples (80 KB)."""
 RECEIVE_BUDGET_BYTES = 32 * 1024
 """Most that is read in one batch: some 200 small calls, handled in 2 to 20 ms, after which everyone gets the replies."""
 UNSENT_HIGH_BYTES = 256 * 1024

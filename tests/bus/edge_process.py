@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -133,6 +134,7 @@ class Service:
             "largest_batch": self.largest_batch,
             "largest_backlog": self.largest_backlog,
             "backlog": self.edge.backlog,
+            "peak_kb": int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]),
             "rss_kb": int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KB,
             "cpu_s": time.process_time(),
             "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),

@@ -351,11 +351,60 @@ def test_no_message_knocks_it_over(service, shared_bus, raw):
     assert service.log == ""
 
 
+def bytes_body(size):
+    """The body of a call that takes so many bytes (`ay`)."""
+    return struct.pack("<I", size) + bytes(size)
+
+
 def test_a_large_message_is_taken(service, client):
-    """A call of 16 MiB arrives whole, over many batches, while other callers are answered."""
-    size = 16 * 1024 * 1024
-    client.send(client.call(service.name, "Accept", signature="ay", body=struct.pack("<I", size) + bytes(size)))
-    assert client.read_until(RETURN, ERROR).kind == RETURN
+    """A call of nearly the bound arrives whole, over many batches."""
+    size = limits.MESSAGE_MAX_BYTES - 1024
+    assert client.ask(service.name, "Accept", signature="ay", body=bytes_body(size)).kind == RETURN
+    assert service.do("usage")["calls"] == 1
+
+
+def test_messages_of_64_mib_cost_nothing(service, client, raw, shared_bus):
+    """The longest messages that D-Bus knows, from several callers at once: each is told the bound, others are served, memory stays flat."""
+    client.ask(service.name, "Accept")
+    before = service.do("usage")["peak_kb"]
+    senders = [raw(shared_bus.address) for _ in range(3)]
+    for sender in senders:
+        sender.send(sender.call(service.name, "Accept", signature="ay", body=bytes_body(64 * 1024 * 1024)))
+        assert client.ask(service.name, "Accept").kind == RETURN
+    for sender in senders:
+        reply = sender.read_until(RETURN, ERROR)
+        assert reply.fields[ERROR_NAME] == "org.freedesktop.DBus.Error.LimitsExceeded"
+        assert str(limits.MESSAGE_MAX_BYTES) in reply.text
+        assert sender.ask(service.name, "Accept").kind == RETURN
+    assert service.do("usage")["calls"] == 7
+    growth = service.do("usage")["peak_kb"] - before
+    sys.stdout.write(f"{service.hello['library']}: three messages of 64 MiB, growth {growth} kB\n")
+    assert growth < 4_000
+
+
+def test_long_messages_that_nobody_waits_for(service, client):
+    """A signal or a call without a reply that is too long is passed over in silence."""
+    long = bytes_body(2 * limits.MESSAGE_MAX_BYTES)
+    fields = {PATH: "/x", INTERFACE: "org.example.X", MEMBER: "X", DESTINATION: service.name, SIGNATURE: "ay"}
+    client.send(client.message(SIGNAL, fields, long) + client.call(service.name, "Accept", signature="ay", body=long, flags=NO_REPLY))
+    call = client.call(service.name, "Accept")
+    client.send(call)
+    assert reply_serials(client, 1) == [struct.unpack_from("<I", call, 8)[0]]
+    assert service.do("usage")["calls"] == 1
+
+
+def test_descriptors_of_long_messages_are_closed(shared_bus, launch, raw):
+    """On the connection that takes descriptors, those of a message that is too long are closed, and the next call's are its own."""
+    client = raw(shared_bus.address, descriptors=True)
+    with launch(shared_bus.address, "descriptors") as process:
+        before = process.do("usage")["descriptors"]
+        call = client.call(process.name, "Accept", signature="hay", body=bytes(4) + bytes_body(2 * limits.MESSAGE_MAX_BYTES), descriptors=1)
+        client.send_with_descriptors(call[:1], [0])
+        client.send(call[1:])
+        assert client.read_until(RETURN, ERROR).fields[ERROR_NAME] == "org.freedesktop.DBus.Error.LimitsExceeded"
+        client.send_with_descriptors(client.call(process.name, "Accept", signature="h", body=bytes(4), descriptors=1), [0])
+        assert client.read_until(RETURN, ERROR).kind == RETURN
+        assert process.do("usage")["descriptors"] == before
 
 
 @pytest.mark.parametrize(
