@@ -21,6 +21,7 @@ class Witness:
         self.promises = {}
         """What holds: name → [since (monotonic ns), until, claim about what is left]."""
         self.sent, self.acknowledged = [], []
+        self._low, self._acknowledged, self._high = Sum(self.acknowledged), Sum(self.acknowledged), Sum(self.sent)
         self.erased, self.begin = math.inf, time.monotonic_ns()
 
     async def consent(self, application):
@@ -74,11 +75,14 @@ class Witness:
             one[1] = time.monotonic_ns()
 
     def check(self, left, moment, erased):
-        """Hold what a power cut at a moment left against everything that was promised by then; how many samples it took."""
+        """Hold what a power cut left against everything that was promised by its moment (no earlier than the last one's).
+
+        Gives how many samples it took.
+        """
         assert left.is_whole()
         self.check_promises(left, moment)
         found = left.samples()
-        low, high, acknowledged = total(self.acknowledged, moment - BOUND_NS), total(self.sent, moment), total(self.acknowledged, moment)
+        low, high, acknowledged = self._low.until(moment - BOUND_NS), self._high.until(moment), self._acknowledged.until(moment)
         names = {name for name in {*found, *high} if name[0] != erased or moment < self.erased}
         wrong = {name: (low[name], found[name], high[name]) for name in names if not low[name] <= found[name] <= high[name]}
         assert wrong == {}, "at least, found, at most"
@@ -95,13 +99,18 @@ class Witness:
         assert not broken, f"broken {(moment - self.begin) / 1e9:.3f} s after the start: {broken}"
 
 
-def total(entries, moment):
-    """What entries until a moment sum up to."""
-    found = Counter()
-    for ns, counts in entries:
-        if ns < moment:
-            found.update(counts)
-    return found
+class Sum:
+    """What entries, in order, sum up to until a moment; the moments come in order too."""
+
+    def __init__(self, entries):
+        self._entries, self._next, self._total = entries, 0, Counter()
+
+    def until(self, moment):
+        """So much before that moment."""
+        while self._next < len(self._entries) and self._entries[self._next][0] < moment:
+            self._total.update(self._entries[self._next][1])
+            self._next += 1
+        return self._total
 
 
 def consented(left, application):
