@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import click
 
-from telemetryd.ctl.consent import consent
-from telemetryd.ctl.developing import monitor, submit
-from telemetryd.ctl.estimate import estimate
 from telemetryd.ctl.options import InOrder
-from telemetryd.ctl.reading import applications, show, status
-from telemetryd.ctl.reports import erase, history, ledger, preview
+
+_CTL = "telemetryd.ctl"
+_COMMANDS = {
+    "status": f"{_CTL}.reading:status",
+    "list": f"{_CTL}.reading:applications",
+    "show": f"{_CTL}.reading:show",
+    "consent": f"{_CTL}.consent:consent",
+    "preview": f"{_CTL}.reports:preview",
+    "history": f"{_CTL}.reports:history",
+    "ledger": f"{_CTL}.reports:ledger",
+    "erase": f"{_CTL}.reports:erase",
+    "submit": f"{_CTL}.developing:submit",
+    "monitor": f"{_CTL}.developing:monitor",
+    "estimate": f"{_CTL}.estimate:estimate",
+}
+"""Each command and where it is, in the order of their use."""
 
 
 @click.group(
     cls=InOrder,
+    modules=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Exit status:
@@ -29,10 +41,6 @@ def cli() -> None:
 
     Nothing is collected until you turn it on and accept the questions. Start with `telemetryctl status`.
     """
-
-
-for command in (status, applications, show, consent, preview, history, ledger, erase, submit, monitor, estimate):
-    cli.add_command(command)
 
 
 def main() -> None:
