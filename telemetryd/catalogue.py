@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from telemetryd.core import aggregate
+from telemetryd.core import aggregate, quotas
 from telemetryd.core.consent import Presence
 from telemetryd.core.definition import Kind
 from telemetryd.core.kept import Kept
@@ -130,14 +130,18 @@ class Catalogue:
 
         Raises:
             InvalidManifestError: the text is not admissible or is another application's.
+            LimitExceededError: it declares too much, or too many applications have registered.
             UnknownApplicationError: no text, and none is installed or registered.
         """
         if not text:
             return self.get(application)
+        quotas.check_text(text)
         declaration = _parse(text, application, "the application that registers")
+        quotas.check_declaration(declaration)
         if declaration.application.kind is Kind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
         if application not in self._installed:
+            quotas.check_applications(len({*self._registered, application}))
             month = max(datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m"), self._registered.get(application, ""))
             self._texts.keep(application, text, month)
             self._registered[application] = month

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core import quotas
 from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Cause, Decision, closures
-from telemetryd.core.life import State
+from telemetryd.core.life import Outcome, State
+from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 from telemetryd.errors import AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, TelemetrydError
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ class Choices:
         Raises:
             ChangedError: a definition is not the one that was shown.
             InvalidArgumentsError: a question is over, or is not asked.
+            LimitExceededError: too many questions would be open at once.
         """
         definitions = [self._catalogue.question(application, question) for question in digests]
         for definition in definitions:
@@ -102,6 +105,7 @@ class Choices:
             state = self._questions.step(definition).state
             if state not in _ACCEPTABLE:
                 raise InvalidArgumentsError(f"{definition.question.id} is {state}: there is nothing to accept")
+        quotas.check_open(len({*self._questions.in_state(Outcome.OPEN), *(one.key for one in definitions)}))
         self._keep(definitions)
         await self._settle()
 
@@ -122,8 +126,9 @@ class Choices:
             return False
         known = {application for application, _ in self._questions.accepted()}
         new = [one for application in sorted(known) for one in self._new(application)]
-        self._keep(new)
-        return bool(new)
+        room = OPEN_QUESTIONS_MAX - len(self._questions.in_state(Outcome.OPEN))
+        self._keep(new[:room])
+        return bool(new[:room])
 
     def purge(self) -> bool:
         """Try to finish an erasure that another process held up; True if nothing is pending."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import aggregate, coarsen
+from telemetryd.core import aggregate, coarsen, quotas
 from telemetryd.core.consent import GONE_GRACE_S, Presence
 from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
@@ -101,6 +101,7 @@ class Daemon:
 
     def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
         """Take samples of several sources, each one value or an array: source → (type code, value). All are taken or none is."""
+        quotas.check_samples(sum(len(value) if code.startswith("a") else 1 for code, value in samples.values()))
         checked = [(self._route(application, source), code, value) for source, (code, value) in samples.items()]
         reduced = [(route, _reduce(route, code, value)) for route, code, value in checked]
         for route, numbers in reduced:

@@ -7,10 +7,9 @@ has no name in any directory and is gone with the process. What is in it says no
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import secrets
 from array import array
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.errors import StorageError
@@ -21,6 +20,7 @@ from telemetryd.store.tallies import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 _PREFIX = ".decoy-"
 _FILLER = StoredTally(0, ("", ""), "", "", array("Q", [0, 0, 0]))
@@ -80,8 +80,9 @@ class Decoys:
     def _open(self) -> Database:
         try:
             for left in self._directory.glob(_PREFIX + "*"):  # by a process that was killed in the moment below
-                shutil.rmtree(left, ignore_errors=True)
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._directory))
+                _remove(left)
+            folder = self._directory / (_PREFIX + secrets.token_hex(8))
+            folder.mkdir(mode=0o700)
         except OSError as error:
             raise StorageError(f"the state directory does not take it: {error.strerror}") from error
         database = Database(folder / "telemetry.sqlite", MAIN)
@@ -91,6 +92,13 @@ class Decoys:
             database.close()
             raise
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         database.on_unsettled = self.on_unsettled
         return database
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()

@@ -1,0 +1,38 @@
+import pytest
+from declared import STARTUP, define
+
+from telemetryd.core import limits, quotas
+from telemetryd.core.definition import Declaration
+from telemetryd.errors import LimitExceededError
+
+DEFINITION = define(STARTUP)
+
+
+def declaration(sources=1, questions=1):
+    """An application that declares so much."""
+    return Declaration(DEFINITION.application, (STARTUP,) * sources, (DEFINITION,) * questions, "sha256:0", {})
+
+
+BOUNDS = [
+    (quotas.check_samples, limits.SAMPLES_MAX),
+    (quotas.check_applications, limits.APPLICATIONS_MAX),
+    (quotas.check_open, limits.OPEN_QUESTIONS_MAX),
+    (lambda size: quotas.check_text("x" * size), limits.MANIFEST_BYTES),
+    (lambda count: quotas.check_declaration(declaration(sources=count)), limits.SOURCES_MAX),
+    (lambda count: quotas.check_declaration(declaration(questions=count)), limits.QUESTIONS_MAX),
+]
+
+
+@pytest.mark.parametrize(("check", "bound"), BOUNDS)
+def test_bound(check, bound):
+    """What is at the bound is taken; one more is refused with the standard error, which says the bound."""
+    check(bound)
+    with pytest.raises(LimitExceededError, match=str(bound)) as caught:
+        check(bound + 1)
+    assert caught.value.bus_name == "org.freedesktop.DBus.Error.LimitsExceeded"
+
+
+def test_a_text_is_measured_in_bytes():
+    """A text of fewer characters than the bound may have more bytes."""
+    with pytest.raises(LimitExceededError):
+        quotas.check_text("é" * (limits.MANIFEST_BYTES // 2 + 1))

@@ -1,0 +1,98 @@
+"""What applications may ask at most, and how they are answered: by a bound that depends on nothing that is kept. Policy: C3."""
+
+import pytest
+from harness import CONTROL, KATE, CallError
+
+from telemetryd.core import limits
+from telemetryd.core.limits import APPLICATIONS_MAX, MANIFEST_BYTES, OPEN_QUESTIONS_MAX, QUESTIONS_MAX, SAMPLES_MAX, SOURCES_MAX
+
+EXCEEDED = "org.freedesktop.DBus.Error.LimitsExceeded"
+SOURCE, QUESTION = KATE[KATE.index("[[source]]") : KATE.index("[[question]]")], KATE[KATE.index("[[question]]") :]
+HEAD = KATE[: KATE.index("[[source]]")]
+
+
+def manifest(sources, questions):
+    """Kate with so many sources and questions; each question asks for one source or two, and each source is asked for."""
+    parts = [SOURCE.replace('"startup"', f'"startup{number}"') for number in range(sources)]
+    for number in range(questions):
+        asked = {f'"startup{number % sources}"', f'"startup{(number + questions) % sources}"'}
+        parts.append(QUESTION.replace('"startup-time"', f'"q{number}"').replace('"startup"', ", ".join(sorted(asked))))
+    return short(HEAD + "".join(parts))
+
+
+def short(text):
+    """The same with shorter texts, so that many questions fit into one manifest."""
+    for long, brief in (
+        ("Time from process start to the first window", "Start-up time"),
+        ("Is start-up too slow?", "Is it slow?"),
+        ("Whether the session restore is loaded lazily", "Whether loading is lazy"),
+    ):
+        text = text.replace(long, brief)
+    return text
+
+
+async def refused(call, bound):
+    """The call is refused by this bound."""
+    with pytest.raises(CallError) as caught:
+        await call
+    assert caught.value.name == EXCEEDED
+    assert str(bound) in caught.value.text
+
+
+async def test_declarations_are_bounded(any_machine):
+    """A manifest that is too long, or declares too much, is refused with the bound, and what was registered before stays."""
+    with any_machine.daemon():
+        async with any_machine.client() as client:
+            digest = await client.register("org.kde.kate", KATE)
+            await refused(client.register("org.kde.kate", KATE + "#" * MANIFEST_BYTES), MANIFEST_BYTES)
+            await refused(client.register("org.kde.kate", manifest(SOURCES_MAX + 1, QUESTIONS_MAX)), SOURCES_MAX)
+            await refused(client.register("org.kde.kate", manifest(1, QUESTIONS_MAX + 1)), QUESTIONS_MAX)
+            assert await client.register("org.kde.kate", "") == digest
+            await client.register("org.kde.kate", manifest(SOURCES_MAX, QUESTIONS_MAX))
+
+
+async def test_applications_are_bounded(machine):
+    """So many applications can register by themselves; another is refused, those that have are not, and installed ones do not count."""
+    machine.install(KATE.replace("org.kde.kate", "org.kde.installed"))
+    with machine.daemon():
+        async with machine.client() as client:
+            for number in range(APPLICATIONS_MAX):
+                await client.register(f"org.example.a{number}", KATE.replace("org.kde.kate", f"org.example.a{number}"))
+            await refused(client.register("org.example.more", KATE.replace("org.kde.kate", "org.example.more")), APPLICATIONS_MAX)
+            await client.register("org.example.a0", KATE.replace("org.kde.kate", "org.example.a0").replace("2000", "3000"))
+            await client.register("org.kde.installed", KATE.replace("org.kde.kate", "org.kde.installed"))
+
+
+@pytest.mark.parametrize("is_consented", [True, False])
+async def test_samples_are_bounded(any_machine, is_consented):
+    """More samples in one call than are taken: none is, whether they would be kept or not, and the next call is taken."""
+    any_machine.install(KATE)
+    with any_machine.daemon():
+        async with any_machine.client() as client:
+            if is_consented:
+                await client.consent("org.kde.kate")
+            await refused(client.push_many("org.kde.kate", {"startup": ("ad", [1.0] * (SAMPLES_MAX + 1))}), SAMPLES_MAX)
+            await client.push_many("org.kde.kate", {"startup": ("ad", [1.0] * SAMPLES_MAX)})
+
+
+async def test_messages_are_bounded(any_machine):
+    """A call of more than a megabyte is refused before anything looks at it."""
+    any_machine.install(KATE)
+    with any_machine.daemon():
+        async with any_machine.client() as client:
+            await refused(client.push("org.kde.kate", "startup", "s", "x" * limits.MESSAGE_MAX_BYTES), limits.MESSAGE_MAX_BYTES)
+            await client.push("org.kde.kate", "startup", "d", 1.0)
+
+
+async def test_open_questions_are_bounded(machine):
+    """The user can have so many questions open at once; one more is refused with the bound, nothing of the call is accepted."""
+    applications = [f"org.example.a{number}" for number in range(OPEN_QUESTIONS_MAX // QUESTIONS_MAX + 1)]
+    for application in applications:
+        machine.install(manifest(1, QUESTIONS_MAX).replace("org.kde.kate", application))
+    with machine.daemon():
+        async with machine.client() as client:
+            for application in applications[:-1]:
+                await client.consent(application)
+            await refused(client.accept(applications[-1]), OPEN_QUESTIONS_MAX)
+            assert {row["state"] for row in (await client.questions(applications[-1])).values()} == {"pending"}
+            await client.call(CONTROL, "SetQuestionConsent", "ssb", applications[-1], "q0", False)
