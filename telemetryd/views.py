@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from telemetryd.budget import caps_in_force
 from telemetryd.core import difference, ledger, report, review
 from telemetryd.core.consent import ApplicationLevels, Decision, effective
+from telemetryd.core.definition import canonical_text, translations
 from telemetryd.core.life import State
 from telemetryd.core.period import period_at
 from telemetryd.errors import InvalidManifestError
@@ -131,6 +132,7 @@ class Views:
         step = self._sources.questions.step(definition)
         decision = self._sources.consents.decisions.get(definition.key, Decision())
         admitted = self._sources.catalogue.standing(definition).review
+        before, changes = self._changes(definition, decision)
         is_reviewed = admitted is not None and admitted.definition == definition.digest
         return {
             "application": definition.application.id,
@@ -145,7 +147,10 @@ class Views:
             "period": str(asked.period),
             "ends": asked.ends.isoformat(),
             "fields": difference.fields(definition),
-            "changes": self._changes(definition, decision),
+            "definition": canonical_text(definition),
+            "translations": self._translations(definition),
+            "changes": changes,
+            "accepted_definition": canonical_text(before) if before else "",
             "example": self._example(definition),
             "consent": 2 if decision.refused else int(definition.digest in decision.accepted),
             "accepted_digest": _last_accepted(decision),
@@ -159,19 +164,25 @@ class Views:
             "warnings": review.warnings(definition),
         }
 
-    def _changes(self, definition: Definition, decision: Decision) -> list[str]:
-        """How the definition differs from the one that was accepted last."""
+    def _changes(self, definition: Definition, decision: Decision) -> tuple[Definition | None, list[str]]:
+        """The definition that was accepted last, if it is another one and still known, and how this one differs from it."""
         accepted = _last_accepted(decision)
         if not accepted or definition.digest in decision.accepted:
-            return []
+            return None, []
         from telemetryd.core import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
 
         try:
             before = manifest.parse(self._sources.consents.accepted_text(definition.key, accepted))
         except InvalidManifestError:
-            return ["The definition that you accepted is of another version of telemetryd and cannot be compared."]
+            return None, ["The definition that you accepted is of another version of telemetryd and cannot be compared."]
         old = next((one for one in before.definitions if one.digest == accepted), None)
-        return difference.changes(old, definition) if old else []
+        return old, difference.changes(old, definition) if old else []
+
+    def _translations(self, definition: Definition) -> dict[str, dict[str, str]]:
+        """The question's texts in other languages, which no digest covers: only of a manifest that was installed with the system."""
+        if not self._sources.catalogue.is_installed(definition.application.id):
+            return {}
+        return translations(definition, self._sources.catalogue.get(definition.application.id).texts)
 
     def _example(self, definition: Definition) -> str:
         period = period_at(definition.question.period, self._sources.clock.now()).label

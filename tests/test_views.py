@@ -6,6 +6,7 @@ import pytest
 from harness import KATE_2026
 from running import AFTER, APP, DURING, KEY, Running, at
 
+from telemetryd.core import canonical
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.errors import UnknownApplicationError
 
@@ -83,6 +84,7 @@ async def test_question(running):
     assert "500..2000" in field
     assert row.pop("figures")[0].startswith("4 possible answers")
     assert row.pop("warnings") == []
+    assert canonical.read(row.pop("definition")) == definition._replace(application=definition.application._replace(summary=""))
     assert row == {
         "application": APP,
         "id": "startup-time",
@@ -96,6 +98,8 @@ async def test_question(running):
         "period": "week",
         "ends": "2026-12-31",
         "changes": [],
+        "accepted_definition": "",
+        "translations": {},
         "consent": 0,
         "accepted_digest": "",
         "last_sent": 0,
@@ -128,9 +132,22 @@ async def test_changes(running):
     row = question(running)
     assert (row["consent"], row["accepted_digest"]) == (0, accepted)
     assert row["changes"] == ["`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."]
+    assert canonical.read(row["accepted_definition"]).digest == accepted
     with running.store.consent.durable() as connection:
         connection.execute("UPDATE acceptance SET shown = 'schema = 2'")
     assert "cannot be compared" in question(running)["changes"][0]
+
+
+async def test_translations(running):
+    """A question's texts in other languages are shown if its manifest is installed with the system, and never a program's own."""
+    german = KATE_2026.replace("decision =", '"purpose[de]" = "Zu langsam?"\ndecision =').replace(
+        "summary =", '"name[de]" = "Käte"\nsummary ='
+    )
+    running.install(german)
+    assert question(running)["translations"] == {"de": {"name": "Käte", "question/startup-time/purpose": "Zu langsam?"}}
+    running.daemon.register("org.kde.dolphin", german.replace(APP, "org.kde.dolphin"))
+    (row,) = running.views.questions("org.kde.dolphin")
+    assert row["translations"] == {}
 
 
 async def test_sent(running):

@@ -28,6 +28,7 @@ _SIGNATURES = {
     **dict.fromkeys(("last_sent", "created"), "t"),
     **dict.fromkeys(("epsilon", "spent", "reserved", "cap"), "d"),
     "headers": "a(ss)",
+    "translations": "a{sa{ss}}",
 }
 """The type of each key of the dictionaries; all others are texts."""
 

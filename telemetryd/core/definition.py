@@ -204,9 +204,31 @@ def digest_of_all(definitions: Sequence[Definition]) -> str:
     return _hash([_canonical(one.application, one.question, one.fields) for one in definitions])
 
 
+def translations(definition: Definition, texts: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Of a declaration's texts in other languages those of one question: language → key → text."""
+    asked = definition.question.id
+    keys = {
+        "name",
+        f"question/{asked}/purpose",
+        f"question/{asked}/decision",
+        *(f"source/{one.id}/description" for one in definition.fields),
+    }
+    found = {language: {key: text for key, text in known.items() if key in keys} for language, known in texts.items()}
+    return {language: known for language, known in found.items() if known}
+
+
+def canonical_text(definition: Definition) -> str:
+    """The text that the digest is taken over, but for its first line: JSON, which `canonical.read` takes back."""
+    return _text_of(_canonical(definition.application, definition.question, definition.fields))
+
+
 def _hash(canonical: Any) -> str:
+    return "sha256:" + hashlib.sha256((_DIGEST_CONTEXT + _text_of(canonical)).encode()).hexdigest()
+
+
+def _text_of(canonical: Any) -> str:
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256((_DIGEST_CONTEXT + unicodedata.normalize("NFC", text)).encode()).hexdigest()
+    return unicodedata.normalize("NFC", text)
 
 
 def _canonical(application: Application, question: Question, fields: Sequence[Source]) -> dict[str, Any]:

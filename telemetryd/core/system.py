@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from telemetryd.core.definition import Combine, Source, SourceType
+from telemetryd.core.language import mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,19 +58,21 @@ def _choice(name: str, description: str, values: tuple[str, ...]) -> Source:
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
     {
-        "memory": _number("memory", "Memory that is installed in this machine", (2, 4, 8, 16, 32), "GiB"),
-        "cpu_count": _number("cpu_count", "Number of this machine's processors", (2, 4, 8, 16)),
-        "architecture": _choice("architecture", "Kind of this machine's processors", _ARCHITECTURES),
-        "os": _choice("os", "Operating system of this machine, without its version", _OS_IDS),
-        "session_type": _choice("session_type", "Kind of the desktop session", ("tty", "wayland", "x11")),
-        "os_version": _number("os_version", "Version of the operating system, its first two numbers", _OS_VERSIONS),
-        "kernel": _number("kernel", "Version of the kernel, 612 for 6.12", _KERNELS),
-        "desktop": _choice("desktop", "Desktop environment", _DESKTOPS),
-        "locale_language": _choice("locale_language", "Language of the session, without its country", _LANGUAGES),
-        "virtual_machine": Source(reference("virtual_machine"), SourceType.FLAG, "Whether this machine is a virtual one", Combine.LAST),
-        "screen_count": _number("screen_count", "Number of screens that are connected", (1, 2, 3)),
+        "memory": _number("memory", mark("Memory that is installed in this machine"), (2, 4, 8, 16, 32), "GiB"),
+        "cpu_count": _number("cpu_count", mark("Number of this machine's processors"), (2, 4, 8, 16)),
+        "architecture": _choice("architecture", mark("Kind of this machine's processors"), _ARCHITECTURES),
+        "os": _choice("os", mark("Operating system of this machine, without its version"), _OS_IDS),
+        "session_type": _choice("session_type", mark("Kind of the desktop session"), ("tty", "wayland", "x11")),
+        "os_version": _number("os_version", mark("Version of the operating system, its first two numbers"), _OS_VERSIONS),
+        "kernel": _number("kernel", mark("Version of the kernel, 612 for 6.12"), _KERNELS),
+        "desktop": _choice("desktop", mark("Desktop environment"), _DESKTOPS),
+        "locale_language": _choice("locale_language", mark("Language of the session, without its country"), _LANGUAGES),
+        "virtual_machine": Source(
+            reference("virtual_machine"), SourceType.FLAG, mark("Whether this machine is a virtual one"), Combine.LAST
+        ),
+        "screen_count": _number("screen_count", mark("Number of screens that are connected"), (1, 2, 3)),
         "screen_height": _number(
-            "screen_height", "Height of the tallest screen that is connected", (800, 1080, 1200, 1440, 2160), "pixels"
+            "screen_height", mark("Height of the tallest screen that is connected"), (800, 1080, 1200, 1440, 2160), mark("pixels")
         ),
     }
 )
