@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import load_applications, load_calls, load_goals, load_memory
+from benchmarks import load_applications, load_calls, load_fairness, load_goals, load_memory
 from benchmarks.load_peers import BenchmarkError, bench, build
 
 IDLE_S = 120
@@ -84,7 +84,12 @@ def applications(folder, options):
     return figures
 
 
-PARTS = {"calls": calls, "unread": unread, "million": million, "applications": applications}
+def fairness(folder, options):
+    """A second caller beside a flood."""
+    return {library: load_fairness.measure(folder / library, library) for library in options.library}
+
+
+PARTS = {"calls": calls, "unread": unread, "million": million, "applications": applications, "fairness": fairness}
 
 
 def arguments():

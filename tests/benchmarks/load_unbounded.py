@@ -1,0 +1,9 @@
+"""telemetryd with batches as long as what has arrived, for contrast. Nothing but load_fairness.py starts it."""
+
+import sys
+
+from telemetryd.__main__ import main
+from telemetryd.bus import flow
+
+flow.RECEIVE_BUDGET_BYTES = sys.maxsize
+sys.exit(main())
