@@ -42,11 +42,11 @@ def parse(text: str) -> Declaration:
     if len(text) > MANIFEST_BYTES or len(text.encode(errors="surrogatepass")) > MANIFEST_BYTES:
         raise InvalidManifestError(f"expected at most {MANIFEST_BYTES} bytes")
     written = _read(text)
-    application = _application(written.application)
-    sources = tuple(_source(one, application) for one in written.source)
+    application = application_of(written.application)
+    sources = tuple(source_of(one, application) for one in written.source)
     _check_tables(written, application)
     own = {source.id: source for source in sources}
-    definitions = tuple(_definition(one, application, own) for one in written.question)
+    definitions = tuple(definition_of(one, application, own) for one in written.question)
     return Declaration(application, sources, definitions, digest_of_all(definitions), _texts(written))
 
 
@@ -59,7 +59,8 @@ def _read(text: str) -> ManifestText:
     return found
 
 
-def _application(written: ApplicationTable) -> Application:
+def application_of(written: ApplicationTable) -> Application:
+    """What `[application]` says, held against what belongs to others. Raises InvalidManifestError."""
     lower = written.id.lower()
     if lower == _OURS or lower.startswith(_OURS + "."):
         raise InvalidManifestError(f"[application]: id: expected an id outside of {_OURS}, which is telemetryd's own")
@@ -74,7 +75,8 @@ def _application(written: ApplicationTable) -> Application:
     return Application(written.id, written.name, written.summary, written.vendor, written.contact, written.kind, uses)
 
 
-def _source(written: AnySource, application: Application) -> Source:
+def source_of(written: AnySource, application: Application) -> Source:
+    """A source as its table declares it. Raises InvalidManifestError."""
     combine = Combine(written.combine)
     if combine is Combine.APPLICATIONS and application.kind is not Kind.SHARED:
         raise InvalidManifestError(
@@ -104,7 +106,8 @@ def _check_tables(written: ManifestText, application: Application) -> None:
         raise InvalidManifestError("[[question]]: expected one or more questions, or shared sources in uses of an application")
 
 
-def _definition(written: QuestionTable, application: Application, own: Mapping[str, Source]) -> Definition:
+def definition_of(written: QuestionTable, application: Application, own: Mapping[str, Source]) -> Definition:
+    """A question over the manifest's own sources, by id, if it is admissible. Raises InvalidManifestError, all objections in one text."""
     place = f'[[question]] "{written.id}": '
     fields = _fields(written, application, own)
     question = _question(written, fields)
