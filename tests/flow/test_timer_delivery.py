@@ -6,13 +6,16 @@ import json
 import signal
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from harness import CONTROL, WAIT_S, until
-from moments import found_on_disk
+from moments import found_on_disk, rows
 from receiver import NO_CONTENT
 from timeline import APPLICATION, DAY_S, HOUR_S, tick_soon, timer
+
+from telemetryd.core.limits import ANSWER_TIMEOUT_S
 
 SENT = ("answered", "sent")
 
@@ -64,6 +67,12 @@ async def unanswered(waiting):
         yield held
 
 
+async def broken_off(timeline):
+    """See the connection end, long before the uploader would give up by itself."""
+    begin = time.monotonic()
+    assert await timeline.receiver.end() - begin < ANSWER_TIMEOUT_S / 2
+
+
 async def end_of(process):
     """The exit status of the timer's process."""
     return await asyncio.to_thread(process.wait, WAIT_S)
@@ -111,6 +120,7 @@ async def test_daemon_comes_and_goes(held, number):
     timeline.stop(number)
     held.release()
     assert await end_of(held.process) == 0
+    assert rows(timeline.machine, "SELECT outcome, reason FROM life", file="consent.sqlite") == [SENT]
     assert found_on_disk(timeline.machine, nonce_of(timeline)) == set()
     await timeline.start()
     await assert_sent_once(timeline)
@@ -129,7 +139,7 @@ async def _erase(timeline):
 async def _developer(timeline):
     timeline.machine.develop()
     assert await timeline.client.history() == []
-    await timeline.receiver.end()
+    await broken_off(timeline)
     timeline.machine.configure_user("")
     await timeline.client.get("Developer")
     return "developer mode", ["unknown"]
@@ -143,7 +153,7 @@ async def test_withdrawn_meanwhile(unanswered, withdraw):
     reason, outcomes = await withdraw(timeline)
     if withdraw is not _developer:
         assert found_on_disk(timeline.machine, nonce_of(timeline)) == set()
-        await timeline.receiver.end()
+        await broken_off(timeline)
     assert await end_of(unanswered.process) == 0
     assert await timeline.question() == ("answered", reason)
     rows = await timeline.client.history()
@@ -166,7 +176,7 @@ async def test_file_lost_meanwhile(unanswered):
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     await timeline.start()
-    await timeline.receiver.end()
+    await broken_off(timeline)
     assert await end_of(unanswered.process) == 0
     assert await timeline.question() == ("answered", "lost")
     assert await timeline.client.history() == []
@@ -178,7 +188,7 @@ async def test_killed_while_it_waits(unanswered, number):
     """Killed with the server's answer due, the connection ends; the next day the same bytes go out again, for the server to drop."""
     timeline = unanswered.timeline
     unanswered.process.send_signal(number)
-    await timeline.receiver.end()
+    await broken_off(timeline)
     await end_of(unanswered.process)
     timeline.receiver.silent_in = ""
     unanswered.release()
