@@ -105,8 +105,12 @@ def _fold_counted(slot: Slot) -> Fold:
     at, collapse, step = slot.offset, slot.collapse, slot.step
 
     def add(cells: array[int], bins: Sequence[int], _stamp: int) -> None:
-        for number in bins:
-            cells[at + collapse[number]] += step
+        if len(bins) <= len(collapse):
+            for number in bins:
+                cells[at + collapse[number]] += step
+        else:
+            for number, target in enumerate(collapse):
+                cells[at + target] += bins.count(number) * step
 
     return add
 
