@@ -10,12 +10,14 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-USAGE = """usage: telemetryd [--leave-when-idle | --tick | --help | --version]
+USAGE = """usage: telemetryd [--leave-when-idle | --tick | --record FILE [COMMAND ...] | --help | --version]
 
 Runs the telemetry daemon on the session bus until it is told to leave.
 
   --leave-when-idle  leave after five minutes without calls, unless the configuration says otherwise: where a timer starts ticks
   --tick             do what is due (close periods, hand one report to the uploader) and leave: what the timer runs
+  --record FILE      for an application's own tests: write every sample that is pushed into FILE, keep and send nothing;
+                     with a COMMAND, run it and leave with its exit status (see docs/testing-your-application.md)
 
 The user's command is telemetryctl. Configuration: telemetryd.toml (see docs/administration.md).
 """
@@ -25,14 +27,14 @@ IDLE_EXIT_MINUTES = 5.0
 
 
 def main() -> int:
-    """Run the daemon. Exit status: 0 it left as asked or is already running, 1 it could not run, 2 wrong usage."""
+    """Run the daemon. Exit status: 0 it left as asked or is already running, 1 it could not run, 2 wrong usage, else a command's own."""
     match sys.argv[1:]:
-        case []:
-            return _run(IDLE_NEVER)
-        case ["--leave-when-idle"]:
-            return _run(IDLE_EXIT_MINUTES)
+        case [] | ["--leave-when-idle"] as given:
+            return _run(IDLE_EXIT_MINUTES if given else IDLE_NEVER)
         case ["--tick"]:
             return _tick()
+        case ["--record", path, *command]:
+            return _record(path, command)
         case ["--help" | "-h"]:
             sys.stdout.write(USAGE)
             return 0
@@ -67,6 +69,15 @@ def _tick() -> int:
     return status
 
 
+def _record(path: str, command: list[str]) -> int:
+    _without_openssl()
+    from telemetryd import recording  # noqa: PLC0415 - --help is quick
+
+    environ = dict(os.environ)
+    _quiet_plugins_and_log()  # what else `_prepare` does, a command would inherit
+    return recording.run(path, command, environ)
+
+
 def _without_openssl() -> Any:
     """Asyncio without OpenSSL (7 ms, 5 MB): this program speaks to nobody over a network, and Python brings SHA-2 of its own.
 
@@ -83,9 +94,13 @@ def _without_openssl() -> Any:
 
 def _prepare() -> None:
     os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _quiet_plugins_and_log()
+
+
+def _quiet_plugins_and_log() -> None:
     # pydantic would look through every installed package for plugins, and run what it finds.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
 
 

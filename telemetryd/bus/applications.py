@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from telemetryd.bus.identity import Caller, admit_own_application
 from telemetryd.bus.members import Handlers, Result
@@ -12,17 +12,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from telemetryd.bus.library import Message
-    from telemetryd.daemon import Daemon
 
 VERSION = 1
 _MAX_CALLERS = 1000
 """Applications whose callers are remembered for the user, in memory: more than a desktop has."""
 
 
+class Measuring(Protocol):
+    """The running daemon, as far as applications reach it."""
+
+    def register(self, application: str, text: str) -> str:
+        """Declare what an application would like to measure; gives the digest."""
+
+    def push(self, application: str, source: str, type_code: str, value: Any) -> None:
+        """Take one sample."""
+
+    def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
+        """Take samples of several sources, or none of them."""
+
+
 class Applications:
     """The object behind Telemetry1. `daemon` gives the running daemon or raises the error that every call is answered with."""
 
-    def __init__(self, daemon: Callable[[], Daemon]) -> None:
+    def __init__(self, daemon: Callable[[], Measuring]) -> None:
         self._daemon = daemon
         self._callers: dict[str, frozenset[str]] = {}
 

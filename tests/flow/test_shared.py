@@ -3,55 +3,10 @@
 import json
 
 import pytest
-from harness import CONTROL, ENDS, KATE, STARTS, CallError
+from frameworks import CRASH, FRAMEWORKS, KATE_ID, KWRITE_ID, SESSION, SHARED, USER
+from harness import CONTROL, KATE, CallError
 from moments import accept_last_week, daemon_at, rows
 
-SHARED = f"""\
-schema = 1
-[application]
-id = "org.kde.frameworks"
-name = "KDE Frameworks"
-summary = "Libraries"
-vendor = "kde"
-contact = "https://kde.org/privacypolicy-apps"
-kind = "shared"
-[[source]]
-id = "session"
-type = "count"
-description = "A program was started"
-combine = "applications"
-bins = [1, 2, 3]
-[[source]]
-id = "crash"
-type = "count"
-description = "Crashes"
-bins = [1, 5, 10, 100]
-[[question]]
-id = "programs"
-purpose = "How many of our programs does one person use?"
-decision = "Whether they share one set of settings"
-category = "usage"
-detail = "basic"
-sources = ["session"]
-period = "week"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
-[[question]]
-id = "crashes"
-purpose = "How often do our programs crash?"
-decision = "Whether the next release is delayed"
-category = "usage"
-detail = "basic"
-sources = ["crash"]
-period = "week"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
-"""
-FRAMEWORKS, KATE_ID, KWRITE_ID = "org.kde.frameworks", "org.kde.kate", "org.kde.kwrite"
-SESSION, CRASH = "org.kde.frameworks/session", "org.kde.frameworks/crash"
-USER = KATE.replace('vendor = "kde"', f'vendor = "kde"\nuses = ["{SESSION}", "{CRASH}"]')
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
 
 
