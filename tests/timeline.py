@@ -82,7 +82,8 @@ class Timeline:
         await self.start(**how)
 
     async def move(self, moment):
-        """Jump to a moment, and let the daemon do what it then does."""
+        """Jump to a moment, and let the daemon do what it then does; never over a delivery, whose timeouts would be over."""
+        self._settle()
         self.set_clock(moment)
         await self.wake()
 
@@ -95,6 +96,10 @@ class Timeline:
         """Calls wake the daemon, which then sees that timers are over; before the last reply it has done all of a tick but the delivery."""
         for _ in range(3):
             await self.client.call((TELEMETRY[0], TELEMETRY[1], PROPERTIES), "Get", "ss", TELEMETRY[2], "Version")
+        self._settle()
+
+    def _settle(self):
+        """Wait until no delivery is under way."""
         if self.is_settling:
             until(lambda: not self.rows("SELECT 1 FROM report WHERE outcome = 'queued' AND started > 0"))
 
