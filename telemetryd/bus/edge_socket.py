@@ -47,16 +47,28 @@ class EdgeSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """As dbus-fast reads, and both libraries while they authenticate. dbus-next would wait there for ever after the end of the file."""
-        data = self._receive(bufsize, flags)
-        if not data:
-            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-        return data
+        while True:
+            if self.budget_bytes <= 0:
+                self._refuse()
+            data = super().recv(bufsize, flags)
+            if not data:
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+            self.budget_bytes -= len(data)
+            if taken := self._framing.take(data):
+                return taken
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """As dbus-next reads, through its stream."""
-        data = self._receive((nbytes or len(buffer)) - HELD_MAX_BYTES, flags)
-        buffer[: len(data)] = data
-        return len(data)
+        while True:
+            if self.budget_bytes <= 0:
+                self._refuse()
+            data = super().recv((nbytes or len(buffer)) - HELD_MAX_BYTES, flags)
+            if not data:
+                return 0
+            self.budget_bytes -= len(data)
+            if taken := self._framing.take(data):
+                buffer[: len(taken)] = taken
+                return len(taken)
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
         """As both read where descriptors are negotiated, so many bytes and no more; a child process inherits none of the descriptors."""
@@ -71,17 +83,6 @@ class EdgeSocket(socket.socket):
                 ancillary = []
             if taken or not data:
                 return (taken, ancillary, *rest)
-
-    def _receive(self, size: int, flags: int) -> bytes:
-        """What there is for the library; empty at the end of the file."""
-        while True:
-            if self.budget_bytes <= 0:
-                self._refuse()
-            data = super().recv(size, flags)
-            self.budget_bytes -= len(data)
-            taken = data and self._framing.take(data)
-            if taken or not data:
-                return taken
 
     def cut(self) -> None:
         """End the connection: from now on the library's reader finds it lost, whatever has arrived."""

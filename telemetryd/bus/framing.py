@@ -24,6 +24,7 @@ _PASS_BYTES = 8192
 """Read at once of what is passed over."""
 _FIELDS_MAX_BYTES = 64 * 1024
 """Header fields that are read of a message that is too long: a sender's name takes twenty bytes."""
+_LENGTHS = struct.Struct("<III"), struct.Struct(">III")
 _MESSAGE_STARTS = b"lB"
 """Little- or big-endian. No line with which a bus answers while it authenticates begins so."""
 _SENDER = 7
@@ -61,11 +62,12 @@ class Framing:
         if self._is_skipping:
             return self._skip(data)
         at = self._left
-        while (end := at + _FIXED) <= len(data):
-            size = _size(data, at)
+        while at + _FIXED <= len(data):
+            body, _, fields = _LENGTHS[data[at] != _MESSAGE_STARTS[0]].unpack_from(data, at + 4)
+            size = _FIXED + fields + -fields % 8 + body
             if size > MESSAGE_MAX_BYTES:
                 return data[:at] + self._begin_skipping(data[at:], size)
-            at = end - _FIXED + size
+            at += size
         if at < len(data):
             data, self._held = data[:at], data[at:]
             at = len(data)
@@ -78,7 +80,7 @@ class Framing:
             return min(self._left, _PASS_BYTES)
         if len(self._held) < _FIXED:
             return size - len(self._held)
-        return _FIXED + _lengths(self._held, 0)[1] - len(self._held)
+        return _FIXED + _fields_bytes(self._held) - len(self._held)
 
     @property
     def is_passing_over(self) -> bool:
@@ -87,7 +89,7 @@ class Framing:
 
     def _begin_skipping(self, data: bytes, size: int) -> bytes:
         """The header's fields are waited for, to know whom to answer; then the rest is passed over."""
-        _, fields = _lengths(data, 0)
+        fields = _fields_bytes(data)
         if fields <= _FIELDS_MAX_BYTES:
             if len(data) < _FIXED + fields:
                 self._held, self._left = data, 0
@@ -105,15 +107,10 @@ class Framing:
         return self.take(rest) if rest else b""
 
 
-def _lengths(data: bytes, at: int) -> tuple[int, int]:
-    """The lengths of the body and of the fields of the message that begins there."""
-    body, _, fields = struct.unpack_from("<III" if data[at] == _MESSAGE_STARTS[0] else ">III", data, at + 4)
-    return body, fields
-
-
-def _size(data: bytes, at: int) -> int:
-    body, fields = _lengths(data, at)
-    return _FIXED + fields + -fields % 8 + body
+def _fields_bytes(data: bytes) -> int:
+    """The length of the header's fields."""
+    fields: int = _LENGTHS[data[0] != _MESSAGE_STARTS[0]].unpack_from(data, 4)[2]
+    return fields
 
 
 def _oversized(data: bytes, fields: int) -> Oversized:

@@ -51,7 +51,7 @@ class Output:
     def add(self, data: bytes | bytearray, descriptors: Sequence[int] = ()) -> None:
         """Put one message at the end. Descriptors are duplicated: the caller may close its own at once."""
         if descriptors or not self._chunks:
-            self._chunks.append(_Chunk(bytearray(data), [os.dup(descriptor) for descriptor in descriptors]))
+            self._chunks.append(_Chunk(bytearray(data), [os.dup(descriptor) for descriptor in descriptors] if descriptors else []))
         else:
             self._chunks[-1].data.extend(data)
 
@@ -60,7 +60,7 @@ class Output:
         while self._chunks:
             chunk = self._chunks[0]
             try:
-                sent = _send(connection, chunk)
+                sent = _send_with_descriptors(connection, chunk) if chunk.descriptors else connection.send(chunk.data)
             except BlockingIOError:
                 return False
             if chunk.descriptors:
@@ -100,9 +100,7 @@ class ReplyTemplates:
         return parts
 
 
-def _send(connection: socket.socket, chunk: _Chunk) -> int:
-    if not chunk.descriptors:
-        return connection.send(chunk.data)
+def _send_with_descriptors(connection: socket.socket, chunk: _Chunk) -> int:
     return connection.sendmsg([chunk.data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", chunk.descriptors))])
 
 

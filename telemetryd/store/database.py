@@ -61,12 +61,14 @@ class Database:
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> None:
         """One statement, committed at once; it survives the death of the process, and a power cut once the log was synced."""
-        self.make()
+        if not self._is_made:
+            self.make()
         try:
             self._connection.execute(sql, values)
         except sqlite3.Error as error:  # not by `_translated`: this is the way of every sample
             raise _translation(error) from error
-        self._unsettle()
+        if self._is_settled:
+            self._unsettle()
 
     def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """One statement over many rows in one transaction, as durable as `write`."""
