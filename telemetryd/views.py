@@ -151,7 +151,7 @@ class Views:
             "translations": self._translations(definition),
             "changes": changes,
             "accepted_definition": canonical_text(before) if before else "",
-            "example": self._example(definition),
+            "example": report.example(definition, period_at(asked.period, self._sources.clock.now()).label),
             "consent": 2 if decision.refused else int(definition.digest in decision.accepted),
             "accepted_digest": _last_accepted(decision),
             "last_sent": last_sent,
@@ -183,13 +183,6 @@ class Views:
         if not self._sources.catalogue.is_installed(definition.application.id):
             return {}
         return translations(definition, self._sources.catalogue.get(definition.application.id).texts)
-
-    def _example(self, definition: Definition) -> str:
-        period = period_at(definition.question.period, self._sources.clock.now()).label
-        answer = tuple(field.labels[0] for field in definition.fields)
-        epsilon = definition.question.epsilon
-        example = report.Report(*definition.key, definition.revision, period, answer, epsilon, report.BLANK_NONCE)
-        return report.encode(example).decode().rstrip()
 
     def _url(self, definition: Definition) -> str:
         endpoint = self._sources.catalogue.settings.endpoint(definition.application.vendor)

@@ -74,6 +74,12 @@ def encode(report: Report) -> bytes:
     return body.ljust(REPORT_BYTES)
 
 
+def example(definition: Definition, period: str) -> str:
+    """A report as it could be sent for a period: the first answer of each field, and no nonce yet; without the blanks that fill it up."""
+    answer = tuple(field.labels[0] for field in definition.fields)
+    return encode(Report(*definition.key, definition.revision, period, answer, definition.question.epsilon, BLANK_NONCE)).decode().rstrip()
+
+
 def parse(body: bytes) -> Report:
     """The report that these bytes are; whatever `encode` would not give is refused, free text included. Policy: P1."""
     try:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import client, output, sentences
+from telemetryd.ctl.asked import heading, question_page
 from telemetryd.ctl.failures import NOTHING, Failure, answered
 from telemetryd.ctl.options import InOrder, as_json, confirm, levels, unasked
-from telemetryd.ctl.pages import application_page, heading, question_page, standings_page, status_page
+from telemetryd.ctl.pages import application_page, standings_page, status_page
 from telemetryd.ctl.words import LEVELS, NEW_QUESTIONS, OWN_LEVELS, counted, number
 from telemetryd.errors import ChangedError, UnknownQuestionError
 

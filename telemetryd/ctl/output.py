@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from telemetryd.ctl import language
 from telemetryd.ctl.words import printable
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ def emit_line(value: Any) -> None:
 
 
 class Page:
-    """Writes to standard output for a person."""
+    """Writes to standard output for a person, whose language it knows."""
 
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - 60 ms that --json does without
 
+        self.language = language.of_environment()
         is_terminal = sys.stdout.isatty()
         is_coloured = is_terminal and not os.environ.get("NO_COLOR")
         self._console: Console = Console(

@@ -1,11 +1,12 @@
-"""The pages that more than one command shows: the applications, a question, reports."""
+"""The pages that more than one command shows: the applications, where questions stand, reports; `asked` has a question's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.ctl import sentences
-from telemetryd.ctl.words import AXES, CONSENTS, LEVELS, NEW_QUESTIONS, OWN_LEVELS, day, word
+from telemetryd.ctl.asked import levels, several
+from telemetryd.ctl.words import AXES, LEVELS, NEW_QUESTIONS, day, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _ENDS = {"", "unreviewed", "pending"}
 """States of questions that `status` only counts; those that the user decided on are listed."""
-_FACT = "(read by telemetryd itself)"
-"""How the sentence about a system fact ends."""
 
 
 def status_page(page: Page, shown: Told) -> None:
@@ -39,27 +38,7 @@ def applications_page(page: Page, applications: Sequence[Shown]) -> None:
 def application_page(page: Page, one: Shown) -> None:
     """One application's levels, chosen and in force."""
     page.say(f"{one['name']} ({one['id']})", "bold")
-    page.facts(_levels(one))
-
-
-def heading(page: Page, one: Shown) -> None:
-    """Who asks: the application, whom to write to, and who has called in its name."""
-    page.say(f"{one['name']} ({one['id']}): {one['summary']}", "bold")
-    page.facts(
-        [
-            ("vendor", f"{one['vendor']}; for concerns: {one['contact']}"),
-            ("kind", one["kind"] + (", installed" if one["installed"] else ", registered by a program, not installed")),
-            ("callers", ", ".join(map(_caller, one["callers"])) or "none so far"),
-            *_levels(one),
-            *_several("warnings", one["warnings"]),
-        ]
-    )
-
-
-def question_page(page: Page, question: Shown) -> None:
-    """Everything about a question that consent is given to, and where it stands."""
-    page.say(f"{question['application']}/{question['id']}", "bold")
-    page.facts(_question(question))
+    page.facts(levels(one, page.language.words))
 
 
 def standings_page(page: Page, questions: Sequence[Shown]) -> None:
@@ -95,16 +74,6 @@ def body(page: Page, text: str) -> None:
         page.say(f"(and {len(text) - len(shown)} blanks that fill it up to {len(text.encode())} bytes)")
 
 
-def _levels(one: Shown) -> list[Row]:
-    return [(axis, f"{word(OWN_LEVELS, one[axis])} ({word(LEVELS, one['effective_' + axis])} now)") for axis in ("system", "usage")]
-
-
-def _caller(identity: str) -> str:
-    """Sandboxes are known by the bus; what a program outside says of itself is a claim."""
-    is_claim = identity == "host" or identity.startswith("host:")
-    return f"{identity} ({'claimed' if is_claim else 'verified'})"
-
-
 def _application(one: Shown) -> tuple[str, ...]:
     return (
         one["id"],
@@ -114,47 +83,6 @@ def _application(one: Shown) -> tuple[str, ...]:
         str(one["pending"]) if one["pending"] else "-",
         one["kind"] + ("" if one["installed"] else ", registered by itself"),
     )
-
-
-def _question(one: Shown) -> Iterator[Row]:
-    """Labels of at most eight letters: so the digest, 71 long, stays whole on 80 columns."""
-    yield "purpose", one["purpose"]
-    yield "decides", one["decision"]
-    yield "needs", f"{_axes(one)} at least {one['detail']}"
-    for index, field in enumerate(one["fields"]):
-        yield _label("collects", index), field
-    yield "example", one["example"]
-    yield "once for", f"one {one['period']}" + (f": {one['drawn_period']}" if one["drawn_period"] else "") + f", asked until {one['ends']}"
-    yield "noise", _noise(one)
-    yield "sent to", one["endpoint"] or "nowhere: no endpoint is configured for this vendor, so nothing is sent"
-    yield "sent", day(one["last_sent"])
-    yield "state", one["state"] + (f": {one['reason']}" if one["reason"] else "")
-    yield "you", word(CONSENTS, one["consent"]) + (", an earlier definition accepted" if _is_changed(one) else "")
-    for index, change in enumerate(one["changes"]):
-        yield _label("changed", index), change
-    yield "reviewed", ", ".join(one["reviewers"]) or "by nobody: no review of this definition is installed"
-    if one["record"]:
-        yield "record", one["record"]
-    yield from _several("figures", one["figures"])
-    yield from _several("warnings", one["warnings"])
-    yield "digest", one["digest"]
-
-
-def _axes(one: Shown) -> str:
-    """What has to be on: the question's own axis, and System too if telemetryd itself reads something for it."""
-    uses_facts = any(field.endswith(_FACT) for field in one["fields"])
-    return "Usage and System" if uses_facts and one["category"] == "usage" else one["category"].capitalize()
-
-
-def _noise(one: Shown) -> str:
-    """How the answer is protected. The example is a report as it would be: one whose epsilon is null says the answer itself."""
-    if not one["epsilon"] or '"epsilon":null' in one["example"]:
-        return "none is added: the report says the answer as it is"
-    return f"epsilon {one['epsilon']:g}: the most that an answer can reveal"
-
-
-def _is_changed(one: Shown) -> bool:
-    return bool(one["accepted_digest"]) and one["accepted_digest"] != one["digest"] and one["consent"] == 0
 
 
 def _report(one: Shown) -> tuple[str, ...]:
@@ -180,12 +108,12 @@ def _status_rows(shown: Told) -> Iterator[Row]:
     yield "New questions", word(NEW_QUESTIONS, new_questions) + (f" ({held[0]})" if held and new_questions else "")
     waiting = [f"{one['pending']} of {one['id']}" for one in shown.applications if one.get("pending")]
     yield "For you to decide", ", ".join(waiting) or "nothing"
-    yield from _several("Switched off", [sentences.switch(*one) for one in properties.get("KillSwitches", ())])
-    yield from _several("Locked", [sentences.lock(*one) for one in properties.get("Locks", ())])
+    yield from several("Switched off", [sentences.switch(*one) for one in properties.get("KillSwitches", ())])
+    yield from several("Locked", [sentences.lock(*one) for one in properties.get("Locks", ())])
     if properties.get("Developer"):
         yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
-    yield from _several("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
-    yield from _several("Questions", [_standing(one) for one in shown.questions if one.get("state", "") not in _ENDS])
+    yield from several("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
+    yield from several("Questions", [_standing(one) for one in shown.questions if one.get("state", "") not in _ENDS])
 
 
 def _level(shown: Told, axis: str) -> str:
@@ -199,9 +127,3 @@ def _level(shown: Told, axis: str) -> str:
 def _standing(question: Mapping[str, Any]) -> str:
     reason = f" ({question['reason']})" if question.get("reason") else ""
     return f"{question['application']}/{question['id']}: {question['state']}{reason}"
-
-
-def _several(label: str, values: list[str]) -> Iterator[Row]:
-    """One line each, the label on the first."""
-    for index, value in enumerate(values):
-        yield ("" if index else label), value

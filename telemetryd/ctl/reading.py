@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import client, output, sentences
+from telemetryd.ctl.asked import heading, question_page
 from telemetryd.ctl.options import as_json
-from telemetryd.ctl.pages import applications_page, heading, question_page, status_page
+from telemetryd.ctl.pages import applications_page, status_page
 
 if TYPE_CHECKING:
     from telemetryd.ctl.client import Control

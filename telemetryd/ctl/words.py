@@ -6,17 +6,33 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from telemetryd.core.language import mark
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AXES = ("System", "Usage")
 """The two axes of consent, as their properties are called."""
 OFF = 0
-LEVELS = {0: "off", 1: "basic", 2: "detailed"}
-OWN_LEVELS = LEVELS | {3: "inherit"}
+LEVELS = {0: mark("off"), 1: mark("basic"), 2: mark("detailed")}
+OWN_LEVELS = LEVELS | {3: mark("inherit")}
 """Levels of one application; 3 follows the global one."""
 NEW_QUESTIONS = {0: "refuse", 1: "ask", 2: "accept"}
-CONSENTS = {0: "undecided", 1: "accepted", 2: "refused"}
+CONSENTS = {0: mark("undecided"), 1: mark("accepted"), 2: mark("refused")}
+STATES = (
+    mark("unreviewed"),
+    mark("pending"),
+    mark("waiting"),
+    mark("active"),
+    mark("reporting"),
+    mark("answered"),
+    mark("passed"),
+    mark("expired"),
+    mark("stopped"),
+    mark("suspended"),
+    mark("refused"),
+)
+"""Where a question can stand."""
 
 _DAY_S = 86_400
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"

@@ -1,29 +1,32 @@
 import json
 
 import pytest
+from surveys import MANIFEST
+from surveys import definition as define
 
-from telemetryd.ctl import output, pages
+from telemetryd.core.definition import canonical_text
+from telemetryd.core.telling import tell
+from telemetryd.ctl import asked, output, pages
+from telemetryd.ctl.failures import Failure
 
-DIGEST = "sha256:" + "0123456789abcdef" * 4
+MEMORY = MANIFEST.replace('["startup", "platform"]', '["startup", "org.telemetryd.system/memory"]').replace("[500, 2000]", "[500]")
+DEFINITION = define(MEMORY.partition('[[source]]\nid = "platform"')[0] + "[[question]]" + MEMORY.partition("[[question]]")[2])
+DIGEST = DEFINITION.digest
 
 QUESTION = {
-    "application": "org.kde.kate",
-    "id": "startup-by-memory",
+    "application": "org.example.Editor",
+    "id": "startup-by-platform",
     "state": "pending",
     "reason": "you have not accepted this question",
     "digest": DIGEST,
-    "purpose": "Is start-up too slow on machines with little memory?",
-    "decision": "Whether the session restore is loaded lazily",
-    "category": "usage",
-    "detail": "basic",
-    "period": "week",
-    "ends": "2027-06-27",
-    "fields": [
-        "Time from process start to the first window, as one of: <500, 500..2000, >=2000 ms (the median of the period)",
-        "Installed memory, as one of: <4, 4..16, >=16 GiB (read by telemetryd itself)",
-    ],
+    "purpose": "Is start-up slower on one window system?",
+    "decision": "Which window system is worked on first",
+    "ends": "2026-12-27",
     "changes": ["“startup” has other bins."],
-    "example": '{"schema":1,"application":"org.kde.kate","question":"startup-by-memory","answer":["<500","<4"],"epsilon":2.0}',
+    "definition": canonical_text(DEFINITION),
+    "accepted_definition": "",
+    "translations": {"de": {"question/startup-by-platform/purpose": "Startet es zu langsam?"}, "ja": {"name": "エディター"}},
+    "example": '{"schema":1,"application":"org.example.Editor","question":"startup-by-memory","answer":["<500","<4"],"epsilon":2.0}',
     "consent": 0,
     "accepted_digest": "sha256:" + "f" * 64,
     "last_sent": 0,
@@ -83,17 +86,19 @@ def joined(text):
 def test_question_shows_everything_that_consent_is_given_to(width, columns, capsys):
     """Every key of a question is on its page, at 80 columns too, where no line is longer and the digest stays whole, to be copied."""
     columns(width)
-    pages.question_page(output.Page(), QUESTION)
+    asked.question_page(output.Page(), QUESTION)
     shown = capsys.readouterr().out
-    texts = ("application", "id", "state", "reason", "purpose", "decision", "detail", "period", "ends", "example", "endpoint", "record")
+    texts = ("application", "id", "state", "reason", "purpose", "decision", "ends", "example", "endpoint", "record")
+    told = tell(DEFINITION)
     for text in [
         *(QUESTION[key] for key in texts),
-        *QUESTION["fields"],
+        *(text for source in told.sources for text in (source.what, source.whence, source.how, source.coarse)),
+        *(one.label for source in told.sources for one in source.bins),
+        *(told.together, told.when, told.often, told.part, told.until, told.whom, told.needs, told.protection),
         *QUESTION["changes"],
         *QUESTION["reviewers"],
         *QUESTION["figures"],
         *QUESTION["warnings"],
-        "epsilon 2",
     ]:
         assert joined(text) in joined(shown), text
     assert DIGEST in shown
@@ -111,13 +116,13 @@ def test_question_shows_everything_that_consent_is_given_to(width, columns, caps
         ({"consent": 7, "state": "dreaming"}, "unknown (7)"),
         ({"epsilon": 0.0}, "none is added"),
         ({"example": '{"schema":1,"epsilon":null}'}, "none is added"),
-        ({"drawn_period": "2026-W49"}, "one week: 2026-W49"),
+        ({"drawn_period": "2026-W49"}, "2026-W49"),
         ({}, "an earlier definition accepted"),
     ],
 )
 def test_question_in_other_words(changed, said, capsys):
     """What is missing is said, what is unknown is shown as it is."""
-    pages.question_page(output.Page(), QUESTION | changed)
+    asked.question_page(output.Page(), QUESTION | changed)
     assert said in capsys.readouterr().out
 
 
@@ -136,13 +141,13 @@ def test_applications(columns, capsys):
 def test_heading(columns, capsys):
     """Who asks is named with the contact for concerns, and of those who called, what is verified and what is a claim."""
     columns(120)
-    pages.heading(output.Page(), APPLICATION | {"callers": ["flatpak:org.kde.kate", "host", "host:org.kde.kate"]})
+    asked.heading(output.Page(), APPLICATION | {"callers": ["flatpak:org.kde.kate", "host", "host:org.kde.kate"]})
     shown = capsys.readouterr().out
     assert shown.startswith("Kate (org.kde.kate): Text editor\n")
     assert "kde; for concerns: https://kde.org/privacypolicy-apps" in shown
     assert "warnings sources a, b: descriptions that say nearly the same" in shown
     assert "flatpak:org.kde.kate (verified), host (claimed), host:org.kde.kate (claimed)" in shown
-    pages.heading(output.Page(), APPLICATION)
+    asked.heading(output.Page(), APPLICATION)
     assert "none so far" in (shown := capsys.readouterr().out)
     assert "registered by a program, not installed" in shown
 
@@ -174,9 +179,35 @@ def test_report_with_its_bytes(columns, capsys):
     assert "(no body is kept)" in capsys.readouterr().out
 
 
+def test_translation_stands_beside_the_original(monkeypatch, capsys):
+    """Where the manifest has the person's language, its text comes first and the reviewed original right below; else the original alone."""
+    monkeypatch.setenv("LC_ALL", "de_AT.UTF-8")
+    asked.question_page(output.Page(), QUESTION)
+    shown = capsys.readouterr().out
+    assert shown.index("Startet es zu langsam?") < shown.index(QUESTION["purpose"])
+    assert shown.count(QUESTION["decision"]) == 1
+
+
+@pytest.mark.parametrize("changed", [{"digest": "sha256:" + "0" * 64}, {"definition": "{}"}, {"definition": canonical_text(define())}])
+def test_what_is_shown_is_what_the_digest_stands_for(changed, capsys):
+    """A definition that does not give the digest is not shown: nobody accepts one thing and reads another."""
+    with pytest.raises(Failure, match="another version"):
+        asked.question_page(output.Page(), QUESTION | changed)
+    assert capsys.readouterr().out == ""
+
+
+def test_changes_are_told_from_the_definitions(capsys):
+    """What changed is told from the definition that was accepted before."""
+    before = DEFINITION._replace(application=DEFINITION.application._replace(vendor="gnome"))
+    asked.question_page(output.Page(), QUESTION | {"accepted_definition": canonical_text(before)})
+    assert "The answer now goes to the vendor example instead of gnome." in capsys.readouterr().out
+
+
 def test_others_texts_do_nothing(capsys):
     """Neither markup nor escape sequences nor emoji names in an application's texts are obeyed."""
-    pages.question_page(output.Page(), QUESTION | {"purpose": "[bold]:smile:[/bold]\x1b[31m\n\u202eevil", "reason": "\x07"})
+    evil = {"decision": "[bold]:smile:[/bold]\x1b[31m\n\u202eevil"}
+    texts = {"de": {"question/startup-by-platform/purpose": "\x1b[31m"}}
+    asked.question_page(output.Page(), QUESTION | {"figures": [evil["decision"]], "reason": "\x07", "translations": texts})
     shown = capsys.readouterr().out
     assert "[bold]:smile:[/bold]\N{REPLACEMENT CHARACTER}[31m" in shown
     assert not {"\x1b", "\x07", "\u202e"} & set(shown)

@@ -1,0 +1,158 @@
+"""Who asks, and one question with everything that consent is given to, in the person's language. Policy: C1, T1, T2.
+
+What is shown is made from the definition that the digest stands for, never from a text beside it: so nothing else can be accepted than what
+was read. A translation stands above the original, which is what was reviewed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetryd.core import canonical, difference
+from telemetryd.core.telling import tell
+from telemetryd.ctl.failures import Failure
+from telemetryd.ctl.words import CONSENTS, LEVELS, OWN_LEVELS, STATES, day, word
+from telemetryd.errors import InvalidManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from telemetryd.core.definition import Definition
+    from telemetryd.core.language import Words
+    from telemetryd.core.telling import Telling, ToldSource
+    from telemetryd.ctl.client import Shown
+    from telemetryd.ctl.language import Language
+    from telemetryd.ctl.output import Page, Row
+
+_OTHER_VERSION = "the running telemetryd is of another version: restart it, `systemctl --user restart telemetryd`"
+
+
+def heading(page: Page, one: Shown) -> None:
+    """Who asks: the application, whom to write to, and who has called in its name."""
+    words = page.language.words
+    _ = words.gettext
+    page.say(f"{one['name']} ({one['id']}): {one['summary']}", "bold")
+    installed, registered = _("{kind}, installed"), _("{kind}, registered by a program, not installed")
+    page.facts(
+        [
+            (_("vendor"), _("{vendor}; for concerns: {contact}").format(vendor=one["vendor"], contact=one["contact"])),
+            (_("kind"), (installed if one["installed"] else registered).format(kind=_(one["kind"]))),
+            (_("callers"), ", ".join(_caller(caller, words) for caller in one["callers"]) or _("none so far")),
+            *levels(one, words),
+            *several(_("warnings"), one["warnings"]),
+        ]
+    )
+
+
+def levels(one: Shown, words: Words) -> Iterator[Row]:
+    """An application's own levels, and what holds."""
+    _ = words.gettext
+    for axis, label in (("system", words.gettext("system")), ("usage", words.gettext("usage"))):
+        own, now = _(word(OWN_LEVELS, one[axis])), _(word(LEVELS, one["effective_" + axis]))
+        yield label, _("{own} ({now} now)").format(own=own, now=now)
+
+
+def question_page(page: Page, question: Shown) -> None:
+    """Everything about a question that consent is given to, and where it stands."""
+    definition = _definition(question)
+    page.say(f"{question['application']}/{question['id']}", "bold")
+    page.facts(_rows(question, definition, page.language))
+
+
+def _definition(question: Shown) -> Definition:
+    try:
+        definition = canonical.read(question["definition"])
+    except (KeyError, InvalidManifestError):
+        raise Failure(_OTHER_VERSION) from None
+    if definition.digest != question["digest"]:
+        raise Failure(f"telemetryd gives a digest of {question['id']} that is not this definition's: {_OTHER_VERSION}")
+    return definition
+
+
+def _rows(one: Shown, definition: Definition, language: Language) -> Iterator[Row]:
+    """Labels of at most eight letters: so the digest, 71 long, stays whole on 80 columns."""
+    words = language.words
+    told = tell(definition, words, language.texts(one["translations"]))
+    yield from _meaning(told, tell(definition), words)
+    yield from _course(one, told, words)
+    yield from _standing(one, definition, words)
+    _ = words.gettext
+    yield from several(_("reviewed"), [", ".join(one["reviewers"]) or _("by nobody: no review of this definition is installed")])
+    if one["record"]:
+        yield _("record"), one["record"]
+    yield from several(_("figures"), one["figures"])
+    yield from several(_("warnings"), one["warnings"])
+    yield _("digest"), one["digest"]
+
+
+def _meaning(told: Telling, original: Telling, words: Words) -> Iterator[Row]:
+    """Why it is asked and what is measured."""
+    _ = words.gettext
+    yield from several(_("purpose"), _beside(told.why, original.why, words))
+    yield from several(_("decides"), _beside(told.outcome, original.outcome, words))
+    for source, reviewed in zip(told.sources, original.sources, strict=True):
+        is_own = source.how != ""
+        what = _beside(source.what, reviewed.what, words) if is_own else [source.what]
+        yield from several(_("collects"), [*what, " ".join(filter(None, (source.whence, source.how, source.coarse))), answers(source)])
+    yield _("answers"), told.together
+
+
+def _course(one: Shown, told: Telling, words: Words) -> Iterator[Row]:
+    """When, under which conditions, how protected and whereto."""
+    _ = words.gettext
+    drawn = [_("Here that is {period}.").format(period=one["drawn_period"])] if one["drawn_period"] else []
+    yield _("when"), " ".join([told.when, *drawn])
+    yield from several("", [told.often, told.part, told.until])
+    yield _("needs"), told.needs
+    yield _("noise"), told.protection if _is_noisy(one) else _("none is added: the report says the answer as it is")
+    nowhere = _("nowhere: no endpoint is configured for this vendor, so nothing is sent")
+    yield from several(_("sent to"), [one["endpoint"], told.whom] if one["endpoint"] else [nowhere])
+    yield _("example"), one["example"]
+
+
+def _standing(one: Shown, definition: Definition, words: Words) -> Iterator[Row]:
+    """What became of it, and what the person decided."""
+    _ = words.gettext
+    yield _("sent"), day(one["last_sent"]) if one["last_sent"] else _("never")
+    state = _(one["state"]) if one["state"] in STATES else one["state"]
+    yield _("state"), state + (f": {one['reason']}" if one["reason"] else "")
+    is_changed = bool(one["accepted_digest"]) and one["accepted_digest"] != one["digest"] and one["consent"] == 0
+    decided = _(word(CONSENTS, one["consent"]))
+    yield _("you"), _("{decided}, an earlier definition accepted").format(decided=decided) if is_changed else decided
+    yield from several(_("changed"), _changes(one, definition, words))
+
+
+def _changes(one: Shown, definition: Definition, words: Words) -> Sequence[str]:
+    """The differences from what was accepted before; as the service says them if that cannot be read any more."""
+    try:
+        return difference.changes(canonical.read(one["accepted_definition"]), definition, words)
+    except InvalidManifestError:
+        return list(one["changes"])
+
+
+def answers(source: ToldSource) -> str:
+    """The possible answers of one source: in words, and as a report says them."""
+    return "; ".join(one.text if one.text == one.label else f"{one.text} ({one.label})" for one in source.bins)
+
+
+def several(label: str, values: Iterable[str]) -> Iterator[Row]:
+    """One line each, the label on the first."""
+    for index, value in enumerate(values):
+        yield ("" if index else label), value
+
+
+def _beside(text: str, original: str, words: Words) -> list[str]:
+    if text == original:
+        return [text]
+    return [text, words.gettext("the original, which was reviewed: {text}").format(text=original)]
+
+
+def _is_noisy(one: Shown) -> bool:
+    """The example is a report as it would be: one whose epsilon is null says the answer itself."""
+    return bool(one["epsilon"]) and '"epsilon":null' not in one["example"]
+
+
+def _caller(identity: str, words: Words) -> str:
+    """Sandboxes are known by the bus; what a program outside says of itself is a claim."""
+    is_claim = identity == "host" or identity.startswith("host:")
+    return (words.gettext("{caller} (claimed)") if is_claim else words.gettext("{caller} (verified)")).format(caller=identity)
