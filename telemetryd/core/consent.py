@@ -191,8 +191,7 @@ def _review_closures(definition: Definition, now: Circumstances) -> Iterator[Clo
     stop, review = now.standing.stop, now.standing.review
     if stop:
         cause = Cause.STOPPED if stop.reason is StopReason.ANSWERED else Cause.SUSPENDED
-        text = "the question has been answered" if stop.reason is StopReason.ANSWERED else "the question is suspended"
-        yield Closed(cause, f"{text} ({stop.file}, {stop.date.isoformat()})")
+        yield Closed(cause, stop.sentence)
     if not now.are_reviews_readable:
         yield Closed(Cause.REVIEWS, "a file of reviews cannot be read", UNREADABLE_GRACE_S)
     if now.settings.developer or (review and review.definition == definition.digest):

@@ -53,7 +53,7 @@ def _table(checks: Mapping[str, Check], defaults: Mapping[str, Any] | None = Non
             localised = LOCALISED.fullmatch(key)
             if not localised or localised[1] not in translatable:
                 raise DoubtError
-            found["texts"].setdefault(localised[2], {})[localised[1]] = _line(one)
+            found["texts"].setdefault(localised[2], {})[localised[1]] = line(one)
         if checks.keys() - found.keys():
             raise DoubtError
         return Row(**found)
@@ -148,17 +148,17 @@ def _doubt() -> Any:
     raise DoubtError
 
 
-_line = _text(rules.line, LINE)
+line = _text(rules.line, LINE)
 _id = _text(rules.identifier)
 _application_id = _text(rules.application_id)
 page_url = _text(rules.page_url, LINE)
 _path = _text(rules.file_path, PATH)
 _relay_url = _text(rules.relay_url, URL)
-reviewers = _list(_line, rules.two_people)
+reviewers = _list(line, rules.two_people)
 _flag = _typed(bool)
 _any_text = _typed(str)
 
-_SOURCE: Mapping[str, Check] = {"id": _id, "description": _line, "type": _any_text}
+_SOURCE: Mapping[str, Check] = {"id": _id, "description": line, "type": _any_text}
 _EDGES, _COUNT_EDGES = _list(rules.edge, rules.rising), _list(rules.count_edge, rules.rising)
 _UNIT: Mapping[str, Check] = {"unit": _text(rules.line, UNIT)}
 _SOURCES = {
@@ -183,7 +183,7 @@ _APPLICATION = _table(
     {
         "id": _application_id,
         "name": _text(rules.line, NAME),
-        "summary": _line,
+        "summary": line,
         "vendor": _id,
         "contact": _text(rules.contact, LINE),
         "kind": _text(Kind),
@@ -195,8 +195,8 @@ _APPLICATION = _table(
 _QUESTION = _table(
     {
         "id": _id,
-        "purpose": _line,
-        "decision": _line,
+        "purpose": line,
+        "decision": line,
         "category": _text(Category),
         "detail": _one_of("basic", "detailed"),
         "sources": _list(_text(rules.asked_source), rules.distinct, SOURCES),
@@ -224,7 +224,7 @@ _LIMITS = _table(
 )
 _ENDPOINT = _table(
     {
-        "name": _line,
+        "name": line,
         "url": _text(rules.endpoint_url, URL),
         "format": _one_of("report", "otlp", "kuserfeedback"),
         "ca_file": _path,
@@ -252,5 +252,7 @@ _REVIEW = _table(
         "date": _typed(date),
     }
 )
-_STOP = _table({"application": _application_id, "question": _id, "reason": _text(StopReason), "date": _typed(date)})
+_STOP = _table(
+    {"application": _application_id, "question": _id, "reason": _text(StopReason), "date": _typed(date), "text": line}, {"text": ""}
+)
 REVIEWS = _table({"review": _list(_REVIEW), "stop": _list(_STOP)}, {"review": (), "stop": ()})

@@ -26,7 +26,7 @@ _REVIEW = (
     rf'\[\[review\]\]\n{_ABOUT}definition = "({rules.DIGEST})"\nreviewers = \["({_CHARACTERS}(?:", "{_CHARACTERS})*)"\]\n'
     rf'record = "(https://{_CHARACTERS})"\n{_DATE}'
 )
-_STOP = rf'\[\[stop\]\]\n{_ABOUT}reason = "(answered|suspended)"\n{_DATE}'
+_STOP = rf'\[\[stop\]\]\n{_ABOUT}reason = "(answered|suspended)"\n{_DATE}(?:text = "({_CHARACTERS})"\n)?'
 _LAID_OUT = rf"{_GAP}(?:(?:{_REVIEW}|{_STOP}){_GAP})*+"
 
 
@@ -53,7 +53,7 @@ def parse_reviews(text: str, file: str) -> tuple[list[Review], list[Stop]]:
     reviews = [
         Review(one.application, one.question, one.definition, tuple(one.reviewers), one.record, one.date, file) for one in found.review
     ]
-    return reviews, [Stop(one.application, one.question, one.reason, one.date, file) for one in found.stop]
+    return reviews, [Stop(one.application, one.question, one.reason, one.date, file, one.text) for one in found.stop]
 
 
 def _laid_out(text: str, file: str) -> tuple[list[Review], list[Stop]]:
@@ -67,7 +67,7 @@ def _laid_out(text: str, file: str) -> tuple[list[Review], list[Stop]]:
         for application, question, definition, reviewers, record, day in found
     ]
     stops = [
-        Stop(application, question, StopReason(reason), date.fromisoformat(day), file)
-        for application, question, reason, day in re.findall(_STOP, text, re.ASCII)
+        Stop(application, question, StopReason(reason), date.fromisoformat(day), file, plain.line(told) if told else "")
+        for application, question, reason, day, told in re.findall(_STOP, text, re.ASCII)
     ]
     return reviews, stops

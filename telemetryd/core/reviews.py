@@ -30,13 +30,20 @@ class StopReason(StrEnum):
 
 
 class Stop(NamedTuple):
-    """The end of a question for everyone, installed with a package update."""
+    """The end of a question for everyone, installed with a package update, or for one user; `text` says why, if it does."""
 
     application: str
     question: str
     reason: StopReason
     date: date
     file: str = ""
+    text: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What the user is told."""
+        told = "the question has been answered" if self.reason is StopReason.ANSWERED else "the question is suspended"
+        return f"{told} ({self.file}, {self.date.isoformat()})" + (f": {self.text}" if self.text else "")
 
 
 class Standing(NamedTuple):

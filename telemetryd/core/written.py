@@ -71,6 +71,7 @@ class StopTable(Strict):
     question: Id
     reason: Annotated[StopReason, Field(strict=False)]
     date: date
+    text: Line = ""
 
 
 class ReviewsFile(Strict):

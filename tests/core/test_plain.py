@@ -88,7 +88,7 @@ REVIEWS = {
             "date": date(2026, 11, 20),
         }
     ],
-    "stop": [{"application": "org.kde.kate", "question": "startup", "reason": "answered", "date": date(2027, 2, 1)}],
+    "stop": [{"application": "org.kde.kate", "question": "startup", "reason": "answered", "date": date(2027, 2, 1), "text": "why"}],
 }
 KINDS = [
     (MANIFEST, plain.MANIFEST, tables.ManifestText),
@@ -277,6 +277,7 @@ application = "org.kde.kate"
 question = "startup"
 reason = "answered"
 date = 2027-02-01
+text = "It was too fine."
 [[review]]
 application = "org.kde.ark"
 question = "size"
@@ -304,7 +305,7 @@ def by_models(text):
     reviews = [Review(*one.__dict__.values(), "a.toml") for one in found.review]
     return (
         [one._replace(reviewers=tuple(one.reviewers)) for one in reviews],
-        [Stop(*one.__dict__.values(), "a.toml") for one in found.stop],
+        [Stop(one.application, one.question, one.reason, one.date, "a.toml", one.text) for one in found.stop],
     )
 
 

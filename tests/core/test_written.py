@@ -207,6 +207,9 @@ def test_reviews_and_stops():
         [review],
         [stop, stop._replace(reason=StopReason.SUSPENDED)],
     )
+    assert parse_reviews(STOP + 'text = "It told rare machines apart."\n', "kde.toml")[1] == [
+        stop._replace(text="It told rare machines apart.")
+    ]
     assert parse_reviews("", "kde.toml") == ([], [])
 
 
@@ -240,6 +243,7 @@ def test_wrong_reviews(old, new, error):
         ('"answered"', '"over"', "[[stop]] number 2: reason: expected 'answered' or 'suspended'"),
         ("2027-02-01", "2027-02-01T00:00:00", "[[stop]] number 2: date: expected a date"),
         ("question =", "questions =", "[[stop]] number 2: questions: unknown key"),
+        ("date =", 'text = ""\ndate =', "[[stop]] number 2: text: expected one line of text"),
     ],
 )
 def test_wrong_stops(old, new, error):
