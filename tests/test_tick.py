@@ -80,6 +80,20 @@ async def test_three_tries(running, result):
     assert record(running).reason == "dropped"
 
 
+async def test_under_way_elsewhere(running):
+    """A try that another process began less than five minutes ago is not given out again, and what it may deliver is not dropped."""
+    (row,) = running.store.reports.queue()
+    running.clock.wall = END_OF_WINDOW + 7 * DAY_S - 1
+    running.store.reports.start(row, running.clock.wall, 0)
+    running.clock.wall += 299
+    await send(running)
+    running.ticker.tidy()
+    assert (running.server.received, last(running).outcome) == ([], "queued")
+    running.clock.wall += 1
+    running.ticker.tidy()
+    assert last(running).outcome == "dropped"
+
+
 async def test_ticks(running):
     """Over running time in its window the report leaves at one tick, and none goes before its slot."""
     slot = running.store.reports.queue()[0].slot
