@@ -177,15 +177,20 @@ def warnings(definition: Definition) -> list[str]:
 
 def warnings_of(declaration: Declaration) -> list[str]:
     """The same for what concerns several sources: each has a privacy budget of its own, so one fact must not have several names."""
+    return [message for _, message in of_one_fact(declaration)]
+
+
+def of_one_fact(declaration: Declaration) -> list[tuple[list[Source], str]]:
+    """Sources that may well be one fact under several names, and what to say about them."""
     groups: dict[tuple[SourceType, str], list[Source]] = {}
     for source in declaration.sources:
         groups.setdefault((source.type, source.unit), []).append(source)
-    found: list[str] = []
+    found: list[tuple[list[Source], str]] = []
     for (kind, unit), sources in groups.items():
         alike = _alike(sources)
-        found += [f"sources {_ids(group)}: descriptions that say nearly the same; {_ONE_FACT}" for group in alike]
+        found += [(group, f"sources {_ids(group)}: descriptions that say nearly the same; {_ONE_FACT}") for group in alike]
         if unit and len(sources) >= _MANY_SOURCES and sources not in alike:
-            found.append(f"sources {_ids(sources)}: {len(sources)} times a {kind} in {unit}; {_ONE_FACT}")
+            found.append((sources, f"sources {_ids(sources)}: {len(sources)} times a {kind} in {unit}; {_ONE_FACT}"))
     return found
 
 

@@ -80,7 +80,7 @@ def read(model: type[T], text: str, error: type[TelemetrydError]) -> T:
     except RecursionError:
         raise error("no TOML: nested too deeply") from None
     except ValueError as failure:
-        raise error(f"no TOML: {_syntax(str(failure))}") from None
+        raise error(f"no TOML: {syntax(str(failure))}") from None
     try:
         return model.model_validate(document)
     except ValidationError as failure:
@@ -90,13 +90,18 @@ def read(model: type[T], text: str, error: type[TelemetrydError]) -> T:
 def explain(error: ValidationError, document: Mapping[str, Any]) -> str:
     """What is wrong where and what was expected, for a person; of the text itself it repeats only keys and ids."""
     problems = error.errors(include_url=False, include_input=False)
-    told = [f"{_place(problem['loc'], document)}{_expectation(problem)}" for problem in problems[:_MOST_PROBLEMS]]
+    told = [tell(problem, document) for problem in problems[:_MOST_PROBLEMS]]
     more = len(problems) - len(told)
     return "; ".join(told) + (f"; and {more} more" if more else "")
 
 
-def _syntax(message: str) -> str:
-    """A parser's message without the keys that it repeats, and with its place in front."""
+def tell(problem: ErrorDetails, document: Mapping[str, Any]) -> str:
+    """One of these problems."""
+    return f"{_place(problem['loc'], document)}{_expectation(problem)}"
+
+
+def syntax(message: str) -> str:
+    """A TOML parser's message without the keys that it repeats, and with its place in front."""
     found = re.search(r" \(at (line \d+, column \d+|end of document)\)$", message)
     if not found:
         return "a number is too long"

@@ -19,6 +19,7 @@ _COMMANDS = {
     "submit": f"{_CTL}.developing:submit",
     "monitor": f"{_CTL}.developing:monitor",
     "estimate": f"{_CTL}.estimate:estimate",
+    "lint": f"{_CTL}.lint:lint",
 }
 """Each command and where it is, in the order of their use."""
 
