@@ -40,15 +40,17 @@ class Database:
     """A file that is made at its first write and is readable (empty) before.
 
     `was_lost` tells that a damaged file was set aside, by this process or by one that died before `loss_is_told`. `on_unsettled` is called
-    after the first commit that a power cut would undo, and again only after `unsettled` was asked. All methods raise StorageError.
+    after the first commit that a power cut would undo, and again only after `unsettled` was asked. A file that is not lasting is made
+    without waiting for the disk. All methods raise StorageError.
     """
 
-    def __init__(self, path: Path, schema: Schema) -> None:
+    def __init__(self, path: Path, schema: Schema, *, is_lasting: bool = True) -> None:
         self.path = path
         self.on_unsettled: Callable[[], None] = lambda: None
         self._is_settled = True
         self._log: int | None = None
         self._schema = schema
+        self._is_lasting = is_lasting
         with _translated():
             self._is_made = path.exists()
             self.was_lost = any(damaged.name.endswith(_UNTOLD) for damaged in self.aside())
@@ -200,6 +202,8 @@ class Database:
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(new, isolation_level=None)
         try:
+            if not self._is_lasting:
+                connection.execute("PRAGMA synchronous=OFF")
             connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
             connection.execute("PRAGMA journal_mode=WAL")
             self._migrate(connection)

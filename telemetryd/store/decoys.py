@@ -85,7 +85,7 @@ class Decoys:
             folder.mkdir(mode=0o700)
         except OSError as error:
             raise StorageError(f"the state directory does not take it: {error.strerror}") from error
-        database = Database(folder / "telemetry.sqlite", MAIN)
+        database = Database(folder / "telemetry.sqlite", MAIN, is_lasting=False)
         try:
             database.make()
         except StorageError:
