@@ -1,48 +1,36 @@
 """The running flow: declarations and samples in, tallies and reports out; it calls the core in order and holds no rule of its own.
 
-A sample's way: `push` finds the route of (application, source), its coarsener checks and reduces the value, and its folds add the bin to
-the tallies of the questions that are open. For a question that is not open stands a decoy: the same is done, and nothing of it is kept.
-Routes are made when an application first pushes and thrown away when anything changes that could change a decision.
+A sample: `push` finds the route of (application, source) (`routes`), whose coarsener checks and reduces the value, and whose folds add the
+bin to the tallies of the questions that are open. Routes are thrown away when anything changes that could change a decision.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import aggregate, coarsen, quotas
+from telemetryd.core import quotas
 from telemetryd.core.consent import GONE_GRACE_S, Presence
 from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
-from telemetryd.core.system import SOURCES, SYSTEM
-from telemetryd.errors import BusyError, InvalidValueError, UnknownSourceError
-from telemetryd.tallies import Folds
+from telemetryd.errors import BusyError
+from telemetryd.measuring import Measuring
+from telemetryd.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.closing import Closing
-    from telemetryd.core.aggregate import Fold
-    from telemetryd.core.coarsen import Coarsener
     from telemetryd.core.consent import Cause
-    from telemetryd.core.definition import Declaration, Definition, Source
     from telemetryd.ports import Clock, Key, SystemFacts
     from telemetryd.questions import Questions
-    from telemetryd.tallies import RunningTallies, Tally
+    from telemetryd.routes import Route
+    from telemetryd.tallies import RunningTallies
     from telemetryd.watch import Watch
 
 
 LOOK_S = 5
 """Samples look at the files' dates this often (s): so fast does a kill switch work without being told of."""
-
-
-class Route(NamedTuple):
-    """Where one application's samples of one source go; `verdict` says it in words for developer mode."""
-
-    source: Source
-    coarsen: Coarsener
-    folds: Folds
-    verdict: str
 
 
 class Flow(NamedTuple):
@@ -65,7 +53,8 @@ class Daemon:
         self._on_erased = on_erased
         self.announce: Callable[[], None] = lambda: None
         self._gone_since: dict[str, int] = {}
-        self._routes: dict[str, dict[str, Route]] = {}
+        self._routes = Routes(flow.catalogue, flow.questions, flow.tallies)
+        self._measuring = Measuring(flow.catalogue, flow.questions, flow.tallies, flow.facts)
         self._decided_at = self._look_at = self._midnight = 0
 
     def start(self) -> None:
@@ -103,7 +92,7 @@ class Daemon:
         """Take samples of several sources, each one value or an array: source → (type code, value). All are taken or none is."""
         quotas.check_samples(sum(len(value) if code.startswith("a") else 1 for code, value in samples.values()))
         checked = [(self._route(application, source), code, value) for source, (code, value) in samples.items()]
-        reduced = [(route, _reduce(route, code, value)) for route, code, value in checked]
+        reduced = [(route, route.reduce(code, value)) for route, code, value in checked]
         for route, numbers in reduced:
             if numbers:
                 self._take(application, route, numbers)
@@ -151,7 +140,8 @@ class Daemon:
             self._flow.closing.close(definition)
         if looked.close:
             self._on_erased(())  # the true tally is in the database's log until that is emptied
-        self._measure_facts()
+        self._measuring.measure()
+        self.commit()
         return is_erased
 
     def close_running(self) -> None:
@@ -183,49 +173,12 @@ class Daemon:
             self._renew(now)
         if not self.is_in_mode:
             raise BusyError("developer mode was switched on or off: call again")
-        routes = self._routes.get(application)
-        if routes is None:
-            routes = self._routes[application] = self._make_routes(self._flow.catalogue.pushing(application))
-        route = routes.get(source)
-        if route is None:
-            raise UnknownSourceError(f"{application} declares no such source; it declares: {', '.join(sorted(routes)) or 'none'}")
-        return route
+        return self._routes.find(application, source)
 
     def _renew(self, now: int) -> None:
         """Decisions hold until `reload` says otherwise; samples ask it every few seconds."""
         self.reload()
         self._look_at = min(now + LOOK_S, self._midnight)
-
-    def _make_routes(self, declaration: Declaration) -> dict[str, Route]:
-        self._flow.tallies.prepare()
-        application = declaration.application.id
-        routes = {source.id: self._make_route(declaration, source, application) for source in declaration.sources}
-        for reference in declaration.application.uses:
-            source = self._flow.catalogue.shared_source(reference)
-            if source:
-                owner = self._flow.catalogue.pushing(reference.partition("/")[0])
-                routes[reference] = self._make_route(owner, source, application)
-        return routes
-
-    def _make_route(self, owner: Declaration, source: Source, pusher: str) -> Route:
-        folds: list[tuple[Fold, Tally]] = []
-        verdicts: list[str] = []
-        step = 0
-        for definition in owner.definitions:
-            if source.id not in definition.question.sources:
-                continue
-            state = self._flow.questions.step(definition)
-            is_open = state.is_collecting and self._flow.questions.covers(definition, pusher)
-            verdicts.append(f"{definition.question.id}: {'kept' if is_open else f'not kept ({state.state}: {state.reason})'}")
-            slots = self._flow.catalogue.slots(definition)
-            if is_open:
-                step = 1
-                tally = self._flow.tallies.get(definition.key, pusher, state.record.period, slots)
-            else:
-                slots = aggregate.decoy(slots)
-                tally = self._flow.tallies.decoy(definition.key, pusher, slots)
-            folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
-        return Route(source, coarsen.coarsener(source), Folds(step, tuple(folds)), "; ".join(verdicts))
 
     def _erase(self, keys: list[Key]) -> bool:
         if not keys:
@@ -265,49 +218,3 @@ class Daemon:
             return False
         since = self._gone_since[pusher] = min(self._gone_since.get(pusher, now), now)  # the clock may have been set back
         return now - since >= GONE_GRACE_S
-
-    def _measure_facts(self) -> None:
-        """Read each system fact once for every question that asks for it and is in its period, and for no other. Policy: M2."""
-        for key in self._flow.questions.accepted():
-            definition = self._flow.catalogue.definition(key)
-            if definition is None or not any(field.id.startswith(SYSTEM + "/") for field in definition.fields):
-                continue
-            step = self._flow.questions.step(definition)
-            if step.is_collecting:
-                self._measure(definition, step.record.period)
-        self.commit()
-
-    def _measure(self, definition: Definition, period: str) -> None:
-        slots = self._flow.catalogue.slots(definition)
-        tally = self._flow.tallies.get(definition.key, definition.application.id, period, slots)
-        for slot in slots:
-            owner, _, name = slot.field.id.partition("/")
-            if owner != SYSTEM or tally.cells[slot.offset]:
-                continue
-            value = self._flow.facts.read(name)
-            if value is not None:
-                source = SOURCES[name]
-                reduced = coarsen.coarsener(source)(_type_code(value), (value,))
-                self._flow.tallies.add(Folds(1, ((aggregate.fold(slot), tally),)), reduced)
-
-
-def _reduce(route: Route, type_code: str, value: Any) -> list[int]:
-    """Reduce one value or each of an array of one basic type."""
-    if not type_code.startswith("a"):
-        return route.coarsen(type_code, (value,))
-    element = type_code[1:]
-    if len(element) != 1 or element not in "ybnqiuxtds":
-        raise InvalidValueError(coarsen.expected(route.source, many=True))
-    return route.coarsen(element, value)
-
-
-def _type_code(value: object) -> str:
-    match value:
-        case bool():
-            return "b"
-        case str():
-            return "s"
-        case int():
-            return "t"
-        case _:
-            return "d"

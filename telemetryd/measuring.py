@@ -1,0 +1,58 @@
+"""What the daemon itself measures of this machine, so that no application has to. Policy: M2, P2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetryd.core import aggregate, coarsen
+from telemetryd.core.system import SOURCES, SYSTEM
+from telemetryd.tallies import Folds
+
+if TYPE_CHECKING:
+    from telemetryd.catalogue import Catalogue
+    from telemetryd.core.definition import Definition
+    from telemetryd.ports import SystemFacts
+    from telemetryd.questions import Questions
+    from telemetryd.tallies import RunningTallies
+
+
+class Measuring:
+    """Puts system facts into the tallies of the questions that ask for them."""
+
+    def __init__(self, catalogue: Catalogue, questions: Questions, tallies: RunningTallies, facts: SystemFacts) -> None:
+        self._catalogue, self._questions, self._tallies, self._facts = catalogue, questions, tallies, facts
+
+    def measure(self) -> None:
+        """Read each fact once for every question that asks for it and is in its period, and for no other; counts once it is committed."""
+        for key in self._questions.accepted():
+            definition = self._catalogue.definition(key)
+            if definition is None or not any(field.id.startswith(SYSTEM + "/") for field in definition.fields):
+                continue
+            step = self._questions.step(definition)
+            if step.is_collecting:
+                self._measure(definition, step.record.period)
+
+    def _measure(self, definition: Definition, period: str) -> None:
+        slots = self._catalogue.slots(definition)
+        tally = self._tallies.get(definition.key, definition.application.id, period, slots)
+        for slot in slots:
+            owner, _, name = slot.field.id.partition("/")
+            if owner != SYSTEM or tally.cells[slot.offset]:
+                continue
+            value = self._facts.read(name)
+            if value is not None:
+                source = SOURCES[name]
+                reduced = coarsen.coarsener(source)(_type_code(value), (value,))
+                self._tallies.add(Folds(1, ((aggregate.fold(slot), tally),)), reduced)
+
+
+def _type_code(value: object) -> str:
+    match value:
+        case bool():
+            return "b"
+        case str():
+            return "s"
+        case int():
+            return "t"
+        case _:
+            return "d"

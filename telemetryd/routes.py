@@ -1,0 +1,92 @@
+"""Where samples go: for each source of an application its coarsener, and the tally of each question that asks for it. Policy: C1, C3.
+
+What may be collected is decided when a route is made, not for every sample. For a question that is not open, or for which the application
+lacks consent, stands a decoy: the same is done, and nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from telemetryd.core import aggregate, coarsen
+from telemetryd.errors import InvalidValueError, UnknownSourceError
+from telemetryd.tallies import Folds
+
+if TYPE_CHECKING:
+    from telemetryd.catalogue import Catalogue
+    from telemetryd.core.aggregate import Fold
+    from telemetryd.core.coarsen import Coarsener
+    from telemetryd.core.definition import Declaration, Source
+    from telemetryd.questions import Questions
+    from telemetryd.tallies import RunningTallies, Tally
+
+
+class Route(NamedTuple):
+    """Where one application's samples of one source go; `verdict` says it in words for developer mode."""
+
+    source: Source
+    coarsen: Coarsener
+    folds: Folds
+    verdict: str
+
+    def reduce(self, type_code: str, value: Any) -> list[int]:
+        """Reduce one value, or each of an array of one basic type. Raises InvalidValueError."""
+        if not type_code.startswith("a"):
+            return self.coarsen(type_code, (value,))
+        element = type_code[1:]
+        if len(element) != 1 or element not in "ybnqiuxtds":
+            raise InvalidValueError(coarsen.expected(self.source, many=True))
+        return self.coarsen(element, value)
+
+
+class Routes:
+    """The routes of the applications that pushed since the last decision."""
+
+    def __init__(self, catalogue: Catalogue, questions: Questions, tallies: RunningTallies) -> None:
+        self._catalogue, self._questions, self._tallies = catalogue, questions, tallies
+        self._routes: dict[str, dict[str, Route]] = {}
+
+    def clear(self) -> None:
+        """Something changed: decide anew with the next sample."""
+        self._routes.clear()
+
+    def find(self, application: str, source: str) -> Route:
+        """The route of an application's source. Raises UnknownApplicationError, UnknownSourceError or StorageError."""
+        routes = self._routes.get(application)
+        if routes is None:
+            routes = self._routes[application] = self._make_routes(self._catalogue.pushing(application))
+        route = routes.get(source)
+        if route is None:
+            raise UnknownSourceError(f"{application} declares no such source; it declares: {', '.join(sorted(routes)) or 'none'}")
+        return route
+
+    def _make_routes(self, declaration: Declaration) -> dict[str, Route]:
+        self._tallies.prepare()
+        application = declaration.application.id
+        routes = {source.id: self._make_route(declaration, source, application) for source in declaration.sources}
+        for reference in declaration.application.uses:
+            source = self._catalogue.shared_source(reference)
+            if source:
+                owner = self._catalogue.pushing(reference.partition("/")[0])
+                routes[reference] = self._make_route(owner, source, application)
+        return routes
+
+    def _make_route(self, owner: Declaration, source: Source, pusher: str) -> Route:
+        folds: list[tuple[Fold, Tally]] = []
+        verdicts: list[str] = []
+        step = 0
+        for definition in owner.definitions:
+            if source.id not in definition.question.sources:
+                continue
+            state = self._questions.step(definition)
+            is_open = state.is_collecting and self._questions.covers(definition, pusher)
+            verdicts.append(f"{definition.question.id}: {'kept' if is_open else f'not kept ({state.state}: {state.reason})'}")
+            slots = self._catalogue.slots(definition)
+            if is_open:
+                step = 1
+                tally = self._tallies.get(definition.key, pusher, state.record.period, slots)
+            else:
+                slots = aggregate.decoy(slots)
+                tally = self._tallies.decoy(definition.key, pusher, slots)
+            folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
+        return Route(source, coarsen.coarsener(source), Folds(step, tuple(folds)), "; ".join(verdicts))
