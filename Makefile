@@ -30,10 +30,11 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@$(PY) tests/benchmarks/blind.py
 	@$(PY) tests/benchmarks/linkage.py
 
-campaign: ## The long forms: fifty times the examples, 200 crashes under load, 200 while closing, thousands of power cuts (a quarter of an hour)
+campaign: ## The long forms: fifty times the examples, hundreds of crashes, thousands of power cuts and damages (half an hour)
 	@packaging/bootstrap.sh test
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core
-	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py
+	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
+		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py
 
 upgrade: ## Newest versions of all Python packages; then run the tests and commit packaging/constraints.txt
 	@packaging/bootstrap.sh test

@@ -1,6 +1,6 @@
 """A disk that is full, locked, damaged, foreign or gone: callers are told, the daemon goes on, and consent never reads as more than it was.
 
-`TELEMETRYD_DAMAGES=1000` damages the files that many times; every test run does so a few dozen times.
+`make campaign` damages the files 1,500 times, every test run some forty times.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 import pytest
+from campaign import IS_CAMPAIGN
 from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, until
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
 
@@ -24,7 +25,7 @@ from telemetryd.installed import InstalledFiles
 KATE_ID, KWRITE_ID = "org.kde.kate", "org.kde.kwrite"
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
 STORAGE = "org.telemetryd.Error.Storage"
-DAMAGES = int(os.environ.get("TELEMETRYD_DAMAGES", "40"))
+DAMAGES = 1500 if IS_CAMPAIGN else 40
 LIVING = 6
 """Every so-and-so-manieth damage of them is shown to the real daemon, too."""
 FILES = ("consent.sqlite", "telemetry.sqlite")
