@@ -91,7 +91,9 @@ def tell(definition: Definition, words: Words = ENGLISH, texts: Mapping[str, str
         often=_("Once: whoever has answered is never asked this again. Without a value in the period the answer is “none”."),
         part=_part(asked, words),
         until=_("Nothing is collected before {starts} or after {ends}.").format(starts=asked.starts, ends=asked.ends),
-        whom=_("To the vendor “{vendor}” and nobody else, at the address that this system has for it.").format(vendor=about.vendor),
+        whom=_("To the vendor “{vendor}” and nobody else, at the address that the system's configuration has for it.").format(
+            vendor=about.vendor
+        ),
         contact=about.contact,
         needs=_needs(definition, words),
         protection=_protection(definition, words),

@@ -18,6 +18,9 @@ _COMMANDS = {
     "erase": f"{_CTL}.reports:erase",
     "submit": f"{_CTL}.developing:submit",
     "monitor": f"{_CTL}.developing:monitor",
+    "review": f"{_CTL}.reviewing:review",
+    "diff": f"{_CTL}.publishing:diff",
+    "document": f"{_CTL}.publishing:document",
     "estimate": f"{_CTL}.estimate:estimate",
     "lint": f"{_CTL}.lint:lint",
 }

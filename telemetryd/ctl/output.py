@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
+    from telemetryd.ctl.sheet import Sheet
+
 _WIDTH = 100
 """Columns where there is no terminal and COLUMNS does not say it."""
 
@@ -77,6 +79,16 @@ class Page:
         for label, value in rows:
             grid.add_row(_text(label), _text(value))
         self._print(grid)
+
+    def sheet(self, sheet: Sheet) -> None:
+        """A page with sections."""
+        self.say(sheet.title, "bold")
+        if sheet.summary:
+            self.say(sheet.summary)
+        for section in sheet.sections:
+            self.gap()
+            self.say(section.title, "bold")
+            self.facts(("" if place else found.label, value) for found in section.facts for place, value in enumerate(found.values))
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table under a line of heads."""
