@@ -82,6 +82,8 @@ _BUS_CONFIG = """\
   <limit name="max_incoming_bytes">1000000000</limit>
   <limit name="max_outgoing_bytes">1000000000</limit>
   <limit name="max_replies_per_connection">100000</limit>
+  <limit name="max_connections_per_user">100000</limit>
+  <limit name="max_completed_connections">100000</limit>
 </busconfig>
 """
 
