@@ -1,0 +1,36 @@
+"""blind.py in a short form: with fewer calls chance is larger, so the bounds are wider; without decoys guesses are right far oftener."""
+
+import random
+
+import pytest
+from benchmarks import blind
+
+CALLS, ABOVE_MAX, NAIVE_MIN = 1000, 0.15, 0.25
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What was found of two ways, with decoys and without: (way, with decoys) → Found."""
+    chance, ways = random.Random(1), [way for way in blind.WAYS if way.name in {"Push", "PushMany of two"}]
+    figures = {}
+    with blind.at_work(tmp_path_factory.mktemp("blind"), "dbus-fast") as machine:
+        for program, has_decoys in ((("-m", "telemetryd"), True), ((blind.NAIVE,), False)):
+            with machine.daemon(program=program, PYTHONPATH=str(blind.ROOT)):
+                for way in ways:
+                    figures[way.name, has_decoys] = blind.judge(blind.measure(machine, way, CALLS, chance), way.consent)
+    return figures
+
+
+@pytest.mark.parametrize("way", ["Push", "PushMany of two"])
+def test_time_does_not_tell(found, way):
+    """An application's best guess by time at the user's choice is little better than chance; without decoys it is. Policy: C3."""
+    assert found[way, True].above < ABOVE_MAX
+    assert found[way, False].above > NAIVE_MIN
+
+
+def test_advantage():
+    """The advantage is the greatest difference of two distributions: nothing between equal ones, everything between separate ones."""
+    assert blind.advantage([1, 2, 3], [1, 2, 3]) == 0
+    assert blind.advantage([1, 2], [3, 4]) == pytest.approx(1)
+    assert blind.advantage([1, 3], [2, 4]) == pytest.approx(0.5)
+    assert blind.advantage([5, 5, 5], [5]) == pytest.approx(0)
