@@ -1,4 +1,4 @@
-"""A question as the core knows it, and everything around it that can shut it: for tests of the gate and of a question's life."""
+"""A question as the core knows it, and everything around it that can shut it: for tests of the core, the gate and a question's life."""
 
 from datetime import date
 
@@ -20,20 +20,40 @@ from telemetryd.core.lot import Lot
 from telemetryd.core.reviews import Review, Standing, Stop, StopReason
 from telemetryd.core.settings import Endpoint, KillSwitch, Lock, Settings
 
+APPLICATION = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org/privacy")
 STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, "ms", edges=(500, 2000))
+PLATFORM = Source("platform", SourceType.CHOICE, "Window system", Combine.LAST, values=("wayland", "x11"))
+CRASHED = Source("crashed", SourceType.FLAG, "Crash", Combine.ANY)
 MEMORY = Source("org.telemetryd.system/memory", SourceType.NUMBER, "Memory", Combine.LAST, "GiB", edges=(4, 16))
+QUESTION = Question(
+    id="startup",
+    purpose="Is it slow?",
+    decision="Whether it is mended",
+    category=Category.USAGE,
+    detail=Detail.BASIC,
+    sources=("startup",),
+    coarser=(),
+    period=PeriodKind.WEEK,
+    starts=date(2026, 11, 2),
+    ends=date(2027, 6, 27),
+    draw=Draw.UNIFORM,
+    share=1.0,
+    epsilon=2.0,
+)
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.kde.org/v1")
 
 
-def define(*fields, category="usage", detail=1, purpose="Why?", starts=date(2026, 11, 2), ends=date(2026, 12, 6), period="week"):
-    """A question of org.kde.kate over these fields (a start-up time by default); other arguments make another definition of it."""
-    application = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org")
+def asking(*fields, application=APPLICATION, **change):
+    """The question above over these fields (a start-up time by default), with other keys changed as in its `_replace`."""
     fields = fields or (STARTUP,)
-    question = Question(
-        *("startup-time", purpose, "What", Category(category), Detail(detail), tuple(field.id for field in fields), ()),
-        *(PeriodKind(period), starts, ends, Draw.FIRST, 1.0, 2.0),
-    )
+    question = QUESTION._replace(sources=tuple(field.id for field in fields), **change)
     return Definition(application, question, fields, digest_of(application, question, fields))
+
+
+def define(*fields, category="usage", detail=1, purpose="Why?", starts=date(2026, 11, 2), ends=date(2026, 12, 6), period="week"):
+    """A question that is asked in the first period, for five weeks; other arguments make another definition of it."""
+    words = {"id": "startup-time", "purpose": purpose, "category": Category(category), "detail": Detail(detail)}
+    return asking(*fields, **words, period=PeriodKind(period), starts=starts, ends=ends, draw=Draw.FIRST)
 
 
 def review_of(definition, day=date(2026, 11, 1)):

@@ -3,11 +3,12 @@ from datetime import date
 from itertools import pairwise
 
 import pytest
+from declared import APPLICATION, CRASHED, PLATFORM, STARTUP
+from declared import QUESTION as BARE
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.core.definition import (
-    Application,
     Category,
     Combine,
     Definition,
@@ -15,8 +16,6 @@ from telemetryd.core.definition import (
     Draw,
     Kind,
     PeriodKind,
-    Question,
-    Source,
     SourceType,
     digest_of,
     digest_of_all,
@@ -24,26 +23,7 @@ from telemetryd.core.definition import (
     number_label,
 )
 
-APPLICATION = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org/privacy")
-STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, "ms", edges=(500, 2000))
-PLATFORM = Source("platform", SourceType.CHOICE, "Window system", Combine.LAST, values=("wayland", "x11"))
-CRASHED = Source("crashed", SourceType.FLAG, "Crash", Combine.ANY)
-QUESTION = Question(
-    id="startup",
-    purpose="Is it slow?",
-    decision="Whether it is mended",
-    category=Category.USAGE,
-    detail=Detail.BASIC,
-    sources=("startup", "platform"),
-    coarser=(("startup", (500, 2000)),),
-    period=PeriodKind.WEEK,
-    starts=date(2026, 11, 2),
-    ends=date(2027, 6, 27),
-    draw=Draw.UNIFORM,
-    share=1.0,
-    epsilon=2.0,
-)
-
+QUESTION = BARE._replace(sources=("startup", "platform"), coarser=(("startup", (500, 2000)),))
 CANONICAL = (
     "telemetryd-definition-1\n"
     '{"application":{"contact":"https://kde.org/privacy","id":"org.kde.kate","kind":"application","name":"Kate","vendor":"kde"},'

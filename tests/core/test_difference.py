@@ -1,6 +1,8 @@
 from datetime import date
 
 import pytest
+from declared import APPLICATION, CRASHED, PLATFORM, QUESTION
+from declared import STARTUP as BARE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,6 @@ from telemetryd.core.definition import (
     Draw,
     Kind,
     PeriodKind,
-    Question,
     Source,
     SourceType,
     digest_of,
@@ -21,25 +22,7 @@ from telemetryd.core.definition import (
 from telemetryd.core.difference import changes, fields
 from telemetryd.core.system import SOURCES
 
-APPLICATION = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org/privacy")
-STARTUP = Source("startup", SourceType.NUMBER, "Time to the first window", Combine.MEDIAN, "ms", edges=(500, 2000))
-PLATFORM = Source("platform", SourceType.CHOICE, "Window system", Combine.LAST, values=("wayland", "x11"))
-CRASHED = Source("crashed", SourceType.FLAG, "Crash", Combine.ANY)
-QUESTION = Question(
-    id="startup",
-    purpose="Is it slow?",
-    decision="Whether it is mended",
-    category=Category.USAGE,
-    detail=Detail.BASIC,
-    sources=("startup", "platform"),
-    coarser=(),
-    period=PeriodKind.WEEK,
-    starts=date(2026, 11, 2),
-    ends=date(2027, 6, 27),
-    draw=Draw.UNIFORM,
-    share=1.0,
-    epsilon=2.0,
-)
+STARTUP = BARE._replace(description="Time to the first window")
 FALLBACK = "The definition changed in a way that cannot be told in a sentence: please read it as a new one."
 
 

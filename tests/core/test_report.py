@@ -1,20 +1,14 @@
 import json
-from datetime import date
 from itertools import product
 
 import pytest
+from declared import CRASHED, PLATFORM, STARTUP
+from declared import asking as definition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.core.definition import (
-    Application,
-    Category,
     Combine,
-    Definition,
-    Detail,
-    Draw,
-    PeriodKind,
-    Question,
     Source,
     SourceType,
 )
@@ -34,19 +28,6 @@ from telemetryd.core.report import (
 )
 
 REPORT = Report("org.kde.kate", "startup-by-memory", "9f2c0123abcd", "2026-W48", ("<500", "4..16"), None, "0123456789abcdef" * 2)
-
-STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, "ms", edges=(500, 2000))
-PLATFORM = Source("platform", SourceType.CHOICE, "Windows", Combine.LAST, values=("x11", "wayland"))
-CRASHED = Source("crashed", SourceType.FLAG, "Crash", Combine.ANY)
-
-
-def definition(*fields):
-    """A question over these fields."""
-    question = Question(
-        *("startup", "Why?", "What", Category.USAGE, Detail.BASIC, tuple(field.id for field in fields), ()),
-        *(PeriodKind.WEEK, date(2026, 11, 2), date(2027, 6, 27), Draw.UNIFORM, 1.0, 2.0),
-    )
-    return Definition(Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org"), question, fields, "sha256:" + "9f2c" * 16)
 
 
 def altered(**fields):
@@ -186,7 +167,7 @@ def test_longest_report():
 
 def test_cells_in_order():
     """Cells count the bins in declared order, the last field fastest, and the joint `none` comes last."""
-    asked = definition(CRASHED, PLATFORM)
+    asked = definition(CRASHED, PLATFORM._replace(values=("x11", "wayland")))
     assert [label_of_cell(asked, cell) for cell in range(asked.cells)] == [
         ("false", "x11"),
         ("false", "wayland"),

@@ -6,52 +6,25 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
+from declared import APPLICATION, CRASHED, PLATFORM, QUESTION, STARTUP
+from declared import asking as definition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.core.definition import (
-    Application,
-    Category,
     Combine,
     Declaration,
-    Definition,
-    Detail,
     Draw,
     PeriodKind,
-    Question,
     Source,
     SourceType,
-    digest_of,
 )
 from telemetryd.core.noise import exp_thousandths, probabilities
 from telemetryd.core.period import period_at
 from telemetryd.core.planning import Z, reports_needed
 from telemetryd.core.review import figures, last_end, most_cells, objections, optimum_cells, sentences, warnings, warnings_of
 
-APPLICATION = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org/privacy")
-STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, "ms", edges=(500, 2000))
-QUESTION = Question(
-    id="startup",
-    purpose="Is it slow?",
-    decision="Whether it is mended",
-    category=Category.USAGE,
-    detail=Detail.BASIC,
-    sources=("startup",),
-    coarser=(),
-    period=PeriodKind.WEEK,
-    starts=date(2026, 11, 2),
-    ends=date(2027, 6, 27),
-    draw=Draw.UNIFORM,
-    share=1.0,
-    epsilon=2.0,
-)
 TENTHS = st.integers(1, 40)
-
-
-def definition(*sources, **change):
-    """The definition with other sources and another question."""
-    question = QUESTION._replace(**change)
-    return Definition(APPLICATION, question, sources or (STARTUP,), digest_of(APPLICATION, question, sources))
 
 
 def numbers(cells):
@@ -133,8 +106,6 @@ def test_bin_that_stays_empty():
     assert warnings(definition(count._replace(edges=(1, 10)), numbers(3))) == []
 
 
-PLATFORM = Source("platform", SourceType.CHOICE, "Window system", Combine.LAST, values=("wayland", "x11"))
-CRASHED = Source("crashed", SourceType.FLAG, "Whether it crashed", Combine.ANY)
 FIELDS = st.sampled_from([(STARTUP,), (PLATFORM,), (CRASHED,), (STARTUP, CRASHED), (PLATFORM, CRASHED), (STARTUP, PLATFORM)])
 KINDS = st.sampled_from(PeriodKind)
 USERS = st.integers(1, 10**7)
