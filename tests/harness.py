@@ -16,8 +16,9 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from texts import ENDS, KATE, KATE_2026, STARTS
 
 from telemetryd.bus.edge import Edge
 from telemetryd.bus.library import Message, MessageFlag, Variant
@@ -30,42 +31,6 @@ CONTROL = ("org.telemetryd.Control1", "/org/telemetryd/Control1", "org.telemetry
 PROPERTIES = "org.freedesktop.DBus.Properties"
 WAIT_S = 20
 """Longest wait for something that has to happen."""
-
-_TODAY = datetime.now(UTC).date()
-STARTS, ENDS = (str(_TODAY + timedelta(days=days)) for days in (-150, 150))
-"""The dates of questions to a daemon on the real clock: they are asked on whatever day the tests run."""
-
-_KATE = """\
-schema = 1
-[application]
-id = "org.kde.kate"
-name = "Kate"
-summary = "Text editor"
-vendor = "kde"
-contact = "https://kde.org/privacypolicy-apps"
-[[source]]
-id = "startup"
-type = "number"
-description = "Time from process start to the first window"
-unit = "ms"
-combine = "median"
-bins = [500, 2000]
-[[question]]
-id = "startup-time"
-purpose = "Is start-up too slow?"
-decision = "Whether the session restore is loaded lazily"
-category = "usage"
-detail = "basic"
-sources = ["startup"]
-period = "week"
-starts = {starts}
-ends = {ends}
-draw = "first"
-"""
-KATE = _KATE.format(starts=STARTS, ends=ENDS)
-"""A manifest of one number in three bins, asked for in the first whole week after the acceptance."""
-KATE_2026 = _KATE.format(starts="2026-01-01", ends="2026-12-31")
-"""The same in 2026, for tests that set the clock."""
 
 _BUS_CONFIG = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

@@ -6,67 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 from harness import CONTROL, ENDS, STARTS, TELEMETRY, CallError, Machine, Variant
+from texts import EVERY_TYPE as MANIFEST
 
 ERROR = "org.telemetryd.Error."
 INVALID_ARGS = "org.freedesktop.DBus.Error.InvalidArgs"
 SECRET = "sekret-7fd1"
 """A value that no error may repeat."""
-
-MANIFEST = f"""\
-schema = 1
-[application]
-id = "org.example.app"
-name = "App"
-summary = "An application"
-vendor = "kde"
-contact = "https://example.org/privacy"
-[[source]]
-id = "saves"
-type = "count"
-description = "Times that a file was saved"
-unit = "times"
-bins = [1, 2, 3, 4, 5, 6, 7, 8, 9]
-[[source]]
-id = "load"
-type = "number"
-description = "Time until the first window"
-unit = "ms"
-bins = [500, 2000]
-[[source]]
-id = "dark"
-type = "flag"
-description = "Whether the dark theme is on"
-[[source]]
-id = "shell"
-type = "choice"
-description = "The shell in the terminal"
-values = ["bash", "zsh"]
-[[question]]
-id = "saves"
-purpose = "Is autosave missed?"
-decision = "Whether autosave becomes the default"
-category = "usage"
-detail = "basic"
-sources = ["saves"]
-period = "week"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
-epsilon = 4.0
-[[question]]
-id = "rest"
-purpose = "What do windows look like?"
-decision = "Which theme is the default"
-category = "usage"
-detail = "basic"
-sources = ["load", "dark", "shell"]
-period = "week"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
-epsilon = 4.0
-"""
-"""A manifest with a source of each type; `saves` counts exactly up to 9."""
 
 
 @pytest.fixture(scope="module", params=["dbus-fast", "dbus-next"])

@@ -8,66 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, ENDS, PROPERTIES, STARTS, TELEMETRY
+from harness import CONTROL, PROPERTIES, TELEMETRY
+from texts import EVERY_TYPE as MANIFEST
 
 PEERS = Path(__file__).parent / "peers"
 APPLICATION = "org.example.app"
-MANIFEST = f"""\
-schema = 1
-[application]
-id = "org.example.app"
-name = "App"
-summary = "An application"
-vendor = "kde"
-contact = "https://example.org/privacy"
-[[source]]
-id = "saves"
-type = "count"
-description = "Times that a file was saved"
-unit = "times"
-bins = [1, 2, 3, 4, 5, 6, 7, 8, 9]
-[[source]]
-id = "load"
-type = "number"
-description = "Time until the first window"
-unit = "ms"
-combine = "max"
-bins = [500, 2000]
-[[source]]
-id = "dark"
-type = "flag"
-description = "Whether the dark theme is on"
-[[source]]
-id = "shell"
-type = "choice"
-description = "The shell in the terminal"
-values = ["bash", "zsh"]
-[[question]]
-id = "saves"
-purpose = "Is autosave missed?"
-decision = "Whether autosave becomes the default"
-category = "usage"
-detail = "basic"
-sources = ["saves"]
-period = "week"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
-[[question]]
-id = "rest"
-purpose = "What do windows look like?"
-decision = "Which theme is the default"
-category = "usage"
-detail = "basic"
-sources = ["load", "dark", "shell"]
-period = "week"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
-epsilon = 4.0
-"""
-"""Two questions over a source of each type."""
-
 ANSWERS = {"saves": ["7..8"], "rest": ["500..2000", "true", "zsh"]}
 """What `Push saves 1`, `PushMany saves [1, 2, 3], load 700.5, dark, shell` come to."""
 REFUSED = "org.telemetryd.Error.InvalidValue"
