@@ -10,7 +10,9 @@ from math import ceil, log2
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.definition import Draw, SourceType
+from telemetryd.core.definition import Draw, PeriodKind, SourceType
+from telemetryd.core.difference import named
+from telemetryd.core.language import ENGLISH
 from telemetryd.core.noise import exp_thousandths, probabilities
 from telemetryd.core.period import first_whole_period, whole_periods
 from telemetryd.core.planning import bits_with_none, entropy_bits, reports_needed, sufficient_share
@@ -19,7 +21,8 @@ from telemetryd.core.report import REPORT_BYTES, longest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from telemetryd.core.definition import Declaration, Definition, PeriodKind, Source
+    from telemetryd.core.definition import Declaration, Definition, Source
+    from telemetryd.core.language import Words
 
 MOST_CELLS = 32
 """Cells of an answer whatever its ε: the more there are, the more an answer says of one person."""
@@ -133,28 +136,56 @@ def figures(definition: Definition) -> Figures:
     return found._replace(sufficient_share=sufficient_share(found.wanted, found.users)) if found.users else found
 
 
-def sentences(of: Figures) -> list[str]:
+def sentences(of: Figures, words: Words = ENGLISH) -> list[str]:
     """The figures in plain words, with the numbers rounded against the question: entropy up, reports down."""
-    suits = min(of.optimum, of.most)
-    expected = "" if of.expected_bits is None else f", and at most {_up(of.expected_bits)} if the shares are as expected"
-    tenth = f"{of.needed_at_tenth:,} if one user in ten gives it"
+    _ = words.gettext
+    answers = _("{cells} possible answers, “none” included: noise at epsilon {epsilon} suits up to {suits}; over {most} are refused.")
+    bits = _("An answer holds at most {bits} bits before noise.")
+    if of.expected_bits is not None:
+        bits = _("An answer holds at most {bits} bits before noise, and at most {expected} if the shares are as expected.")
+    known = _("The share of an answer is known to ± 2 points (95 %) from {needed} reports, or {tenth} if one user in ten gives it.")
     told = [
-        f"{of.cells} possible answers, “none” included: noise at epsilon {of.epsilon:g} suits up to {suits}; over {of.most} are refused.",
-        f"An answer holds at most {_up(of.max_bits)} bits before noise{expected}.",
-        f"The share of an answer is known to ± 2 points (95 %) from {of.needed:,} reports, or {tenth}.",
+        answers.format(cells=of.cells, epsilon=f"{of.epsilon:g}", suits=min(of.optimum, of.most), most=of.most),
+        bits.format(bits=_decimal(_up(of.max_bits), words), expected=_decimal(_up(of.expected_bits or 0), words)),
+        known.format(needed=_grouped(of.needed, words), tenth=_grouped(of.needed_at_tenth, words)),
     ]
-    return [*told, *_users(of)] if of.users else told
+    return [*told, *_users(of, words)] if of.users else told
 
 
-def _users(of: Figures) -> Iterator[str]:
-    when = "before it starts" if of.draw is Draw.UNIFORM else "evenly over its time"
-    each = f"in each of {of.periods} {of.period}s" if of.periods > 1 else f"in its one {of.period}"
-    yield f"If {of.users:,} users accept {when}, about {int(of.reports):,} reports come {each}."
-    goal = f"for ± 2 points over all reports and {FEWEST_REPORTS} reports a {of.period}"
+def _users(of: Figures, words: Words) -> Iterator[str]:
+    _ = words.gettext
+    before, evenly = (
+        _("If {users} users accept before it starts, about {reports} reports come {each}."),
+        _("If {users} users accept evenly over its time, about {reports} reports come {each}."),
+    )
+    come = {"users": _grouped(of.users, words), "reports": _grouped(int(of.reports), words), "each": _each(of.period, of.periods, words)}
+    yield (before if of.draw is Draw.UNIFORM else evenly).format(**come)
+    goal = {"fewest": FEWEST_REPORTS, "period": named(of.period, words)}
     if of.sufficient_share is None:
-        yield f"It takes {of.wanted:,} users {goal}."
+        text = _("It takes {users} users for ± 2 points over all reports and {fewest} reports a {period}.")
+        yield text.format(users=_grouped(of.wanted, words), **goal)
     else:
-        yield f"A share of {of.sufficient_share:g} would do {goal}."
+        text = _("A share of {share} would do for ± 2 points over all reports and {fewest} reports a {period}.")
+        yield text.format(share=_decimal(f"{of.sufficient_share:g}", words), **goal)
+
+
+def _each(period: PeriodKind, number: int, words: Words) -> str:
+    match period:
+        case PeriodKind.DAY:
+            text = words.ngettext("in its one day", "in each of {number} days", number)
+        case PeriodKind.WEEK:
+            text = words.ngettext("in its one week", "in each of {number} weeks", number)
+        case _:
+            text = words.ngettext("in its one month", "in each of {number} months", number)
+    return text.format(number=number)
+
+
+def _grouped(number: int, words: Words) -> str:
+    return f"{number:,}".replace(",", words.pgettext("between thousands", ","))
+
+
+def _decimal(number: str, words: Words) -> str:
+    return number.replace(".", words.pgettext("before decimals", "."))
 
 
 def warnings(definition: Definition) -> list[str]:

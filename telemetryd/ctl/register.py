@@ -81,7 +81,7 @@ def sheet(one: Entry, words: Words) -> Sheet:
         Section(_("When and from whom"), tuple(_course(one, words))),
         Section(_("What is sent"), tuple(_sent(one, words))),
         Section(_("Review"), tuple(_review(one, words))),
-        Section(_("In numbers"), (fact(_("Figures"), *review.sentences(review.figures(one.definition))),)),
+        Section(_("In numbers"), (fact(_("Figures"), *review.sentences(review.figures(one.definition), words)),)),
     ]
     return Sheet(one.anchor, one.told.why, one.told.who, tuple(sections))
 
