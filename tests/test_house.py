@@ -166,8 +166,8 @@ def test_folders_hold_what_they_should():
     assert [path for folder in ("dbus", "systemd") for path in (ROOT / folder).rglob("*.py")] == []
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     expected = (
-        ".ci .gitignore ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE Makefile README.md SECURITY.md dbus docs packaging "
-        "pyproject.toml systemd telemetryd tests"
+        ".ci .gitignore .pre-commit-hooks.yaml ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE Makefile README.md SECURITY.md "
+        "dbus docs packaging pyproject.toml systemd telemetryd tests"
     )
     assert sorted(top - set(expected.split())) == []
 

@@ -47,7 +47,8 @@ def lint(text: str, today: date, installed_as: str = "") -> list[Finding]:
             message = f"[application]: id: expected {installed_as!r}, as the file is named"
             faults.append(error(("application", "id"), "T2", message, "give the file the name of the application's id, or it is not read"))
     lines = _lines(text)
-    faults = [*faults, *lint_wording.faults(tomllib.loads(text))]
+    wrong = {fault.place for fault in faults}
+    faults = [*faults, *(fault for fault in lint_wording.faults(tomllib.loads(text)) if fault.place not in wrong)]
     return sorted((Finding(line_of(fault.place, lines), fault) for fault in faults), key=_order)
 
 
@@ -87,5 +88,5 @@ def _syntax_line(text: str, failure: str) -> int:
 def _lines(text: str) -> dict[Place, int]:
     try:
         return positions(text)
-    except RecursionError:  # a text that only just is not nested too deeply for its parser
+    except RecursionError:  # pragma: no cover - positions go as deep as the parser does, in the versions of Python known now
         return {}

@@ -142,10 +142,11 @@ def _translations(declaration: Declaration) -> Iterator[Fault]:
         missing = [name for name in places if name not in texts]
         if missing and len(missing) < len(places):
             table, id_, key = missing[0].split("/")
+            place = (*places[missing[0]][:2], f"{key}[{language}]")
             message = (
                 f'[[{table}]] "{id_}": {key}[{language}]: is missing, and {len(places) - len(missing)} of {len(places)} texts are there'
             )
-            yield warning(places[missing[0]], "T1", message, guide((table, f"{key}[{language}]")).help)
+            yield warning(place, "T1", message, guide(place).help)
 
 
 def _text(item: float | str) -> str:

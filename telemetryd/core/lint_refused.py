@@ -131,7 +131,7 @@ def _left(document: Document, name: str, broken: set[Place]) -> list[int]:
 def _together(document: Document, text: ManifestText, broken: set[Place]) -> Iterator[Fault]:
     """What is wrong with tables that are right by themselves."""
     yield from _ids_twice(document)
-    yield from _not_asked(document)
+    yield from _not_asked(document, _left(document, "source", broken))
     written = text.application
     application = Application(written.id, written.name, written.summary, written.vendor, written.contact, written.kind)
     try:
@@ -144,9 +144,11 @@ def _together(document: Document, text: ManifestText, broken: set[Place]) -> Ite
             own[source.id] = source_of(source, application)
         except InvalidManifestError as refusal:
             yield from _told(refusal, ("source", number), f'[[source]] "{source.id}": ')
-    obscure = {one.get("id") for _, one in tables(document, "source") if isinstance(one.get("id"), str)} - own.keys()
+    ids = [one.get("id") for _, one in tables(document, "source")]
+    is_nameless = ("source",) in broken or not all(isinstance(one, str) for one in ids)
     for number, question in zip(_left(document, "question", broken), text.question, strict=True):
-        if not obscure & set(question.sources):
+        unknown = set(question.sources) - own.keys()
+        if not any(one in ids or (is_nameless and "/" not in one) for one in unknown):
             yield from _question(question, ("question", number), application, own)
 
 
@@ -156,7 +158,7 @@ def _question(written: QuestionTable, place: Place, application: Application, ow
     except InvalidManifestError as refusal:
         for fault in _told(refusal, place, f'[[question]] "{written.id}": '):
             at = _reference(fault, written.sources)
-            is_too_much = ": sources: expected at most" in fault.message
+            is_too_much = ": sources: expected " in fault.message
             yield fault._replace(place=at, clause="A3" if is_too_much else fault.clause)
 
 
@@ -187,19 +189,20 @@ def _ids_twice(document: Document) -> Iterator[Fault]:
             seen.add(str(id_))
 
 
-def _not_asked(document: Document) -> Iterator[Fault]:
+def _not_asked(document: Document, left: Sequence[int]) -> Iterator[Fault]:
     """Sources without a question, and a manifest without a use. Policy: M1."""
     questions = [table for _, table in tables(document, "question")]
     if not questions:
-        if not document.get("question") and "uses" not in document["application"]:
+        said = document.get("application")
+        if not document.get("question") and not (isinstance(said, dict) and "uses" in said):
             expected = "[[question]]: expected one or more questions, or shared sources in uses of an application"
             yield error(("application",), "M1", expected, guide(("question",)).help)
         return
     asked = [reference for question in questions for reference in entries(question, "sources")]
     if not all(entries(question, "sources") for question in questions):
         return
-    for number, table in tables(document, "source"):
-        id_ = table.get("id")
-        if isinstance(id_, str) and id_ not in asked:
+    for number in left:
+        id_ = document["source"][number]["id"]
+        if id_ not in asked:
             message = f'[[source]] "{id_}": expected a question that asks for it: nothing is collected without one'
             yield error(("source", number), "M1", message, "ask for it in the sources of a question, or take it out")

@@ -32,7 +32,7 @@ VALUES: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"(?:\d{1,3}\.){3}\d{1,3}"), "A1", "a network address"),
     (re.compile(r"(?i)[0-9a-f]{2}(?:-[0-9a-f]{2}){5}"), "A2", "a hardware address"),
     (re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f-]{10,}|(?=.*[0-9])(?=.*[a-f])[0-9a-f]{16,}"), "A2", "an id of one thing"),
-    (re.compile(r"\+?[0-9][0-9-]{7,}[0-9]"), "A2", "a number of one person or thing"),
+    (re.compile(r"(?!\d{4}-\d\d-\d\d$)\+?[0-9][0-9-]{7,}[0-9]"), "A2", "a number of one person or thing"),
     (re.compile(rf"(?i).+\.(?:{_DOCUMENTS})"), "P1", "a file's name"),
     (re.compile(r".*\.\..*"), "P1", "a path"),
 )

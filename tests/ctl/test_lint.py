@@ -1,0 +1,197 @@
+"""`telemetryctl lint`: every fault of the corpus is found at its line, and all formats say the same."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from telemetryd.core.clauses import CLAUSES
+from telemetryd.ctl.__main__ import cli
+
+ROOT = Path(__file__).parents[2]
+FAULTY, GOOD = (sorted((ROOT / "tests/manifests" / kind).glob("*.toml")) for kind in ("faulty", "good"))
+EXAMPLES = sorted((ROOT / "docs/examples").glob("*.toml"))
+TODAY = "2026-11-24"
+CONTROLS = re.compile(r"[^\n\x20-\x7e\xa0-\U0010ffff]")
+
+
+def run(*arguments, status, **options):
+    """What lint prints."""
+    done = CliRunner().invoke(cli, ["lint", "--on", TODAY, *map(str, arguments)], **options)
+    assert done.exit_code == status, done.output
+    assert done.stderr == ""
+    return done.stdout
+
+
+def findings(*arguments, status, **options):
+    """What it finds, as objects."""
+    return json.loads(run("--format", "json", *arguments, status=status, **options))
+
+
+@pytest.mark.parametrize("path", FAULTY, ids=lambda path: path.stem)
+def test_faulty(path):
+    """The one fault of each faulty manifest is found: its clause, at its line, as an error or for a person to judge, and nothing else."""
+    level, clause, line = re.match(rb"# expect: (error|warning) ([A-Z]\d) line (\d+)\n# The fault: ", path.read_bytes()).groups()
+    (found,) = findings(path, status=int(level == b"error"))
+    assert (found["file"], found["line"]) == (str(path), int(line))
+    assert (found["clause"], found["level"]) == (clause.decode(), level.decode())
+    assert list(found) == ["file", "line", "clause", "level", "message", "help"]
+    assert findings("--strict", path, status=1) == [found]
+
+
+def test_there_are_enough():
+    """The corpus has sixty faults and more, of every clause that a manifest can break, and fifteen good manifests and more."""
+    heads = [path.read_bytes().split(b"\n", 1)[0].split() for path in FAULTY]
+    assert len(FAULTY) >= 60
+    assert {head[3].decode() for head in heads} == {"T1", "T2", "C1", "C6", "C8", "A1", "A2", "A3", "M1", "M2", "M4", "P1", "P2"}
+    assert len(GOOD) >= 15
+
+
+def test_good():
+    """About good manifests, and the documentation's examples, there is nothing to say, in any format."""
+    files = [*GOOD, *EXAMPLES]
+    assert run("--strict", *files, status=0) == run("--format", "github", *files, status=0) == ""
+    assert findings("--strict", *files, status=0) == []
+
+
+def test_text():
+    """A person reads file, line, level, what is wrong and the clause; then the line itself, and how to mend it; then the counts."""
+    text = run(FAULTY[0].parent / "ends-missing.toml", FAULTY[0].parent / "warn-epsilon.toml", status=1)
+    assert re.fullmatch(
+        r'\S+ends-missing\.toml:36: error: \[\[question\]\] "startup-by-memory": ends: is missing \[M4\]\n'
+        r"   36 \| \[\[question\]\]\n      = help: write the last day as a date .*\n"
+        r'\S+warn-epsilon\.toml:47: warning: \[\[question\]\] "startup-by-memory": epsilon: 3 protects .* \[A3\]\n'
+        r"   47 \| epsilon = 3\.0\n      = help: .*\n1 error and 1 warning\n",
+        text,
+    )
+
+
+def test_colours():
+    """Only a terminal gets colours, and none with NO_COLOR."""
+    path = FAULTY[0].parent / "ends-missing.toml"
+    assert "\x1b[31m" in run(path, status=1, color=True)
+    assert "\x1b[" not in run(path, status=1, color=True, env={"NO_COLOR": "1"})
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_nothing_acts_on_a_terminal(form, tmp_path):
+    """Whatever a file holds or is called, what is printed holds no control character and no broken line."""
+    text = (GOOD[0].parent / "number.toml").read_text()
+    path = tmp_path / "\x1b[2J,:%.toml"
+    path.write_text(
+        text.replace("vendor", '"\\u001b[31m"= 1 # \x7f\x9b\nvendor').replace("[500, 2000]", "[2] \t# \u202e\n").replace("\x7f", "")
+    )
+    assert not CONTROLS.search(run("--format", form, path, status=1))
+
+
+def test_sarif():
+    """SARIF has a rule for each clause that is referred to, and a place for each finding."""
+    (one,) = json.loads(run("--format", "sarif", *FAULTY, status=1))["runs"]
+    rules = one["tool"]["driver"]["rules"]
+    assert {rule["id"]: rule["shortDescription"]["text"] for rule in rules}.items() <= CLAUSES.items()
+    assert len(one["results"]) == len(FAULTY)
+    for path, result, found in zip(FAULTY, one["results"], findings(*FAULTY, status=1), strict=True):
+        (place,) = result["locations"]
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == found["clause"]
+        assert result["level"] == found["level"]
+        assert found["message"] in result["message"]["text"]
+        assert place["physicalLocation"] == {"artifactLocation": {"uri": str(path)}, "region": {"startLine": found["line"]}}
+
+
+def test_github(tmp_path):
+    """GitHub's commands hold a finding each, with what would end a property or a line escaped."""
+    path = tmp_path / "50%, or so: a.toml"
+    path.write_bytes((FAULTY[0].parent / "ends-missing.toml").read_bytes())
+    line, end = run("--format", "github", path, status=1).split("\n")
+    assert end == ""
+    assert line.startswith(f"::error file={tmp_path}/50%25%2C or so%3A a.toml,line=36,title=M4::[[question]] ")
+    assert "is missing%0Awrite the last day" in line
+
+
+def test_what_cannot_be_read(tmp_path):
+    """A file that is not there, a directory, one that may not be read: each is a finding, and the others are linted all the same."""
+    secret = tmp_path / "secret.toml"
+    secret.touch(mode=0)
+    paths = [tmp_path / "none.toml", tmp_path, *([secret] if os.geteuid() else []), FAULTY[0].parent / "ends-missing.toml"]
+    found = findings(*paths, status=1)
+    assert [one["file"] for one in found] == [str(path) for path in paths]
+    assert [one["message"] for one in found][:2] == ["cannot be read: No such file or directory", "cannot be read: Is a directory"]
+    assert "[T2]" in run(paths[0], status=1)
+
+
+def test_standard_input():
+    """- is standard input."""
+    (found,) = findings("-", status=1, input=(FAULTY[0].parent / "ends-missing.toml").read_bytes())
+    assert (found["file"], found["line"]) == ("-", 36)
+
+
+def test_file_name(tmp_path):
+    """Where manifests are installed from, a file that is not named after its application's id is an error: the daemon does not read it."""
+    folder = tmp_path / "share/telemetryd/manifests"
+    folder.mkdir(parents=True)
+    for name, status in (("org.example.Editor", 0), ("editor", 1)):
+        shutil.copy(GOOD[0].parent / "number.toml", folder / f"{name}.toml")
+        found = findings(folder / f"{name}.toml", status=status)
+        assert [(one["line"], one["clause"]) for one in found] == ([(4, "T2")] if status else [])
+
+
+def test_wrong_command_line():
+    """Without a file, with an unknown format or a day that is none, nothing is linted."""
+    for arguments in ([], ["--format", "xml", "a.toml"], ["--on", "today", "a.toml"]):
+        assert CliRunner().invoke(cli, ["lint", *arguments]).exit_code == 2
+
+
+@pytest.mark.parametrize("path", [GOOD[0].parent / "correlation.toml", FAULTY[0].parent / "ends-missing.toml"], ids=lambda path: path.stem)
+def test_fast_enough_for_a_hook(path):
+    """One file takes a process of less than 300 ms, also one that pydantic has to explain: by processor time, whatever else runs here."""
+    spent = []
+    for _ in range(3):
+        before = os.times()
+        subprocess.run(
+            [sys.executable, "-m", "telemetryd.ctl", "lint", "--on", TODAY, str(path)], check=False, cwd=ROOT, stdout=subprocess.PIPE
+        )
+        after = os.times()
+        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(spent) < (0.3 if "COVERAGE_PROCESS_CONFIG" not in os.environ else 1)
+
+
+def test_no_library_without_need():
+    """A manifest without mistakes is linted without pydantic, asyncio, a D-Bus library or rich."""
+    code = f"""
+import sys
+from telemetryd.ctl.__main__ import cli
+cli(["lint", "--on", "{TODAY}", "{GOOD[0].parent / "number.toml"}"], standalone_mode=False)
+print(sorted({{"pydantic", "asyncio", "dbus_fast", "dbus_next", "rich"}} & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout == "[]\n"
+
+
+def hooks():
+    """The hooks that are offered to pre-commit; the file keeps to one `key: value` a line."""
+    blocks = (ROOT / ".pre-commit-hooks.yaml").read_text().split("- id: ")[1:]
+    return [
+        dict(line.strip().split(": ", 1) for line in f"id: {block}".splitlines() if line.strip() and "#" not in line) for block in blocks
+    ]
+
+
+def test_pre_commit_hook(tmp_path):
+    """The hook has the keys that pre-commit knows and demands, fits the place where manifests are, and its entry runs on file names."""
+    (hook,) = hooks()
+    known = {"id", "name", "entry", "language", "description", "files", "types", "require_serial", "minimum_pre_commit_version"}
+    assert {"id", "name", "entry", "language"} <= hook.keys() <= known
+    assert (hook["id"], hook["language"]) == ("telemetryctl-lint", "python")
+    assert re.search(hook["files"].strip("'"), "data/share/telemetryd/manifests/org.example.Editor.toml")
+    assert not re.search(hook["files"].strip("'"), "pyproject.toml")
+    entry = shlex.split(hook["entry"])
+    program = Path(sys.executable).with_name(entry[0])
+    if not program.exists():
+        pytest.skip("telemetryd is not installed here")
+    for path, status in ((GOOD[0].parent / "uses-only.toml", 0), (FAULTY[0].parent / "ends-missing.toml", 1)):
+        assert subprocess.run([program, *entry[1:], path], check=False, stdout=subprocess.PIPE, cwd=tmp_path).returncode == status
