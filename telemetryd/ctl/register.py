@@ -94,7 +94,7 @@ def state(one: Entry, words: Words) -> str:
         answered, suspended = _("answered, ended on {date}"), _("suspended since {date}")
         return (answered if stop.reason is StopReason.ANSWERED else suspended).format(date=stop.date)
     if one.is_admitted:
-        return _("reviewed")
+        return words.pgettext("where a question stands", "reviewed")
     if one.standing.review:
         return _("not reviewed in this form: nothing is collected")
     return _("not reviewed: nothing is collected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from telemetryd.ctl.language import Language
     from telemetryd.ctl.sheet import Fact, Index, Section, Sheet
 
+_DATE = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])", re.ASCII)
 _STYLE = """\
 :root { color-scheme: light dark; --text: #232629; --soft: #5a6066; --page: #ffffff; --card: #f4f6f8; --line: #d5d9dd; --link: #1a6da8; }
 @media (prefers-color-scheme: dark) {
@@ -34,11 +36,13 @@ dd ul { margin: 0; padding: 0; list-style: none; }
 dd li { margin: 0 0 .25rem; }
 code { font: .875em/1.5 ui-monospace, "Noto Sans Mono", monospace; background: var(--card); border: 1px solid var(--line);
   border-radius: .25rem; padding: .1rem .3rem; overflow-wrap: anywhere; }
+dd code { display: inline-block; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: start; vertical-align: top; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; }
-td { overflow-wrap: break-word; }
+td a { overflow-wrap: anywhere; }
+time { white-space: nowrap; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .875rem; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin: 0 0 .75rem; } }
 @media print { body { max-width: none; } nav { display: none; } }
@@ -77,7 +81,7 @@ def _page(title: str, body: Iterator[str], language: Language) -> str:
 
 def _index(index: Index) -> Iterator[str]:
     yield f'<main>\n<h1>{_text(index.title)}</h1>\n<p class="summary">{_text(index.summary)}</p>'
-    yield '<div class="wide"><table>\n<thead><tr>'
+    yield f'<div class="wide" role="region" tabindex="0" aria-label="{_text(index.title)}"><table>\n<thead><tr>'
     yield "".join(f'<th scope="col">{_text(head)}</th>' for head in index.heads)
     yield "</tr></thead>\n<tbody>"
     for row in index.rows:
@@ -112,7 +116,9 @@ def _fact(found: Fact) -> str:
 def _value(text: str) -> str:
     if isinstance(text, Link):
         return f'<a href="{escape(text)}" rel="noreferrer">{escape(text)}</a>'
-    return f"<code>{_text(text)}</code>" if isinstance(text, Code) else _text(text)
+    if isinstance(text, Code):
+        return f"<code>{_text(text)}</code>"
+    return _DATE.sub(r"<time>\g<0></time>", _text(text))
 
 
 def _text(text: str) -> str:
