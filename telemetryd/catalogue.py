@@ -49,9 +49,13 @@ class Catalogue:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Every file that says something wrong, those of manifests read so far included, and what the environment overrides."""
-        broken = [Problem(f"{name}.toml", str(error)) for name, error in self._declarations.items() if isinstance(error, TelemetrydError)]
+        broken = [
+            Problem(self._installation.place(name), str(error))
+            for name, error in self._declarations.items()
+            if isinstance(error, TelemetrydError)
+        ]
         overrides = [Problem("", f"the environment's {name} is in force") for name in self._installation.overrides()]
-        return (*self.settings.problems, *self._review_problems, *broken, *overrides)
+        return (*self.settings.problems, *self._reviewed.problems, *broken, *overrides)
 
     def applications(self) -> list[str]:
         """The ids of all declared applications."""
@@ -117,7 +121,11 @@ class Catalogue:
 
     def standing(self, definition: Definition) -> Standing:
         """What reviews and stops say of a question."""
-        return self._reviews.standing(*definition.key)
+        return self._reviewed.reviews.standing(*definition.key)
+
+    def are_reviews_readable(self, application: str) -> bool:
+        """Whether no file that cannot be read could hide what reviews and stops say of an application's questions."""
+        return self._reviewed.are_readable_for(application)
 
     def is_news(self, application: str, text: str) -> bool:
         """Whether registering this text changes what is declared; tells without reading what is declared. Policy: C3."""
@@ -163,8 +171,7 @@ class Catalogue:
     def _load(self) -> None:
         self._fingerprint = self._installation.fingerprint()
         self.settings: Settings = self._installation.settings()
-        self._reviews, self._review_problems = self._installation.reviews()
-        self.are_reviews_readable = not self._review_problems
+        self._reviewed = self._installation.reviews()
         self._installed = frozenset(self._installation.applications())
         self._registered: dict[str, str] = dict(self._months())
         self._declarations.clear()

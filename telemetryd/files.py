@@ -1,7 +1,8 @@
 """Reading what others put in place: bounded, never waiting for a pipe, and telling what is absent from what cannot be read.
 
-Of files with one name the first directory's is in force, and a link to /dev/null masks the others. A file is absent only if nothing has its
-name; a directory in its place, a link to nothing, a lack of permission or bytes that are no text make it unreadable.
+Of files with one name the first directory's is in force, and a link to /dev/null or an empty file masks the others.
+A file is absent only if nothing has its name; a directory in its place, a link to nothing, a lack of permission or bytes that are no text
+make it unreadable.
 """
 
 from __future__ import annotations
@@ -28,19 +29,30 @@ class Found(NamedTuple):
     problem: str = ""
 
 
-def listing(directories: Iterable[Path], folder: str) -> tuple[dict[str, Path], list[Found]]:
-    """The files in force in one folder of several directories, by name in sorted order; and the folders that cannot be listed."""
+class Listing(NamedTuple):
+    """The files in one folder of several directories: those in force, those that they replace or mask, and folders that are hidden."""
+
+    names: dict[str, Path]
+    replaced: dict[str, list[Path]]
+    hidden: list[Found]
+
+
+def listing(directories: Iterable[Path], folder: str) -> Listing:
+    """What lies in one folder of several directories, of which the first wins."""
     names: dict[str, Path] = {}
+    replaced: dict[str, list[Path]] = {}
     hidden = []
     for path in (one / folder for one in directories):
         try:
             for name in entries(path):
                 if name not in names:
                     names[name] = path / name
+                else:
+                    replaced.setdefault(name, []).append(path / name)
         except OSError as error:
             if not _is_absent(path, error):
                 hidden.append(Found(path, problem=_reason(error)))
-    return dict(sorted(names.items())), hidden
+    return Listing(dict(sorted(names.items())), replaced, hidden)
 
 
 def entries(folder: Path) -> list[str]:
@@ -79,11 +91,12 @@ def read_bytes(path: Path, limit_bytes: int) -> bytes:
 
 
 def is_mask(path: Path) -> bool:
-    """Whether a path leads to /dev/null."""
+    """Whether a path leads to /dev/null, or to an empty file."""
     try:
-        return _is_null(path.stat())
+        state = path.stat()
     except OSError:
         return False
+    return _is_null(state) or (stat.S_ISREG(state.st_mode) and state.st_size == 0)
 
 
 def signature(path: str) -> tuple[str | int, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.kept import Kept
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
-from telemetryd.core.reviews import Review, Reviews, Stop
+from telemetryd.core.reviews import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.core.settings import ConfigFile, ForeignFile, Origin, Problem, merge
 from telemetryd.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.definition import Declaration
     from telemetryd.core.settings import Settings
+    from telemetryd.core.written import ConfigurationFile
     from telemetryd.files import Found
 
     _Parsed = tuple[Sequence[Review], Sequence[Stop]]
@@ -33,18 +34,6 @@ _MANIFESTS, _REVIEWS = "manifests", "reviews.d"
 _KUSERFEEDBACK = "KDE/UserFeedback.conf"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 """File names that can be an application's id: whatever else there is declares nothing."""
-
-
-class InstalledReviews(NamedTuple):
-    """Reviews and stops of all files that can be read, and a problem for each file that cannot."""
-
-    reviews: Reviews
-    problems: tuple[Problem, ...]
-
-    @property
-    def unreadable(self) -> bool:
-        """Whether a file could hide a stop or a newer review: nothing may be collected or sent then."""
-        return bool(self.problems)
 
 
 class InstalledFiles:
@@ -88,6 +77,10 @@ class InstalledFiles:
         """One installed manifest. Raises InvalidManifestError or StorageError."""
         return load_manifest(self._manifest(application))
 
+    def place(self, application: str) -> str:
+        """The file of one installed manifest."""
+        return shown(self._manifests[application]) if self._manifests and application in self._manifests else f"{application}.toml"
+
     def text(self, application: str) -> str:
         """The text of one installed manifest. Raises StorageError."""
         path = self._manifest(application)
@@ -113,7 +106,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         *_config_files((user_config_directory(environ),), Origin.USER),
     ]
     # A directory that cannot be listed may hide what masks another directory's manifest.
-    _, hidden = listing(data_directories(environ), _MANIFESTS)
+    hidden = listing(data_directories(environ), _MANIFESTS).hidden
     files += [ConfigFile(shown(one.path), Origin.SYSTEM, None, one.problem) for one in hidden]
     foreign = [found for directory in xdg_config_directories(environ) if (found := look(directory / _KUSERFEEDBACK, KCONFIG_BYTES))]
     return merge(
@@ -124,30 +117,34 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def load_reviews(environ: Mapping[str, str], kept: Kept[_Parsed] | None = None) -> InstalledReviews:
-    """All reviews and stops. A file that cannot be read or parsed counts for nothing, and the result says so (`unreadable`)."""
+    """All reviews and stops. A file that cannot be read or parsed counts for nothing, and the result says whom that concerns.
+
+    What shuts cannot be masked: of a file that another one replaces the stops hold. The user's own files can hold stops only.
+    """
     kept = kept or Kept(_parse_reviews)
-    names, hidden = listing(data_directories(environ), _REVIEWS)
-    problems = [Problem(shown(one.path), one.problem) for one in hidden]
-    reviews: list[Review] = []
-    stops: list[Stop] = []
-    for path in names.values():
-        found = look(path, CONFIG_BYTES)
-        if found is None:
-            continue
-        try:
-            more_reviews, more_stops = kept.get(_sound(found), shown(path))
-        except InvalidFileError as error:
-            problems.append(Problem(shown(path), str(error)))
-        else:
-            reviews += more_reviews
-            stops += more_stops
-    return InstalledReviews(Reviews(reviews, stops), tuple(problems))
+    system, users = listing(data_directories(environ), _REVIEWS), listing((user_config_directory(environ),), _REVIEWS)
+    parsed = [_parsed(path, kept) for path in (*system.names.values(), *users.names.values())]
+    hidden = [*system.hidden, *users.hidden]
+    stops = [stop for one in parsed for stop in one.stops]
+    stops += [stop for paths in system.replaced.values() for path in paths for stop in _parsed(path, kept).stops]
+    in_force = parsed[: len(system.names)]
+    misplaced = [
+        Problem(one.file, "[[review]]: is for system files; it admits nothing here") for one in parsed[len(in_force) :] if one.reviews
+    ]
+    return InstalledReviews(
+        Reviews([review for one in in_force for review in one.reviews], stops),
+        (*(Problem(shown(one.path), one.problem) for one in hidden), *(one.problem for one in parsed if one.problem), *misplaced),
+        frozenset([EVERYONE] if hidden else ()).union(*(one.concerned for one in parsed)),
+    )
 
 
 def manifest_files(environ: Mapping[str, str]) -> dict[str, Path]:
     """Application id → the manifest in force, read or not."""
-    names, _ = listing(data_directories(environ), _MANIFESTS)
-    return {path.stem: path for path in names.values() if _ID.fullmatch(path.stem) and not is_mask(path)}
+    return {
+        path.stem: path
+        for path in listing(data_directories(environ), _MANIFESTS).names.values()
+        if _ID.fullmatch(path.stem) and not is_mask(path)
+    }
 
 
 def load_manifest(path: Path) -> Declaration:
@@ -171,7 +168,8 @@ def fingerprint(environ: Mapping[str, str]) -> object:
     files = [*(f"{one}/{_CONFIG}" for one in config), *(f"{one}/{_KUSERFEEDBACK}" for one in xdg_config_directories(environ))]
     manifests = [one / _MANIFESTS for one in data]
     names: list[str] = []
-    for folder in (*(one / _DROP_INS for one in config), *(one / _REVIEWS for one in data), *manifests):
+    reviews = [one / _REVIEWS for one in (*data, user_config_directory(environ))]
+    for folder in (*(one / _DROP_INS for one in config), *reviews, *manifests):
         files.append(str(folder))
         with suppress(OSError):
             found = entries(folder)
@@ -184,12 +182,25 @@ def fingerprint(environ: Mapping[str, str]) -> object:
 
 def _config_files(directories: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
     """The files in force, in the order of precedence: drop-ins from the last name to the first, then the main file."""
-    names, hidden = listing(directories, _DROP_INS)
-    found = [look(names[name], CONFIG_BYTES) for name in reversed(names)]
-    found.append(next((main for one in directories if (main := look(one / _CONFIG, CONFIG_BYTES))), None))
-    for one in (*found, *hidden):
-        if one is not None:
-            yield _parse_config(one, origin)
+    drop_ins = listing(directories, _DROP_INS)
+    for name in reversed(drop_ins.names):
+        yield from _layered((drop_ins.names[name], *drop_ins.replaced.get(name, ())), origin)
+    yield from _layered([one / _CONFIG for one in directories], origin)
+    for one in drop_ins.hidden:
+        yield _parse_config(one, origin)
+
+
+def _layered(paths: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
+    """The first of these files that is there, and those below it that switch off. Policy: C4.
+
+    What shuts cannot be masked by saying nothing: an `enabled = false` holds unless the file in its place says `enabled = true`.
+    """
+    found = [_parse_config(one, origin) for path in paths if (one := look(path, CONFIG_BYTES))]
+    yield from found[:1]
+    if found and (found[0].content is None or found[0].content.enabled is None):
+        for below in found[1:]:
+            if below.content and below.content.enabled is False:
+                yield ConfigFile(below.path, origin, _off())
 
 
 def _parse_config(found: Found, origin: Origin) -> ConfigFile:
@@ -204,10 +215,35 @@ def _parse_config(found: Found, origin: Origin) -> ConfigFile:
         return ConfigFile(path, origin, None, str(error))
 
 
-def _sound(found: Found) -> str:
+def _off() -> ConfigurationFile:
+    from telemetryd.core.reading import parse_configuration  # noqa: PLC0415 - see the module's docstring
+
+    return parse_configuration("enabled = false")
+
+
+class _Reviewed(NamedTuple):
+    """What one file of reviews says, or the problem for which nobody knows, and the applications that it may be about."""
+
+    file: str
+    reviews: Sequence[Review] = ()
+    stops: Sequence[Stop] = ()
+    problem: Problem | None = None
+    concerned: frozenset[str] = frozenset()
+
+
+def _parsed(path: Path, kept: Kept[_Parsed]) -> _Reviewed:
+    file = shown(path)
+    found = look(path, CONFIG_BYTES)
+    if found is None:
+        return _Reviewed(file)
     if found.problem:
-        raise InvalidFileError(found.problem)
-    return found.text
+        return _Reviewed(file, problem=Problem(file, found.problem), concerned=frozenset([EVERYONE]))
+    try:
+        return _Reviewed(file, *kept.get(found.text, file))
+    except InvalidFileError as error:
+        from telemetryd.core.reading import concerned  # noqa: PLC0415 - see the module's docstring
+
+        return _Reviewed(file, problem=Problem(file, str(error)), concerned=concerned(found.text))
 
 
 def _parse_reviews(text: str, file: str) -> _Parsed:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from telemetryd.core.ledger import Entry
     from telemetryd.core.life import Record
     from telemetryd.core.lot import Lot
-    from telemetryd.core.reviews import Reviews
+    from telemetryd.core.reviews import InstalledReviews
     from telemetryd.core.schedule import Delivery
-    from telemetryd.core.settings import Endpoint, Problem, Settings
+    from telemetryd.core.settings import Endpoint, Settings
 
 Key = tuple[str, str]
 """(application id, question id)."""
@@ -105,7 +105,7 @@ class Installation(Protocol):
     def settings(self) -> Settings:
         """What the configuration says; never fails: what cannot be read is a kill switch."""
 
-    def reviews(self) -> tuple[Reviews, tuple[Problem, ...]]:
+    def reviews(self) -> InstalledReviews:
         """The reviews and stops, and the files that cannot be read."""
 
     def overrides(self) -> Sequence[str]:
@@ -116,6 +116,9 @@ class Installation(Protocol):
 
     def declaration(self, application: str) -> Declaration:
         """One installed manifest. Raises InvalidManifestError or StorageError."""
+
+    def place(self, application: str) -> str:
+        """The file of one installed manifest, for the user."""
 
     def text(self, application: str) -> str:
         """The text of one installed manifest. Raises StorageError."""

@@ -135,7 +135,7 @@ class Questions:
             self._consents.decisions.get(definition.key, Decision()),
             self._catalogue.standing(definition),
             Presence.GONE if declared is None and presence is Presence.PRESENT else presence,
-            self._catalogue.are_reviews_readable,
+            self._catalogue.are_reviews_readable(application),
             is_superseded=declared is not None and declared.digest != definition.digest,
             lot=self._consents.lots.get(definition.key),
         )

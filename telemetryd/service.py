@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from telemetryd.bus.control import Parts as ControlParts
+    from telemetryd.core.settings import Problem
     from telemetryd.daemon import Daemon
 
 _LOG = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Service:
         self._assembly: Assembly | None = None
         self._failure: TelemetrydError = BUSY
         self._is_due = False
+        self._told: set[Problem] = set()
         self._is_wanted = asyncio.Event()
         self.announce: Callable[[], None] = lambda: None
 
@@ -60,6 +62,7 @@ class Service:
             self._note_do_not_track(assembly)
             assembly.daemon.announce = self.announce
             self._assembly, self._failure = assembly, BUSY
+            self._tell_problems(assembly)
         except TelemetrydError as failure:
             self.fail(failure)
         except Exception as failure:  # noqa: BLE001 - the edge of the app: what a damaged file holds must not end the daemon
@@ -71,6 +74,7 @@ class Service:
         """A file that was removed or replaced while it was open is as lost as a damaged one; one that was set aside goes after its time."""
         if self._assembly is None:
             return
+        self._tell_problems(self._assembly)
         store = self._assembly.store
         store.drop_old_damage()
         if store.main.is_there() and store.consent.is_there():
@@ -111,6 +115,7 @@ class Service:
         daemon = self.assembly().daemon
         daemon.catch_up()
         daemon.reload()
+        self._tell_problems(self.assembly())
         return self.assembly().control
 
     def commit(self) -> TelemetrydError | None:
@@ -143,6 +148,13 @@ class Service:
                 assembly.close()
             except TelemetrydError as failure:
                 _LOG.error("%s", failure)
+
+    def _tell_problems(self, assembly: Assembly) -> None:
+        """The journal names each file with a problem once, as long as it has it."""
+        problems = {one for one in assembly.control.catalogue.problems if one.file}
+        for one in sorted(problems - self._told):
+            _LOG.warning("%s: %s", one.file, one.text)
+        self._told = problems
 
     @staticmethod
     def _note_do_not_track(assembly: Assembly) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.budget import caps_in_force
 from telemetryd.core import difference, ledger, report, review
-from telemetryd.core.consent import ApplicationLevels, Decision, effective
+from telemetryd.core.consent import ApplicationLevels, Cause, Decision, effective
 from telemetryd.core.definition import canonical_text, translations
 from telemetryd.core.life import State
 from telemetryd.core.period import period_at
@@ -133,12 +133,13 @@ class Views:
         decision = self._sources.consents.decisions.get(definition.key, Decision())
         admitted = self._sources.catalogue.standing(definition).review
         before, changes = self._changes(definition, decision)
+        stop = self._sources.catalogue.standing(definition).stop
         is_reviewed = admitted is not None and admitted.definition == definition.digest
         return {
             "application": definition.application.id,
             "id": asked.id,
             "state": str(step.state),
-            "reason": step.reason,
+            "reason": stop.sentence if stop and step.reason in _STOPPED else step.reason,
             "digest": definition.digest,
             "purpose": asked.purpose,
             "decision": asked.decision,
@@ -193,6 +194,8 @@ def _last_accepted(decision: Decision) -> str:
     return max(decision.accepted, key=lambda digest: decision.accepted[digest], default="")
 
 
+_STOPPED = {Cause.STOPPED, Cause.SUSPENDED}
+"""What is remembered of a question that passed, or whose report was erased, because of a stop; while that is there, it says more."""
 _LATEST = (1 << 63) - 1
 """The latest time that the store knows; the bus's `t` goes further."""
 _ALL = 1 << 31

@@ -84,7 +84,9 @@ def test_unreadable(running):
     assert running.catalogue.refresh()
     assert not running.catalogue.refresh()
     assert running.catalogue.presence(APP) is Presence.UNREADABLE
-    assert [problem.file for problem in running.catalogue.problems if problem.file] == [f"{APP}.toml"]
+    assert [problem.file for problem in running.catalogue.problems if problem.file] == [
+        str(running.machine.root / f"share/telemetryd/manifests/{APP}.toml")
+    ]
     with pytest.raises(UnknownApplicationError):
         running.catalogue.get(APP)
 
@@ -145,16 +147,16 @@ def said(catalogue):
     """Everything that a catalogue says of Kate and of the machine."""
     declaration = catalogue.find(APP)
     standing = [catalogue.standing(one) for one in declaration.definitions] if declaration else []
-    return declaration, standing, catalogue.settings, catalogue.are_reviews_readable, catalogue.problems
+    return declaration, standing, catalogue.settings, catalogue.are_reviews_readable(APP), catalogue.problems
 
 
 def test_unreadable_reviews(running):
     """A file of reviews that cannot be read is told and makes all reviews doubtful."""
     running.install()
-    assert running.catalogue.are_reviews_readable
+    assert running.catalogue.are_reviews_readable(APP)
     (running.machine.root / "share/telemetryd/reviews.d/broken.toml").write_text("[[review]]")
     running.catalogue.refresh()
-    assert not running.catalogue.are_reviews_readable
+    assert not running.catalogue.are_reviews_readable(APP)
     assert len([problem for problem in running.catalogue.problems if problem.file]) == 1
     assert running.catalogue.standing(running.catalogue.definition(KEY)).review
 

@@ -13,7 +13,7 @@ import pytest
 
 from telemetryd.core.limits import CONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.reviews import StopReason
-from telemetryd.core.settings import KillSwitch, Settings
+from telemetryd.core.settings import Budgets, KillSwitch, Settings
 from telemetryd.errors import InvalidManifestError, StorageError
 from telemetryd.installed import InstalledFiles, load_manifest, load_reviews, load_settings, manifest_files
 
@@ -127,7 +127,7 @@ def test_nothing_installed(tree):
     """Without any file the settings are the defaults, nothing is declared or reviewed, and nothing is unreadable."""
     assert tree.settings() == Settings()
     assert manifest_files(tree.environ) == {}
-    assert not load_reviews(tree.environ).unreadable
+    assert load_reviews(tree.environ).are_readable_for("org.kde.kate")
 
 
 @pytest.mark.parametrize("name", CONFIG)
@@ -158,13 +158,31 @@ def test_a_mask_or_an_empty_file_says_nothing(tree, name):
 
 def test_the_first_directory_replaces_a_file(tree):
     """Of two files with one name only that of the first directory is in force; a link to /dev/null or an empty file masks."""
-    for name in ("telemetryd.toml", "telemetryd.toml.d/a.toml", "telemetryd.toml.d/b.toml"):
-        tree.write(f"second/telemetryd/{name}", OFF)
-    assert len(tree.switches()) == 3
-    tree.write("first/telemetryd/telemetryd.toml", "enabled = true")
+    for number, name in enumerate(("telemetryd.toml", "telemetryd.toml.d/a.toml", "telemetryd.toml.d/b.toml")):
+        tree.write(f"second/telemetryd/{name}", f"budget_source = {number}\n{ENDPOINT.format(number)}")
+    assert tree.settings().budgets.source == 0
+    tree.write("first/telemetryd/telemetryd.toml", "budget_source = 3")
     tree.mask("first/telemetryd/telemetryd.toml.d/a.toml")
     tree.write("first/telemetryd/telemetryd.toml.d/b.toml", "")
+    assert tree.settings() == Settings(budgets=Budgets(source=3))
+
+
+@pytest.mark.parametrize("name", ["telemetryd.toml", "telemetryd.toml.d/a.toml"])
+def test_what_switches_off_is_not_masked(tree, name):
+    """An `enabled = false` holds, whatever replaces or masks its file, until the file in its place says `enabled = true`. Policy: C4."""
+    off = [("enabled", f"second/telemetryd/{name}")]
+    tree.write(f"second/telemetryd/{name}", OFF + "budget_source = 1\n" + ENDPOINT.format("second"))
+    for text in ("", "budget_source = 2\n"):
+        tree.write(f"first/telemetryd/{name}", text)
+        assert tree.switches() == off
+        assert tree.settings().endpoints == ()
+    tree.write(f"first/telemetryd/{name}", "enabled = ")
+    assert {what for what, _ in tree.switches()} == {"enabled", "unreadable"}
+    tree.write(f"first/telemetryd/{name}", "enabled = true\n")
     assert tree.settings() == Settings()
+    tree.path(f"first/telemetryd/{name}").unlink()
+    tree.mask(f"first/telemetryd/{name}")
+    assert tree.switches() == off
 
 
 def test_a_users_file_replaces_no_system_file(tree):
@@ -301,7 +319,7 @@ def test_reviews_and_stops(tree):
     standing = installed.reviews.standing("org.kde.kate", "startup")
     assert (standing.review.definition, standing.review.date, standing.review.file) == (DIGEST, date(2026, 11, 20), str(review))
     assert (standing.stop.reason, standing.stop.file) == (StopReason.SUSPENDED, str(stop))
-    assert not installed.unreadable
+    assert (installed.problems, installed.doubtful) == ((), set())
 
 
 def test_the_first_directory_replaces_reviews(tree):
@@ -310,25 +328,79 @@ def test_the_first_directory_replaces_reviews(tree):
     tree.mask("first/telemetryd/reviews.d/a.toml")
     installed = load_reviews(tree.environ)
     assert installed.reviews.standing("org.kde.kate", "startup").review is None
-    assert not installed.unreadable
+    assert (installed.problems, installed.doubtful) == ((), set())
+
+
+@pytest.mark.parametrize("text", [REVIEW, "", None])
+def test_a_stop_is_not_masked(tree, text):
+    """A stop holds, whatever replaces or masks the file that it is from; the reviews beside it go. Policy: M4, R4."""
+    stop = tree.write("second/telemetryd/reviews.d/a.toml", REVIEW.replace("2026-11-20", "2026-11-19") + STOP)
+    if text is None:
+        tree.mask("first/telemetryd/reviews.d/a.toml")
+    else:
+        tree.write("first/telemetryd/reviews.d/a.toml", text)
+    standing = load_reviews(tree.environ).reviews.standing("org.kde.kate", "startup")
+    assert standing.stop.file == str(stop)
+    assert (standing.review and standing.review.date) == (date(2026, 11, 20) if text else None)
+    stop.write_text("broken")
+    assert load_reviews(tree.environ).problems == ()
+
+
+def test_a_users_own_stop(tree):
+    """A user's file can stop a question, under whatever name, and admit none: a review in it is told and does not count."""
+    tree.write("first/telemetryd/reviews.d/a.toml", REVIEW)
+    own = tree.write("home/telemetryd/reviews.d/a.toml", STOP + REVIEW.replace("2026-11-20", "2026-11-29"))
+    installed = load_reviews(tree.environ)
+    standing = installed.reviews.standing("org.kde.kate", "startup")
+    assert (standing.review.date, standing.stop.file) == (date(2026, 11, 20), str(own))
+    assert [(one.file, one.text.partition(":")[0]) for one in installed.problems] == [(str(own), "[[review]]")]
+    assert installed.doubtful == set()
 
 
 @pytest.mark.parametrize("obstacle", [*OBSTACLES, "unparsable"])
 def test_a_broken_review_file_could_hide_a_stop(tree, obstacle):
-    """A review file that cannot be read or parsed costs only itself, but the result says that something may be hidden. Policy: R4."""
+    """A file that is wrong may hide what concerns the applications that it names, one that cannot be read everything. Policy: R4."""
     tree.write("first/telemetryd/reviews.d/a.toml", REVIEW)
     broken = tree.path("first/telemetryd/reviews.d/b.toml")
     OBSTACLES.get(obstacle, (lambda path: path.write_text(STOP.replace("suspended", "bored")), ""))[0](broken)
     installed = load_reviews(tree.environ)
     assert installed.reviews.standing("org.kde.kate", "startup").review
     assert [problem.file for problem in installed.problems] == [str(broken)]
-    assert installed.unreadable
+    assert not installed.are_readable_for("org.kde.kate")
+    assert installed.are_readable_for("org.kde.okular") is (obstacle == "unparsable")
+
+
+BORED = STOP.replace("suspended", "bored")
+
+
+@pytest.mark.parametrize(
+    ("text", "concerned"),
+    [
+        (BORED.replace("kde", "kd\\u0065"), {"org.kde.kate"}),
+        (BORED + BORED.replace("kate", "ark") + REVIEW, {"org.kde.kate", "org.kde.ark"}),
+        (BORED[:-2], {""}),
+        (BORED + "[[stop]]\n", {""}),
+        (BORED + "[[sto", {""}),
+        (STOP.replace("[[stop]]", "[stop]"), {"org.kde.kate"}),
+        (STOP.replace("[[stop]]", "[[stops]]"), {"org.kde.kate"}),
+        (BORED + 'a = 1\n[b]\napplication = "kate"\n', {""}),
+        ("a = 1\n" + BORED, {""}),
+        ("[stop]\n", {""}),
+        ("stop = []\nreviews = []\n", {""}),
+        (BORED + "." * 200, {""}),
+        ("[" * 10000, {""}),
+    ],
+)
+def test_whom_a_broken_review_file_concerns(tree, text, concerned):
+    """The applications of its entries, if it is TOML and every entry names one; else it may be about any."""
+    tree.write("first/telemetryd/reviews.d/b.toml", text)
+    assert load_reviews(tree.environ).doubtful == concerned
 
 
 def test_a_review_folder_that_cannot_be_listed(tree):
     """A folder of reviews that cannot be listed is told in the same manner."""
     tree.write("first/telemetryd/reviews.d", "")
-    assert load_reviews(tree.environ).unreadable
+    assert not load_reviews(tree.environ).are_readable_for("org.kde.kate")
 
 
 # --- manifests
@@ -338,9 +410,11 @@ def test_manifests(tree):
     """Manifests are found by the name of their file; the first directory wins, a mask hides; other names declare nothing."""
     first = tree.write("first/telemetryd/manifests/org.kde.kate.toml", MANIFEST)
     tree.write("second/telemetryd/manifests/org.kde.kate.toml", "")
-    second = tree.write("second/telemetryd/manifests/org.kde.okular.toml", "")
+    second = tree.write("second/telemetryd/manifests/org.kde.okular.toml", "#")
     tree.mask("first/telemetryd/manifests/org.kde.ark.toml")
     tree.write("second/telemetryd/manifests/org.kde.ark.toml", MANIFEST)
+    tree.write("first/telemetryd/manifests/org.kde.gwenview.toml", "")
+    tree.write("second/telemetryd/manifests/org.kde.gwenview.toml", MANIFEST)
     tree.write("second/telemetryd/manifests/not an id.toml", MANIFEST)
     assert manifest_files(tree.environ) == {"org.kde.kate": first, "org.kde.okular": second}
     assert load_manifest(first).application.id == "org.kde.kate"
@@ -381,7 +455,7 @@ def test_the_port(tree):
     assert files.declaration("org.kde.kate").application.name == "Kate"
     assert files.text("org.kde.kate") == MANIFEST
     assert files.settings() == Settings()
-    assert not files.reviews().unreadable
+    assert files.reviews().problems == ()
     path.write_bytes(b"\xff")
     with pytest.raises(StorageError, match="expected UTF-8 text"):
         files.text("org.kde.kate")
@@ -393,7 +467,13 @@ def test_the_port(tree):
 # --- changes
 
 
-WATCHED = [*CONFIG, *KDE, "second/telemetryd/manifests/org.kde.kate.toml", "first/telemetryd/reviews.d/a.toml"]
+WATCHED = [
+    *CONFIG,
+    *KDE,
+    "second/telemetryd/manifests/org.kde.kate.toml",
+    "first/telemetryd/reviews.d/a.toml",
+    "home/telemetryd/reviews.d/a.toml",
+]
 
 
 @pytest.mark.parametrize("name", WATCHED)

@@ -8,11 +8,12 @@ is open that one of them stops, and a thousand applications have ten thousand. P
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import date
 from typing import TYPE_CHECKING
 
 from telemetryd.core import plain, rules
-from telemetryd.core.reviews import Review, Stop, StopReason
+from telemetryd.core.reviews import EVERYONE, Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
 
 if TYPE_CHECKING:
@@ -54,6 +55,21 @@ def parse_reviews(text: str, file: str) -> tuple[list[Review], list[Stop]]:
         Review(one.application, one.question, one.definition, tuple(one.reviewers), one.record, one.date, file) for one in found.review
     ]
     return reviews, [Stop(one.application, one.question, one.reason, one.date, file, one.text) for one in found.stop]
+
+
+def concerned(text: str) -> frozenset[str]:
+    """The applications that a text of reviews and stops which is wrong may be about: those that it names, or EVERYONE.
+
+    Where it is no TOML its end may be missing, and what is no table with an application could be about any.
+    """
+    try:
+        document = {} if rules.dotted_line(text) else tomllib.loads(text)
+    except (ValueError, RecursionError):
+        document = {}
+    entries = [one for value in document.values() for one in (value if isinstance(value, list) else [value])]
+    names = [one.get("application") if isinstance(one, dict) else None for one in entries]
+    known = [one for one in names if isinstance(one, str) and re.fullmatch(rules.APPLICATION_ID, one, re.ASCII)]
+    return frozenset(known if known and len(known) == len(names) else [EVERYONE])
 
 
 def _laid_out(text: str, file: str) -> tuple[list[Review], list[Stop]]:

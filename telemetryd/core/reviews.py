@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from telemetryd.core.settings import Problem
+
 
 class Review(NamedTuple):
     """A public review by two or more people: it admits exactly one definition of one question."""
@@ -44,6 +46,10 @@ class Stop(NamedTuple):
         """What the user is told."""
         told = "the question has been answered" if self.reason is StopReason.ANSWERED else "the question is suspended"
         return f"{told} ({self.file}, {self.date.isoformat()})" + (f": {self.text}" if self.text else "")
+
+
+EVERYONE = ""
+"""In the place of an application's id: any application."""
 
 
 class Standing(NamedTuple):
@@ -89,6 +95,18 @@ class Reviews:
         alone = [_latest(one for one in reviews if one.date == review.date) for review in reviews]
         is_reviewed = any(review and review.definition.removeprefix("sha256:").startswith(revision) for review in alone)
         return is_reviewed and self.standing(application, question).stop is None
+
+
+class InstalledReviews(NamedTuple):
+    """What is installed: reviews and stops of all files that can be read, a problem for each that cannot, and whom those may concern."""
+
+    reviews: Reviews
+    problems: tuple[Problem, ...] = ()
+    doubtful: frozenset[str] = frozenset()
+
+    def are_readable_for(self, application: str) -> bool:
+        """Whether no file that cannot be read could hide a stop or a newer review of the application's questions."""
+        return self.doubtful.isdisjoint({EVERYONE, application})
 
 
 def _latest(reviews: Iterable[Review]) -> Review | None:

@@ -25,11 +25,12 @@ def status(*, is_json: bool) -> None:
     """
 
     async def work(control: Control) -> None:
-        properties = await control.properties()
+        applications, questions = await control.applications(), await control.questions("")
+        properties = await control.properties()  # only now has every manifest been read, and a broken one become a problem
         if is_json:
             output.emit(properties)
             return
-        shown = sentences.Shown(properties, await control.applications(), await control.questions(""))
+        shown = sentences.Shown(properties, applications, questions)
         status_page(output.Page(), shown)
 
     client.run(work)

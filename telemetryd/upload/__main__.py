@@ -130,7 +130,7 @@ def _objection(report: Report) -> Delivery | None:
     """What reviews and the application's manifest have against it. Of a definition that is not installed only the revision is known."""
     files = InstalledFiles(os.environ)
     installed = files.reviews()
-    if installed.unreadable or not is_admitted(report, installed.reviews):
+    if not installed.are_readable_for(report.application) or not is_admitted(report, installed.reviews):
         return NOT_NOW
     if report.application not in files.applications():
         return None
