@@ -9,6 +9,7 @@ import sqlite3
 import struct
 from collections import Counter
 
+import texts
 from harness import CONTROL, CallError
 
 PUSHERS = tuple(f"org.example.Pusher{number}" for number in range(3))
@@ -18,14 +19,6 @@ WINDOW = 48
 NO_REPLY = "org.freedesktop.DBus.Error."
 """What the bus itself answers for a daemon that died, or that could not be started because it was killed."""
 
-_HEAD = """\
-schema = 1
-[application]
-id = "{application}"
-name = "Example{name}"
-vendor = "kde"
-contact = "https://kde.org/privacypolicy-apps"
-"""
 _SOURCES = """\
 [[source]]
 id = "delay"
@@ -47,28 +40,17 @@ description = "Presses"
 combine = "sum"
 bins = [1, 1000000000]
 """
-_QUESTION = """\
-[[question]]
-id = "{question}"
-purpose = "Does {question} matter?"
-decision = "Whether {question} is improved"
-category = "usage"
-detail = "basic"
-sources = {sources}
-period = "{period}"
-starts = {starts}
-ends = 2026-12-31
-draw = "first"
-epsilon = 1.0
-"""
 VIEWS, PRESSES = "delay-by-view", "presses-a-period"
 
 
 def declare(application, *, period="week", starts="2026-01-01", name=""):
     """A manifest with two questions over three sources, each of whose samples can be counted afterwards."""
-    asked = ((VIEWS, '["delay", "view"]'), (PRESSES, '["presses"]'))
-    texts = [_QUESTION.format(question=one, sources=sources, period=period, starts=starts) for one, sources in asked]
-    return "".join([_HEAD.format(application=application, name=name), _SOURCES, *texts])
+    rest = {"period": period, "starts": starts, "ends": "2026-12-31", "more": f"{texts.FIRST}\nepsilon = 1.0"}
+    asked = [
+        texts.question(one, *sources, purpose=f"Does {one} matter?", decision=f"Whether {one} is improved", **rest)
+        for one, sources in ((VIEWS, ("delay", "view")), (PRESSES, ("presses",)))
+    ]
+    return "".join([texts.application(application, f"Example{name}", "An example"), _SOURCES, *asked])
 
 
 class Books:

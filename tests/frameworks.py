@@ -1,15 +1,10 @@
 """Shared sources, as a vendor installs them, and an application that pushes into them."""
 
-from harness import ENDS, KATE, STARTS
+from texts import KATE, application, question
 
-SHARED = f"""\
-schema = 1
-[application]
-id = "org.kde.frameworks"
-name = "KDE Frameworks"
-summary = "Libraries"
-vendor = "kde"
-contact = "https://kde.org/privacypolicy-apps"
+SHARED = (
+    application("org.kde.frameworks", "KDE Frameworks", "Libraries")
+    + """\
 kind = "shared"
 [[source]]
 id = "session"
@@ -22,29 +17,18 @@ id = "crash"
 type = "count"
 description = "Crashes"
 bins = [1, 5, 10, 100]
-[[question]]
-id = "programs"
-purpose = "How many of our programs does one person use?"
-decision = "Whether they share one set of settings"
-category = "usage"
-detail = "basic"
-sources = ["session"]
-period = "week"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
-[[question]]
-id = "crashes"
-purpose = "How often do our programs crash?"
-decision = "Whether the next release is delayed"
-category = "usage"
-detail = "basic"
-sources = ["crash"]
-period = "week"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
 """
+    + question(
+        *("programs", "session"),
+        purpose="How many of our programs does one person use?",
+        decision="Whether they share one set of settings",
+    )
+    + question(
+        *("crashes", "crash"),
+        purpose="How often do our programs crash?",
+        decision="Whether the next release is delayed",
+    )
+)
 FRAMEWORKS, KATE_ID, KWRITE_ID = "org.kde.frameworks", "org.kde.kate", "org.kde.kwrite"
 SESSION, CRASH = "org.kde.frameworks/session", "org.kde.frameworks/crash"
 USER = KATE.replace('vendor = "kde"', f'vendor = "kde"\nuses = ["{SESSION}", "{CRASH}"]')

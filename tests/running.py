@@ -14,6 +14,7 @@ import json
 import random
 from datetime import UTC, datetime
 
+import texts
 from harness import KATE_2026, Machine
 
 from telemetryd.catalogue import Catalogue
@@ -48,13 +49,10 @@ ACCEPTED, DURING, AFTER = at("11.18"), at("11.25"), at("12.1")
 LATE = at("12.20")
 """After the second window of that week's reports."""
 
-FRAMEWORKS = """\
-schema = 1
-[application]
-id = "org.kde.frameworks"
-name = "Frameworks"
-vendor = "kde"
-contact = "https://kde.org/privacypolicy-apps"
+_YEAR = {"starts": "2026-01-01", "ends": "2026-12-31"}
+FRAMEWORKS = (
+    texts.application("org.kde.frameworks", "Frameworks", "Libraries")
+    + """\
 kind = "shared"
 [[source]]
 id = "crash"
@@ -73,40 +71,16 @@ type = "count"
 description = "Programs that were used"
 combine = "applications"
 bins = [1, 2, 3]
-[[question]]
-id = "crashes"
-purpose = "Do programs crash?"
-decision = "Whether to fix them"
-category = "usage"
-detail = "basic"
-sources = ["crash"]
-period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
-draw = "first"
-[[question]]
-id = "dialogs"
-purpose = "Which dialog is used?"
-decision = "Whether to keep the other"
-category = "usage"
-detail = "basic"
-sources = ["dialog"]
-period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
-draw = "first"
-[[question]]
-id = "programs-used"
-purpose = "How many programs does one person use?"
-decision = "Whether they need a common settings page"
-category = "usage"
-detail = "basic"
-sources = ["programs"]
-period = "week"
-starts = 2026-01-01
-ends = 2026-12-31
-draw = "first"
 """
+    + texts.question("crashes", "crash", purpose="Do programs crash?", decision="Whether to fix them", **_YEAR)
+    + texts.question("dialogs", "dialog", purpose="Which dialog is used?", decision="Whether to keep the other", **_YEAR)
+    + texts.question(
+        *("programs-used", "programs"),
+        purpose="How many programs does one person use?",
+        decision="Whether they need a common settings page",
+        **_YEAR,
+    )
+)
 SHARED = "org.kde.frameworks"
 USES = "uses = [" + ", ".join(f'"{SHARED}/{source}"' for source in ("crash", "dialog", "programs")) + "]"
 

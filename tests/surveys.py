@@ -3,43 +3,33 @@
 import random
 from collections import Counter
 
+from texts import EDITOR, STARTUP, question
+
 from telemetryd.analysis.channel import channel
 from telemetryd.core.manifest import parse
 from telemetryd.core.period import whole_periods
 from telemetryd.core.report import Report, encode, label_of_cell
 
-MANIFEST = """\
-schema = 1
-[application]
-id = "org.example.Editor"
-name = "Editor"
-summary = "Text editor"
-vendor = "example"
-contact = "https://example.org/privacy"
-[[source]]
-id = "startup"
-type = "number"
-description = "Time from process start to the first window"
-unit = "ms"
-combine = "median"
-bins = [500, 2000]
+PLATFORM = """\
 [[source]]
 id = "platform"
 type = "choice"
 description = "Window system that the application runs on"
 values = ["wayland"]
-[[question]]
-id = "startup-by-platform"
-purpose = "Is start-up slower on one window system?"
-decision = "Which window system is worked on first"
-category = "usage"
-detail = "basic"
-sources = ["startup", "platform"]
-period = "week"
-starts = 2026-11-02
-ends = 2026-12-27
-epsilon = 2.0
 """
+MANIFEST = (
+    EDITOR
+    + STARTUP
+    + PLATFORM
+    + question(
+        *("startup-by-platform", "startup", "platform"),
+        purpose="Is start-up slower on one window system?",
+        decision="Which window system is worked on first",
+        starts="2026-11-02",
+        ends="2026-12-27",
+        more="epsilon = 2.0",
+    )
+)
 
 
 def definition(manifest=MANIFEST):

@@ -14,6 +14,8 @@ from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
+from texts import EDITOR, STARTUP, question
+
 from telemetryd.core import aggregate, ledger, lot
 from telemetryd.core.coarsen import coarsener
 from telemetryd.core.manifest import parse
@@ -104,21 +106,10 @@ CHURN = {
 """How likely a week draws each fact anew; assumed. The joint report is of these bins and this churn."""
 _AGEING = ("memory", "cpu_count", "screen_height", "startup")
 
-_SOURCES = """\
-schema = 1
-[application]
-id = "org.example.Editor"
-name = "Editor"
-summary = "Text editor"
-vendor = "example"
-contact = "https://example.org/privacy"
-[[source]]
-id = "startup"
-type = "number"
-description = "Time from process start to the first window"
-unit = "ms"
-combine = "median"
-bins = [500, 1000, 2000, 4000]
+_SOURCES = (
+    EDITOR
+    + STARTUP.replace("[500, 2000]", "[500, 1000, 2000, 4000]")
+    + """\
 [[source]]
 id = "documents"
 type = "count"
@@ -132,20 +123,7 @@ description = "Ends that were not asked for"
 combine = "sum"
 bins = [1, 2, 5]
 """
-_QUESTION = """\
-[[question]]
-id = "{id}"
-purpose = "What is {id} like for those who use the editor?"
-decision = "What is worked on first"
-category = "{category}"
-detail = "basic"
-sources = {sources}
-{coarser}
-period = "week"
-starts = 2026-11-02
-ends = 2027-05-02
-epsilon = 2.0
-"""
+)
 _FACTS = ("memory", "cpu_count", "os", "session_type", "desktop", "locale_language", "screen_height")
 
 
@@ -170,13 +148,23 @@ class Due(NamedTuple):
 @cache
 def definitions():
     """The ten questions, as the real core enforces them: seven facts of the machine, a correlation, and two of use."""
-    asked = [(one, "system", f'["{SYSTEM}/{one}"]', "") for one in _FACTS]
-    memory = f"{SYSTEM}/memory"
-    coarser = f'coarser = {{ "{memory}" = [4, 16], startup = [500, 2000] }}'
-    asked.append(("startup-by-memory", "usage", f'["startup", "{memory}"]', coarser))
-    asked += [(one, "usage", f'["{one}"]', "") for one in ("documents", "crashes")]
-    texts = [_QUESTION.format(id=name, category=axis, sources=sources, coarser=more) for name, axis, sources, more in asked]
+    texts = [_question("system", one, f"{SYSTEM}/{one}") for one in _FACTS]
+    coarser = f'coarser = {{ "{SYSTEM}/memory" = [4, 16], startup = [500, 2000] }}\n'
+    texts.append(_question("usage", "startup-by-memory", "startup", f"{SYSTEM}/memory", more=coarser))
+    texts += [_question("usage", one, one) for one in ("documents", "crashes")]
     return parse(_SOURCES + "".join(texts)).definitions
+
+
+def _question(category, name, *sources, more=""):
+    return question(
+        *(name, *sources),
+        purpose=f"What is {name} like for those who use the editor?",
+        decision="What is worked on first",
+        category=category,
+        starts="2026-11-02",
+        ends="2027-05-02",
+        more=f"{more}epsilon = 2.0",
+    )
 
 
 def hours_of(number: int) -> float:

@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
-from harness import CONTROL, ENDS, KATE, STARTS, but_for_chance
+from harness import CONTROL, KATE, but_for_chance
 from moments import SAVES, TOTAL, TOTAL_LABEL, accept_last_week, daemon_at
+from texts import question
 
 KATE_ID = "org.kde.kate"
 NONCE = re.compile(rb'"nonce":"([0-9a-f]{32})"')
@@ -13,40 +14,25 @@ BLANK = b'"nonce":"' + b"0" * 32 + b'"'
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 MANY = (
     KATE
-    + f"""
+    + """\
 [[source]]
 id = "wayland"
 type = "flag"
 description = "Whether it runs on Wayland"
 combine = "any"
-[[question]]
-id = "startup-by-window-system"
-purpose = "Is start-up slower on Wayland?"
-decision = "Which window system is profiled first"
-category = "usage"
-detail = "basic"
-sources = ["startup", "wayland"]
-period = "month"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
 [[source]]
 id = "never-pushed"
 type = "choice"
 description = "Something that nobody pushes"
 values = ["a", "b"]
-[[question]]
-id = "silent"
-purpose = "What if nobody pushes?"
-decision = "Whether it is asked at all"
-category = "usage"
-detail = "basic"
-sources = ["never-pushed"]
-period = "day"
-starts = {STARTS}
-ends = {ENDS}
-draw = "first"
 """
+    + question(
+        *("startup-by-window-system", "startup", "wayland"),
+        purpose="Is start-up slower on Wayland?",
+        decision="Which window system is profiled first",
+        period="month",
+    )
+    + question("silent", "never-pushed", purpose="What if nobody pushes?", decision="Whether it is asked at all", period="day")
 )
 """Kate with a correlation over two sources and a question that nobody answers."""
 ANSWERS = {"startup-time": ["500..2000"], "startup-by-window-system": ["500..2000", "true"], "silent": ["none"]}
