@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from texts import KATE_2026 as MANIFEST
 
 from telemetryd.core.limits import CONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.reviews import StopReason
@@ -29,35 +30,6 @@ record = "https://mail.example.org/1"
 date = 2026-11-20
 """
 STOP = '[[stop]]\napplication = "org.kde.kate"\nquestion = "startup"\nreason = "suspended"\ndate = 2026-11-21\n'
-MANIFEST = """schema = 1
-
-[application]
-id = "org.kde.kate"
-name = "Kate"
-summary = "Text editor"
-vendor = "kde"
-contact = "https://kde.org/privacypolicy-apps"
-
-[[source]]
-id = "startup"
-type = "number"
-description = "Time from process start to the first window"
-unit = "ms"
-combine = "median"
-bins = [500, 2000]
-
-[[question]]
-id = "startup"
-purpose = "Is start-up too slow?"
-decision = "Whether the session restore is loaded lazily"
-category = "usage"
-detail = "basic"
-sources = ["startup"]
-period = "week"
-starts = 2026-11-02
-ends = 2027-06-27
-draw = "first"
-"""
 
 
 class Tree:

@@ -3,6 +3,10 @@ from functools import partial
 import pytest
 from driven_edge import edge_process
 from private_bus import start_bus
+from served import serving
+
+from telemetryd.bus.identity import admit_host_only, admit_own_application
+from telemetryd.bus.interfaces import CONTROL, TELEMETRY
 
 LIBRARIES = ("dbus-fast", "dbus-next")
 
@@ -12,6 +16,20 @@ def shared_bus(tmp_path_factory):
     """One bus for all tests that do it no harm."""
     with start_bus(tmp_path_factory.mktemp("bus")) as bus:
         yield bus
+
+
+@pytest.fixture
+async def control(shared_bus):
+    """Control1 on a private bus."""
+    async with serving(shared_bus.address, CONTROL, admit_host_only) as served:
+        yield served
+
+
+@pytest.fixture
+async def telemetry(shared_bus):
+    """Telemetry1 on a private bus."""
+    async with serving(shared_bus.address, TELEMETRY, admit_own_application) as served:
+        yield served
 
 
 @pytest.fixture

@@ -4,32 +4,18 @@ import subprocess
 from contextlib import suppress
 
 import pytest
-from served import connected, serving
+from served import connected
 
 from telemetryd import errors
 from telemetryd.bus.dispatch import PARKED_STEP_CALLS, RUNNING_MAX_CALLS
 from telemetryd.bus.faults import INTERNAL_TEXT
-from telemetryd.bus.identity import Kind, admit_host_only, admit_own_application
-from telemetryd.bus.interfaces import CONTROL, PEER, PROPERTIES, TELEMETRY
+from telemetryd.bus.identity import Kind
+from telemetryd.bus.interfaces import PEER, PROPERTIES, TELEMETRY
 from telemetryd.bus.library import MessageFlag, MessageType, Variant
 from telemetryd.bus.parked import PARKED_MAX_BYTES, PARKED_MAX_CALLS
 
 STANDARD = "org.freedesktop.DBus.Error."
 PUSH = ["a", "b", Variant("u", 1)]
-
-
-@pytest.fixture
-async def control(shared_bus):
-    """Control1 on a private bus."""
-    async with serving(shared_bus.address, CONTROL, admit_host_only) as served:
-        yield served
-
-
-@pytest.fixture
-async def telemetry(shared_bus):
-    """Telemetry1 on a private bus."""
-    async with serving(shared_bus.address, TELEMETRY, admit_own_application) as served:
-        yield served
 
 
 async def test_own_errors_keep_name_and_text(control):

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from served import Answers, serving
+from served import Answers
 
 from telemetryd.bus.identity import admit_host_only
 from telemetryd.bus.interfaces import CONTROL, INTROSPECTABLE, PEER, PROPERTIES, load
@@ -9,13 +9,6 @@ from telemetryd.bus.library import MessageType, Variant
 from telemetryd.bus.members import undeclared_or_missing
 
 STANDARD = "org.freedesktop.DBus.Error."
-
-
-@pytest.fixture
-async def control(shared_bus):
-    """Control1 on a private bus."""
-    async with serving(shared_bus.address, CONTROL, admit_host_only) as served:
-        yield served
 
 
 async def run(*command):

@@ -4,27 +4,11 @@ import subprocess
 import sys
 
 import pytest
-from served import serving
 
-from telemetryd.bus.identity import admit_host_only, admit_own_application
 from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY
 
 STANDARD = "org.freedesktop.DBus.Error."
 BODIES = {"": [], "s": [""], "suu": ["", 0, 0], "ssb": ["", "", False], "sa{ss}": ["", {}], "tu": [0, 0], "st": ["", 0]}
-
-
-@pytest.fixture
-async def control(shared_bus):
-    """Control1 on a private bus."""
-    async with serving(shared_bus.address, CONTROL, admit_host_only) as served:
-        yield served
-
-
-@pytest.fixture
-async def telemetry(shared_bus):
-    """Telemetry1 on a private bus."""
-    async with serving(shared_bus.address, TELEMETRY, admit_own_application) as served:
-        yield served
 
 
 BOXED = """
