@@ -239,6 +239,10 @@ class Running:
         (row,) = (row for row in self.views.questions(key[0]) if row["id"] == key[1])
         return row["state"]
 
+    def record(self, key=KEY):
+        """What is remembered of a question."""
+        return self.store.consents.records[key]
+
     def reason(self, key=KEY):
         """The reason of that state."""
         return self.questions.step(self.catalogue.definition(key)).reason
@@ -262,6 +266,25 @@ class Running:
             yield
         finally:
             connection.execute("PRAGMA query_only = OFF")
+
+
+@contextlib.contextmanager
+def installed(root, text=KATE_2026):
+    """The running parts with one manifest and its vendor's endpoint; nothing is decided."""
+    with Running(root) as running:
+        running.install(text)
+        running.endpoint()
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def collecting(root):
+    """Kate is accepted on a Wednesday, and its week has begun with one sample."""
+    with installed(root) as running:
+        await running.consent()
+        running.to(DURING)
+        running.push("startup", "d", 700.0)
+        yield running
 
 
 def answer_in(body):

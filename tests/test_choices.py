@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 from harness import KATE_2026
-from running import ACCEPTED, AFTER, APP, DURING, KEY, QUESTION, Running
+from running import ACCEPTED, AFTER, APP, DURING, KEY, QUESTION, installed
 
 from telemetryd.core.consent import ACCEPT_KNOWN, ApplicationLevels, Cause
 from telemetryd.core.life import State
@@ -27,9 +27,7 @@ MORE = KATE_2026.replace(APP, "org.kde.dolphin").replace("Kate", "Dolphin")
 @pytest.fixture
 def running(tmp_path):
     """Kate is installed, nothing is decided."""
-    with Running(tmp_path) as running:
-        running.install()
-        running.endpoint()
+    with installed(tmp_path) as running:
         yield running
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from harness import KATE_2026
-from running import AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
+from running import AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, collecting, installed, user_of_shared
 
 from telemetryd.core import life
 from telemetryd.core.life import Outcome, State
@@ -17,18 +17,21 @@ ENDPOINT = 'name = "KDE"\nurl = "https://telemetry.kde.org/v1"\n'
 @pytest.fixture
 async def running(tmp_path):
     """Kate's week runs, with one sample, and there is an endpoint."""
-    with Running(tmp_path) as running:
-        running.install()
-        running.endpoint()
-        await running.consent()
-        running.to(DURING)
-        running.push("startup", "d", 700.0)
+    async with collecting(tmp_path) as running:
         yield running
 
 
-def record(running):
-    """What is remembered of Kate's question."""
-    return running.store.consents.records[KEY]
+@pytest.fixture
+async def sharing(tmp_path):
+    """The week runs in which Dolphin and Konsole share what they count; each has pushed three crashes."""
+    with installed(tmp_path, FRAMEWORKS) as running:
+        for name in ("org.kde.dolphin", "org.kde.konsole"):
+            running.install(user_of_shared(name))
+        await running.consent(SHARED)
+        running.to(DURING)
+        for name in ("org.kde.dolphin", "org.kde.konsole"):
+            running.push(f"{SHARED}/crash", "u", 3, application=name)
+        yield running
 
 
 async def test_report(running):
@@ -45,7 +48,7 @@ async def test_report(running):
     assert running.store.tallies.all() == []
     assert running.tallies.contributions() == set()
     assert running.state() == State.REPORTING
-    assert record(running).host == "telemetry.kde.org"
+    assert running.record().host == "telemetry.kde.org"
 
 
 async def test_the_true_answer_is_erased_from_the_log_too(running):
@@ -92,7 +95,7 @@ async def test_no_endpoint(running):
     """Without an endpoint at the close: passed, and the tally erased."""
     running.configure("")
     running.to(AFTER)
-    assert (record(running).outcome, record(running).reason) == (Outcome.PASSED, "no endpoint")
+    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, "no endpoint")
     assert running.store.tallies.all() == []
     assert running.store.reports.history(0, 10) == []
     running.endpoint()
@@ -109,7 +112,7 @@ async def test_endpoint_that_appears(running):
 
 async def test_crash_before_the_report(running):
     """Died between the two files: the start makes the report of the tally that is there."""
-    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     running.restart()
     assert running.bodies() == {"startup-time": ["500..2000"]}
@@ -120,7 +123,7 @@ async def test_crash_before_the_report(running):
 async def test_crash_and_a_changed_manifest(running):
     """The report of the promised tally is made under the definition that was consented to, not under the one declared now."""
     revision = running.catalogue.definition(KEY).revision
-    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     running.machine.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-12-01")
     running.restart()
@@ -130,25 +133,25 @@ async def test_crash_and_a_changed_manifest(running):
 
 async def test_crash_and_a_manifest_that_is_gone(running):
     """The promised report is made although nobody declares its question just now; then it waits for its manifest as any."""
-    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
     running.restart()
     assert running.bodies() == {"startup-time": ["500..2000"]}
-    assert record(running).closed_cause == "manifest gone"
+    assert running.record().closed_cause == "manifest gone"
 
 
 @pytest.mark.parametrize("lose", ["tally", "endpoint"])
 async def test_crash_and_nothing_to_report(running, lose):
     """A promised report of which nothing is left, or that has nowhere to go: answered (lost), and no tally stays."""
-    running.questions.remember(KEY, life.reporting(record(running), "telemetry.kde.org"))
+    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     if lose == "tally":
         running.store.tallies.erase([KEY])
     else:
         running.machine.configure("")
     running.restart()
-    assert (record(running).outcome, record(running).reason) == (Outcome.ANSWERED, "lost")
+    assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, "lost")
     assert running.store.tallies.all() == []
     assert running.store.reports.queue() == []
 
@@ -165,7 +168,7 @@ async def test_crash_after_the_report(running, outcome, kept, reason):
     assert running.state() == State.REPORTING
     running.store.reports.finish(row, outcome, status=200, body=row.body)
     running.restart()
-    assert (record(running).outcome, record(running).reason) == (kept, reason)
+    assert (running.record().outcome, running.record().reason) == (kept, reason)
 
 
 async def test_report_without_consent(running):
@@ -191,9 +194,7 @@ async def test_full_disk_at_the_close(running):
 
 async def test_shared(tmp_path):
     """Two applications' parts are merged, counted and erased; nothing says which one a sample came from."""
-    with Running(tmp_path) as running:
-        running.install(FRAMEWORKS)
-        running.endpoint()
+    with installed(tmp_path, FRAMEWORKS) as running:
         for name in ("org.kde.dolphin", "org.kde.konsole", "org.kde.okular"):
             running.install(user_of_shared(name))
         await running.consent(SHARED)
@@ -211,39 +212,21 @@ async def test_shared(tmp_path):
         assert b"dolphin" not in found
 
 
-async def test_pusher_withdraws(tmp_path):
+async def test_pusher_withdraws(sharing):
     """An application's part of a shared question goes when its own level does, and only its part."""
-    with Running(tmp_path) as running:
-        running.install(FRAMEWORKS)
-        running.endpoint()
-        for name in ("org.kde.dolphin", "org.kde.konsole"):
-            running.install(user_of_shared(name))
-        await running.consent(SHARED)
-        running.to(DURING)
-        for name in ("org.kde.dolphin", "org.kde.konsole"):
-            running.push(f"{SHARED}/crash", "u", 3, application=name)
-        await running.choices.set_application("org.kde.dolphin", 3, 0)
-        assert {row.pusher for row in running.store.tallies.all()} == {"org.kde.konsole"}
-        running.to(AFTER)
-        assert running.bodies()["crashes"] == ["1..5"]
+    await sharing.choices.set_application("org.kde.dolphin", 3, 0)
+    assert {row.pusher for row in sharing.store.tallies.all()} == {"org.kde.konsole"}
+    sharing.to(AFTER)
+    assert sharing.bodies()["crashes"] == ["1..5"]
 
 
-async def test_pusher_is_uninstalled(tmp_path):
+async def test_pusher_is_uninstalled(sharing):
     """The part of an application whose manifest is gone at two looks ten minutes apart counts as withdrawn; a package update does not."""
-    with Running(tmp_path) as running:
-        running.install(FRAMEWORKS)
-        running.endpoint()
-        for name in ("org.kde.dolphin", "org.kde.konsole"):
-            running.install(user_of_shared(name))
-        await running.consent(SHARED)
-        running.to(DURING)
-        for name in ("org.kde.dolphin", "org.kde.konsole"):
-            running.push(f"{SHARED}/crash", "u", 3, application=name)
-        (running.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml").unlink()
-        running.daemon.reload()
-        assert {row.pusher for row in running.store.tallies.all()} == {"org.kde.dolphin", "org.kde.konsole"}
-        running.to(DURING + 601)
-        assert {row.pusher for row in running.store.tallies.all()} == {"org.kde.konsole"}
+    (sharing.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml").unlink()
+    sharing.daemon.reload()
+    assert {row.pusher for row in sharing.store.tallies.all()} == {"org.kde.dolphin", "org.kde.konsole"}
+    sharing.to(DURING + 601)
+    assert {row.pusher for row in sharing.store.tallies.all()} == {"org.kde.konsole"}
 
 
 class TestDeveloper:

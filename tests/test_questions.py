@@ -2,7 +2,7 @@
 
 import pytest
 from harness import KATE_2026
-from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
+from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, at, collecting, user_of_shared
 
 from telemetryd.core.consent import Cause
 from telemetryd.core.life import Outcome, Record, State
@@ -15,12 +15,7 @@ DAY_S = 86400
 @pytest.fixture
 async def running(tmp_path):
     """Kate is accepted on a Wednesday, and its week has begun with one sample."""
-    with Running(tmp_path) as running:
-        running.install()
-        running.endpoint()
-        await running.consent()
-        running.to(DURING)
-        running.push("startup", "d", 700.0)
+    async with collecting(tmp_path) as running:
         yield running
 
 
@@ -41,11 +36,6 @@ def spoil(running):
     running.daemon.reload()
 
 
-def record(running):
-    """What is remembered of the question."""
-    return running.store.consents.records[KEY]
-
-
 async def test_collecting(running):
     """Nothing shuts it: active, with one tally."""
     assert running.state() == State.ACTIVE
@@ -62,7 +52,7 @@ async def test_manifest_gone(running, break_it, grace_s):
     assert tallies(running) == 1
     running.to(DURING + grace_s)
     assert tallies(running) == 0
-    assert (record(running).outcome, record(running).reason) == (Outcome.PASSED, Cause.GONE)
+    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, Cause.GONE)
 
 
 @pytest.mark.parametrize("break_it", [remove, spoil])
@@ -81,7 +71,7 @@ async def test_withdrawal_while_the_manifest_is_gone(running, break_it):
     break_it(running)
     await running.choices.set_level("usage", 0)
     assert tallies(running) == 0
-    assert record(running).reason == Cause.LEVEL
+    assert running.record().reason == Cause.LEVEL
 
 
 async def test_kill_switch_while_the_manifest_is_gone(running):
@@ -97,7 +87,7 @@ async def test_question_no_longer_asked(running):
     running.install(other)
     assert tallies(running) == 1
     running.to(DURING + 600)
-    assert record(running).reason == Cause.GONE
+    assert running.record().reason == Cause.GONE
 
 
 async def test_report_is_judged_by_what_was_consented_to(running):
@@ -109,7 +99,7 @@ async def test_report_is_judged_by_what_was_consented_to(running):
     assert len(running.store.reports.queue()) == 1
     await running.choices.set_level("usage", 0)
     assert running.store.reports.queue() == []
-    assert (record(running).outcome, record(running).reason) == (Outcome.ANSWERED, Cause.LEVEL)
+    assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, Cause.LEVEL)
 
 
 async def test_report_does_not_mind_what_was_not_consented_to(running):
@@ -174,7 +164,7 @@ async def test_between_two_accepted_definitions(running):
 async def test_erased(running):
     """Erase passes what runs and says so."""
     await running.choices.erase("")
-    assert (record(running).outcome, record(running).reason) == (Outcome.PASSED, "erased")
+    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, "erased")
     assert tallies(running) == 0
 
 
@@ -185,14 +175,14 @@ async def test_main_database_lost(running):
     (running.directory / "telemetry.sqlite").write_bytes(b"damaged" * 1000)
     running.put_together()
     running.daemon.start()
-    assert (record(running).outcome, record(running).reason) == (Outcome.PASSED, "damaged")
+    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, "damaged")
     assert running.store.consents.levels.usage == 2
 
 
 async def test_developer_mode_begins(running):
     """Developer mode shuts what runs and erases it."""
     running.daemon.shut(Cause.DEVELOPER)
-    assert record(running).reason == Cause.DEVELOPER
+    assert running.record().reason == Cause.DEVELOPER
     assert tallies(running) == 0
 
 

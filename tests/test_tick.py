@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from harness import KATE_2026
-from running import AFTER, APP, DURING, KEY, LATE, Running, at
+from running import AFTER, APP, DURING, LATE, Running, at, installed
 
 from telemetryd.core.life import Outcome, State
 from telemetryd.core.schedule import Delivery, Result
@@ -17,18 +17,11 @@ END_OF_WINDOW = at("12.7", 0)
 @pytest.fixture
 async def running(tmp_path):
     """A report waits in its queue."""
-    with Running(tmp_path) as running:
-        running.install()
-        running.endpoint()
+    with installed(tmp_path) as running:
         await running.consent()
         running.to(AFTER)
         assert running.state() == State.REPORTING
         yield running
-
-
-def record(running):
-    """What is remembered of the question."""
-    return running.store.consents.records[KEY]
 
 
 async def send(running):
@@ -56,7 +49,7 @@ async def test_final_answers(running, delivery, outcome, *, kept, reason):
     running.server.answers.append(delivery)
     await send(running)
     assert (last(running).outcome, last(running).status) == (outcome, delivery.status)
-    assert (record(running).outcome, record(running).reason) == (kept, reason)
+    assert (running.record().outcome, running.record().reason) == (kept, reason)
     assert b'"nonce":"' + b"0" * 32 in last(running).body
     await send(running)
     running.to(LATE)
@@ -77,7 +70,7 @@ async def test_three_tries(running, result):
     assert last(running).outcome == "dropped"
     assert len(set(running.server.received)) == 1
     assert len(running.server.received) == 3
-    assert record(running).reason == "dropped"
+    assert running.record().reason == "dropped"
 
 
 async def test_under_way_elsewhere(running):
@@ -105,7 +98,7 @@ async def test_ticks(running):
         if running.server.received:
             break
     assert slot <= running.clock.wall < slot + 2 * 3600
-    assert record(running).outcome is Outcome.ANSWERED
+    assert running.record().outcome is Outcome.ANSWERED
 
 
 async def test_running_time_is_kept_over_sessions(running):
@@ -143,7 +136,7 @@ async def test_window_over(running):
     running.clock.wall = LATE
     running.ticker.tidy()
     assert last(running).outcome == "dropped"
-    assert (record(running).outcome, record(running).reason) == (Outcome.ANSWERED, "dropped")
+    assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, "dropped")
     running.clock.wall += 400 * DAY_S
     running.ticker.tidy()
     assert running.store.reports.history(0, 10) == []
@@ -174,7 +167,7 @@ async def test_kill_switch(running):
     await running.ticker.tick()
     await send(running)
     assert running.server.received == []
-    assert record(running).outcome is Outcome.ANSWERED
+    assert running.record().outcome is Outcome.ANSWERED
 
 
 async def test_other_host(running):
@@ -182,7 +175,7 @@ async def test_other_host(running):
     running.endpoint(url="https://elsewhere.org/v1")
     await send(running)
     assert running.server.received == []
-    assert record(running).reason == "endpoint changed"
+    assert running.record().reason == "endpoint changed"
 
 
 async def test_withdrawal_while_sending(running):
@@ -193,7 +186,7 @@ async def test_withdrawal_while_sending(running):
     await running.choices.set_level("usage", 0)
     await sending
     assert (last(running).outcome, last(running).body) == ("unknown", b"")
-    assert record(running).outcome is Outcome.ANSWERED
+    assert running.record().outcome is Outcome.ANSWERED
 
 
 async def test_two_ticks_do_not_send_one_report_twice(running):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from harness import KATE_2026
-from running import AFTER, APP, DURING, KEY, Running, at
+from running import AFTER, APP, DURING, KEY, at, installed
 
 from telemetryd.core import canonical
 from telemetryd.core.schedule import Delivery, Result
@@ -16,9 +16,7 @@ FINER = KATE_2026.replace("[500, 2000]", "[500, 1000, 2000]")
 @pytest.fixture
 def running(tmp_path):
     """Kate is installed, nothing is decided."""
-    with Running(tmp_path) as running:
-        running.install()
-        running.endpoint()
+    with installed(tmp_path) as running:
         yield running
 
 
