@@ -18,6 +18,8 @@ _COMMANDS = {
     "erase": f"{_CTL}.reports:erase",
     "submit": f"{_CTL}.developing:submit",
     "monitor": f"{_CTL}.developing:monitor",
+    "stop": f"{_CTL}.stopping:stop",
+    "suspend": f"{_CTL}.stopping:suspend",
     "review": f"{_CTL}.reviewing:review",
     "diff": f"{_CTL}.publishing:diff",
     "document": f"{_CTL}.publishing:document",

@@ -13,9 +13,13 @@ from telemetryd.ctl.options import as_json, confirm, unasked
 from telemetryd.ctl.pages import body, history_page, report_page, standings_page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from telemetryd.ctl.client import Control, Shown
 
 _LIMIT = 50
+_ENDED = {"answered", "suspended", "erased"}
+"""Outcomes of reports that something other than the answer ended."""
 
 
 class Since(click.ParamType[int]):
@@ -84,7 +88,9 @@ def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
         if is_json:
             output.emit(found)
         else:
-            show(found, bodies=bodies)
+            ended = {(one["application"], one["question"]) for one in found if one["outcome"] in _ENDED}
+            questions = await control.questions("") if ended else []
+            show(found, [one for one in questions if (one["application"], one["id"]) in ended], bodies=bodies)
 
     client.run(work)
 
@@ -148,8 +154,8 @@ def _first_day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def show(reports: list[Shown], *, bodies: bool) -> None:
-    """Reports for a person: a table, or each with everything that it said."""
+def show(reports: list[Shown], ended: Sequence[Shown] = (), *, bodies: bool) -> None:
+    """Reports for a person: a table, or each with everything that it said; then why the questions that `ended` did."""
     page = output.Page()
     if not reports:
         page.say("No report was made.")
@@ -159,6 +165,9 @@ def show(reports: list[Shown], *, bodies: bool) -> None:
         if index:
             page.gap()
         report_page(page, report)
+    if ended:
+        page.gap()
+        standings_page(page, ended)
 
 
 def _entry(one: Shown) -> tuple[str, ...]:

@@ -1,0 +1,174 @@
+"""A question that is stopped or suspended: erased at once, shown with its reason, lifted by a later review only. Policy: M4, R4."""
+
+import json
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from harness import KATE, until
+from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, found_on_disk, rows
+
+KATE_ID, QUESTION, SAVES_ID = "org.kde.kate", "startup-time", "saves-a-week"
+WHY = "it told machines with rare hardware apart"
+
+
+def day(shift=0):
+    """Today, in UTC, or so many days later."""
+    return (datetime.now(UTC).date() + timedelta(days=shift)).isoformat()
+
+
+def stops(machine, folder="share"):
+    """The files that the commands wrote: name → text."""
+    return {path.name: path.read_text() for path in (machine.root / folder / "telemetryd/reviews.d").glob("s*.toml")}
+
+
+async def standing(machine, question=QUESTION):
+    """(state, reason) as the user is shown them."""
+    async with machine.client() as client:
+        found = (await client.questions())[question]
+    return found["state"], found["reason"]
+
+
+@pytest.mark.parametrize(("verb", "told"), [("stop", "the question has been answered"), ("suspend", "the question is suspended")])
+async def test_stopped_while_active(machine, verb, told):
+    """The command ends a question in its period: its tally is in no file any more, and the reason is shown wherever the question is."""
+    machine.install(SAVES)
+    await accept_last_week(machine, KATE_ID)
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.push(KATE_ID, "saves", "t", TOTAL)
+        assert found_on_disk(machine, TOTAL_BYTES) == {TOTAL_BYTES}
+        done = machine.control(verb, KATE_ID, SAVES_ID, "--reason", WHY)
+        assert found_on_disk(machine, TOTAL_BYTES) == set()
+        assert rows(machine, "SELECT * FROM tally") == []
+        (path,) = (machine.root / "share/telemetryd/reviews.d").glob(f"{verb}-*.toml")
+        reason = f"{told} ({path}, {day()}): {WHY}"
+        assert await standing(machine, SAVES_ID) == ("passed", reason)
+        for command in ((), ("status",), ("show", KATE_ID)):
+            page = machine.control(*command).stdout if command else done.stdout
+            assert reason.replace(" ", "") in "".join(page.split()), page
+        assert daemon.stop() == 0
+    assert await _for_good(machine, path)
+
+
+async def _for_good(machine, path):
+    """A later review, or a stop that is taken back, does not bring a period back that was passed."""
+    machine.review(SAVES, date=day(1))
+    path.unlink()
+    with machine.daemon():
+        return await standing(machine, SAVES_ID) in {("passed", "stopped"), ("passed", "suspended")}
+
+
+async def test_stopped_while_a_report_waits(machine):
+    """The report that waited is erased, and the history says which question it was and why."""
+    machine.configure('[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
+    machine.install(SAVES)
+    await accept_last_week(machine, KATE_ID)
+    with daemon_at(machine, "+7d"):
+        assert (await standing(machine, SAVES_ID))[0] == "reporting"
+        machine.control("suspend", KATE_ID, SAVES_ID, "--reason", WHY)
+        state, reason = await standing(machine, SAVES_ID)
+        assert (state, reason.endswith(WHY)) == ("answered", True)
+        assert reason.replace(" ", "") in "".join(machine.control("history").stdout.split())
+
+
+async def test_a_stop_that_an_update_brings_needs_no_call(machine):
+    """A file that appears is obeyed at SIGHUP, which is what a package's trigger sends, without a call of anybody."""
+    machine.install(SAVES)
+    await accept_last_week(machine, KATE_ID)
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.push(KATE_ID, "saves", "t", TOTAL)
+        text = machine.control("suspend", KATE_ID, SAVES_ID, "--print").stdout
+        (machine.root / "share/telemetryd/reviews.d/update.toml").write_text(text)
+        assert found_on_disk(machine, TOTAL_BYTES) == {TOTAL_BYTES}
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: not found_on_disk(machine, TOTAL_BYTES))
+
+
+async def test_only_a_later_review_lifts_a_suspension(machine):
+    """Suspended before its period: a review of an earlier or the same day changes nothing; with one of a later day it waits as before."""
+    machine.install(KATE)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.consent(KATE_ID)
+        before = await standing(machine)
+        assert before[0] == "waiting"
+        machine.control("suspend", KATE_ID, QUESTION, "--reason", WHY)
+        state, reason = await standing(machine)
+        assert (state, reason.endswith(f"{day()}): {WHY}")) == ("suspended", True)
+        for shift in (-1, 0):
+            machine.review(KATE, date=day(shift))
+            assert await standing(machine) == (state, reason)
+        machine.review(KATE, date=day(1))
+        assert await standing(machine) == before
+        machine.control("stop", KATE_ID, QUESTION)
+        assert (await standing(machine))[0] == "stopped"
+        machine.review(KATE, date=day(2))
+        assert (await standing(machine))[0] == "stopped"
+
+
+async def test_a_users_own(machine):
+    """--user writes a file of one's own, which ends the question like the system's; a review there lifts nothing."""
+    machine.install(KATE)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.consent(KATE_ID)
+        assert "suspended" in machine.control("suspend", KATE_ID, QUESTION, "--user").stdout
+        assert stops(machine) == {}
+        assert [*stops(machine, "home")] == [f"suspend-{KATE_ID}-{QUESTION}.toml"]
+        machine.review(KATE, date=day(1))
+        assert (await standing(machine))[0] == "waiting"
+        own = machine.root / "home/telemetryd/reviews.d/own.toml"
+        own.write_text((machine.root / f"share/telemetryd/reviews.d/{KATE_ID}-{day(1)}.toml").read_text().replace(day(1), day(3)))
+        machine.control("stop", KATE_ID, QUESTION, "--user")
+        assert (await standing(machine))[0] == "stopped"
+        assert [row[0] for row in json.loads(machine.control("status", "--json").stdout)["Problems"]][:1] == [str(own)]
+
+
+def test_the_file(machine):
+    """Readable for everyone whatever the umask, never moved back, not written twice, and as `--print` says it."""
+    printed = machine.control("suspend", KATE_ID, QUESTION, "--reason", 'It said "too much"', "--print").stdout
+    assert stops(machine) == {}
+    machine.run(
+        "sh", "-c", f'umask 077; exec "$0" -m telemetryd.ctl suspend {KATE_ID} {QUESTION} --reason \'It said "too much"\'', machine.python
+    )
+    ((name, text),) = stops(machine).items()
+    assert (name, text) == (f"suspend-{KATE_ID}-{QUESTION}.toml", printed)
+    path = machine.root / "share/telemetryd/reviews.d" / name
+    assert path.stat().st_mode & 0o777 == 0o644
+    again = machine.control("suspend", KATE_ID, QUESTION, "--reason", 'It said "too much"', check=False)
+    assert (again.returncode, again.stdout) == (4, "")
+    path.write_text(text.replace(day(), day(9)))
+    assert machine.control("suspend", KATE_ID, QUESTION, check=False).returncode == 4
+    assert day(9) in path.read_text()
+    path.write_text("[[stop")
+    assert machine.control("suspend", KATE_ID, QUESTION, check=False).returncode == 1
+    assert path.read_text() == "[[stop"
+
+
+def test_without_the_rights(machine):
+    """Where the system's directory cannot be written the file is printed, with the place where it belongs, and the status is 1."""
+    done = machine.run(
+        "env", "TELEMETRYD_DATA_DIRS=/proc/nothing", machine.python, "-m", "telemetryd.ctl", "stop", KATE_ID, QUESTION, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == machine.control("stop", KATE_ID, QUESTION, "--print").stdout
+    assert f"/proc/nothing/telemetryd/reviews.d/stop-{KATE_ID}-{QUESTION}.toml cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("kate", QUESTION), (KATE_ID, "../x"), (KATE_ID, QUESTION, "--reason", ""), (KATE_ID, QUESTION, "--reason", "a\nb")]
+)
+def test_what_cannot_stand_in_a_file(machine, words):
+    """A name or a reason that no reviews file takes is a wrong command line, and nothing is written."""
+    done = machine.control("stop", *words, check=False)
+    assert (done.returncode, stops(machine)) == (2, {})
+    assert "expected" in done.stderr
+
+
+def test_names_that_nobody_knows(machine):
+    """A stop for a question that this session's daemon does not know is written, and doubted."""
+    with machine.daemon():
+        assert "are the names right?" in machine.control("stop", KATE_ID, QUESTION).stdout
+    assert "No daemon could be asked" in machine.control("suspend", KATE_ID, QUESTION).stdout
