@@ -47,6 +47,16 @@ async def accept_last_week(machine, *applications):
                 await client.consent(application)
 
 
+async def collect_total(machine):
+    """A question in its period with the total on disk; its vendor has an endpoint, and the daemon does not run."""
+    machine.configure('[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
+    machine.install(SAVES)
+    await accept_last_week(machine, "org.kde.kate")
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.push("org.kde.kate", "saves", "t", TOTAL)
+
+
 def found_on_disk(machine, *needles):
     """Which of these bytes any file of the state directory holds."""
     return {needle for needle in needles for data in machine.state().values() if needle in data}

@@ -10,7 +10,7 @@ from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, Variant
 from moments import accept_last_week, rows
 from raw_bus import ERROR, ERROR_NAME, RETURN, SIGNATURE, RawBus
 
-from telemetryd.bus.library import Message
+from telemetryd.bus.library import Message, bus_call
 from telemetryd.bus.output import marshalled
 
 KATE_ID, KWRITE_ID = "org.kde.kate", "org.kde.kwrite"
@@ -165,7 +165,7 @@ async def test_pushes_and_registrations_are_not_broadcast(machine):
     heard = []
     with machine.daemon():
         async with machine.client(on_signal=heard.append) as client:
-            await client.bus.ask(_match_everything_of_the_daemon())
+            await client.bus.ask(bus_call("AddMatch", "s", ["type='signal',path_namespace='/org/telemetryd'"]))
             await client.consent(KATE_ID)
             for level in (2, 0):
                 await client.set("Usage", level)
@@ -179,12 +179,6 @@ async def test_pushes_and_registrations_are_not_broadcast(machine):
 
 def _of_the_daemon(signals):
     return [signal for signal in signals if signal.path != "/org/freedesktop/DBus"]
-
-
-def _match_everything_of_the_daemon():
-    bus = "org.freedesktop.DBus"
-    rule = "type='signal',path_namespace='/org/telemetryd'"
-    return Message(destination=bus, path="/org/freedesktop/DBus", interface=bus, member="AddMatch", signature="s", body=[rule])
 
 
 async def test_a_commit_that_fails_is_told_and_counts_nothing(machine):

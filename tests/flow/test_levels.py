@@ -7,7 +7,7 @@ from harness import CONTROL, KATE, KATE_2026, PROPERTIES, CallError, Variant
 from moments import accept_last_week, rows
 from timeline import HOUR_S
 
-from telemetryd.bus.library import Message, bus_call
+from telemetryd.bus.library import bus_call
 
 KATE_ID = "org.kde.kate"
 PROPERTY_CALLS = (CONTROL[0], CONTROL[1], PROPERTIES)
@@ -169,7 +169,7 @@ async def test_signals_carry_no_value(any_machine):
     heard = []
     with any_machine.daemon():
         async with any_machine.client(on_signal=heard.append) as client:
-            await client.bus.ask(_match())
+            await client.bus.ask(bus_call("AddMatch", "s", ["type='signal',path_namespace='/org/telemetryd'"]))
             await client.consent(KATE_ID)
             await client.call(CONTROL, "SetApplicationConsent", "suu", KATE_ID, 3, 1)
             await client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-time", False)
@@ -186,12 +186,6 @@ async def test_signals_carry_no_value(any_machine):
     assert {(signature, len(body)) for _, name, signature, body in signals if name == "QuestionsChanged"} == {("", 0)}
     assert len(signals) == 2 * 6
     assert {one.destination for one in heard if one.path == CONTROL[1]} <= {None, ""}
-
-
-def _match():
-    bus = "org.freedesktop.DBus"
-    rule = "type='signal',path_namespace='/org/telemetryd'"
-    return Message(destination=bus, path="/org/freedesktop/DBus", interface=bus, member="AddMatch", signature="s", body=[rule])
 
 
 async def test_levels_survive_a_restart(any_machine):

@@ -2,12 +2,11 @@
 
 import pytest
 from harness import CONTROL, KATE, TELEMETRY, CallError, Variant
-from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
+from moments import TOTAL, TOTAL_BYTES, collect_total, daemon_at, edit, found_on_disk, rows
 
 from telemetryd.store.schema import CONSENT, MAIN
 
 KATE_ID = "org.kde.kate"
-ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
 LEVELS = ("System", "Usage", "NewQuestions")
 STORAGE = "org.telemetryd.Error.Storage"
 
@@ -21,12 +20,7 @@ ANSWER = b'"answer":["'
 @pytest.fixture
 async def collecting(machine):
     """A question in its period with a total on disk; the daemon does not run."""
-    machine.configure(ENDPOINT)
-    machine.install(SAVES)
-    await accept_last_week(machine, KATE_ID)
-    with machine.daemon():
-        async with machine.client() as client:
-            await client.push(KATE_ID, "saves", "t", TOTAL)
+    await collect_total(machine)
     return machine
 
 

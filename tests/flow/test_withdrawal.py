@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 from harness import CONTROL, CallError, until
-from moments import SAVES, TOTAL, TOTAL_BYTES, TOTAL_LABEL, accept_last_week, daemon_at, found_on_disk, rows
+from moments import SAVES, TOTAL, TOTAL_BYTES, TOTAL_LABEL, accept_last_week, collect_total, daemon_at, found_on_disk, rows
 
 KATE_ID = "org.kde.kate"
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
@@ -43,20 +43,10 @@ async def _erase_all(_machine, _daemon, client):
 WAYS = pytest.mark.parametrize("withdraw", [_global, _application, _question, _switch_off, _erase, _erase_all])
 
 
-async def _collect(machine):
-    """A question in its period with a total on disk."""
-    machine.configure(ENDPOINT)
-    machine.install(SAVES)
-    await accept_last_week(machine, KATE_ID)
-    with machine.daemon():
-        async with machine.client() as client:
-            await client.push(KATE_ID, "saves", "t", TOTAL)
-
-
 @WAYS
 async def test_withdrawal_erases_the_running_tally(machine, withdraw):
     """Whatever the way, with its reply the total is in no file, while another process has the database open; the question is passed."""
-    await _collect(machine)
+    await collect_total(machine)
     with machine.daemon() as daemon, closing(sqlite3.connect(machine.root / "state/telemetryd/telemetry.sqlite")) as reader:
         assert len(reader.execute("SELECT * FROM tally").fetchall()) == 1
         assert found_on_disk(machine, TOTAL_BYTES) == {TOTAL_BYTES}
@@ -74,7 +64,7 @@ async def test_withdrawal_erases_the_running_tally(machine, withdraw):
 @WAYS
 async def test_withdrawal_erases_the_queued_report(machine, withdraw):
     """Whatever the way, the answer that waits to be sent is in no file any more; the question stays answered."""
-    await _collect(machine)
+    await collect_total(machine)
     with daemon_at(machine, "+7d") as daemon, closing(sqlite3.connect(machine.root / "state/telemetryd/telemetry.sqlite")) as reader:
         async with machine.client() as client:
             assert (await client.questions())["saves-a-week"]["state"] == "reporting"
@@ -91,7 +81,7 @@ async def test_withdrawal_erases_the_queued_report(machine, withdraw):
 @pytest.mark.parametrize("again", [True, False])
 async def test_a_reader_holds_an_erasure_up_and_the_user_is_told(machine, again):
     """With a transaction open elsewhere: Error.Busy after five seconds, nothing collected any more, erased when the reader is gone."""
-    await _collect(machine)
+    await collect_total(machine)
     with machine.daemon(), closing(sqlite3.connect(machine.root / "state/telemetryd/telemetry.sqlite", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         assert len(reader.execute("SELECT * FROM tally").fetchall()) == 1
@@ -116,7 +106,7 @@ async def test_a_reader_holds_an_erasure_up_and_the_user_is_told(machine, again)
 
 async def test_other_calls_are_answered_while_an_erasure_waits(machine):
     """Pushes are answered while the daemon waits for a reader, each within the time that a lock may take."""
-    await _collect(machine)
+    await collect_total(machine)
     with machine.daemon(), closing(sqlite3.connect(machine.root / "state/telemetryd/telemetry.sqlite", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM tally").fetchall()
@@ -132,7 +122,7 @@ async def test_other_calls_are_answered_while_an_erasure_waits(machine):
 
 async def test_what_lacks_consent_at_a_start_is_erased(machine):
     """A consent file that is gone takes what was collected under it along, before anything else happens."""
-    await _collect(machine)
+    await collect_total(machine)
     for path in (machine.root / "state/telemetryd").glob("consent.sqlite*"):
         path.unlink()
     with machine.daemon():
