@@ -196,7 +196,7 @@ async def test_a_caller_that_another_object_knows_keeps_its_order(telemetry):
     assert order == list(range(6))
 
 
-@pytest.mark.parametrize(("count", "length"), [(2 * PARKED_MAX_CALLS, 10), (3, PARKED_MAX_BYTES // 2)])
+@pytest.mark.parametrize(("count", "length"), [(2 * PARKED_MAX_CALLS, 10), (9, PARKED_MAX_BYTES // 8)])
 async def test_parked_calls_are_bounded(telemetry, count, length):
     """At a bound of number or size the connection is not read any more; once the caller is known it is, and every call is answered."""
     telemetry.door.is_open.clear()

@@ -78,7 +78,6 @@ EDGES = ", ".join(str(edge) for edge in range(1, 32))
 
 BAD_MANIFESTS = {
     "not TOML": (MANIFEST + "[[", "TOML"),
-    "10 MB": (MANIFEST + "#" * 10_000_000, "at most 65536 bytes"),
     "unknown field": (changed('unit = "ms"', 'unit = "ms"\ncolour = "red"'), "colour"),
     "unknown table": (MANIFEST + "[[sauce]]\nid = 'x'\n", "sauce"),
     "string source": (changed('type = "choice"', 'type = "string"'), "choice"),
@@ -106,6 +105,15 @@ async def test_a_bad_manifest_is_refused_and_the_one_before_stays(client, sample
     assert refused.value.name == ERROR + "InvalidManifest"
     assert expected in refused.value.text
     assert len(refused.value.text) < 2000
+
+
+@pytest.mark.parametrize(("size", "expected"), [(70_000, "at most 65536 bytes"), (10_000_000, "at most 1048576 bytes")])
+async def test_a_manifest_that_is_too_long_is_refused(client, sample, size, expected):
+    """A text of 70 KB, and one of 10 MB that is not even looked at, answer LimitsExceeded and the bound."""
+    with pytest.raises(CallError) as refused:
+        await client.register(sample.id, (MANIFEST + "#" * size).replace("org.example.app", sample.id))
+    assert refused.value.name == "org.freedesktop.DBus.Error.LimitsExceeded"
+    assert expected in refused.value.text
 
 
 BAD_SAMPLES = {
