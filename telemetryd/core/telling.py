@@ -186,7 +186,7 @@ def _drawn(period: PeriodKind, number: int, words: Words) -> str:
             return words.ngettext("On the one day (UTC) of its time.", "On one day (UTC), drawn by chance from {number} days.", number)
         case PeriodKind.WEEK:
             return words.ngettext("In the one week (UTC) of its time.", "In one week (UTC), drawn by chance from {number} weeks.", number)
-        case PeriodKind.MONTH:
+        case _:
             return words.ngettext(
                 "In the one month (UTC) of its time.", "In one month (UTC), drawn by chance from {number} months.", number
             )

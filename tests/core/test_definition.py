@@ -21,6 +21,7 @@ from telemetryd.core.definition import (
     digest_of_all,
     edge_labels,
     number_label,
+    translations,
 )
 
 QUESTION = BARE._replace(sources=("startup", "platform"), coarser=(("startup", (500, 2000)),))
@@ -156,3 +157,11 @@ def test_digest_of_all():
     digests = [digest_of_all(one) for one in ((), (first,), (first, second), (second, first))]
     assert all(one != other for one, other in pairwise(sorted(digests)))
     assert digest() not in digests
+
+
+def test_translations():
+    """Of a declaration's texts a question has those that are about it, in the languages that say something of it."""
+    definition = Definition(APPLICATION, QUESTION, (STARTUP,), digest())
+    mine, other = f"question/{QUESTION.id}/purpose", "question/another/purpose"
+    texts = {"de": {mine: "Wozu?", other: "x", "source/startup/description": "Start", "source/other/description": "x"}, "fr": {other: "x"}}
+    assert translations(definition, texts) == {"de": {mine: "Wozu?", "source/startup/description": "Start"}}

@@ -19,7 +19,7 @@ from telemetryd.core.definition import (
     SourceType,
     digest_of,
 )
-from telemetryd.core.difference import changes, fields
+from telemetryd.core.difference import changes, compare, fields
 from telemetryd.core.system import SOURCES
 
 STARTUP = BARE._replace(description="Time to the first window")
@@ -75,6 +75,40 @@ def test_question(change, sentence):
     assert changes(OLD, definition(question=QUESTION._replace(**change))) == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("change", "direction", "part"),
+    [
+        ({"purpose": "Is it fast?"}, "other", "purpose"),
+        ({"detail": Detail.DETAILED}, "narrower", "detail"),
+        ({"starts": date(2026, 11, 1)}, "wider", "starts"),
+        ({"starts": date(2026, 11, 9)}, "narrower", "starts"),
+        ({"ends": date(2027, 7, 4)}, "wider", "ends"),
+        ({"share": 0.5}, "narrower", "share"),
+        ({"epsilon": 2.1}, "wider", "epsilon"),
+    ],
+)
+def test_direction(change, direction, part):
+    """A change says which way it goes for the user: more is learnt (wider), less (narrower), or something else."""
+    (found,) = compare(OLD, definition(question=QUESTION._replace(**change)))
+    assert found[:2] == (direction, part)
+
+
+@pytest.mark.parametrize(
+    ("sources", "directions"),
+    [
+        ((STARTUP._replace(edges=(500, 1000, 2000)), PLATFORM), ["wider"]),
+        ((STARTUP._replace(edges=(500,)), PLATFORM), ["narrower"]),
+        ((STARTUP._replace(edges=(500, 2001)), PLATFORM), ["other"]),
+        ((STARTUP,), ["narrower"]),
+        ((STARTUP, PLATFORM, CRASHED), ["wider"]),
+        ((PLATFORM, STARTUP), ["other"]),
+    ],
+)
+def test_direction_of_sources(sources, directions):
+    """Finer bins and more sources are wider; coarser bins and fewer sources narrower; what is neither, is something else."""
+    assert [change.direction for change in compare(OLD, definition(sources=sources))] == directions
+
+
 def test_the_other_direction():
     """More users, and bins that are no longer coarsened, are told too."""
     few = definition(question=QUESTION._replace(share=0.5))
@@ -105,6 +139,15 @@ def test_the_other_direction():
         (
             (STARTUP, PLATFORM._replace(values=("mir", "wayland", "x11"))),
             ["`platform` is now kept in 4 values (other included) instead of 3: the value mir is new (finer)."],
+        ),
+        (
+            (STARTUP, PLATFORM._replace(values=("mir", "x11"))),
+            [
+                (
+                    "`platform` is now kept in 3 values (other included) as before, but others: "
+                    "the value mir is new and the value wayland is gone (other bins)."
+                )
+            ],
         ),
         ((STARTUP._replace(unit=""), PLATFORM), ["`startup` is now in no unit instead of ms."]),
         ((STARTUP, PLATFORM._replace(unit="px")), ["`platform` is now in px instead of no unit."]),
