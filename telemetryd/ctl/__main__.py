@@ -24,7 +24,9 @@ _COMMANDS = {
     "diff": f"{_CTL}.publishing:diff",
     "document": f"{_CTL}.publishing:document",
     "estimate": f"{_CTL}.estimate:estimate",
+    "new": f"{_CTL}.new:new",
     "lint": f"{_CTL}.lint:lint",
+    "schema": f"{_CTL}.new:schema",
 }
 """Each command and where it is, in the order of their use."""
 

@@ -1,0 +1,48 @@
+import tomllib
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetryd.core.definition import PeriodKind, SourceType
+from telemetryd.core.draft import Draft, complaints, compose, suggested
+from telemetryd.core.manifest import parse
+from telemetryd.core.period import whole_periods
+
+TODAY = date(2026, 11, 24)
+WRITTEN = [name for name in Draft._fields if name not in {"type", "period", "starts", "ends"}]
+
+
+@pytest.mark.parametrize("kind", SourceType)
+@pytest.mark.parametrize("period", PeriodKind)
+def test_the_samples_are_clean(kind, period):
+    """Of every type and period: about the samples alone there is nothing to say, so that what is found is due to the answers."""
+    draft = Draft(type=kind, period=period)
+    assert complaints(draft, TODAY) == []
+    (definition,) = parse(compose(draft, TODAY)).definitions
+    assert (definition.fields[0].type, definition.question.period) == (kind, period)
+    assert complaints(draft._replace(starts="2027-02-03", ends="2027-05-04"), TODAY) == []
+
+
+@given(st.sampled_from(PeriodKind), st.dates(date(2000, 1, 1), date(2100, 1, 1)))
+def test_suggested(kind, today):
+    """A question is proposed for whole periods, from the first one after today, and for not more than half a year and a week."""
+    starts, ends = suggested(kind, today)
+    periods = whole_periods(kind, starts, ends)
+    assert periods[0].start == (starts - date(1970, 1, 1)).days * 86400
+    assert periods[-1].end == ((ends - date(1970, 1, 1)).days + 1) * 86400
+    assert len(periods) == {"day": 60, "week": 26, "month": 6}[kind]
+    assert 0 < (starts - today).days <= 31
+    assert (ends - starts).days <= 189
+
+
+@given(st.sampled_from(SourceType), st.dictionaries(st.sampled_from(WRITTEN), st.text(max_size=40) | st.sampled_from(["1", "1.5", "a b"])))
+def test_any_answers(kind, answers):
+    """Whatever is answered, there is a complaint or a manifest that says what was answered."""
+    draft = Draft(type=kind, **answers)
+    if not complaints(draft, TODAY):
+        document = tomllib.loads(compose(draft, TODAY))
+        assert document["question"][0]["purpose"] == draft.purpose
+        assert document["application"]["id"] == draft.id
+        assert parse(compose(draft, TODAY)).sources[0].type == kind
