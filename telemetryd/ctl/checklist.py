@@ -27,20 +27,15 @@ class Check(NamedTuple):
     to_judge: tuple[str, ...]
 
 
-class Subject(NamedTuple):
-    """What is reviewed: the definition, the languages it is translated into, and how it differs from the last reviewed one.
+def checklist(definition: Definition, languages: Sequence[str], changes: int | None) -> list[Check]:
+    """Every clause in the policy's order.
 
-    `changes` is None if no earlier reviewed definition is known.
+    `languages` are those that the question is translated into, `changes` the number of differences from the definition that was reviewed
+    last; None if it is not known.
     """
-
-    definition: Definition
-    languages: Sequence[str]
-    changes: Sequence[str] | None
-
-
-def checklist(subject: Subject) -> list[Check]:
-    """Every clause in the policy's order."""
-    verified = _verified(subject)
+    verified: dict[str, list[str]] = {}
+    for clause, text in (*_explained(languages, changes), *_enforced(definition), *_counted(definition)):
+        verified.setdefault(clause, []).append(text)
     return [Check(clause, demand, tuple(verified.get(clause, ())), _JUDGE.get(clause, ())) for clause, demand in CLAUSES.items()]
 
 
@@ -66,24 +61,16 @@ _JUDGE: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _verified(subject: Subject) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for clause, text in (*_explained(subject), *_enforced(subject.definition), *_counted(subject.definition)):
-        found.setdefault(clause, []).append(text)
-    return found
-
-
-def _explained(subject: Subject) -> Iterator[tuple[str, str]]:
-    languages = ", ".join(sorted(subject.languages))
-    yield "T1", f"translated into {languages}" if languages else "there are no translations: users read the original"
+def _explained(languages: Sequence[str], changes: int | None) -> Iterator[tuple[str, str]]:
+    yield "T1", f"translated into {', '.join(sorted(languages))}" if languages else "there are no translations: users read the original"
     yield "T2", "this page is made from the definition that the daemon enforces, and says every part of it"
     yield "T3", "once the manifest is installed or registered, `telemetryctl show` says all this without a network"
-    if subject.changes is None:
+    if changes is None:
         yield "T4", "no earlier reviewed definition is known here: give the manifest that was reviewed with --since"
-    elif not subject.changes:
+    elif not changes:
         yield "T4", "the reviewed definition is this one"
     else:
-        yield "T4", f"changes since the last review: {len(subject.changes)}, all on this page"
+        yield "T4", f"changes since the last review: {changes}, all on this page"
     yield "R1", "an entry needs two or more different reviewers; the daemon collects nothing without one"
     yield "R2", "an entry is for exactly this definition: any change of what is collected, why, for whom or for how long needs a new one"
     yield "R3", "an entry names its record; `telemetryctl document` makes the public page from the same definition"

@@ -7,20 +7,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from telemetryd.core import difference, report, review
 from telemetryd.core.definition import translations
 from telemetryd.core.language import ENGLISH
+from telemetryd.core.lint import lint
 from telemetryd.core.period import whole_periods
 from telemetryd.core.reviews import Reviews
 from telemetryd.core.telling import tell
 from telemetryd.ctl import register
-from telemetryd.ctl.checklist import Check, Subject, checklist
+from telemetryd.ctl.checklist import Check, checklist
 from telemetryd.ctl.sheet import Section, Sheet, fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
 
     from telemetryd.core.definition import Declaration, Definition
     from telemetryd.core.difference import Change
+    from telemetryd.core.finding import Finding
     from telemetryd.core.reviews import Review
     from telemetryd.ctl.sheet import Fact
+
+
+class Subject(NamedTuple):
+    """What is reviewed: a manifest's text on a day, what it declares, definitions of other manifests, and the reviews so far."""
+
+    text: str
+    today: date
+    declaration: Declaration
+    earlier: Sequence[Definition]
+    reviews: Sequence[Review]
 
 
 class Reviewed(NamedTuple):
@@ -28,29 +41,39 @@ class Reviewed(NamedTuple):
 
     entry: register.Entry
     changes: tuple[Change, ...] | None
-    warnings: tuple[str, ...]
+    findings: tuple[Finding, ...]
     checks: tuple[Check, ...]
 
 
-def reviewed(
-    declaration: Declaration, definitions: Iterable[Definition], earlier: Sequence[Definition], reviews: Sequence[Review]
-) -> list[Reviewed]:
+def reviewed(subject: Subject, definitions: Iterable[Definition]) -> list[Reviewed]:
     """The questions with all that is known of them.
 
-    `earlier` are definitions of other manifests: the one that the latest review is for, or without reviews the last one given.
+    What is compared with is the definition among the earlier ones that the latest review is for, or without reviews the last one given.
     """
-    standing = Reviews(reviews).standing
+    standing = Reviews(subject.reviews).standing
+    findings = lint(subject.text, subject.today)
     found = []
     for one in definitions:
         told, holds = tell(one), standing(*one.key)
-        before = _before(one, earlier, holds.review.definition if holds.review else "")
+        before = _before(one, subject.earlier, holds.review.definition if holds.review else "")
         changes = tuple(difference.compare(before, one)) if before else None
-        texts = translations(one, declaration.texts)
-        subject = Subject(one, tuple(texts), [change.text for change in changes] if changes is not None else None)
-        warnings = (*review.warnings(one), *review.warnings_of(declaration))
+        texts = translations(one, subject.declaration.texts)
+        checks = checklist(one, tuple(texts), None if changes is None else len(changes))
         entry = register.Entry(one, told, told, holds, None)
-        found.append(Reviewed(entry, changes, warnings, tuple(checklist(subject))))
+        about = tuple(finding for finding in findings if _is_about(finding, one, subject.declaration))
+        found.append(Reviewed(entry, changes, about, tuple(checks)))
     return found
+
+
+def _is_about(finding: Finding, definition: Definition, declaration: Declaration) -> bool:
+    """Whether a finding is of one question or of what it asks for, and not of another question."""
+    match finding.fault.place:
+        case ("question", int(number), *_):
+            return declaration.definitions[number].key == definition.key
+        case ("source", int(number), *_):
+            return declaration.sources[number].id in definition.question.sources
+        case _:
+            return True
 
 
 def _before(definition: Definition, earlier: Sequence[Definition], digest: str) -> Definition | None:
@@ -64,7 +87,7 @@ def sheet(one: Reviewed) -> Sheet:
     """The page."""
     page = register.sheet(one.entry, ENGLISH)
     changed = Section("Changes since the last reviewed definition", tuple(_changed(one)))
-    unwise = [Section("Warnings", tuple(fact("warning", text) for text in one.warnings))] if one.warnings else []
+    unwise = [Section("Findings of lint", tuple(map(_finding, one.findings)))] if one.findings else []
     clauses = Section("Clauses of the policy", tuple(_clause(check) for check in one.checks))
     return page._replace(sections=(*page.sections, changed, *unwise, clauses))
 
@@ -85,7 +108,7 @@ def plain(one: Reviewed) -> dict[str, Any]:
         "reports_needed": of.needed,
         "epsilon": asked.epsilon,
         "changes": None if one.changes is None else [change._asdict() for change in one.changes],
-        "warnings": list(one.warnings),
+        "findings": [{"line": each.line, **each.fault._asdict()} for each in one.findings],
         "clauses": [check._asdict() for check in one.checks],
     }
 
@@ -101,6 +124,11 @@ def _changed(one: Reviewed) -> Iterator[Fact]:
         yield fact("none", "this is the reviewed definition; texts in other languages are no part of it")
     else:
         yield from (fact(change.direction, change.text) for change in one.changes)
+
+
+def _finding(found: Finding) -> Fact:
+    fault = found.fault
+    return fact(fault.clause, f"{fault.level}, line {found.line}: {fault.message}", fault.help)
 
 
 def _clause(check: Check) -> Fact:

@@ -17,7 +17,7 @@ from telemetryd.ctl.options import confirm, unasked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetryd.core.definition import Declaration, Definition
+    from telemetryd.core.definition import Definition
     from telemetryd.ctl.review_page import Reviewed
 
 _PATH = click.Path(path_type=Path)
@@ -58,24 +58,29 @@ def review(  # noqa: PLR0913 - one parameter for each option
     With --sign-off, a `[[review]]` entry is made once two different people have signed: into FILE, else into the system's directory of
     reviews if it may be written, else it is printed. The first sign-off waits in FILE.draft, which no daemon reads.
     """
-    declaration = files.declaration(manifest)
+    today = day.date() if day else datetime.now(UTC).date()
+    text, declaration = files.text_of(manifest), files.declaration(manifest)
     definitions = files.chosen(declaration, question)
-    if not sign_off:
-        _show(_reviewed(declaration, definitions, since, reviews), form)
-        return
-    if not yes:
-        _show(_reviewed(declaration, definitions, since, reviews), form)
-        confirm(f"Sign this off as {sign_off}?", is_agreed=False)
-    _sign(definitions, (sign_off, record, day.date() if day else datetime.now(UTC).date()), file, is_new=is_new)
+    if not sign_off or not yes:
+        from telemetryd.ctl.review_page import Subject, reviewed  # noqa: PLC0415 - for those who look
+
+        earlier = [one for path in since for one in files.declaration(path).definitions]
+        subject = Subject(text, today, declaration, earlier, files.given(reviews).reviews)
+        _show(reviewed(subject, definitions), form)
+    if sign_off:
+        _refuse_errors(manifest, text, today)
+        confirm(f"Sign this off as {sign_off}?", is_agreed=yes)
+        _sign(definitions, (sign_off, record, today), file, is_new=is_new)
 
 
-def _reviewed(
-    declaration: Declaration, definitions: Sequence[Definition], since: Sequence[Path], reviews: Sequence[Path]
-) -> list[Reviewed]:
-    from telemetryd.ctl.review_page import reviewed  # noqa: PLC0415 - for those who look
+def _refuse_errors(manifest: Path, text: str, today: date) -> None:
+    """What a machine already knows to be wrong is not for a person to sign."""
+    from telemetryd.core.finding import Level  # noqa: PLC0415 - for those who sign
+    from telemetryd.core.lint import lint  # noqa: PLC0415 - the same
 
-    earlier = [one for path in since for one in files.declaration(path).definitions]
-    return reviewed(declaration, definitions, earlier, files.given(reviews).reviews)
+    for one in lint(text, today):
+        if one.fault.level is Level.ERROR:
+            raise Failure(f"{manifest}:{one.line}: {one.fault.message}: {one.fault.help}; what is wrong cannot be signed off")
 
 
 def _show(found: Sequence[Reviewed], form: str) -> None:

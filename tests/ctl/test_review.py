@@ -1,0 +1,305 @@
+"""`telemetryctl review`: the page, and two people's sign-off."""
+
+import json
+import tomllib
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from surveys import MANIFEST
+
+from telemetryd.core import rules
+from telemetryd.core.clauses import CLAUSES
+from telemetryd.core.manifest import parse
+from telemetryd.core.reading import parse_reviews
+from telemetryd.core.reviews import Reviews
+from telemetryd.core.telling import tell
+from telemetryd.ctl.__main__ import cli
+from telemetryd.ctl.signing import is_same_person
+
+ADA, BO, CY = "Ada Example <ada@example.org>", "Bo Example <bo@example.org>", "Cy Example <cy@example.org>"
+RECORD = "https://example.org/review/42"
+FINER = MANIFEST.replace("[500, 2000]", "[500, 1000, 2000]")
+GERMAN = MANIFEST.replace("decision =", '"purpose[de]" = "Ist der Start langsamer?"\ndecision =')
+KEY = "org.example.Editor", "startup-by-platform"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a manifest, in which the commands run; the system's directories are below it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TELEMETRYD_DATA_DIRS", str(tmp_path / "etc"))
+    (tmp_path / "m.toml").write_text(MANIFEST)
+    return tmp_path
+
+
+def run(*arguments, status=0):
+    """Run `telemetryctl review`; (standard output, standard error)."""
+    done = CliRunner().invoke(cli, ["review", *map(str, arguments)])
+    assert done.exit_code == status, done.output
+    return done.stdout, done.stderr
+
+
+def sign(who, *more, manifest="m.toml", file="r.toml", status=0):
+    """Sign a manifest off, into a file."""
+    return run(manifest, "--sign-off", who, "--yes", "-o", file, *more, status=status)
+
+
+def standing(text, key=KEY):
+    """What holds for the question, as the daemon reads the file."""
+    return Reviews(*parse_reviews(text, "r.toml")).standing(*key)
+
+
+def joined(text):
+    """The text without what wrapping put into it."""
+    return "".join(text.split())
+
+
+def test_page(folder):
+    """One page says each question in plain words, the report that would be sent, cells, entropy, reports needed, ε, and every clause."""
+    shown, _ = run("m.toml")
+    (definition,) = parse(MANIFEST).definitions
+    told = tell(definition)
+    for text in (
+        *(told.why, told.outcome, told.when, told.often, told.until, told.whom, told.needs, told.protection, told.together),
+        *(part for source in told.sources for part in (source.what, source.how, source.coarse, *(one.text for one in source.bins))),
+        *("7 possible answers", "2.81 bits", "10,545 reports", "ε = 2", definition.digest, '"answer":["<500","wayland"]'),
+        *CLAUSES.values(),
+    ):
+        assert joined(text) in joined(shown), text
+    assert "unknown no reviewed definition is given" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_page_as_json_and_markdown(folder):
+    """A script gets the same as values, and a merge request as Markdown; each clause has what is verified or what is to be judged."""
+    (found,) = json.loads(run("m.toml", "--format", "json")[0])
+    (definition,) = parse(MANIFEST).definitions
+    assert (found["cells"], found["definition"], found["reports_needed"]) == (7, definition.digest, 10_545)
+    assert found["told"]["sources"][0]["bins"][0] == {"text": "less than 500 ms", "label": "<500"}
+    assert [one["clause"] for one in found["clauses"]] == list(CLAUSES)
+    assert all(one["verified"] or one["to_judge"] for one in found["clauses"])
+    assert found["changes"] is None
+    shown, _ = run("m.toml", "--format", "markdown")
+    assert shown.startswith("# Is start-up slower on one window system?\n")
+    assert f"`{definition.digest}`" in shown
+
+
+def test_changes_since_the_last_review(folder):
+    """What changed is told against the manifest that was reviewed, found by its digest among several; the same definition has none."""
+    (folder / "new.toml").write_text(FINER)
+    (folder / "older.toml").write_text(MANIFEST.replace("2.0", "1.0"))
+    sign(ADA, "--record", RECORD)
+    sign(BO)
+    shown, _ = run("new.toml", "--since", "m.toml", "--since", "older.toml", "--reviews", "r.toml", "--format", "json")
+    (change,) = json.loads(shown)[0]["changes"]
+    assert change == {
+        "direction": "wider",
+        "part": "bins",
+        "text": "`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer).",
+    }
+    (page, _) = run("new.toml", "--since", "m.toml")
+    assert joined(f"wider{change['text']}") in joined(page)
+    assert "this is the reviewed definition" in run("m.toml", "--reviews", "r.toml")[0]
+    assert json.loads(run("new.toml", "--since", "older.toml", "--reviews", "r.toml", "--format", "json")[0])[0]["changes"] is None
+
+
+def test_findings_are_on_the_page(folder):
+    """What lint finds about the question is on its page, with clause, line and help, and what it finds about another one is not."""
+    other = MANIFEST.partition("[[question]]")[2].replace(KEY[1], "another").replace("2.0", "1.0")
+    (folder / "m.toml").write_text(MANIFEST + "[[question]]" + other)
+    first, second = json.loads(run("m.toml", "--format", "json", "--date", "2026-11-02")[0])
+    assert any("above 5" in one["message"] for one in second["findings"])
+    assert not any("above 5" in one["message"] for one in first["findings"])
+    (found, *_) = second["findings"]
+    assert joined(f"{found['clause']} {found['level']}, line {found['line']}: {found['message']}") in joined(run("m.toml")[0])
+
+
+def test_what_is_wrong_cannot_be_signed(folder):
+    """A manifest with an error of lint is refused, although the daemon would take it."""
+    (folder / "m.toml").write_text(MANIFEST.replace('["wayland"]', '["192.168.1.1"]'))
+    assert "what is wrong cannot be signed off" in sign(ADA, "--record", RECORD, status=1)[1]
+
+
+def test_two_people_make_a_review(folder):
+    """The first sign-off waits where no daemon reads it; the second makes the entry, in the layout that the daemon reads fastest."""
+    said, _ = sign(ADA, "--record", RECORD, "--date", "2026-11-20")
+    assert "waits for a second reviewer" in said
+    assert not (folder / "r.toml").exists()
+    said, _ = sign(BO, "--date", "2026-11-22")
+    assert f"signed by {ADA} and {BO}" in said
+    assert not (folder / "r.toml.draft").exists()
+    (definition,) = parse(MANIFEST).definitions
+    text = (folder / "r.toml").read_text()
+    assert text == (
+        f'[[review]]\napplication = "{KEY[0]}"\nquestion = "{KEY[1]}"\ndefinition = "{definition.digest}"\n'
+        f'reviewers = ["{ADA}", "{BO}"]\nrecord = "{RECORD}"\ndate = 2026-11-22\n'
+    )
+    assert standing(text).review.definition == definition.digest
+
+
+@pytest.mark.parametrize("again", [ADA, "A. E. <ADA@example.org>", "ada example <other@example.org>"])
+def test_nobody_signs_twice(folder, again):
+    """The same address, or the same name, is the same person; nothing is written."""
+    sign(ADA, "--record", RECORD)
+    before = (folder / "r.toml.draft").read_text()
+    _, said = sign(again, status=4)
+    assert "has signed startup-by-platform already" in said
+    assert [path.name for path in folder.glob("r.toml*")] == ["r.toml.draft"]
+    assert (folder / "r.toml.draft").read_text() == before
+
+
+def test_others_entries_and_comments_stay(folder):
+    """A third reviewer is added to the entry, whose date stays; comments, stops and other reviews stay as they are."""
+    sign(ADA, "--record", RECORD, "--date", "2026-11-20")
+    sign(BO, "--date", "2026-11-20")
+    text = (folder / "r.toml").read_text()
+    other = text.replace(KEY[1], "another").replace("review/42", "review/41")
+    stop = f'[[stop]]\napplication = "{KEY[0]}"\nquestion = "third"\nreason = "answered"\ndate = 2026-11-21\n'
+    two_lines = text.replace(', "Bo', ',  # first\n  "Bo')
+    (folder / "r.toml").write_text(f"# ours\n{other}\n# kept\n{two_lines}\n{stop}")
+    sign(CY, "--date", "2026-12-01")
+    after = (folder / "r.toml").read_text()
+    assert f"# ours\n{other}\n# kept\n[[review]]" in after
+    assert after.endswith(stop)
+    review = standing(after).review
+    assert (review.reviewers, str(review.date)) == ((ADA, BO, CY), "2026-11-20")
+
+
+def test_changed_definition_is_signed_anew(folder):
+    """A definition that changed starts with no signature, on a day after the old one's review: of two on one day neither holds."""
+    sign(ADA, "--record", RECORD, "--date", "2026-11-20")
+    sign(BO, "--date", "2026-11-20")
+    (folder / "m.toml").write_text(FINER)
+    _, said = sign(ADA, "--record", RECORD, "--date", "2026-11-20", status=1)
+    assert "sign with a later --date" in said
+    sign(ADA, "--record", RECORD, "--date", "2026-11-21")
+    (old,) = parse(MANIFEST).definitions
+    assert standing((folder / "r.toml").read_text()).review.definition == old.digest
+    sign(BO, "--date", "2026-11-21")
+    (new,) = parse(FINER).definitions
+    assert standing((folder / "r.toml").read_text()).review.definition == new.digest
+
+
+def test_translations_need_no_new_review(folder):
+    """A text in another language leaves the entry in force: the second reviewer signs the same definition."""
+    sign(ADA, "--record", RECORD)
+    (folder / "m.toml").write_text(GERMAN)
+    sign(BO)
+    (definition,) = parse(GERMAN).definitions
+    assert standing((folder / "r.toml").read_text()).review.definition == definition.digest
+
+
+def test_suspension_is_lifted_by_two_people(folder):
+    """A third signature under an old review lifts no suspension; a new review of the same definition by two people does."""
+    sign(ADA, "--record", RECORD, "--date", "2026-11-20")
+    sign(BO, "--date", "2026-11-20")
+    stop = f'\n[[stop]]\napplication = "{KEY[0]}"\nquestion = "{KEY[1]}"\nreason = "suspended"\ndate = 2026-11-21\n'
+    (folder / "r.toml").write_text((folder / "r.toml").read_text() + stop)
+    sign(CY, "--date", "2026-11-25")
+    assert standing((folder / "r.toml").read_text()).stop
+    sign(ADA, "--record", RECORD, "--date", "2026-11-25", "--new")
+    assert standing((folder / "r.toml").read_text()).stop
+    sign(CY, "--date", "2026-11-25", "--new")
+    assert standing((folder / "r.toml").read_text()).stop is None
+
+
+def test_system_directory_or_printed(folder):
+    """Without -o the entry goes to the system's reviews; where they may not be written it is printed, and standard error says why."""
+    run("m.toml", "--sign-off", ADA, "--record", RECORD, "--yes")
+    run("m.toml", "--sign-off", BO, "--yes")
+    assert standing((folder / "etc/telemetryd/reviews.d/org.example.Editor.toml").read_text()).review
+    (folder / "etc2").write_text("no folder")
+    done = CliRunner().invoke(
+        cli, ["review", "m.toml", "--sign-off", ADA, "--record", RECORD, "--yes"], env={"TELEMETRYD_DATA_DIRS": str(folder / "etc2")}
+    )
+    assert done.exit_code == 0
+    assert tomllib.loads(done.stdout)["review"][0]["reviewers"] == [ADA]
+    assert "printed, because" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("who", "more", "said"),
+    [
+        ("Ada", ["--record", RECORD], 'expected a reviewer as "Name <mail>"'),
+        ("<ada@example.org>", ["--record", RECORD], 'expected a reviewer as "Name <mail>"'),
+        ('A"da <ada@example.org>', ["--record", RECORD], 'expected a reviewer as "Name <mail>"'),
+        ("A\nda <ada@example.org>", ["--record", RECORD], "expected one line of text"),
+        (ADA, [], "--record URL"),
+        (ADA, ["--record", "http://example.org"], "expected a https: URL"),
+        (ADA, ["--record", 'https://example.org/"]'], "expected a record without"),
+        (ADA, ["--record", RECORD, "--question", "moon"], "asks no question 'moon'"),
+    ],
+)
+def test_faulty_sign_offs(folder, who, more, said):
+    """What cannot be an entry is refused before anything is written."""
+    assert said in sign(who, *more, status=1)[1]
+    assert list(folder.glob("r.toml*")) == []
+
+
+def test_other_record(folder):
+    """Both sign for one review: another record is refused."""
+    sign(ADA, "--record", RECORD)
+    assert "names another record" in sign(BO, "--record", RECORD + "1", status=1)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("r.toml", "[[review]]\n", "holds no reviews that can be read"),
+        ("r.toml", "review = 3\n", "holds no reviews that can be read"),
+        ("r.toml", "[[stop]]\n", "would not be read any more, so nothing was written"),
+        ("m.toml", "schema = 2\n", "`telemetryctl lint` says more"),
+        ("m.toml", MANIFEST.replace("\n", "\n" + 80 * "#" + "\n") * 100, "is longer than"),
+    ],
+)
+def test_faulty_files(folder, name, text, said):
+    """A manifest that the daemon refuses cannot be signed, and a file of reviews that it would refuse is not written."""
+    sign(ADA, "--record", RECORD)
+    (folder / name).write_text(text)
+    assert said in sign(BO, status=1)[1]
+    assert (folder / name).read_text() == text
+
+
+def test_missing_and_empty(folder):
+    """A file that is not there or no text, and a manifest without questions, are told."""
+    assert "cannot be read" in run("nothing.toml", status=1)[1]
+    (folder / "b.toml").write_bytes(b"\xff")
+    assert "no text in UTF-8" in run("b.toml", status=1)[1]
+    (folder / "u.toml").write_text(MANIFEST.partition("[[source]]")[0] + 'uses = ["org.kde.frameworks/crash"]\n')
+    assert "asks no question" in run("u.toml", status=1)[1]
+
+
+def test_odd_layout_is_not_guessed(folder):
+    """An entry that is laid out so that the reviewers cannot be found is left to a person."""
+    sign(ADA, "--record", RECORD)
+    sign(BO)
+    review = tomllib.loads((folder / "r.toml").read_text())["review"][0]
+    inline = (
+        "review = [{"
+        + ", ".join(f"{key} = {json.dumps(value)}" for key, value in review.items() if key != "date")
+        + f", date = {review['date']}}}]\n"
+    )
+    (folder / "r.toml").write_text(inline)
+    assert "add the reviewer by hand" in sign(CY, status=1)[1]
+    assert (folder / "r.toml").read_text() == inline
+
+
+def test_nobody_to_ask(folder):
+    """Without --yes the page is shown and the person asked; where nobody can be asked, nothing is signed."""
+    shown, said = run("m.toml", "--sign-off", ADA, "--record", RECORD, "-o", "r.toml", status=2)
+    assert "Clauses of the policy" in shown
+    assert "give --yes" in said
+    assert list(folder.glob("r.toml*")) == []
+
+
+@given(*[st.sampled_from([ADA, BO, "Ada Example <bo@example.org>", "X Y <ada@example.org>", "Z <z@example.org>"])] * 2)
+def test_people_are_told_apart_as_the_daemon_does(one, other):
+    """Two people make a review for the command exactly if they do for the daemon."""
+    try:
+        rules.two_people([one, other])
+        are_two = True
+    except rules.RefusedError:
+        are_two = False
+    assert is_same_person(one, other) != are_two
