@@ -195,3 +195,21 @@ def test_pre_commit_hook(tmp_path):
         pytest.skip("telemetryd is not installed here")
     for path, status in ((GOOD[0].parent / "uses-only.toml", 0), (FAULTY[0].parent / "ends-missing.toml", 1)):
         assert subprocess.run([program, *entry[1:], path], check=False, stdout=subprocess.PIPE, cwd=tmp_path).returncode == status
+
+
+def test_the_page_names_every_clause():
+    """docs/manifest.md says of each clause what its errors and its warnings are, and of no other."""
+    page = (ROOT / "docs/manifest.md").read_text()
+    rows = re.findall(r"^\| ([A-Z]\d) \| (.*?) \| ?(.*?) ?\|$", page, re.MULTILINE)
+    heads = {tuple(path.read_bytes().split(b"\n", 1)[0].decode().split()[2:4]) for path in FAULTY}
+    told = {("error", clause) for clause, errors, _ in rows if errors} | {("warning", clause) for clause, _, warnings in rows if warnings}
+    assert told == heads
+
+
+def test_the_page_shows_what_is_printed(tmp_path):
+    """The example of its output in docs/manifest.md is what is printed of the page's example without its end."""
+    page = (ROOT / "docs/manifest.md").read_text()
+    example, shown = re.search(r"```toml\n(schema.*?)```", page, re.DOTALL)[1], re.search(r"```text\n(org\..*?)```", page, re.DOTALL)[1]
+    path = tmp_path / "org.example.Editor.toml"
+    path.write_text("".join(line for line in example.splitlines(keepends=True) if not line.startswith("ends =")))
+    assert run(path, status=1).replace(f"{tmp_path}/", "") == f"{shown}1 error\n"
