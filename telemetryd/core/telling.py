@@ -115,7 +115,9 @@ def _source(field: Source, definition: Definition, words: Words, texts: Mapping[
     if is_fact:
         whence, how = words.gettext("Read by telemetryd itself, once in the period."), ""
     else:
-        whence, how = words.gettext("Measured by the application."), words.gettext(_KEPT[field.combine])
+        is_shared = definition.application.kind is Kind.SHARED
+        whence = words.gettext("Measured by the applications.") if is_shared else words.gettext("Measured by the application.")
+        how = words.gettext(_KEPT[field.combine])
     return ToldSource(field.id, what, whence, how, _coarse(field, definition.question, words), _bins(field, words))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core import canonical, difference
+from telemetryd.core import canonical, difference, review
+from telemetryd.core.language import ENGLISH
 from telemetryd.core.telling import tell
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.words import CONSENTS, LEVELS, OWN_LEVELS, STATES, day, word
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from telemetryd.core.language import Words
     from telemetryd.core.telling import Telling, ToldSource
     from telemetryd.ctl.client import Shown
-    from telemetryd.ctl.language import Language
     from telemetryd.ctl.output import Page, Row
 
 _OTHER_VERSION = "the running telemetryd is of another version: restart it, `systemctl --user restart telemetryd`"
@@ -55,8 +55,10 @@ def levels(one: Shown, words: Words) -> Iterator[Row]:
 def question_page(page: Page, question: Shown) -> None:
     """Everything about a question that consent is given to, and where it stands."""
     definition = _definition(question)
+    told = tell(definition, page.language.words, page.language.texts(question["translations"]))
     page.say(f"{question['application']}/{question['id']}", "bold")
-    page.facts(_rows(question, definition, page.language))
+    page.say(told.who)
+    page.facts(_rows(question, definition, told, page.language.words))
 
 
 def _definition(question: Shown) -> Definition:
@@ -69,10 +71,8 @@ def _definition(question: Shown) -> Definition:
     return definition
 
 
-def _rows(one: Shown, definition: Definition, language: Language) -> Iterator[Row]:
+def _rows(one: Shown, definition: Definition, told: Telling, words: Words) -> Iterator[Row]:
     """Labels of at most eight letters: so the digest, 71 long, stays whole on 80 columns."""
-    words = language.words
-    told = tell(definition, words, language.texts(one["translations"]))
     yield from _meaning(told, tell(definition), words)
     yield from _course(one, told, words)
     yield from _standing(one, definition, words)
@@ -80,7 +80,7 @@ def _rows(one: Shown, definition: Definition, language: Language) -> Iterator[Ro
     yield from several(_("reviewed"), [", ".join(one["reviewers"]) or _("by nobody: no review of this definition is installed")])
     if one["record"]:
         yield _("record"), one["record"]
-    yield from several(_("figures"), one["figures"])
+    yield from several(_("figures"), _figures(one, definition, words))
     yield from several(_("warnings"), one["warnings"])
     yield _("digest"), one["digest"]
 
@@ -128,6 +128,14 @@ def _changes(one: Shown, definition: Definition, words: Words) -> Sequence[str]:
         return difference.changes(canonical.read(one["accepted_definition"]), definition, words)
     except InvalidManifestError:
         return list(one["changes"])
+
+
+def _figures(one: Shown, definition: Definition, words: Words) -> Sequence[str]:
+    """The arithmetic: what follows from the definition, in the person's language; what an expectation adds, as the service says it."""
+    if words is ENGLISH:
+        return list(one["figures"])
+    told = review.sentences(review.figures(definition), words)
+    return [*told, *one["figures"][len(told) :]]
 
 
 def answers(source: ToldSource) -> str:

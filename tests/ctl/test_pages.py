@@ -186,6 +186,7 @@ def test_translation_stands_beside_the_original(monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert shown.index("Startet es zu langsam?") < shown.index(QUESTION["purpose"])
     assert shown.count(QUESTION["decision"]) == 1
+    assert "13 mögliche Antworten" in shown
 
 
 @pytest.mark.parametrize("changed", [{"digest": "sha256:" + "0" * 64}, {"definition": "{}"}, {"definition": canonical_text(define())}])
