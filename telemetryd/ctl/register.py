@@ -28,9 +28,10 @@ _ANY_URL = "https://endpoint.invalid/"
 
 
 class Entry(NamedTuple):
-    """One question: its definition, as it is told in the register's language and in its own, where it stands, who receives the answers."""
+    """One question, where it stands, and who receives the answers; `name` and `told` are in the register's language."""
 
     definition: Definition
+    name: str
     told: Telling
     original: Telling
     standing: Standing
@@ -56,7 +57,8 @@ def entries(given: Given, language: Language) -> list[Entry]:
         texts: Mapping[str, str] = language.texts(declaration.texts)
         for one in declaration.definitions:
             told, original = tell(one, language.words, texts), tell(one, language.words)
-            found.append(Entry(one, told, original, reviews.standing(*one.key), given.receivers.get(one.application.vendor)))
+            name = texts.get("name", one.application.name)
+            found.append(Entry(one, name, told, original, reviews.standing(*one.key), given.receivers.get(one.application.vendor)))
     return found
 
 
@@ -104,8 +106,7 @@ def _columns(one: Entry, words: Words) -> tuple[str, ...]:
     asked = one.definition.question
     what = "; ".join(source.what for source in one.told.sources)
     record = Link(one.standing.review.record) if one.standing.review and one.is_admitted else ""
-    name = one.definition.application.name
-    return one.told.why, name, what, f"{asked.starts} … {asked.ends}", state(one, words), record
+    return one.told.why, one.name, what, f"{asked.starts} … {asked.ends}", state(one, words), record
 
 
 def _why(one: Entry, words: Words) -> Iterator[Fact]:

@@ -59,7 +59,7 @@ def reviewed(subject: Subject, definitions: Iterable[Definition]) -> list[Review
         changes = tuple(difference.compare(before, one)) if before else None
         texts = translations(one, subject.declaration.texts)
         checks = checklist(one, tuple(texts), None if changes is None else len(changes))
-        entry = register.Entry(one, told, told, holds, None)
+        entry = register.Entry(one, one.application.name, told, told, holds, None)
         about = tuple(finding for finding in findings if _is_about(finding, one, subject.declaration))
         found.append(Reviewed(entry, changes, about, tuple(checks)))
     return found

@@ -147,6 +147,7 @@ def test_folders_and_languages(folder):
     assert shown.count("\n## ") == 2
     assert shown.index("Ist der Start langsamer?") < shown.index("das geprüfte Original: Is start-up slower on one window system?")
     assert "10.545 Berichten" in shown
+    assert "| Schreiber |" in shown
 
 
 @pytest.mark.parametrize(
