@@ -12,11 +12,12 @@ from telemetryd.core import canonical, difference, review
 from telemetryd.core.language import ENGLISH
 from telemetryd.core.telling import tell
 from telemetryd.ctl.failures import Failure
-from telemetryd.ctl.words import CONSENTS, LEVELS, OWN_LEVELS, STATES, day, word
+from telemetryd.ctl.pages import levels, several
+from telemetryd.ctl.words import CONSENTS, STATES, day, word
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from telemetryd.core.definition import Definition
     from telemetryd.core.language import Words
@@ -42,14 +43,6 @@ def heading(page: Page, one: Shown) -> None:
             *several(_("warnings"), one["warnings"]),
         ]
     )
-
-
-def levels(one: Shown, words: Words) -> Iterator[Row]:
-    """An application's own levels, and what holds."""
-    _ = words.gettext
-    for axis, label in (("system", words.gettext("system")), ("usage", words.gettext("usage"))):
-        own, now = _(word(OWN_LEVELS, one[axis])), _(word(LEVELS, one["effective_" + axis]))
-        yield label, _("{own} ({now} now)").format(own=own, now=now)
 
 
 def question_page(page: Page, question: Shown) -> None:
@@ -141,12 +134,6 @@ def _figures(one: Shown, definition: Definition, words: Words) -> Sequence[str]:
 def answers(source: ToldSource) -> str:
     """The possible answers of one source: in words, and as a report says them."""
     return "; ".join(one.text if one.text == one.label else f"{one.text} ({one.label})" for one in source.bins)
-
-
-def several(label: str, values: Iterable[str]) -> Iterator[Row]:
-    """One line each, the label on the first."""
-    for index, value in enumerate(values):
-        yield ("" if index else label), value
 
 
 def _beside(text: str, original: str, words: Words) -> list[str]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import client, output, sentences
-from telemetryd.ctl.asked import heading, question_page
 from telemetryd.ctl.failures import NOTHING, Failure, answered
 from telemetryd.ctl.options import InOrder, as_json, confirm, levels, unasked
 from telemetryd.ctl.pages import application_page, standings_page, status_page
@@ -151,6 +150,8 @@ def _chosen(app: str, found: Sequence[Shown], named: Sequence[str]) -> list[Show
 
 
 def _show(application: Shown, questions: Sequence[Shown]) -> None:
+    from telemetryd.ctl.asked import heading, question_page  # noqa: PLC0415 - what a definition means: needed where one is shown
+
     page = output.Page()
     heading(page, application)
     page.gap()

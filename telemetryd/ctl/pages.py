@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.ctl import sentences
-from telemetryd.ctl.asked import levels, several
-from telemetryd.ctl.words import AXES, LEVELS, NEW_QUESTIONS, day, word
+from telemetryd.ctl.words import AXES, LEVELS, NEW_QUESTIONS, OWN_LEVELS, day, word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from telemetryd.core.language import Words
     from telemetryd.ctl.client import Shown
     from telemetryd.ctl.output import Page, Row
     from telemetryd.ctl.sentences import Shown as Told
@@ -74,6 +74,14 @@ def body(page: Page, text: str) -> None:
         page.say(f"(and {len(text) - len(shown)} blanks that fill it up to {len(text.encode())} bytes)")
 
 
+def levels(one: Shown, words: Words) -> Iterator[Row]:
+    """An application's own levels, and what holds."""
+    _ = words.gettext
+    for axis, label in (("system", words.gettext("system")), ("usage", words.gettext("usage"))):
+        own, now = _(word(OWN_LEVELS, one[axis])), _(word(LEVELS, one["effective_" + axis]))
+        yield label, _("{own} ({now} now)").format(own=own, now=now)
+
+
 def _application(one: Shown) -> tuple[str, ...]:
     return (
         one["id"],
@@ -127,3 +135,9 @@ def _level(shown: Told, axis: str) -> str:
 def _standing(question: Mapping[str, Any]) -> str:
     reason = f" ({question['reason']})" if question.get("reason") else ""
     return f"{question['application']}/{question['id']}: {question['state']}{reason}"
+
+
+def several(label: str, values: Iterable[str]) -> Iterator[Row]:
+    """One line each, the label on the first."""
+    for index, value in enumerate(values):
+        yield ("" if index else label), value

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import client, output, sentences
-from telemetryd.ctl.asked import heading, question_page
 from telemetryd.ctl.options import as_json
 from telemetryd.ctl.pages import applications_page, status_page
 
@@ -65,6 +64,8 @@ def show(app: str, *, is_json: bool) -> None:
         if is_json:
             output.emit(found)
             return
+        from telemetryd.ctl.asked import heading, question_page  # noqa: PLC0415 - what a definition means: 20 ms that `status` does without
+
         page = output.Page()
         heading(page, await control.application(app))
         if not found:

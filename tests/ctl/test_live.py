@@ -457,3 +457,14 @@ def test_reader_that_goes_away(machine):
     with machine.daemon():
         shell = f"{sys.executable} -m telemetryd.ctl status --json | true"
         assert machine.run("sh", "-c", shell).stderr == ""
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 4), ("\n", 4)])
+def test_sign_off_on_a_terminal(machine, answer, status):
+    """A reviewer is shown the page and then asked; whatever is not yes signs nothing."""
+    machine.install(KATE, reviewed=False)
+    manifest = str(machine.root / f"share/telemetryd/manifests/{APP}.toml")
+    who = ("--sign-off", "Ada <ada@example.org>", "--record", "https://example.org/1")
+    done, shown = on_terminal(machine, "review", manifest, *who, answer=answer)
+    assert (done, "Clauses of the policy" in shown) == (status, True)
+    assert (machine.root / f"share/telemetryd/reviews.d/{APP}.toml.draft").exists() == (status == 0)

@@ -72,8 +72,9 @@ async def test_changed_again(machine):
             assert json.loads(body)["answer"] == ["500..1000"]
 
 
-def test_show_in_the_persons_language(machine):
+def test_show_in_the_persons_language(any_machine):
     """`telemetryctl show` speaks the person's language, with the installed manifest's own text above the original that was reviewed."""
+    machine = any_machine
     machine.install(GERMAN)
     with machine.daemon():
         shown = machine.run("env", "LC_ALL=de_DE.UTF-8", machine.python, "-m", "telemetryd.ctl", "show", APP).stdout
