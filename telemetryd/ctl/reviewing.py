@@ -26,8 +26,20 @@ _PATH = click.Path(path_type=Path)
 @click.command(short_help="For reviewers: a manifest on one page; sign it off.")
 @click.argument("manifest", type=_PATH)
 @click.option("--question", default="", metavar="ID", help="Only this question.")
-@click.option("--since", type=_PATH, multiple=True, metavar="MANIFEST", help="As it was when it was reviewed last.")
-@click.option("--reviews", type=_PATH, multiple=True, metavar="FILE", help="Reviews so far; may be given several times, or a folder.")
+@click.option(
+    "--since",
+    type=_PATH,
+    multiple=True,
+    metavar="MANIFEST",
+    help="As it was when it was reviewed last; default: the one that is installed.",
+)
+@click.option(
+    "--reviews",
+    type=_PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Reviews so far; may be given several times, or a folder; default: the system's.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", help="How the page is written.")
 @click.option("--sign-off", metavar='"NAME <MAIL>"', help="Sign for what the page shows.")
 @click.option("--record", default="", metavar="URL", help="Where the review is kept in public; the second reviewer may leave it out.")
@@ -64,8 +76,10 @@ def review(  # noqa: PLR0913 - one parameter for each option
     if not sign_off or not yes:
         from telemetryd.ctl.review_page import Subject, reviewed  # noqa: PLC0415 - for those who look
 
-        earlier = [one for path in since for one in files.declaration(path).definitions]
-        subject = Subject(text, today, declaration, earlier, files.given(reviews).reviews)
+        application = declaration.application.id
+        earlier = [one for path in since or _installed(application) for one in files.declaration(path).definitions]
+        known = files.given(reviews or _system_reviews()).reviews
+        subject = Subject(text, today, declaration, earlier, known)
         _show(reviewed(subject, definitions), form)
     if sign_off:
         _refuse_errors(manifest, text, today)
@@ -121,6 +135,21 @@ def _sign(definitions: Sequence[Definition], by: tuple[str, str, date], file: Pa
 
 
 def _system_file(application: str) -> Path:
-    from telemetryd.directories import data_directories  # noqa: PLC0415 - for those who sign
+    """A name of its own: one that a distribution's file may have would put that file out of force, stops and all."""
+    return _system()[0] / "reviews.d" / f"signed-{application}.toml"
 
-    return data_directories(os.environ)[0] / "reviews.d" / f"{application}.toml"
+
+def _installed(application: str) -> list[Path]:
+    """The manifest that is installed here: what was reviewed last, more often than not."""
+    found = [folder / "manifests" / f"{application}.toml" for folder in _system()]
+    return [path for path in found if path.is_file()][:1]
+
+
+def _system_reviews() -> list[Path]:
+    return [folder / "reviews.d" for folder in _system() if (folder / "reviews.d").is_dir()]
+
+
+def _system() -> Sequence[Path]:
+    from telemetryd.directories import data_directories  # noqa: PLC0415 - for those who look or sign
+
+    return data_directories(os.environ)

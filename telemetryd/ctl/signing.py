@@ -99,7 +99,7 @@ def write(entries: Sequence[Entry], file: Path) -> None:
     waiting = [one for one in _entries(draft_of(file)) if not any(one[:3] == other[:3] for other in entries)]
     waiting += [one for one in entries if not one.is_complete]
     if waiting:
-        draft_of(file).write_text(_HEAD + "\n".join(one.text for one in waiting), encoding="utf-8")
+        _replace(draft_of(file), _HEAD + "\n".join(one.text for one in waiting))
     else:
         draft_of(file).unlink(missing_ok=True)
 
@@ -118,7 +118,14 @@ def _put(entries: Sequence[Entry], file: Path) -> None:
         raise Failure(f"{file} would not be read any more, so nothing was written: {error}") from error
     if not set(entries) <= set(_read(text, file)):
         raise Failure(f"{file} is laid out otherwise than expected, so nothing was written: add the reviewer by hand")
-    file.write_text(text, encoding="utf-8")
+    _replace(file, text)
+
+
+def _replace(file: Path, text: str) -> None:
+    """Never half a file: the daemon would find a fault in it, and stop."""
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(file)
 
 
 def _appended(text: str, entry: Entry) -> str:

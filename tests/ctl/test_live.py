@@ -467,4 +467,4 @@ def test_sign_off_on_a_terminal(machine, answer, status):
     who = ("--sign-off", "Ada <ada@example.org>", "--record", "https://example.org/1")
     done, shown = on_terminal(machine, "review", manifest, *who, answer=answer)
     assert (done, "Clauses of the policy" in shown) == (status, True)
-    assert (machine.root / f"share/telemetryd/reviews.d/{APP}.toml.draft").exists() == (status == 0)
+    assert (machine.root / f"share/telemetryd/reviews.d/signed-{APP}.toml.draft").exists() == (status == 0)

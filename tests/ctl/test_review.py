@@ -105,6 +105,21 @@ def test_changes_since_the_last_review(folder):
     assert json.loads(run("new.toml", "--since", "older.toml", "--reviews", "r.toml", "--format", "json")[0])[0]["changes"] is None
 
 
+def test_compared_with_what_is_installed(folder):
+    """Without --since and --reviews the page compares with the manifest and the reviews that are installed on this machine."""
+    installed = folder / "etc/telemetryd/manifests/org.example.Editor.toml"
+    installed.parent.mkdir(parents=True)
+    installed.write_text(MANIFEST)
+    run("m.toml", "--sign-off", ADA, "--record", RECORD, "--yes")
+    run("m.toml", "--sign-off", BO, "--yes")
+    (folder / "m.toml").write_text(FINER)
+    assert joined("wider `startup` is now kept in 4 bins instead of 3") in joined(run("m.toml")[0])
+    installed.write_text(GERMAN)
+    assert joined("wider `startup` is now kept in 4 bins instead of 3") in joined(run("m.toml")[0])
+    installed.write_text(FINER)
+    assert "unknown no reviewed definition is given" in run("m.toml")[0]
+
+
 def test_findings_are_on_the_page(folder):
     """What lint finds about the question is on its page, with clause, line and help, and what it finds about another one is not."""
     other = MANIFEST.partition("[[question]]")[2].replace(KEY[1], "another").replace("2.0", "1.0")
@@ -209,7 +224,7 @@ def test_system_directory_or_printed(folder):
     """Without -o the entry goes to the system's reviews; where they may not be written it is printed, and standard error says why."""
     run("m.toml", "--sign-off", ADA, "--record", RECORD, "--yes")
     run("m.toml", "--sign-off", BO, "--yes")
-    assert standing((folder / "etc/telemetryd/reviews.d/org.example.Editor.toml").read_text()).review
+    assert standing((folder / "etc/telemetryd/reviews.d/signed-org.example.Editor.toml").read_text()).review
     (folder / "etc2").write_text("no folder")
     done = CliRunner().invoke(
         cli, ["review", "m.toml", "--sign-off", ADA, "--record", RECORD, "--yes"], env={"TELEMETRYD_DATA_DIRS": str(folder / "etc2")}
