@@ -11,11 +11,14 @@ COUNTS = {"T": 4, "C": 8, "A": 4, "M": 4, "P": 2, "R": 4}
 
 SHOWN_BY = {
     # The user reads sentences, the whole of what is asked, and without a network.
-    "T1": ["core/test_difference.py::test_fields", "ctl/test_pages.py::test_question_shows_everything_that_consent_is_given_to"],
+    "T1": [
+        "core/test_telling.py::test_every_question_that_a_user_has_is_answered",
+        "ctl/test_pages.py::test_question_shows_everything_that_consent_is_given_to",
+    ],
     "T2": [
         "flow/test_report.py::test_preview_history_and_receiver_have_the_same_bytes",
         "flow/test_report.py::test_each_report_travels_alone_with_the_headers_that_the_history_shows",
-        "core/test_difference.py::test_complete",
+        "core/test_meaning.py::test_equal_words_are_equal_digests",
     ],
     "T3": [
         "flow/test_no_network.py::test_the_daemon_opens_no_network_socket_and_loads_no_http_client",
@@ -25,6 +28,7 @@ SHOWN_BY = {
     "T4": [
         "flow/test_change.py::test_one_edge_more_collects_nothing_until_it_is_accepted",
         "flow/test_change.py::test_telemetryctl_tells_the_change",
+        "ctl/test_publishing.py::test_diff",
         "policy/test_demands.py::test_the_changelog_puts_data_first",
     ],
     "C1": [
@@ -41,6 +45,7 @@ SHOWN_BY = {
     "C3": [
         "flow/test_blindness.py::test_replies_do_not_depend_on_consent",
         "flow/test_blindness.py::test_pushes_and_registrations_are_not_broadcast",
+        "benchmarks/test_blind.py::test_time_does_not_tell",
     ],
     "C4": [
         "flow/test_kill_switch.py::test_a_system_switch_beats_a_user_who_says_on",
@@ -85,10 +90,14 @@ SHOWN_BY = {
         "core/test_consent.py::test_axes",
         "core/test_manifest.py::test_only_system_facts",
     ],
-    "R1": ["core/test_written.py::test_two_people", "policy/test_demands.py::test_without_a_review_nothing_is_collected"],
-    "R2": ["flow/test_change.py::test_only_the_latest_reviews_definition_is_admitted"],
+    "R1": [
+        "core/test_written.py::test_two_people",
+        "policy/test_demands.py::test_without_a_review_nothing_is_collected",
+        "ctl/test_review.py::test_two_people_make_a_review",
+    ],
+    "R2": ["flow/test_change.py::test_only_the_latest_reviews_definition_is_admitted", "flow/test_reviewed.py::test_changed_again"],
     # Reviews are kept by the vendor; that each has a public record and its reviewers' names, shown to the user, is demanded.
-    "R3": ["policy/test_demands.py::test_a_review_is_public", "policy/test_demands.py::test_a_question_explains_itself"],
+    "R3": ["policy/test_demands.py::test_a_review_is_public", "ctl/test_publishing.py::test_register_is_complete"],
     "R4": ["flow/test_weeks.py::test_stopped", "flow/test_sending.py::test_final_answers"],
 }
 """Clause → the tests that show it."""
