@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +17,7 @@ from telemetryd.closing import Parts as ClosingParts
 from telemetryd.core.consent import Cause
 from telemetryd.courier import UploaderCourier
 from telemetryd.daemon import Daemon, Flow
+from telemetryd.errors import TelemetrydError
 from telemetryd.facts.linux import LinuxFacts
 from telemetryd.machine import SecretChance, SystemClock
 from telemetryd.questions import Questions
@@ -27,11 +30,38 @@ from telemetryd.views import Sources, Views
 from telemetryd.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from telemetryd.installed import InstalledFiles
     from telemetryd.ports import Key
+
+
+_LOG = logging.getLogger(__name__)
+
+
+class Soon:
+    """Work for the loop's next turn, after the replies; given up if the files are closed before: a start does it too."""
+
+    def __init__(self) -> None:
+        self._handle: asyncio.Handle | None = None
+
+    def do(self, work: Callable[[], object]) -> None:
+        """Do this soon, once."""
+        if self._handle is None:
+            self._handle = asyncio.get_running_loop().call_soon(self._do, work)
+
+    def stop(self) -> None:
+        """Do nothing any more."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _do(self, work: Callable[[], object]) -> None:
+        self._handle = None
+        try:
+            work()
+        except TelemetrydError as failure:
+            _LOG.warning("what is over could not be closed yet: %s", failure)
 
 
 class Assembly(NamedTuple):
@@ -42,6 +72,7 @@ class Assembly(NamedTuple):
     control: ControlParts
     ticker: Ticker
     settling: Settling
+    soon: Soon
     is_developer: bool
 
     def close(self) -> None:
@@ -62,6 +93,7 @@ class Assembly(NamedTuple):
         self.ticker.keep()
         self.control.choices.stop()
         self.settling.stop()
+        self.soon.stop()
 
 
 def assemble(installation: InstalledFiles, directory: Path) -> Assembly:
@@ -110,7 +142,8 @@ def _put_together(installation: InstalledFiles, directory: Path, *, is_developer
         ticker.abort(keys)
         choices.purge_soon()
 
-    daemon = Daemon(Flow(catalogue, questions, tallies, closing, LinuxFacts(os.environ), clock, watch), on_erased)
+    soon = Soon()
+    daemon = Daemon(Flow(catalogue, questions, tallies, closing, LinuxFacts(os.environ), clock, watch), on_erased, soon.do)
     choices = Choices(ChoiceParts(daemon, questions, store.consents, catalogue, store, store.reports, clock))
     courier = UploaderCourier(lambda: is_developer)
     ticker = Ticker(TickParts(catalogue, questions, choices, daemon, store.reports, courier, clock, chance))
@@ -118,4 +151,4 @@ def _put_together(installation: InstalledFiles, directory: Path, *, is_developer
     control = ControlParts(choices, store.consents, catalogue, views, ticker, watch)
     settling = Settling(store.unsettled)
     store.tell_unsettled(settling.begin)
-    return Assembly(store, daemon, control, ticker, settling, is_developer)
+    return Assembly(store, daemon, control, ticker, settling, soon, is_developer)

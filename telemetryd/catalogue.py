@@ -12,6 +12,7 @@ from telemetryd.core import aggregate, quotas
 from telemetryd.core.consent import Presence
 from telemetryd.core.definition import Kind
 from telemetryd.core.kept import Kept
+from telemetryd.core.limits import APPLICATIONS_MAX
 from telemetryd.core.settings import Problem
 from telemetryd.core.system import SOURCES
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
@@ -149,6 +150,7 @@ class Catalogue:
         if declaration.application.kind is Kind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
         if application not in self._installed:
+            self._make_room()
             quotas.check_applications(len({*self._registered, application}))
             month = max(datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m"), self._registered.get(application, ""))
             self._texts.keep(application, text, month)
@@ -156,6 +158,14 @@ class Catalogue:
             self._declarations[application] = declaration
             self._pushing.pop(application, None)
         return declaration
+
+    def _make_room(self) -> None:
+        """Where as many have registered as can, those go that are gone anyway."""
+        if len(self._registered) >= APPLICATIONS_MAX:
+            for application in [one for one, month in self._registered.items() if self._is_old(month)]:
+                self._texts.drop(application)
+                del self._registered[application]
+                self._declarations.pop(application, None)
 
     def text(self, application: str) -> str:
         """The manifest's text as it is in force. Raises StorageError if it is installed and cannot be read."""

@@ -187,6 +187,7 @@ class Choices:
         rows: list[tuple[Key, str, str]] = [(one.key, one.digest, self._catalogue.text(one.application.id)) for one in definitions]
         if rows:
             self._consents.accept(rows, self._clock.now())
+            self._erasure.make()
 
     def _check_lock(self, name: str, level: int, stored: int) -> None:
         """Setting above a lock is refused; keeping what is stored is not. Policy: C4."""

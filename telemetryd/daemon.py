@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from telemetryd.catalogue import Catalogue
     from telemetryd.closing import Closing
     from telemetryd.core.consent import Cause
+    from telemetryd.core.definition import Definition
     from telemetryd.ports import Clock, Key, SystemFacts
     from telemetryd.questions import Questions
     from telemetryd.routes import Route
@@ -48,8 +49,11 @@ class Flow(NamedTuple):
 class Daemon:
     """Register, push, commit, refresh: what the bus calls."""
 
-    def __init__(self, flow: Flow, on_erased: Callable[[Iterable[Key]], None]) -> None:
+    def __init__(
+        self, flow: Flow, on_erased: Callable[[Iterable[Key]], None], later: Callable[[Callable[[], object]], object] = lambda work: work()
+    ) -> None:
         self._flow = flow
+        self._later = later
         self._on_erased = on_erased
         self.announce: Callable[[], None] = lambda: None
         self._gone_since: dict[str, int] = {}
@@ -103,7 +107,7 @@ class Daemon:
 
     def reload(self) -> bool:
         """Decide anew if a file changed, a day began (all periods do then) or the clock was set back; True if so."""
-        is_stale = self._flow.catalogue.refresh() or not self._decided_at <= self._flow.clock.now() < self._midnight
+        is_stale = self._is_stale()
         if is_stale:
             self.refresh()
         return is_stale
@@ -128,20 +132,11 @@ class Daemon:
 
     def refresh(self) -> bool:
         """Decide anew after a change or at a tick: erase what is no longer permitted, close what is over; True if anything was erased."""
-        self._routes.clear()
-        if not self.is_in_mode:
-            return False
-        now = self._flow.clock.now()
-        self._decided_at, self._midnight = now, next_midnight(now)
-        self._look_at = min(now + LOOK_S, self._midnight)
-        looked = self._flow.questions.look()
-        is_erased = self._erase(sorted(self._orphans().union(looked.erase))) | self._erase_withdrawn_pushers()
-        for definition in looked.close:
+        is_erased, over = self._decide()
+        for definition in over:
             self._flow.closing.close(definition)
-        if looked.close:
+        if over:
             self._on_erased(())  # the true tally is in the database's log until that is emptied
-        self._measuring.measure()
-        self.commit()
         return is_erased
 
     def close_running(self) -> None:
@@ -161,6 +156,23 @@ class Daemon:
         self._routes.clear()
         return self._erase(erased)
 
+    def _is_stale(self) -> bool:
+        return self._flow.catalogue.refresh() or not self._decided_at <= self._flow.clock.now() < self._midnight
+
+    def _decide(self) -> tuple[bool, list[Definition]]:
+        """Whether anything was erased, and what is over and to be closed."""
+        self._routes.clear()
+        if not self.is_in_mode:
+            return False, []
+        now = self._flow.clock.now()
+        self._decided_at, self._midnight = now, next_midnight(now)
+        self._look_at = min(now + LOOK_S, self._midnight)
+        looked = self._flow.questions.look()
+        is_erased = self._erase(sorted(self._orphans().union(looked.erase))) | self._erase_withdrawn_pushers()
+        self._measuring.measure()
+        self._flow.tallies.write()
+        return is_erased, looked.close
+
     def _take(self, application: str, route: Route, reduced: Sequence[int]) -> None:
         self._flow.tallies.add(route.folds, reduced)
         if self._flow.watch.is_on:
@@ -176,8 +188,12 @@ class Daemon:
         return self._routes.find(application, source)
 
     def _renew(self, now: int) -> None:
-        """Decisions hold until `reload` says otherwise; samples ask it every few seconds."""
-        self.reload()
+        """Decisions hold until files or the day say otherwise; samples look every few seconds.
+
+        What is over is closed after the reply: closing takes time, and only what is kept has anything to close. Policy: C3.
+        """
+        if self._is_stale() and self._decide()[1]:
+            self._later(self.refresh)
         self._look_at = min(now + LOOK_S, self._midnight)
 
     def _erase(self, keys: list[Key]) -> bool:

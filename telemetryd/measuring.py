@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from telemetryd.core import aggregate, coarsen
 from telemetryd.core.system import SOURCES, SYSTEM
-from telemetryd.tallies import Folds
 
 if TYPE_CHECKING:
     from telemetryd.catalogue import Catalogue
@@ -43,7 +42,7 @@ class Measuring:
             if value is not None:
                 source = SOURCES[name]
                 reduced = coarsen.coarsener(source)(_type_code(value), (value,))
-                self._tallies.add(Folds(1, ((aggregate.fold(slot), tally),)), reduced)
+                self._tallies.add(((aggregate.fold(slot), tally),), reduced)
 
 
 def _type_code(value: object) -> str:

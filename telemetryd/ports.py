@@ -194,6 +194,9 @@ class Decoys(Protocol):
     def fill(self) -> None:
         """Write a row that stands for nothing, in one commit."""
 
+    def close(self) -> None:
+        """Give the file up, with all its rows; the next use makes another."""
+
     def probe(self) -> None:
         """Raise StorageError unless a write that needs room succeeds."""
 
@@ -247,6 +250,9 @@ class Texts(Protocol):
     def keep(self, application: str, manifest: str, month: str) -> None:
         """Keep a registration."""
 
+    def drop(self, application: str) -> None:
+        """Forget a registration."""
+
 
 class Erasure(Protocol):
     """Makes sure that what was erased is nowhere in our files."""
@@ -256,3 +262,6 @@ class Erasure(Protocol):
 
     def purge(self) -> bool:
         """Empty the write-ahead logs and drop set-aside files; False while another process reads."""
+
+    def make(self) -> None:
+        """Make the file for what will be collected: the first sample is to take no longer than others."""

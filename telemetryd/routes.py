@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core import aggregate, coarsen
 from telemetryd.errors import InvalidValueError, UnknownSourceError
-from telemetryd.tallies import Folds
 
 if TYPE_CHECKING:
     from telemetryd.catalogue import Catalogue
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from telemetryd.core.coarsen import Coarsener
     from telemetryd.core.definition import Declaration, Source
     from telemetryd.questions import Questions
-    from telemetryd.tallies import RunningTallies, Tally
+    from telemetryd.tallies import Folds, RunningTallies, Tally
 
 
 class Route(NamedTuple):
@@ -74,7 +73,6 @@ class Routes:
     def _make_route(self, owner: Declaration, source: Source, pusher: str) -> Route:
         folds: list[tuple[Fold, Tally]] = []
         verdicts: list[str] = []
-        step = 0
         for definition in owner.definitions:
             if source.id not in definition.question.sources:
                 continue
@@ -83,10 +81,9 @@ class Routes:
             verdicts.append(f"{definition.question.id}: {'kept' if is_open else f'not kept ({state.state}: {state.reason})'}")
             slots = self._catalogue.slots(definition)
             if is_open:
-                step = 1
                 tally = self._tallies.get(definition.key, pusher, state.record.period, slots)
             else:
                 slots = aggregate.decoy(slots)
                 tally = self._tallies.decoy(definition.key, pusher, slots)
             folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
-        return Route(source, coarsen.coarsener(source), Folds(step, tuple(folds)), "; ".join(verdicts))
+        return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts))

@@ -37,6 +37,8 @@ class Service:
         self._assembly: Assembly | None = None
         self._failure: TelemetrydError = BUSY
         self._is_due = False
+        self._unsaid: TelemetrydError | None = None
+        """What the callers of a batch are still to be told if its samples could not be written before the databases were closed."""
         self._told: set[Problem] = set()
         self._is_wanted = asyncio.Event()
         self.announce: Callable[[], None] = lambda: None
@@ -77,6 +79,9 @@ class Service:
         self._tell_problems(self._assembly)
         store = self._assembly.store
         store.drop_old_damage()
+        if store.is_damaged:
+            self.open()
+            return
         if store.main.is_there() and store.consent.is_there():
             return
         _LOG.error("a database was removed or replaced while it was in use; what it held is lost")
@@ -124,8 +129,11 @@ class Service:
             if self._assembly:
                 self._assembly.daemon.commit()
         except TelemetrydError as failure:
+            if self._assembly and self._assembly.store.is_damaged:
+                self._is_due = True  # the next call opens it anew, and then it is set aside
             return failure
-        return None
+        unsaid, self._unsaid = self._unsaid, None
+        return unsaid
 
     def end_watches(self) -> None:
         """Answer those who wait for the next push: there is none."""
@@ -148,6 +156,7 @@ class Service:
                 assembly.close()
             except TelemetrydError as failure:
                 _LOG.error("%s", failure)
+                self._unsaid = failure
 
     def _tell_problems(self, assembly: Assembly) -> None:
         """The journal names each file with a problem once, as long as it has it."""

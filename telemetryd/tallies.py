@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core import aggregate
 from telemetryd.core.limits import DECOYS_MAX
@@ -30,19 +30,26 @@ _PERIOD_CHARACTERS = len("2026-W48")
 class Tally:
     """One question's cells of one pushing application and period, or a decoy's. `cells` are changed in place, and are those of `stored`."""
 
-    __slots__ = ("cells", "is_decoy", "key", "period", "pusher", "stored")
+    __slots__ = ("cells", "is_decoy", "key", "last", "period", "pusher", "stored")
 
-    def __init__(self, stored: StoredTally, *, is_decoy: bool = False) -> None:
-        self.stored = stored
+    def __init__(self, stored: StoredTally, last: Last, *, is_decoy: bool = False) -> None:
+        self.stored, self.last = stored, last
         _, self.key, self.pusher, self.period, self.cells = stored
         self.is_decoy = is_decoy
 
 
-class Folds(NamedTuple):
-    """Where a sample goes: (fold, tally) for each question; `step` is 1 if any of them keeps it, else 0."""
+class Last:
+    """Which application pushed last into a question and period, and its stamp: it grows when another one pushes, and counts no more."""
 
-    step: int
-    into: tuple[tuple[Fold, Tally], ...]
+    __slots__ = ("stamp", "tally")
+
+    def __init__(self, stamp: int = 0) -> None:
+        self.stamp = stamp
+        self.tally: Tally | None = None
+
+
+Folds = tuple[tuple["Fold", Tally], ...]
+"""Where samples of one source go: to a tally, or a decoy, of each question that asks for it."""
 
 
 class RunningTallies:
@@ -54,7 +61,7 @@ class RunningTallies:
         self._decoys: dict[tuple[Key, str, int], Tally] = {}
         self._dirty: dict[Tally, array[int]] = {}
         self._last_decoy_id = secrets.randbits(40)
-        self._stamp = 0
+        self._failure: BaseException | None = None
         self._is_failing = False
         self._load()
 
@@ -62,11 +69,15 @@ class RunningTallies:
         """The tally of a question for one pushing application; a new one is empty and not on disk."""
         found = self._tallies.get((*key, pusher, period))
         if found is None:
+            others = self.of(key, period)
+            last = others[0].last if others else Last()
             self._last_id += 1
-            found = Tally(StoredTally(self._last_id, key, pusher, period, aggregate.empty(slots)))
+            found = Tally(StoredTally(self._last_id, key, pusher, period, aggregate.empty(slots)), last)
             self._tallies[*key, pusher, period] = found
-        stamps = (aggregate.last_stamp(slots, one.cells) for one in self.of(key, period))
-        self._stamp = max(self._stamp, *stamps)
+        if found.last.tally is None:
+            newest = max(self.of(key, period), key=lambda one: aggregate.last_stamp(slots, one.cells))
+            found.last.stamp = aggregate.last_stamp(slots, newest.cells)
+            found.last.tally = newest if found.last.stamp else None
         return found
 
     def of(self, key: Key, period: str) -> list[Tally]:
@@ -88,39 +99,60 @@ class RunningTallies:
         if name not in self._decoys:
             if len(self._decoys) >= DECOYS_MAX:
                 self._decoys.clear()
+                self._decoy_store.close()  # with their rows; a new file is made
             cells[:] = array("Q", list(secrets.token_bytes(len(cells))))  # below 256, as most counters are
             unspeaking = (_random_text(len(key[0])), _random_text(len(key[1])))
             self._last_decoy_id += 1
             stored = StoredTally(self._last_decoy_id, unspeaking, _random_text(len(pusher)), _random_text(_PERIOD_CHARACTERS), cells)
-            self._decoys[name] = Tally(stored, is_decoy=True)
+            self._decoys[name] = Tally(stored, Last(), is_decoy=True)
         return self._decoys[name]
 
     def add(self, folds: Folds, reduced: Sequence[int]) -> None:
         """Fold reduced samples of one source into its tallies; they count once `commit` has returned."""
-        self._stamp += folds.step * len(reduced)
         dirty = self._dirty
-        for fold, tally in folds.into:
+        for fold, tally in folds:
             if tally not in dirty:
                 dirty[tally] = array("Q", tally.cells)
-            fold(tally.cells, reduced, self._stamp)
+            last = tally.last
+            if last.tally is not tally:
+                last.tally = tally
+                last.stamp += 1
+            fold(tally.cells, reduced, last.stamp)
 
     def commit(self) -> None:
-        """Write what was added since the last commit. Raises StorageError: then nothing of it was added.
+        """Write what was added since the last commit, at the end of a batch. Raises StorageError: then nothing of the batch was added.
+
+        Also if it was a `write` in the midst of the batch that failed: everyone in it is still to be told.
+        """
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._take_back()
+            raise failure
+        try:
+            self.write()
+        finally:
+            self._failure = None
+
+    def write(self) -> None:
+        """Write what was added so far, before the batch is over. Raises StorageError, and `commit` will too.
 
         The decoys go first: what fails there is refused to everyone, and nothing may have been kept by then. After a failure, on either
         side, every commit fails until both sides take one, so that no answer tells which side a sample went to.
         """
         if not self._dirty:
             return
-        dirty, self._dirty = self._dirty, {}
         try:
-            self._save(dirty)
-        except BaseException:
-            self._is_failing = True
-            for tally, cells in dirty.items():
-                tally.cells[:] = cells
+            self._save(self._dirty)
+        except BaseException as failure:
+            self._failure, self._is_failing = failure, True
+            self._take_back()
             raise
-        self._is_failing = False
+        self._dirty, self._is_failing = {}, False
+
+    def _take_back(self) -> None:
+        dirty, self._dirty = self._dirty, {}
+        for tally, cells in dirty.items():
+            tally.cells[:] = cells
 
     def _save(self, dirty: Iterable[Tally]) -> None:
         if self._is_failing:
@@ -173,7 +205,8 @@ class RunningTallies:
 
     def _load(self) -> None:
         stored = self._store.all()
-        self._tallies = {(*one.key, one.pusher, one.period): Tally(one) for one in stored}
+        lasts = {(one.key, one.period): Last() for one in stored}
+        self._tallies = {(*one.key, one.pusher, one.period): Tally(one, lasts[one.key, one.period]) for one in stored}
         self._last_id = max((one.id for one in stored), default=0)
 
 

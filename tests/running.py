@@ -186,15 +186,16 @@ class Running:
             self.questions.lose()
         self.tallies = RunningTallies(store.tallies, store.decoys)
         self.closing = Closing(ClosingParts(self.catalogue, self.questions, self.tallies, store.reports, self.clock, self.chance))
-        flow = Flow(self.catalogue, self.questions, self.tallies, self.closing, self.facts, self.clock, self.watch)
-        self.daemon = Daemon(flow, self._on_erased)
+        self.flow = flow = Flow(self.catalogue, self.questions, self.tallies, self.closing, self.facts, self.clock, self.watch)
+        self.daemon = Daemon(flow, self.on_erased)
         parts = (self.daemon, self.questions, store.consents, self.catalogue, store, store.reports, self.clock)
         self.choices = Choices(ChoiceParts(*parts))
         tick = (self.catalogue, self.questions, self.choices, self.daemon, store.reports, self.server, self.clock, self.chance)
         self.ticker = Ticker(TickParts(*tick))
         self.views = Views(Sources(self.catalogue, store.consents, self.questions, self.closing, store.reports, self.clock))
 
-    def _on_erased(self, keys):
+    def on_erased(self, keys):
+        """As the assembly has it, but that nothing is purged by itself."""
         self.ticker.abort(keys)
         self.choices.is_erasure_pending = True
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core.life import State
+from telemetryd.daemon import Daemon
 from telemetryd.errors import (
     BusyError,
     InvalidManifestError,
@@ -172,6 +173,20 @@ async def test_period_begins_and_ends_by_itself(running):
     running.push("startup", "d", 700.0)
     running.clock.wall = at("11.30", 0)
     running.push("startup", "d", 3000.0)
+    assert running.bodies()["startup-time"] == ["500..2000"]
+
+
+async def test_what_is_over_is_closed_after_the_reply(running):
+    """A push that finds a period over does not wait for its closing, which only a kept one would; it is closed right after. Policy: C3."""
+    soon = []
+    running.clock.wall = at("11.30", 0) - 1
+    running.push("startup", "d", 700.0)
+    running.daemon = Daemon(running.flow, running.on_erased, soon.append)
+    running.clock.wall = at("11.30", 0)
+    running.push("startup", "d", 3000.0)
+    assert running.bodies() == {}
+    (work,) = soon
+    work()
     assert running.bodies()["startup-time"] == ["500..2000"]
 
 

@@ -8,7 +8,7 @@ from telemetryd.core import aggregate
 from telemetryd.core.definition import Combine, Source, SourceType
 from telemetryd.errors import StorageError
 from telemetryd.store import open_store
-from telemetryd.tallies import Folds, RunningTallies
+from telemetryd.tallies import RunningTallies
 
 LAST = Source("platform", SourceType.CHOICE, "Windows", Combine.LAST, values=("x11", "wayland"))
 KEY, OTHER = ("org.kde.kate", "one"), ("org.kde.kate", "two")
@@ -27,7 +27,7 @@ def disk(tmp_path):
 def add(tallies, key, pusher, reduced, *, slots=SLOTS):
     """Add one reduced sample; its tally."""
     tally = tallies.get(key, pusher, "2026-W48", slots)
-    tallies.add(Folds(1, ((aggregate.fold(slots[0]), tally),)), [reduced])
+    tallies.add(((aggregate.fold(slots[0]), tally),), [reduced])
     return tally
 
 
@@ -135,7 +135,7 @@ def add_refused(tallies, reduced):
     """Push into a refused question; its decoy."""
     slots = aggregate.decoy(COUNTED)
     tally = tallies.decoy(KEY, "org.kde.kate", slots)
-    tallies.add(Folds(0, ((aggregate.fold(slots[0]), tally),)), reduced)
+    tallies.add(((aggregate.fold(slots[0]), tally),), reduced)
     return tally
 
 
@@ -218,18 +218,64 @@ def test_several_take_two_commits(disk, kept):
             add(tallies, KEY, f"{number}", 1)
         else:
             slots = aggregate.decoy(COUNTED)
-            tallies.add(Folds(0, ((aggregate.fold(slots[0]), tallies.decoy(KEY, f"{number}", slots)),)), [1])
+            tallies.add(((aggregate.fold(slots[0]), tallies.decoy(KEY, f"{number}", slots)),), [1])
     tallies.commit()
     assert len(written) == 2
     assert len(disk.tallies.all()) == kept
 
 
 def test_decoys_are_bounded(disk, monkeypatch):
-    """Applications that come with ever new questions do not fill the memory: the decoys are forgotten, and made anew."""
+    """Applications that come with ever new questions fill neither memory nor disk: the decoys go with their file, and are made anew."""
     monkeypatch.setattr("telemetryd.tallies.DECOYS_MAX", 3)
     tallies = RunningTallies(disk.tallies, disk.decoys)
-    first = tallies.decoy(KEY, "0", COUNTED)
-    assert tallies.decoy(KEY, "0", COUNTED) is first
-    for number in range(1, 4):
-        tallies.decoy(KEY, str(number), COUNTED)
-    assert tallies.decoy(KEY, "0", COUNTED) is not first
+    slots = aggregate.decoy(COUNTED)
+    first = tallies.decoy(KEY, "0", slots)
+    assert tallies.decoy(KEY, "0", slots) is first
+    for number in range(1, 60):
+        tallies.add(((aggregate.fold(slots[0]), tallies.decoy(KEY, str(number), slots)),), [1])
+        tallies.commit()
+    assert tallies.decoy(KEY, "0", slots) is not first
+    assert disk.decoys.database().read("SELECT count(*) <= 4 FROM tally") == [(1,)]
+
+
+def test_stamps_count_nothing(disk):
+    """What is on disk of a question does not tell how many samples came, into it or others, kept, refused or erased. Policy: C1."""
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    for _ in range(777):
+        add(tallies, OTHER, "org.kde.kate", 0)
+        add(tallies, KEY, "org.kde.kate", 1)
+        add_refused(tallies, [1])
+    tallies.commit()
+    tallies.erase([OTHER])
+    assert [list(row.cells) for row in disk.tallies.all()] == [[1, 2]]
+
+
+def test_last_of_several_applications(disk):
+    """Of several applications that push in turn the last one's sample is the last, again after a restart in between."""
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    pushes = [("a", 0), ("b", 1), ("a", 1), ("c", 0), ("b", 0), ("b", 1), ("a", 0), ("c", 1)]
+    for number, (pusher, reduced) in enumerate(pushes):
+        if number % 3 == 0:
+            tallies.commit()
+            tallies = RunningTallies(disk.tallies, disk.decoys)
+        add(tallies, KEY, pusher, reduced)
+        merged = aggregate.merge(SLOTS, (one.cells for one in tallies.of(KEY, "2026-W48")))
+        assert aggregate.answer(SLOTS, merged) == (reduced,), number
+
+
+def test_a_write_in_the_midst_that_fails(tmp_path):
+    """If deciding anew in the midst of a batch cannot write what came before, the end of the batch says so, and later batches count."""
+    with Running(tmp_path) as running:
+        tallies = running.tallies
+        tally = add(tallies, KEY, "org.kde.kate", 0, slots=COUNTED)
+        tallies.commit()
+        add(tallies, KEY, "org.kde.kate", 0, slots=COUNTED)
+        with running.broken_disk(), pytest.raises(StorageError):
+            tallies.write()
+        add(tallies, KEY, "org.kde.kate", 2, slots=COUNTED)
+        with pytest.raises(StorageError):
+            tallies.commit()
+        assert list(tally.cells) == [1, 0, 0]
+        add(tallies, KEY, "org.kde.kate", 1, slots=COUNTED)
+        tallies.commit()
+        assert [list(row.cells) for row in running.store.tallies.all()] == [[1, 1, 0]]

@@ -2,7 +2,7 @@
 
 A tally is an `array('Q')` of a few cells: memory does not grow with the number of samples. Its layout follows from the definition alone:
 
-    last                [stamp, bin + 1]     a stamp is a sample's number within the question, never a time
+    last                [stamp, bin + 1]     stamps order the applications that pushed: the highest has the last sample
     min max any all     [bin + 1]            0 = no sample yet
     median mode         one counter a bin
     sum                 [1 if any sample, total up to the last edge]

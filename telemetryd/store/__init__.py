@@ -38,6 +38,15 @@ class Store(NamedTuple):
         """Leave nothing of what was erased in our files; False while another process reads."""
         return self.main.purge()
 
+    def make(self) -> None:
+        """Make the main file, if it is not there."""
+        self.main.make()
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether either file turned out to be damaged while it was open."""
+        return self.main.is_damaged or self.consent.is_damaged
+
     def drop_damaged(self) -> None:
         """Remove damaged files that were set aside."""
         self.main.drop_aside()

@@ -47,6 +47,8 @@ class Database:
     def __init__(self, path: Path, schema: Schema, *, is_lasting: bool = True) -> None:
         self.path = path
         self.on_unsettled: Callable[[], None] = lambda: None
+        self.is_damaged = False
+        """Whether it turned out so while it was open."""
         self._is_settled = True
         self._log: int | None = None
         self._schema = schema
@@ -58,7 +60,7 @@ class Database:
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a query."""
-        with _translated():
+        with self._translated():
             return self._connection.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> None:
@@ -68,7 +70,7 @@ class Database:
         try:
             self._connection.execute(sql, values)
         except sqlite3.Error as error:  # not by `_translated`: this is the way of every sample
-            raise _translation(error) from error
+            raise self._translation(error) from error
         if self._is_settled:
             self._unsettle()
 
@@ -83,7 +85,7 @@ class Database:
         except BaseException as error:  # not by `_transaction`, for the same reason
             self._roll_back()
             if isinstance(error, sqlite3.Error):
-                raise _translation(error) from error
+                raise self._translation(error) from error
             raise
         self._unsettle()
 
@@ -91,7 +93,7 @@ class Database:
     def durable(self) -> Iterator[sqlite3.Connection]:
         """A transaction that a power cut does not undo once it is over."""
         self.make()
-        with _translated():
+        with self._translated():
             self._connection.execute("PRAGMA synchronous=FULL")
             try:
                 with self._transaction():
@@ -104,25 +106,28 @@ class Database:
         if self._is_settled or self._log is None:
             return None
         self._is_settled = True
-        with _translated():
+        with self._translated():
             return os.dup(self._log)
 
     def purge(self) -> bool:
         """Empty the write-ahead log, where erased text would stay; False while another process reads."""
         if not self._is_made:
             return True
-        with _translated():
+        with self._translated():
             (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
 
     def probe(self) -> None:
-        """Begin a transaction and give it up, and see that there is room for a log; a file that is not made yet is not made for it.
+        """Write all tallies and take it back, and see that there is room for a log; a file that is not made yet is not made for it.
 
         Room for it all: a log that was emptied has room for itself, and then the writes to other files would fail alone.
         """
-        with _translated():
+        with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("ROLLBACK")
+            try:
+                self._connection.execute("UPDATE tally SET turn = 1 - turn")  # touches every row's page
+            finally:
+                self._roll_back()
             _find_room(self.path.parent, _PAGE_BYTES * _WAL_PAGES)
 
     def drop_aside(self) -> None:
@@ -156,7 +161,10 @@ class Database:
             return False
 
     def close(self) -> None:
-        """Close the file; SQLite folds its log in."""
+        """Close the file; SQLite folds its log in, unless another process has the file open: so the log is synced before."""
+        if self._log is not None and not self._is_settled:
+            with suppress(OSError):
+                os.fdatasync(self._log)
         self._connection.close()
         self._is_settled = True
         log, self._log = self._log, None
@@ -172,6 +180,20 @@ class Database:
         unmade, self._connection = self._connection, self._open()
         self._is_made = True
         unmade.close()
+
+    def _translation(self, error: sqlite3.Error) -> StorageError:
+        self.is_damaged |= isinstance(error, sqlite3.DatabaseError) and _is_damage(error)
+        return _translation(error)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with _translated():
+                yield
+        except StorageError as failure:
+            if isinstance(failure.__cause__, sqlite3.Error):
+                self._translation(failure.__cause__)
+            raise
 
     def _unsettle(self) -> None:
         if self._is_settled:

@@ -10,9 +10,9 @@ _add = RunningTallies.add
 
 def add_kept(self, folds, reduced):
     """Fold what is kept, and nothing else."""
-    into = tuple((fold, tally) for fold, tally in folds.into if not tally.is_decoy)
-    if into:
-        _add(self, folds._replace(into=into), reduced)
+    kept = tuple((fold, tally) for fold, tally in folds if not tally.is_decoy)
+    if kept:
+        _add(self, kept, reduced)
 
 
 RunningTallies.add = add_kept

@@ -321,6 +321,29 @@ async def test_a_file_that_another_process_locks(collecting, file):
         assert daemon.stop() == 0
 
 
+async def test_damage_under_a_running_daemon(collecting):
+    """Damage that another program does while the daemon runs costs the period: it is set aside, and both kinds of push go on alike."""
+    path = state_of(collecting) / "telemetry.sqlite"
+    with collecting.daemon() as daemon:
+        async with collecting.client() as client:
+            await both_get(client, "")
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+                (root,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'tally'").fetchone()
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                with path.open("r+b") as file:
+                    file.seek((root - 1) * 1024)
+                    file.write(bytes([0xFF]) * 1024)
+                other.execute("UPDATE tick SET seen = seen WHERE 0")
+                other.execute("INSERT INTO text VALUES ('org.example.other', '', '2026-01')")
+            assert await error_of(push(client)) == STORAGE
+            await both_get(client, "")
+            assert "damaged" in daemon.log
+            assert [one["state"] for one in (await client.questions(KATE_ID)).values()] == ["passed"]
+            await client.set("Usage", 0)
+            assert found_on_disk(collecting, TOTAL_BYTES) == set()
+        assert daemon.stop() == 0
+
+
 @pytest.mark.parametrize("file", FILES)
 async def test_a_start_while_another_process_locks(collecting, file):
     """Locked at a start: every call has an answer, the same for both kinds of push; then the daemon works, without a new start."""

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -347,3 +348,37 @@ def test_an_empty_file_is_damage(folder, database):
     made = database()
     assert made.was_lost
     assert len(made.aside()) == 1
+
+
+def test_closing_syncs_what_a_reader_keeps_in_the_log(database, folder, monkeypatch):
+    """With another process at the file SQLite leaves the log as it is: what was committed into it without a sync is synced before."""
+    one = database()
+    one.write(INSERT, ("a",))
+    synced = []
+    monkeypatch.setattr(os, "fdatasync", lambda number: synced.append(str(Path(f"/proc/self/fd/{number}").readlink())))
+    with contextlib.closing(sqlite3.connect(folder / "words.sqlite")) as other:
+        other.execute(WORDS).fetchall()
+        one.close()
+        assert synced == [str(folder / "words.sqlite-wal")]
+
+
+def test_damage_while_it_is_open_is_known(database, folder):
+    """A file that turns out to be damaged while it is open says so, whichever kind of call found it."""
+    for number, call in enumerate(
+        (lambda it: it.read(WORDS), lambda it: it.write(INSERT, ("b",)), lambda it: it.write_many(INSERT, [("b",)]))
+    ):
+        (folder / "words.sqlite").unlink(missing_ok=True)
+        one = database()
+        one.write_many(INSERT, [("a" * 600,)] * 20)
+        assert not one.is_damaged
+        with contextlib.closing(sqlite3.connect(folder / "words.sqlite", isolation_level=None)) as other:
+            (root,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'word'").fetchone()
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with (folder / "words.sqlite").open("r+b") as file:
+                file.seek((root - 1) * 1024)
+                file.write(bytes([0xFF]) * 1024)
+            other.execute("CREATE TABLE elsewhere (number)")
+        with pytest.raises(StorageError):
+            call(one)
+        assert one.is_damaged, number
+        one.close()
