@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import sqlite3
 import time
@@ -9,14 +10,16 @@ from pathlib import Path
 
 import pytest
 from harness import CONTROL, KATE, TELEMETRY, WAIT_S, CallError, Machine, until
-from moments import edit
+from moments import accept_last_week, edit
 from timeline import HOUR_S
+
+from telemetryd.core.limits import RUN_STEP_MAX_S
 
 KATE_ID = "org.kde.kate"
 EPOLL_WAIT = {"232", "281", "22"}
 """epoll_wait and epoll_pwait on x86_64, epoll_pwait elsewhere."""
-POLLING_S = 11
-"""What wakes at least so often polls: the ticker sleeps for minutes."""
+REST_S = 1
+"""Nothing may wake for so long; what sleeps for longer in between says so in the time that it goes to sleep for, or is a second thread."""
 IDLE_S = 1.8
 IDLE = f"idle_exit_minutes = {IDLE_S / 60}\n"
 SENDING_S = 5
@@ -31,32 +34,59 @@ def sleeps_s(process):
     return int(arguments[3], 16) / 1000 if name in EPOLL_WAIT else 0
 
 
-def sleeps_long(daemon):
-    """Wait until a daemon sleeps longer than one that polls ever does."""
+def switches(process):
+    """How often each thread of a process went to sleep so far."""
+    found = {}
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            found[task.name] = re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", (task / "status").read_text(), re.MULTILINE)[1]
+    return found
+
+
+def rests(daemon, wait_s, begun):
+    """Wait until nothing of a daemon that was begun then wakes any more before a wait of its own, of so many seconds, is over."""
     try:
         sleeps_s(daemon.process)
     except PermissionError:
         pytest.skip("the kernel does not show what a process waits for")
-    until(lambda: sleeps_s(daemon.process) > POLLING_S)
+
+    def is_at_rest():
+        before = switches(daemon.process)
+        time.sleep(REST_S)  # nothing must happen, and nothing tells that
+        is_still = len(before) == 1 and switches(daemon.process) == before
+        return is_still and wait_s - (time.monotonic() - begun) <= sleeps_s(daemon.process) <= wait_s
+
+    until(is_at_rest)
 
 
-@pytest.mark.parametrize("is_consented", [False, True], ids=["nothing accepted", "collecting"])
-async def test_it_sleeps_while_nobody_calls(any_machine, is_consented):
-    """With or without consent, before and after calls, for ever or until its idle minutes are over: no thread wakes before it must."""
-    any_machine.install(KATE)
+async def prepare(machine, *, is_collecting):
+    """A machine whose next tick is most of an hour of running time away: the ticker's wait is its longest, and not left to chance."""
+    machine.install(KATE)
+    if is_collecting:
+        await accept_last_week(machine, KATE_ID)
+    with machine.daemon():
+        text = KATE.replace(KATE_ID, "org.kde.dolphin")  # what is installed is not written down
+        machine.busctl("call", *TELEMETRY, "Register", "ssa{sv}", "org.kde.dolphin", text, "0")
+    now = int(time.time())
+    tick = f"(id, seen, since, passed_s, moment_s, is_done, late_day) VALUES (1, {now}, {now}, 0, {HOUR_S - 1}, 0, -1)"
+    edit(machine, f"INSERT OR REPLACE INTO tick {tick}", file="telemetry.sqlite")
+
+
+@pytest.mark.parametrize("is_collecting", [False, True], ids=["nothing accepted", "collecting"])
+async def test_it_sleeps_while_nobody_calls(any_machine, is_collecting):
+    """With or without consent, before and after calls, for ever or till its idle minutes are over, one thread sleeps until it must wake."""
+    await prepare(any_machine, is_collecting=is_collecting)
+    begun = time.monotonic()
     with any_machine.daemon() as daemon:
-        sleeps_long(daemon)
+        rests(daemon, RUN_STEP_MAX_S, begun)
         async with any_machine.client() as client:
-            if is_consented:
-                await client.consent(KATE_ID)
+            assert (await client.questions())["startup-time"]["state"] == ("active" if is_collecting else "pending")
             await client.push(KATE_ID, "startup", "d", 700.0)
-            sleeps_long(daemon)
+            rests(daemon, RUN_STEP_MAX_S, begun)
             any_machine.configure("idle_exit_minutes = 5\n")
             daemon.process.send_signal(signal.SIGHUP)
             await client.get("Version")
-            sleeps_long(daemon)
-        threads = list(Path(f"/proc/{daemon.process.pid}/task").iterdir())
-        assert len(threads) <= 2
+            rests(daemon, 5 * 60, begun)
         assert daemon.stop() == 0
 
 
@@ -85,12 +115,13 @@ FAILURES = pytest.mark.parametrize(("failing", "error"), [(no_storage, "Storage"
 @FAILURES
 async def test_it_sleeps_while_it_cannot_work(machine, failing, error):
     """A daemon that has to answer every call with an error tries again when it is called, and sleeps otherwise; the log is told once."""
+    begun = time.monotonic()
     with failing(machine) as (place, daemon):
-        sleeps_long(daemon)
+        rests(daemon, RUN_STEP_MAX_S, begun)
         async with place.client() as client:
             with pytest.raises(CallError, match=error):
                 await client.get("Usage")
-            sleeps_long(daemon)
+            rests(daemon, RUN_STEP_MAX_S, begun)
         assert daemon.log.count("ERROR") == (error == "Storage")
 
 
