@@ -1,5 +1,6 @@
 """The end of a period: tallies to reports, in an order that a crash at any point survives."""
 
+import contextlib
 import json
 
 import pytest
@@ -118,6 +119,19 @@ async def test_crash_before_the_report(running):
     assert running.bodies() == {"startup-time": ["500..2000"]}
     assert running.store.tallies.all() == []
     assert running.state() == State.REPORTING
+
+
+async def test_crash_before_the_report_of_no_sample(tmp_path):
+    """Died between the two files after a week without samples: the start makes the report of none, and does not take it for lost."""
+    with installed(tmp_path) as running:
+        await running.consent()
+        running.store.main.write("CREATE TEMP TRIGGER full BEFORE INSERT ON report BEGIN SELECT RAISE(ABORT, 'full'); END")
+        with contextlib.suppress(StorageError):
+            running.to(AFTER)
+        assert (running.record().outcome, running.bodies()) == (Outcome.REPORTING, {})
+        running.restart()
+        assert running.bodies() == {"startup-time": ["none"]}
+        assert running.store.tallies.all() == []
 
 
 async def test_crash_and_a_changed_manifest(running):

@@ -112,8 +112,9 @@ async def test_running_time_is_kept_over_sessions(running):
     assert running.ticker._ticks == kept
 
 
-async def test_late_reports_leave_one_a_day(tmp_path):
-    """Two reports found after their slots at a start: one leaves, the other on another day."""
+@pytest.fixture
+async def late(tmp_path):
+    """Two reports found after their slots at a start, and one of them has left."""
     with Running(tmp_path) as running:
         running.install()
         running.install(KATE_2026.replace(APP, "org.kde.dolphin"))
@@ -123,12 +124,37 @@ async def test_late_reports_leave_one_a_day(tmp_path):
         running.clock.wall = at("12.8")
         running.restart()
         await running.ticker.tick()
-        await running.ticker.tick()
         assert len(running.server.received) == 1
-        running.clock.wall += DAY_S
-        running.ticker.advance()
-        await running.ticker.tick()
-        assert len({body for _, body in running.server.received}) == 2
+        yield running
+
+
+async def test_late_reports_leave_one_a_day(late):
+    """One late report leaves, the other on another day."""
+    await late.ticker.tick()
+    assert len(late.server.received) == 1
+    late.clock.wall += DAY_S
+    late.ticker.advance()
+    await late.ticker.tick()
+    assert len({body for _, body in late.server.received}) == 2
+
+
+async def test_one_a_day_after_a_kill(late):
+    """A daemon that was killed after a late report sends no second one on that day, and the next one on the day after."""
+    late.restart()
+    await late.ticker.tick()
+    assert late.server.received == []
+    late.clock.wall += DAY_S
+    late.ticker.advance()
+    await late.ticker.tick()
+    assert len(late.server.received) == 1
+
+
+async def test_one_a_day_by_a_clock_that_is_set_right(late):
+    """A clock that was a day fast when a late report left, and is set right, frees no second one on the day that it is then."""
+    late.clock.wall -= DAY_S
+    late.ticker.advance()
+    await late.ticker.tick()
+    assert len(late.server.received) == 1
 
 
 async def test_window_over(running):

@@ -1,14 +1,20 @@
+import contextlib
 import os
 from array import array
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
+from declared import STARTUP, define
+from descriptors import open_files, open_logs
+from running import APP, DURING, installed
 
+from telemetryd.core import aggregate
 from telemetryd.errors import StorageError
 from telemetryd.ports import StoredTally
+from telemetryd.store import open_store
 from telemetryd.store.decoys import Decoys
+from telemetryd.tallies import RunningTallies
 
+FINE = STARTUP._replace(id="fine", edges=tuple(range(30)))
 ROW = StoredTally(7, ("a", "b"), "c", "d", array("Q", [1, 2, 3]))
 
 
@@ -18,15 +24,6 @@ def decoys(tmp_path):
     opened = Decoys(tmp_path)
     yield opened
     opened.close()
-
-
-def open_files(folder):
-    """What this process has open in a folder: path as the kernel names it → descriptor."""
-    found = {}
-    for entry in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            found[str(entry.readlink())] = int(entry.name)
-    return {name: number for name, number in found.items() if name.startswith(str(folder))}
 
 
 def test_no_name_in_any_directory(tmp_path, decoys):
@@ -41,7 +38,7 @@ def test_no_name_in_any_directory(tmp_path, decoys):
 def test_same_file_system(tmp_path, decoys):
     """They lie on the file system of the real ones, or their time would be another's."""
     decoys.save([ROW])
-    assert {os.fstat(number).st_dev for number in open_files(tmp_path).values()} == {tmp_path.stat().st_dev}
+    assert {os.fstat(number).st_dev for numbers in open_files(tmp_path).values() for number in numbers} == {tmp_path.stat().st_dev}
 
 
 def test_gone_with_the_process(tmp_path, decoys):
@@ -90,3 +87,34 @@ def test_settled_as_the_real_ones(decoys):
     assert asked == [1]
     os.close(decoys.unsettled())
     assert decoys.unsettled() is None
+
+
+def test_the_probe_needs_room(tmp_path, decoys):
+    """A probe empties the log and lets it grow again: what had room in a long log would succeed on a full disk, where real samples fail."""
+    for _ in range(9):
+        decoys.save([ROW])
+    log = open_logs(tmp_path)[0]
+    long_bytes = os.fstat(log).st_size
+    decoys.probe()
+    assert 0 < os.fstat(log).st_size < long_bytes / 2
+
+
+def test_no_two_begin_alike(tmp_path):
+    """The cells of a decoy are by chance from the beginning, as far along as some week's counters: none is a tally that just began."""
+    with contextlib.closing(open_store(tmp_path, is_developer=False)) as store:
+        tallies = RunningTallies(store.tallies, store.decoys)
+        slots = aggregate.decoy(aggregate.layout(define(FINE), ()))
+        begun = [list(tallies.decoy(("org.kde.kate", str(number)), "org.kde.kate", slots).cells) for number in range(3)]
+    assert begun[0] != begun[1] != begun[2] != begun[0]
+    assert max(map(max, begun)) < 256
+
+
+@pytest.mark.parametrize("is_consented", [False, True], ids=["refused", "kept"])
+async def test_made_before_the_first_sample(tmp_path, is_consented):
+    """The file is there before a first sample is written, also if all is kept: what only a refused one makes would tell. Policy: C3."""
+    with installed(tmp_path) as running:
+        if is_consented:
+            await running.consent()
+            running.to(DURING)
+        running.daemon.push(APP, "startup", "d", 700.0)
+        assert any("/.decoy-" in name for name in open_files(tmp_path))
