@@ -136,7 +136,7 @@ async def test_clock_set_back(timeline):
     for moment, value in (("2026-10-14", 700), ("2026-10-09", 100), ("2026-10-15", 700)):
         await timeline.move(at(moment))
         await timeline.push(value)
-    await timeline.move(at("2026-10-19 08:00"))
+    await timeline.move(at("2026-10-19 00:01"))
     before, moment = await queued(timeline), timeline.slot()
     for back in ("2026-10-15", "2026-10-08"):
         await timeline.move(at(back))
