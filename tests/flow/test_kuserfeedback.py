@@ -5,6 +5,7 @@ import re
 
 import pytest
 from harness import CONTROL, ROOT, CallError
+from moments import daemon_at
 
 from telemetryd.core.manifest import parse
 from telemetryd.core.review import FEWEST_REPORTS, figures, objections, optimum_cells
@@ -12,6 +13,7 @@ from telemetryd.core.review import FEWEST_REPORTS, figures, objections, optimum_
 APP = "org.kde.example"
 PATH = ROOT / f"docs/kuserfeedback/{APP}.toml"
 TEXT = PATH.read_text()
+IN_THEIR_PERIOD = "@2026-12-09 10:00:00"
 PAGE = (ROOT / "docs/migrating-from-kuserfeedback.md").read_text()
 STANDARD = (
     *("applicationVersion", "compiler", "qtVersion", "qpa", "platform", "cpu", "opengl", "screens", "locale", "style"),
@@ -69,7 +71,7 @@ async def test_it_registers_and_is_pushed_to(any_machine, is_installed):
     any_machine.develop()
     if is_installed:
         any_machine.install(TEXT, reviewed=False)
-    with any_machine.daemon():
+    with daemon_at(any_machine, IN_THEIR_PERIOD):
         async with any_machine.client() as client:
             assert await client.register(APP, TEXT) == parse(TEXT).digest
             await client.consent(APP)
