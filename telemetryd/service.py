@@ -12,6 +12,7 @@ from telemetryd.bus.faults import place
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
+from telemetryd.files import signature
 from telemetryd.installed import InstalledFiles
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Service:
         self._is_due = False
         self._unsaid: TelemetrydError | None = None
         """What the callers of a batch are still to be told if its samples could not be written before the databases were closed."""
-        self._told: set[Problem] = set()
+        self._told: dict[Problem, object] = {}
+        """What the journal was told, and the signature of its file then: a manifest's problem is forgotten until it is read again."""
         self._is_wanted = asyncio.Event()
         self.announce: Callable[[], None] = lambda: None
 
@@ -159,11 +161,12 @@ class Service:
                 self._unsaid = failure
 
     def _tell_problems(self, assembly: Assembly) -> None:
-        """The journal names each file with a problem once, as long as it has it."""
+        """The journal names each file with a problem once, as long as it has it: until the file changes or is gone."""
         problems = {one for one in assembly.control.catalogue.problems if one.file}
-        for one in sorted(problems - self._told):
+        self._told = {one: before for one, before in self._told.items() if one in problems or signature(one.file) == before}
+        for one in sorted(problems - self._told.keys()):
             _LOG.warning("%s: %s", one.file, one.text)
-        self._told = problems
+            self._told[one] = signature(one.file)
 
     @staticmethod
     def _note_do_not_track(assembly: Assembly) -> None:

@@ -53,6 +53,26 @@ async def test_a_broken_file_costs_only_itself(machine, name, text, paused, goes
         assert daemon.stop() == 0
 
 
+async def test_the_journal_does_not_repeat_itself(machine):
+    """A broken manifest is named once, whatever else changes meanwhile; once more when it was mended and breaks again."""
+    machine.install(KATE)
+    path = machine.root / f"share/telemetryd/manifests/{KATE_ID}.toml"
+    path.write_text("schema = 2\n")
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            for number in range(4):
+                (machine.root / f"share/telemetryd/reviews.d/other-{number}.toml").write_text("")
+                await client.get("Problems")
+                await client.call(CONTROL, "ListApplications")
+                await client.get("Problems")
+            assert daemon.log.count(f"WARNING: {path}: ") == 1
+            for text in (KATE, "schema = 2\n"):
+                path.write_text(text)
+                await client.call(CONTROL, "ListApplications")
+                await client.get("Problems")
+            assert daemon.log.count(f"WARNING: {path}: ") == 2
+
+
 @pytest.mark.parametrize("how", ["empty", "link"])
 async def test_a_masked_manifest_is_gone(machine, how):
     """An administrator's empty file or link to /dev/null over a manifest: the application asks nothing any more; unmasked it asks again."""
