@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def document(paths: tuple[Path, ...], *, form: str, target: Path | None, code: s
     FILE is a manifest, a file of reviews and stops, a configuration file (for the name of a vendor's endpoint and where its results are),
     or a folder of them. Of every question the register has the product, the data tracked, the reason, the decision, the reviewers, the
     record, the dates and the results. With html it is a folder that can be served as it is: an index and a page for each question,
-    without scripts, loading nothing from elsewhere.
+    without scripts, loading nothing from elsewhere; made again, it loses the pages of questions that are in it no more.
     """
     from telemetryd.ctl import register, sheet  # noqa: PLC0415 - for this command
 
@@ -85,7 +86,9 @@ def document(paths: tuple[Path, ...], *, form: str, target: Path | None, code: s
     if form == "html":
         if target is None:
             raise click.UsageError("html is several files: say where to with -o FOLDER.")
-        _write_pages(target, _pages(index, sheets, chosen))
+        found_pages = _pages(index, sheets, chosen)
+        _write_pages(target, found_pages)
+        _drop_stale(target, found_pages)
         return
     text = sheet.markdown(index, sheets) if form == "markdown" else sheet.mediawiki(index, sheets)
     if target is None:
@@ -108,3 +111,18 @@ def _write_pages(folder: Path, pages: Mapping[str, str]) -> None:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise Failure(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _drop_stale(folder: Path, pages: Mapping[str, str]) -> None:
+    """Remove what an earlier register left and this one has not; what does not bear its mark stays."""
+    from telemetryd.ctl.web import MARK  # noqa: PLC0415 - for html
+
+    kept = {folder / name for name in pages}
+    for path in [one for one in folder.glob("*/*.html") if one not in kept and not one.parent.is_symlink()]:
+        try:
+            if MARK.encode() in path.read_bytes():
+                path.unlink()
+                with suppress(OSError):  # other files are in it
+                    path.parent.rmdir()
+        except OSError as error:
+            raise Failure(f"{path} is of no question any more, and cannot be removed: {error.strerror}") from error

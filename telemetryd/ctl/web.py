@@ -47,6 +47,8 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .875rem; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin: 0 0 .75rem; } }
 @media print { body { max-width: none; } nav { display: none; } }
 """
+MARK = '<meta name="generator" content="telemetryctl document">'
+"""By this a page is known as one of a register, which goes when its question is in the register no more."""
 _PAGE = """\
 <!DOCTYPE html>
 <html lang="{tag}" dir="{direction}">
@@ -55,6 +57,7 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="referrer" content="no-referrer">
+{mark}
 <title>{title}</title>
 <style>
 {style}</style>
@@ -75,7 +78,7 @@ def pages(index: Index, sheets: Sequence[Sheet], language: Language) -> dict[str
 
 
 def _page(title: str, body: Iterator[str], language: Language) -> str:
-    parts = {"tag": escape(language.tag), "direction": language.direction, "title": _text(title), "style": _STYLE}
+    parts = {"tag": escape(language.tag), "direction": language.direction, "mark": MARK, "title": _text(title), "style": _STYLE}
     return _PAGE.format(body="\n".join(body), **parts)
 
 

@@ -226,6 +226,25 @@ def test_site_is_self_contained(folder):
             assert (folder / "site" / name).parent.joinpath(link).resolve().is_file(), link
 
 
+def test_site_loses_what_is_documented_no_more(folder):
+    """Made again with fewer manifests, a catalogue has no page of the others; what somebody else put there stays."""
+    other = APP.replace("Editor", "Other")
+    (folder / "other.toml").write_text(MANIFEST.replace(APP, other))
+    assert f"{other}/{QUESTION}.html" in site(folder, "old.toml", "other.toml")
+    (folder / "site/about").mkdir()
+    (folder / "site/about/us.html").write_text("<html></html>")
+    assert set(site(folder, "old.toml")) == {"index.html", f"{APP}/{QUESTION}.html", "about/us.html"}
+    assert not (folder / "site" / other).exists()
+    (folder / "renamed.toml").write_text(MANIFEST.replace(QUESTION, "renamed"))
+    (folder / "site" / APP / "notes.txt").write_text("ours")
+    assert set(site(folder, "renamed.toml")) == {"index.html", f"{APP}/renamed.html", "about/us.html"}
+    assert (folder / "site" / APP / "notes.txt").exists()
+    site(folder, "old.toml", "other.toml")
+    (folder / "site" / other / f"{QUESTION}.html").unlink()
+    (folder / "site" / other / f"{QUESTION}.html").symlink_to(folder / "nothing")
+    assert "cannot be removed" in run("document", "old.toml", "--format", "html", "-o", "site", status=1)
+
+
 def test_site_is_accessible(folder):
     """Each page has its language, a title, one first heading, headings in order, a main part, and heads for its columns."""
     for code in ("en", "de", "ja"):
