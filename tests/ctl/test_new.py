@@ -27,6 +27,7 @@ WHO = {"id": "org.example.Editor", "name": "Editor “2”", "vendor": "example"
 WHAT = {"source": "saves", "description": 'How often something was "saved"', "type": "count", "bins": "1, 10"}
 WHY = {"purpose": "How often is something saved?", "decision": "Whether saving becomes automatic"}
 ALL = WHO | WHAT | WHY
+NEXT_YEAR = datetime.now(UTC).year + 1
 
 
 def new(*arguments, folder, **answers):
@@ -67,8 +68,8 @@ def clean(path):
         {"type": "choice", "bins": None, "values": "wayland x11", "category": "system"},
         {"type": "flag", "bins": None, "detail": "detailed"},
         {"period": "day"},
-        {"period": "month", "question": "saving", "starts": "2027-01-01", "ends": "2027-03-31"},
-        {"period": "month", "starts": "2027-02-01"},
+        {"period": "month", "question": "saving", "starts": f"{NEXT_YEAR}-01-01", "ends": f"{NEXT_YEAR}-03-31"},
+        {"period": "month", "starts": f"{NEXT_YEAR}-01-01"},
     ],
 )
 def test_from_options(what, tmp_path):
