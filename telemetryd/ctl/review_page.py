@@ -9,7 +9,6 @@ from telemetryd.core.definition import translations
 from telemetryd.core.language import ENGLISH
 from telemetryd.core.lint import lint
 from telemetryd.core.period import whole_periods
-from telemetryd.core.reviews import Reviews
 from telemetryd.core.telling import tell
 from telemetryd.ctl import register
 from telemetryd.ctl.checklist import Check, checklist
@@ -22,18 +21,18 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Declaration, Definition
     from telemetryd.core.difference import Change
     from telemetryd.core.finding import Finding
-    from telemetryd.core.reviews import Review
+    from telemetryd.core.reviews import Reviews
     from telemetryd.ctl.sheet import Fact
 
 
 class Subject(NamedTuple):
-    """What is reviewed: a manifest's text on a day, what it declares, definitions of other manifests, and the reviews so far."""
+    """What is reviewed: a manifest's text on a day, what it declares, definitions of other manifests, and the reviews and stops so far."""
 
     text: str
     today: date
     declaration: Declaration
     earlier: Sequence[Definition]
-    reviews: Sequence[Review]
+    standing: Reviews
 
 
 class Reviewed(NamedTuple):
@@ -50,11 +49,10 @@ def reviewed(subject: Subject, definitions: Iterable[Definition]) -> list[Review
 
     What is compared with is the definition among the earlier ones that the latest review is for, or without reviews the last one given.
     """
-    standing = Reviews(subject.reviews).standing
     findings = lint(subject.text, subject.today)
     found = []
     for one in definitions:
-        told, holds = tell(one), standing(*one.key)
+        told, holds = tell(one), subject.standing.standing(*one.key)
         before = _before(one, subject.earlier, holds.review.definition if holds.review else "")
         changes = tuple(difference.compare(before, one)) if before else None
         texts = translations(one, subject.declaration.texts)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from telemetryd.core.reviews import StopReason
 from telemetryd.ctl import given as files
-from telemetryd.ctl import output
+from telemetryd.ctl import here, output, signing
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.options import confirm, unasked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetryd.core.definition import Definition
+    from telemetryd.core.reviews import Reviews, Stop
     from telemetryd.ctl.review_page import Reviewed
+    from telemetryd.ctl.signing import Entry
 
 _PATH = click.Path(path_type=Path)
 
@@ -70,21 +73,34 @@ def review(  # noqa: PLR0913 - one parameter for each option
     With --sign-off, a `[[review]]` entry is made once two different people have signed: into FILE, else into the system's directory of
     reviews if it may be written, else it is printed. The first sign-off waits in FILE.draft, which no daemon reads.
     """
-    today = day.date() if day else datetime.now(UTC).date()
+    today = _day(day, is_signed=sign_off is not None)
     text, declaration = files.text_of(manifest), files.declaration(manifest)
     definitions = files.chosen(declaration, question)
+    known = files.given(reviews).standing() if reviews else here.reviews()
     if not sign_off or not yes:
         from telemetryd.ctl.review_page import Subject, reviewed  # noqa: PLC0415 - for those who look
 
-        application = declaration.application.id
-        earlier = [one for path in since or _installed(application) for one in files.declaration(path).definitions]
-        known = files.given(reviews or _system_reviews()).reviews
-        subject = Subject(text, today, declaration, earlier, known)
+        earlier = [one for path in since for one in files.declaration(path).definitions]
+        subject = Subject(text, today, declaration, earlier if since else here.definitions(declaration.application.id), known)
         _show(reviewed(subject, definitions), form)
     if sign_off:
         _refuse_errors(manifest, text, today)
         confirm(f"Sign this off as {sign_off}?", is_agreed=yes)
-        _sign(definitions, (sign_off, record, today), file, is_new=is_new)
+        target = file or _system_file(declaration.application.id)
+        stops = [stop for held in (known, _in(target)) for one in definitions if (stop := held.standing(*one.key).stop)]
+        entries = signing.signed(definitions, signing.checked(sign_off, record, today), target, is_new=is_new)
+        _write(entries, target, is_chosen=file is not None)
+        _tell_stopped(entries, stops)
+
+
+def _day(day: datetime | None, *, is_signed: bool) -> date:
+    """The day that the command is for. A review of a day to come would outlive the suspensions until then. Policy: R4."""
+    today = datetime.now(UTC).date()
+    if day is None:
+        return today
+    if is_signed and day.date() > today:
+        raise Failure(f"{day.date()} is yet to come: a review has the date of its last signature, today's ({today}) at the latest")
+    return day.date()
 
 
 def _refuse_errors(manifest: Path, text: str, today: date) -> None:
@@ -113,17 +129,14 @@ def _show(found: Sequence[Reviewed], form: str) -> None:
             page.sheet(review_page.sheet(one))
 
 
-def _sign(definitions: Sequence[Definition], by: tuple[str, str, date], file: Path | None, *, is_new: bool) -> None:
-    from telemetryd.ctl import signing  # noqa: PLC0415 - for those who sign
-
-    target = file or _system_file(definitions[0].application.id)
-    entries = signing.signed(definitions, signing.checked(*by), target, is_new=is_new)
+def _write(entries: Sequence[Entry], target: Path, *, is_chosen: bool) -> None:
+    """Write the entries where they belong, or print them where the system's directory may not be written."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         signing.write(entries, target)
     except OSError as error:
-        if file:
-            raise Failure(f"{file} cannot be written: {error.strerror}") from error
+        if is_chosen:
+            raise Failure(f"{target} cannot be written: {error.strerror}") from error
         click.echo("\n".join(one.text for one in entries), nl=False)
         click.echo(f"(printed, because {target} cannot be written here; with -o FILE a second reviewer can add to it)", err=True)
         return
@@ -134,22 +147,27 @@ def _sign(definitions: Sequence[Definition], by: tuple[str, str, date], file: Pa
             click.echo(f"{one.application}/{one.question}: waits for a second reviewer, in {signing.draft_of(target)}")
 
 
+def _in(target: Path) -> Reviews:
+    """What holds by the file that is written; one that is not there, or cannot be read, is for those to tell who write it."""
+    with suppress(Failure):
+        return files.given([target]).standing()
+    return files.given([]).standing()
+
+
+def _tell_stopped(entries: Sequence[Entry], stops: Sequence[Stop]) -> None:
+    """Whoever signs is told if the question is over all the same."""
+    for entry in entries:
+        about = [one for one in stops if (one.application, one.question) == entry[:2]]
+        answered = [one for one in about if one.reason is StopReason.ANSWERED]
+        for one in (answered or [one for one in about if one.date >= entry.date])[:1]:
+            hint = f"it stays so until two people sign with --new, on a day after {one.date}"
+            if answered:
+                hint = "no review brings it back: to ask again takes a question with another id"
+            click.echo(f"{entry.application}/{entry.question}: {one.sentence}; {hint}", err=True)
+
+
 def _system_file(application: str) -> Path:
     """A name of its own: one that a distribution's file may have would put that file out of force, stops and all."""
-    return _system()[0] / "reviews.d" / f"signed-{application}.toml"
+    from telemetryd.directories import data_directories  # noqa: PLC0415 - for those who sign
 
-
-def _installed(application: str) -> list[Path]:
-    """The manifest that is installed here: what was reviewed last, more often than not."""
-    found = [folder / "manifests" / f"{application}.toml" for folder in _system()]
-    return [path for path in found if path.is_file()][:1]
-
-
-def _system_reviews() -> list[Path]:
-    return [folder / "reviews.d" for folder in _system() if (folder / "reviews.d").is_dir()]
-
-
-def _system() -> Sequence[Path]:
-    from telemetryd.directories import data_directories  # noqa: PLC0415 - for those who look or sign
-
-    return data_directories(os.environ)
+    return data_directories(os.environ)[0] / "reviews.d" / f"signed-{application}.toml"

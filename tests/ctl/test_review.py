@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -49,6 +50,16 @@ def sign(who, *more, manifest="m.toml", file="r.toml", status=0):
 def standing(text, key=KEY):
     """What holds for the question, as the daemon reads the file."""
     return Reviews(*parse_reviews(text, "r.toml")).standing(*key)
+
+
+def day(shift=0):
+    """Today, in UTC, or so many days later."""
+    return (datetime.now(UTC).date() + timedelta(days=shift)).isoformat()
+
+
+def stop(reason, date):
+    """The end of the question, as a file has it."""
+    return f'\n[[stop]]\napplication = "{KEY[0]}"\nquestion = "{KEY[1]}"\nreason = "{reason}"\ndate = {date}\n'
 
 
 def joined(text):
@@ -171,13 +182,13 @@ def test_others_entries_and_comments_stay(folder):
     sign(BO, "--date", "2026-11-20")
     text = (folder / "r.toml").read_text()
     other = text.replace(KEY[1], "another").replace("review/42", "review/41")
-    stop = f'[[stop]]\napplication = "{KEY[0]}"\nquestion = "third"\nreason = "answered"\ndate = 2026-11-21\n'
+    of_third = stop("answered", "2026-11-21").replace(KEY[1], "third")
     two_lines = text.replace(', "Bo', ',  # first\n  "Bo')
-    (folder / "r.toml").write_text(f"# ours\n{other}\n# kept\n{two_lines}\n{stop}")
-    sign(CY, "--date", "2026-12-01")
+    (folder / "r.toml").write_text(f"# ours\n{other}\n# kept\n{two_lines}{of_third}")
+    sign(CY)
     after = (folder / "r.toml").read_text()
     assert f"# ours\n{other}\n# kept\n[[review]]" in after
-    assert after.endswith(stop)
+    assert after.endswith(of_third)
     review = standing(after).review
     assert (review.reviewers, str(review.date)) == ((ADA, BO, CY), "2026-11-20")
 
@@ -207,17 +218,80 @@ def test_translations_need_no_new_review(folder):
 
 
 def test_suspension_is_lifted_by_two_people(folder):
-    """A third signature under an old review lifts no suspension; a new review of the same definition by two people does."""
-    sign(ADA, "--record", RECORD, "--date", "2026-11-20")
-    sign(BO, "--date", "2026-11-20")
-    stop = f'\n[[stop]]\napplication = "{KEY[0]}"\nquestion = "{KEY[1]}"\nreason = "suspended"\ndate = 2026-11-21\n'
-    (folder / "r.toml").write_text((folder / "r.toml").read_text() + stop)
-    sign(CY, "--date", "2026-11-25")
+    """A third signature under an old review lifts no suspension, and says so; a new review of the same definition by two people does."""
+    sign(ADA, "--record", RECORD, "--date", day(-9))
+    sign(BO, "--date", day(-9))
+    (folder / "r.toml").write_text((folder / "r.toml").read_text() + stop("suspended", day(-1)))
+    stays = f"the question is suspended (r.toml, {day(-1)}); it stays so until two people sign with --new, on a day after {day(-1)}"
+    assert stays in sign(CY)[1]
     assert standing((folder / "r.toml").read_text()).stop
-    sign(ADA, "--record", RECORD, "--date", "2026-11-25", "--new")
-    assert standing((folder / "r.toml").read_text()).stop
-    sign(CY, "--date", "2026-11-25", "--new")
+    assert stays in sign(ADA, "--record", RECORD, "--new", "--date", day(-1))[1]
+    assert sign(CY, "--new")[1] == ""
     assert standing((folder / "r.toml").read_text()).stop is None
+    (folder / "r.toml").write_text((folder / "r.toml").read_text() + stop("answered", day(-9)))
+    assert "no review brings it back" in sign(BO, "--new", "--record", RECORD)[1]
+
+
+def test_no_review_is_of_a_day_to_come(folder):
+    """A sign-off is dated today at the latest: a later review would outlive every suspension until its day. A page can be of any day."""
+    assert f"{day(1)} is yet to come" in sign(ADA, "--record", RECORD, "--date", day(1), status=1)[1]
+    assert list(folder.glob("r.toml*")) == []
+    run("m.toml", "--date", day(1))
+
+
+@pytest.fixture
+def system(folder, monkeypatch):
+    """The system's directory below that of the administrator, with a review of the question that is in force."""
+    monkeypatch.setenv("TELEMETRYD_DATA_DIRS", f"{folder}/etc:{folder}/usr")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "home"))
+    for name in ("etc/telemetryd/reviews.d", "etc/telemetryd/manifests", "usr/telemetryd/reviews.d", "usr/telemetryd/manifests"):
+        (folder / name).mkdir(parents=True)
+    sign(ADA, "--record", RECORD, "--date", day(-9))
+    sign(BO, "--date", day(-9))
+    (folder / "r.toml").rename(folder / "usr/telemetryd/reviews.d/r.toml")
+    return folder
+
+
+def state(*more):
+    """Where the page says that the question stands."""
+    return " ".join(run("m.toml", *more)[0].partition("\nState ")[2].splitlines()[0].split())
+
+
+def test_page_obeys_stops_and_masks(system):
+    """The page says where the question stands by what is installed, as the daemon does: suspended, or unreviewed under a mask."""
+    assert state() == "reviewed"
+    suspended = system / "etc/telemetryd/reviews.d/stop.toml"
+    suspended.write_text(stop("suspended", day(-9)))
+    assert state() == f"suspended since {day(-9)}"
+    assert "it stays so until two people sign" in run("m.toml", "--sign-off", CY, "--record", RECORD, "--date", day(-9), "--yes")[1]
+    suspended.unlink()
+    (system / "etc/telemetryd/reviews.d/r.toml").symlink_to("/dev/null")
+    assert state() == "not reviewed: nothing is collected"
+
+
+def test_given_reviews_have_stops_too(system):
+    """A stop in a file that the command is given is on the page."""
+    (system / "given.toml").write_text((system / "usr/telemetryd/reviews.d/r.toml").read_text() + stop("answered", day(-3)))
+    assert state("--reviews", "given.toml") == f"answered, ended on {day(-3)}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("usr/telemetryd/reviews.d/b.toml", "[[stop", "b.toml is left out: "),
+        ("usr/telemetryd/reviews.d/b.toml", "neither = 1\n", "b.toml is left out: "),
+        (f"usr/telemetryd/manifests/{KEY[0]}.toml", "schema = 2\n", "is not compared with: "),
+        (f"etc/telemetryd/manifests/{KEY[0]}.toml", "", ""),
+    ],
+)
+def test_broken_and_masked_files_cost_no_page(system, name, text, said):
+    """What is installed and cannot be read is a note beside the page; a manifest under an empty mask is just not there."""
+    (system / f"usr/telemetryd/manifests/{KEY[0]}.toml").write_text(FINER)
+    (system / name).write_text(text)
+    assert state() == "reviewed"
+    _, note = run("m.toml")
+    assert said in note
+    assert bool(said) == bool(note)
 
 
 def test_system_directory_or_printed(folder):
