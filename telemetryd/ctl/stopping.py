@@ -14,7 +14,7 @@ import click
 
 from telemetryd.core.reading import parse_reviews
 from telemetryd.core.reviews import Stop, StopReason
-from telemetryd.ctl import client, output
+from telemetryd.ctl import client, here, output
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.pages import standings_page
 from telemetryd.directories import data_directories, user_config_directory
@@ -22,11 +22,14 @@ from telemetryd.errors import InvalidFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from telemetryd.ctl.client import Control, Shown
 
 _FOLDER = "reviews.d"
 _VERBS = {StopReason.ANSWERED: "stop", StopReason.SUSPENDED: "suspend"}
+
+_GOING_ON = frozenset({"pending", "waiting", "active", "reporting"})
 
 
 class Wish(NamedTuple):
@@ -74,7 +77,7 @@ def suspend(**said: str | bool | None) -> None:
 
 
 def _end(reason: StopReason, wish: Wish) -> None:
-    text, entry = _text(reason, wish)
+    text, entry = _text(reason, wish, _day(reason, wish))
     if wish.is_printed:
         click.echo(text, nl=False)
         return
@@ -88,14 +91,27 @@ def _end(reason: StopReason, wish: Wish) -> None:
         raise Failure(f"{path} cannot be written ({error.strerror}): nothing was changed; the text above is what belongs there") from error
     page = output.Page()
     page.say(f"Written: {path}")
-    _tell(page, wish)
+    _tell(page, wish, path)
 
 
-def _text(reason: StopReason, wish: Wish) -> tuple[str, Stop]:
+def _day(reason: StopReason, wish: Wish) -> date:
+    """Today; of a suspension the day of the review that holds if that is yet to come, because a later review lifts suspensions."""
+    today = datetime.now(UTC).date()
+    if reason is StopReason.ANSWERED:
+        return today
+    review = here.reviews().standing(wish.app, wish.question).review
+    if review is None or review.date <= today:
+        return today
+    told = "is of a day to come: so is the suspension, and nothing but a review of a later date lifts it"
+    click.echo(f"note: the review of {review.date} in {review.file} {told}", err=True)
+    return review.date
+
+
+def _text(reason: StopReason, wish: Wish, day: date) -> tuple[str, Stop]:
     """The file, and the one stop that is read from it."""
     keys = {"application": wish.app, "question": wish.question, "reason": str(reason)}
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
-    lines.append(f"date = {datetime.now(UTC).date().isoformat()}")
+    lines.append(f"date = {day.isoformat()}")
     if wish.because is not None:
         lines.append(f"text = {json.dumps(wish.because, ensure_ascii=False)}")
     text = "\n".join(["[[stop]]", *lines, ""])
@@ -137,8 +153,11 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _tell(page: output.Page, wish: Wish) -> None:
-    """Where the question stands for the user who runs this, if a daemon can be asked: it looks at its files for that."""
+def _tell(page: output.Page, wish: Wish, path: Path) -> None:
+    """Where the question stands for the user who runs this, if a daemon can be asked: it looks at its files for that.
+
+    Raises `Failure` if it does not obey.
+    """
 
     async def look(control: Control) -> list[Shown]:
         return await control.questions("")
@@ -150,5 +169,13 @@ def _tell(page: output.Page, wish: Wish) -> None:
         return
     if found:
         standings_page(page, found)
+        _check_end(found[0]["state"], path)
     else:
         page.say(f"The daemon of this session knows no question {wish.question} of {wish.app}: are the names right?")
+
+
+def _check_end(state: str, path: Path) -> None:
+    """A question that goes on although the file was written is no success."""
+    if state in _GOING_ON:
+        told = f"{path} is written, but the daemon of this session does not obey it: the question is still {state}"
+        raise Failure(f"{told}; `telemetryctl status` shows whether it reads its files elsewhere")

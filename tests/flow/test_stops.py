@@ -108,6 +108,35 @@ async def test_only_a_later_review_lifts_a_suspension(machine):
         assert (await standing(machine))[0] == "stopped"
 
 
+async def test_a_review_of_a_day_to_come(machine):
+    """No date of a review defeats a suspension: it takes the day of the one that holds, says so, and only a later one lifts it."""
+    machine.install(KATE)
+    machine.review(KATE, date=day(9))
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.consent(KATE_ID)
+        assert (await standing(machine))[0] == "waiting"
+        done = machine.control("suspend", KATE_ID, QUESTION)
+        assert f"note: the review of {day(9)} in " in done.stderr
+        assert (await standing(machine))[0] == "suspended"
+        assert machine.control("suspend", KATE_ID, QUESTION, check=False).returncode == 4
+        machine.review(KATE, date=day(10))
+        assert (await standing(machine))[0] == "waiting"
+
+
+async def test_a_suspension_without_effect_is_a_failure(machine):
+    """Written where the daemon of the session does not read, it ends with status 1 and says that the question goes on."""
+    machine.install(KATE)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.consent(KATE_ID)
+        elsewhere = f"TELEMETRYD_DATA_DIRS={machine.root}/elsewhere"
+        for verb in ("stop", "suspend"):
+            done = machine.run("env", elsewhere, machine.python, "-m", "telemetryd.ctl", verb, KATE_ID, QUESTION, check=False)
+            assert done.returncode == 1
+            assert "does not obey it: the question is still waiting" in done.stderr
+
+
 async def test_a_users_own(machine):
     """--user writes a file of one's own, which ends the question like the system's; a review there lifts nothing."""
     machine.install(KATE)
