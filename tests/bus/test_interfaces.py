@@ -104,8 +104,8 @@ def test_every_member_and_argument_is_documented(name):
         (
             "ListQuestions",
             """application:s id:s state:s reason:s digest:s purpose:s decision:s category:s detail:s period:s ends:s fields:as changes:as
-            definition:s translations:a{sa{ss}} accepted_definition:s example:s consent:u accepted_digest:s last_sent:t drawn_period:s epsilon:d endpoint:s reviewers:as record:s
-            figures:as warnings:as""",
+            definition:s translations:a{sa{ss}} accepted_definition:s example:s consent:u accepted_digest:s last_sent:t drawn_period:s
+            epsilon:d endpoint:s reviewers:as record:s figures:as expected_users:t expected:a{sad} warnings:as""",
         ),
         (
             "History",
