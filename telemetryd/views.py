@@ -161,6 +161,8 @@ class Views:
             "endpoint": self._url(definition),
             "reviewers": list(admitted.reviewers) if admitted and is_reviewed else [],
             "record": admitted.record if admitted and is_reviewed else "",
+            "expected_users": asked.expected_users,
+            "expected": {reference: list(shares) for reference, shares in asked.expected},
             "figures": review.sentences(review.figures(definition)),
             "warnings": review.warnings(definition),
         }

@@ -82,6 +82,7 @@ async def test_question(running):
     assert "500..2000" in field
     assert row.pop("figures")[0].startswith("4 possible answers")
     assert row.pop("warnings") == []
+    assert (row.pop("expected_users"), row.pop("expected")) == (0, {})
     assert canonical.read(row.pop("definition")) == definition._replace(application=definition.application._replace(summary=""))
     assert row == {
         "application": APP,

@@ -25,10 +25,11 @@ _SIGNATURES = {
     **dict.fromkeys(("system", "usage", "effective_system", "effective_usage", "pending", "consent", "tries", "status", "year"), "u"),
     **dict.fromkeys(("installed",), "b"),
     **dict.fromkeys(("callers", "fields", "changes", "reviewers", "figures", "warnings"), "as"),
-    **dict.fromkeys(("last_sent", "created"), "t"),
+    **dict.fromkeys(("last_sent", "created", "expected_users"), "t"),
     **dict.fromkeys(("epsilon", "spent", "reserved", "cap"), "d"),
     "headers": "a(ss)",
     "translations": "a{sa{ss}}",
+    "expected": "a{sad}",
 }
 """The type of each key of the dictionaries; all others are texts."""
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.definition import OTHER, Combine, Source, SourceType, number_label
-from telemetryd.core.language import ENGLISH, mark
+from telemetryd.core.language import ENGLISH, decimal, mark
 from telemetryd.core.system import SYSTEM
 
 if TYPE_CHECKING:
@@ -162,14 +162,16 @@ def _protection_changes(old: Question, new: Question, words: Words) -> Iterator[
         more = _("The share of users who take part is now {new} instead of {old} (more users).")
         fewer = _("The share of users who take part is now {new} instead of {old} (fewer users).")
         is_wider = new.share > old.share
-        yield _change("share", more if is_wider else fewer, (number_label(new.share), number_label(old.share)), is_wider=is_wider)
+        yield _change("share", more if is_wider else fewer, _decimals(words, new.share, old.share), is_wider=is_wider)
     if new.epsilon != old.epsilon:
         weaker = _("The answer's protection is now weaker: epsilon {new} instead of {old}.")
         stronger = _("The answer's protection is now stronger: epsilon {new} instead of {old}.")
         is_wider = new.epsilon > old.epsilon
-        yield _change(
-            "epsilon", weaker if is_wider else stronger, (number_label(new.epsilon), number_label(old.epsilon)), is_wider=is_wider
-        )
+        yield _change("epsilon", weaker if is_wider else stronger, _decimals(words, new.epsilon, old.epsilon), is_wider=is_wider)
+
+
+def _decimals(words: Words, new: float, old: float) -> tuple[str, str]:
+    return decimal(number_label(new), words), decimal(number_label(old), words)
 
 
 def _field_changes(old: Definition, new: Definition, words: Words) -> Iterator[Change]:

@@ -45,6 +45,11 @@ ENGLISH: Words = _English()
 """Says everything as it stands in the code."""
 
 
+def decimal(number: str, words: Words) -> str:
+    """A number with the sign that the language writes before decimals."""
+    return number.replace(".", words.pgettext("before decimals", "."))
+
+
 def mark(message: str) -> str:
     """The message itself: marks one in a table, which is translated where it is used."""
     return message

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.definition import Draw, PeriodKind, SourceType
 from telemetryd.core.difference import named
-from telemetryd.core.language import ENGLISH
+from telemetryd.core.language import ENGLISH, decimal
 from telemetryd.core.noise import exp_thousandths, probabilities
 from telemetryd.core.period import first_whole_period, whole_periods
 from telemetryd.core.planning import bits_with_none, entropy_bits, reports_needed, sufficient_share
@@ -145,8 +145,8 @@ def sentences(of: Figures, words: Words = ENGLISH) -> list[str]:
         bits = _("An answer holds at most {bits} bits before noise, and at most {expected} if the shares are as expected.")
     known = _("The share of an answer is known to ± 2 points (95 %) from {needed} reports, or {tenth} if one user in ten gives it.")
     told = [
-        answers.format(cells=of.cells, epsilon=f"{of.epsilon:g}", suits=min(of.optimum, of.most), most=of.most),
-        bits.format(bits=_decimal(_up(of.max_bits), words), expected=_decimal(_up(of.expected_bits or 0), words)),
+        answers.format(cells=of.cells, epsilon=decimal(f"{of.epsilon:g}", words), suits=min(of.optimum, of.most), most=of.most),
+        bits.format(bits=decimal(_up(of.max_bits), words), expected=decimal(_up(of.expected_bits or 0), words)),
         known.format(needed=_grouped(of.needed, words), tenth=_grouped(of.needed_at_tenth, words)),
     ]
     return [*told, *_users(of, words)] if of.users else told
@@ -166,7 +166,7 @@ def _users(of: Figures, words: Words) -> Iterator[str]:
         yield text.format(users=_grouped(of.wanted, words), **goal)
     else:
         text = _("A share of {share} would do for ± 2 points over all reports and {fewest} reports a {period}.")
-        yield text.format(share=_decimal(f"{of.sufficient_share:g}", words), **goal)
+        yield text.format(share=decimal(f"{of.sufficient_share:g}", words), **goal)
 
 
 def _each(period: PeriodKind, number: int, words: Words) -> str:
@@ -182,10 +182,6 @@ def _each(period: PeriodKind, number: int, words: Words) -> str:
 
 def _grouped(number: int, words: Words) -> str:
     return f"{number:,}".replace(",", words.pgettext("between thousands", ","))
-
-
-def _decimal(number: str, words: Words) -> str:
-    return number.replace(".", words.pgettext("before decimals", "."))
 
 
 def warnings(definition: Definition) -> list[str]:

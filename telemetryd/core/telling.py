@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.consent import axes
 from telemetryd.core.definition import Combine, Draw, Kind, PeriodKind, SourceType, number_label
-from telemetryd.core.language import ENGLISH, mark
+from telemetryd.core.language import ENGLISH, decimal, mark
 from telemetryd.core.noise import exp_thousandths, probabilities
 from telemetryd.core.period import whole_periods
 from telemetryd.core.system import SYSTEM
@@ -198,7 +198,7 @@ def _part(asked: Question, words: Words) -> str:
     if asked.share == 1:
         return words.gettext("Everybody who accepts takes part.")
     text = words.gettext("A share of {share} of those who accept takes part, drawn by chance; nothing is collected of the others.")
-    return text.format(share=number_label(asked.share))
+    return text.format(share=decimal(number_label(asked.share), words))
 
 
 def _needs(definition: Definition, words: Words) -> str:
@@ -223,4 +223,4 @@ def _protection(definition: Definition, words: Words) -> str:
         "Chance may change the answer before it leaves: the true one is sent with {truth} %, each other one with {lie} %, so that "
         "anybody can deny what was sent. A guess about the user becomes at most {times} times as likely by it (ε = {epsilon})."
     )
-    return text.format(truth=truth, lie=lie, times=ceil(exp_thousandths(epsilon) / 1000), epsilon=number_label(epsilon))
+    return text.format(truth=truth, lie=lie, times=ceil(exp_thousandths(epsilon) / 1000), epsilon=decimal(number_label(epsilon), words))

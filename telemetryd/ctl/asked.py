@@ -13,6 +13,7 @@ from telemetryd.core.language import ENGLISH
 from telemetryd.core.telling import tell
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.pages import levels, several
+from telemetryd.ctl.reasons import reason
 from telemetryd.ctl.words import CONSENTS, STATES, day, word
 from telemetryd.errors import InvalidManifestError
 
@@ -108,7 +109,7 @@ def _standing(one: Shown, definition: Definition, words: Words) -> Iterator[Row]
     _ = words.gettext
     yield _("sent"), day(one["last_sent"]) if one["last_sent"] else _("never")
     state = _(one["state"]) if one["state"] in STATES else one["state"]
-    yield _("state"), state + (f": {one['reason']}" if one["reason"] else "")
+    yield _("state"), state + (f": {reason(one['reason'], words)}" if one["reason"] else "")
     is_changed = bool(one["accepted_digest"]) and one["accepted_digest"] != one["digest"] and one["consent"] == 0
     decided = _(word(CONSENTS, one["consent"]))
     yield _("you"), _("{decided}, an earlier definition accepted").format(decided=decided) if is_changed else decided
@@ -124,11 +125,12 @@ def _changes(one: Shown, definition: Definition, words: Words) -> Sequence[str]:
 
 
 def _figures(one: Shown, definition: Definition, words: Words) -> Sequence[str]:
-    """The arithmetic: what follows from the definition, in the person's language; what an expectation adds, as the service says it."""
-    if words is ENGLISH:
+    """The arithmetic in the person's language, from the definition and what the application expects; a daemon may not say the latter."""
+    if words is ENGLISH or "expected" not in one:
         return list(one["figures"])
-    told = review.sentences(review.figures(definition), words)
-    return [*told, *one["figures"][len(told) :]]
+    expected = tuple((source, tuple(shares)) for source, shares in one["expected"].items())
+    asked = definition.question._replace(expected_users=one["expected_users"], expected=expected)
+    return review.sentences(review.figures(definition._replace(question=asked)), words)
 
 
 def answers(source: ToldSource) -> str:
