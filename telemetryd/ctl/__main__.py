@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from typing import NoReturn
+
 import click
 
 from telemetryd.ctl.options import InOrder
@@ -52,8 +57,23 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command."""
-    cli(prog_name="telemetryctl")
+    """Run the command. What the system refuses, such as output to a full disk, is told in one line: status 1."""
+    try:
+        try:
+            cli(prog_name="telemetryctl")
+        finally:
+            if sys.stdout is not None:  # closed by whoever started us
+                sys.stdout.flush()
+    except OSError as failure:
+        _give_up(failure)
+
+
+def _give_up(failure: OSError) -> NoReturn:
+    where = f"{failure.filename}: " if failure.filename else ""
+    with contextlib.suppress(OSError):  # standard error may be full as well
+        click.echo(f"telemetryctl: {where}{failure.strerror or failure}", err=True)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what could not be written would fail again at exit
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,25 @@ def test_no_bus(arguments):
     done = CliRunner().invoke(cli, arguments, env={"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent/bus"})
     assert (done.exit_code, done.stdout) == (3, "")
     assert re.fullmatch(r"telemetryctl: there is no session bus .*`dbus-run-session`\n", done.stderr)
+
+
+EXAMPLE = "docs/examples/number.toml"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["lint", "--format", "json", EXAMPLE], ["review", EXAMPLE], ["document", EXAMPLE], ["schema"], ["--help"]]
+)
+def test_full_disk(arguments):
+    """Output that finds no room is a failure in one line, not a traceback and not a success."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "telemetryd.ctl", *arguments],
+            check=False, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "telemetryctl: No space left on device\n")
+
+
+def test_closed_output():
+    """Without a standard output nothing fails."""
+    done = subprocess.run(["sh", "-c", f"{sys.executable} -m telemetryd.ctl schema >&-"], check=False, capture_output=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, b"")
