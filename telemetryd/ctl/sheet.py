@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
+_BARE_LINK = re.compile(r"(?i)(?<=http)(s?):(?=//)|(?<=ftp):(?=//)|(?<=www)\.")
+"""What makes a link of a bare URL in GitHub's Markdown; as a number in HTML's way it is a character like all others."""
 _ACTS_IN_WIKI = re.compile(r"[\[\]{}|*#:=~]|''|__|//|ISBN|RFC|PMID|^[ ;]")
 
 
@@ -118,7 +120,7 @@ def _listed(found: Fact, mark: str, below: str, written: Callable[[str], str]) -
 
 
 def in_markdown(text: str) -> str:
-    """A text in which Markdown and HTML obey nothing."""
+    """A text in which Markdown and HTML obey nothing; of what they do with words, an address of mail may still become a link."""
     if isinstance(text, Link):
         return f"<{_plain_url(text)}>"
     line = one_line(text)
@@ -127,6 +129,7 @@ def in_markdown(text: str) -> str:
         pad = " " if line.startswith("`") or line.endswith("`") else ""
         return f"{fence}{pad}{line}{pad}{fence}"
     line = re.sub(r"([\\`*_\[\]|~])", r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = _BARE_LINK.sub(lambda found: f"{found[0][:-1]}&#{ord(found[0][-1])};", line)
     return re.sub(r"^([#+-]|\d+(?=[.)]))", r"\\\1", line) if not line[:1].isdigit() else re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
 
 

@@ -33,7 +33,7 @@ date = 2026-11-20
 """
 STOP = f'[[stop]]\napplication = "{APP}"\nquestion = "{QUESTION}"\nreason = "suspended"\ndate = 2026-12-01\ntext = "a leak"\n'
 CONFIGURATION = '[endpoint.example]\nname = "Example"\nurl = "https://telemetry.example.org/v1"\nresults = "https://example.org/results"\n'
-EVIL = '<script>alert(1)</script> [[x]] {{y}} `z` *b* | # & \\" ~~'
+EVIL = '<script>alert(1)</script> [[x]] {{y}} `z` *b* | # & \\" ~~ https://evil.example www.evil.example'
 HOSTILE = MANIFEST.replace("Is start-up slower on one window system?", EVIL.replace('"', '\\"').replace("\\\\", "\\\\\\"))
 
 
@@ -264,13 +264,29 @@ def test_hostile_texts(folder):
     for page in site(folder, "old.toml").values():
         assert purpose in "".join(page.texts)
         assert not page.named("script")
+        assert not [link for link in page.named("a") if "evil" in link.get("href", "")]
     shown = run("document", "old.toml")
     assert "<script" not in shown
+    assert not re.search(r"https://evil|www\.", shown)
     (row,) = [line for line in shown.splitlines() if line.startswith("| [")]
     assert len(re.findall(r"(?<!\\)\|", row)) == 7
     wiki = run("document", "old.toml", "--format", "mediawiki")
     bare = re.sub(r"<nowiki>[^<]*</nowiki>", "", wiki)
     assert not re.search(r"<script|\{\{|\[\[x", bare)
+
+
+def test_hostile_address(folder):
+    """What a contact holds stays within its link; no page tells another site where its reader comes from."""
+    contact = """https://e.example/"><script>x</script><a&b'"""
+    (folder / "old.toml").write_text(re.sub(r"^contact = .*", lambda _: f'contact = """{contact}"""', MANIFEST, flags=re.MULTILINE))
+    assert parse((folder / "old.toml").read_text()).application.contact == contact
+    pages = site(folder, "old.toml")
+    assert [link["href"] for link in pages[f"{APP}/{QUESTION}.html"].named("a") if link["href"].startswith("https://e.")] == [contact]
+    for page in pages.values():
+        assert not page.named("script")
+        assert {"name": "referrer", "content": "no-referrer"} in page.named("meta")
+    for form in ("markdown", "mediawiki"):
+        assert "<script" not in run("document", "old.toml", "--format", form)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +299,8 @@ def test_hostile_texts(folder):
         ("a*b_c", "a\\*b\\_c", "<nowiki>a*b_c</nowiki>"),
         ("2 < 3 & 4", "2 &lt; 3 &amp; 4", "2 &lt; 3 &amp; 4"),
         ("</nowiki>''b''", "&lt;/nowiki&gt;''b''", "<nowiki>&lt;/nowiki&gt;''b''</nowiki>"),
-        ("see https://example.org", "see https://example.org", "<nowiki>see https://example.org</nowiki>"),
+        ("see https://example.org", "see https&#58;//example.org", "<nowiki>see https://example.org</nowiki>"),
+        ("HTTP://a ftp://b www.c wow.d", "HTTP&#58;//a ftp&#58;//b www&#46;c wow.d", "<nowiki>HTTP://a ftp://b www.c wow.d</nowiki>"),
         ("a\x1b[2J\u202eb", "a�\\[2J�b", "<nowiki>a�[2J�b</nowiki>"),
         (Code("a `b` c"), "``a `b` c``", "<code><nowiki>a `b` c</nowiki></code>"),
         (Code("`a"), "`` `a ``", "<code><nowiki>`a</nowiki></code>"),
