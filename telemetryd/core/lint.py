@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.positions import Place
 
+_BOM = "\ufeff"
 _NAMED = re.compile(r"\(at line (\d+), column \d+\)$")
 _LONG_NUMBER = re.compile(r"\d{4300}", re.ASCII)
 """The number of digits from which Python converts none."""
@@ -38,6 +39,8 @@ def lint(text: str, today: date, installed_as: str = "") -> list[Finding]:
         declaration = parse(text)
     except InvalidManifestError as refusal:
         line = _unreadable(text)
+        if text.startswith(_BOM):
+            return [whole(1, "begins with a byte order mark (BOM), which TOML does not have", "save the file as UTF-8 without BOM")]
         if line:
             return [whole(line, str(refusal))]
         faults = lint_refused.faults(text) or [whole(1, str(refusal)).fault]

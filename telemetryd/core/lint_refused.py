@@ -85,8 +85,12 @@ def _unknown(problem: ErrorDetails, document: Document) -> Iterator[Fault]:
         if key in known or (localised and f"{localised[1]}[LANGUAGE]" in known):
             continue
         del table[key]
+        base, bracket, _ = key.partition("[")
         near = get_close_matches(key, known, 1)
-        help_ = f"did you mean {near[0]}?" if near else f"take it out, or write one of {', '.join(known)}"
+        if bracket and f"{base}[LANGUAGE]" in known:
+            help_ = f"write the language as in a locale's name: {base}[de], {base}[pt_BR] or {base}[sr@latin]"
+        else:
+            help_ = f"did you mean {near[0]}?" if near else f"take it out, or write one of {', '.join(known)}"
         yield error((*place, key), "T2", f"{head}{key}: unknown key", help_)
 
 

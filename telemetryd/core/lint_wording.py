@@ -56,7 +56,8 @@ def _question(table: dict[str, Any], place: Place) -> Iterator[Fault]:
     for key, text in table.items():
         localised = LOCALISED.fullmatch(key)
         if isinstance(text, str) and (localised[1] if localised else key) == "purpose" and not ASKED.search(text):
-            yield warning((*place, key), "M1", f"{head}{key}: is no question", guide((*place, "purpose")).help)
+            help_ = "write the same question in that language" if localised else guide((*place, key)).help
+            yield warning((*place, key), "M1", f"{head}{key}: is no question", help_)
     if isinstance(purpose, str) and (_is_short(purpose) or EXPLORING.search(purpose)):
         message = f"{head}purpose: asks nothing in particular; data is for a specific question, never for exploring"
         yield warning((*place, "purpose"), "M1", message, guide((*place, "purpose")).help)
@@ -70,10 +71,8 @@ def _telling(text: Any, place: Place, head: str) -> Iterator[Fault]:
     found = [word for word in dict.fromkeys(_PARTS.findall(text if isinstance(text, str) else "")) if word.lower() in NAMES]
     if found:
         clause, why = NAMES[found[0].lower()]
-        words = ", ".join(f"“{word}”" for word in found)
-        yield warning(
-            place, clause, f"{head}has the word {words}", f"see that {why}; if nothing of the kind is meant, say it in other words"
-        )
+        words = ("word " if len(found) == 1 else "words ") + ", ".join(f"“{word}”" for word in found)
+        yield warning(place, clause, f"{head}has the {words}", f"see that {why}; if nothing of the kind is meant, say it in other words")
 
 
 def _value(value: Any, place: Place, head: str) -> Iterator[Fault]:

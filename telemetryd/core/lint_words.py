@@ -16,11 +16,19 @@ _CONTENT = "nothing of what somebody has, writes or looks at becomes an answer, 
 _PERSON = "no answer says who somebody is or where"
 _MACHINE = "no answer tells one device, installation or person from all others"
 _GROUPS = (
-    ("P1", _CONTENT, "path paths url urls uri uris link links filename filenames directory directories folder folders"),
+    (
+        "P1",
+        _CONTENT,
+        "path paths url urls uri uris link links filename filenames filepath filepaths pathname pathnames directory directories folder folders",
+    ),
     ("P1", _CONTENT, "title titles content contents clipboard keystroke keystrokes query queries bookmark bookmarks"),
     ("A1", _PERSON, "user users username usernames name names person persons email mail address addresses phone birthday gender"),
     ("A1", _PERSON, "account accounts login logins contact contacts location latitude longitude ip"),
-    ("A2", _MACHINE, "serial serials hash hashes uuid guid imei token tokens fingerprint cookie cookies hostname identifier identifiers"),
+    (
+        "A2",
+        _MACHINE,
+        "serial serials hash hashes hashed uuid guid imei token tokens fingerprint cookie cookies hostname identifier identifiers",
+    ),
 )
 NAMES: Mapping[str, tuple[str, str]] = MappingProxyType({word: (clause, why) for clause, why, words in _GROUPS for word in words.split()})
 """A word → the clause that it endangers, and what to see to."""

@@ -17,6 +17,7 @@ from telemetryd.core.lint import lint
 from telemetryd.core.lint_words import ASKED, EXPLORING, NAMES, UNDECIDED
 from telemetryd.core.lint_words import VALUES as CONTENT
 from telemetryd.core.manifest import parse
+from telemetryd.core.review import figures
 from telemetryd.errors import InvalidManifestError
 
 FILES = sorted((Path(__file__).parents[1] / "manifests").glob("*/*.toml"))
@@ -181,6 +182,41 @@ def test_today(day):
     assert bool(found(WHOLE, day)) is (day in {date(2026, 4, 23), date(2027, 4, 26)})
 
 
+def test_far_end():
+    """Nine months, 274 days from starts to ends, are long enough for a question; one day more is far."""
+    assert found(WHOLE.replace("ends = 2027-04-25", "ends = 2027-08-03")) == []
+    assert found(WHOLE.replace("ends = 2027-04-25", "ends = 2027-08-04")) == [(21, "warning", "M4")]
+
+
+def test_share_that_is_needed():
+    """A share is too much from twice of what would do; below that it is the developer's reserve."""
+    whole = WHOLE + "expected_users = 100000\nshare = {}\n"
+    enough = figures(parse(whole.format("0.5")).definitions[0]).sufficient_share
+    assert [len(found(whole.format(f"{share:.4f}"))) for share in (1.9 * enough, 2 * enough, 2.1 * enough)] == [0, 1, 1]
+
+
+def test_byte_order_mark():
+    """What a Windows editor writes first is named, not called a wrong statement."""
+    (one,) = lint("\ufeff" + WHOLE, TODAY)
+    assert (one.line, one.fault.message) == (1, "begins with a byte order mark (BOM), which TOML does not have")
+    assert one.fault.help == "save the file as UTF-8 without BOM"
+
+
+def test_language_that_is_none():
+    """Who writes out a language is told how it is written, not to leave it out."""
+    (one,) = lint(WHOLE.replace("bins", '"description[german]" = "Zeit"\nbins'), TODAY)
+    assert one.fault.message == '[[source]] "startup": description[german]: unknown key'
+    assert "description[de], description[pt_BR]" in one.fault.help
+    (one,) = lint(WHOLE.replace("bins", '"colour[de]" = "Zeit"\nbins'), TODAY)
+    assert one.fault.help.startswith("take it out")
+
+
+def test_several_words():
+    """Several words are told as several."""
+    (one,) = lint(WHOLE.replace("Time to the first window", "User, or path, or Path"), TODAY)
+    assert one.fault.message == '[[source]] "startup": description: has the words “User”, “path”, “Path”'
+
+
 def test_guides_are_complete():
     """Every key of every table has its guide, with a clause of the policy, and no other has one."""
     models = [tables.FlagSource, tables.ChoiceSource, tables.NumberSource, tables.CountSource]
@@ -292,4 +328,7 @@ def test_kinds(value):
 def test_words():
     """The words that the policy has in mind are known, each with a clause."""
     assert {"path", "url", "user", "name", "serial", "hash"} <= NAMES.keys()
+    machines = ("serial", "hash", "hashed", "uuid", "imei", "token", "tokens", "fingerprint", "cookie", "cookies", "hostname", "identifier")
+    assert {NAMES[word][0] for word in machines} == {"A2"}
+    assert {NAMES[word][0] for word in ("filename", "filepath", "pathname", "pathnames", "clipboard")} == {"P1"}
     assert {clause for clause, _ in NAMES.values()} == {"P1", "A1", "A2"}

@@ -46,6 +46,75 @@ def test_faulty(path):
     assert findings("--strict", path, status=1) == [found]
 
 
+_STARTUP = '[[question]] "startup-by-memory": '
+_MACHINE = (
+    "see that no answer tells one device, installation or person from all others; if nothing of the kind is meant, say it in other words"
+)
+SAID = {
+    "vendor-missing": (
+        "[application]: vendor: is missing",
+        'name the endpoint that the distribution or administrator configured: vendor = "example"',
+    ),
+    "contact-http": (
+        "[application]: contact: expected a https: or mailto: URL",
+        'write where users turn to with concerns: contact = "https://example.org/privacy", or mailto:',
+    ),
+    "decision-missing": (
+        f"{_STARTUP}decision: is missing",
+        'say what the answer will change: decision = "Whether the session restore is loaded lazily"',
+    ),
+    "value-mac": (
+        '[[source]] "platform": values: item 2: looks like a hardware address',
+        "list kinds of things, never single ones: nothing that one person has alone",
+    ),
+    "warn-bins-count-below-0": (
+        '[[source]] "saves": bins: a count is never below 0, so the bin <0 stays empty',
+        "take the edge 0 out",
+    ),
+    "warn-bins-for-yes-or-no": (
+        f"{_STARTUP}startup: 7 bins for a question that yes or no answers: finer than the purpose needs",
+        "keep only the edges that the decision depends on",
+    ),
+    "warn-cells": (
+        '[[question]] "saving": sources: 13 possible answers at epsilon 2: above 12 each answer tells less',
+        "ask for fewer sources, or keep fewer bins with coarser",
+    ),
+    "warn-ends-far": (
+        f"{_STARTUP}ends: is far away, 364 days after starts",
+        "collect no longer than the answer takes: half a year is enough for most questions",
+    ),
+    "warn-ends-far-ahead": (
+        f"{_STARTUP}ends: is far away, more than a year from today",
+        "declare a question when it is going to be asked",
+    ),
+    "warn-epsilon": (
+        f"{_STARTUP}epsilon: 3 protects an answer less than the usual 2",
+        "leave it out, or give the reviewers a reason",
+    ),
+    "warn-expected-rare": (
+        f"{_STARTUP}expected: startup: fewer than one user in a hundred is expected in >=2000",
+        "merge the bin with its neighbour, or the value with other: the noise hides what is so rare",
+    ),
+    "warn-purpose-no-question-translated": (f"{_STARTUP}purpose[de]: is no question", "write the same question in that language"),
+    "warn-reports-few": (
+        f"{_STARTUP}expected_users: about 147 reports a week from 5,000 users: with fewer than 500 a report disappears in a small group only",
+        "longer periods, an earlier end or a larger share give more",
+    ),
+    "warn-share-much": (
+        f"{_STARTUP}share: 0.017 of the users would do for ± 2 points and 500 reports a week",
+        "ask no more than are needed: share = 0.017",
+    ),
+    "warn-word-hash": ('[[source]] "platform": values: item 2: has the word “hash”', _MACHINE),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_is_said(name):
+    """What is wrong is told with the figures that it is about, and how to mend it with what to write."""
+    (found,) = findings(FAULTY[0].parent / f"{name}.toml", status=int(not name.startswith("warn-")))
+    assert (found["message"], found["help"]) == SAID[name]
+
+
 def test_there_are_enough():
     """The corpus has sixty faults and more, of every clause that a manifest can break, and fifteen good manifests and more."""
     heads = [path.read_bytes().split(b"\n", 1)[0].split() for path in FAULTY]
