@@ -16,12 +16,12 @@ _CONTENT = "nothing of what somebody has, writes or looks at becomes an answer, 
 _PERSON = "no answer says who somebody is or where"
 _MACHINE = "no answer tells one device, installation or person from all others"
 _GROUPS = (
+    ("P1", _CONTENT, "path paths filename filenames filepath filepaths pathname pathnames directory directories folder folders"),
     (
         "P1",
         _CONTENT,
-        "path paths url urls uri uris link links filename filenames filepath filepaths pathname pathnames directory directories folder folders",
+        "url urls uri uris link links title titles content contents clipboard keystroke keystrokes query queries bookmark bookmarks",
     ),
-    ("P1", _CONTENT, "title titles content contents clipboard keystroke keystrokes query queries bookmark bookmarks"),
     ("A1", _PERSON, "user users username usernames name names person persons email mail address addresses phone birthday gender"),
     ("A1", _PERSON, "account accounts login logins contact contacts location latitude longitude ip"),
     (

@@ -97,7 +97,10 @@ SAID = {
     ),
     "warn-purpose-no-question-translated": (f"{_STARTUP}purpose[de]: is no question", "write the same question in that language"),
     "warn-reports-few": (
-        f"{_STARTUP}expected_users: about 147 reports a week from 5,000 users: with fewer than 500 a report disappears in a small group only",
+        (
+            f"{_STARTUP}expected_users: about 147 reports a week from 5,000 users: "
+            "with fewer than 500 a report disappears in a small group only"
+        ),
         "longer periods, an earlier end or a larger share give more",
     ),
     "warn-share-much": (
