@@ -17,7 +17,7 @@ from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.options import confirm, unasked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from telemetryd.core.reviews import Reviews, Stop
     from telemetryd.ctl.review_page import Reviewed
@@ -73,24 +73,35 @@ def review(  # noqa: PLR0913 - one parameter for each option
     With --sign-off, a `[[review]]` entry is made once two different people have signed: into FILE, else into the system's directory of
     reviews if it may be written, else it is printed. The first sign-off waits in FILE.draft, which no daemon reads.
     """
+    _refuse_misuse(sign_off, form, alone={"--record": bool(record), "--new": is_new, "-o": file is not None})
     today = _day(day, is_signed=sign_off is not None)
+    signature = signing.checked(sign_off, record, today) if sign_off is not None else None
     text, declaration = files.text_of(manifest), files.declaration(manifest)
     definitions = files.chosen(declaration, question)
     known = files.given(reviews).standing() if reviews else here.reviews()
-    if not sign_off or not yes:
+    if signature is None or not yes:
         from telemetryd.ctl.review_page import Subject, reviewed  # noqa: PLC0415 - for those who look
 
         earlier = [one for path in since for one in files.declaration(path).definitions]
         subject = Subject(text, today, declaration, earlier if since else here.definitions(declaration.application.id), known)
         _show(reviewed(subject, definitions), form)
-    if sign_off:
+    if signature is not None:
         _refuse_errors(manifest, text, today)
         confirm(f"Sign this off as {sign_off}?", is_agreed=yes)
         target = file or _system_file(declaration.application.id)
         stops = [stop for held in (known, _in(target)) for one in definitions if (stop := held.standing(*one.key).stop)]
-        entries = signing.signed(definitions, signing.checked(sign_off, record, today), target, is_new=is_new)
+        entries = signing.signed(definitions, signature, target, is_new=is_new)
         _write(entries, target, is_chosen=file is not None)
         _tell_stopped(entries, stops)
+
+
+def _refuse_misuse(sign_off: str | None, form: str, *, alone: Mapping[str, bool]) -> None:
+    """What would be ignored is a wrong command line: who gives it expects something of it."""
+    for option, is_given in alone.items():
+        if is_given and sign_off is None:
+            raise click.UsageError(f"{option} is of use with --sign-off only.")
+    if form != "text" and sign_off is not None:
+        raise click.UsageError("--format is for the page alone: sign off without it.")
 
 
 def _day(day: datetime | None, *, is_signed: bool) -> date:

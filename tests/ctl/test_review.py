@@ -91,6 +91,11 @@ def test_page_as_json_and_markdown(folder):
     assert found["told"]["sources"][0]["bins"][0] == {"text": "less than 500 ms", "label": "<500"}
     assert [one["clause"] for one in found["clauses"]] == list(CLAUSES)
     assert all(one["verified"] or one["to_judge"] for one in found["clauses"])
+    asked = {one["clause"]: one["to_judge"] for one in found["clauses"]}
+    assert asked["A3"] == ["Are the bins no finer than the decision needs?"]
+    assert asked["A1"] == ["Could an answer be personal data, alone or with what else is known of a user?"]
+    assert asked["M1"] == ["Is the purpose a question, and would different answers lead to different decisions?"]
+    assert all(text.endswith("?") and len(text.split()) > 4 for texts in asked.values() for text in texts)
     assert found["changes"] is None
     shown, _ = run("m.toml", "--format", "markdown")
     assert shown.startswith("# Is start-up slower on one window system?\n")
@@ -325,6 +330,29 @@ def test_faulty_sign_offs(folder, who, more, said):
     """What cannot be an entry is refused before anything is written."""
     assert said in sign(who, *more, status=1)[1]
     assert list(folder.glob("r.toml*")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--record", RECORD], "--record is of use with --sign-off only"),
+        (["-o", "r.toml"], "-o is of use with --sign-off only"),
+        (["--new"], "--new is of use with --sign-off only"),
+        (["--sign-off", ADA, "--record", RECORD, "--format", "json", "--yes"], "--format is for the page alone"),
+        (["--sign-off", ADA, "--record", RECORD, "--format", "markdown"], "--format is for the page alone"),
+    ],
+)
+def test_nothing_is_ignored(folder, arguments, said):
+    """An option that would have no effect is a wrong command line."""
+    shown, why = run("m.toml", *arguments, status=2)
+    assert (shown, said in why) == ("", True)
+    assert list(folder.glob("r.toml*")) == []
+
+
+@pytest.mark.parametrize("who", ["Ada", ""])
+def test_the_name_is_checked_first(folder, who):
+    """Who gives no name and address is told so before the page is read."""
+    assert run("m.toml", "--sign-off", who, "--record", RECORD, status=1)[0] == ""
 
 
 def test_other_record(folder):
