@@ -166,17 +166,18 @@ async def leave_one_a_day(timeline):
 @pytest.mark.parametrize("how", ["suspended", "set forward", "off"])
 async def test_a_month_passes_at_once(timeline, how):
     """Four reports whose moments all came in a month of sleep, of a clock set forward, or switched off: one leaves a day, no burst."""
+    # The window of October's reports ends on 2 December.
     await accept_many(timeline)
     if how == "off":
         timeline.stop()
-        timeline.set_clock(at("2026-12-01 08:00"))
+        timeline.set_clock(at("2026-12-02 08:00"))
         await timeline.start()
     elif how == "suspended":
         await timeline.restart(signal.SIGTERM, is_suspended=True)
-        await timeline.move(at("2026-12-01 08:00"))
+        await timeline.move(at("2026-12-02 08:00"))
         await timeline.restart(signal.SIGKILL)
     else:
-        await timeline.move(at("2026-12-01 08:00"))
+        await timeline.move(at("2026-12-02 08:00"))
     await leave_one_a_day(timeline)
 
 
