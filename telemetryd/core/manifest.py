@@ -88,7 +88,7 @@ def source_of(written: AnySource, application: Application) -> Source:
             return source._replace(values=tuple(written.values))
         case "number" | "count":
             return source._replace(unit=written.unit, edges=tuple(written.bins))
-        case "flag":
+        case _:  # a flag has neither
             return source
 
 
