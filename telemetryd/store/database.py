@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
 from telemetryd.store import whole
+from telemetryd.store.holding import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +52,7 @@ class Database:
         """Whether it turned out so while it was open."""
         self._is_settled = True
         self._log: int | None = None
+        self._holding = Holding()
         self._schema = schema
         self._is_lasting = is_lasting
         with _translated():
@@ -61,6 +63,7 @@ class Database:
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a query."""
         with self._translated():
+            self._holding.end()
             return self._connection.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> None:
@@ -68,9 +71,10 @@ class Database:
         if not self._is_made:
             self.make()
         try:
+            self._holding.before_write(self._connection)
             self._connection.execute(sql, values)
         except sqlite3.Error as error:  # not by `_translated`: this is the way of every sample
-            raise self._translation(error) from error
+            self._write_again(error, sql, values)
         if self._is_settled:
             self._unsettle()
 
@@ -79,6 +83,7 @@ class Database:
         self.make()
         connection = self._connection
         try:
+            self._holding.end()
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(sql, rows)
             connection.execute("COMMIT")
@@ -94,6 +99,7 @@ class Database:
         """A transaction that a power cut does not undo once it is over."""
         self.make()
         with self._translated():
+            self._holding.end()
             self._connection.execute("PRAGMA synchronous=FULL")
             try:
                 with self._transaction():
@@ -103,10 +109,11 @@ class Database:
 
     def unsettled(self) -> int | None:
         """The write-ahead log, if a power cut would undo commits in it: a descriptor for the caller to sync and to close."""
-        if self._is_settled or self._log is None:
-            return None
-        self._is_settled = True
         with self._translated():
+            self._holding.end()
+            if self._is_settled or self._log is None:
+                return None
+            self._is_settled = True
             return os.dup(self._log)
 
     def purge(self) -> bool:
@@ -114,6 +121,7 @@ class Database:
         if not self._is_made:
             return True
         with self._translated():
+            self._holding.end()
             (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
 
@@ -123,6 +131,7 @@ class Database:
         Room for it all: a log that was emptied has room for itself, and then the writes to other files would fail alone.
         """
         with self._translated():
+            self._holding.end()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self._connection.execute("UPDATE tally SET turn = 1 - turn")  # touches every row's page
@@ -165,6 +174,7 @@ class Database:
         if self._log is not None and not self._is_settled:
             with suppress(OSError):
                 os.fdatasync(self._log)
+        self._holding.end()
         self._connection.close()
         self._is_settled = True
         log, self._log = self._log, None
@@ -180,6 +190,15 @@ class Database:
         unmade, self._connection = self._connection, self._open()
         self._is_made = True
         unmade.close()
+
+    def _write_again(self, failure: sqlite3.Error, sql: str, values: Sequence[Any]) -> None:
+        """From the newest state, if another process has written since; if it is writing, SQLite waits only where nothing is held."""
+        try:
+            if not (self._holding.end() and _is_busy(failure)):
+                raise failure
+            self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise self._translation(error) from error
 
     def _translation(self, error: sqlite3.Error) -> StorageError:
         self.is_damaged |= isinstance(error, sqlite3.DatabaseError) and _is_damage(error)
@@ -318,6 +337,11 @@ def _check(connection: sqlite3.Connection) -> None:
     is_empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() == (1,)
     if is_empty or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("malformed")
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Whether it is SQLITE_BUSY or one of its kinds, which differ in the higher bytes."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
