@@ -25,8 +25,8 @@ format: ## Format the code, and mend what the linter can mend
 
 bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and the attack on the reports (docs/privacy.md)
 	@packaging/bootstrap.sh bench
-	@$(PY) tests/benchmarks/start.py
-	@$(PY) tests/benchmarks/load.py
+	@$(PY) tests/benchmarks/start.py --awake
+	@$(PY) tests/benchmarks/load.py --awake
 	@$(PY) tests/benchmarks/blind.py
 	@$(PY) tests/benchmarks/linkage.py
 

@@ -1,5 +1,7 @@
 """Fixtures for every test: a machine of its own, under one or both D-Bus libraries, and nothing left behind."""
 
+import signal
+
 import pytest
 from harness import Machine
 from hypothesis import settings
@@ -7,6 +9,9 @@ from hypothesis import settings
 settings.register_profile("telemetryd", deadline=None)
 settings.register_profile("campaign", deadline=None, max_examples=5000)  # make campaign
 settings.load_profile("telemetryd")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a script: the programs under test would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import load_applications, load_calls, load_fairness, load_goals, load_memory
+from benchmarks.awake import awake
 from benchmarks.load_peers import BenchmarkError, bench, build
 
 IDLE_S = 120
@@ -28,9 +29,10 @@ def main():
     """Measure and print."""
     options = arguments()
     build()
-    print(f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} processors; load {os.getloadavg()[0]:.1f}")
+    interpreter = f"Python {platform.python_version()} ({Path(sys.executable).resolve()})"
+    print(f"{interpreter}, Linux {platform.release()}, {os.cpu_count()} processors; load {os.getloadavg()[0]:.1f}")
     begin, figures = time.monotonic(), {library: {} for library in options.library}
-    with contextlib.ExitStack() as running:
+    with awake(is_wanted=options.awake), contextlib.ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="telemetryd-")))
         idle = {}
         if "idle" in options.only:
@@ -100,6 +102,7 @@ def arguments():
     parser.add_argument("--library", action="append", choices=load_goals.LIBRARIES, help="measure this D-Bus library only")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of which the median is taken (5)")
     parser.add_argument("--seconds", type=float, default=0.5, help="about how long each run of calls takes (0.5)")
+    parser.add_argument("--awake", action="store_true", help="keep a virtual machine's idle processors awake meanwhile (as root)")
     parser.add_argument("--markdown", action="store_true", help="print one table as in docs/performance.md")
     options = parser.parse_args()
     options.only, options.library = options.only or names, options.library or load_goals.LIBRARIES

@@ -1,14 +1,16 @@
 """Prints how long the daemon takes to start and how much memory it takes, with each D-Bus library; see README.md here.
 
-    python tests/benchmarks/start.py [STARTS]
+    python tests/benchmarks/start.py [--awake] [STARTS]
 
 No test: the figures depend on the machine, so a person compares them with the goals. Each start is timed right after `python -I -c "import
 asyncio"`, and the ratio of both is told, of the time that passed and of processor time (user and system, until the exit).
 """
 # ruff: noqa: T201 - printing is what it is for
 
+import argparse
 import asyncio
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.awake import awake
 from benchmarks.load_applications import manifests
 from benchmarks.load_process import memory
 from harness import CONTROL, KATE, PROPERTIES, ROOT, TELEMETRY, Machine
@@ -51,9 +54,13 @@ OTHER = KATE.replace("org.kde.kate", "org.kde.okular")
 
 def main():
     """Measure and print."""
-    starts = int(sys.argv[1]) if len(sys.argv) > 1 else STARTS
-    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, median (min to max) of {starts}")
-    with tempfile.TemporaryDirectory(prefix="telemetryd-") as folder:
+    parser = argparse.ArgumentParser(description="How long the daemon takes to start, and its memory.")
+    parser.add_argument("starts", nargs="?", type=int, default=STARTS, help=f"starts of which the median is taken ({STARTS})")
+    parser.add_argument("--awake", action="store_true", help="keep a virtual machine's idle processors awake meanwhile (as root)")
+    options = parser.parse_args()
+    starts, interpreter = options.starts, f"Python {platform.python_version()} ({Path(sys.executable).resolve()})"
+    print(f"{interpreter}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, median (min to max) of {starts}")
+    with awake(is_wanted=options.awake), tempfile.TemporaryDirectory(prefix="telemetryd-") as folder:
         for library, goals_mb in GOALS_MB.items():
             print(f"\n{library}: start to both names owned; goals: < {GOAL_MS} ms, at most {GOAL_RATIO} times importing asyncio")
             with Machine(f"{folder}/{library}", library=library) as machine:

@@ -2,6 +2,7 @@
 
 import pytest
 from benchmarks import load_applications, load_calls, load_goals, load_memory
+from benchmarks.awake import awake
 from benchmarks.load_peers import BenchmarkError, bench, build
 
 APPLICATIONS = 5
@@ -41,3 +42,21 @@ def test_verdicts():
     """A figure at its goal is ok, one beyond it is missed, and one without a goal is neither."""
     figures = {"64 in flight, of C's calls/s": 0.7, "one waiting, CPU per sample kept (µs)": 50.1, "no reply, samples/s": 1.0}
     assert [line.split()[-1] for line in load_goals.rows(figures, "dbus-fast")] == ["ok", "MISSED", "1"]
+
+
+def test_the_machine_is_left_as_it_was(tmp_path, capsys):
+    """What keeps processors awake is put back in the end; not wanted or not possible, it is left alone, and that is told."""
+    setting = tmp_path / "guest_halt_poll_ns"
+    setting.write_text("7\n")
+    with awake(setting=setting):
+        assert int(setting.read_text()) > 7
+    assert setting.read_text() == "7\n"
+    with awake(is_wanted=False, setting=setting):
+        assert setting.read_text() == "7\n"
+    with awake(setting=tmp_path / "missing"):
+        assert not (tmp_path / "missing").exists()
+    assert [line.partition(" (")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "idle processors are kept awake",
+        "idle processors sleep as they will",
+        "idle processors sleep as they will",
+    ]

@@ -22,9 +22,9 @@ REST_S = 1
 """Nothing may wake for so long; what sleeps for longer in between says so in the time that it goes to sleep for, or is a second thread."""
 IDLE_S = 1.8
 IDLE = f"idle_exit_minutes = {IDLE_S / 60}\n"
-SENDING_S = 5
-"""Long enough for a tick and an uploader's start."""
-SLOW_S = 15
+SENDING_S = 10
+"""Long enough for a tick and an uploader's start, on a busy machine too."""
+SLOW_S = 25
 """A busy machine's start, or what leaving takes, is no longer than this."""
 
 
