@@ -166,7 +166,7 @@ class Tallies(Protocol):
     def all(self) -> list[StoredTally]:
         """Every tally on disk."""
 
-    def save(self, tallies: Iterable[StoredTally]) -> None:
+    def save(self, tallies: Sequence[StoredTally]) -> None:
         """Write tallies in one commit that survives the death of the process."""
 
     def save_one(self, tally: StoredTally) -> None:
@@ -182,7 +182,7 @@ class Tallies(Protocol):
 class Decoys(Protocol):
     """The rows that are written for what is refused, and are nobody's: they take the same time as the real ones."""
 
-    def save(self, tallies: Iterable[StoredTally]) -> None:
+    def save(self, tallies: Sequence[StoredTally]) -> None:
         """Write rows in one commit, to a file without a name."""
 
     def save_one(self, tally: StoredTally) -> None:

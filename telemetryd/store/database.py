@@ -66,26 +66,30 @@ class Database:
             self._holding.end()
             return self._connection.execute(sql, values).fetchall()
 
-    def write(self, sql: str, values: Sequence[Any] = ()) -> None:
-        """One statement, committed at once; it survives the death of the process, and a power cut once the log was synced."""
+    def write(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """One statement, committed at once; it survives the death of the process, and a power cut once the log was synced.
+
+        Gives the number of rows that it changed.
+        """
         if not self._is_made:
             self.make()
         try:
             self._holding.before_write(self._connection)
-            self._connection.execute(sql, values)
+            changed = self._connection.execute(sql, values).rowcount
         except sqlite3.Error as error:  # not by `_translated`: this is the way of every sample
-            self._write_again(error, sql, values)
+            changed = self._write_again(error, sql, values)
         if self._is_settled:
             self._unsettle()
+        return changed
 
-    def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """One statement over many rows in one transaction, as durable as `write`."""
+    def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """One statement over many rows in one transaction, as durable as `write`; gives the number of rows that it changed."""
         self.make()
         connection = self._connection
         try:
             self._holding.end()
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(sql, rows)
+            changed = connection.executemany(sql, rows).rowcount
             connection.execute("COMMIT")
         except BaseException as error:  # not by `_transaction`, for the same reason
             self._roll_back()
@@ -93,6 +97,7 @@ class Database:
                 raise self._translation(error) from error
             raise
         self._unsettle()
+        return changed
 
     @contextmanager
     def durable(self) -> Iterator[sqlite3.Connection]:
@@ -191,12 +196,12 @@ class Database:
         self._is_made = True
         unmade.close()
 
-    def _write_again(self, failure: sqlite3.Error, sql: str, values: Sequence[Any]) -> None:
+    def _write_again(self, failure: sqlite3.Error, sql: str, values: Sequence[Any]) -> int:
         """From the newest state, if another process has written since; if it is writing, SQLite waits only where nothing is held."""
         try:
             if not (self._holding.end() and _is_busy(failure)):
                 raise failure
-            self._connection.execute(sql, values)
+            return self._connection.execute(sql, values).rowcount
         except sqlite3.Error as error:
             raise self._translation(error) from error
 

@@ -19,7 +19,7 @@ from telemetryd.store.schema import MAIN
 from telemetryd.store.tallies import Tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _PREFIX = ".decoy-"
@@ -39,7 +39,7 @@ class Decoys:
         """Make the file, if it is not there yet. Raises StorageError."""
         self.database()
 
-    def save(self, tallies: Iterable[StoredTally]) -> None:
+    def save(self, tallies: Sequence[StoredTally]) -> None:
         """Write rows in one commit, as `Tallies.save` does. Raises StorageError."""
         self._opened().save(tallies)
 

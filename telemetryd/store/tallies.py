@@ -9,7 +9,7 @@ from telemetryd.errors import StorageError
 from telemetryd.ports import StoredTally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from telemetryd.ports import Key
     from telemetryd.store.database import Database
@@ -20,6 +20,7 @@ _SAVE = (
     "INSERT INTO tally (id, application, question, pusher, period, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
     " ON CONFLICT (id) DO UPDATE SET cells = ?6, turn = 1 - turn"
 )
+_SAVE_AGAIN = "UPDATE tally SET cells = ?, turn = 1 - turn WHERE id = ?"
 
 
 class Tallies:
@@ -27,6 +28,8 @@ class Tallies:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._saved: set[int] = set()
+        """Numbers of rows that are there, as far as is known: writing them again takes a shorter way."""
 
     def all(self) -> list[StoredTally]:
         """Every tally on disk."""
@@ -35,18 +38,28 @@ class Tallies:
             raise StorageError("a tally in telemetry.sqlite is damaged")
         return [StoredTally(number, (app, name), pusher, period, array("Q", cells)) for number, app, name, pusher, period, cells in rows]
 
-    def save(self, tallies: Iterable[StoredTally]) -> None:
+    def save(self, tallies: Sequence[StoredTally]) -> None:
         """Write tallies in one commit that survives the death of the process."""
+        numbers = [one.id for one in tallies]
+        if self._saved.issuperset(numbers):
+            again = [(one.cells.tobytes(), one.id) for one in tallies]
+            if self._database.write_many(_SAVE_AGAIN, again) == len(again):
+                return
         self._database.write_many(_SAVE, [_row(one) for one in tallies])
+        self._saved.update(numbers)
 
     def save_one(self, tally: StoredTally) -> None:
         """Write one tally, as durably and in half the time."""
+        if tally.id in self._saved and self._database.write(_SAVE_AGAIN, (tally.cells.tobytes(), tally.id)):
+            return
         self._database.write(_SAVE, _row(tally))
+        self._saved.add(tally.id)
 
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> None:
         """Erase the tallies of questions, or only what one application pushed into them."""
         where = "application = ? AND question = ?" + ("" if pusher is None else " AND pusher = ?")
         rows = [key if pusher is None else (*key, pusher) for key in keys]
+        self._saved.clear()
         with self._database.durable() as connection:
             connection.executemany(f"DELETE FROM tally WHERE {where}", rows)  # noqa: S608 - fixed texts
 

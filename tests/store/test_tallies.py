@@ -1,3 +1,5 @@
+import contextlib
+import sqlite3
 from array import array
 
 from telemetryd.ports import StoredTally
@@ -17,6 +19,31 @@ def test_kept(opened):
     store.tallies.save([tally(1, 0, 2**64 - 1)])
     store.tallies.save([tally(1, 5, 6), tally(2, 7, key=OTHER)])
     assert opened().tallies.all() == [tally(1, 5, 6), tally(2, 7, key=OTHER)]
+
+
+def test_saved_over_and_over(folder, store):
+    """A row is written anew each time it is saved, alone or among others, and made again if someone removed it from the file."""
+    one, other = tally(1, 0), tally(2, 0, key=OTHER)
+    for count in range(1, 4):
+        one.cells[0] = other.cells[0] = 2 * count
+        store.tallies.save([one, other])
+        one.cells[0] += 1
+        store.tallies.save_one(one)
+        assert [row.cells[0] for row in store.tallies.all()] == [2 * count + 1, 2 * count]
+    for save in (lambda: store.tallies.save_one(one), lambda: store.tallies.save([one, other])):
+        with contextlib.closing(sqlite3.connect(folder / "telemetry.sqlite", isolation_level=None)) as someone:
+            someone.execute("DELETE FROM tally WHERE id = 1")
+        save()
+        assert store.tallies.all() == [one, other]
+
+
+def test_erased_and_saved_again(store):
+    """What was erased and is collected anew has its row again."""
+    store.tallies.save_one(tally(1, 5))
+    store.tallies.save_one(tally(1, 6))
+    store.tallies.erase([KEY])
+    store.tallies.save_one(tally(1, 1))
+    assert store.tallies.all() == [tally(1, 1)]
 
 
 def test_erase(folder, store):
