@@ -77,7 +77,7 @@ class Database:
             self._holding.before_write(self._connection)
             changed = self._connection.execute(sql, values).rowcount
         except sqlite3.Error as error:  # not by `_translated`: this is the way of every sample
-            changed = self._write_again(error, sql, values)
+            changed = self._write_again(error, lambda: self._connection.execute(sql, values).rowcount)
         if self._is_settled:
             self._unsettle()
         return changed
@@ -85,18 +85,13 @@ class Database:
     def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """One statement over many rows in one transaction, as durable as `write`; gives the number of rows that it changed."""
         self.make()
-        connection = self._connection
         try:
-            self._holding.end()
-            connection.execute("BEGIN IMMEDIATE")
-            changed = connection.executemany(sql, rows).rowcount
-            connection.execute("COMMIT")
-        except BaseException as error:  # not by `_transaction`, for the same reason
-            self._roll_back()
-            if isinstance(error, sqlite3.Error):
-                raise self._translation(error) from error
-            raise
-        self._unsettle()
+            self._holding.before_write(self._connection, len(rows))
+            changed = self._transact(sql, rows)
+        except sqlite3.Error as error:  # not by `_translated`, for the same reason
+            changed = self._write_again(error, lambda: self._transact(sql, rows))
+        if self._is_settled:
+            self._unsettle()
         return changed
 
     @contextmanager
@@ -196,12 +191,23 @@ class Database:
         self._is_made = True
         unmade.close()
 
-    def _write_again(self, failure: sqlite3.Error, sql: str, values: Sequence[Any]) -> int:
+    def _transact(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            changed = connection.executemany(sql, rows).rowcount
+            connection.execute("COMMIT")
+        except BaseException:  # not by `_transaction`: this is the way of samples too
+            self._roll_back()
+            raise
+        return changed
+
+    def _write_again(self, failure: sqlite3.Error, write: Callable[[], int]) -> int:
         """From the newest state, if another process has written since; if it is writing, SQLite waits only where nothing is held."""
         try:
             if not (self._holding.end() and _is_busy(failure)):
                 raise failure
-            return self._connection.execute(sql, values).rowcount
+            return write()
         except sqlite3.Error as error:
             raise self._translation(error) from error
 

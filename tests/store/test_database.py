@@ -370,6 +370,7 @@ def test_damage_while_it_is_open_is_known(database, folder):
         (folder / "words.sqlite").unlink(missing_ok=True)
         one = database()
         one.write_many(INSERT, [("a" * 600,)] * 20)
+        assert len(one.read(WORDS)) == 20
         assert not one.is_damaged
         with contextlib.closing(sqlite3.connect(folder / "words.sqlite", isolation_level=None)) as other:
             (root,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'word'").fetchone()
