@@ -27,7 +27,7 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@packaging/bootstrap.sh bench
 	@$(PY) tests/benchmarks/start.py --awake
 	@$(PY) tests/benchmarks/load.py --awake
-	@$(PY) tests/benchmarks/blind.py
+	@$(PY) tests/benchmarks/blind.py --awake
 	@$(PY) tests/benchmarks/linkage.py
 
 campaign: ## The long forms: fifty times the examples, hundreds of crashes, thousands of power cuts and damages (half an hour)
