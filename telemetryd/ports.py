@@ -182,14 +182,8 @@ class Tallies(Protocol):
 class Decoys(Protocol):
     """The rows that are written for what is refused, and are nobody's: they take the same time as the real ones."""
 
-    def save(self, tallies: Sequence[StoredTally]) -> None:
-        """Write rows in one commit, to a file without a name."""
-
-    def save_one(self, tally: StoredTally) -> None:
-        """The same for one, in half the time."""
-
-    def prepare(self) -> None:
-        """Make that file now."""
+    def opened(self) -> Tallies:
+        """The tallies in that file, which is made if it is not there. Raises StorageError."""
 
     def fill(self) -> None:
         """Write a row that stands for nothing, in one commit."""

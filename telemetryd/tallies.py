@@ -17,7 +17,7 @@ from telemetryd.core.limits import DECOYS_MAX
 from telemetryd.ports import StoredTally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from telemetryd.core.aggregate import Fold, Slot
     from telemetryd.ports import Decoys, Key
@@ -58,6 +58,8 @@ class RunningTallies:
     def __init__(self, store: TallyStore, decoys: Decoys) -> None:
         self._store = store
         self._decoy_store = decoys
+        self._sides: tuple[TallyStore, ...] = (store,)
+        """Where rows go, by `Tally.is_decoy`: the same number of steps for both."""
         self._decoys: dict[tuple[Key, str, int], Tally] = {}
         self._dirty: dict[Tally, array[int]] = {}
         self._last_decoy_id = secrets.randbits(40)
@@ -90,7 +92,7 @@ class RunningTallies:
 
     def prepare(self) -> None:
         """Be ready for samples, of whatever is kept or refused. Raises StorageError."""
-        self._decoy_store.prepare()
+        self._sides = self._store, self._decoy_store.opened()
 
     def decoy(self, key: Key, pusher: str, slots: tuple[Slot, ...]) -> Tally:
         """What stands for a tally of a question that is refused; `slots` are `aggregate.decoy`'s."""
@@ -100,6 +102,7 @@ class RunningTallies:
             if len(self._decoys) >= DECOYS_MAX:
                 self._decoys.clear()
                 self._decoy_store.close()  # with their rows; a new file is made
+            self.prepare()
             cells[:] = array("Q", list(secrets.token_bytes(len(cells))))  # below 256, as most counters are
             unspeaking = (_random_text(len(key[0])), _random_text(len(key[1])))
             self._last_decoy_id += 1
@@ -154,28 +157,22 @@ class RunningTallies:
         for tally, cells in dirty.items():
             tally.cells[:] = cells
 
-    def _save(self, dirty: Iterable[Tally]) -> None:
+    def _save(self, dirty: Collection[Tally]) -> None:
         if self._is_failing:
             self._decoy_store.probe()
             self._store.probe()
-        kept: list[StoredTally] = []
-        decoys: list[StoredTally] = []
-        for tally in dirty:
-            (decoys if tally.is_decoy else kept).append(tally.stored)
-        match kept, decoys:
-            case [only], []:
-                self._store.save_one(only)
-            case [], [only]:
-                self._decoy_store.save_one(only)
-            case _:
-                self._save_in_two(kept, decoys)
+        if len(dirty) == 1:
+            (tally,) = dirty
+            self._sides[tally.is_decoy].save_one(tally.stored)
+        else:
+            self._save_in_two([one.stored for one in dirty if not one.is_decoy], [one.stored for one in dirty if one.is_decoy])
 
     def _save_in_two(self, kept: list[StoredTally], decoys: list[StoredTally]) -> None:
         """Several tallies take two commits, as they must if some are kept and some not: one would tell that all are, or none."""
         if not kept or not decoys:
             self._decoy_store.fill()
         if decoys:
-            self._decoy_store.save(decoys)
+            self._decoy_store.opened().save(decoys)
         if kept:
             self._store.save(kept)
 

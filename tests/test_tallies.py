@@ -210,6 +210,7 @@ def test_several_take_two_commits(disk, kept):
             self.all = side.all if side is disk.tallies else None
             self.save = lambda rows: written.append(rows) or side.save(rows)
             self.save_one = lambda row: written.append(row) or side.save_one(row)
+            self.opened = lambda: Counted(side.opened())
             self.fill = lambda: written.append(()) or disk.decoys.fill()
 
     tallies = RunningTallies(Counted(disk.tallies), Counted(disk.decoys))

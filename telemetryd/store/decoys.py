@@ -19,7 +19,7 @@ from telemetryd.store.schema import MAIN
 from telemetryd.store.tallies import Tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
 _PREFIX = ".decoy-"
@@ -35,21 +35,15 @@ class Decoys:
         self._tallies: Tallies | None = None
         self.on_unsettled: Callable[[], None] = lambda: None
 
-    def prepare(self) -> None:
-        """Make the file, if it is not there yet. Raises StorageError."""
-        self.database()
-
-    def save(self, tallies: Sequence[StoredTally]) -> None:
-        """Write rows in one commit, as `Tallies.save` does. Raises StorageError."""
-        self._opened().save(tallies)
-
-    def save_one(self, tally: StoredTally) -> None:
-        """Write one row, as `Tallies.save_one` does. Raises StorageError."""
-        self._opened().save_one(tally)
+    def opened(self) -> Tallies:
+        """The tallies in the file without a name, which is made if it is not there. Raises StorageError."""
+        if self._tallies is None:
+            self._tallies = Tallies(self.database())
+        return self._tallies
 
     def fill(self) -> None:
         """Write a row that stands for nothing. Raises StorageError."""
-        self.save_one(_FILLER)
+        self.opened().save_one(_FILLER)
 
     def probe(self) -> None:
         """Raise StorageError unless a write succeeds that needs room on the disk: the log is emptied first, and then begins to grow."""
@@ -65,11 +59,6 @@ class Decoys:
         database, self._database, self._tallies = self._database, None, None
         if database:
             database.close()
-
-    def _opened(self) -> Tallies:
-        if self._tallies is None:
-            self._tallies = Tallies(self.database())
-        return self._tallies
 
     def database(self) -> Database:
         """The file without a name. Raises StorageError."""

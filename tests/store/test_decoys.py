@@ -28,7 +28,7 @@ def decoys(tmp_path):
 
 def test_no_name_in_any_directory(tmp_path, decoys):
     """What is written for refused samples is in files that no directory names, the log and its index included."""
-    decoys.save([ROW])
+    decoys.opened().save([ROW])
     assert list(tmp_path.iterdir()) == []
     names = open_files(tmp_path)
     assert len(names) == 3
@@ -37,13 +37,13 @@ def test_no_name_in_any_directory(tmp_path, decoys):
 
 def test_same_file_system(tmp_path, decoys):
     """They lie on the file system of the real ones, or their time would be another's."""
-    decoys.save([ROW])
+    decoys.opened().save([ROW])
     assert {os.fstat(number).st_dev for numbers in open_files(tmp_path).values() for number in numbers} == {tmp_path.stat().st_dev}
 
 
 def test_gone_with_the_process(tmp_path, decoys):
     """After closing nothing is left, in no directory and behind no descriptor."""
-    decoys.save([ROW])
+    decoys.opened().save([ROW])
     decoys.close()
     assert list(tmp_path.iterdir()) == []
     assert not open_files(tmp_path)
@@ -54,7 +54,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path, decoys):
     left = tmp_path / ".decoy-killed"
     left.mkdir()
     (left / "telemetry.sqlite").write_bytes(b"half made")
-    decoys.save([ROW])
+    decoys.opened().save([ROW])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -62,7 +62,7 @@ def test_rows_are_written_each_time(decoys):
     """Saving a row again writes it, even if its cells are the same: the database would pass over a write that changes nothing."""
     turns = []
     for _ in range(3):
-        decoys.save([ROW])
+        decoys.opened().save([ROW])
         turns += decoys.database().read("SELECT turn FROM tally")
     assert turns == [(0,), (1,), (0,)]
 
@@ -71,9 +71,9 @@ def test_no_directory(tmp_path):
     """Where the directory does not take it, that is said by the storage's own error, and the next push tries again."""
     decoys = Decoys(tmp_path / "missing")
     with pytest.raises(StorageError, match="No such file or directory"):
-        decoys.save([ROW])
+        decoys.opened().save([ROW])
     (tmp_path / "missing").mkdir()
-    decoys.save([ROW])
+    decoys.opened().save([ROW])
     decoys.close()
 
 
@@ -82,8 +82,8 @@ def test_settled_as_the_real_ones(decoys):
     asked = []
     decoys.on_unsettled = lambda: asked.append(1)
     assert decoys.unsettled() is None
-    decoys.save([ROW])
-    decoys.save([ROW])
+    decoys.opened().save([ROW])
+    decoys.opened().save([ROW])
     assert asked == [1]
     os.close(decoys.unsettled())
     assert decoys.unsettled() is None
@@ -92,7 +92,7 @@ def test_settled_as_the_real_ones(decoys):
 def test_the_probe_needs_room(tmp_path, decoys):
     """A probe empties the log and lets it grow again: what had room in a long log would succeed on a full disk, where real samples fail."""
     for _ in range(9):
-        decoys.save([ROW])
+        decoys.opened().save([ROW])
     log = open_logs(tmp_path)[0]
     long_bytes = os.fstat(log).st_size
     decoys.probe()
