@@ -27,18 +27,25 @@ bench) programs=$for_bench ;;
 *) stop "usage: packaging/bootstrap.sh demo|test|bench" ;;
 esac
 
+has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# The system's own before any other on the PATH: the daemon runs on it where it is installed, and it is built with more care.
+# One that can make environments before one that cannot yet; what PYTHON says before all.
 find_python() {
-    for candidate in "${PYTHON-}" python3 python3.14 python3.13 python3.12 python3.11; do
+    found=
+    for candidate in "${PYTHON-}" /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
         if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            command -v "$candidate"
-            return
+            : "${found:=$(command -v "$candidate")}"
+            if [ "$candidate" = "${PYTHON-}" ] || has_venv "$candidate"; then
+                command -v "$candidate"
+                return
+            fi
         fi
     done
+    printf '%s\n' "$found"
 }
 
 is_python_of_venv() { "$venv/bin/python" -c "import os, sys; sys.exit(not os.path.samefile(sys.prefix, '$venv'))" 2>/dev/null; }
-
-has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
 is_there() {
     case $1 in
