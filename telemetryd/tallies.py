@@ -161,6 +161,7 @@ class RunningTallies:
         if self._is_failing:
             self._decoy_store.probe()
             self._store.probe()
+            self.prepare()
         if len(dirty) == 1:
             (tally,) = dirty
             self._sides[tally.is_decoy].save_one(tally.stored)

@@ -1,3 +1,4 @@
+import contextlib
 import sqlite3
 
 import pytest
@@ -223,6 +224,24 @@ def test_several_take_two_commits(disk, kept):
     tallies.commit()
     assert len(written) == 2
     assert len(disk.tallies.all()) == kept
+
+
+def test_a_full_disk_when_decoys_are_renewed(disk, monkeypatch):
+    """If the new file of the decoys cannot be made, what is refused fails only until it can be, like what is kept. Policy: C3."""
+    monkeypatch.setattr("telemetryd.tallies.DECOYS_MAX", 2)
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    slots = aggregate.decoy(COUNTED)
+    first = ((aggregate.fold(slots[0]), tallies.decoy(KEY, "0", slots)),)
+    tallies.decoy(KEY, "1", slots)
+    folder, away = disk.main.path.parent, disk.main.path.parent.with_name("away")
+    folder.rename(away)
+    with pytest.raises(StorageError):
+        tallies.decoy(KEY, "2", slots)
+    away.rename(folder)
+    for is_taken in (False, True):
+        tallies.add(first, [1])
+        with contextlib.nullcontext() if is_taken else pytest.raises(StorageError):
+            tallies.commit()
 
 
 def test_decoys_are_bounded(disk, monkeypatch):

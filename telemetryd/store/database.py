@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
 from telemetryd.store import whole
-from telemetryd.store.holding import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +51,6 @@ class Database:
         """Whether it turned out so while it was open."""
         self._is_settled = True
         self._log: int | None = None
-        self._holding = Holding()
         self._schema = schema
         self._is_lasting = is_lasting
         with _translated():
@@ -63,7 +61,6 @@ class Database:
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a query."""
         with self._translated():
-            self._holding.end()
             return self._connection.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> int:
@@ -74,32 +71,38 @@ class Database:
         if not self._is_made:
             self.make()
         try:
-            self._holding.before_write(self._connection)
             changed = self._connection.execute(sql, values).rowcount
         except sqlite3.Error as error:  # not by `_translated`: this is the way of every sample
-            changed = self._write_again(error, lambda: self._connection.execute(sql, values).rowcount)
+            raise self._translation(error) from error
         if self._is_settled:
             self._unsettle()
         return changed
 
-    def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        """One statement over many rows in one transaction, as durable as `write`; gives the number of rows that it changed."""
+    def write_many(self, sql: str, rows: Sequence[Sequence[Any]], otherwise: Callable[[], tuple[str, Sequence[Any]]] | None = None) -> None:
+        """One statement over many rows in one transaction, as durable as `write`.
+
+        `otherwise` gives what is to be done as well, before the commit, if fewer rows were changed than are given.
+        """
         self.make()
+        connection = self._connection
         try:
-            self._holding.before_write(self._connection, len(rows))
-            changed = self._transact(sql, rows)
-        except sqlite3.Error as error:  # not by `_translated`, for the same reason
-            changed = self._write_again(error, lambda: self._transact(sql, rows))
-        if self._is_settled:
-            self._unsettle()
-        return changed
+            connection.execute("BEGIN IMMEDIATE")
+            changed = connection.executemany(sql, rows).rowcount
+            if otherwise is not None and changed < len(rows):
+                connection.executemany(*otherwise())
+            connection.execute("COMMIT")
+        except BaseException as error:  # not by `_transaction`, for the same reason
+            self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                raise self._translation(error) from error
+            raise
+        self._unsettle()
 
     @contextmanager
     def durable(self) -> Iterator[sqlite3.Connection]:
         """A transaction that a power cut does not undo once it is over."""
         self.make()
         with self._translated():
-            self._holding.end()
             self._connection.execute("PRAGMA synchronous=FULL")
             try:
                 with self._transaction():
@@ -109,11 +112,10 @@ class Database:
 
     def unsettled(self) -> int | None:
         """The write-ahead log, if a power cut would undo commits in it: a descriptor for the caller to sync and to close."""
+        if self._is_settled or self._log is None:
+            return None
+        self._is_settled = True
         with self._translated():
-            self._holding.end()
-            if self._is_settled or self._log is None:
-                return None
-            self._is_settled = True
             return os.dup(self._log)
 
     def purge(self) -> bool:
@@ -121,7 +123,6 @@ class Database:
         if not self._is_made:
             return True
         with self._translated():
-            self._holding.end()
             (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
 
@@ -131,7 +132,6 @@ class Database:
         Room for it all: a log that was emptied has room for itself, and then the writes to other files would fail alone.
         """
         with self._translated():
-            self._holding.end()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self._connection.execute("UPDATE tally SET turn = 1 - turn")  # touches every row's page
@@ -174,7 +174,6 @@ class Database:
         if self._log is not None and not self._is_settled:
             with suppress(OSError):
                 os.fdatasync(self._log)
-        self._holding.end()
         self._connection.close()
         self._is_settled = True
         log, self._log = self._log, None
@@ -190,26 +189,6 @@ class Database:
         unmade, self._connection = self._connection, self._open()
         self._is_made = True
         unmade.close()
-
-    def _transact(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            changed = connection.executemany(sql, rows).rowcount
-            connection.execute("COMMIT")
-        except BaseException:  # not by `_transaction`: this is the way of samples too
-            self._roll_back()
-            raise
-        return changed
-
-    def _write_again(self, failure: sqlite3.Error, write: Callable[[], int]) -> int:
-        """From the newest state, if another process has written since; if it is writing, SQLite waits only where nothing is held."""
-        try:
-            if not (self._holding.end() and _is_busy(failure)):
-                raise failure
-            return write()
-        except sqlite3.Error as error:
-            raise self._translation(error) from error
 
     def _translation(self, error: sqlite3.Error) -> StorageError:
         self.is_damaged |= isinstance(error, sqlite3.DatabaseError) and _is_damage(error)
@@ -348,11 +327,6 @@ def _check(connection: sqlite3.Connection) -> None:
     is_empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() == (1,)
     if is_empty or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("malformed")
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    """Whether it is SQLITE_BUSY or one of its kinds, which differ in the higher bytes."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:

@@ -42,11 +42,12 @@ class Tallies:
         """Write tallies in one commit that survives the death of the process."""
         numbers = [one.id for one in tallies]
         if self._saved.issuperset(numbers):
-            again = [(one.cells.tobytes(), one.id) for one in tallies]
-            if self._database.write_many(_SAVE_AGAIN, again) == len(again):
-                return
-        self._database.write_many(_SAVE, [_row(one) for one in tallies])
-        self._saved.update(numbers)
+            self._database.write_many(
+                _SAVE_AGAIN, [(one.cells.tobytes(), one.id) for one in tallies], lambda: (_SAVE, [_row(one) for one in tallies])
+            )
+        else:
+            self._database.write_many(_SAVE, [_row(one) for one in tallies])
+            self._saved.update(numbers)
 
     def save_one(self, tally: StoredTally) -> None:
         """Write one tally, as durably and in half the time."""
@@ -59,7 +60,6 @@ class Tallies:
         """Erase the tallies of questions, or only what one application pushed into them."""
         where = "application = ? AND question = ?" + ("" if pusher is None else " AND pusher = ?")
         rows = [key if pusher is None else (*key, pusher) for key in keys]
-        self._saved.clear()
         with self._database.durable() as connection:
             connection.executemany(f"DELETE FROM tally WHERE {where}", rows)  # noqa: S608 - fixed texts
 

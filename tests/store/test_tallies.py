@@ -21,8 +21,14 @@ def test_kept(opened):
     assert opened().tallies.all() == [tally(1, 5, 6), tally(2, 7, key=OTHER)]
 
 
-def test_saved_over_and_over(folder, store):
-    """A row is written anew each time it is saved, alone or among others, and made again if someone removed it from the file."""
+def remove_first(folder):
+    """Someone removes the first row from the file while it is in use."""
+    with contextlib.closing(sqlite3.connect(folder / "telemetry.sqlite", isolation_level=None)) as someone:
+        assert someone.execute("DELETE FROM tally WHERE id = 1").rowcount == 1
+
+
+def test_saved_over_and_over(store):
+    """A row is written anew each time it is saved, alone or among others."""
     one, other = tally(1, 0), tally(2, 0, key=OTHER)
     for count in range(1, 4):
         one.cells[0] = other.cells[0] = 2 * count
@@ -30,9 +36,14 @@ def test_saved_over_and_over(folder, store):
         one.cells[0] += 1
         store.tallies.save_one(one)
         assert [row.cells[0] for row in store.tallies.all()] == [2 * count + 1, 2 * count]
+
+
+def test_a_row_was_removed(folder, store):
+    """A row that someone removed from the file is made again by the next save, alone or among others."""
+    one, other = tally(1, 1), tally(2, 2, key=OTHER)
+    store.tallies.save([one, other])
     for save in (lambda: store.tallies.save_one(one), lambda: store.tallies.save([one, other])):
-        with contextlib.closing(sqlite3.connect(folder / "telemetry.sqlite", isolation_level=None)) as someone:
-            someone.execute("DELETE FROM tally WHERE id = 1")
+        remove_first(folder)
         save()
         assert store.tallies.all() == [one, other]
 
