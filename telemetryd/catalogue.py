@@ -130,7 +130,7 @@ class Catalogue:
 
     def is_news(self, application: str, text: str) -> bool:
         """Whether registering this text changes what is declared; tells without reading what is declared. Policy: C3."""
-        return bool(text) and application not in self._installed and self._texts.get(application) != text
+        return bool(text) and application not in self._installed and not self._texts.is_kept(application, text)
 
     def register(self, application: str, text: str) -> Declaration:
         """Check a manifest's text and keep it, unless one is installed for the application: that one wins. No text asks for that one.

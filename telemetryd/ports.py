@@ -241,6 +241,9 @@ class Texts(Protocol):
     def get(self, application: str) -> str | None:
         """The registered text of an application."""
 
+    def is_kept(self, application: str, manifest: str) -> bool:
+        """Whether this is the application's registered text; an unchanged one is found so without the disk."""
+
     def keep(self, application: str, manifest: str, month: str) -> None:
         """Keep a registration."""
 

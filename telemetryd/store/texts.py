@@ -1,11 +1,21 @@
-"""Registered manifests, kept whatever the consent so that a restart shows applications nothing. Policy: C3."""
+"""Registered manifests, kept whatever the consent so that a restart shows applications nothing. Policy: C3.
+
+What an application registers again and again is compared in memory, by its digest: to read the file each time would leave it warm for
+pushes that are kept, and not for those that are refused.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from telemetryd.store.database import Database
+
+
+class _Kept(NamedTuple):
+    digest: bytes
+    month: str
 
 
 class Texts:
@@ -13,6 +23,7 @@ class Texts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[str, _Kept] = {}
 
     def months(self) -> dict[str, str]:
         """Application id → month (`2026-11`) of the last registration."""
@@ -23,14 +34,35 @@ class Texts:
         rows = self._database.read("SELECT manifest FROM text WHERE id = ?", (application,))
         return str(rows[0][0]) if rows else None
 
+    def is_kept(self, application: str, manifest: str) -> bool:
+        """Whether this is the application's registered text."""
+        kept = self._kept(application)
+        return kept is not None and kept.digest == _digest(manifest)
+
     def keep(self, application: str, manifest: str, month: str) -> None:
         """Keep a registration; the same text in the same month writes nothing."""
-        if self._database.read("SELECT 1 FROM text WHERE id = ? AND manifest = ? AND month = ?", (application, manifest, month)):
+        kept = _Kept(_digest(manifest), month)
+        if self._kept(application) == kept:
             return
         with self._database.durable() as connection:
             connection.execute("INSERT OR REPLACE INTO text VALUES (?, ?, ?)", (application, manifest, month))
+        self._known[application] = kept
 
     def drop(self, application: str) -> None:
         """Forget a registration."""
         with self._database.durable() as connection:
             connection.execute("DELETE FROM text WHERE id = ?", (application,))
+        self._known.pop(application, None)
+
+    def _kept(self, application: str) -> _Kept | None:
+        if application not in self._known:
+            rows = self._database.read("SELECT manifest, month FROM text WHERE id = ?", (application,))
+            if not rows:
+                return None
+            manifest, month = rows[0]
+            self._known[application] = _Kept(_digest(manifest), month)
+        return self._known[application]
+
+
+def _digest(manifest: str) -> bytes:
+    return hashlib.sha256(manifest.encode(errors="surrogatepass")).digest()

@@ -29,13 +29,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.awake import awake
 from harness import CONTROL, KATE, ROOT, TELEMETRY, Machine
-from moments import daemon_at
+from moments import daemon_at, rows
 from raw_bus import RETURN, RawBus
 
 from telemetryd.bus.library import Message, Variant
 from telemetryd.bus.output import marshalled
 
 CONSENT = {"org.kde.kate": "kept", "org.kde.kite": "refused", "org.kde.kote": "kept", "org.kde.kute": "refused"}
+REGISTERED = {"org.kde.kbte": "kept", "org.kde.kcte": "refused", "org.kde.kdte": "kept", "org.kde.kfte": "refused"}
+"""These are not installed: they register their manifests."""
 MIXED = {"org.kde.kyte": "mixed", "org.kde.kzte": "mixed"}
 """The user accepted the first of their two questions."""
 ONE, OTHER = "startup", "closing"
@@ -58,6 +60,8 @@ class Way(NamedTuple):
     pauses: bool = False
     row: int = 1
     """Calls of one application after another."""
+    registers: bool = False
+    """Each call follows one of Register, which is not timed."""
 
     def message(self, application):
         """The call of one application."""
@@ -69,13 +73,14 @@ class Way(NamedTuple):
             case "PushMany of two":
                 return call("PushMany", "sa{sv}", application, {ONE: Variant("d", 700.0), OTHER: Variant("d", 700.0)})
             case _:
-                return call("Register", "ssa{sv}", application, MANIFEST.replace("org.kde.kate", application), {})
+                return registration(application)
 
 
 WAYS = (
     Way("Push", SINGLE),
     Way("Push, pauses", SINGLE, pauses=True),
     Way("Push, 50 in a row", SINGLE, row=50),
+    Way("Push, after Register", SINGLE, consent=REGISTERED, registers=True),
     Way("PushMany", MANY),
     Way("PushMany of two", MANY, consent=CONSENT | MIXED),
     Way("Register", SINGLE),
@@ -100,6 +105,11 @@ def call(member, signature, *body):
     name, path, interface = TELEMETRY
     message = Message(destination=name, path=path, interface=interface, member=member, signature=signature, body=list(body), serial=1)
     return bytearray(marshalled(message))
+
+
+def registration(application):
+    """The bytes of a call of Register with the text that the application always has."""
+    return call("Register", "ssa{sv}", application, MANIFEST.replace("org.kde.kate", application), {})
 
 
 def advantage(some, others):
@@ -127,7 +137,8 @@ def measure(machine, way, calls, chance):
     """The times (ns) of each application's calls, in one random order, over one connection."""
     bus = RawBus(machine.address)
     messages = {application: way.message(application) for application in way.consent}
-    for message in messages.values():  # once each to warm up; what the bus itself had to say is read with it
+    registrations = {application: registration(application) for application in way.consent if way.registers}
+    for message in (*registrations.values(), *messages.values()):  # once each to warm up; what the bus itself had to say is read with it
         bus.send(message)
         bus.read_until(RETURN)
     turns = [application for application in messages for _ in range(calls // way.row)]
@@ -139,6 +150,8 @@ def measure(machine, way, calls, chance):
         for _ in range(way.row):
             if way.pauses:
                 time.sleep(chance.random() * PAUSE_S)
+            if way.registers:
+                ask(bus, registrations[application])
             times[application].append(ask(bus, messages[application]))
     gc.enable()
     bus.close()
@@ -158,25 +171,36 @@ def ask(bus, message):
 
 
 async def accept(machine):
-    """A week ago the user accepted both questions of some applications, and one question of others."""
+    """A week ago the user accepted both questions of some applications, and the first of others: the ledger has room for so many."""
     with daemon_at(machine, "-7d"):
         async with machine.client() as client:
-            for application, consent in (CONSENT | MIXED).items():
+            for application, consent in CONSENT.items():
                 if consent == "kept":
                     await client.consent(application)
-            for application in MIXED:
-                digests = {name: row["digest"] for name, row in (await client.questions(application)).items() if name.startswith(ONE)}
-                await client.call(CONTROL, "Accept", "sa{ss}", application, digests)
+            for application, consent in (REGISTERED | MIXED).items():
+                if consent != "refused":
+                    digests = {name: row["digest"] for name, row in (await client.questions(application)).items() if name.startswith(ONE)}
+                    await client.call(CONTROL, "Accept", "sa{ss}", application, digests)
+
+
+def check_consent(machine):
+    """Raises AssertionError unless what was kept is what the user consented to."""
+    wanted = {application for application, consent in (CONSENT | REGISTERED | MIXED).items() if consent != "refused"}
+    kept = {application for (application,) in rows(machine, "SELECT DISTINCT application FROM tally")}
+    if kept != wanted:
+        raise AssertionError(f"kept is what these pushed: {kept}; consented to: {wanted}")
 
 
 @contextlib.contextmanager
 def at_work(folder, library):
-    """A machine with the six applications, the daemon not started."""
+    """A machine with the ten applications, the daemon not started."""
     with Machine(folder, library=library) as machine:
         machine.configure('idle_exit_minutes = 0\n[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
-        for application in CONSENT | MIXED:
+        for application in CONSENT | REGISTERED | MIXED:
             machine.install(MANIFEST.replace("org.kde.kate", application))
         asyncio.run(accept(machine))
+        for application in REGISTERED:
+            (machine.root / f"share/telemetryd/manifests/{application}.toml").unlink()
         yield machine
 
 
@@ -197,6 +221,7 @@ def show_all(options):
             with machine.daemon():
                 for way in WAYS:
                     is_met &= show(way, judge(measure(machine, way, options.calls, chance), way.consent), way.goal)
+                check_consent(machine)
             with machine.daemon(program=(NAIVE,), PYTHONPATH=str(ROOT)):
                 for way in WAYS:
                     if way.name in {"Push", "PushMany of two"}:
