@@ -17,8 +17,8 @@ stop() {
 # program (or header file):package of Debian that has it
 for_demo='dbus-daemon:dbus'
 for_test="$for_demo dbus-send:dbus dbus-run-session:dbus gdbus:libglib2.0-bin busctl:systemd systemd-analyze:systemd
-    faketime:faketime strace:strace setpriv:util-linux unshare:util-linux"
-for_bench="$for_test cc:gcc /usr/include/stdio.h:libc6-dev /usr/include/systemd/sd-bus.h:libsystemd-dev"
+    faketime:faketime strace:strace setpriv:util-linux unshare:util-linux cc:gcc /usr/include/stdio.h:libc6-dev"
+for_bench="$for_test /usr/include/systemd/sd-bus.h:libsystemd-dev"
 
 case ${1-} in
 demo) programs=$for_demo ;;
