@@ -17,13 +17,13 @@ stop() {
 # program (or header file):package of Debian that has it
 for_demo='dbus-daemon:dbus'
 for_test="$for_demo dbus-send:dbus dbus-run-session:dbus gdbus:libglib2.0-bin busctl:systemd systemd-analyze:systemd
-    faketime:faketime strace:strace setpriv:util-linux unshare:util-linux cc:gcc /usr/include/stdio.h:libc6-dev"
-for_bench="$for_test /usr/include/systemd/sd-bus.h:libsystemd-dev"
+    faketime:faketime strace:strace setpriv:util-linux unshare:util-linux cc:gcc /usr/include/stdio.h:libc6-dev
+    /usr/include/systemd/sd-bus.h:libsystemd-dev"
 
 case ${1-} in
 demo) programs=$for_demo ;;
 test) programs=$for_test ;;
-bench) programs=$for_bench ;;
+bench) programs=$for_test ;;
 *) stop "usage: packaging/bootstrap.sh demo|test|bench" ;;
 esac
 
