@@ -1,7 +1,8 @@
 #!/bin/sh
 # Prepares a fresh checkout: system packages, the virtual environment .venv, and the project in it.
 # usage: packaging/bootstrap.sh demo|test|bench     (what it is prepared for decides which programs are needed)
-# Silent and quick (some 50 ms) when there is nothing to do. Writes nowhere but into .venv, and installs system packages only as root.
+# Silent and quick (some 50 ms) when there is nothing to do. Writes nowhere but into .venv, and installs system packages: as root, or through
+# sudo where it asks for no password; else it names them and stops.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
