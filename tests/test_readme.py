@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from telemetryd.core import manifest, reading
+from telemetryd.core.settings import ConfigFile, Origin, merge
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -35,9 +36,12 @@ def _blocks(name):
 
 
 def test_examples_are_taken():
-    """The examples of a manifest, a configuration and a review are what the parsers take."""
+    """The examples of a manifest, a configuration, a developer's own and a review are what the parsers take."""
     (example,) = _blocks("manifest.md")
     configuration, reviews = _blocks("administration.md")
+    (own,) = _blocks("testing-your-application.md")
+    users = merge([ConfigFile("own", Origin.USER, reading.parse_configuration(own))], do_not_track="", kuserfeedback=[])
+    assert (users.problems, [one.vendor for one in users.endpoints]) == ((), ["example"])
     assert manifest.parse(example).definitions[0].cells == 3 * 3 + 1
     assert reading.parse_configuration(configuration).enabled is True
     found, stops = reading.parse_reviews(reviews.replace("9f2c…", "9" * 64), "example.toml")
