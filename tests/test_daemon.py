@@ -1,5 +1,6 @@
 """The flow: what a sample changes, and what it does not."""
 
+import logging
 import math
 
 import pytest
@@ -131,8 +132,9 @@ async def test_errors(running):
         running.push("org.kde.frameworks/crash", "u", 1, application="org.kde.okular")
 
 
-async def test_system_facts(running):
-    """A fact is read once, in the period of a question that asks for it, and joined with the question's other sources."""
+async def test_system_facts(running, caplog):
+    """A fact is read once, in the period of a question that asks for it, and joined with the question's other sources; nothing logs it."""
+    caplog.set_level(logging.DEBUG)
     assert running.facts.reads == ["memory"]
     running.push("startup", "d", 700.0)
     for _ in range(3):
@@ -142,6 +144,7 @@ async def test_system_facts(running):
     assert running.bodies()["startup-by-memory"] == ["500..2000", "8..16"]
     running.to(at("12.8"))
     assert running.facts.reads == ["memory"]
+    assert [*caplog.get_records("setup"), *caplog.records] == []
 
 
 async def test_unknown_fact(tmp_path):

@@ -275,14 +275,56 @@ async def test_a_directory_of_someone_else(collecting):
     assert collecting.state() == before
 
 
+@contextlib.contextmanager
+def failing_disk(machine):
+    """The state directory's files on an ext4 file system of their own; gives what makes the kernel forbid all writes, as after a fault."""
+    folder, kept, image = state_of(machine), machine.root / "kept", machine.root / "image"
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    folder.rename(kept)
+    folder.mkdir(mode=0o700)
+    commands = ("mkfs.ext4", "-q", str(image)), ("mount", "-o", "loop", str(image), str(folder))
+    if any(subprocess.run(command, check=False, capture_output=True).returncode for command in commands):
+        pytest.skip("no file system can be mounted here")
+    try:
+        folder.chmod(0o700)
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        yield lambda: subprocess.run(("mount", "-o", "remount,abort", str(folder)), check=True)
+        after = shutil.copytree(folder, machine.root / "after", ignore=shutil.ignore_patterns("lost+found"))
+    finally:
+        subprocess.run(("umount", "-l", str(folder)), check=True)
+    folder.rmdir()
+    after.rename(folder)
+
+
+@AS_ROOT
+async def test_a_disk_that_becomes_read_only(collecting):
+    """The kernel forbids writing in mid-work: from then on every push gets Storage and nothing can be changed; nothing is lost."""
+    with failing_disk(collecting) as fail, collecting.daemon() as daemon:
+        async with collecting.client() as client:
+            await both_get(client, "")
+            before = await consents(client)
+            fail()
+            for _ in range(3):
+                await both_get(client, STORAGE)
+            assert await error_of(client.set("System", 2)) == STORAGE
+            assert await error_of(client.call(CONTROL, "Erase", "s", "")) == STORAGE
+            assert await consents(client) == before
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.log
+    with collecting.daemon():
+        async with collecting.client() as client:
+            assert await consents(client) == before
+            await both_get(client, "")
+
+
 @AS_ROOT
 async def test_a_read_only_file_system(collecting):
-    """A disk that became read-only: both kinds of push get the same, nothing can be raised, and every call has an answer."""
+    """A disk that is read-only at a start: both kinds of push get the same, nothing can be raised, and every call has an answer."""
     with small_disk(collecting) as folder:
         with collecting.daemon() as daemon:
             async with collecting.client() as client:
                 await both_get(client, "")
-                subprocess.run(("mount", "-o", "remount,ro", str(folder)), check=False, capture_output=True)
             daemon.stop(signal.SIGKILL)
         subprocess.run(("mount", "-o", "remount,ro", str(folder)), check=True)
         with collecting.daemon() as daemon:
