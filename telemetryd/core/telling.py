@@ -1,7 +1,8 @@
 """A definition in plain sentences: what, when, how often, how coarse, to whom, until when, why, and what it will change. Policy: T1, T2.
 
 `tell` is the only place where a definition is put into words for people: `telemetryctl show`, `review` and `document` print what it
-says. Whatever is part of a digest is said, so equal words mean equal definitions.
+says. Whatever is part of a digest is said, so equal words mean equal definitions. (One sentence a source, as Control1's `fields` and
+every difference have it, is `difference.fields`': it names a source, where this explains it.)
 """
 
 from __future__ import annotations
