@@ -17,9 +17,10 @@ Runs the telemetry daemon on the session bus until it is told to leave.
   --leave-when-idle  leave after five minutes without calls, unless the configuration says otherwise: where a timer starts ticks
   --tick             do what is due (close periods, hand one report to the uploader) and leave: what the timer runs
   --record FILE      for an application's own tests: write every sample that is pushed into FILE, keep and send nothing;
-                     with a COMMAND, run it and leave with its exit status (see docs/testing-your-application.md)
+                     with a COMMAND, run it and leave with its exit status
 
-The user's command is telemetryctl. Configuration: telemetryd.toml (see docs/administration.md).
+The user's command is telemetryctl. Configuration: telemetryd/telemetryd.toml, then telemetryd/telemetryd.toml.d/*.toml, in /etc, /usr/share
+and your own configuration directory.
 """
 IDLE_NEVER = 0.0
 IDLE_EXIT_MINUTES = 5.0

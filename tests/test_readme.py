@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from telemetryd.__main__ import USAGE
 from telemetryd.core import manifest, reading
 from telemetryd.core.settings import ConfigFile, Origin, merge
 
@@ -29,6 +30,12 @@ def test_links_exist():
     """Every relative link leads to a file."""
     for target in re.findall(r"\]\((?!https:)([^)#]+)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_help_of_the_daemon_needs_no_checkout():
+    """Its help names the places of its configuration and no file of this repository, which a package does not have."""
+    assert "docs/" not in USAGE
+    assert all(place in USAGE for place in ("telemetryd/telemetryd.toml", "/etc", "/usr/share"))
 
 
 def _blocks(name):

@@ -44,7 +44,7 @@ _COMMANDS = {
 Exit status:
   0  done
   1  refused or failed; standard error says why and what to do next
-  2  wrong command line
+  2  wrong command line, or nobody can be asked and --yes is missing
   3  the service or the session bus is not there, or does not answer
   4  nothing was changed: you declined, or there was nothing to do""",
 )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from telemetryd.ctl.client import Control, Shown
 
+_NEW_HELP = "What happens to questions that you have not decided. accept: also unseen ones, of applications of which you accepted one."
+
 
 @click.group(cls=InOrder)
 def consent() -> None:
@@ -31,7 +33,7 @@ def consent() -> None:
 @consent.command("global")
 @levels("--system", LEVELS, "Questions about the system: hardware and software, however it is used.")
 @levels("--usage", LEVELS, "Questions about how applications are used, as statistics.")
-@levels("--new-questions", NEW_QUESTIONS, "What happens to questions that you have not decided.")
+@levels("--new-questions", NEW_QUESTIONS, _NEW_HELP)
 @as_json
 def everywhere(system: str | None, usage: str | None, new_questions: str | None, *, is_json: bool) -> None:
     """Set the levels for all applications.

@@ -27,7 +27,10 @@ DONE, FAILED, MISUSED, UNAVAILABLE, NOTHING = range(5)
 """Exit statuses: done; refused or failed; wrong command line; no service; nothing was changed (declined, or nothing to do)."""
 
 _HOW_TO_START = "start it with `telemetryd` or `systemctl --user start telemetryd`, or install it if it is missing"
-_HOW_TO_DEVELOP = "write `developer = true` into your own telemetryd.toml (usually ~/.config/telemetryd/telemetryd.toml)"
+_HOW_TO_DEVELOP = (
+    "write `developer = true` into your own telemetryd.toml (usually ~/.config/telemetryd/telemetryd.toml); "
+    "it ends for good what is being collected"
+)
 _JOURNAL = "`journalctl --user -u telemetryd` has the details"
 
 _UNAVAILABLE = {

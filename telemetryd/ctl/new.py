@@ -11,7 +11,6 @@ import click
 
 from telemetryd.core.definition import Category, PeriodKind, SourceType
 from telemetryd.core.draft import Draft, complaints, compose
-from telemetryd.core.guidance import GUIDES
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.words import one_line
 
@@ -44,18 +43,35 @@ _CHOICES: dict[str, Sequence[str]] = {
     "period": list(PeriodKind),
 }
 _DAY = click.DateTime(["%Y-%m-%d"])
-_IDS = {"source": "the id of the source", "question": "the id of the question"}
+_HELP = {
+    "id": "Reverse-DNS id of the application's desktop file.",
+    "name": "Name that users know, at most 80 characters.",
+    "vendor": "Endpoint that the distribution or administrator configured.",
+    "contact": "Where users turn to with concerns: a https: or mailto: URL.",
+    "type": "Type of what is measured.",
+    "source": "Id of the source, which the program pushes to.",
+    "description": "What is measured, in words for a user.",
+    "unit": "Unit of a number or count, at most 16 characters.",
+    "bins": "Edges of the bins in rising order; two edges are three bins.",
+    "values": "The few values that matter; all else becomes “other”.",
+    "question": "Id of the question; else “about-” and the source's.",
+    "purpose": "What has to be known, as a question.",
+    "decision": "What the answer will change.",
+    "category": "system: what the installation is like; usage: how it is used.",
+    "detail": "Level that a user must have chosen.",
+    "period": "Calendar period that one answer covers.",
+    "starts": "First day of the question.",
+    "ends": "Its last day, at most a year after the first.",
+}
 _DEFAULTS = {"unit": "", "category": Category.USAGE.value, "period": PeriodKind.WEEK.value}
 _OF_TYPE = {"unit": {"number", "count"}, "bins": {"number", "count"}, "values": {"choice"}}
 
 
 def _answers(command: Any) -> Any:
     """An option for each answer."""
-    guides = {**GUIDES["question"], **GUIDES["source"], **GUIDES["application"]}
     for name in reversed(Draft._fields):
-        about = _IDS.get(name) or guides[name].help.partition(":")[0]
         kind = click.Choice(list(map(str, _CHOICES[name]))) if name in _CHOICES else _DAY if name in {"starts", "ends"} else None
-        command = click.option(f"--{name}", type=kind, help=f"{about[0].upper()}{about[1:]}.")(command)
+        command = click.option(f"--{name}", type=kind, metavar="DATE" if kind is _DAY else None, help=_HELP[name])(command)
     return command
 
 

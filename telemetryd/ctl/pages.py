@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from telemetryd.core.language import ENGLISH
 from telemetryd.ctl import sentences
 from telemetryd.ctl.words import AXES, LEVELS, NEW_QUESTIONS, OWN_LEVELS, day, word
 
@@ -63,15 +64,36 @@ def report_page(page: Page, report: Shown) -> None:
             *((_label("headers", index), f"{name}: {value}") for index, (name, value) in enumerate(report["headers"])),
         ]
     )
-    body(page, report["body"])
+    _body(page, report["body"], ENGLISH)
 
 
-def body(page: Page, text: str) -> None:
+def preview_page(page: Page, reports: Sequence[Sequence[str]]) -> None:
+    """(application/question, URL, body) of each report that would be sent, in the person's language: what is not final is said."""
+    from telemetryd.core.report import BLANK_NONCE  # noqa: PLC0415 - no other page needs what a report is
+
+    _ = page.language.words.gettext
+    if not reports:
+        page.say(_("Nothing would be sent: no question is collecting, and no report waits."))
+    for index, (question, url, text) in enumerate(reports):
+        if index:
+            page.gap()
+        page.say(question, "bold")
+        page.say(_("to {url}").format(url=url) if url else _("nowhere: no endpoint is configured for this vendor, so nothing is sent"))
+        if f'"nonce":"{BLANK_NONCE}"' in text:
+            page.say(_("before noise, and with a nonce of zeros: both are drawn when the period ends"))
+        else:
+            page.say(_("waits, and will be sent exactly so"))
+        _body(page, text, page.language.words)
+
+
+def _body(page: Page, text: str, words: Words) -> None:
     """A report's bytes; the blanks that fill it up are counted instead of shown."""
+    _ = words.gettext
     shown = text.rstrip(" ")
-    page.verbatim(shown or "(no body is kept)")
+    page.verbatim(shown or _("(no body is kept)"))
     if len(text) > len(shown):
-        page.say(f"(and {len(text) - len(shown)} blanks that fill it up to {len(text.encode())} bytes)")
+        filling = _("(and {number} blanks that fill it up to {size} bytes)")
+        page.say(filling.format(number=len(text) - len(shown), size=len(text.encode())))
 
 
 def levels(one: Shown, words: Words) -> Iterator[Row]:

@@ -10,7 +10,7 @@ import click
 
 from telemetryd.ctl import client, output
 from telemetryd.ctl.options import as_json, confirm, unasked
-from telemetryd.ctl.pages import body, history_page, report_page, standings_page
+from telemetryd.ctl.pages import history_page, preview_page, report_page, standings_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,23 +43,16 @@ class Since(click.ParamType[int]):
 def preview(app: str, *, is_json: bool) -> None:
     """Show what would be sent if the period ended now, byte for byte, of APP or of all.
 
-    Reports that wait to be sent are among them. With --json: a list of [application/question, URL or "", body].
+    What is being collected is shown before noise, and with a nonce of zeros; reports that wait are among them, exactly as they will be
+    sent. With --json: a list of [application/question, URL or "", body].
     """
 
     async def work(control: Control) -> None:
         found = await control.preview(app)
         if is_json:
             output.emit(found)
-            return
-        page = output.Page()
-        if not found:
-            page.say("Nothing would be sent: no question is collecting, and no report waits.")
-        for index, (question, url, text) in enumerate(found):
-            if index:
-                page.gap()
-            page.say(question, "bold")
-            page.say(f"to {url}" if url else "to nowhere: no endpoint is configured for this vendor, so nothing is sent")
-            body(page, text)
+        else:
+            preview_page(output.Page(), found)
 
     client.run(work)
 

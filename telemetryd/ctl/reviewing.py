@@ -46,7 +46,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", help="How the page is written.")
 @click.option("--sign-off", metavar='"NAME <MAIL>"', help="Sign for what the page shows.")
 @click.option("--record", default="", metavar="URL", help="Where the review is kept in public; the second reviewer may leave it out.")
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The review's date; default: today (UTC).")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The review's date; default: today (UTC).")
 @click.option("--new", "is_new", is_flag=True, help="Review once more what has a review: two people again. This lifts a suspension.")
 @click.option("-o", "--output", "file", type=_PATH, metavar="FILE", help="Where the entry goes; default: the system's, or it is printed.")
 @unasked

@@ -37,6 +37,15 @@ def test_page_names_every_command_and_status():
     assert re.findall(r"^\| (\d) \|", written, re.MULTILINE) == list("01234")
 
 
+def test_help_describes():
+    """Help describes options instead of giving orders to an author, names dates as dates, and every exit status as the page does."""
+    helps = dict(generator().helps(cli, "telemetryctl"))
+    assert [name for name, text in helps.items() if "%Y" in text] == []
+    assert "--starts DATE" in helps["telemetryctl new"]
+    assert not re.search(r"(?:Write|Say|Ask|List|Name the) ", helps["telemetryctl new"].partition("--id")[2])
+    assert "2  wrong command line, or nobody can be asked" in helps["telemetryctl"]
+
+
 @pytest.mark.parametrize("name", ["telemetryctl", "status", "history", "consent", "consent accept", "consent global", "monitor"])
 def test_help_needs_no_service(name):
     """Help works without a bus, in both spellings, and fits 80 columns."""

@@ -179,6 +179,37 @@ def test_report_with_its_bytes(columns, capsys):
     assert "(no body is kept)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("locale", "running", "waiting"),
+    [
+        ("C", "before noise, and with a nonce of zeros: both are drawn when the period ends", "waits, and will be sent exactly so"),
+        (
+            "de_AT.UTF-8",
+            "noch ohne Rauschen und mit einer Nonce aus Nullen: Beides wird am Ende des Zeitraums gelost",
+            "wartet und wird genau so gesendet",
+        ),
+        ("ja_JP.UTF-8", "まだノイズがなく、ノンスは 0 です。どちらも期間の終わりに抽選されます", "送信待ち。このまま送られます"),
+    ],
+)
+def test_preview_says_what_is_final(locale, running, waiting, monkeypatch, capsys):
+    """The preview says in a line, in the person's language, which reports are before noise and which will be sent as they are."""
+    monkeypatch.setenv("LC_ALL", locale)
+    reports = [("org.kde.kate/one", "https://example.org/", f'{{"nonce":"{nonce * 32}"}}') for nonce in "0f"]
+    pages.preview_page(output.Page(), reports)
+    one, two = (part.splitlines() for part in capsys.readouterr().out.split("\n\n"))
+    assert (one[0], one[2], one[3]) == ("org.kde.kate/one", running, reports[0][2])
+    assert (two[0], two[2], two[3]) == ("org.kde.kate/one", waiting, reports[1][2])
+
+
+def test_preview_of_nothing(capsys):
+    """Where nothing would be sent, or nowhere, it is said."""
+    pages.preview_page(output.Page(), [])
+    pages.preview_page(output.Page(), [("org.kde.kate/one", "", "{}")])
+    nothing, _, nowhere, *_ = capsys.readouterr().out.splitlines()
+    assert nothing == "Nothing would be sent: no question is collecting, and no report waits."
+    assert nowhere == "nowhere: no endpoint is configured for this vendor, so nothing is sent"
+
+
 def test_translation_stands_beside_the_original(monkeypatch, capsys):
     """Where the manifest has the person's language, its text comes first and the reviewed original right below; else the original alone."""
     monkeypatch.setenv("LC_ALL", "de_AT.UTF-8")
