@@ -1,6 +1,6 @@
 """Prints what calls cost, held against a C service that does nothing, and what load does to memory and disk; see README.md here.
 
-python tests/benchmarks/load.py [--only calls|unread|million|applications|idle]… [--library dbus-fast|dbus-next] …
+python tests/benchmarks/load.py [--awake] [--only calls|unread|million|applications|fairness|idle]… [--library dbus-fast|dbus-next] …
 """
 # ruff: noqa: T201 - printing is what it is for
 
