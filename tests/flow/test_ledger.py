@@ -3,14 +3,15 @@
 import signal
 
 import pytest
-from harness import CONTROL, KATE_2026
+from harness import CONTROL, KATE_2026, CallError
 from moments import rows
-from timeline import at
+from timeline import DAY_S, HOUR_S, at
 
 KEY = "org.kde.kate"
 QUESTION = KATE_2026[KATE_2026.index("[[question]]") :]
 TWICE = KATE_2026 + QUESTION.replace('"startup-time"', '"startup-again"').replace('purpose = "Is', 'purpose = "Why is')
 THRICE = TWICE + QUESTION.replace('"startup-time"', '"startup-ever"').replace('purpose = "Is', 'purpose = "When is')
+CHANGED = KATE_2026.replace("[500, 2000]", "[400, 2000]")
 SOURCE = "org.kde.kate/startup"
 
 
@@ -51,24 +52,55 @@ async def test_what_is_withdrawn_before_it_is_reported_costs_nothing(timeline):
     assert await ledger(timeline) == {}
 
 
-@pytest.mark.parametrize("again", ["erase", "refuse", "change"])
-async def test_no_second_answer_and_no_refund(timeline, again):
-    """Once reported, a charge stays and the question is never asked again: not after erasing, refusing, or with another definition."""
-    await timeline.collect()
-    await timeline.move(at("2026-10-19 00:01"))
-    before = await ledger(timeline)
-    assert {(row["spent"], row["reserved"]) for row in before.values()} == {(2.0, 0.0)}
-    assert "This answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %)." in before[SOURCE, 0]["text"]
+async def registered(timeline):
+    """The question is declared by the application itself, and by no installed file."""
+    (timeline.machine.root / f"share/telemetryd/manifests/{KEY}.toml").unlink()
+    await timeline.start()
+    await timeline.client.register(KEY, KATE_2026)
+    timeline.stop()
+
+
+async def ask_again(timeline, again):
+    """What might make a question be asked again that was reported, or (register) answered."""
     if again == "erase":
         await timeline.client.call(CONTROL, "Erase", "s", "")
     elif again == "refuse":
         for is_allowed in (False, True):
             await timeline.client.call(CONTROL, "SetQuestionConsent", "ssb", KEY, "startup-time", is_allowed)
+    elif again == "change":
+        timeline.machine.install(CHANGED, date="2026-10-18")
     else:
-        timeline.machine.install(KATE_2026.replace("[500, 2000]", "[400, 2000]"), date="2026-10-18")
+        await timeline.go_to_slot()
+        await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+        timeline.machine.review(CHANGED, date="2026-10-18")
+        before = (await timeline.client.questions())["startup-time"]["digest"]
+        await timeline.client.register(KEY, CHANGED)
+        assert (await timeline.client.questions())["startup-time"]["digest"] != before
+
+
+@pytest.mark.parametrize("again", ["erase", "refuse", "change", "register"])
+async def test_no_second_answer_and_no_refund(timeline, again):
+    """Once reported, a charge stays and the question is never asked again: not after erasing, refusing, or with another definition.
+
+    Whether the other definition is installed, or registered by the application itself.
+    """
+    if again == "register":
+        await registered(timeline)
+    await timeline.collect()
+    await timeline.move(at("2026-10-19 00:01"))
+    before = await ledger(timeline)
+    assert {(row["spent"], row["reserved"]) for row in before.values()} == {(2.0, 0.0)}
+    assert "This answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %)." in before[SOURCE, 0]["text"]
+    await ask_again(timeline, again)
     await timeline.restart(signal.SIGKILL)
     assert await ledger(timeline) == before
     assert (await timeline.question())[0] == ("reporting" if again == "change" else "answered")
+    with pytest.raises(CallError, match="InvalidArgs"):
+        await timeline.client.accept(KEY)
+    await timeline.move(int(timeline.now) + 7 * DAY_S)
+    await timeline.push(700)
+    assert timeline.rows("SELECT * FROM tally") == []
+    assert await ledger(timeline) == before
 
 
 async def test_a_lost_ledger_reads_as_spent(timeline):
