@@ -7,25 +7,29 @@ from contextlib import closing
 
 import pytest
 from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, Variant
-from moments import accept_last_week, rows
+from moments import accept_last_week, daemon_at, edit, rows
 from raw_bus import ERROR, ERROR_NAME, RETURN, SIGNATURE, RawBus
 
 from telemetryd.bus.library import Message, bus_call
 from telemetryd.bus.output import marshalled
 
 KATE_ID, KWRITE_ID = "org.kde.kate", "org.kde.kwrite"
-KWRITE = KATE.replace(KATE_ID, KWRITE_ID)
+ASKED = KATE + "share = 0.999999999\n"
+"""Nearly all who consent are asked: there are lots that are not drawn."""
+KWRITE = ASKED.replace(KATE_ID, KWRITE_ID)
+ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://127.0.0.1:9/v1"\n'
+STOP = f'[[stop]]\napplication = "{KATE_ID}"\nquestion = "startup-time"\nreason = "suspended"\ndate = 2026-01-02\n'
 PROPERTIES = (TELEMETRY[0], TELEMETRY[1], "org.freedesktop.DBus.Properties")
 NAN, INFINITY = Variant("d", math.nan), Variant("d", math.inf)
 GOOD = Variant("d", 700.0)
 BAD_TEXTS = {
-    "unchanged": KATE,
+    "unchanged": ASKED,
     "installed": "",
     "no TOML": "not = = toml",
-    "a string source": KATE.replace('type = "number"', 'type = "string"'),
-    "unsorted bins": KATE.replace("[500, 2000]", "[2000, 500]"),
+    "a string source": ASKED.replace('type = "number"', 'type = "string"'),
+    "unsorted bins": ASKED.replace("[500, 2000]", "[2000, 500]"),
     "another's": KWRITE,
-    "another edge": KATE.replace("[500, 2000]", "[500, 1000, 2000]"),
+    "another edge": ASKED.replace("[500, 2000]", "[500, 1000, 2000]"),
 }
 
 
@@ -41,7 +45,7 @@ CALLS = [
     *((TELEMETRY, "Register", "ssa{sv}", [KATE_ID, text, {}]) for text in BAD_TEXTS.values()),
     *((TELEMETRY, "Register", "ssa{sv}", [name, "", {}]) for name in (KWRITE_ID, "org.kde.unknown", "", "../etc")),
     (TELEMETRY, "Register", "ssa{sv}", [KWRITE_ID, KWRITE, {"unknown": Variant("s", "option")}]),
-    (TELEMETRY, "Register", "ss", [KATE_ID, KATE]),
+    (TELEMETRY, "Register", "ss", [KATE_ID, ASKED]),
     *(_push(Variant(code, 3)) for code in "ynqiuxt"),
     *(_push(value) for value in (GOOD, NAN, INFINITY, Variant("s", "1.5"), Variant("b", True), Variant("ad", [1.0]), Variant("v", GOOD))),
     *(_push(value) for value in (Variant("d", -0.0), Variant("d", -1e308), Variant("t", 2**64 - 1), Variant("o", "/a"))),
@@ -99,12 +103,50 @@ async def _consent_now(machine):
             await client.consent(KATE_ID)
 
 
+async def _stop(machine):
+    """Accepted, and stopped for everyone before its period began."""
+    await _consent_now(machine)
+    (machine.root / "share/telemetryd/reviews.d/stop.toml").write_text(STOP)
+
+
 async def _refuse(machine):
-    """Accepted once, then refused."""
+    """Accepted once, then refused in its period."""
     await accept_last_week(machine, KATE_ID)
     with machine.daemon():
         async with machine.client() as client:
             await client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-time", False)
+
+
+async def _not_drawn(machine):
+    """Accepted by a user whose lot is not among the share that is asked, before anybody looked."""
+    await accept_last_week(machine, KATE_ID)
+    edit(machine, "UPDATE lot SET part = 'ffffffffffffffff'")
+    edit(machine, "DELETE FROM life")
+
+
+async def _no_budget(machine):
+    """Accepted, and the budget has no room for the answer."""
+    machine.configure(f"budget_source = 1.0\n{ENDPOINT}")
+    await accept_last_week(machine, KATE_ID)
+
+
+async def _report(machine):
+    """The week after the acceptance is over: its report waits, with nowhere to go just now."""
+    machine.configure(ENDPOINT)
+    with daemon_at(machine, "-14d"):
+        async with machine.client() as client:
+            await client.consent(KATE_ID)
+    with machine.daemon():
+        pass
+    machine.configure("")
+
+
+async def _answer(machine):
+    """The report was made, and erased by the user: the question is answered for good."""
+    await _report(machine)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.call(CONTROL, "Erase", "s", "")
 
 
 async def _switch_off(machine):
@@ -112,7 +154,19 @@ async def _switch_off(machine):
     machine.configure("enabled = false\n")
 
 
-STATES = (_withhold, _consent, _consent_now, _refuse, _switch_off)
+STATES = {
+    _withhold: ("pending", "Usage is below basic"),
+    _consent: ("active", "its period ends before"),
+    _consent_now: ("waiting", "its period begins on"),
+    _stop: ("suspended", "the question is suspended"),
+    _refuse: ("passed", "refused"),
+    _not_drawn: ("passed", "you were not drawn"),
+    _no_budget: ("passed", "no budget"),
+    _report: ("reporting", ""),
+    _answer: ("answered", "erased"),
+    _switch_off: ("pending", "{root}/etc/telemetryd/telemetryd.toml says enabled = false"),
+}
+"""How to get into every state of consent, and what the user is shown there."""
 
 
 @pytest.fixture(params=["dbus-fast", "dbus-next"])
@@ -124,14 +178,15 @@ def library(request):
 async def test_replies_do_not_depend_on_consent(tmp_path, library):
     """A table of calls, valid and invalid, gets the same replies, byte for byte, in every state of consent and after a restart."""
     seen = {}
-    for state in STATES:
+    for state, shown in STATES.items():
         with Machine(tmp_path / state.__name__, library=library) as machine:
-            machine.install(KATE)
+            machine.install(ASKED)
             await state(machine)
             for run in ("first", "restarted"):
                 with machine.daemon() as daemon:
                     seen[state.__name__, run] = _replies(machine)
                     assert not daemon.log
+                    await _assert_shown(machine, *shown)
             is_kept = bool(rows(machine, "SELECT * FROM tally"))
             assert is_kept is (state is _consent)
     first = seen["_withhold", "first"]
@@ -149,6 +204,14 @@ async def test_replies_do_not_depend_on_consent(tmp_path, library):
             assert replies == first, (state, run)
         else:
             assert replies == _after_a_restart(first), (state, run)
+
+
+async def _assert_shown(machine, state, reason):
+    """The user is shown this state of the question, with a reason that begins so."""
+    reason = reason.format(root=machine.root)
+    async with machine.client() as client:
+        question = (await client.questions(KATE_ID))["startup-time"]
+    assert (question["state"], question["reason"][: len(reason)]) == (state, reason)
 
 
 def _after_a_restart(replies):
