@@ -183,7 +183,7 @@ def test_one_failure_is_everyones(tmp_path):
         tallies.commit()
         add_refused(tallies, [1])
         tallies.commit()
-        with sqlite3.connect(running.store.main.path, isolation_level=None) as other:
+        with contextlib.closing(sqlite3.connect(running.store.main.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             add_refused(tallies, [1])
             tallies.commit()

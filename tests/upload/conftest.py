@@ -123,6 +123,7 @@ def pointing(authority, tmp_path):
             .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
             .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
             .add_extension(x509.AuthorityInformationAccess(access), critical=False)
             .add_extension(x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)]), critical=False)
             .sign(issuer_key, hashes.SHA256())
