@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +31,7 @@ from telemetryd.views import Sources, Views
 from telemetryd.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from telemetryd.installed import InstalledFiles
@@ -104,19 +105,30 @@ def assemble(installation: InstalledFiles, directory: Path) -> Assembly:
     """
     is_developer = installation.settings().developer
     is_erased = not is_developer or _shut_for_developer(installation, directory)
-    assembly = _put_together(installation, directory, is_developer=is_developer)
-    if not is_erased:
-        assembly.control.choices.purge_too(partial(purge_ordinary, directory))
-    assembly.daemon.start()
-    assembly.control.choices.purge()
+    with _closed_on_failure(open_store(directory, is_developer=is_developer)) as store:
+        assembly = _put_together(installation, store, is_developer=is_developer)
+        if not is_erased:
+            assembly.control.choices.purge_too(partial(purge_ordinary, directory))
+        assembly.daemon.start()
+        assembly.control.choices.purge()
     return assembly
+
+
+@contextmanager
+def _closed_on_failure(store: Store) -> Iterator[Store]:
+    try:
+        yield store
+    except BaseException:
+        store.close()
+        raise
 
 
 def _shut_for_developer(installation: InstalledFiles, directory: Path) -> bool:
     """Whether nothing is left of what that erased; False while another process reads the ordinary main file."""
     if not (directory / "consent.sqlite").exists():
         return True
-    ordinary = _put_together(installation, directory, is_developer=False)
+    with _closed_on_failure(open_store(directory, is_developer=False)) as store:
+        ordinary = _put_together(installation, store, is_developer=False)
     try:
         ordinary.daemon.catch_up()
         ordinary.daemon.shut(Cause.DEVELOPER)
@@ -125,8 +137,8 @@ def _shut_for_developer(installation: InstalledFiles, directory: Path) -> bool:
         ordinary.close()
 
 
-def _put_together(installation: InstalledFiles, directory: Path, *, is_developer: bool) -> Assembly:
-    store, clock, chance = open_store(directory, is_developer=is_developer), SystemClock(), SecretChance()
+def _put_together(installation: InstalledFiles, store: Store, *, is_developer: bool) -> Assembly:
+    clock, chance = SystemClock(), SecretChance()
     watch = Watch(is_on=is_developer)
     catalogue = Catalogue(installation, store.texts, clock)
     questions = Questions(catalogue, store.consents, clock, chance)

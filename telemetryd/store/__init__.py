@@ -106,5 +106,9 @@ def open_store(directory: Path, *, is_developer: bool) -> Store:
     """
     prefix = "developer-" if is_developer else ""
     consent = Database(directory / f"{prefix}consent.sqlite", CONSENT)
-    main = Database(directory / f"{prefix}telemetry.sqlite", MAIN)
+    try:
+        main = Database(directory / f"{prefix}telemetry.sqlite", MAIN)
+    except BaseException:
+        consent.close()
+        raise
     return Store(Consents(consent), Tallies(main), Decoys(directory), Reports(main), Texts(main), main, consent)

@@ -15,6 +15,7 @@ import sys
 
 import pytest
 from campaign import IS_CAMPAIGN
+from descriptors import open_files
 from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, until
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
 
@@ -157,6 +158,15 @@ async def test_random_damage(in_our_process, tmp_path, file):
             shutil.rmtree(state_of(machine))
             kept.rename(state_of(machine))
             await live_with_it(machine, seed)
+
+
+@pytest.mark.parametrize("change", ["PRAGMA user_version = 99", "UPDATE tally SET cells = x'00'"], ids=["newer", "no cells"])
+def test_a_failed_opening_leaves_nothing_open(in_our_process, change):
+    """A main file that cannot be used keeps no file of the pair open: the daemon tries again and again."""
+    edit(in_our_process, change, file="telemetry.sqlite")
+    with pytest.raises(StorageError) as failure:
+        assemble(InstalledFiles(in_our_process.environ), state_of(in_our_process))
+    assert open_files(state_of(in_our_process)) == {}, failure  # which holds all that was in use when it was raised
 
 
 async def live_with_it(machine, seed):
