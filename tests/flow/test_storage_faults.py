@@ -15,7 +15,7 @@ import sys
 
 import pytest
 from campaign import IS_CAMPAIGN
-from descriptors import open_files
+from descriptors import open_logs
 from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, until
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
 
@@ -160,13 +160,27 @@ async def test_random_damage(in_our_process, tmp_path, file):
             await live_with_it(machine, seed)
 
 
-@pytest.mark.parametrize("change", ["PRAGMA user_version = 99", "UPDATE tally SET cells = x'00'"], ids=["newer", "no cells"])
-def test_a_failed_opening_leaves_nothing_open(in_our_process, change):
-    """A main file that cannot be used keeps no file of the pair open: the daemon tries again and again."""
-    edit(in_our_process, change, file="telemetry.sqlite")
-    with pytest.raises(StorageError) as failure:
-        assemble(InstalledFiles(in_our_process.environ), state_of(in_our_process))
-    assert open_files(state_of(in_our_process)) == {}, failure  # which holds all that was in use when it was raised
+def newer(machine):
+    """The main file is of a newer version."""
+    edit(machine, "PRAGMA user_version = 99", file="telemetry.sqlite")
+
+
+def lost_and_untold(machine):
+    """The main file is damaged, and what follows from that cannot be noted in the other one, which another process is writing to."""
+    (state_of(machine) / "telemetry.sqlite").write_bytes(b"no database")
+
+
+@pytest.mark.parametrize("damage_it", [newer, lost_and_untold])
+def test_a_failed_opening_leaves_nothing_open(in_our_process, damage_it):
+    """Files that cannot be used are not kept open either: the daemon tries again and again."""
+    folder = state_of(in_our_process)
+    damage_it(in_our_process)
+    with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        before = len(open_logs(folder))  # of the files themselves SQLite keeps descriptors as long as anyone here has a lock
+        with pytest.raises(StorageError) as failure:
+            assemble(InstalledFiles(in_our_process.environ), folder)
+        assert len(open_logs(folder)) == before, failure  # it holds what was in use
 
 
 async def live_with_it(machine, seed):
