@@ -185,9 +185,6 @@ class Decoys(Protocol):
     def opened(self) -> Tallies:
         """The tallies in that file, which is made if it is not there. Raises StorageError."""
 
-    def fill(self) -> None:
-        """Write a row that stands for nothing, in one commit."""
-
     def close(self) -> None:
         """Give the file up, with all its rows; the next use makes another."""
 

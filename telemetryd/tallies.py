@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 _PERIOD_CHARACTERS = len("2026-W48")
+_FILLER = StoredTally(0, ("", ""), "", "", array("Q", [0, 0, 0]))
+"""A decoy that stands for nothing."""
 
 
 class Tally:
@@ -169,13 +171,13 @@ class RunningTallies:
             self._save_in_two([one.stored for one in dirty if not one.is_decoy], [one.stored for one in dirty if one.is_decoy])
 
     def _save_in_two(self, kept: list[StoredTally], decoys: list[StoredTally]) -> None:
-        """Several tallies take two commits, as they must if some are kept and some not: one would tell that all are, or none."""
-        if not kept or not decoys:
-            self._decoy_store.fill()
-        if decoys:
-            self._decoy_store.opened().save(decoys)
-        if kept:
-            self._store.save(kept)
+        """Several tallies take two commits, as they must if some are kept and some not: one would tell that all are, or none.
+
+        In all cases it is one row more than there are tallies, and the decoys' file is first.
+        """
+        side = self._decoy_store.opened()
+        side.save([_FILLER, *decoys] if kept else [_FILLER])
+        (self._store if kept else side).save(kept or decoys)
 
     def keep(self, tally: Tally) -> None:
         """Make sure that a tally has its row even without a sample."""

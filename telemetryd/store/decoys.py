@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PREFIX = ".decoy-"
-_FILLER = StoredTally(0, ("", ""), "", "", array("Q", [0, 0, 0]))
+_PROBE = StoredTally(0, ("", ""), "", "", array("Q", [0, 0, 0]))
 
 
 class Decoys:
@@ -41,14 +41,10 @@ class Decoys:
             self._tallies = Tallies(self.database())
         return self._tallies
 
-    def fill(self) -> None:
-        """Write a row that stands for nothing. Raises StorageError."""
-        self.opened().save_one(_FILLER)
-
     def probe(self) -> None:
         """Raise StorageError unless a write succeeds that needs room on the disk: the log is emptied first, and then begins to grow."""
         self.database().purge()
-        self.fill()
+        self.opened().save_one(_PROBE)
 
     def unsettled(self) -> int | None:
         """As `Database.unsettled` gives it."""

@@ -193,8 +193,8 @@ async def test_nothing_that_is_due_keeps_it(timeline):
     timeline.receiver.silent_in, timeline.is_settling = "headers", False
     await timeline.queue()
     slot = timeline.slot()
+    timeline.stop()  # before the clock moves, or it may send the report itself
     timeline.set_clock(slot + HOUR_S)
-    timeline.stop()
     timeline.name_endpoint(timeline.receiver.url(), f"idle_exit_minutes = {SENDING_S / 60}\n")
     tick = f"seen = {slot + HOUR_S}, since = {slot}, passed_s = 100, moment_s = 101, is_done = 0"
     edit(timeline.machine, f"UPDATE tick SET {tick}", file="telemetry.sqlite")

@@ -177,8 +177,8 @@ async def test_uploader_that_never_answers(timeline, uploader):
 async def test_death_in_a_run_of_the_timer(timeline, uploader):
     """`telemetryd --tick` guesses no more than the daemon does: the report stays, and the next run that may sends the same bytes."""
     before = await timeline.queue()
+    timeline.stop()  # before the clock moves, or it may send the report itself
     timeline.set_clock(timeline.slot() + DAY_S)
-    timeline.stop()
     for fault, tries in (("killed before its line", 1), ("", 2)):
         uploader.suffer(fault)
         tick_soon(timeline)
