@@ -30,7 +30,7 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@$(PY) tests/benchmarks/blind.py --awake
 	@$(PY) tests/benchmarks/linkage.py
 
-campaign: ## The long forms: fifty times the examples, hundreds of crashes, thousands of power cuts and damages (half an hour)
+campaign: ## The long forms: fifty times the examples, hundreds of crashes, thousands of power cuts and damages (well over half an hour)
 	@packaging/bootstrap.sh test
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
