@@ -26,6 +26,9 @@ class EdgeBus(MessageBus):
 
     Private: `MessageBus._create_socket_for_transport` (dbus-fast), `MessageBus._setup_socket` with `_bus_address`, `_sock`, `_stream`
     and `_fd` (dbus-next): the libraries offer no way to bring a socket along, and reading can be bounded only there.
+
+    Private: `MessageBus._create_unmarshaller`, and `readers` of `_unmarshaller` (dbus-next). What has read one message refers to itself
+    through these, and would hold the message, values and all, until the collector finds it.
     """
 
     edge_socket: EdgeSocket | None = None
@@ -54,6 +57,13 @@ class EdgeBus(MessageBus):
                 self._stream, self._fd = edge_socket.stream, edge_socket.fileno()
                 return
         raise failure or ConnectionError("the address of the bus is empty")
+
+    def _create_unmarshaller(self) -> Any:
+        """The next message's; the one before has been handed over."""
+        done = getattr(self, "_unmarshaller", None)
+        if done is not None:
+            done.readers.clear()
+        return super()._create_unmarshaller()  # type: ignore[misc]  # dbus-fast has none
 
 
 class LoopFacade:

@@ -79,6 +79,15 @@ def test_a_burst_is_a_few_bounded_batches(service, client):
     assert limits.RECEIVE_BUDGET_BYTES / 2 < usage["largest_batch"] * 1024 < limits.RECEIVE_BUDGET_BYTES + 10 * 1024
 
 
+def test_nothing_of_a_message_waits_for_the_collector(service, client):
+    """What a call brought is freed when it is answered: its values do not stay in memory until garbage is looked for."""
+    service.do("garbage")
+    _, calls = pipelined(client, service, 100, signature="s", body=strings("value"))
+    client.send(calls)
+    assert len(reply_serials(client, 100)) == 100
+    assert service.do("garbage") < 50
+
+
 def test_a_caller_that_reads_nothing_costs_nothing(service, client, record_property):
     """45,000 calls of a caller that reads no reply until all are handled: every reply arrives then, and the memory stays flat."""
     client.ask(service.name, "Accept")

@@ -146,6 +146,15 @@ async def test_private_setup_socket():
         bus._stream.close()
 
 
+def test_private_create_unmarshaller():
+    """dbus-next makes a new `_unmarshaller` by `_create_unmarshaller()` after each message; `readers` are its bound methods, by type."""
+    what = moved("dbus-next", "MessageBus._create_unmarshaller, _unmarshaller or its readers")
+    bus_class = importlib.import_module("dbus_next.aio").MessageBus
+    assert "self._unmarshaller = self._create_unmarshaller()" in inspect.getsource(bus_class._message_reader), what
+    unmarshaller_class = importlib.import_module("dbus_next._private.unmarshaller").Unmarshaller
+    assert "s" in unmarshaller_class(None).readers, what
+
+
 def test_private_loop(bus_class, library):
     """The library registers its reader by `self._loop.add_reader` when it connects."""
     assert re.search(r"self\._loop\.add_reader\(\s*self\._fd,", inspect.getsource(bus_class.connect)), moved(library, "MessageBus._loop")
