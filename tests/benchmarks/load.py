@@ -22,7 +22,7 @@ from benchmarks.load_peers import BenchmarkError, bench, build
 
 IDLE_S = 120
 """Least time for which a daemon is watched that has nothing to do; in a whole run it is left alone from the beginning to the end."""
-PAIRS = 3
+PAIRS = 5
 """Daemons with a thousand applications, each beside one with two."""
 CALLS = 10_000
 """Calls of one run with a thousand applications: each of the sources once."""
@@ -80,7 +80,7 @@ def million(folder, options):
 
 
 def applications(folder, options):
-    """A thousand applications: the medians over pairs of daemons. Where things come to lie in a process's memory alone makes 5 %."""
+    """A thousand applications: the medians over pairs of daemons. Where things come to lie in a process's memory alone makes some per cent."""
     figures = {}
     for library in options.library:
         pairs = []
@@ -90,6 +90,8 @@ def applications(folder, options):
             with few as one, many as other:
                 pairs.append(load_applications.measure(one, other, rounds=options.rounds, calls=CALLS))
         figures[library] = {name: median(pair[name] for pair in pairs) for name in pairs[0]}
+        same = [pair[load_applications.SAME] for pair in pairs]
+        figures[library] |= {f"{load_applications.SAME}, least": min(same), f"{load_applications.SAME}, most": max(same)}
     return figures
 
 

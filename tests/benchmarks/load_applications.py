@@ -8,6 +8,9 @@ from benchmarks.load_peers import KEPT, REFUSED
 from harness import KATE
 
 APPLICATIONS, SOURCES = 1000, 10
+TURNS = 20
+"""Turns of one round."""
+SAME = "1,000 applications, same source: cost"
 
 
 def names(applications):
@@ -32,6 +35,8 @@ def measure(few, many, *, applications=APPLICATIONS, rounds, calls):
     Spread: applications in any order, each with a sample of each of its sources. Scattered: the sources of all in any order, so that every
     sample has a page of the database of its own.
     """
+    for one in (few, many):
+        one.part()
     everything = spread(many, applications)
     begin = process.memory(many.daemon.process)
     many.run(many.daemon, everything, len(everything))  # each manifest is parsed
@@ -40,7 +45,7 @@ def measure(few, many, *, applications=APPLICATIONS, rounds, calls):
     costs = [compare(few, many, everything, scattered, calls) for _ in range(rounds)]
     same, other, worst = (median(one) for one in zip(*costs, strict=True))
     return {
-        "1,000 applications, same source: cost": same,
+        SAME: same,
         "1,000 applications, 10,000 sources: cost": other,
         "1,000 applications, 10,000 sources scattered: cost": worst,
         "1,000 applications, at start, resident (MB)": begin.resident,
@@ -50,14 +55,20 @@ def measure(few, many, *, applications=APPLICATIONS, rounds, calls):
 
 
 def compare(few, many, everything, scattered, calls):
-    """One round: the same source (kept and refused), and all sources, which are refused, of the cost with few applications."""
-    costs = {
-        (bench, application): bench.run(bench.daemon, bench.pushes(bench.daemon, application), calls).cpu_s
-        for application in (KEPT, REFUSED)
-        for bench in (few, many)
-    }
-    same = (costs[many, KEPT] + costs[many, REFUSED]) / (costs[few, KEPT] + costs[few, REFUSED])
-    return same, *(many.run(many.daemon, one, calls).cpu_s / costs[few, REFUSED] for one in (everything, scattered))
+    """One round: the same source (kept and refused), and all sources, which are refused, of the cost with few applications.
+
+    The benches take turns every few milliseconds, so that what slows the machine for a moment slows all of them.
+    """
+    same = {(bench, application): bench.pushes(bench.daemon, application) for application in (KEPT, REFUSED) for bench in (few, many)}
+    costs = dict.fromkeys([*same, "spread", "scattered"], 0.0)
+    for number in range(TURNS):
+        for (bench, application), messages in list(same.items())[:: 1 if number % 2 else -1]:
+            costs[bench, application] += bench.run(bench.daemon, messages, calls // TURNS).cpu_s
+        for name, messages in (("spread", everything), ("scattered", scattered)):
+            turn = messages[number * len(messages) // TURNS : (number + 1) * len(messages) // TURNS]
+            costs[name] += many.run(many.daemon, turn, calls // TURNS).cpu_s
+    ratio = (costs[many, KEPT] + costs[many, REFUSED]) / (costs[few, KEPT] + costs[few, REFUSED])
+    return ratio, costs["spread"] / costs[few, REFUSED], costs["scattered"] / costs[few, REFUSED]
 
 
 def spread(bench, applications):
