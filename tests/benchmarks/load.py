@@ -80,7 +80,7 @@ def million(folder, options):
 
 
 def applications(folder, options):
-    """A thousand applications: the medians over pairs of daemons. Where things come to lie in a process's memory alone makes some per cent."""
+    """A thousand applications: the medians over pairs of daemons. Where things come to lie in memory alone makes some per cent."""
     figures = {}
     for library in options.library:
         pairs = []
