@@ -36,6 +36,7 @@ class EdgeSocket(socket.socket):
         self.settimeout(0)
         self._framing = Framing(on_oversized)
         self.budget_bytes = sys.maxsize
+        self._is_drained = False
         self.stream = self.makefile("rwb")
 
     def connect(self, address: Any) -> None:
@@ -57,14 +58,23 @@ class EdgeSocket(socket.socket):
             if taken := self._framing.take(data):
                 return taken
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """As dbus-next reads, through its stream."""
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int | None:  # type: ignore[override]  # see below
+        """As dbus-next reads, through its stream, which takes None for nothing there.
+
+        It asks until there is nothing. After less than was asked for that is known, and the loop says when there is more: asking the kernel
+        takes a twentieth of a call.
+        """
+        if self._is_drained:
+            self._is_drained = False
+            return None
+        wanted = (nbytes or len(buffer)) - HELD_MAX_BYTES
         while True:
             if self.budget_bytes <= 0:
                 self._refuse()
-            data = super().recv((nbytes or len(buffer)) - HELD_MAX_BYTES, flags)
+            data = super().recv(wanted, flags)
             if not data:
                 return 0
+            self._is_drained = len(data) < wanted
             self.budget_bytes -= len(data)
             if taken := self._framing.take(data):
                 buffer[: len(taken)] = taken
