@@ -1,5 +1,9 @@
 """The parts of load.py in a short form: they run, every goal has a figure, and what needs no quiet machine is as promised."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from benchmarks import load_applications, load_calls, load_goals, load_memory
 from benchmarks.awake import awake
@@ -60,3 +64,20 @@ def test_the_machine_is_left_as_it_was(tmp_path, capsys):
         "idle processors sleep as they will",
         "idle processors sleep as they will",
     ]
+
+
+def test_the_machine_is_left_as_it_was_when_it_is_told_to_end(tmp_path):
+    """A SIGTERM in the midst puts it back too."""
+    setting = tmp_path / "guest_halt_poll_ns"
+    setting.write_text("7\n")
+    program = (
+        "import pathlib, signal, sys; from benchmarks.awake import awake\n"
+        "with awake(setting=pathlib.Path(sys.argv[1])): print(flush=True); signal.pause()"
+    )
+    tests = Path(__file__).parents[1]
+    with subprocess.Popen([sys.executable, "-c", program, setting], stdout=subprocess.PIPE, cwd=tests) as process:
+        process.stdout.readline()
+        process.stdout.readline()
+        assert setting.read_text() != "7\n"
+        process.terminate()
+    assert (process.returncode, setting.read_text()) == (143, "7\n")
