@@ -44,7 +44,7 @@ static void set_up(void)
     die_at = die ? strtoull(die, NULL, 10) : 0;
     descriptor = -1;
     if (log && *log) {
-        snprintf(path, sizeof path, "%s.%d", log, (int)getpid());
+        snprintf(path, sizeof path, "%s.%d", log, (int)syscall(SYS_getpid));
         descriptor = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     }
 }
@@ -74,7 +74,7 @@ static int is_ours(int file, char path[4096])
 static void pass_moment(void)
 {
     if (++moments == die_at) {
-        syscall(SYS_kill, getpid(), SIGKILL);
+        syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
         for (;;)
             pause();
     }
