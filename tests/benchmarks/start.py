@@ -40,8 +40,8 @@ def stage(name):
     print(name, (now - begin) * 1000)
     begin = now
 import gc, sys; gc.disable()
-from telemetryd.__main__ import _without_openssl
-_without_openssl(); stage("asyncio, without OpenSSL")
+from telemetryd.__main__ import _lean_asyncio
+_lean_asyncio(); stage("asyncio, without OpenSSL")
 import telemetryd.bus.library; stage("D-Bus library")
 import sqlite3; stage("SQLite")
 import telemetryd.app; stage("telemetryd")

@@ -163,6 +163,7 @@ async def test_uploader_that_never_answers(timeline, uploader):
     timeline.is_settling = False
     before = await the_first_try(timeline)
     (process,) = uploader.running()
+    assert len(list(Path(f"/proc/{timeline.daemon.process.pid}/task").iterdir())) == 1, "no thread waits for it"
     began = timeline.now
     await timeline.move(int(began + COURIER_TIMEOUT_S) - 10)
     assert uploader.running() == [process]
