@@ -13,6 +13,7 @@ from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
 from crashing import copied
 from disk import build_recorder, recording
 from harness import CONTROL, WAIT_S, CallError, until
+from sleeping import sleeps_s
 from timeline import HOUR_S, LIBRARY, STEP_S, at
 
 CLOSINGS = 200 if IS_CAMPAIGN else 6
@@ -23,7 +24,10 @@ NAMES = "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"
 TRIES = 3
 WAITS_MAX = 16
 """Three hours each in which nothing is tried. libfaketime gives a process with threads the real time now and then, by which a timer is
-late by all the time between: more than a late report waits, and such a daemon is started anew."""
+late by all the time between. A late report waits less than all these hours; a daemon that so sleeps is started anew."""
+
+LOOP_MAX_S = 24 * HOUR_S
+"""Asyncio's longest sleep, however late the next timer is."""
 
 
 class Ticking:
@@ -152,6 +156,7 @@ class Ticking:
             waits = 0 if self.tries() != before else waits + 1
             if waits > WAITS_MAX:
                 waits = 0
+                assert HOUR_S < sleeps_s(self.process) <= LOOP_MAX_S, "a timer is set, and no clock but another one sets it so late"
                 self.kill_daemon("daemon asleep")
                 await self.timeline.start()
             for row in self.tries() - before:

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from harness import CONTROL, KATE, TELEMETRY, WAIT_S, CallError, Machine, until
 from moments import accept_last_week, edit
+from sleeping import sleeps_s
 from timeline import HOUR_S
 
 from telemetryd.core.limits import RUN_STEP_MAX_S
 
 KATE_ID = "org.kde.kate"
-EPOLL_WAIT = {"232", "281", "22"}
-"""epoll_wait and epoll_pwait on x86_64, epoll_pwait elsewhere."""
 REST_S = 1
 """Nothing may wake for so long; what sleeps for longer in between says so in the time that it goes to sleep for, or is a second thread."""
 IDLE_S = 1.8
@@ -26,12 +25,6 @@ SENDING_S = 10
 """Long enough for a tick and an uploader's start, on a busy machine too."""
 SLOW_S = 25
 """A busy machine's start, or what leaving takes, is no longer than this."""
-
-
-def sleeps_s(process):
-    """For how long a process is going to sleep if nobody calls (0 while it works), as the kernel says."""
-    name, *arguments = Path(f"/proc/{process.pid}/syscall").read_text().split()
-    return int(arguments[3], 16) / 1000 if name in EPOLL_WAIT else 0
 
 
 def switches(process):
