@@ -159,6 +159,14 @@ class Catalogue:
             self._pushing.pop(application, None)
         return declaration
 
+    def forget(self, application: str) -> None:
+        """Drop what an application registered: until it registers again, nothing is declared. Raises StorageError."""
+        if application in self._registered:
+            self._texts.drop(application)
+            del self._registered[application]
+            self._declarations.pop(application, None)
+            self._pushing.pop(application, None)
+
     def _make_room(self) -> None:
         """Where as many have registered as can, those go that are gone anyway."""
         if len(self._registered) >= APPLICATIONS_MAX:

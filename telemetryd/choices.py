@@ -11,6 +11,7 @@ from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Ca
 from telemetryd.core.life import Outcome, State
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 from telemetryd.errors import AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, TelemetrydError
+from telemetryd.known import Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,6 +51,7 @@ class Choices:
 
     def __init__(self, parts: Parts) -> None:
         self._daemon, self._questions, self._consents, self._catalogue, self._erasure, self._reports, self._clock = parts
+        self._known = Known(self._catalogue, self._consents)
         self.is_erasure_pending = True
         self.is_held_up = False
         self._left: Callable[[], bool] = lambda: True
@@ -117,6 +119,21 @@ class Choices:
         keys = [key for key in self._questions.decided() if application in {"", key[0]}]
         self._daemon.erase(keys)
         self._reports.forget(application)
+        self.is_erasure_pending = True
+        await self._settle(is_withdrawal=True)
+
+    async def forget(self, application: str) -> None:
+        """Withdraw everything from an application that is not installed, and drop what is kept of it but for what protects the user.
+
+        Raises:
+            InvalidArgumentsError: it is installed.
+            UnknownApplicationError: nothing is known of it.
+        """
+        if self._catalogue.is_installed(application):
+            raise InvalidArgumentsError(f"{application} is installed: expected an application that registered itself or is gone")
+        self._known.check(application)
+        self._daemon.refresh()
+        self._daemon.forget(application)
         self.is_erasure_pending = True
         await self._settle(is_withdrawal=True)
 

@@ -156,6 +156,15 @@ class Daemon:
         self._routes.clear()
         return self._erase(erased)
 
+    def forget(self, application: str) -> None:
+        """The user forgot an application: what was collected for it, or by it for a shared question, goes, and then its declaration."""
+        self._erase(self._flow.questions.forget(application))
+        for key, pusher in self._flow.tallies.contributions():
+            if pusher == application and self._flow.tallies.erase([key], pusher):
+                self._on_erased(())
+        self._flow.catalogue.forget(application)
+        self._routes.clear()
+
     def _is_stale(self) -> bool:
         return self._flow.catalogue.refresh() or not self._decided_at <= self._flow.clock.now() < self._midnight
 

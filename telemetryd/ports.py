@@ -150,6 +150,9 @@ class Consents(Protocol):
     def refuse(self, key: Key, *, is_refused: bool) -> None:
         """Keep or end a refusal."""
 
+    def forget(self, application: str, over: Mapping[Key, Record]) -> None:
+        """Drop an application's levels, acceptances, open lives and reservations; keep what is `over`. Refusals, lots and charges stay."""
+
     def set_records(self, records: Mapping[Key, Record]) -> None:
         """Keep what is remembered of questions' lives, all of it or none."""
 

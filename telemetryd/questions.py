@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from telemetryd.core.life import Step
     from telemetryd.ports import Clock, Consents, Key, Randomness
 
+_FORGOTTEN = "forgotten"
+"""What ended a question's life: its application was forgotten."""
+
 
 class Looked(NamedTuple):
     """What one look at everything asks for: questions whose tallies and reports go, and periods that are over."""
@@ -104,6 +107,19 @@ class Questions:
         """The user erased what was collected for these questions."""
         now = self._clock.now()
         self._consents.set_records({key: life.erased(self.record(key), now).record for key in keys if key in self._consents.records})
+
+    def forget(self, application: str) -> list[Key]:
+        """The user forgot an application: what was begun is over, what was not is as if never asked. Gives all questions concerned.
+
+        Refusals, lots, final states and charges stay: they protect. Policy: C2, M4.
+        """
+        now = self._clock.now()
+        keys = [key for key in self.decided() if key[0] == application]
+        steps = {key: life.erased(self.record(key), now, _FORGOTTEN) for key in keys if key in self._consents.records}
+        over = {key: step.record for key, step in steps.items() if step.record.outcome is not Outcome.OPEN}
+        if keys or application in self._consents.applications:
+            self._consents.forget(application, over)
+        return keys
 
     def shut(self, cause: Cause) -> list[Key]:
         """Shut every question at once; gives those whose tallies and reports must go."""

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 from harness import KATE_2026
-from running import ACCEPTED, AFTER, APP, DURING, KEY, QUESTION, installed
+from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, QUESTION, SHARED, installed, user_of_shared
 
 from telemetryd.core.consent import ACCEPT_KNOWN, ApplicationLevels, Cause
 from telemetryd.core.life import State
@@ -290,3 +290,99 @@ async def test_old_definition_asks_nothing(running):
     running.clock.wall = ACCEPTED + 3600
     running.install(date="2026-11-19")
     assert running.state() == State.WAITING
+
+
+FORGOTTEN = "org.kde.dolphin"
+ASKED = (FORGOTTEN, QUESTION)
+
+
+async def registered(running):
+    """Dolphin registered itself, its question is accepted and has a sample in its week; the user gave it levels of its own."""
+    running.machine.review(MORE)
+    running.daemon.reload()
+    running.daemon.register(FORGOTTEN, MORE)
+    await running.consent(FORGOTTEN)
+    await running.choices.set_application(FORGOTTEN, 2, 1)
+    running.to(DURING)
+    running.push("startup", "d", 700.0, FORGOTTEN)
+    assert running.store.tallies.all()
+
+
+@pytest.mark.parametrize(("moment", "outcome"), [(DURING, "passed"), (AFTER, "answered")])
+async def test_forget(running, moment, outcome):
+    """Forgetting withdraws before the reply, drops text, levels and acceptances, and keeps what protects: final state, lot and charge."""
+    await registered(running)
+    running.to(moment)
+    lots, charges = running.store.consents.lots, {key for key, one in running.store.consents.ledger.items() if one.is_charged}
+    await running.choices.forget(FORGOTTEN)
+    running.restart()
+    consents = running.store.consents
+    assert (running.store.tallies.all(), running.store.reports.queue(), running.store.texts.months()) == ([], [], {})
+    assert (consents.applications, consents.decisions, consents.lots) == ({}, {}, lots)
+    assert (consents.records[ASKED].outcome, consents.records[ASKED].reason) == (outcome, "forgotten")
+    assert {key for key, one in consents.ledger.items() if one.is_charged} == charges
+    assert charges == ({ASKED} if outcome == "answered" else set())
+    left = b"".join(running.files().values())
+    assert b"Is start-up too slow?" not in left
+    assert b"500..2000" not in left
+    with pytest.raises(UnknownApplicationError):
+        running.push("startup", "d", 700.0, FORGOTTEN)
+    running.daemon.register(FORGOTTEN, MORE)
+    assert running.state(ASKED) == outcome
+
+
+async def test_forget_before_the_period(running):
+    """A question whose period has not begun is as if never asked: pending at the next registration, with the lot that it drew."""
+    running.machine.review(MORE)
+    running.daemon.reload()
+    running.daemon.register(FORGOTTEN, MORE)
+    await running.consent(FORGOTTEN)
+    lots = running.store.consents.lots
+    assert (running.state(ASKED), set(running.store.consents.ledger)) == ("waiting", {ASKED})
+    await running.choices.forget(FORGOTTEN)
+    assert (running.store.consents.records, running.store.consents.ledger, running.store.consents.lots) == ({}, {}, lots)
+    running.daemon.register(FORGOTTEN, MORE)
+    assert running.state(ASKED) == "pending"
+
+
+async def test_forget_keeps_a_refusal(running):
+    """What the user refused stays refused."""
+    running.machine.review(MORE)
+    running.daemon.reload()
+    running.daemon.register(FORGOTTEN, MORE)
+    await running.choices.set_question(*ASKED, is_allowed=False)
+    await running.choices.forget(FORGOTTEN)
+    assert running.store.consents.decisions[ASKED].refused
+    running.daemon.register(FORGOTTEN, MORE)
+    assert running.state(ASKED) == "refused"
+
+
+async def test_forget_one_of_which_nothing_was_decided(running):
+    """Only its text goes, and no consent file is made for it; a second time, nothing is known of it."""
+    running.daemon.register(FORGOTTEN, MORE)
+    await running.choices.forget(FORGOTTEN)
+    assert running.store.texts.months() == {}
+    assert not (running.directory / "consent.sqlite").exists()
+    with pytest.raises(UnknownApplicationError):
+        await running.choices.forget(FORGOTTEN)
+
+
+async def test_forget_an_installed_one(running):
+    """An installed application declares itself again at the next look: it cannot be forgotten, and nothing changes."""
+    await collecting(running)
+    with pytest.raises(InvalidArgumentsError, match="installed"):
+        await running.choices.forget(APP)
+    assert running.state() == "active"
+
+
+async def test_forget_what_was_pushed_into_shared_questions(tmp_path):
+    """Its own part of a shared question goes with the application, and the others' parts stay."""
+    with installed(tmp_path, FRAMEWORKS) as running:
+        running.install(user_of_shared("org.kde.okular"))
+        running.daemon.register(FORGOTTEN, user_of_shared(FORGOTTEN))
+        await running.consent(SHARED)
+        running.to(DURING)
+        for application in ("org.kde.okular", FORGOTTEN):
+            running.push(f"{SHARED}/crash", "i", 1, application)
+        await running.choices.forget(FORGOTTEN)
+        assert {one.pusher for one in running.store.tallies.all()} == {"org.kde.okular"}

@@ -70,6 +70,7 @@ class Control:
                 "History": self._history,
                 "Ledger": self._ledger,
                 "Erase": self._erase,
+                "Forget": self._forget,
                 "Submit": self._submit,
                 "Watch": self._watch,
             },
@@ -147,6 +148,13 @@ class Control:
     async def _erase(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.erase(*call.body)
+        finally:
+            self.announce()
+        return None
+
+    async def _forget(self, _caller: Caller, call: Message) -> Result:
+        try:
+            await self._parts().choices.forget(*call.body)
         finally:
             self.announce()
         return None

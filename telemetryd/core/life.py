@@ -148,12 +148,12 @@ def unanswerable(record: Record, now: int) -> Step:
     return _shut_without_definition(record, Closed(Cause.GONE, "its manifest is gone"), now)
 
 
-def erased(record: Record, now: int) -> Step:
+def erased(record: Record, now: int, reason: str = "erased") -> Step:
     """The user erases what was collected: a running period is passed, a report is answered; before, nothing changes."""
     if record.outcome is Outcome.REPORTING:
-        return _answered(record, "erased")
+        return _answered(record, reason)
     if record.outcome is Outcome.OPEN and record.begins and record.begins <= now:
-        return _pass(record, "erased")
+        return _pass(record, reason)
     return Step(record, State(record.outcome) if record.outcome else State.WAITING, record.reason)
 
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "history": f"{_CTL}.reports:history",
     "ledger": f"{_CTL}.reports:ledger",
     "erase": f"{_CTL}.reports:erase",
+    "forget": f"{_CTL}.reports:forget",
     "submit": f"{_CTL}.developing:submit",
     "monitor": f"{_CTL}.developing:monitor",
     "stop": f"{_CTL}.stopping:stop",

@@ -113,6 +113,10 @@ class Control:
         """Erase what was collected and not sent; "" for all."""
         await self._call("Erase", "s", [app_id])
 
+    async def forget(self, app_id: str) -> None:
+        """Withdraw everything from an application that is not installed, and drop what is kept of it."""
+        await self._call("Forget", "s", [app_id])
+
     async def submit(self) -> None:
         """Close the running periods and send now."""
         await self._call("Submit", within_s=_SUBMIT_S)

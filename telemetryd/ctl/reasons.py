@@ -49,6 +49,7 @@ _REASONS = (
     mark("no endpoint"),
     mark("sent"),
     mark("erased"),
+    mark("forgotten"),
     mark("lost"),
     mark("damaged"),
     mark("kill switch"),

@@ -1,4 +1,4 @@
-"""`preview`, `history`, `ledger` and `erase`: what would be and what was sent. Policy: T1, T2, C2."""
+"""`preview`, `history`, `ledger`, `erase` and `forget`: what would be and what was sent. Policy: T1, T2, C2."""
 
 from __future__ import annotations
 
@@ -137,6 +137,29 @@ def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
         page.say("Erased.")
         if now:
             standings_page(page, now)
+
+    client.run(work)
+
+
+@click.command(short_help="Forget an application that is not installed.")
+@click.argument("app")
+@unasked
+@as_json
+def forget(app: str, *, yes: bool, is_json: bool) -> None:
+    """Forget APP, which registered itself or is gone: withdraw everything from it, and drop what is kept of it.
+
+    What was collected and not sent is erased; its manifest, its levels and what you accepted go. Your refusals stay, and a question
+    that is over stays over. The history stays too: see `erase`. An installed application cannot be forgotten: uninstall it, or refuse
+    its questions. With --json: the applications that are left, as `list` prints them.
+    """
+    confirm(f"Withdraw everything from {app}, and forget it?", is_agreed=yes)
+
+    async def work(control: Control) -> None:
+        await control.forget(app)
+        if is_json:
+            output.emit(await control.applications())
+        else:
+            output.Page().say("Forgotten. If it runs and registers again, you decide on its questions anew.")
 
     client.run(work)
 

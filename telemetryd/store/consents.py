@@ -84,6 +84,17 @@ class Consents:
                 connection.execute("INSERT INTO refusal VALUES (?, ?)", key)
         self.decisions = self._read_decisions()
 
+    def forget(self, application: str, over: Mapping[Key, Record]) -> None:
+        """Drop an application's levels, acceptances, open lives and reservations; keep what is `over`. Refusals, lots and charges stay."""
+        with self._change() as connection:
+            connection.execute("DELETE FROM application WHERE id = ?", (application,))
+            connection.execute("DELETE FROM acceptance WHERE application = ?", (application,))
+            self._put_records(connection, over)
+            connection.execute("DELETE FROM life WHERE application = ? AND outcome = ''", (application,))
+            connection.execute("DELETE FROM ledger WHERE application = ? AND NOT is_charged", (application,))
+        self.applications, self.decisions = self._read_applications(), self._read_decisions()
+        self.records, self.ledger = self._read_records(), self._read_ledger()
+
     def set_records(self, records: Mapping[Key, Record]) -> None:
         """Keep what is remembered of questions' lives, all of it or none."""
         self.settle(records, {})

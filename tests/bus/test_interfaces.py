@@ -68,6 +68,7 @@ def test_members_are_the_fixed_ones():
         "History": ("tu", "aa{sv}"),
         "Ledger": ("", "aa{sv}"),
         "Erase": ("s", ""),
+        "Forget": ("s", ""),
         "Submit": ("", ""),
         "Watch": ("st", "ta(sss)"),
     }

@@ -76,6 +76,8 @@ def test_help_needs_no_service(name):
         ["erase"],
         ["erase", "org.kde.kate", "--all"],
         ["erase", "--all"],
+        ["forget"],
+        ["forget", "org.kde.kate"],
         ["monitor", "--count", "0"],
     ],
 )
@@ -102,6 +104,7 @@ def test_wrong_command_line(arguments):
         ["history", "--since", "7"],
         ["ledger"],
         ["erase", "--all", "--yes"],
+        ["forget", "org.kde.kate", "--yes"],
         ["submit"],
         ["monitor"],
     ],

@@ -15,6 +15,7 @@ from harness import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, but_for_chance, unti
 
 APP = "org.kde.kate"
 WITH_MEMORY = KATE.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]').replace("[500, 2000]", "[500]")
+PUSH, SAMPLE = (*TELEMETRY, "Push", "ssv"), ("startup", "d", "700")
 CONFIGURED = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1/reports"\n'
 
 
@@ -393,6 +394,20 @@ def test_erase(developing):
         assert machine.control("erase", whom, "--yes").stdout.startswith("Erased.\n")
         assert "500..2000" not in json.dumps(told(machine, "preview"))
     assert "`telemetryctl list`" in refused(machine, 1, "erase", "org.kde.nobody", "--yes")
+
+
+def test_forget(developing):
+    """An application that registered itself is gone with the command; an installed one cannot be forgotten, and one unknown is said so."""
+    machine, _ = developing
+    other = "org.example.editor"
+    machine.busctl("call", *TELEMETRY, "Register", "ssa{sv}", other, KATE.replace(APP, other), "0")
+    assert [one["id"] for one in told(machine, "list")] == [other, APP]
+    assert machine.control("forget", other, "--yes").stdout.startswith("Forgotten.")
+    assert [one["id"] for one in told(machine, "list")] == [APP]
+    pushed = machine.run("busctl", f"--address={machine.address}", "call", *PUSH, other, *SAMPLE, check=False)
+    assert "is installed or registered" in pushed.stderr
+    assert "installed" in refused(machine, 1, "forget", APP, "--yes")
+    assert "`telemetryctl list`" in refused(machine, 1, "forget", other, "--yes")
 
 
 def test_monitor_shows_pushes_live(developing):

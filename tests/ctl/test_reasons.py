@@ -42,7 +42,7 @@ def all_reasons():
     obstacles = [f"no budget: {ledger.obstacle((), wanted, caps)}" for caps in CAPS]
     ends = [life.NO_PERIOD, life.NOT_DRAWN, life.TOO_LATE, *life._DELIVERED.values(), f"{life._SERVER_SAYS} suspended"]
     shut = [f"{life.CLOSED_AT_START} ({cause})" for cause in consent.Cause]
-    others = [NO_BUDGET, NO_ENDPOINT, "erased", "lost", "damaged", *consent.Cause, *shut]
+    others = [NO_BUDGET, NO_ENDPOINT, "erased", "forgotten", "lost", "damaged", *consent.Cause, *shut]
     return [*manifest, *closures, *stops, *obstacles, *ends, *others, *(f"paused: {text}" for text in closures)]
 
 

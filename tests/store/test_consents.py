@@ -4,7 +4,9 @@ import sqlite3
 import pytest
 
 from telemetryd.core.consent import ApplicationLevels, Decision, Levels
+from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
+from telemetryd.core.lot import Lot
 from telemetryd.errors import StorageError
 from telemetryd.store import whole
 
@@ -48,6 +50,27 @@ def test_first_acceptance_counts(store):
     store.consents.refuse(OTHER, is_refused=True)
     store.consents.refuse(OTHER, is_refused=False)
     assert OTHER not in store.consents.decisions
+
+
+def test_forget(opened):
+    """Levels, acceptances, open lives and reservations go; refusals, final lives, lots, charges and others' rows stay."""
+    first, others = opened().consents, ("org.gimp.GIMP", "startup")
+    first.accept([(KEY, "sha256:1", "text one"), (OTHER, "sha256:2", "text two"), (others, "sha256:3", "text")], 1000)
+    for name in ("org.kde.kate", "org.gimp.GIMP"):
+        first.set_application(name, ApplicationLevels(1, 1))
+    first.refuse(OTHER, is_refused=True)
+    over = Record(Outcome.PASSED, "forgotten")
+    charged, held = Entry("localhost", 2026, 20, ("a/b",), is_charged=True), Entry("localhost", 2026, 20, ("a/b",))
+    first.keep_lots({key: Lot(1, 2) for key in (KEY, OTHER, others)})
+    first.settle({KEY: Record(), OTHER: Record(), others: Record()}, {KEY: charged, OTHER: held, others: held})
+    first.forget("org.kde.kate", {KEY: over})
+    second = opened().consents
+    for consents in (first, second):
+        assert consents.applications == {"org.gimp.GIMP": ApplicationLevels(1, 1)}
+        assert consents.decisions == {OTHER: Decision(True, {}), others: Decision(False, {"sha256:3": 1000})}
+        assert consents.records == {KEY: over, others: Record()}
+        assert consents.lots.keys() == {KEY, OTHER, others}
+        assert consents.ledger == {KEY: charged, others: held}
 
 
 @pytest.mark.parametrize("value", [-1, 3, 99, "high", b"\x02"])
