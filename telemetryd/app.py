@@ -49,6 +49,7 @@ class App:
         self._service = Service(environ, idle_exit_minutes)
         self._applications = Applications(self._service.daemon)
         self._control = Control(self._service.control, lambda: self._applications.callers)
+        self._interfaces = {name: load(name) for name in (TELEMETRY, CONTROL)}
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._last_call = self._loop.time()
@@ -107,7 +108,7 @@ class App:
 
         edge = Edge(on_call=on_call, on_batch_end=settle)
         handlers = self._applications.handlers() if name == TELEMETRY else self._control.handlers()
-        dispatcher = Dispatcher(edge, load(name), handlers, callers=self._callers, spawn=self._spawn, settle=settle)
+        dispatcher = Dispatcher(edge, self._interfaces[name], handlers, callers=self._callers, spawn=self._spawn, settle=settle)
         await edge.connect()
         return edge, dispatcher
 
@@ -215,7 +216,7 @@ class App:
     def _announce(self) -> None:
         """Tell the user's programs that something changed; never what."""
         edge, _ = self._edges[CONTROL]
-        names = [name for name in load(CONTROL).properties if name != "Version"]
+        names = [name for name in self._interfaces[CONTROL].properties if name != "Version"]
         edge.send(bus_signal(_CONTROL_PATH, PROPERTIES, "PropertiesChanged", "sa{sv}as", changed(names)))
         edge.send(bus_signal(_CONTROL_PATH, CONTROL, "QuestionsChanged"))
 

@@ -99,17 +99,20 @@ class Recorder:
 
 
 class Door:
-    """Identities that become known only while the door is open."""
+    """Identities that become known only while the door is open, and a fault in the look itself for whoever a test says."""
 
     def __init__(self, callers):
         self._callers = callers
         self.known = callers.known
         self.is_open = asyncio.Event()
         self.is_open.set()
+        self.faults = {}
 
     async def identify(self, sender):
         """Wait for the door, then look."""
         await self.is_open.wait()
+        if sender in self.faults:
+            raise self.faults[sender]
         return await self._callers.identify(sender)
 
 

@@ -188,7 +188,18 @@ class Dispatcher:
             self._spawn(self._identify(call.sender))
 
     async def _identify(self, sender: str) -> None:
-        """Find out who a caller is and run what it has called meanwhile; one that has left is not heard."""
+        """Find out who a caller is and run what it has called. What that raises is this caller's alone: it would end the task group."""
+        try:
+            await self._run_parked(sender)
+        except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
+            _log.error("internal error in the work for one caller: %s", place(failure))
+        finally:
+            if self._is_held and not self._parked.is_full:
+                self._is_held = False
+                self._connection.resume()
+
+    async def _run_parked(self, sender: str) -> None:
+        """Run what a caller has called before it was known; one that has left is not heard."""
         queue = self._queues[sender]
         try:
             caller = await self._callers.identify(sender)
@@ -196,13 +207,13 @@ class Dispatcher:
                 self._dispatch(caller, self._parked.take(queue))
                 if len(self._replies) >= PARKED_STEP_CALLS:
                     await self._relieve()
+        except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
+            for call, _ in queue:
+                self._refuse(call, failure)
         finally:
             self._parked.drop(sender)
             self._note_quiet()
         self._settle()
-        if self._is_held and not self._parked.is_full:
-            self._is_held = False
-            self._connection.resume()
 
     async def _relieve(self) -> None:
         """Send what parked calls were answered so far, and wait while too much of it is not read by anyone."""

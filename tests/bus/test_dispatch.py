@@ -257,3 +257,20 @@ async def test_calls_of_a_caller_that_left_are_dropped(telemetry, caplog):
     assert telemetry.answers.called == []
     assert "reply" not in telemetry.recorder.record
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("count", [1, 2 * PARKED_MAX_CALLS], ids=["one", "as many as stop the reading"])
+async def test_a_fault_in_the_look_at_one_caller_is_its_own(telemetry, caplog, count):
+    """What escapes while one caller is identified answers its calls with the fixed error; others are served, and the reading goes on."""
+    unlucky = await connected(telemetry.address)
+    telemetry.door.faults[unlucky.unique_name] = OSError("secret-1")
+    calls = [asyncio.ensure_future(unlucky.ask(telemetry.call("Push", "ssv", PUSH))) for _ in range(count)]
+    refused = await asyncio.gather(*calls, return_exceptions=True)
+    assert {(one.name, one.text) for one in refused} == {(errors.INTERNAL, INTERNAL_TEXT)}
+    assert (await telemetry.ask("Push", "ssv", PUSH)).message_type is MessageType.METHOD_RETURN
+    assert [name for name, _ in telemetry.answers.called] == ["Push"]
+    assert "OSError at " in caplog.text
+    assert "secret" not in caplog.text
+    del telemetry.door.faults[unlucky.unique_name]
+    assert (await unlucky.ask(telemetry.call("Push", "ssv", PUSH))).message_type is MessageType.METHOD_RETURN
+    await unlucky.disconnect()

@@ -1,10 +1,14 @@
 """What is installed comes, changes, is masked and breaks while the daemon runs: it is obeyed, named, and costs only itself. Policy: C4."""
 
+import asyncio
+import shutil
 import signal
 
 import pytest
-from harness import CONTROL, KATE, until
+from harness import CONTROL, KATE, ROOT, WAIT_S, until
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk
+
+from telemetryd.bus.library import bus_call
 
 KATE_ID, KWRITE_ID, QUESTION = "org.kde.kate", "org.kde.kwrite", "saves-a-week"
 KWRITE = SAVES.replace(KATE_ID, KWRITE_ID)
@@ -110,3 +114,22 @@ async def test_what_appears_is_obeyed_at_sighup(machine):
             (first / "50-off.toml").unlink()
             (first / "50-off.toml").write_text("enabled = true\n")
             assert await client.get("KillSwitches") == []
+
+
+async def test_interfaces_are_read_once(machine):
+    """Nothing that a reply depends on is read late: with the interfaces' files gone under the running daemon all is answered and told."""
+    machine.folder = machine.root / "moved"
+    for name in ("telemetryd", "dbus"):
+        shutil.copytree(ROOT / name, machine.folder / name)
+    signals = asyncio.Queue()
+    with machine.daemon() as daemon:
+        shutil.rmtree(machine.folder / "dbus")
+        async with machine.client(signals.put_nowait) as client:
+            await client.bus.ask(bus_call("AddMatch", "s", [f"type='signal',path='{CONTROL[1]}'"]))
+            await client.set("Usage", 1)
+            told = {(await asyncio.wait_for(signals.get(), WAIT_S)).member for _ in range(3)}
+            assert told == {"NameAcquired", "PropertiesChanged", "QuestionsChanged"}
+            described = (CONTROL[0], CONTROL[1], "org.freedesktop.DBus.Introspectable")
+            assert "SetQuestionConsent" in (await client.call(described, "Introspect"))[0]
+        assert daemon.stop() == 0
+        assert daemon.log == ""
