@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
 from contextlib import contextmanager, suppress
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 
 _LOT = re.compile("[0-9a-f]{16}")
+_TEXT_YEARS = 3
+"""How long an accepted text can be of use: a question ends within a year of its start, and its report is out or dropped months later."""
+_DROP_TEXTS = """
+    DELETE FROM shown WHERE sum NOT IN (
+        SELECT shown FROM acceptance LEFT JOIN life USING (application, question)
+        WHERE ifnull(outcome, '') IN ('', 'reporting') AND at >= ?
+    )
+"""
 _NOTED = "SELECT 1 FROM level WHERE name = 'do_not_track' AND value"
 
 
@@ -63,16 +72,22 @@ class Consents:
         self.applications = {**self.applications, application: levels}
 
     def accept(self, rows: Sequence[tuple[Key, str, str]], now: int) -> None:
-        """Keep acceptances: (key, digest, manifest text as shown); the first time of a digest stays. A refusal of the key ends."""
+        """Keep acceptances: (key, digest, manifest text as shown); the first time of a digest stays. A refusal of the key ends.
+
+        Texts are kept once, however many questions they ask. The ones that were accepted years ago go: no question lasts so long.
+        """
         with self._change() as connection:
-            for key, digest, shown in rows:
-                connection.execute("INSERT OR IGNORE INTO acceptance VALUES (?, ?, ?, ?, ?)", (*key, digest, now, shown))
+            for key, digest, text in rows:
+                sum_of_text = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+                connection.execute("INSERT OR IGNORE INTO acceptance VALUES (?, ?, ?, ?, ?)", (*key, digest, now, sum_of_text))
+                connection.execute("INSERT OR IGNORE INTO shown VALUES (?, ?)", (sum_of_text, text))
                 connection.execute("DELETE FROM refusal WHERE application = ? AND question = ?", key)
+            connection.execute(_DROP_TEXTS, (now - _TEXT_YEARS * 366 * 86400,))
         self.decisions = self._read_decisions()
 
     def accepted_text(self, key: Key, digest: str) -> str:
-        """The manifest text that was accepted under a digest, or ""."""
-        sql = "SELECT shown FROM acceptance WHERE application = ? AND question = ? AND digest = ?"
+        """The manifest text that was accepted under a digest; "" if there is none, or none any more."""
+        sql = "SELECT manifest FROM acceptance JOIN shown ON shown = sum WHERE application = ? AND question = ? AND digest = ?"
         rows = self._database.read(sql, (*key, digest))
         return str(rows[0][0]) if rows else ""
 
@@ -118,6 +133,8 @@ class Consents:
                 " host = ?3, year = ?4, tenths = ?5, sources = ?6, is_charged = ?7 WHERE NOT is_charged",
                 rows,
             )
+            if any(record.outcome not in {Outcome.OPEN, Outcome.REPORTING} for record in records.values()):
+                connection.execute(_DROP_TEXTS, (0,))
         self.records = {**self.records, **records}
         self.ledger = self._read_ledger()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
 from telemetryd.store import whole
+from telemetryd.store.schema import APPLICATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,10 +31,16 @@ _WAL_PAGES = 1000
 _CACHE_KIB = 2048
 """Pages kept in memory, as they are used: the tallies of some ten thousand sources."""
 _ASIDE_DAYS = 30
-"""A damaged file is kept this long for whoever wants to know why, unless a withdrawal comes first."""
+"""A file that was set aside is kept this long for whoever wants to know why, unless a withdrawal comes first."""
 
+_DAMAGED, _OLDER = "damaged", "older"
+"""Why a file was set aside, in its new name: it cannot be trusted, or it is of a layout that this program does not know."""
 _UNTOLD = "-untold"
 """Ends the name of a file that was set aside until the other file says what was lost: nobody may die in between unnoticed."""
+
+
+class _OtherLayoutError(Exception):
+    """The file is a database, and not one that any released version of this program made."""
 
 
 class Database:
@@ -140,14 +147,14 @@ class Database:
             _find_room(self.path.parent, _PAGE_BYTES * _WAL_PAGES)
 
     def drop_aside(self) -> None:
-        """Remove damaged files that were set aside: a withdrawal goes for what is in them too."""
+        """Remove files that were set aside: a withdrawal goes for what is in them too."""
         with _translated():
             for damaged in self.aside():
                 damaged.unlink(missing_ok=True)
 
     def aside(self) -> list[Path]:
-        """Damaged files that were set aside."""
-        return sorted(self.path.parent.glob(self.path.name + ".damaged-*"))
+        """Files that were set aside."""
+        return sorted(file for why in (_DAMAGED, _OLDER) for file in self.path.parent.glob(f"{self.path.name}.{why}-*"))
 
     def loss_is_told(self) -> None:
         """What follows from the loss is on disk."""
@@ -219,10 +226,12 @@ class Database:
             self.drop_old_damage()
             try:
                 return self._open_file()
+            except _OtherLayoutError:
+                self._set_aside(_OLDER, "is of a layout that is not known any more")
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged in its own texts
                 if not _is_damage(error):
                     raise
-            self._set_aside()
+                self._set_aside(_DAMAGED, "is damaged")
             self._create()
             return self._open_file()
 
@@ -256,6 +265,8 @@ class Database:
             ):
                 connection.execute(f"PRAGMA {pragma}")
             _check(connection)
+            if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION,) or not _version(connection):
+                raise _OtherLayoutError
             self._migrate(connection)
             whole.check(connection, self._schema)
             self._identity = _identity(self.path)
@@ -266,13 +277,13 @@ class Database:
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version = _version(connection)
         newest = len(self._schema.migrations)
         if version > newest:
             raise StorageError(f"{self.path.name} is of version {version}; this telemetryd knows versions up to {newest}")
         for number, migration in enumerate(self._schema.migrations[version:], version + 1):
-            connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA user_version={number};")
-            if number == self._schema.sealed_since:
+            connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA application_id={APPLICATION}; PRAGMA user_version={number};")
+            if self._schema.is_sealed:
                 whole.seal(connection)
             connection.execute("COMMIT")
 
@@ -291,11 +302,11 @@ class Database:
             if self._connection.in_transaction:  # SQLite itself rolls some failures back, a full disk for one
                 self._connection.execute("ROLLBACK")
 
-    def _set_aside(self) -> None:
+    def _set_aside(self, why: str, said: str) -> None:
         self.was_lost = True
         stamp = time.strftime("%Y-%m-%d", time.gmtime())
-        _LOG.error("%s is damaged; it is set aside and a new one is begun", self.path.name)
-        aside = self.path.replace(f"{self.path}.damaged-{stamp}{_UNTOLD}")
+        _LOG.error("%s %s; it is set aside and a new one is begun", self.path.name, said)
+        aside = self.path.replace(f"{self.path}.{why}-{stamp}{_UNTOLD}")
         os.utime(aside)
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
@@ -327,6 +338,11 @@ def _check(connection: sqlite3.Connection) -> None:
     is_empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() == (1,)
     if is_empty or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("malformed")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:

@@ -1,20 +1,22 @@
-"""The tables, as numbered migrations: entry N takes a file from version N to N + 1. An entry that was released is never edited."""
+"""The tables, as numbered migrations: entry N takes a file from version N to N + 1. An entry that was released is never edited.
+
+A file says whose it is (`APPLICATION`) and of which version. One that does not is of a layout before the first release: see `database`.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 
+APPLICATION = int.from_bytes(b"TLMD", "big")
+"""SQLite's application_id of our files."""
+
+
 class Schema(NamedTuple):
-    """The migrations of one kind of file, and the version since which it bears a seal (0: never): see `whole`."""
+    """The migrations of one kind of file, and whether it bears a seal: see `whole`."""
 
     migrations: tuple[str, ...]
-    sealed_since: int = 0
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether the newest version bears a seal."""
-        return bool(self.sealed_since) and len(self.migrations) >= self.sealed_since
+    is_sealed: bool = False
 
 
 CONSENT = Schema(
@@ -29,6 +31,7 @@ CONSENT = Schema(
             application TEXT, question TEXT, digest TEXT, at INTEGER NOT NULL, shown TEXT NOT NULL,
             PRIMARY KEY (application, question, digest)
         ) WITHOUT ROWID;
+        CREATE TABLE shown (sum TEXT PRIMARY KEY, manifest TEXT NOT NULL);
         CREATE TABLE life (
             application TEXT, question TEXT,
             outcome TEXT NOT NULL, reason TEXT NOT NULL,
@@ -36,27 +39,26 @@ CONSENT = Schema(
             closed_cause TEXT NOT NULL, closed_since INTEGER NOT NULL, closed_grace_s INTEGER NOT NULL, revision TEXT NOT NULL,
             PRIMARY KEY (application, question)
         ) WITHOUT ROWID;
-        """,
-        """
         CREATE TABLE lot (application TEXT, question TEXT, part TEXT NOT NULL, period TEXT NOT NULL, PRIMARY KEY (application, question))
             WITHOUT ROWID;
         CREATE TABLE ledger (
             application TEXT, question TEXT, host TEXT NOT NULL, year INTEGER NOT NULL, tenths INTEGER NOT NULL, sources TEXT NOT NULL,
             is_charged INTEGER NOT NULL, PRIMARY KEY (application, question)
         ) WITHOUT ROWID;
+        CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), sum INTEGER NOT NULL);
         """,
-        "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), sum INTEGER NOT NULL)",
     ),
-    sealed_since=3,
+    is_sealed=True,
 )
-"""Policy: C1. `acceptance.shown` is the definition's manifest text as accepted, so that a change can be shown as a difference."""
+"""Policy: C1. `shown` holds each manifest text as it was accepted, once, so that a change can be shown as a difference; `acceptance.shown` is
+its sum. A text goes when no question is left that can still use it: see `consents`."""
 
 MAIN = Schema(
     (
         """
         CREATE TABLE tally (
             id INTEGER PRIMARY KEY, application TEXT NOT NULL, question TEXT NOT NULL, pusher TEXT NOT NULL,
-            period TEXT NOT NULL, cells BLOB NOT NULL
+            period TEXT NOT NULL, cells BLOB NOT NULL, turn INTEGER NOT NULL DEFAULT 0
         );
         CREATE UNIQUE INDEX tally_key ON tally (application, question, pusher, period);
         CREATE TABLE report (
@@ -68,15 +70,10 @@ MAIN = Schema(
         );
         CREATE TABLE tick (
             id INTEGER PRIMARY KEY CHECK (id = 1), seen INTEGER NOT NULL, since INTEGER NOT NULL, passed_s INTEGER NOT NULL,
-            moment_s INTEGER NOT NULL, is_done INTEGER NOT NULL, late_day INTEGER NOT NULL
+            moment_s INTEGER NOT NULL, is_done INTEGER NOT NULL, late_day INTEGER NOT NULL,
+            today INTEGER NOT NULL, before INTEGER NOT NULL, earlier INTEGER NOT NULL
         );
         CREATE TABLE text (id TEXT PRIMARY KEY, manifest TEXT NOT NULL, month TEXT NOT NULL) WITHOUT ROWID;
-        """,
-        "ALTER TABLE tally ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
-        """
-        ALTER TABLE tick ADD COLUMN today INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE tick ADD COLUMN before INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE tick ADD COLUMN earlier INTEGER NOT NULL DEFAULT 0;
         """,
     )
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TABLES = "SELECT type, name, sql FROM sqlite_master ORDER BY name"
 _TYPES = {"INTEGER": int, "TEXT": str, "BLOB": bytes}
-_LONG = {"manifest", "shown"}
+_LONG = {"manifest"}
 """Columns that are not read here: their texts are checked when they are parsed, against the digest that was accepted."""
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 _OUTCOMES = {"queued", "accepted", "answered", "suspended", "dropped", "erased", "unknown"}

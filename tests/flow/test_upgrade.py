@@ -150,20 +150,29 @@ async def test_a_newer_version_is_left_alone(collecting, file):
             assert len(await client.preview()) == 1
 
 
+OLDER = {
+    "no version": "PRAGMA user_version = 0",
+    "before the first release": "PRAGMA application_id = 0; PRAGMA user_version = 3",
+    "another program's": "PRAGMA application_id = 7",
+}
+
+
 @pytest.mark.parametrize("file", ["consent.sqlite", "telemetry.sqlite"])
-async def test_a_version_that_does_not_fit_its_tables_raises_nothing(collecting, file):
-    """A version number set back: calls say Storage, or the levels are those that were stored; never higher, and nothing is lost."""
-    edit(collecting, "PRAGMA user_version = 0", file=file)
-    edit(collecting, "UPDATE level SET value = 1")
-    with collecting.daemon():
+@pytest.mark.parametrize("layout", OLDER.values(), ids=list(OLDER))
+async def test_a_layout_that_is_not_known(collecting, file, layout):
+    """A file of another layout is set aside whole: consent in it reads off, what was collected is lost, and everything works anew."""
+    for pragma in layout.split(";"):
+        edit(collecting, pragma, file=file)
+    with collecting.daemon() as daemon:
         async with collecting.client() as client:
-            with pytest.raises(CallError) as refused:
-                await _levels(client)
-            assert refused.value.name == STORAGE
-    edit(collecting, f"PRAGMA user_version = {NEWEST[file]}", file=file)
-    with collecting.daemon():
-        async with collecting.client() as client:
-            assert await _levels(client) == [1, 1, 1]
+            assert await _levels(client) == ([0, 0, 1] if file == "consent.sqlite" else [2, 2, 1])
+            assert await client.preview() == {}
+            assert found_on_disk(collecting, TOTAL_BYTES) == ({TOTAL_BYTES} if file == "telemetry.sqlite" else set())
+            (aside,) = _path(collecting, file).parent.glob("*.older-*")
+            assert aside.name.startswith(file)
+            await client.set("Usage", 0)
+            assert not aside.exists()
+        assert f"{file} is of a layout that is not known any more" in daemon.log
 
 
 NOBODY_WROTE = {

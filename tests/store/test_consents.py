@@ -117,3 +117,38 @@ def test_failed_change(folder, opened):
             with pytest.raises(StorageError):
                 change()
     assert (consents.levels, consents.applications, consents.decisions, consents.records) == (Levels(1, 1, 1), {}, {}, {})
+
+
+def texts_in(folder):
+    """How often a text stands in the consent file, and the texts that it keeps."""
+    with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as other:
+        kept = [text for (text,) in other.execute("SELECT manifest FROM shown ORDER BY manifest")]
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = (folder / "consent.sqlite").read_bytes()
+    return {text: data.count(text.encode()) for text in kept}
+
+
+def test_a_text_is_kept_once_and_as_long_as_a_question_needs_it(folder, store):
+    """A hundred questions of one manifest keep its text once; it goes, bytes and all, with the last question that is not final."""
+    keys = [("org.kde.kate", f"question-{number}") for number in range(100)]
+    store.consents.accept([(key, f"sha256:{key}", "one manifest for all") for key in keys], 1000)
+    store.consents.accept([(OTHER, "sha256:other", "another manifest")], 1000)
+    assert texts_in(folder) == {"one manifest for all": 1, "another manifest": 1}
+    for outcome, some in ((Outcome.PASSED, keys[:50]), (Outcome.ANSWERED, keys[50:98]), (Outcome.SUSPENDED, keys[98:99])):
+        store.consents.set_records(dict.fromkeys(some, Record(outcome)))
+    store.consents.set_records({keys[99]: Record(Outcome.REPORTING)})
+    assert texts_in(folder) == {"one manifest for all": 1, "another manifest": 1}
+    assert store.consents.accepted_text(keys[99], f"sha256:{keys[99]}") == "one manifest for all"
+    store.consents.set_records({keys[99]: Record(Outcome.ANSWERED)})
+    assert texts_in(folder) == {"another manifest": 1}
+    assert b"one manifest for all" not in (folder / "consent.sqlite").read_bytes()
+    assert store.consents.accepted_text(keys[99], f"sha256:{keys[99]}") == ""
+
+
+def test_texts_of_questions_that_never_ended_go_too(folder, store):
+    """A question that was changed and not accepted again is never final; its old text goes three years after it was accepted."""
+    store.consents.accept([(KEY, "sha256:1", "the first text")], 0)
+    store.consents.accept([(KEY, "sha256:2", "the second text")], 3 * 365 * 86400)
+    assert texts_in(folder) == {"the first text": 1, "the second text": 1}
+    store.consents.accept([(OTHER, "sha256:3", "the third text")], 3 * 366 * 86400 + 1)
+    assert texts_in(folder) == {"the second text": 1, "the third text": 1}

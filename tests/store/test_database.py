@@ -12,7 +12,7 @@ import pytest
 
 from telemetryd.errors import StorageError
 from telemetryd.store.database import Database
-from telemetryd.store.schema import CONSENT, MAIN, Schema
+from telemetryd.store.schema import Schema
 
 FIRST = "CREATE TABLE word (text TEXT)"
 SECOND = "ALTER TABLE word ADD COLUMN size INTEGER NOT NULL DEFAULT 7; CREATE INDEX word_text ON word (text)"
@@ -88,22 +88,6 @@ def test_migrations(folder, database):
     before = files(folder)
     database(FIRST, SECOND).close()
     assert files(folder) == before
-
-
-@pytest.mark.parametrize("schema", [CONSENT, MAIN], ids=["consent", "main"])
-def test_every_version_upgrades(folder, schema):
-    """A file of each version that there ever was ends with the tables of a new one."""
-
-    def tables(path, count):
-        with contextlib.closing(Database(path, Schema(schema.migrations[:count]))) as made:
-            with made.durable():
-                pass
-            return made.read("SELECT type, name, sql FROM sqlite_master ORDER BY name")
-
-    newest = tables(folder / "new.sqlite", len(schema.migrations))
-    for count in range(1, len(schema.migrations) + 1):
-        tables(folder / f"{count}.sqlite", count)
-        assert tables(folder / f"{count}.sqlite", len(schema.migrations)) == newest
 
 
 def test_failing_migration(folder, database):
