@@ -123,7 +123,7 @@ async def test_report_after_the_manifest_is_gone(running):
 async def test_nobody_knows_what_was_consented_to(running, text):
     """Without the manifest and without a readable accepted text nothing is kept."""
     with running.store.consent.durable() as connection:
-        connection.execute("UPDATE acceptance SET shown = ?", (text,))
+        connection.execute("UPDATE shown SET manifest = ?", (text,))
     remove(running)
     assert tallies(running) == 0
     assert running.questions.definition(KEY) is None

@@ -133,7 +133,7 @@ async def test_changes(running):
     assert row["changes"] == ["`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."]
     assert canonical.read(row["accepted_definition"]).digest == accepted
     with running.store.consent.durable() as connection:
-        connection.execute("UPDATE acceptance SET shown = 'schema = 2'")
+        connection.execute("UPDATE shown SET manifest = 'schema = 2'")
     assert "cannot be compared" in question(running)["changes"][0]
 
 

@@ -265,8 +265,6 @@ class Database:
             ):
                 connection.execute(f"PRAGMA {pragma}")
             _check(connection)
-            if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION,) or not _version(connection):
-                raise _OtherLayoutError
             self._migrate(connection)
             whole.check(connection, self._schema)
             self._identity = _identity(self.path)
@@ -338,6 +336,8 @@ def _check(connection: sqlite3.Connection) -> None:
     is_empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() == (1,)
     if is_empty or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("malformed")
+    if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION,) or not _version(connection):
+        raise _OtherLayoutError
 
 
 def _version(connection: sqlite3.Connection) -> int:

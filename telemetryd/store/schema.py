@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 APPLICATION = int.from_bytes(b"TLMD", "big")
 """SQLite's application_id of our files."""
 
@@ -50,8 +49,10 @@ CONSENT = Schema(
     ),
     is_sealed=True,
 )
-"""Policy: C1. `shown` holds each manifest text as it was accepted, once, so that a change can be shown as a difference; `acceptance.shown` is
-its sum. A text goes when no question is left that can still use it: see `consents`."""
+"""Policy: C1. `shown` holds each manifest text as it was accepted, once, so that a change can be shown as a difference.
+
+`acceptance.shown` is its sum. A text goes when no question is left that can still use it: see `consents`.
+"""
 
 MAIN = Schema(
     (
@@ -71,7 +72,7 @@ MAIN = Schema(
         CREATE TABLE tick (
             id INTEGER PRIMARY KEY CHECK (id = 1), seen INTEGER NOT NULL, since INTEGER NOT NULL, passed_s INTEGER NOT NULL,
             moment_s INTEGER NOT NULL, is_done INTEGER NOT NULL, late_day INTEGER NOT NULL,
-            today INTEGER NOT NULL, before INTEGER NOT NULL, earlier INTEGER NOT NULL
+            today INTEGER NOT NULL DEFAULT 0, before INTEGER NOT NULL DEFAULT 0, earlier INTEGER NOT NULL DEFAULT 0
         );
         CREATE TABLE text (id TEXT PRIMARY KEY, manifest TEXT NOT NULL, month TEXT NOT NULL) WITHOUT ROWID;
         """,
