@@ -4,10 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.kconfig import is_switched_off
 from telemetryd.core.reading import parse_configuration
 from telemetryd.core.settings import Budgets, ConfigFile, Endpoint, ForeignFile, KillSwitch, Lock, Origin, Settings, merge
-from telemetryd.errors import InvalidFileError
 
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.example/v1"\n'
 LOCAL = '[endpoint.kde]\nname = "Local"\nurl = "{}"\n'
@@ -88,61 +86,6 @@ def test_kuserfeedback_files():
     settings = merged(kde=files)
     assert settings.kill_switches == (KillSwitch("unreadable", "/3"), KillSwitch("unreadable", "/4"), KillSwitch("kuserfeedback", "/1"))
     assert settings.problems == (("/3", "Permission denied"), ("/4", "line 1: expected a [group] or key=value"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[UserFeedback]\nEnabled=false",
-        "[UserFeedback]\nEnabled[$i]=false",
-        "[UserFeedback]\nEnabled[$e][$i] = false",
-        "[UserFeedback][$i]\nEnabled=false",
-        "[UserFeedback] [$i]\nEnabled=false",
-        "[$i]\n[UserFeedback]\nEnabled=false",
-        "[UserFeedback]\n[$i]\nEnabled=false",
-        "\ufeff# comment\r\n; comment\r\n\r\n[UserFeedback]\r\nEnabled = FALSE \r\n",
-        "[ userfeedback ]\n\t enabled\t=\tOff",
-        "[UserFeedback]\nEnabled=0",
-        "[UserFeedback]\nEnabled=no",
-        "[UserFeedback]\nEnabled=",
-        '[UserFeedback]\nEnabled="false"',
-        "[UserFeedback]\nEnabled=false ; decided by us",
-        "[UserFeedback]\nEnabled=false # decided by us",
-        "[Other]\nEnabled=true\n[UserFeedback]\nApplications[$d]\nEnabled=false",
-        "[UserFeedback]\nEnabled=false\nEnabled=true",
-        "[UserFeedback]\nEnabled=true\n[Other]\nx=[1]\n[UserFeedback]\nEnabled=false",
-    ],
-)
-def test_kuserfeedback_says_off(text):
-    """Whatever KConfig or QSettings could take for "off" in `[UserFeedback] Enabled` is off."""
-    assert is_switched_off(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "\n\n# [UserFeedback]\n# Enabled=false\n",
-        "Enabled=false",
-        "[Other]\nEnabled=false",
-        "[UserFeedback][Kate]\nEnabled=false",
-        "[UserFeedback]\n[Other]\n[$i]\nEnabled=false",
-        "[UserFeedback]\nEnabled=true",
-        "[UserFeedback]\nEnabled=1",
-        "[UserFeedback]\nEnabled[$d]",
-        "[UserFeedback]\nEnabledToo=false\nNotEnabled=false\n=false",
-    ],
-)
-def test_kuserfeedback_does_not_say_off(text):
-    """Comments, other groups and other keys are not the switch."""
-    assert not is_switched_off(text)
-
-
-@pytest.mark.parametrize("text", ["[UserFeedback", "[UserFeedback] x", "Enabled", "[UserFeedback]\nEnab\0led=true", "[]x"])
-def test_kuserfeedback_corrupt(text):
-    """What is no ini file is an error, so that a damaged "off" does not read as "on"."""
-    with pytest.raises(InvalidFileError, match=r"^line \d: expected a \[group\] or key=value$"):
-        is_switched_off(text)
 
 
 # --- limits and budgets
