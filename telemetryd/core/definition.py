@@ -103,6 +103,13 @@ class Source(NamedTuple):
     values: tuple[str, ...] = ()
 
     @property
+    def bin_count(self) -> int:
+        """Number of bins, without writing their labels, which takes as long as all of a text's other checks."""
+        if self.type is SourceType.FLAG:
+            return 2
+        return len(self.values if self.type is SourceType.CHOICE else self.edges) + 1
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The text of each bin, in the order of the bins' numbers."""
         if self.type is SourceType.FLAG:
@@ -166,7 +173,7 @@ class Definition(NamedTuple):
     @property
     def cells(self) -> int:
         """Number of possible answers, the joint cell `none` included."""
-        return prod(len(field.labels) for field in self.fields) + 1
+        return prod(field.bin_count for field in self.fields) + 1
 
 
 class Declaration(NamedTuple):

@@ -51,11 +51,18 @@ UPLOADER_EXIT_S = 2.0
 """How long an uploader that has answered may take to end before it is killed."""
 
 # Declarations.
-LINE_DOTS = 100
-"""Most dots in one line of a TOML text: tomllib takes a key's parts in quadratic time (32,000: 18 s); no real line has as many."""
+TOML_DEPTH = 4
+"""Most parts of a key, and most lists and tables in each other: `question.expected.startup."<500"` is as deep as anything that we read.
+With 49 parts in a header and in each key, 64 KiB took a parser 0.6 s; with four any text takes a tenth of that."""
+TOML_PIECES = 5000
+"""Most keys, values and tables in each 64 KiB of a TOML text, as their signs are counted; each takes a parser 2 to 9 µs. A manifest of a
+hundred sources, a hundred questions and 1,400 texts in other languages, which fill it, has 3,600."""
 MANIFEST_BYTES = 64 * 1024
 """Longest text of a manifest: a hundred questions in ten languages; at 10 MB the parser alone would hold the daemon for seconds."""
 
+TABLES_MAX = 200
+"""Most tables of a kind in a manifest that are looked at: twice as many as may be registered, so that who has too many is told so. 64 KiB
+hold 2,500 of them."""
 SOURCES_MAX = 100
 """Sources an application: KDE's largest uses twelve today; each costs a few hundred bytes while it is pushed to."""
 QUESTIONS_MAX = 100

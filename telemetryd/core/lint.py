@@ -7,21 +7,17 @@ are errors, and what a person has to judge is a warning. Policy: A1, A2, A3, M1,
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING
 
-from telemetryd.core import lint_figures, lint_refused, lint_wording
+from telemetryd.core import lint_figures, lint_refused, lint_wording, toml
 from telemetryd.core.finding import Finding, error
 from telemetryd.core.limits import MANIFEST_BYTES
 from telemetryd.core.manifest import parse
 from telemetryd.core.positions import line_of, positions
-from telemetryd.core.rules import dotted_line
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
     from datetime import date
-
-    from telemetryd.core.positions import Place
 
 _BOM = "\ufeff"
 _NAMED = re.compile(r"\(at line (\d+), column \d+\)$")
@@ -49,9 +45,9 @@ def lint(text: str, today: date, installed_as: str = "") -> list[Finding]:
         if installed_as not in {"", declaration.application.id}:
             message = f"[application]: id: expected {installed_as!r}, as the file is named"
             faults.append(error(("application", "id"), "T2", message, "give the file the name of the application's id, or it is not read"))
-    lines = _lines(text)
+    lines = positions(text)
     wrong = {fault.place for fault in faults}
-    faults = [*faults, *(fault for fault in lint_wording.faults(tomllib.loads(text)) if fault.place not in wrong)]
+    faults = [*faults, *(fault for fault in lint_wording.faults(toml.loads(text)) if fault.place not in wrong)]
     return sorted((Finding(line_of(fault.place, lines), fault) for fault in faults), key=_order)
 
 
@@ -68,12 +64,10 @@ def _unreadable(text: str) -> int:
     """The line at which a text stops being one that can be read; 0 if it can be."""
     if len(text.encode(errors="surrogatepass")) > MANIFEST_BYTES:
         return 1
-    if number := dotted_line(text):
-        return number
     try:
-        tomllib.loads(text)
-    except RecursionError:
-        return 1
+        toml.loads(text)
+    except toml.UnboundedError as failure:
+        return failure.line
     except ValueError as failure:
         return _syntax_line(text, str(failure))
     return 0
@@ -86,10 +80,3 @@ def _syntax_line(text: str, failure: str) -> int:
         return int(named[1])
     number = _LONG_NUMBER.search(text)
     return text.count("\n", 0, number.start() if number else len(text.rstrip())) + 1
-
-
-def _lines(text: str) -> dict[Place, int]:
-    try:
-        return positions(text)
-    except RecursionError:  # pragma: no cover - positions go as deep as the parser does, in the versions of Python known now
-        return {}

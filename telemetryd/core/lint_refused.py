@@ -6,10 +6,9 @@ while the others are held against each other, so that one mistake is not told tw
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core import plain
+from telemetryd.core import plain, toml
 from telemetryd.core.definition import Application, SourceType
 from telemetryd.core.finding import entries, error, tables
 from telemetryd.core.guidance import GUIDES, guide
@@ -36,8 +35,8 @@ _ENTRY = 4
 
 def faults(text: str) -> list[Fault]:
     """What keeps a TOML text from being a manifest; empty if nothing does."""
-    document = tomllib.loads(text)
-    read: ManifestText | None = plain.read(plain.MANIFEST, text)
+    document = toml.loads(text)
+    read: ManifestText | None = plain.read(plain.MANIFEST, document)
     if read is not None:
         return list(_together(document, read, set()))
     unknown, problems = _problems(document)

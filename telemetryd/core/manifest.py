@@ -6,9 +6,10 @@ Policy: M1, M2, M4, P1, P2.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from telemetryd.core import plain
+from telemetryd.core import plain, toml
 from telemetryd.core.definition import (
     Application,
     Category,
@@ -23,8 +24,8 @@ from telemetryd.core.definition import (
     digest_of,
     digest_of_all,
 )
-from telemetryd.core.limits import MANIFEST_BYTES
-from telemetryd.core.review import objections
+from telemetryd.core.limits import MANIFEST_BYTES, TABLES_MAX
+from telemetryd.core.review import MOST_CELLS, objections
 from telemetryd.core.system import SOURCES, SYSTEM
 from telemetryd.errors import InvalidManifestError
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from telemetryd.core.tables import AnySource, ApplicationTable, ManifestText, QuestionTable
 
 _OURS = "org.telemetryd"
+_NO_DIGEST = "sha256:" + 64 * "0"
+"""Stands in while a definition is looked at: digests are taken of what is admitted, or each question could ask for thousands of bins."""
 
 
 def parse(text: str) -> Declaration:
@@ -51,11 +54,14 @@ def parse(text: str) -> Declaration:
 
 
 def _read(text: str) -> ManifestText:
-    found: ManifestText | None = plain.read(plain.MANIFEST, text)
+    document = toml.read(text, InvalidManifestError)
+    if any(isinstance(tables, list) and len(tables) > TABLES_MAX for tables in document.values()):
+        raise InvalidManifestError(f"expected at most {TABLES_MAX} tables of a kind")
+    found: ManifestText | None = plain.read(plain.MANIFEST, document)
     if found is None:
         from telemetryd.core import strict, tables  # noqa: PLC0415 - pydantic
 
-        found = strict.read(tables.ManifestText, text, InvalidManifestError)
+        found = strict.read(tables.ManifestText, document, InvalidManifestError)
     return found
 
 
@@ -95,9 +101,9 @@ def source_of(written: AnySource, application: Application) -> Source:
 def _check_tables(written: ManifestText, application: Application) -> None:
     """What concerns several tables: every id once, no source without a question, no manifest without a use. Policy: M1."""
     for table, ids in (("source", [one.id for one in written.source]), ("question", [one.id for one in written.question])):
-        twice = next((name for name in ids if ids.count(name) > 1), None)
+        twice = [name for name, count in Counter(ids).items() if count > 1]
         if twice:
-            raise InvalidManifestError(f'[[{table}]] "{twice}": id: expected an id that no other {table} has')
+            raise InvalidManifestError(f'[[{table}]] "{twice[0]}": id: expected an id that no other {table} has')
     asked = {reference for question in written.question for reference in question.sources}
     for source in written.source:
         if source.id not in asked:
@@ -113,11 +119,10 @@ def definition_of(written: QuestionTable, application: Application, own: Mapping
     question = _question(written, fields)
     if question.category is not Category.SYSTEM and not any(reference in own for reference in question.sources):
         raise InvalidManifestError(f"{place}category: expected system: all that is asked for are system facts")
-    definition = Definition(application, question, fields, digest_of(application, question, fields))
-    found = objections(definition)
+    found = objections(Definition(application, question, fields, _NO_DIGEST))
     if found:
         raise InvalidManifestError("; ".join(place + objection for objection in found))
-    return definition
+    return Definition(application, question, fields, digest_of(application, question, fields))
 
 
 def _fields(written: QuestionTable, application: Application, own: Mapping[str, Source]) -> tuple[Source, ...]:
@@ -151,8 +156,9 @@ def _coarsened(source: Source, kept: Sequence[float | str], place: str) -> Sourc
     """The source with only some of its edges or values: a bin of it is always a union of the source's bins."""
     if source.type is SourceType.FLAG:
         raise InvalidManifestError(f"{place}expected no flag: it has nothing to leave out")
-    values = tuple(value for value in source.values if value in kept)
-    edges = tuple(edge for edge in source.edges if edge in kept)
+    wanted = set(kept)
+    values = tuple(value for value in source.values if value in wanted)
+    edges = tuple(edge for edge in source.edges if edge in wanted)
     if not kept or len(values) + len(edges) != len(kept):
         what = "values" if source.values else "bins"
         raise InvalidManifestError(f"{place}expected one or more of the source's {what}, each once")
@@ -187,7 +193,7 @@ def _expected(written: QuestionTable, fields: Sequence[Source]) -> tuple[tuple[s
     found: list[tuple[str, tuple[float, ...]]] = []
     for field in fields:
         shares = written.expected.get(field.id)
-        if shares is None:
+        if shares is None or field.bin_count > MOST_CELLS:  # refused for that: thousands of labels are not written for each question
             continue
         if set(shares) - set(field.labels):
             raise InvalidManifestError(f"{place}{field.id}: expected labels of its bins: {', '.join(field.labels)}")

@@ -7,7 +7,6 @@ here can cost time, never let anything in that the models refuse; a test compare
 
 from __future__ import annotations
 
-import tomllib
 from datetime import date
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -61,13 +60,11 @@ def _table(checks: Mapping[str, Check], defaults: Mapping[str, Any] | None = Non
     return check
 
 
-def read(shape: Check, text: str) -> Any:
-    """What a text says, or None if that is in doubt."""
-    if rules.dotted_line(text):
-        return None
+def read(shape: Check, document: Mapping[str, Any]) -> Any:
+    """What a text says of which a parser made this, or None if that is in doubt."""
     try:
-        return shape(tomllib.loads(text))
-    except (DoubtError, ValueError, RecursionError):
+        return shape(document)
+    except (DoubtError, ValueError):
         return None
 
 

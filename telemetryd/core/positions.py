@@ -8,9 +8,10 @@ none, at the first key in it.
 from __future__ import annotations
 
 import re
-import tomllib
 from bisect import bisect_right
 from typing import TYPE_CHECKING, TypeAlias
+
+from telemetryd.core import toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ class _Reader:
             self._skip(_BLANKS)
             quoted = self._text[self._at] in "\"'"
             written = self._take(_STRING if quoted else _BARE_KEY)
-            parts.append(tomllib.loads(f"key = {written}")["key"] if quoted else written)
+            parts.append(toml.loads(f"key = {written}")["key"] if quoted else written)
             self._skip(_BLANKS)
             if self._text[self._at] != ".":
                 return parts

@@ -8,11 +8,10 @@ is open that one of them stops, and a thousand applications have ten thousand. P
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import date
 from typing import TYPE_CHECKING
 
-from telemetryd.core import plain, rules
+from telemetryd.core import plain, rules, toml
 from telemetryd.core.reviews import EVERYONE, Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
 
@@ -33,11 +32,12 @@ _LAID_OUT = rf"{_GAP}(?:(?:{_REVIEW}|{_STOP}){_GAP})*+"
 
 def parse_configuration(text: str) -> ConfigurationFile:
     """One configuration file's text."""
-    found: ConfigurationFile | None = plain.read(plain.CONFIGURATION, text)
+    document = toml.read(text, InvalidFileError)
+    found: ConfigurationFile | None = plain.read(plain.CONFIGURATION, document)
     if found is None:
         from telemetryd.core import strict, written  # noqa: PLC0415 - pydantic
 
-        found = strict.read(written.ConfigurationFile, text, InvalidFileError)
+        found = strict.read(written.ConfigurationFile, document, InvalidFileError)
     return found
 
 
@@ -46,11 +46,12 @@ def parse_reviews(text: str, file: str) -> tuple[list[Review], list[Stop]]:
     try:
         return _laid_out(text, file)
     except (plain.DoubtError, ValueError):
-        found: ReviewsFile | None = plain.read(plain.REVIEWS, text)
+        document = toml.read(text, InvalidFileError)
+    found: ReviewsFile | None = plain.read(plain.REVIEWS, document)
     if found is None:
         from telemetryd.core import strict, written  # noqa: PLC0415 - pydantic
 
-        found = strict.read(written.ReviewsFile, text, InvalidFileError)
+        found = strict.read(written.ReviewsFile, document, InvalidFileError)
     reviews = [
         Review(one.application, one.question, one.definition, tuple(one.reviewers), one.record, one.date, file) for one in found.review
     ]
@@ -63,8 +64,8 @@ def concerned(text: str) -> frozenset[str]:
     Where it is no TOML its end may be missing, and what is no table with an application could be about any.
     """
     try:
-        document = {} if rules.dotted_line(text) else tomllib.loads(text)
-    except (ValueError, RecursionError):
+        document = toml.loads(text)
+    except ValueError:
         document = {}
     entries = [one for value in document.values() for one in (value if isinstance(value, list) else [value])]
     names = [one.get("application") if isinstance(one, dict) else None for one in entries]

@@ -77,7 +77,7 @@ def objections(definition: Definition) -> list[str]:
             f"sources: expected at most {most} possible answers at epsilon {question.epsilon}, not {definition.cells}: "
             "fewer sources, fewer bins or values, or coarser"
         )
-    if longest(definition) > REPORT_BYTES:
+    elif longest(definition) > REPORT_BYTES:  # so not of thousands of labels
         found.append(f"sources: expected a longest report of at most {REPORT_BYTES} bytes, not {longest(definition)}: use rounder edges")
     return found
 

@@ -14,7 +14,6 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from telemetryd.core.definition import NONE, OTHER
-from telemetryd.core.limits import LINE_DOTS
 from telemetryd.core.system import SYSTEM
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ digest = matching(DIGEST, "sha256: and 64 hex digits, as `telemetryctl show` pri
 
 def edge(value: Any) -> int | float:
     """The edge of a bin."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value) or abs(value) > EXACT:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= EXACT:  # nor is NaN; a double need not hold it
         raise refused("a finite number of at most 2^53")
     return value
 
@@ -184,11 +183,6 @@ def two_people(reviewers: list[str]) -> list[str]:
     if not others:
         raise refused("two or more different people")
     return reviewers
-
-
-def dotted_line(text: str) -> int | None:
-    """The number of the first line with so many dots that a TOML parser would take minutes for its keys, or None."""
-    return next((number for number, one in enumerate(text.split("\n"), 1) if one.count(".") > LINE_DOTS), None)
 
 
 def _person(reviewer: str) -> tuple[str, str]:

@@ -4,7 +4,6 @@ Annotations are read at run time here, hence no `from __future__ import annotati
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -12,8 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from telemetryd.core import rules
-from telemetryd.core.limits import LINE_DOTS
-from telemetryd.core.rules import LINE, LOCALISED, dotted_line
+from telemetryd.core.rules import LINE, LOCALISED
 from telemetryd.errors import TelemetrydError
 
 _MOST_PROBLEMS = 5
@@ -70,17 +68,8 @@ class Localised(Strict):
         return texts
 
 
-def read(model: type[T], text: str, error: type[TelemetrydError]) -> T:
-    """The checked contents of a TOML text; raises `error` with the place, the fault and what was expected."""
-    number = dotted_line(text)
-    if number:
-        raise error(f"line {number}: expected at most {LINE_DOTS} dots in one line")
-    try:
-        document = tomllib.loads(text)
-    except RecursionError:
-        raise error("no TOML: nested too deeply") from None
-    except ValueError as failure:
-        raise error(f"no TOML: {syntax(str(failure))}") from None
+def read(model: type[T], document: Mapping[str, Any], error: type[TelemetrydError]) -> T:
+    """What a text says of which a parser made this, checked; raises `error` with the place, the fault and what was expected."""
     try:
         return model.model_validate(document)
     except ValidationError as failure:
@@ -98,18 +87,6 @@ def explain(error: ValidationError, document: Mapping[str, Any]) -> str:
 def tell(problem: ErrorDetails, document: Mapping[str, Any]) -> str:
     """One of these problems."""
     return f"{_place(problem['loc'], document)}{_expectation(problem)}"
-
-
-def syntax(message: str) -> str:
-    """A TOML parser's message without the keys that it repeats, and with its place in front."""
-    found = re.search(r" \(at (line \d+, column \d+|end of document)\)$", message)
-    if not found:
-        return "a number is too long"
-    fault = message[: found.start()]
-    for opening in ("Cannot declare", "Cannot redefine", "Cannot mutate", "Duplicate"):
-        if fault.startswith(opening):
-            fault = "a key or table stands there twice"
-    return f"{found[1]}: {fault}"
 
 
 def _plain(key: object) -> str:

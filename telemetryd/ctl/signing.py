@@ -8,10 +8,9 @@ entry, whose date stays: a later date would lift a suspension, and that takes tw
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import rules
+from telemetryd.core import rules, toml
 from telemetryd.core.reading import parse_reviews
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.given import text_of
@@ -180,7 +179,7 @@ def _entries(file: Path) -> list[Entry]:
 def _read(text: str, file: Path) -> list[Entry]:
     """The reviews of a text; also those that wait, which `parse_reviews` refuses."""
     try:
-        found: list[dict[str, Any]] = tomllib.loads(text).get("review", [])
+        found: list[dict[str, Any]] = toml.loads(text).get("review", [])
         return [
             Entry(one["application"], one["question"], one["definition"], tuple(one["reviewers"]), one["record"], one["date"])
             for one in found

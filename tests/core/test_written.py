@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core import strict
+from telemetryd.core import strict, toml
 from telemetryd.core.reading import parse_configuration, parse_reviews
 from telemetryd.core.reviews import Review, Stop, StopReason
 from telemetryd.core.settings import Endpoint
@@ -80,7 +80,7 @@ def test_whole_configuration():
         ohttp_relay = "https://Relay.example.net"
         ohttp_keys = "/etc/telemetryd/kde.keys"
     """
-    assert strict.read(ConfigurationFile, text, InvalidFileError).model_dump() == {
+    assert strict.read(ConfigurationFile, toml.read(text, InvalidFileError), InvalidFileError).model_dump() == {
         "enabled": True,
         "developer": False,
         "idle_exit_minutes": 5.0,
