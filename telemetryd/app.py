@@ -23,9 +23,7 @@ from telemetryd.bus.faults import place
 from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY, load
 from telemetryd.bus.library import signal as bus_signal
 from telemetryd.core.limits import BUSY_AFTER_S, LEAVE_STEP_S, LOCK_POLL_S
-from telemetryd.directories import state_directory
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
-from telemetryd.lock import StateLock
 from telemetryd.notify import Notifier
 from telemetryd.service import BUSY, Service, happens
 
@@ -44,9 +42,9 @@ class App:
     """One run of the daemon."""
 
     def __init__(self, environ: Mapping[str, str], idle_exit_minutes: float) -> None:
-        self._lock = StateLock(state_directory(environ))
         self._notifier = Notifier(environ)
         self._service = Service(environ, idle_exit_minutes)
+        self._lock = self._service.lock
         self._applications = Applications(self._service.daemon)
         self._control = Control(self._service.control, lambda: self._applications.callers)
         self._interfaces = {name: load(name) for name in (TELEMETRY, CONTROL)}

@@ -14,9 +14,11 @@ from telemetryd.directories import state_directory
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.files import signature
 from telemetryd.installed import InstalledFiles
+from telemetryd.lock import StateLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from telemetryd.bus.control import Parts as ControlParts
     from telemetryd.core.settings import Problem
@@ -34,7 +36,9 @@ class Service:
     def __init__(self, environ: Mapping[str, str], idle_exit_minutes: float) -> None:
         self._idle_exit_minutes = idle_exit_minutes
         self._installation = InstalledFiles(environ)
-        self._directory = state_directory(environ)
+        self.lock = StateLock(state_directory(environ))
+        self._is_compared = False
+        """Whether the state directory was compared with its path since the last batch of calls."""
         self._assembly: Assembly | None = None
         self._failure: TelemetrydError = BUSY
         self._is_due = False
@@ -56,15 +60,16 @@ class Service:
         self._failure = failure
 
     def open(self) -> None:
-        """Open the databases; a failure is told to every caller until the next attempt."""
+        """Open the databases in the directory that has the path now, with its lock; a failure is told to callers until the next attempt."""
         self._is_due = False
         if self._assembly:
             self._assembly.ticker.abort_all()
         self.close()
         try:
-            assembly = assemble(self._installation, self._directory)
+            assembly = assemble(self._installation, self._locked())
             self._note_do_not_track(assembly)
             assembly.daemon.announce = self.announce
+            assembly.ticker.may_act = self.lock.is_in_place
             self._assembly, self._failure = assembly, BUSY
             self._tell_problems(assembly)
         except TelemetrydError as failure:
@@ -77,6 +82,9 @@ class Service:
     def look(self) -> None:
         """A file that was removed or replaced while it was open is as lost as a damaged one; one that was set aside goes after its time."""
         if self._assembly is None:
+            return
+        if self._is_moved():
+            self.open()
             return
         self._tell_problems(self._assembly)
         store = self._assembly.store
@@ -100,7 +108,7 @@ class Service:
 
     def assembly(self) -> Assembly:
         """The running parts. Raises the error that stands for them."""
-        if self._is_due:
+        if self._is_due or (not self._is_compared and self._is_moved()):
             self.open()
         assembly = self._assembly
         if assembly is None:
@@ -110,6 +118,20 @@ class Service:
             self.open()
             return self.assembly()
         return assembly
+
+    def _locked(self) -> Path:
+        """The directory that has the path now. Raises BusyError if another process has its lock, or StorageError."""
+        if not self.lock.try_take():
+            raise BUSY
+        return self.lock.directory
+
+    def _is_moved(self) -> bool:
+        """Whether another directory has the path by now, or none: what is open is not to be used any more."""
+        self._is_compared = True
+        if self._assembly is None or self.lock.is_in_place():
+            return False
+        _LOG.error("the state directory was moved or replaced while it was in use; what it holds is not used any more")
+        return True
 
     def daemon(self) -> Daemon:
         """What applications' calls go to."""
@@ -127,6 +149,7 @@ class Service:
 
     def commit(self) -> TelemetrydError | None:
         """Commit what a batch brought; the error if it could not be."""
+        self._is_compared = False
         try:
             if self._assembly:
                 self._assembly.daemon.commit()

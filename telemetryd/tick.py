@@ -13,7 +13,7 @@ from telemetryd.core.schedule import Queued, Result, Ticks, Window
 from telemetryd.errors import NotDeveloperError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.choices import Choices
@@ -58,10 +58,14 @@ class Ticker:
         self._sending: dict[Key, asyncio.Task[Delivery]] = {}
         self._ticks, self._late_day = self._load_ticks()
         self._seen = parts.clock.monotonic()
+        self.may_act: Callable[[], bool] = lambda: True
+        """Whether the databases are still those at their place."""
 
     async def run_once(self) -> None:
         """Wait for the next moment that may be a tick, and do what is due if it is one."""
         await asyncio.sleep(self._wait_s())
+        if not self.may_act():
+            return
         is_due = self.advance()
         self.keep()
         if is_due:

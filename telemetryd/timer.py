@@ -15,7 +15,7 @@ import asyncio
 import logging
 import os
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.assembly import assemble
 from telemetryd.core.limits import OUTCOME_WAIT_S, ROW_POLL_S
@@ -40,9 +40,11 @@ _LOG = logging.getLogger(__name__)
 class UnlockedDelivery:
     """A try that was begun under the lock, delivered and completed without it."""
 
-    def __init__(self, assembly: Assembly, begun: Try) -> None:
-        """Everything of the assembly is closed but the queue."""
+    def __init__(self, lock: StateLock, assembly: Assembly, begun: Try) -> None:
+        """Everything of the assembly is closed but the queue; of the lock nothing is kept but the directory."""
         assembly.close_all_but_queue()
+        lock.give_way()
+        self._lock = lock
         self._ticker: Ticker = assembly.ticker
         self._reports, self._main, self._begun = assembly.store.reports, assembly.store.main, begun
         self._file = self._main.path.stat()
@@ -55,6 +57,7 @@ class UnlockedDelivery:
                 await self._conclude(delivery)
         finally:
             self._main.close()
+            self._lock.release()
 
     async def _deliver(self) -> Delivery | None:
         """The outcome; None if the row went meanwhile: then the connection is broken off."""
@@ -71,9 +74,9 @@ class UnlockedDelivery:
                 await asyncio.wait([delivery])
 
     def _is_queued(self) -> bool:
-        """Whether the row is there; not if nobody can tell, or if another file has taken the place of the one that is open."""
+        """Whether the row is there; not if nobody can tell, or if another file or directory has taken the place of the one that is open."""
         try:
-            is_same = os.path.samestat(self._main.path.stat(), self._file)
+            is_same = self._lock.is_in_place() and os.path.samestat(self._main.path.stat(), self._file)
             return is_same and self._reports.is_queued(self._begun.row.body)
         except (OSError, TelemetrydError):
             return False
@@ -117,33 +120,40 @@ async def run(environ: MutableMapping[str, str]) -> int:
     return 0
 
 
+class _Held(NamedTuple):
+    """The running parts, under the lock."""
+
+    lock: StateLock
+    assembly: Assembly
+
+
 def _look(environ: MutableMapping[str, str]) -> float | None:
     """Finish what earlier runs left; seconds until a tick that has to be waited for."""
     with ExitStack() as stack:
-        assembly = _assemble(environ, stack)
-        return assembly.ticker.start_by_timer() if assembly else None
+        held = _hold(environ, stack)
+        return held.assembly.ticker.start_by_timer() if held else None
 
 
 def _begin(environ: MutableMapping[str, str]) -> UnlockedDelivery | None:
     """Do what is due up to the network, and give the lock back."""
-    with ExitStack() as locked, ExitStack() as opened:
-        assembly = _assemble(environ, locked, opened)
-        begun = assembly.ticker.run_by_timer() if assembly else None
-        if assembly is None or begun is None:
+    with ExitStack() as stack:
+        held = _hold(environ, stack)
+        begun = held.assembly.ticker.run_by_timer() if held else None
+        if held is None or begun is None:
             return None
-        opened.pop_all()
-        return UnlockedDelivery(assembly, begun)
+        delivery = UnlockedDelivery(*held, begun)
+        stack.pop_all()
+        return delivery
 
 
-def _assemble(environ: MutableMapping[str, str], locked: ExitStack, opened: ExitStack | None = None) -> Assembly | None:
-    """The running parts, under the lock; None if a daemon has it. The stacks give the lock back, and close the parts."""
-    directory = state_directory(environ)
-    lock = StateLock(directory)
+def _hold(environ: MutableMapping[str, str], stack: ExitStack) -> _Held | None:
+    """The running parts, under the lock; None if a daemon has it. The stack closes the parts and gives the lock back."""
+    lock = StateLock(state_directory(environ))
     if not lock.try_take():
         return None
-    locked.callback(lock.release)
-    if is_do_not_track_noted(directory):
+    stack.callback(lock.release)
+    if is_do_not_track_noted(lock.directory):
         environ["DO_NOT_TRACK"] = "1"
-    assembly = assemble(InstalledFiles(environ), directory)
-    (opened or locked).callback(assembly.close)
-    return assembly
+    assembly = assemble(InstalledFiles(environ), lock.directory)
+    stack.callback(assembly.close)
+    return _Held(lock, assembly)

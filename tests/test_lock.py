@@ -1,6 +1,7 @@
 """The lock in the state directory, between real processes."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -94,22 +95,80 @@ def test_the_directory_is_made_private(tmp_path):
         os.umask(old)
 
 
-@pytest.mark.parametrize("target", ["elsewhere", "nothing"])
-def test_a_link_is_refused(tmp_path, target):
-    """A state directory that is a link is refused, and nothing is made where it leads."""
+def test_a_link_to_a_directory_of_the_user(tmp_path):
+    """A state directory that is a link to one of the user's is followed; one that leads nowhere is refused, and nothing is made there."""
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "state").symlink_to(tmp_path / target)
-    with pytest.raises(StorageError, match=r"/state: expected a directory that is no link$"):
+    (tmp_path / "state").symlink_to(tmp_path / "elsewhere")
+    lock = StateLock(tmp_path / "state")
+    assert lock.try_take()
+    assert lock.is_in_place()
+    with holder(tmp_path / "elsewhere") as (_, has_it, _):
+        assert not has_it
+    lock.release()
+    (tmp_path / "state").unlink()
+    (tmp_path / "state").symlink_to(tmp_path / "nothing")
+    with pytest.raises(StorageError, match=r"/state: expected a directory, or a link that leads to one$"):
+        lock.try_take()
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+def test_another_users_link_is_refused(tmp_path):
+    """A link that another user made is refused, wherever it leads: it could lead into any directory of ours."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / "elsewhere")
+    os.chown(tmp_path / "state", 65534, 65534, follow_symlinks=False)
+    with pytest.raises(StorageError, match=r"/state: belongs to another user$"):
         StateLock(tmp_path / "state").try_take()
     assert list((tmp_path / "elsewhere").iterdir()) == []
-    assert not (tmp_path / "nothing").exists()
+
+
+def test_the_directory_that_is_locked_is_the_one_that_is_used(tmp_path):
+    """Moved away, with a copy in its place: what is held is the old one under its new name, and taking the lock again takes the copy's."""
+    path = tmp_path / "state"
+    lock = StateLock(path)
+    assert lock.try_take()
+    assert lock.is_in_place()
+    (lock.directory / "one").write_text("old")
+    path.rename(tmp_path / "old")
+    assert not lock.is_in_place()
+    shutil.copytree(tmp_path / "old", path)
+    assert not lock.is_in_place()
+    (lock.directory / "two").write_text("old")
+    assert (tmp_path / "old/two").exists()
+    assert not (path / "two").exists()
+    with holder(path) as (_, has_it, _):
+        assert has_it
+        assert not lock.try_take()
+        with pytest.raises(StorageError, match="is not held"):
+            lock.directory  # noqa: B018 - it raises
+    assert lock.try_take()
+    assert sorted(one.name for one in lock.directory.iterdir()) == ["lock", "one"]
+    lock.give_way()
+    with holder(path) as (_, has_it, _):
+        assert has_it
+        assert lock.is_in_place()
+    lock.release()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_owner_and_mode_are_looked_at_again(tmp_path):
+    """Whoever has the lock and takes it again finds out that the directory was opened to others, or given away."""
+    lock = StateLock(tmp_path / "state")
+    assert lock.try_take()
+    (tmp_path / "state").chmod(0o777)
+    assert lock.try_take()
+    assert mode(tmp_path / "state") == 0o700
+    os.chown(tmp_path / "state", 65534, 65534)
+    with pytest.raises(StorageError, match="belongs to another user"):
+        lock.try_take()
 
 
 def test_a_file_is_refused(tmp_path):
     """A file in the directory's place, or in the way to it, is refused."""
     (tmp_path / "state").touch()
     for path in (tmp_path / "state", tmp_path / "state" / "telemetryd"):
-        with pytest.raises(StorageError, match="expected a directory that is no link"):
+        with pytest.raises(StorageError, match=r"expected a directory$"):
             StateLock(path).try_take()
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
-from telemetryd.store import whole
+from telemetryd.store import place, whole
 from telemetryd.store.schema import APPLICATION
 
 if TYPE_CHECKING:
@@ -252,6 +252,7 @@ class Database:
         new.replace(self.path)
 
     def _open_file(self) -> sqlite3.Connection:
+        place.check(self.path)
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=64)
         try:
             for pragma in (
@@ -269,6 +270,8 @@ class Database:
             whole.check(connection, self._schema)
             self._identity = _identity(self.path)
             self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            if self._is_lasting:
+                place.check_opened(self.path, self._log)
         except BaseException:
             connection.close()
             raise

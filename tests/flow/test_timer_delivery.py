@@ -183,6 +183,20 @@ async def test_file_lost_meanwhile(unanswered):
     assert len(timeline.bodies()) == 1
 
 
+async def test_directory_moved_meanwhile(unanswered):
+    """Where a copy of the state directory was put in its place and the report withdrawn there, the run breaks off. Policy: C2."""
+    timeline = unanswered.timeline
+    folder = timeline.machine.root / "state/telemetryd"
+    folder.rename(folder.with_name("old"))
+    timeline.machine.run("cp", "-a", folder.with_name("old"), folder)
+    await timeline.start()
+    reason, outcomes = await _level(timeline)
+    await broken_off(timeline)
+    assert await end_of(unanswered.process) == 0
+    assert await timeline.question() == ("answered", reason)
+    assert [row["outcome"] for row in await timeline.client.history()] == outcomes
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_killed_while_it_waits(unanswered, number):
     """Killed with the server's answer due, the connection ends; the next day the same bytes go out again, for the server to drop."""

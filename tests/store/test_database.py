@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from telemetryd.errors import StorageError
+from telemetryd.store import whole
 from telemetryd.store.database import Database
 from telemetryd.store.schema import Schema
 
@@ -197,6 +198,7 @@ def test_purge_while_someone_reads(folder, database):
 _WRITER = """
 import sys, os
 from pathlib import Path
+from telemetryd.store import whole
 from telemetryd.store.database import Database
 from telemetryd.store.schema import Schema
 database = Database(Path(sys.argv[1]), Schema(("CREATE TABLE word (text TEXT)",)))
@@ -367,3 +369,49 @@ def test_damage_while_it_is_open_is_known(database, folder):
             call(one)
         assert one.is_damaged, number
         one.close()
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+@pytest.mark.parametrize("how", ["owner", "link"])
+def test_a_file_of_someone_else_is_not_read(folder, opened, suffix, how):
+    """A consent file, or its log, of another user, or behind a link, is left alone and raises nothing: it is an error, and not damage."""
+    first = opened()
+    first.consents.set_levels(first.consents.levels._replace(usage=2))
+    path = folder / f"consent.sqlite{suffix}"
+    if suffix:
+        shutil.copytree(folder, folder.with_name("copy"))
+        first.close()
+        shutil.rmtree(folder)
+        folder.with_name("copy").rename(folder)
+    else:
+        first.close()
+    if how == "link":
+        path.rename(folder / "elsewhere")
+        path.symlink_to(folder / "elsewhere")
+    elif os.geteuid():
+        pytest.skip("only root can give a file away")
+    else:
+        os.chown(path, 65534, 65534)
+    before = files(folder)
+    with pytest.raises(StorageError, match="expected a file that is no link" if how == "link" else "belongs to another user"):
+        opened()
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("moment", ["the file", "its log"])
+def test_a_file_that_is_replaced_while_it_is_opened(folder, opened, monkeypatch, moment):
+    """SQLite opens by name: what it has open by then has to be what the directory has."""
+    first = opened()
+    first.consents.set_levels(first.consents.levels._replace(usage=2))
+    first.close()
+    check_tables = whole.check
+
+    def replace(*arguments):
+        check_tables(*arguments)
+        path = folder / ("consent.sqlite" if moment == "the file" else "consent.sqlite-wal")
+        shutil.copy(path, folder / "copy")
+        (folder / "copy").replace(path)
+
+    monkeypatch.setattr(whole, "check", replace)
+    with pytest.raises(StorageError, match="was replaced while it was being opened"):
+        opened()
