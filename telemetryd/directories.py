@@ -27,9 +27,9 @@ def data_directories(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 def user_config_directory(environ: Mapping[str, str]) -> Path:
     """The user's configuration directory."""
-    given = _absolute(environ.get("XDG_CONFIG_HOME", ""))
-    if given:
-        return given[0] / _NAME
+    said = _said(environ.get("XDG_CONFIG_HOME", ""), ".config")
+    if said:
+        return said / _NAME
     from platformdirs import user_config_path  # noqa: PLC0415 - 6 ms of the daemon's start, saved where XDG says it
 
     return user_config_path(_NAME)
@@ -37,9 +37,9 @@ def user_config_directory(environ: Mapping[str, str]) -> Path:
 
 def state_directory(environ: Mapping[str, str]) -> Path:
     """The user's state directory, which holds everything that is ever written."""
-    given = _absolute(environ.get("XDG_STATE_HOME", ""))
-    if given:
-        return given[0] / _NAME
+    said = _said(environ.get("XDG_STATE_HOME", ""), ".local/state")
+    if said:
+        return said / _NAME
     from platformdirs import user_state_path  # noqa: PLC0415 - as above
 
     return user_state_path(_NAME)
@@ -54,6 +54,13 @@ def xdg_config_directories(environ: Mapping[str, str]) -> tuple[Path, ...]:
 def overrides(environ: Mapping[str, str]) -> list[str]:
     """The variables in force that put other directories in the place of the system's."""
     return [name for name in (_CONFIG, _DATA) if environ.get(name)]
+
+
+def _said(directory: str, otherwise: str) -> Path | None:
+    """What an XDG variable says; None if it says nothing. A relative path counts as unset; platformdirs before 4.12 obeys it."""
+    if not directory.strip():
+        return None
+    return Path(directory) if directory.startswith("/") else Path.home() / otherwise
 
 
 def _own(listing: str) -> tuple[Path, ...]:

@@ -50,3 +50,14 @@ def test_home_without_xdg_variables(tmp_path):
         printed = subprocess.run([sys.executable, "-c", code], env=environ | extra, capture_output=True, text=True, check=True).stdout
         assert printed.split() == [f"{tmp_path}/.config/telemetryd", f"{tmp_path}/.local/state/telemetryd"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_relative_path_is_refused_by_ourselves(tmp_path):
+    """A relative path counts as unset without platformdirs being asked, whose older versions obey it; a colon is a part of a path."""
+    code = "import os, sys; sys.modules['platformdirs'] = None; from telemetryd import directories as d; "
+    code += "print(d.user_config_directory(os.environ), d.state_directory(os.environ))"
+    for config, state in (("relative", "./relative"), ("~/x", "..")):
+        environ = os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": config, "XDG_STATE_HOME": state}
+        printed = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stdout
+        assert printed.split() == [f"{tmp_path}/.config/telemetryd", f"{tmp_path}/.local/state/telemetryd"]
+    assert directories.state_directory({"XDG_STATE_HOME": "/home/a:b"}) == Path("/home/a:b/telemetryd")
