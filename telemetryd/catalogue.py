@@ -101,6 +101,11 @@ class Catalogue:
             raise UnknownQuestionError(f"{application} asks no question {question!r}")
         return found
 
+    def snap(self, application: str) -> str:
+        """The snap that may act for an application, as its installed manifest says; "" for none. Policy: C3 (looked at as for samples)."""
+        declaration = self._pushed(application) if application in self._installed else None
+        return declaration.application.snap if declaration else ""
+
     def slots(self, definition: Definition) -> tuple[Slot, ...]:
         """The layout of a definition's tallies."""
         return aggregate.layout(definition, (*self.get(definition.application.id).sources, *SOURCES.values()))
@@ -149,6 +154,8 @@ class Catalogue:
         quotas.check_declaration(declaration)
         if declaration.application.kind is Kind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
+        if declaration.application.snap and application not in self._installed:
+            raise InvalidManifestError("[application] snap: expected an installed manifest: any program could register this one")
         if application not in self._installed:
             self._make_room()
             quotas.check_applications(len({*self._registered, application}))

@@ -87,6 +87,10 @@ class Daemon:
             self.announce()
         return declaration.digest
 
+    def snap(self, application: str) -> str:
+        """The snap that may act for an application, as its installed manifest says; "" for none."""
+        return self._flow.catalogue.snap(application)
+
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample; it counts once `commit` has returned. Raises a named error if it does not fit the declaration."""
         route = self._route(application, source)
