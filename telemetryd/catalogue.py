@@ -123,11 +123,17 @@ class Catalogue:
         if application in self._installed:
             return Presence.PRESENT if self.find(application) else Presence.UNREADABLE
         month = self._registered.get(application)
-        return Presence.PRESENT if month and not self._is_old(month) else Presence.GONE
+        if month is None:
+            return Presence.GONE
+        return Presence.UNREGISTERED if self._is_old(month) else Presence.PRESENT
 
     def standing(self, definition: Definition) -> Standing:
         """What reviews and stops say of a question."""
-        return self._reviewed.reviews.standing(*definition.key)
+        return self.standing_of(definition.key)
+
+    def standing_of(self, key: Key) -> Standing:
+        """The same of one that may be declared no more."""
+        return self._reviewed.reviews.standing(*key)
 
     def are_reviews_readable(self, application: str) -> bool:
         """Whether no file that cannot be read could hide what reviews and stops say of an application's questions."""

@@ -80,7 +80,7 @@ def test_only_an_installed_manifest_names_a_snap(running):
 
 
 @pytest.mark.parametrize(
-    ("moment", "presence"), [(at("12.31"), "present"), (at("2.28") + 365 * 86400, "present"), (at("3.2") + 365 * 86400, "gone")]
+    ("moment", "presence"), [(at("12.31"), "present"), (at("2.28") + 365 * 86400, "present"), (at("3.2") + 365 * 86400, "unregistered")]
 )
 def test_registration_grows_old(running, moment, presence):
     """Without an installed manifest an application counts as gone 90 days after the month of its last registration."""
