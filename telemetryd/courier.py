@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import sys
@@ -10,22 +11,39 @@ from asyncio import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from telemetryd.core.handover import InvalidMessageError, Job, encode_job, parse_delivery
+from telemetryd import package
+from telemetryd.core.handover import SENDING, InvalidMessageError, Job, encode_job, outcome_of
+from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.inheritance import inherited
 from telemetryd.core.limits import COURIER_TIMEOUT_S, DELIVERY_MAX_BYTES, UPLOADER_EXIT_S
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.schedule import Delivery, Result, held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from telemetryd.core.settings import Endpoint
 
-UPLOADER = (sys.executable, "-P", "-m", "telemetryd.upload")
-"""The uploader's command. -P: nothing is imported from the working directory. Not -I, which would not find an installation for one user."""
+_LOG = logging.getLogger(__name__)
 
 _REJECTED = Delivery(Result.REJECTED)
-_NEVER_LEFT = Delivery(Result.RETRY)
 _UNKNOWN = Delivery(Result.UNKNOWN)
-_KEPT_FROM_CHILD = ("SSLKEYLOGFILE",)
+_SAID_MAX_BYTES = len(SENDING) + DELIVERY_MAX_BYTES
+
+
+def command_of(place: str = os.path.dirname(package.FOLDER)) -> tuple[str, ...]:  # noqa: PTH120 - as package has it
+    """The uploader's command, for a telemetryd that lies in this directory.
+
+    -P: nothing is imported from the working directory. -s: nor from the user's own packages, which come before the system's, unless
+    telemetryd itself is one of them. The package is named, so that an uploader of another version sends nothing.
+    """
+    site = sys.modules.get("site")
+    is_users_own = os.path.realpath(getattr(site, "USER_SITE", None) or os.devnull) == os.path.realpath(place)
+    options = ("-P",) if is_users_own else ("-P", "-s")
+    return (sys.executable, *options, "-m", "telemetryd.upload", "--package", package.LOADED)
+
+
+UPLOADER = command_of()
+"""The uploader's command, but for its socket."""
 
 
 class UploaderCourier:
@@ -38,19 +56,24 @@ class UploaderCourier:
         self._command = tuple(command)
         self._timeout_s = timeout_s
 
-    async def deliver(self, endpoint: Endpoint, body: bytes) -> Delivery:
-        """Send one report and say what became of it; `unknown` unless the uploader says so itself.
+    async def deliver(self, endpoint: Endpoint, body: bytes, definition: str = "") -> Delivery:
+        """Send one report of the definition with this canonical text, and say what became of it.
 
-        Cancelling it closes the uploader's socket and ends the uploader, and so the connection to the server.
+        That is unknown unless the uploader says so itself. It is held where no uploader can be started, or where that ended before it had a
+        connection. Cancelling closes the uploader's socket and ends the uploader, and so the connection to the server.
         """
         try:
-            message = encode_job(Job(endpoint.vendor, endpoint.url, self._is_developer(), body, endpoint.ohttp_relay))
+            message = encode_job(Job(endpoint.vendor, endpoint.url, self._is_developer(), body, endpoint.ohttp_relay, definition))
         except InvalidMessageError:
             return _REJECTED
+        if package.has_changed():
+            _LOG.warning("telemetryd was replaced while it was running: no report leaves before it is started again")
+            return held(Hindrance.PACKAGE)
         try:
             ours, uploader = await self._start()
-        except OSError:
-            return _NEVER_LEFT
+        except OSError as error:
+            _LOG.warning("telemetryd-upload cannot be started: %s", error.strerror)
+            return held(Hindrance.UPLOADER)
         try:
             return await self._outcome(ours, message)
         except asyncio.CancelledError:
@@ -72,7 +95,7 @@ class UploaderCourier:
                     str(theirs.fileno()),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    env={name: value for name, value in os.environ.items() if name not in _KEPT_FROM_CHILD},
+                    env=environment(os.environ),
                     pass_fds=(theirs.fileno(),),
                 )
         except BaseException:
@@ -80,27 +103,40 @@ class UploaderCourier:
             raise
 
     async def _outcome(self, connection: socket.socket, message: bytes) -> Delivery:
+        said = bytearray()
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await _converse(connection, message)
-        except (TimeoutError, ConnectionError, InvalidMessageError):
-            return _UNKNOWN
+                await _converse(connection, message, said)
+        except (TimeoutError, ConnectionError):
+            return _UNKNOWN if said else _without_a_word()
+        return outcome_of(bytes(said)) if said else _without_a_word()
 
 
-async def _converse(connection: socket.socket, message: bytes) -> Delivery:
-    """Write the job, read the one line of the outcome; the end of the stream before it is no outcome, nor is a line that more follows.
+def environment(environ: Mapping[str, str], place: str = os.path.dirname(package.FOLDER)) -> dict[str, str]:  # noqa: PTH120 - as above
+    """What the uploader inherits: PYTHONPATH only where telemetryd itself was found by it, so that its libraries are, too."""
+    path = environ.get("PYTHONPATH", "")
+    is_found_by_it = os.path.realpath(place) in {os.path.realpath(one) for one in path.split(os.pathsep) if one}
+    return inherited(environ) | ({"PYTHONPATH": path} if is_found_by_it else {})
 
-    An uploader that stays after its line is not waited for long: the line counts.
+
+def _without_a_word() -> Delivery:
+    _LOG.warning("telemetryd-upload ended, or hung, before it had a connection: nothing was sent")
+    return held(Hindrance.UPLOADER)
+
+
+async def _converse(connection: socket.socket, message: bytes, said: bytearray) -> None:
+    """Write the job and read what comes, up to the end of the stream or what is too long to be an outcome.
+
+    An uploader that stays after its last line is not waited for long: the line counts.
     """
-    loop, answer = asyncio.get_running_loop(), b""
+    loop = asyncio.get_running_loop()
     await loop.sock_sendall(connection, message)
     with suppress(TimeoutError):
         async with asyncio.timeout(None) as patience:
-            while len(answer) <= DELIVERY_MAX_BYTES and (chunk := await loop.sock_recv(connection, DELIVERY_MAX_BYTES)):
-                answer += chunk
-                if b"\n" in answer:
+            while len(said) <= _SAID_MAX_BYTES and (chunk := await loop.sock_recv(connection, _SAID_MAX_BYTES)):
+                said += chunk
+                if b"\n" in bytes(said).removeprefix(SENDING):
                     patience.reschedule(patience.when() or loop.time() + UPLOADER_EXIT_S)
-    return parse_delivery(answer)
 
 
 async def _end(uploader: subprocess.Process) -> None:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from telemetryd.core.consent import ApplicationLevels, Decision, Levels
     from telemetryd.core.definition import Declaration
-    from telemetryd.core.delay import Moment
     from telemetryd.core.ledger import Entry
     from telemetryd.core.life import Record
     from telemetryd.core.lot import Lot
@@ -38,7 +37,8 @@ class StoredTally(NamedTuple):
 class StoredReport(NamedTuple):
     """One report: the exact bytes, where they go, and what became of them. Times in Unix s, 0 = never; `id` 0 before it is stored.
 
-    `slot` lies in the window [opens, closes); `tries` counts the tries begun, `started` is the running one's beginning.
+    `slot` lies in the window [opens, closes); `tries` counts the tries begun, `started` is the running one's beginning. `held` says
+    what of our own kept it here the last time (`core.hindrance`), and is "" otherwise.
     """
 
     id: int
@@ -59,6 +59,7 @@ class StoredReport(NamedTuple):
     not_before: int = 0
     outcome: str = QUEUED
     status: int = 0
+    held: str = ""
 
     @property
     def key(self) -> Key:
@@ -67,16 +68,13 @@ class StoredReport(NamedTuple):
 
 
 class Clock(Protocol):
-    """The machine's clocks."""
+    """The two clocks."""
 
     def now(self) -> int:
         """Wall time, Unix seconds, UTC."""
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""
-
-    def moment(self) -> Moment:
-        """One look at all of them, suspends included: what delays are counted by."""
 
 
 class Randomness(Protocol):
@@ -89,8 +87,8 @@ class Randomness(Protocol):
 class Courier(Protocol):
     """Hands one report to the uploader."""
 
-    async def deliver(self, endpoint: Endpoint, body: bytes) -> Delivery:
-        """Send one report and say what became of it; cancelling it aborts the connection."""
+    async def deliver(self, endpoint: Endpoint, body: bytes, definition: str) -> Delivery:
+        """Send one report of the definition with this canonical text and say what became of it; cancelling it aborts the connection."""
 
 
 class SystemFacts(Protocol):
@@ -216,6 +214,9 @@ class Reports(Protocol):
 
     def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
         """The try failed and another is possible."""
+
+    def hold(self, report: StoredReport, not_before: int, hindrance: str) -> None:
+        """Something of our own was in the way: it was no try."""
 
     def finish(self, report: StoredReport, outcome: str, *, status: int, body: bytes) -> bool:
         """No try is possible any more; False if the row was erased in the meantime."""

@@ -6,7 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import life, report, schedule
+from telemetryd.core import hindrance, life, report, schedule
+from telemetryd.core.definition import canonical_text
 from telemetryd.core.life import Outcome
 from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from telemetryd.catalogue import Catalogue
     from telemetryd.choices import Choices
     from telemetryd.core.schedule import Delivery
-    from telemetryd.core.settings import Endpoint
+    from telemetryd.core.settings import Endpoint, Problem
     from telemetryd.daemon import Daemon
     from telemetryd.ports import Clock, Courier, Key, Randomness, Reports, StoredReport
     from telemetryd.questions import Questions
@@ -44,10 +45,11 @@ class Parts(NamedTuple):
 
 
 class Try(NamedTuple):
-    """One try of a report that is written down as begun; `row` is the report before it."""
+    """One try of a report that is written down as begun; `row` is the report before it, `definition` the canonical text consented to."""
 
     endpoint: Endpoint
     row: StoredReport
+    definition: str
 
 
 class Ticker:
@@ -135,7 +137,13 @@ class Ticker:
 
     async def deliver(self, begun: Try) -> Delivery:
         """Hand a try to the uploader; touches no database."""
-        return await self._parts.courier.deliver(begun.endpoint, begun.row.body)
+        return await self._parts.courier.deliver(begun.endpoint, begun.row.body, begun.definition)
+
+    def problems(self) -> set[Problem]:
+        """What of our own is in the way of reports that wait."""
+        settings = self._parts.catalogue.settings
+        found = ((row.held, settings.endpoint(row.vendor)) for row in self._parts.reports.queue() if row.held)
+        return {hindrance.problem(word, endpoint) for word, endpoint in found if endpoint}
 
     def abort_all(self) -> None:
         """Break off everything: other databases are opened."""
@@ -187,7 +195,12 @@ class Ticker:
         # The configuration may have changed since the report was made; the history says where this try goes, and with what.
         row = row._replace(url=endpoint.url, headers=report.request_headers(endpoint.url, endpoint.ohttp_relay))
         self._parts.reports.start(row, now, schedule.retry_at(now))
-        return Try(endpoint, row)
+        return Try(endpoint, row, self._definition(row))
+
+    def _definition(self, row: StoredReport) -> str:
+        """The canonical text of what the report answers; "" where this version cannot read it."""
+        definition = self._parts.questions.consented(row.key)
+        return canonical_text(definition) if definition and definition.revision == row.revision else ""
 
     async def _send(self, row: StoredReport) -> None:
         """One try, if the report may be sent."""
@@ -249,6 +262,9 @@ def conclude(reports: Reports, row: StoredReport, delivery: Delivery, now: int) 
     "" if another try is possible, or if the row was erased meanwhile: then it stays so.
     """
     next_try = schedule.next_try(row.tries + 1, now, delivery)
+    if next_try is not None and delivery.hindrance:
+        reports.hold(row, next_try, delivery.hindrance)
+        return ""
     if next_try is not None:
         reports.postpone(row, next_try, delivery.status)
         return ""

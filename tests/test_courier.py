@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from telemetryd.core.handover import Job, encode_job
+from telemetryd.core.handover import SENDING, Job, encode_job
+from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import UPLOADER_EXIT_S
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.schedule import Delivery, Result, held
 from telemetryd.core.settings import Endpoint
 from telemetryd.courier import UploaderCourier
 
 BODY = b"{}".ljust(1024)
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
-ACCEPTED = b'{"result":"accepted","status":204,"retry_after_s":null}\n'
-UNKNOWN = Delivery(Result.UNKNOWN)
-JOB = encode_job(Job("kde", ENDPOINT.url, developer=False, body=BODY))
+LINE = b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}\n'
+ACCEPTED = SENDING + LINE
+UNKNOWN, HELD = Delivery(Result.UNKNOWN), held(Hindrance.UPLOADER)
+TEXT = '{"question":1}'
+JOB = encode_job(Job("kde", ENDPOINT.url, developer=False, body=BODY, definition=TEXT))
 
 UPLOADER = """
 import json, os, signal, socket, sys, time
@@ -37,11 +40,11 @@ def uploader(script):
 
 
 async def test_job_arrives():
-    """The uploader gets the endpoint as the daemon knows it, the mode, and the report's bytes."""
-    job = encode_job(Job("kde", ENDPOINT.url, developer=True, body=BODY))
+    """The uploader gets the endpoint as the daemon knows it, the mode, the definition that was consented to, and the report's bytes."""
+    job = encode_job(Job("kde", ENDPOINT.url, developer=True, body=BODY, definition=TEXT))
     script = f"job = read({len(job)})\nassert job == {job!r}\nconnection.sendall({ACCEPTED!r})"
     courier = UploaderCourier(lambda: True, command=uploader(script))
-    assert await courier.deliver(ENDPOINT, BODY) == Delivery(Result.ACCEPTED, 204)
+    assert await courier.deliver(ENDPOINT, BODY, TEXT) == Delivery(Result.ACCEPTED, 204)
 
 
 READ = f"read({len(JOB)}); "
@@ -55,67 +58,85 @@ def says(data):
 @pytest.mark.parametrize(
     "script",
     [
-        "",
-        "os.kill(os.getpid(), signal.SIGKILL)",
-        "connection.close()",
-        "read(1)",
-        "read(1100); os.kill(os.getpid(), signal.SIGKILL)",
+        READ + says(SENDING),
+        READ + says(SENDING) + "; os.kill(os.getpid(), signal.SIGKILL)",
+        READ + says(SENDING[:4]),
         READ + says(b"accepted\n"),
         READ + says(ACCEPTED[:-1]),
-        READ + says(ACCEPTED[:20]),
-        READ + says(ACCEPTED * 2),
-        READ + says(ACCEPTED) + "; time.sleep(0.2); " + says(ACCEPTED.replace(b"accepted", b"answered")),
+        READ + says(ACCEPTED[:30]),
+        READ + says(ACCEPTED + LINE),
+        READ + says(ACCEPTED) + "; time.sleep(0.2); " + says(LINE.replace(b"accepted", b"answered")),
         READ + says(ACCEPTED) + "; time.sleep(0.2); " + says(b" "),
+        READ + says(LINE),
         says(ACCEPTED),
         READ + says(ACCEPTED.replace(b"204", b'"204"')),
         READ + says(ACCEPTED.replace(b"{", b"{ ")),
         READ + says(ACCEPTED.replace(b"accepted", b"unheard-of")),
         READ + says(ACCEPTED.replace(b"204", b"2040")),
         READ + says(ACCEPTED.replace(b"null", b"-86400")),
+        READ + says(ACCEPTED.replace(b"accepted", b"held").replace(b'""', b'"keys"')),
         READ + says(b"[" * 255 + b"\n"),
         READ + says(b"\xff\0\n"),
-        READ + "sys.exit(0)",
-        READ + "sys.exit(3)",
-        "import telemetryd.upload.nothing",
         READ + "connection.sendall(b'x' * 1_000_000)",
     ],
 )
 async def test_nothing_is_guessed(script):
-    """An uploader that dies, or says what no uploader says, leaves the outcome unknown: never accepted.
+    """An uploader that dies while it sends, or says what no uploader says, leaves the outcome unknown: never accepted.
 
     That is so whether a second answer comes with the first or after it, and for one who answers before it was asked.
     """
-    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY) == UNKNOWN
+    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY, TEXT) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "connection.close()",
+        "read(1)",
+        "read(1100); os.kill(os.getpid(), signal.SIGKILL)",
+        READ + "sys.exit(0)",
+        READ + "sys.exit(3)",
+        "import telemetryd.upload.nothing",
+    ],
+)
+async def test_without_a_word(script, caplog):
+    """An uploader that ends before it says that it sends has sent nothing: that is no try of the report, and the journal says so."""
+    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY, TEXT) == HELD
+    assert caplog.messages == ["telemetryd-upload ended, or hung, before it had a connection: nothing was sent"]
 
 
 async def test_silent_uploader(tmp_path):
-    """An uploader that says nothing is waited for in vain once, then it is gone."""
-    script = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
-    assert await UploaderCourier(command=uploader(script), timeout_s=1).deliver(ENDPOINT, BODY) == UNKNOWN
-    assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+    """An uploader that hangs is waited for in vain once, then it is gone; it may have sent the report only if it said so."""
+    for word, outcome in ((b"", HELD), (SENDING, UNKNOWN)):
+        script = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{says(word)}\nsignal.pause()"
+        assert await UploaderCourier(command=uploader(script), timeout_s=2).deliver(ENDPOINT, BODY, TEXT) == outcome
+        assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
 
 
 async def test_uploader_that_stays():
     """An uploader that does not end after its answer is ended; its answer counts."""
     script = READ + says(ACCEPTED) + "; signal.pause()"
-    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY) == Delivery(Result.ACCEPTED, 204)
+    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY, TEXT) == Delivery(Result.ACCEPTED, 204)
 
 
-async def test_no_uploader():
-    """Where no uploader can be started nothing has left."""
-    assert await UploaderCourier(command=["/nonexistent"]).deliver(ENDPOINT, BODY) == Delivery(Result.RETRY)
+async def test_no_uploader(caplog):
+    """Where no uploader can be started nothing has left, it was no try, and the journal says why."""
+    assert await UploaderCourier(command=["/nonexistent"]).deliver(ENDPOINT, BODY, TEXT) == HELD
+    assert caplog.messages == ["telemetryd-upload cannot be started: No such file or directory"]
 
 
 async def test_damaged_report():
     """Bytes of another size are no report and are not handed over."""
-    assert await UploaderCourier(command=["/nonexistent"]).deliver(ENDPOINT, BODY[1:]) == Delivery(Result.REJECTED)
+    assert await UploaderCourier(command=["/nonexistent"]).deliver(ENDPOINT, BODY[1:], TEXT) == Delivery(Result.REJECTED)
 
 
 async def test_cancelling(tmp_path):
     """Cancelling a delivery ends the uploader before it returns, even one that does not look at its socket. Policy: C1."""
     os.mkfifo(tmp_path / "pid")
     script = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
-    delivery = asyncio.create_task(UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY))
+    delivery = asyncio.create_task(UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY, TEXT))
     pid = await asyncio.to_thread((tmp_path / "pid").read_text)
     began = time.monotonic()
     delivery.cancel()
@@ -136,7 +157,7 @@ async def test_what_an_uploader_inherits(monkeypatch):
         "assert 'SSLKEYLOGFILE' not in os.environ\n"
         f"connection.sendall({ACCEPTED!r})"
     )
-    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY) == Delivery(Result.ACCEPTED, 204)
+    assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY, TEXT) == Delivery(Result.ACCEPTED, 204)
 
 
 def test_no_network_library():

@@ -64,12 +64,15 @@ def test_unit_can_still_look_at_its_callers():
     assert [line for line in UNIT.read_text().splitlines() if line.startswith(needing)] == []
 
 
-def test_unit_leaves_nothing_behind():
-    """No core dump and no variable of the session can carry samples or TLS keys out, or divert the daemon's files."""
-    lines = UNIT.read_text().splitlines()
+@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
+def test_unit_leaves_nothing_behind(name):
+    """No core dump and no variable of the session can carry samples or TLS keys out, divert the daemon's files, or bring other code."""
+    lines = (UNIT.parent / name).read_text().splitlines()
     unset = {name for line in lines if line.startswith("UnsetEnvironment=") for name in line.partition("=")[2].split()}
     assert "LimitCORE=0" in lines
-    assert {"SSLKEYLOGFILE", "TELEMETRYD_CONFIG_DIRS", "TELEMETRYD_DATA_DIRS"} <= unset
+    assert {"TELEMETRYD_CONFIG_DIRS", "TELEMETRYD_DATA_DIRS", "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"} <= unset
+    assert {"SSLKEYLOGFILE", "SSL_CERT_FILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "PYTHONPATH", "PYTHONUSERBASE"} <= unset
+    assert "Environment=PYTHONNOUSERSITE=1" in lines
 
 
 @pytest.mark.parametrize("name", ["org.telemetryd.Telemetry1", "org.telemetryd.Control1"])

@@ -7,12 +7,11 @@ import contextlib
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import CONTROL, PROPERTIES, ROOT, TELEMETRY, until
+from harness import CONTROL, PROPERTIES, TELEMETRY, until
 
 STEP_S = 600
 """Running time between two looks of the daemon."""
@@ -204,8 +203,8 @@ def timer(timeline, *, prefix=()):
         "NO_FAKE_STAT": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    command = [*prefix, sys.executable, "-m", "telemetryd", "--tick"]
-    with subprocess.Popen(command, env={**timeline.machine.environ, **environ}, cwd=ROOT) as process:
+    command = [*prefix, timeline.machine.python, "-m", "telemetryd", "--tick"]
+    with subprocess.Popen(command, env={**timeline.machine.environ, **environ}, cwd=timeline.machine.folder) as process:
         try:
             yield process
         finally:

@@ -4,20 +4,52 @@ import asyncio
 from typing import NamedTuple
 
 import pytest
+from declared import MEMORY, STARTUP, asking
+from handed import DEFINITION, REPORT
 from receiver import Receiver
 from wiretap import Tapped, Wiretap
 
+from telemetryd.core.definition import Application, Combine, PeriodKind, Source, SourceType, canonical_text
 from telemetryd.core.report import Report, encode
 from telemetryd.core.schedule import Result
 from telemetryd.courier import UPLOADER, UploaderCourier
 
-PLAIN = Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2)
+Z = "z" * 32
+NAMES = ("a" * 60, "b", "c", "d")
+DEFINITIONS = [
+    DEFINITION,
+    asking(
+        Source("s", SourceType.CHOICE, "S", Combine.LAST, values=("x",)),
+        application=Application("a.b.c", "A", "", "a", "https://a.org/"),
+        id="q",
+        period=PeriodKind.MONTH,
+        epsilon=0.1,
+    ),
+    asking(
+        *(Source(name, SourceType.CHOICE, name, Combine.LAST, values=(Z,)) for name in NAMES),
+        application=Application("org." + "a" * 61 + "." + "b" * 62, "A", "", "a", "https://a.org/"),
+        id="q" * 64,
+        period=PeriodKind.DAY,
+        epsilon=4.0,
+    ),
+    asking(STARTUP, MEMORY, id="startup-by-memory"),
+]
+"""Definitions of the reports below."""
+
+
+def report_of(number, period, answer, nonce):
+    """A report of one of these definitions."""
+    asked = DEFINITIONS[number]
+    return Report(*asked.key, asked.revision, period, answer, asked.question.epsilon, nonce)
+
+
+PLAIN = REPORT
 REPORTS = {
     "plain": PLAIN,
     "another answer": PLAIN._replace(answer=("none",)),
-    "shortest": Report("a.b.c", "q", "000000000000", "2026-11", ("x",), 0.1, "0" * 32),
-    "longest": Report("org." + "a" * 61 + "." + "b" * 62, "q" * 64, "fedcba987654", "2026-11-24", ("z" * 32,) * 4, 4.0, "f" * 32),
-    "noise": PLAIN._replace(question="startup-by-memory", answer=(">=2000", "4..16"), epsilon=2.0, nonce="a1" * 16),
+    "shortest": report_of(1, "2026-12", ("x",), "0" * 32),
+    "longest": report_of(2, "2026-11-24", (Z,) * 4, "f" * 32),
+    "noise": report_of(3, "2026-W48", (">=2000", "4..16"), "a1" * 16),
     "last again": PLAIN,
 }
 """Reports as unlike as reports can be, in the order in which one user sends them."""
@@ -63,7 +95,7 @@ class Watched:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in machine.environ.items():
                 patch.setenv(name, value)
-            delivery = asyncio.run(UploaderCourier(command=command).deliver(endpoint, encode(report)))
+            delivery = asyncio.run(UploaderCourier(command=command).deliver(endpoint, encode(report), text_of(report)))
         assert delivery.result is Result.ACCEPTED
         return self.next()[0]
 
@@ -79,12 +111,12 @@ class Watched:
         self.receiver.close()
 
 
+def text_of(report):
+    """The canonical text of the definition that a report answers."""
+    return next(canonical_text(one) for one in DEFINITIONS if (*one.key, one.revision) == report[:3])
+
+
 def review_all(machine):
     """Review what the reports answer."""
-    table = "".join(
-        f'[[review]]\napplication = "{application}"\nquestion = "{question}"\ndefinition = "sha256:{revision}{"0" * 52}"\n'
-        'reviewers = ["Ada <ada@example.org>", "Bo <bo@example.org>"]\nrecord = "https://example.org/42"\ndate = 2026-11-20\n'
-        for application, question, revision in {report[:3] for report in REPORTS.values()}
-    )
-    machine.write("system/telemetryd/reviews.d/kate.toml", table)
+    machine.review(*DEFINITIONS)
     return machine

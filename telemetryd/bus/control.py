@@ -94,7 +94,7 @@ class Control:
 
     def _problems(self) -> list[list[str]]:
         parts = self._parts()
-        found = [[one.file, one.text] for one in parts.catalogue.problems]
+        found = [[one.file, one.text] for one in (*parts.catalogue.problems, *sorted(parts.ticker.problems()))]
         if parts.consents.is_spent:
             found.append(["consent.sqlite", _SPENT])
         if parts.choices.is_held_up:

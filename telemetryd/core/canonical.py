@@ -32,9 +32,9 @@ def read(text: str) -> Definition:
         form = json.loads(text)
         application, question = _application(form["application"]), _question(form["question"])
         fields = tuple(map(_source, form["sources"]))
-    except (KeyError, TypeError, ValueError, AttributeError):
+        return Definition(application, question, fields, digest_of(application, question, fields))
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
         raise InvalidManifestError("expected the canonical text of a definition") from None
-    return Definition(application, question, fields, digest_of(application, question, fields))
 
 
 def _application(form: dict[str, Any]) -> Application:

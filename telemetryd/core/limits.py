@@ -24,10 +24,12 @@ DAY_OF_USE_GAP_S = 4 * HOUR_S
 # The uploader and the courier.
 JOB_LINE_MAX_BYTES = 4096
 """Longest first line of a job: a vendor's name and a URL (2,048 characters at most) in JSON."""
+DEFINITION_MAX_BYTES = 256 * 1024
+"""Longest canonical text of a definition: a question of the longest manifest, even if JSON had to escape every character twice."""
 DELIVERY_MAX_BYTES = 256
 """Longest line in which the uploader says what became of the report."""
 JOB_TIMEOUT_S = 10.0
-"""The job is written in one go by a process of this machine."""
+"""For the whole job, which is written in one go by a process of this machine."""
 CONNECT_TIMEOUT_S = 20.0
 """Name look-up, TCP and TLS together: two TCP retransmissions (1 s, 2 s) and a slow resolver's second try (5 s)."""
 ANSWER_TIMEOUT_S = 20.0

@@ -86,14 +86,14 @@ class Reviews:
             return Standing(review, stops[-1])
         return Standing(review)
 
-    def admits_report(self, application: str, question: str, revision: str) -> bool:
-        """Whether a report of a definition (its revision: 12 hex digits) may leave: it was reviewed, and nothing stops the question.
+    def admits_report(self, application: str, question: str, digest: str) -> bool:
+        """Whether a report of a definition with this digest may leave: it was reviewed, and nothing stops the question.
 
         Not only the latest review counts: a report is sent under the definition that was consented to.
         """
         reviews = self._reviews.get((application, question), ())
         alone = [_latest(one for one in reviews if one.date == review.date) for review in reviews]
-        is_reviewed = any(review and review.definition.removeprefix("sha256:").startswith(revision) for review in alone)
+        is_reviewed = any(review and review.definition == digest for review in alone)
         return is_reviewed and self.standing(application, question).stop is None
 
 

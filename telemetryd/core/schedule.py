@@ -44,6 +44,8 @@ from telemetryd.core.limits import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from telemetryd.core.hindrance import Hindrance
+
 _RETRIED = frozenset({408, 425, 429})
 """4xx that speak of the moment, not of the report (RFC 9110, 8470, 6585)."""
 _ANSWERED, _SUSPENDED = 410, 451
@@ -67,14 +69,25 @@ class Result(StrEnum):
     """Will never be accepted: dropped and recorded."""
     UNKNOWN = "unknown"
     """The bytes may have left and nobody says so; tried again like `RETRY`: the nonce lets the server drop the second."""
+    HELD = "held"
+    """Something of our own installation or configuration is in the way: nothing left, and it was no try."""
 
 
 class Delivery(NamedTuple):
-    """The outcome of one try. `status` is the HTTP status, 0 without an answer; `retry_after_s` is in whole days."""
+    """The outcome of one try. `status` is the HTTP status, 0 without an answer; `retry_after_s` is in whole days.
+
+    `hindrance` says what is in the way of a report that is held, and is "" otherwise.
+    """
 
     result: Result
     status: int = 0
     retry_after_s: int | None = None
+    hindrance: str = ""
+
+
+def held(hindrance: Hindrance) -> Delivery:
+    """The outcome where something of our own is in the way."""
+    return Delivery(Result.HELD, hindrance=hindrance)
 
 
 class Window(NamedTuple):
@@ -189,7 +202,12 @@ def retry_at(now: int) -> int:
 
 
 def next_try(tries: int, now: int, delivery: Delivery) -> int | None:
-    """The earliest moment of the next try after this outcome of try number `tries`; None: there is no other, the report is over."""
+    """The earliest moment of the next try after this outcome of try number `tries`; None: there is no other, the report is over.
+
+    What is held does not count as a try, however often it happens.
+    """
+    if delivery.result is Result.HELD:
+        return now + RETRY_GAP_S
     if delivery.result not in {Result.RETRY, Result.UNKNOWN} or tries >= MAX_TRIES:
         return None
     return now + max(RETRY_GAP_S, delivery.retry_after_s or 0)

@@ -19,7 +19,7 @@ _KEEP_DAYS = 366
 """Rows of the history go after a year."""
 
 _COLUMNS = ", ".join(StoredReport._fields)
-_BLURRED = "started = 0, not_before = 0, slot = 0, created = created / 86400 * 86400"
+_BLURRED = "held = '', started = 0, not_before = 0, slot = 0, created = created / 86400 * 86400"
 """What is left of a report's times once it is over: nobody can match a seized disk with a server's table. Policy: A2."""
 
 _STILL = "WHERE id = ? AND outcome = 'queued' AND body = ?"
@@ -67,8 +67,14 @@ class Reports:
     def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
         """The try failed and another is possible."""
         with self._database.durable() as connection:
-            sql = f"UPDATE report SET started = 0, not_before = ?, status = ? {_STILL}"  # noqa: S608 - fixed texts
+            sql = f"UPDATE report SET started = 0, not_before = ?, status = ?, held = '' {_STILL}"  # noqa: S608 - fixed texts
             connection.execute(sql, (not_before, status, report.id, report.body))
+
+    def hold(self, report: StoredReport, not_before: int, hindrance: str) -> None:
+        """Something of our own was in the way: it was no try, and `report` is the row before it."""
+        with self._database.durable() as connection:
+            sql = f"UPDATE report SET started = 0, tries = ?, not_before = ?, held = ? {_STILL}"  # noqa: S608 - fixed texts
+            connection.execute(sql, (report.tries, not_before, hindrance, report.id, report.body))
 
     def finish(self, report: StoredReport, outcome: str, *, status: int, body: bytes) -> bool:
         """No try is possible any more; `body` is the report with its nonce blanked, and the time is cut to the day.

@@ -35,7 +35,7 @@ CONSENT = Schema(
             application TEXT, question TEXT,
             outcome TEXT NOT NULL, reason TEXT NOT NULL,
             period TEXT NOT NULL, begins INTEGER NOT NULL, closes INTEGER NOT NULL, host TEXT NOT NULL,
-            closed_cause TEXT NOT NULL, is_paused INTEGER NOT NULL, noticed TEXT NOT NULL, revision TEXT NOT NULL,
+            closed_cause TEXT NOT NULL, closed_since INTEGER NOT NULL, closed_grace_s INTEGER NOT NULL, revision TEXT NOT NULL,
             PRIMARY KEY (application, question)
         ) WITHOUT ROWID;
         CREATE TABLE lot (application TEXT, question TEXT, part TEXT NOT NULL, period TEXT NOT NULL, PRIMARY KEY (application, question))
@@ -67,7 +67,7 @@ MAIN = Schema(
             vendor TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
             created INTEGER NOT NULL, slot INTEGER NOT NULL, opens INTEGER NOT NULL, closes INTEGER NOT NULL,
             tries INTEGER NOT NULL, started INTEGER NOT NULL, not_before INTEGER NOT NULL,
-            outcome TEXT NOT NULL, status INTEGER NOT NULL
+            outcome TEXT NOT NULL, status INTEGER NOT NULL, held TEXT NOT NULL
         );
         CREATE TABLE tick (
             id INTEGER PRIMARY KEY CHECK (id = 1), seen INTEGER NOT NULL, since INTEGER NOT NULL, passed_s INTEGER NOT NULL,

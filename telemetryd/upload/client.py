@@ -8,10 +8,13 @@ import socket
 import ssl
 import time
 from contextlib import asynccontextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
+from aiohappyeyeballs import start_connection
 
+from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import (
     ANSWER_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
@@ -21,14 +24,29 @@ from telemetryd.core.limits import (
     UPLOAD_TIMEOUT_S,
 )
 from telemetryd.core.schedule import Delivery, Result, delivery_of
+from telemetryd.upload.job import HeldError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from telemetryd.upload.report import Request
 
+if "socket_factory" not in signature(start_connection).parameters:
+    raise ImportError("aiohappyeyeballs is too old", name="aiohappyeyeballs")
+
 NOTHING_CAME = Delivery(Result.RETRY)
-"""No connection, no trust in the server, or no whole answer."""
+"""No connection, or no whole answer."""
+
+_HAS_FACTORY = "socket_factory" in signature(aiohttp.TCPConnector).parameters
+"""Since aiohttp 3.12."""
+_HINDRANCES = {
+    9: (Hindrance.EXPIRED, "the certificate is not yet valid"),
+    10: (Hindrance.EXPIRED, "the certificate has expired"),
+    62: (Hindrance.NAME, "the certificate is for another name"),
+    64: (Hindrance.NAME, "the certificate is for another address"),
+    **dict.fromkeys(range(80, 95), (Hindrance.STRICT, "")),
+}
+"""OpenSSL's numbers (x509_vfy.h); from 80 on what X509_V_FLAG_X509_STRICT checks, which Python 3.13 sets. "": as OpenSSL says it."""
 
 _AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding")
 """Headers that aiohttp adds by itself."""
@@ -56,20 +74,28 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Trusts `ca_file` alone, or the system's store where that is empty. Reads no proxy, cookie, netrc or key-log setting of the user."""
+    """Trusts `ca_file` alone, or the system's store where that is empty. Reads no proxy, cookie, netrc or key-log setting of the user.
 
-    def __init__(self, ca_file: str = "", timeouts: Timeouts = _TIMEOUTS) -> None:
-        self._ca_file = ca_file
+    `on_connected` is awaited when a connection stands, before a byte of a request is written. Raises HeldError where the trust that is
+    configured cannot be had, and wherever a server's certificate cannot be verified.
+    """
+
+    def __init__(
+        self, ca_file: str = "", timeouts: Timeouts = _TIMEOUTS, *, on_connected: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._trust = _trust(ca_file)
         self._timeouts = timeouts
+        self._on_connected = on_connected
 
     async def send(self, request: Request) -> Delivery:
-        """Post it and say what the answer means; whatever fails before a status came is `retry`."""
+        """Post it and say what the answer means; whatever else fails before a status came is `retry`."""
         try:
             async with self._post(request) as response:
                 delivery = delivery_of(response.status, response.headers.get("Retry-After"), int(time.time()))
                 await self._read(response)
                 return delivery
-        except (aiohttp.ClientError, OSError, ValueError):
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            _raise_if_untrusted(error)
             return NOTHING_CAME
 
     async def exchange(self, request: Request) -> Answer | None:
@@ -79,33 +105,37 @@ class Client:
                 body = await self._read(response)
                 media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
                 return Answer(response.status, media_type, response.headers.get("Retry-After"), body)
-        except (aiohttp.ClientError, OSError, ValueError):
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            _raise_if_untrusted(error)
             return None
 
     @asynccontextmanager
     async def _post(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
         times = self._timeouts
-        limits = aiohttp.ClientTimeout(total=times.total, connect=times.connect, sock_read=times.answer)
-        connector = aiohttp.TCPConnector(
-            ssl=self._trust(),
-            resolver=aiohttp.ThreadedResolver(),
-            socket_factory=_socket,
-            force_close=True,
-            use_dns_cache=False,
-            limit=1,
-        )
         async with (
             aiohttp.ClientSession(
-                connector=connector,
-                timeout=limits,
+                connector=_connector(self._trust),
+                timeout=aiohttp.ClientTimeout(total=times.total, connect=times.connect, sock_read=times.answer),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=_AUTOMATIC,
                 auto_decompress=False,
                 trust_env=False,
+                trace_configs=[self._trace()],
             ) as session,
             session.post(request.url, headers=request.headers, data=request.body, allow_redirects=False) as response,
         ):
             yield response
+
+    def _trace(self) -> aiohttp.TraceConfig:
+        """Has `on_connected` awaited between the end of TLS and the first byte of the request."""
+
+        async def connected(*_: object) -> None:
+            if self._on_connected:
+                await self._on_connected()
+
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(connected)
+        return trace
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
         """The body, if it ends in time and within bounds; it is read in any case, so that the server sees an orderly end."""
@@ -119,13 +149,51 @@ class Client:
             return None
         return body if len(body) <= RESPONSE_MAX_BYTES else None
 
-    def _trust(self) -> ssl.SSLContext:
-        """Certificates and host names verified, TLS 1.2 or newer, no session ever resumed."""
-        context = ssl.create_default_context(cafile=self._ca_file or None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.options |= ssl.OP_NO_TICKET
-        context.set_alpn_protocols(["http/1.1"])
-        return context
+
+def _trust(ca_file: str) -> ssl.SSLContext:
+    """Certificates and host names verified, TLS 1.2 or newer, no session ever resumed."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:  # an SSLError too: there is no certificate in it
+        reason = "expected certificates (PEM)" if isinstance(error, ssl.SSLError) else str(error.strerror)
+        raise HeldError(Hindrance.CA_FILE, f"ca_file: {reason}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_TICKET
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _raise_if_untrusted(error: Exception) -> None:
+    """Raise HeldError for a certificate that cannot be verified: whoever has a wrong clock or an authority of their own loses nothing."""
+    cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        hindrance, text = _HINDRANCES.get(cause.verify_code, (Hindrance.AUTHORITY, ""))
+        raise HeldError(hindrance, text or cause.verify_message) from error
+
+
+def _connector(trust: ssl.SSLContext) -> aiohttp.TCPConnector:
+    """Makes one connection, over a socket of ours."""
+    how: dict[str, Any] = {"ssl": trust, "resolver": aiohttp.ThreadedResolver(), "force_close": True, "use_dns_cache": False, "limit": 1}
+    return aiohttp.TCPConnector(socket_factory=_socket, **how) if _HAS_FACTORY else _OlderConnector(**how)
+
+
+class _OlderConnector(aiohttp.TCPConnector):
+    """Before aiohttp 3.12 a connector cannot be given a way to make its sockets: this one connects, and leaves TLS to aiohttp."""
+
+    async def _wrap_create_connection(
+        self, *args: Any, addr_infos: Any, req: Any, client_error: Any = aiohttp.ClientConnectorError, **kwargs: Any
+    ) -> Any:
+        """As aiohttp 3.10 and 3.11 call it; only these come here."""
+        try:
+            connection = await start_connection(
+                addr_infos,
+                happy_eyeballs_delay=self._happy_eyeballs_delay,
+                interleave=self._interleave,
+                socket_factory=_socket,
+            )
+        except OSError as error:
+            raise client_error(req.connection_key, error) from error
+        return await self._wrap_existing_connection(*args, req=req, client_error=client_error, sock=connection, **kwargs)
 
 
 class _BoundedSocket(socket.socket):

@@ -1,7 +1,7 @@
-"""What the uploader agrees to send: a second look, with its own eyes, at everything it can see. Policy: C4, C6, C7, R1.
+"""What the uploader agrees to send: a second look, with its own eyes, at everything it can see. Policy: C4, C6, C7, P1, R1.
 
-A job that no process of ours would write is rejected. Where only the configuration stands against it, the outcome is `retry`: nothing has
-left, and the daemon will see the same configuration and decide what becomes of the report.
+A job that no process of ours would write is rejected. Where only the configuration stands against it, the report is held: nothing has
+left, and the daemon will see the same configuration and decide what becomes of it.
 """
 
 from __future__ import annotations
@@ -10,21 +10,37 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from telemetryd.core import canonical
 from telemetryd.core.handover import InvalidMessageError, Job, parse_job
 from telemetryd.core.period import whole_periods
 from telemetryd.core.report import InvalidReportError, Report, cell_of_labels, parse
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.errors import InvalidManifestError, TelemetrydError
 from telemetryd.upload.report import FORMAT
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
+    from telemetryd.core.hindrance import Hindrance
     from telemetryd.core.reviews import Reviews
     from telemetryd.core.settings import Endpoint, Settings
 
 REJECTED = Delivery(Result.REJECTED)
 """The bytes are no job."""
-NOT_NOW = Delivery(Result.RETRY)
-"""The configuration does not permit it; nothing was sent."""
+
+
+class StaysError(TelemetrydError):
+    """The report stays here; `delivery` is what became of it, and the text, if there is any, is for the journal."""
+
+    def __init__(self, delivery: Delivery, text: str = "") -> None:
+        super().__init__(text)
+        self.delivery = delivery
+
+
+class HeldError(StaysError):
+    """Something of our own is in the way."""
+
+    def __init__(self, hindrance: Hindrance, text: str) -> None:
+        super().__init__(held(hindrance), text)
 
 
 def job_of(data: bytes) -> tuple[Job, Report] | None:
@@ -33,6 +49,14 @@ def job_of(data: bytes) -> tuple[Job, Report] | None:
         job = parse_job(data)
         return job, parse(job.body)
     except (InvalidMessageError, InvalidReportError):
+        return None
+
+
+def definition_of(job: Job) -> Definition | None:
+    """The definition that the daemon handed over, with the digest that its text has; None for what is the text of none."""
+    try:
+        return canonical.read(job.definition)
+    except InvalidManifestError:
         return None
 
 
@@ -46,20 +70,21 @@ def endpoint_of(job: Job, settings: Settings) -> Endpoint | None:
     return endpoint if is_meant and all(may_connect(url, is_developer=job.developer) for url in urls) else None
 
 
-def is_admitted(report: Report, reviews: Reviews) -> bool:
-    """Whether the report answers a definition that was reviewed, and nothing has stopped its question."""
-    return reviews.admits_report(report.application, report.question, report.revision)
+def is_admitted(definition: Definition, reviews: Reviews) -> bool:
+    """Whether this very definition was reviewed, and nothing has stopped its question."""
+    return reviews.admits_report(*definition.key, definition.digest)
 
 
 def is_declared(report: Report, definition: Definition) -> bool:
-    """Whether the report is one that its definition can give: one of its answers, its ε, one of its periods. Policy: P1."""
+    """Whether the report is one that the definition can give: its question, one of its answers, its ε, one of its periods. Policy: P1."""
     question = definition.question
     try:
         cell_of_labels(definition, report.answer)
     except InvalidReportError:
         return False
     periods = whole_periods(question.period, question.starts, question.ends)
-    return report.epsilon == question.epsilon and report.period in {one.label for one in periods}
+    is_of_it = report[:3] == (*definition.key, definition.revision)
+    return is_of_it and report.epsilon == question.epsilon and report.period in {one.label for one in periods}
 
 
 def may_connect(url: str, *, is_developer: bool) -> bool:

@@ -2,32 +2,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.handover import InvalidMessageError, Job, encode_delivery, encode_job, parse_delivery, parse_job
-from telemetryd.core.limits import DAY_S, JOB_LINE_MAX_BYTES
+from telemetryd.core.handover import (
+    SENDING,
+    InvalidMessageError,
+    Job,
+    encode_delivery,
+    encode_job,
+    job_bytes,
+    outcome_of,
+    parse_delivery,
+    parse_job,
+)
+from telemetryd.core.hindrance import Hindrance, problem
+from telemetryd.core.inheritance import inherited
+from telemetryd.core.limits import DAY_S, DEFINITION_MAX_BYTES, JOB_LINE_MAX_BYTES
 from telemetryd.core.report import REPORT_BYTES
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.settings import Endpoint
 
 BODY = b"{}".ljust(REPORT_BYTES)
-JOB = Job("kde", "https://telemetry.example.org/v1/reports", developer=False, body=BODY)
-LINE = b'{"endpoint":"kde","url":"https://telemetry.example.org/v1/reports","developer":false,"relay":""}\n'
+JOB = Job("kde", "https://telemetry.example.org/v1/reports", developer=False, body=BODY, definition='{"purpose":"Größe"}')
+LINE = b'{"endpoint":"kde","url":"https://telemetry.example.org/v1/reports","developer":false,"relay":"","definition":21}\n'
+TEXT = '{"purpose":"Größe"}'.encode()
 
 
 def test_job_bytes():
-    """A job is one line of JSON and the report's bytes."""
-    assert encode_job(JOB) == LINE + BODY
-    assert parse_job(LINE + BODY) == JOB
+    """A job is one line of JSON, the definition's text and the report's bytes; the line says how long it is."""
+    assert encode_job(JOB) == LINE + TEXT + BODY
+    assert parse_job(LINE + TEXT + BODY) == JOB
+    assert job_bytes(LINE) == len(encode_job(JOB))
 
 
 def test_job_by_way_of_a_relay():
     """A job says which relay the daemon means."""
     job = JOB._replace(relay="https://relay.example/")
-    assert encode_job(job) == LINE.replace(b'"relay":""', b'"relay":"https://relay.example/"') + BODY
+    assert encode_job(job) == LINE.replace(b'"relay":""', b'"relay":"https://relay.example/"') + TEXT + BODY
     assert parse_job(encode_job(job)) == job
 
 
 @given(
     st.builds(
-        Job, st.text(max_size=64), st.text(max_size=200), st.booleans(), st.binary(min_size=1024, max_size=1024), st.text(max_size=200)
+        Job,
+        *(st.text(max_size=64), st.text(max_size=200), st.booleans(), st.binary(min_size=1024, max_size=1024)),
+        *(st.text(max_size=200), st.text(max_size=200)),
     )
 )
 def test_jobs_come_back(job):
@@ -35,7 +52,10 @@ def test_jobs_come_back(job):
     assert parse_job(encode_job(job)) == job
 
 
-@pytest.mark.parametrize("job", [JOB._replace(body=BODY[:-1]), JOB._replace(url="u" * JOB_LINE_MAX_BYTES)])
+@pytest.mark.parametrize(
+    "job",
+    [JOB._replace(body=BODY[:-1]), JOB._replace(url="u" * JOB_LINE_MAX_BYTES), JOB._replace(definition="x" * (DEFINITION_MAX_BYTES + 1))],
+)
 def test_job_out_of_bounds(job):
     """A job of another size is not written."""
     with pytest.raises(InvalidMessageError):
@@ -49,20 +69,25 @@ def test_job_out_of_bounds(job):
         b"\n",
         LINE,
         BODY,
-        LINE + BODY + b" ",
-        LINE + BODY[1:],
-        b" " + LINE + BODY,
-        LINE.replace(b":false", b": false") + BODY,
-        LINE.replace(b"false", b"0") + BODY,
-        LINE.replace(b'"kde"', b"null") + BODY,
-        LINE.replace(b'"kde"', b'["kde"]') + BODY,
-        LINE.replace(b'"developer"', b'"Developer"') + BODY,
-        LINE.replace(b',"relay":""', b"") + BODY,
-        LINE.replace(b'""', b"null") + BODY,
-        LINE.replace(b"}", b',"more":1}') + BODY,
-        b"[" * 5000 + b"\n" + BODY,
-        b"[]\n" + BODY,
-        b"\xff\n" + BODY,
+        LINE + TEXT + BODY + b" ",
+        LINE + TEXT + BODY[1:],
+        LINE + BODY,
+        LINE.replace(b":21", b":20") + TEXT + BODY,
+        LINE.replace(b":21", b":-21") + TEXT + BODY,
+        LINE.replace(b":21", b":true") + TEXT + BODY,
+        LINE + b"\xff" * 21 + BODY,
+        b" " + LINE + TEXT + BODY,
+        LINE.replace(b":false", b": false") + TEXT + BODY,
+        LINE.replace(b"false", b"0") + TEXT + BODY,
+        LINE.replace(b'"kde"', b"null") + TEXT + BODY,
+        LINE.replace(b'"kde"', b'["kde"]') + TEXT + BODY,
+        LINE.replace(b'"developer"', b'"Developer"') + TEXT + BODY,
+        LINE.replace(b',"relay":""', b"") + TEXT + BODY,
+        LINE.replace(b'""', b"null") + TEXT + BODY,
+        LINE.replace(b"}", b',"more":1}') + TEXT + BODY,
+        b"[" * 5000 + b"\n" + TEXT + BODY,
+        b"[]\n" + TEXT + BODY,
+        b"\xff\n" + TEXT + BODY,
     ],
 )
 def test_everything_else_is_no_job(data):
@@ -71,7 +96,20 @@ def test_everything_else_is_no_job(data):
         parse_job(data)
 
 
-@given(st.builds(Delivery, st.sampled_from(Result), st.integers(0, 999), st.none() | st.integers(1, 62).map(lambda days: days * DAY_S)))
+@pytest.mark.parametrize("line", [b"", b"[]\n", LINE.replace(b'"definition":21', b'"definition":1e9'), LINE.replace(b"21", b"262145")])
+def test_a_line_that_says_no_length(line):
+    """What is to be read is bounded, whatever a line says."""
+    with pytest.raises(InvalidMessageError):
+        job_bytes(line)
+
+
+DAYS = st.none() | st.integers(1, 62).map(lambda days: days * DAY_S)
+
+
+@given(
+    st.builds(Delivery, st.sampled_from([one for one in Result if one is not Result.HELD]), st.integers(0, 999), DAYS, st.just(""))
+    | st.builds(held, st.sampled_from(Hindrance))
+)
 def test_deliveries_come_back(delivery):
     """Whatever is written is read as it was."""
     assert parse_delivery(encode_delivery(delivery)) == delivery
@@ -82,20 +120,25 @@ def test_deliveries_come_back(delivery):
     [
         b"",
         b"accepted\n",
-        b'{"result":"accepted","status":204,"retry_after_s":null}',
-        b'{"result":"accepted","status":204,"retry_after_s":null}\n\n',
-        b'{"result":"fine","status":204,"retry_after_s":null}\n',
-        b'{"result":["accepted"],"status":204,"retry_after_s":null}\n',
-        b'{"result":"accepted","status":1000,"retry_after_s":null}\n',
-        b'{"result":"accepted","status":-1,"retry_after_s":null}\n',
-        b'{"result":"accepted","status":true,"retry_after_s":null}\n',
-        b'{"result":"accepted","status":"204","retry_after_s":null}\n',
-        b'{"result":"retry","status":503,"retry_after_s":0}\n',
-        b'{"result":"retry","status":503,"retry_after_s":60}\n',
-        b'{"result":"retry","status":503,"retry_after_s":-86400}\n',
-        b'{"result":"retry","status":503,"retry_after_s":true}\n',
+        b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}',
+        b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}\n\n',
+        b'{"result":"fine","status":204,"retry_after_s":null,"hindrance":""}\n',
+        b'{"result":["accepted"],"status":204,"retry_after_s":null,"hindrance":""}\n',
+        b'{"result":"accepted","status":1000,"retry_after_s":null,"hindrance":""}\n',
+        b'{"result":"accepted","status":-1,"retry_after_s":null,"hindrance":""}\n',
+        b'{"result":"accepted","status":true,"retry_after_s":null,"hindrance":""}\n',
+        b'{"result":"accepted","status":"204","retry_after_s":null,"hindrance":""}\n',
+        b'{"result":"retry","status":503,"retry_after_s":0,"hindrance":""}\n',
+        b'{"result":"retry","status":503,"retry_after_s":60,"hindrance":""}\n',
+        b'{"result":"retry","status":503,"retry_after_s":-86400,"hindrance":""}\n',
+        b'{"result":"retry","status":503,"retry_after_s":true,"hindrance":""}\n',
         b'{"result":"accepted","status":204}\n',
-        b'{"result":"accepted","status":204,"retry_after_s":null,"more":1}\n',
+        b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":"","more":1}\n',
+        b'{"result":"accepted","status":204,"retry_after_s":null}\n',
+        b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":"keys"}\n',
+        b'{"result":"held","status":0,"retry_after_s":null,"hindrance":""}\n',
+        b'{"result":"held","status":0,"retry_after_s":null,"hindrance":"/etc/kde.pem"}\n',
+        b'{"result":"held","status":0,"retry_after_s":null,"hindrance":["keys"]}\n',
         b"[" * 5000,
     ],
 )
@@ -103,3 +146,53 @@ def test_everything_else_is_no_delivery(data):
     """Bytes that `encode_delivery` does not give are no outcome, never taken for one."""
     with pytest.raises(InvalidMessageError):
         parse_delivery(data)
+
+
+ACCEPTED, RETRY, REJECTED = Delivery(Result.ACCEPTED, 204), Delivery(Result.RETRY), Delivery(Result.REJECTED)
+UNKNOWN, HELD = Delivery(Result.UNKNOWN), held(Hindrance.CA_FILE)
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        (b"", held(Hindrance.UPLOADER)),
+        (SENDING, UNKNOWN),
+        (SENDING[:-1], UNKNOWN),
+        (b"what no uploader says", UNKNOWN),
+        (SENDING + encode_delivery(ACCEPTED), ACCEPTED),
+        (SENDING + encode_delivery(RETRY), RETRY),
+        (SENDING + encode_delivery(ACCEPTED)[:-1], UNKNOWN),
+        (SENDING + encode_delivery(ACCEPTED) * 2, UNKNOWN),
+        (SENDING * 2 + encode_delivery(ACCEPTED), UNKNOWN),
+        (SENDING + encode_delivery(HELD), UNKNOWN),
+        (encode_delivery(HELD), HELD),
+        (encode_delivery(RETRY), RETRY),
+        (encode_delivery(REJECTED), REJECTED),
+        (encode_delivery(ACCEPTED), UNKNOWN),
+        (encode_delivery(Delivery(Result.RETRY, 503)), UNKNOWN),
+        (encode_delivery(UNKNOWN), UNKNOWN),
+    ],
+)
+def test_what_an_uploader_said(said, outcome):
+    """Nothing is guessed: held only if it surely never had a connection, a server's word only if it had one, else unknown."""
+    assert outcome_of(said) == outcome
+
+
+ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/", ca_file="/ca.pem", ohttp_keys="/kde.keys")
+
+
+@pytest.mark.parametrize("word", Hindrance)
+def test_what_the_user_is_told(word):
+    """Each hindrance is told with its vendor, and with the file that it is about, if there is one."""
+    told = problem(word.value, ENDPOINT)
+    assert told.file == {"keys": "/kde.keys", "ca-file": "/ca.pem"}.get(word, "")
+    assert told.text.startswith("[endpoint.kde] reports wait: ")
+    assert len(told.text.split()) <= 25
+
+
+def test_what_the_uploader_does_not_inherit():
+    """Whatever reads along or runs code in it is dropped; what it needs stays."""
+    kept = {"HOME": "/home/me", "XDG_CONFIG_HOME": "/home/me/.config", "DO_NOT_TRACK": "1", "TELEMETRYD_CONFIG_DIRS": "/etc", "LANG": "de"}
+    dropped = ["SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "QLOGDIR"]
+    dropped += ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE", "HOSTALIASES"]
+    assert inherited(kept | dict.fromkeys(dropped, "/tmp/x")) == kept

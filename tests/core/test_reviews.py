@@ -68,4 +68,4 @@ def test_order_of_files_does_not_matter(records):
 )
 def test_reports_that_may_leave(reviews, stops, is_admitted):
     """A report may leave if its definition was ever reviewed without a rival and nothing stops the question now."""
-    assert Reviews(reviews, stops).admits_report(*KEY, "a" * 12) is is_admitted
+    assert Reviews(reviews, stops).admits_report(*KEY, DIGEST) is is_admitted

@@ -107,9 +107,12 @@ def test_retry_after_elsewhere():
 
 @pytest.mark.parametrize("result", Result)
 def test_next_try(result):
-    """A failed try is followed by another at least a day later, three at most; every other outcome is final."""
+    """A failed try is followed by another at least a day later, three at most; what is held is no try; all else is final."""
     moments = [next_try(tries, MONDAY, Delivery(result)) for tries in range(1, 5)]
-    assert moments == ([MONDAY + DAY_S, MONDAY + DAY_S, None, None] if result in RETRIED else [None] * 4)
+    if result is Result.HELD:
+        assert moments == [MONDAY + DAY_S] * 4
+    else:
+        assert moments == ([MONDAY + DAY_S, MONDAY + DAY_S, None, None] if result in RETRIED else [None] * 4)
 
 
 def test_next_try_when_told():

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from harness import WAIT_S, until
+from installation import Installation
 from timeline import DAY_S, HOUR_S, tick_soon, timer
 from tries import NO_NONCE, never_again, try_again
 
+from telemetryd.core.hindrance import problem
 from telemetryd.core.limits import COURIER_TIMEOUT_S
+from telemetryd.core.settings import Endpoint
 
 START = """
 import os, signal, socket, sys, time
@@ -22,10 +25,11 @@ if "telemetryd.upload" in sys.orig_argv:
 """What every Python of the machine does at its start; the uploader's may not get beyond it."""
 
 STAND_IN = """
+import json
 connection = socket.socket(fileno=int(sys.orig_argv[-1]))
 def read():
     data = b""
-    while b"\\n" not in data or len(data.partition(b"\\n")[2]) < 1024:
+    while b"\\n" not in data or len(data.partition(b"\\n")[2]) < json.loads(data.partition(b"\\n")[0])["definition"] + 1024:
         data += connection.recv(4096)
 def say(*lines):
     read()
@@ -34,24 +38,19 @@ def say(*lines):
     os._exit(0)
 """
 """The beginning of a program that stands in the uploader's place."""
-YES = b'{"result":"accepted","status":204,"retry_after_s":null}\n'
-GONE = b'{"result":"answered","status":410,"retry_after_s":null}\n'
+SENDING = b"sending\n"
+YES = SENDING + b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}\n'
+GONE = b'{"result":"answered","status":410,"retry_after_s":null,"hindrance":""}\n'
 DIE = "os.kill(os.getpid(), signal.SIGKILL)"
 
 FAULTS = {
     # The program itself, to which it happens.
-    "killed before it reads": DIE,
-    "killed while it connects": f"socket.socket.connect = lambda *_: {DIE}",
     "killed before its line": f"""
 send = socket.socket.send
 socket.socket.send = lambda one, data, *more: {DIE} if data[:1] == b"{{" else send(one, data, *more)
 """,
-    "crashes on import": "sys.modules['telemetryd.upload.job'] = None",
-    "crashes on its HTTP client": "sys.modules['aiohttp'] = None",
     # Another in its place.
-    "killed after it read": f"{STAND_IN}\nread(); {DIE}",
-    "ends without a word": f"{STAND_IN}\nread(); os._exit(0)",
-    "closes its socket and stays": f"{STAND_IN}\nread(); connection.close(); signal.pause()",
+    "killed while it sends": f"{STAND_IN}\nread(); connection.sendall({SENDING!r}); {DIE}",
     "answers twice": f"{STAND_IN}\nsay({YES!r}, {GONE!r})",
     "answers before it reads": f"{STAND_IN}\nconnection.sendall({YES!r}); os._exit(0)",
     "says half a line": f"{STAND_IN}\nsay({YES[:-1]!r})",
@@ -59,21 +58,35 @@ socket.socket.send = lambda one, data, *more: {DIE} if data[:1] == b"{{" else se
     "says no JSON": f"{STAND_IN}\nsay(b'accepted\\n')",
     "says other bytes": f"{STAND_IN}\nsay(bytes(range(256)))",
 }
+"""After these nobody knows whether anything left."""
+
+EARLIER = {
+    "killed before it reads": ("uploader", DIE),
+    "killed while it connects": ("uploader", f"socket.socket.connect = lambda *_: {DIE}"),
+    "crashes on import": ("uploader", "sys.modules['telemetryd.upload.job'] = None"),
+    "no HTTP client": ("client", "sys.modules['aiohttp'] = None"),
+    "killed after it read": ("uploader", f"{STAND_IN}\nread(); {DIE}"),
+    "ends without a word": ("uploader", f"{STAND_IN}\nread(); os._exit(0)"),
+    "closes its socket and stays": ("uploader", f"{STAND_IN}\nread(); connection.close(); signal.pause()"),
+}
+"""Before a connection stands nothing has left: what is told of it, and what happens."""
 
 
 class Uploader:
     """The uploader of a timeline's machine, and what befalls it."""
 
     def __init__(self, timeline, folder):
-        self._timeline, self._script = timeline, folder / "script"
-        folder.mkdir()
-        (folder / "sitecustomize.py").write_text(START.format(script=str(self._script)))
+        self._timeline, self._script = timeline, folder.with_name("script")
+        installation = Installation(folder)
+        installation.at_start(START.format(script=str(self._script)))
         self.suffer("")
-        timeline.machine.prefix = ("env", f"PYTHONPATH={folder}")
+        timeline.machine.python, timeline.machine.folder = str(installation.python), folder
 
     def suffer(self, fault):
         """What befalls the next ones; nothing if "" is given."""
-        self._script.write_text(FAULTS.get(fault, fault))
+        following = self._script.with_suffix(".new")
+        following.write_text(FAULTS.get(fault, fault))
+        following.replace(self._script)
 
     def running(self):
         """The process ids of those that run."""
@@ -85,7 +98,7 @@ class Uploader:
 @pytest.fixture
 def uploader(timeline, tmp_path):
     """The uploader, to which nothing has happened yet."""
-    return Uploader(timeline, tmp_path / "start")
+    return Uploader(timeline, tmp_path / "installation")
 
 
 async def the_first_try(timeline):
@@ -128,9 +141,58 @@ async def test_outcome_is_not_guessed(timeline, uploader, first, second):
     assert uploader.running() == []
 
 
-@pytest.mark.parametrize(("silent_in", "bodies"), [("handshake", 1), ("headers", 2)])
-async def test_killed_at_the_servers_moment(timeline, uploader, *, silent_in, bodies):
-    """An uploader killed before the bytes left and one killed after are the same to the daemon, and to the server if it drops by nonce."""
+async def test_what_happens_before_a_connection_stands(timeline, uploader):
+    """What is wrong with our own installation uses up no report, however often: a day later it is tried again, and the cause is told."""
+    before = await timeline.queue()
+    await timeline.go_to_slot()
+    for word, fault in EARLIER.values():
+        uploader.suffer(fault)
+        await held(timeline, word)
+        (row,) = await timeline.client.history()
+        assert (row["outcome"], row["tries"], row["body"]) == ("queued", 0, before["body"])
+        assert await waiting(timeline) == [problem(word, KDE)]
+    assert timeline.bodies() == []
+    assert timeline.daemon.log.count("telemetryd-upload ended, or hung, before it had a connection") == len(EARLIER) - 1
+    assert timeline.daemon.log.count("telemetryd-upload: [endpoint.kde] aiohttp is missing or too old (no module aiohttp)") == 1
+    uploader.suffer("")
+    await wait_for_the_next(timeline)
+    await timeline.run_until_tried(1, within_s=4 * HOUR_S)
+    assert timeline.rows("SELECT outcome, status, tries, held FROM report") == [("accepted", 204, 1, "")]
+    assert timeline.bodies() == [before["body"].encode()]
+    assert await waiting(timeline) == []
+    assert uploader.running() == []
+
+
+KDE = Endpoint("kde", "KDE", "")
+
+
+async def waiting(timeline):
+    """Why reports wait, as the user's programs are told."""
+    return [(file, text) for file, text in await timeline.client.get("Problems") if "reports wait" in text]
+
+
+async def wait_for_the_next(timeline):
+    """Jump to where the report may be tried again, if that is to come."""
+    ((moment,),) = timeline.rows("SELECT not_before FROM report")
+    await timeline.move(max(moment, int(timeline.now)))
+
+
+async def held(timeline, word):
+    """The report is held for this reason, which was no try, and the next one is a day away."""
+    ((moment,),) = timeline.rows("SELECT not_before FROM report")
+    await wait_for_the_next(timeline)
+    for _ in range(24):
+        ((following, tries, told),) = timeline.rows("SELECT not_before, tries, held FROM report")
+        if following != moment:
+            break
+        await timeline.run(600)
+    assert (tries, told) == (0, word)
+    assert following >= int(timeline.now) + DAY_S - 600 - HOUR_S
+
+
+@pytest.mark.parametrize(("silent_in", "tries", "bodies"), [("handshake", 0, 1), ("headers", 1, 2)])
+async def test_killed_at_the_servers_moment(timeline, uploader, *, silent_in, tries, bodies):
+    """An uploader that is killed before its connection stood was no try; of one killed after that nobody knows. Both send again."""
     timeline.receiver.silent_in, timeline.is_settling = silent_in, False
     before = await the_first_try(timeline)
     assert timeline.receiver.met.wait(WAIT_S)
@@ -139,8 +201,8 @@ async def test_killed_at_the_servers_moment(timeline, uploader, *, silent_in, bo
     os.kill(process, signal.SIGKILL)
     timeline.receiver.silent_in, timeline.is_settling = "", True
     await timeline.wake()
-    await nobody_knows(timeline, before, 1)
-    await accepted_at_last(timeline, before, 2, bodies)
+    await nobody_knows(timeline, before, tries)
+    await accepted_at_last(timeline, before, tries + 1, bodies)
 
 
 async def test_three_deaths(timeline, uploader):
@@ -157,19 +219,26 @@ async def test_three_deaths(timeline, uploader):
     assert timeline.bodies() == [before["body"].encode()] * 3
 
 
-async def test_uploader_that_never_answers(timeline, uploader):
+async def test_uploader_that_never_answers(timeline, uploader, tmp_path):
     """The daemon waits for an uploader as long as the limits say and no longer; then it ends it, and serves all the while."""
-    uploader.suffer(f"{STAND_IN}\nread(); signal.pause()")
+    said = tmp_path / "said"
+    uploader.suffer(f"{STAND_IN}\nread(); connection.sendall({SENDING!r}); open({str(said)!r}, 'w'); signal.pause()")
     timeline.is_settling = False
     before = await the_first_try(timeline)
+    until(said.exists, within_s=60)  # the time that the machine takes to start it is not the daemon's
     (process,) = uploader.running()
     assert len(list(Path(f"/proc/{timeline.daemon.process.pid}/task").iterdir())) == 1, "no thread waits for it"
     began = timeline.now
-    await timeline.move(int(began + COURIER_TIMEOUT_S) - 10)
+    await timeline.move(int(began + COURIER_TIMEOUT_S / 2))
     assert uploader.running() == [process]
     await nobody_knows(timeline, before, 1)
     await timeline.move(int(began + COURIER_TIMEOUT_S) + 2)
-    until(lambda: uploader.running() == [])
+    for _ in range(60):  # however late it started, and whenever a timer is looked at: each call lets the daemon see what time it is
+        if not uploader.running():
+            break
+        await timeline.move(int(timeline.now) + 2)
+    assert uploader.running() == []
+    assert timeline.now < began + 5 * COURIER_TIMEOUT_S
     timeline.is_settling = True
     uploader.suffer("")
     await accepted_at_last(timeline, before, 2, 1)

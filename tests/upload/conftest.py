@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
+from handed import DEFINITION, reviews_of
 from receiver import Receiver
 from watched import Watched
 
+from telemetryd.core.handover import SENDING, parse_delivery
 from telemetryd.core.settings import Endpoint
 
 
@@ -160,11 +162,9 @@ def deaf_port():
 class Machine:
     """The configuration that an uploader finds: one endpoint, and the review of one definition."""
 
-    digest = "sha256:" + "9f2c0123abcd" + "0" * 52
-
     def __init__(self, root, ca_file):
         self.root, self.ca_file = root, ca_file
-        for folder in ("system/telemetryd/reviews.d", "system/telemetryd/manifests", "user/telemetryd", "user/KDE"):
+        for folder in ("system/telemetryd/reviews.d", "user/telemetryd", "user/KDE"):
             (root / folder).mkdir(parents=True)
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -174,7 +174,7 @@ class Machine:
             "TELEMETRYD_CONFIG_DIRS": str(root / "system"),
             "TELEMETRYD_DATA_DIRS": str(root / "system"),
         }
-        self.review()
+        self.review(DEFINITION)
 
     def write(self, path, text):
         """Put a file of the system or the user in place."""
@@ -188,20 +188,9 @@ class Machine:
         self.write(f"{folder}/telemetryd/telemetryd.toml", head + table)
         return Endpoint("kde", "KDE", url, ca_file=trust, ohttp_relay=relay, ohttp_keys=keys)
 
-    def manifest(self, application, text):
-        """Install a manifest, if there is any text."""
-        if text:
-            self.write(f"system/telemetryd/manifests/{application}.toml", text)
-
-    def review(self, definition=None):
-        """Install the review, or that of a definition."""
-        question, digest = (definition.question.id, definition.digest) if definition else ("startup", self.digest)
-        self.write(
-            "system/telemetryd/reviews.d/kate.toml",
-            f'[[review]]\napplication = "org.kde.kate"\nquestion = "{question}"\ndefinition = "{digest}"\n'
-            'reviewers = ["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"]\nrecord = "https://example.org/42"\n'
-            "date = 2026-11-20\n",
-        )
+    def review(self, *definitions, file="kate.toml", **how):
+        """Install the review of these definitions."""
+        self.write(f"system/telemetryd/reviews.d/{file}", reviews_of(*definitions, **how))
 
 
 @pytest.fixture
@@ -222,12 +211,16 @@ class Program:
     def __init__(self, process, connection):
         self.process, self.connection = process, connection
 
-    async def answer(self):
+    async def said(self):
         """Everything that it writes."""
-        loop, answer = asyncio.get_running_loop(), b""
+        loop, said = asyncio.get_running_loop(), b""
         while chunk := await loop.sock_recv(self.connection, 4096):
-            answer += chunk
-        return answer
+            said += chunk
+        return said
+
+    async def outcome(self):
+        """What it says at last, and nothing but whether it was sending before that."""
+        return parse_delivery((await self.said()).removeprefix(SENDING))
 
     async def end(self):
         """Its exit status and what it wrote to standard error."""

@@ -4,14 +4,15 @@ import time
 
 import pytest
 import trustme
+from handed import BODY
 
+from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import DAY_S, RESPONSE_MAX_BYTES
-from telemetryd.core.report import Report, encode
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.schedule import Delivery, Result, held
 from telemetryd.upload.client import Client, Timeouts
+from telemetryd.upload.job import HeldError
 from telemetryd.upload.report import request
 
-BODY = encode(Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2))
 SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
 RETRY = Delivery(Result.RETRY)
 
@@ -119,14 +120,29 @@ async def test_nobody_there(deaf_port, unused_tcp_port, ca_file):
         assert await Client(ca_file, SHORT).send(request(f"https://127.0.0.1:{port}/", BODY)) == RETRY
 
 
-@pytest.mark.parametrize("kind", ["another authority", "another host", "expired", "system store", "no ca_file", "empty ca_file"])
-async def test_no_trust(receivers, tls, trusted, expired, *, ca_file, tmp_path, kind):
-    """A server without a valid certificate for its name from the authority that is configured gets no byte of a report. Policy: C7."""
+@pytest.mark.parametrize(
+    ("kind", "hindrance"),
+    [
+        ("another authority", Hindrance.AUTHORITY),
+        ("another host", Hindrance.NAME),
+        ("expired", Hindrance.EXPIRED),
+        ("system store", Hindrance.AUTHORITY),
+        ("no ca_file", Hindrance.CA_FILE),
+        ("empty ca_file", Hindrance.CA_FILE),
+    ],
+)
+async def test_no_trust(receivers, tls, trusted, expired, *, ca_file, tmp_path, kind, hindrance):
+    """A server without a valid certificate for its name from the authority that is configured gets no byte of a report. Policy: C7.
+
+    Nor does it cost a try: the cause is told, and the report waits.
+    """
     (tmp_path / "empty.pem").touch()
     contexts = {"another authority": tls("localhost", issuer=trustme.CA()), "another host": tls("example.org"), "expired": expired}
     files = {"system store": "", "no ca_file": str(tmp_path / "missing.pem"), "empty ca_file": str(tmp_path / "empty.pem")}
     receiver = receivers(contexts.get(kind, trusted))
-    assert await Client(files.get(kind, ca_file), SHORT).send(request(receiver.url(), BODY)) == RETRY
+    with pytest.raises(HeldError) as refusal:
+        await Client(files.get(kind, ca_file), SHORT).send(request(receiver.url(), BODY))
+    assert refusal.value.delivery == held(hindrance)
     assert receiver.requests.qsize() == 0
 
 

@@ -17,17 +17,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from handed import BODY, job
 from receiver import RESET
 from timeline import LIBRARY
 
-from telemetryd.core.handover import Job, encode_job, parse_delivery
+from telemetryd.core.handover import SENDING, parse_delivery
+from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, DAY_S, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
-from telemetryd.core.report import Report, encode
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.schedule import Delivery, Result, held
 from telemetryd.upload.client import Client, Timeouts
+from telemetryd.upload.job import HeldError
 from telemetryd.upload.report import request
 
-BODY = encode(Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2))
 SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
 RETRY, ACCEPTED = Delivery(Result.RETRY), Delivery(Result.ACCEPTED, 200)
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it"
@@ -179,6 +180,14 @@ async def test_retry_after(receivers, trusted, ca_file, *, header, days):
     assert await deliver(receivers(trusted, answer), ca_file) == Delivery(Result.RETRY, 503, days and days * DAY_S)
 
 
+async def untrusted(receiver, ca_file, hindrance):
+    """The report is held for this reason, and no byte of it leaves."""
+    with pytest.raises(HeldError) as refusal:
+        await deliver(receiver, ca_file)
+    assert refusal.value.delivery == held(hindrance)
+    assert receiver.requests.empty()
+
+
 def serving(tmp_path, key, *chain):
     """A server's context with this key and exactly these certificates (PEM)."""
     path = tmp_path / "chain.pem"
@@ -223,10 +232,9 @@ def contexts_without_trust(authority, tmp_path):
 
 @pytest.mark.parametrize("kind", ["self-signed", "chain without its middle", "chain with another middle", "issuer that is no authority"])
 async def test_chains(receivers, authority, *, ca_file, tmp_path, kind):
-    """Certificates that do not lead to the configured authority are no trust, and not a byte of a report leaves. Policy: C7."""
+    """Certificates that do not lead to the configured authority are no trust: not a byte of a report leaves, and it waits. Policy: C7."""
     receiver = receivers(contexts_without_trust(authority, tmp_path)[kind]())
-    assert await deliver(receiver, ca_file) == RETRY
-    assert receiver.requests.empty()
+    await untrusted(receiver, ca_file, Hindrance.AUTHORITY)
 
 
 async def test_whole_chain(receivers, authority, *, ca_file, tmp_path):
@@ -239,15 +247,13 @@ async def test_whole_chain(receivers, authority, *, ca_file, tmp_path):
 @pytest.mark.parametrize("names", [("example.localhost",), ("127.0.0.1",), ("*.localhost",)])
 async def test_names(receivers, tls, ca_file, names):
     """A certificate for another name, for an address instead of the name, or for everybody below it is no trust. Policy: C7."""
-    receiver = receivers(tls(*names))
-    assert await deliver(receiver, ca_file) == RETRY
-    assert receiver.requests.empty()
+    await untrusted(receivers(tls(*names)), ca_file, Hindrance.NAME)
 
 
 async def test_not_yet_valid(receivers, tls, ca_file):
     """A certificate of the future, as a clock that is wrong sees it, is no trust; the report waits. Policy: C7."""
     later = {"not_before": datetime(2090, 1, 1, tzinfo=UTC), "not_after": datetime(2091, 1, 1, tzinfo=UTC)}
-    assert await deliver(receivers(tls("localhost", **later)), ca_file) == RETRY
+    await untrusted(receivers(tls("localhost", **later)), ca_file, Hindrance.EXPIRED)
 
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", "a..example"])
@@ -279,14 +285,16 @@ class Place:
             variables = {**self.machine.environ, "PYTHONPATH": str(self.root), **(environ or {})}
             with subprocess.Popen(command, env=variables, pass_fds=(theirs.fileno(),)) as process:
                 theirs.close()
-                ours.sendall(encode_job(Job("kde", self.machine.endpoint(url).url, developer=False, body=BODY)))
+                ours.sendall(job(self.machine.endpoint(url).url))
                 ours.settimeout(20)
-                answer = ours.recv(4096)
+                said = b""
+                while not said.removeprefix(SENDING):
+                    said += ours.recv(4096)
                 if first:
                     process.kill()
-                    return parse_delivery(answer), 0, 0.0
+                    return parse_delivery(said.removeprefix(SENDING)), 0, 0.0
         seconds, _, status = (self.root / "status").read_text().partition("\n")
-        return parse_delivery(answer), int(re.search(r"VmHWM:\s+(\d+)", status)[1]), float(seconds)
+        return parse_delivery(said.removeprefix(SENDING)), int(re.search(r"VmHWM:\s+(\d+)", status)[1]), float(seconds)
 
 
 @pytest.fixture

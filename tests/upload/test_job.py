@@ -1,20 +1,19 @@
 from datetime import date
 
 import pytest
-from declared import MEMORY, STARTUP, define
+from declared import MEMORY, STARTUP, asking, define, review_of
+from handed import BODY, DEFINITION, REPORT, TEXT
 
 from telemetryd.core.handover import Job, encode_job
 from telemetryd.core.report import Report, encode
-from telemetryd.core.reviews import Review, Reviews, Stop, StopReason
+from telemetryd.core.reviews import Reviews, Stop, StopReason
 from telemetryd.core.settings import Endpoint, KillSwitch, Settings
-from telemetryd.upload.job import endpoint_of, is_admitted, is_declared, job_of, may_connect
+from telemetryd.upload.job import definition_of, endpoint_of, is_admitted, is_declared, job_of, may_connect
 
-DIGEST = "sha256:" + "9f2c0123abcd" + "0" * 52
-REPORT = Report("org.kde.kate", "startup", DIGEST[7:19], "2026-W48", ("<500",), None, "0123456789abcdef" * 2)
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
-JOB = Job("kde", ENDPOINT.url, developer=False, body=encode(REPORT))
+JOB = Job("kde", ENDPOINT.url, developer=False, body=BODY, definition=TEXT)
 SETTINGS = Settings(endpoints=(ENDPOINT,))
-REVIEW = Review(*REPORT[:2], DIGEST, ("Ada", "Bo"), "https://example.org/42", date(2026, 11, 20))
+REVIEW = review_of(DEFINITION, date(2026, 11, 20))
 
 
 def test_a_job():
@@ -29,6 +28,14 @@ def test_no_report_inside(body):
     """A job whose bytes are not exactly a report's is none. Policy: P1."""
     assert job_of(encode_job(JOB._replace(body=body))) is None
     assert job_of(encode_job(JOB)[:-1]) is None
+
+
+def test_the_definition_handed_along():
+    """Its digest is taken from the text itself, not believed; another text is another digest, and what is no such text is none."""
+    assert definition_of(JOB) == DEFINITION._replace(application=DEFINITION.application._replace(summary=""))
+    other = asking(purpose="Is it fast?")
+    assert definition_of(JOB._replace(definition=TEXT.replace("slow", "fast"))).digest == other.digest != DEFINITION.digest
+    assert definition_of(JOB._replace(definition="{}")) is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +126,7 @@ def test_addresses(url, is_open, is_open_to_developers):
 )
 def test_reviews(reviews, is_good):
     """Reports of reviewed definitions leave, of replaced ones too, and none of a stopped question. Policy: R1, R4, M4."""
-    assert is_admitted(REPORT, reviews) is is_good
+    assert is_admitted(DEFINITION, reviews) is is_good
 
 
 @pytest.mark.parametrize(
@@ -141,10 +148,13 @@ def test_reviews(reviews, is_good):
         ({"period": "2026-W99"}, False),
         ({"period": "2026-11"}, False),
         ({"period": "2026-11-24"}, False),
+        ({"revision": "0" * 12}, False),
+        ({"question": "startup"}, False),
+        ({"application": "org.kde.kwrite"}, False),
     ],
 )
 def test_what_a_definition_declares(fields, is_good):
-    """Where the definition is known only its own answers, its ε and its periods leave. Policy: P1."""
+    """Only the definition's own answers, its ε and its periods leave. Policy: P1."""
     definition = define(STARTUP, MEMORY)
     report = Report(*definition.key, definition.revision, "2026-W48", ("<500", "4..16"), 2.0, "0" * 32)
     assert is_declared(report._replace(**fields), definition) is is_good

@@ -15,7 +15,7 @@ from aiohttp import web
 from oblivious import Gateway, Relay, keys_file
 from receiver import Receiver
 from timeline import LIBRARY
-from watched import PLAIN, REPORTS, Watched, review_all
+from watched import PLAIN, REPORTS, Watched, review_all, text_of
 from wiretap import ALPN, APPLICATION_DATA, COOKIE, EARLY_DATA, PRE_SHARED_KEY, SESSION_TICKET, SUPPORTED_VERSIONS, without_chance
 
 from telemetryd.core.report import encode
@@ -250,7 +250,7 @@ async def test_access_log(machines, steady, tmp_path, caplog, monkeypatch):
             monkeypatch.setenv(key, value)
         for report in reports:
             endpoint = machine.endpoint(f"https://localhost:{port}/v1/reports")
-            assert await UploaderCourier().deliver(endpoint, encode(report)) == ACCEPTED
+            assert await UploaderCourier().deliver(endpoint, encode(report), text_of(report)) == ACCEPTED
     await runner.cleanup()
     lines = [record.getMessage() for record in caplog.records if record.name == "aiohttp.access"]
     assert len(lines) == len(REPORTS) + 1

@@ -1,36 +1,30 @@
 import asyncio
 import contextlib
-import json
 import resource
 import socket
 import sys
 
 import pytest
-from harness import KATE_2026
+from declared import asking
+from handed import BODY, DEFINITION, REPORT, TEXT, job
 
-from telemetryd.core import manifest
-from telemetryd.core.handover import Job, encode_job, parse_delivery
-from telemetryd.core.report import Report, encode
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.definition import canonical_text
+from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.report import encode
+from telemetryd.core.schedule import Delivery, Result, held
 
-REJECTED, RETRY = Delivery(Result.REJECTED), Delivery(Result.RETRY)
+REJECTED, HELD = Delivery(Result.REJECTED), held(Hindrance.CONFIGURATION)
+ACCEPTED = Delivery(Result.ACCEPTED, 204)
 DONE, MISUSED, WITHDRAWN = 0, 2, 3
 STOP = '[[stop]]\napplication = "org.kde.kate"\nquestion = "startup"\nreason = "suspended"\ndate = 2026-11-21\n'
-BODY = encode(Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2))
-OTHER_REVISION = BODY.replace(b"9f2c0123abcd", b"000000000000")
-OTHER_QUESTION = BODY.replace(b'"startup"', b'"stopped"')
-
-
-def job(configured, /, **fields):
-    """The bytes of a job for the machine's endpoint."""
-    return encode_job(Job("kde", configured, developer=False, body=BODY)._replace(**fields))
+NO_REVIEW = "no review that can be read permits it"
 
 
 async def test_delivery(machine, start, receiver):
-    """A reviewed report goes to the configured endpoint; one line says so, and the program ends without another word."""
+    """A reviewed report goes to the configured endpoint; one line says that it goes, one how it went, and the program ends."""
     url = machine.endpoint(receiver.url()).url
     program = await start(job(url))
-    assert await program.answer() == b'{"result":"accepted","status":204,"retry_after_s":null}\n'
+    assert await program.said() == b'sending\n{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}\n'
     assert await program.end() == (DONE, b"")
     assert receiver.requests.get(timeout=20).partition(b"\r\n\r\n")[2] == BODY
 
@@ -39,10 +33,10 @@ async def test_retry_after(machine, start, receivers, trusted):
     """What the server says reaches the daemon as an outcome."""
     receiver = receivers(trusted, b"HTTP/1.1 503 Away\r\nRetry-After: 90000\r\nContent-Length: 0\r\n\r\n")
     program = await start(job(machine.endpoint(receiver.url()).url))
-    assert json.loads(await program.answer()) == {"result": "retry", "status": 503, "retry_after_s": 172_800}
+    assert await program.outcome() == Delivery(Result.RETRY, 503, 172_800)
 
 
-@pytest.mark.parametrize("kind", ["no job", "endless line", "longer", "no report", "other spelling", "other name"])
+@pytest.mark.parametrize("kind", ["no job", "endless line", "longer", "no report", "no size", "other spelling", "other name"])
 async def test_no_job(machine, start, receiver, kind):
     """Whatever is no job is rejected unsent, without aiohttp ever being imported. Policy: P1."""
     whole = job(machine.endpoint(receiver.url()).url)
@@ -51,11 +45,12 @@ async def test_no_job(machine, start, receiver, kind):
         "endless line": b"x" * 5120,
         "longer": whole + b" ",
         "no report": whole[:-1024] + b"{}".ljust(1024),
+        "no size": whole.replace(b'"definition":', b'"definition":9', 1),
         "other spelling": whole[:-1024] + BODY.replace(b":1,", b": 1,")[:1024],
         "other name": whole.replace(b"developer", b"Developer"),
     }
     program = await start(data[kind], options=("-P", "-X", "importtime"))
-    assert parse_delivery(await program.answer()) == REJECTED
+    assert await program.outcome() == REJECTED
     status, errors = await program.end()
     assert status == DONE
     assert b"telemetryd.upload.job" in errors
@@ -69,43 +64,63 @@ async def test_no_job(machine, start, receiver, kind):
         {"url": "https://localhost/v2/reports"},
         {"endpoint": "gnome"},
         {"developer": True},
-        {"body": OTHER_REVISION},
-        {"body": OTHER_QUESTION},
     ],
 )
 async def test_job_that_is_not_permitted(machine, start, receiver, fields):
-    """The uploader looks for itself: another address than configured or an unreviewed definition stays here. Policy: C6, R1."""
+    """The uploader looks for itself: what goes to another address than configured stays here, and is no try. Policy: C6."""
     program = await start(job(machine.endpoint(receiver.url()).url, **fields))
-    assert parse_delivery(await program.answer()) == RETRY
+    assert await program.outcome() == HELD
     assert (await program.end())[0] == DONE
     assert receiver.requests.empty()
 
 
-DEFINITION = manifest.parse(KATE_2026).definitions[0]
-DECLARED = Report(*DEFINITION.key, DEFINITION.revision, "2026-W48", ("<500",), 2.0, "0123456789abcdef" * 2)
-LABEL = DECLARED._replace(answer=("secret-report.odt",))
+OTHER = asking(purpose="Is it slow today?")
+"""What the same question was, or will be, in another version of the manifest."""
+OF_OTHER = encode(REPORT._replace(revision=OTHER.revision))
+FREE_TEXT = canonical_text(DEFINITION).replace('"500","2000"', '"500","secret-report.odt"')
 
 
 @pytest.mark.parametrize(
-    ("installed", "report", "delivery"),
+    ("fields", "delivery"),
     [
-        (KATE_2026, DECLARED, Delivery(Result.ACCEPTED, 204)),
-        (KATE_2026, LABEL, REJECTED),
-        ("", LABEL, Delivery(Result.ACCEPTED, 204)),
-        (KATE_2026.replace("slow?", "slow today?"), LABEL, Delivery(Result.ACCEPTED, 204)),
-        ("schema = 2", DECLARED, RETRY),
+        ({}, ACCEPTED),
+        ({"body": encode(REPORT._replace(answer=("secret-report.odt",)))}, REJECTED),
+        ({"body": encode(REPORT._replace(answer=("<501",)))}, REJECTED),
+        ({"body": encode(REPORT._replace(epsilon=4.0))}, REJECTED),
+        ({"body": encode(REPORT._replace(epsilon=None))}, REJECTED),
+        ({"body": encode(REPORT._replace(period="2026-11"))}, REJECTED),
+        ({"body": encode(REPORT._replace(period="2027-W40"))}, REJECTED),
+        ({"body": encode(REPORT._replace(question="stopped"))}, REJECTED),
+        ({"body": encode(REPORT._replace(revision="0" * 12))}, REJECTED),
+        ({"body": OF_OTHER}, REJECTED),
+        ({"definition": canonical_text(OTHER), "body": OF_OTHER}, HELD),
+        ({"definition": FREE_TEXT}, REJECTED),
+        ({"definition": TEXT.replace("Is it slow?", "Is it!")}, HELD),
+        ({"definition": TEXT[:-1]}, REJECTED),
+        ({"definition": "{}"}, REJECTED),
+        ({"definition": "[" * 100_000}, REJECTED),
+        ({"definition": ""}, held(Hindrance.DEFINITION)),
     ],
-    ids=["declared", "undeclared", "not installed", "another definition installed", "unreadable"],
 )
-async def test_answer_that_is_not_declared(machine, start, receiver, *, installed, report, delivery):
-    """An answer that its installed definition does not have never leaves; without it only the form is known. Policy: P1."""
+async def test_what_the_definition_does_not_have(machine, start, receiver, fields, delivery):
+    """Nothing leaves but answers, ε and periods of the definition handed along, and only if its own digest was reviewed. Policy: P1, R1.
+
+    No manifest is installed: what the application is or was does not matter.
+    """
+    program = await start(job(machine.endpoint(receiver.url()).url, **fields))
+    assert await program.outcome() == delivery
+    assert (await program.end())[0] == DONE
+    assert receiver.requests.qsize() == (delivery is ACCEPTED)
+
+
+@pytest.mark.parametrize(("date", "delivery"), [("2026-11-21", ACCEPTED), ("2026-11-20", HELD)])
+async def test_after_a_later_review(machine, start, receiver, date, delivery):
+    """A report of a definition that was reviewed before the one in force leaves; reviews of one date admit neither. Policy: R1."""
+    machine.review(OTHER, file="later.toml", date=date)
     url = machine.endpoint(receiver.url()).url
-    machine.review(DEFINITION)
-    machine.manifest(DEFINITION.application.id, installed)
-    program = await start(job(url, body=encode(report)))
-    assert parse_delivery(await program.answer()) == delivery
-    assert await program.end() == (DONE, b"")
-    assert receiver.requests.qsize() == (delivery.result is Result.ACCEPTED)
+    for fields in ({}, {"definition": canonical_text(OTHER), "body": OF_OTHER}):
+        program = await start(job(url, **fields))
+        assert await program.outcome() == delivery
 
 
 @pytest.mark.parametrize(
@@ -126,18 +141,21 @@ async def test_file_that_forbids(machine, start, receiver, *, path, text):
     if path:
         machine.write(path, text)
     program = await start(job(url), **({} if path else {"DO_NOT_TRACK": "1"}))
-    assert parse_delivery(await program.answer()) == RETRY
+    assert await program.outcome() == HELD
     assert (await program.end())[0] == DONE
     assert receiver.requests.empty()
+
+
+UNREVIEWED = encode(REPORT._replace(revision="0" * 12, epsilon=None))
 
 
 async def test_developer(machine, start, receivers):
     """In developer mode any report goes to this machine, by http too."""
     receiver = receivers()
     url = machine.endpoint(receiver.url("127.0.0.1"), folder="user", head="developer = true\n", ca_file="").url
-    program = await start(job(url, developer=True, body=OTHER_REVISION))
-    assert parse_delivery(await program.answer()) == Delivery(Result.ACCEPTED, 204)
-    assert receiver.requests.get(timeout=20).endswith(OTHER_REVISION)
+    program = await start(job(url, developer=True, body=UNREVIEWED))
+    assert await program.outcome() == Delivery(Result.ACCEPTED, 204)
+    assert receiver.requests.get(timeout=20).endswith(UNREVIEWED)
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1/", "https://192.0.2.1/"])
@@ -146,7 +164,7 @@ async def test_developer_elsewhere(machine, start, url):
     machine.endpoint(url, head="", ca_file="")
     machine.write("user/telemetryd/telemetryd.toml", "developer = true\n")
     program = await start(job(url, developer=True))
-    assert parse_delivery(await program.answer()) == RETRY
+    assert await program.outcome() == HELD
 
 
 @pytest.mark.parametrize("data", [b"", b'{"endpoint"', b"whole line"])
@@ -155,7 +173,7 @@ async def test_end_before_the_job(machine, start, receiver, data):
     whole = job(machine.endpoint(receiver.url()).url)
     program = await start(whole[:-1] if data == b"whole line" else data)
     program.connection.shutdown(socket.SHUT_WR)
-    assert await program.answer() == b""
+    assert await program.said() == b""
     assert await program.end() == (WITHDRAWN, b"")
     assert receiver.requests.empty()
 
@@ -199,8 +217,8 @@ async def test_environment(machine, start, receiver, *, ca_file, variable):
     url = machine.endpoint(receiver.url(), ca_file="" if variable == "SSL_CERT_FILE" else None).url
     value = ca_file if variable == "SSL_CERT_FILE" else "http://192.0.2.1:3128"
     program = await start(job(url), **{variable: value})
-    expected = RETRY if variable == "SSL_CERT_FILE" else Delivery(Result.ACCEPTED, 204)
-    assert parse_delivery(await program.answer()) == expected
+    expected = held(Hindrance.AUTHORITY) if variable == "SSL_CERT_FILE" else ACCEPTED
+    assert await program.outcome() == expected
 
 
 @pytest.mark.parametrize("kind", ["nothing", "no number", "closed", "no socket", "no Unix socket", "not connected"])
@@ -225,4 +243,4 @@ async def test_misuse(machine, kind):
         )
         _, errors = await process.communicate()
     assert process.returncode == MISUSED
-    assert errors == b"usage: telemetryd-upload --socket FD (FD: a connected Unix stream socket)\n"
+    assert errors == b"usage: telemetryd-upload [--package IDENTITY] --socket FD (FD: a connected Unix stream socket)\n"

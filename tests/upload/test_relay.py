@@ -6,18 +6,18 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from handed import BODY, REPORT, job
 from oblivious import RELAY_ADDRESS, Gateway, Relay, configuration, http, keys_file, known, unknown
 
 import telemetryd
-from telemetryd.core.handover import Job, encode_job, parse_delivery
+from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import DAY_S, RESPONSE_MAX_BYTES
-from telemetryd.core.report import Report, encode, request_headers
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.report import encode, request_headers
+from telemetryd.core.schedule import Delivery, Result, held
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.ohttp import OhttpError
 from telemetryd.upload.relay import sealed_report
 
-BODY = encode(Report("org.kde.kate", "startup", "9f2c0123abcd", "2026-W48", ("<500",), None, "0123456789abcdef" * 2))
 URL = "https://telemetry.example.org/v1/reports"
 RETRY, UNKNOWN = Delivery(Result.RETRY), Delivery(Result.UNKNOWN)
 SEALED = "message/ohttp-res"
@@ -48,11 +48,11 @@ class Way:
 
     async def run(self, url=URL, body=BODY, **how):
         """Hand a report over: (outcome, standard error)."""
-        program = await self.start(encode_job(Job("kde", url, developer=False, body=body, relay=self.relay_url)), **how)
-        answer = await program.answer()
+        program = await self.start(job(url, body=body, relay=self.relay_url), **how)
+        outcome = await program.outcome()
         status, errors = await program.end()
         assert status == 0
-        return parse_delivery(answer), errors.decode()
+        return outcome, errors.decode()
 
     async def send(self, url=URL, body=BODY, **how):
         """Configure and send one report: its outcome, which nothing more was said about."""
@@ -90,13 +90,14 @@ async def test_who_sees_what(path):
 
 async def test_nothing_ties_two_together(path):
     """Two reports have keys, connections and TLS sessions of their own, and one length, whatever the endpoint. Policy: A2."""
-    for url, answer in ((URL, b"<500"), (URL, b"<500"), ("https://a.org/", b"1000"), ("https://a.org/" + "x" * 986, b"<500")):
-        assert await path.send(url, BODY.replace(b"<500", answer)) == Delivery(Result.ACCEPTED, 204)
+    other = encode(REPORT._replace(answer=(">=2000",)))
+    for url, body in ((URL, BODY), (URL, BODY), ("https://a.org/", other), ("https://a.org/" + "x" * 986, BODY)):
+        assert await path.send(url, body) == Delivery(Result.ACCEPTED, 204)
     bodies = [path.relay.requests.get(timeout=20).partition(b"\r\n\r\n")[2] for _ in range(4)]
     assert [len(body) for body in bodies] == [2304] * 4
     assert len({body[7:39] for body in bodies}) == len({body[39:71] for body in bodies}) == 4
     assert path.relay.resumed == [False] * 4
-    assert [inner for _, inner in path.opened] == [BODY, BODY, BODY.replace(b"<500", b"1000"), BODY]
+    assert [inner for _, inner in path.opened] == [BODY, BODY, other, BODY]
 
 
 @pytest.mark.parametrize(
@@ -243,8 +244,10 @@ async def test_down(path, unused_tcp_port, tmp_path, kind):
         path.relay_url = f"https://localhost:{unused_tcp_port}/"
     elif kind == "gateway down":
         path.relay.answer = http(502, "text/plain", b"")
-    expected = Delivery(Result.RETRY, 502) if kind == "gateway down" else RETRY
-    assert await path.send(**({"ca_file": ""} if kind == "no trust" else {})) == expected
+    expected = {"gateway down": Delivery(Result.RETRY, 502), "no trust": held(Hindrance.AUTHORITY)}.get(kind, RETRY)
+    path.configure(**({"ca_file": ""} if kind == "no trust" else {}))
+    delivery, errors = await path.run()
+    assert (delivery, "certificate" in errors) == (expected, kind == "no trust")
     assert (path.relay.requests.qsize(), path.opened) == (int(kind == "gateway down"), [])
 
 
@@ -257,13 +260,13 @@ def without_the_extra(folder):
     return f"{folder}:{Path(telemetryd.__file__).parents[1]}"
 
 
-async def refused(path, receivers, trusted, **how):
-    """What an uploader says that refuses to send; nobody got anything, neither the relay nor the endpoint itself."""
+async def refused(path, receivers, trusted, *, hindrance, **how):
+    """What an uploader says that holds a report; nobody got anything, neither the relay nor the endpoint itself."""
     direct = receivers(trusted)
     path.relay_url = path.relay_url.replace("localhost", "127.0.0.1")
     path.configure(direct.url())
     delivery, errors = await path.run(direct.url(), **how)
-    assert delivery == RETRY
+    assert delivery == held(hindrance)
     assert (direct.peers, path.relay.peers, path.gateway.peers) == ([], [], [])
     assert errors.startswith("telemetryd-upload: [endpoint.kde] ohttp_")
     assert errors.endswith("; nothing was sent\n")
@@ -272,8 +275,10 @@ async def refused(path, receivers, trusted, **how):
 
 
 async def test_no_extra(path, receivers, trusted, tmp_path):
-    """An installation without the extra sends nothing to such an endpoint, above all not directly. Policy: A4."""
-    errors = await refused(path, receivers, trusted, options=("-S", "-P"), PYTHONPATH=without_the_extra(tmp_path / "packages"))
+    """An installation without the extra sends nothing to such an endpoint, above all not directly, and the report waits. Policy: A4."""
+    errors = await refused(
+        path, receivers, trusted, hindrance=Hindrance.OHTTP, options=("-S", "-P"), PYTHONPATH=without_the_extra(tmp_path / "packages")
+    )
     assert "the extra ohttp is not installed (no module pyhpke)" in errors
 
 
@@ -306,7 +311,7 @@ async def test_no_keys(path, receivers, trusted, *, data, reason):
         path.keys.mkdir()
     elif data is not None:
         path.keys.write_bytes(data)
-    assert reason in await refused(path, receivers, trusted)
+    assert reason in await refused(path, receivers, trusted, hindrance=Hindrance.KEYS)
 
 
 @pytest.mark.parametrize("kind", ["half", "relay gone", "another relay"])
@@ -321,7 +326,8 @@ async def test_no_way_around_the_relay(path, receivers, trusted, kind):
         path.relay_url += "/2"
     else:
         path.machine.write("system/telemetryd/telemetryd.toml", table + lines)
-    assert await path.run(url) == (RETRY, "")
+    delivery, errors = await path.run(url)
+    assert (delivery, errors.count("the configuration does not permit it")) == (held(Hindrance.CONFIGURATION), 1)
     assert (direct.peers, path.relay.peers) == ([], [])
 
 

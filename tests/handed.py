@@ -1,0 +1,28 @@
+"""A report with the definition that it answers, as the daemon hands both over: for tests of the uploader and of what starts it."""
+
+from declared import asking
+
+from telemetryd.core.definition import canonical_text
+from telemetryd.core.handover import Job, encode_job
+from telemetryd.core.report import Report, encode
+
+DEFINITION = asking()
+TEXT = canonical_text(DEFINITION)
+NONCE = "0123456789abcdef" * 2
+REPORT = Report(*DEFINITION.key, DEFINITION.revision, "2026-W48", ("<500",), 2.0, NONCE)
+BODY = encode(REPORT)
+
+
+def job(url, /, **fields):
+    """The bytes of a job for Kate's vendor: this report, unless told otherwise."""
+    return encode_job(Job("kde", url, developer=False, body=BODY, definition=TEXT)._replace(**fields))
+
+
+def reviews_of(*definitions, date="2026-11-20"):
+    """A file of reviews that admits these definitions."""
+    return "\n".join(
+        f'[[review]]\napplication = "{one.application.id}"\nquestion = "{one.question.id}"\ndefinition = "{one.digest}"\n'
+        'reviewers = ["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"]\nrecord = "https://example.org/42"\n'
+        f"date = {date}\n"
+        for one in definitions
+    )
