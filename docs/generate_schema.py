@@ -44,6 +44,7 @@ _SAID = {
         "id": {"pattern": _whole(rules.APPLICATION_ID)},
         "vendor": _ID,
         "contact": {"pattern": r"^(https://|mailto:)[!-~]+$"},
+        "snap": {"pattern": _whole(rules.SNAP)},
         "uses": _SET | {"items": {"type": "string", "pattern": _whole(f"{rules.APPLICATION_ID}/{rules.ID}")}},
     },
     "source": {"id": _ID, "bins": _SET | {"items": _NUMBER}, "values": _SET | {"items": _VALUE}},

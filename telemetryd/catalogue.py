@@ -101,6 +101,11 @@ class Catalogue:
             raise UnknownQuestionError(f"{application} asks no question {question!r}")
         return found
 
+    def snap(self, application: str) -> str:
+        """The snap that may act for an application, as its installed manifest says; "" for none. Policy: C3 (looked at as for samples)."""
+        declaration = self._pushed(application) if application in self._installed else None
+        return declaration.application.snap if declaration else ""
+
     def slots(self, definition: Definition) -> tuple[Slot, ...]:
         """The layout of a definition's tallies."""
         return aggregate.layout(definition, (*self.get(definition.application.id).sources, *SOURCES.values()))
@@ -118,11 +123,17 @@ class Catalogue:
         if application in self._installed:
             return Presence.PRESENT if self.find(application) else Presence.UNREADABLE
         month = self._registered.get(application)
-        return Presence.PRESENT if month and not self._is_old(month) else Presence.GONE
+        if month is None:
+            return Presence.GONE
+        return Presence.UNREGISTERED if self._is_old(month) else Presence.PRESENT
 
     def standing(self, definition: Definition) -> Standing:
         """What reviews and stops say of a question."""
-        return self._reviewed.reviews.standing(*definition.key)
+        return self.standing_of(definition.key)
+
+    def standing_of(self, key: Key) -> Standing:
+        """The same of one that may be declared no more."""
+        return self._reviewed.reviews.standing(*key)
 
     def are_reviews_readable(self, application: str) -> bool:
         """Whether no file that cannot be read could hide what reviews and stops say of an application's questions."""
@@ -149,6 +160,8 @@ class Catalogue:
         quotas.check_declaration(declaration)
         if declaration.application.kind is Kind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
+        if declaration.application.snap and application not in self._installed:
+            raise InvalidManifestError("[application] snap: expected an installed manifest: any program could register this one")
         if application not in self._installed:
             self._make_room()
             quotas.check_applications(len({*self._registered, application}))

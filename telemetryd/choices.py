@@ -10,7 +10,7 @@ from telemetryd.core import quotas
 from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Cause, Decision, closures
 from telemetryd.core.life import Outcome, State
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
-from telemetryd.errors import AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, TelemetrydError
+from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, TelemetrydError
 from telemetryd.known import Known
 
 if TYPE_CHECKING:
@@ -210,4 +210,4 @@ class Choices:
         """Setting above a lock is refused; keeping what is stored is not. Policy: C4."""
         for lock in self._catalogue.settings.locks:
             if lock.what == name and level > lock.limit and level != stored:
-                raise AccessDeniedError(f"{name} is locked to at most {lock.limit} by {lock.file}")
+                raise AccessDeniedError(f"{name} {LOCKED} {lock.limit} by {lock.file}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import quotas
-from telemetryd.core.consent import GONE_GRACE_S, Presence
+from telemetryd.core import delay, quotas
+from telemetryd.core.consent import absence
 from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
 from telemetryd.errors import BusyError
@@ -56,7 +56,7 @@ class Daemon:
         self._later = later
         self._on_erased = on_erased
         self.announce: Callable[[], None] = lambda: None
-        self._gone_since: dict[str, int] = {}
+        self._absent = ""
         self._routes = Routes(flow.catalogue, flow.questions, flow.tallies)
         self._measuring = Measuring(flow.catalogue, flow.questions, flow.tallies, flow.facts)
         self._decided_at = self._look_at = self._midnight = 0
@@ -86,6 +86,10 @@ class Daemon:
             self.refresh()
             self.announce()
         return declaration.digest
+
+    def snap(self, application: str) -> str:
+        """The snap that may act for an application, as its installed manifest says; "" for none."""
+        return self._flow.catalogue.snap(application)
 
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample; it counts once `commit` has returned. Raises a named error if it does not fit the declaration."""
@@ -166,7 +170,12 @@ class Daemon:
         self._routes.clear()
 
     def _is_stale(self) -> bool:
-        return self._flow.catalogue.refresh() or not self._decided_at <= self._flow.clock.now() < self._midnight
+        is_new_day = not self._decided_at <= self._flow.clock.now() < self._midnight
+        return self._flow.catalogue.refresh() or is_new_day or self._is_delay_over()
+
+    def _is_delay_over(self) -> bool:
+        """Whether something that paused for a while is final by now: whoever looks next decides it, not only a tick."""
+        return self._flow.questions.is_due() or bool(self._absent and delay.is_due([self._absent], self._flow.clock.moment()))
 
     def _decide(self) -> tuple[bool, list[Definition]]:
         """Whether anything was erased, and what is over and to be closed."""
@@ -224,22 +233,21 @@ class Daemon:
         """Each application can withdraw its own part of a shared question while the period runs."""
         switches = self._flow.catalogue.settings.kill_switches
         if switches and all(switch.what == "unreadable" for switch in switches):
-            return False  # a pause: see core.consent.UNREADABLE_GRACE_S
+            return False  # a pause: see core.delay.UNREADABLE
+        contributions = [(key, pusher) for key, pusher in self._flow.tallies.contributions() if pusher != key[0]]
+        gone = self._gone({pusher for _, pusher in contributions})
         is_erased = False
-        for key, pusher in self._flow.tallies.contributions():
+        for key, pusher in contributions:
             definition = self._flow.questions.definition(key)
-            is_withdrawn = self._is_gone(pusher) or (definition and not self._flow.questions.covers(definition, pusher))
-            if pusher != key[0] and is_withdrawn:
+            if pusher in gone or (definition and not self._flow.questions.covers(definition, pusher)):
                 is_erased |= self._flow.tallies.erase([key], pusher)
         if is_erased:
             self._on_erased(())
         return is_erased
 
-    def _is_gone(self, pusher: str) -> bool:
-        """Whether an application's manifest is gone: not there at two looks ten minutes apart."""
-        now = self._flow.clock.now()
-        if self._flow.catalogue.presence(pusher) is not Presence.GONE:
-            self._gone_since.pop(pusher, None)
-            return False
-        since = self._gone_since[pusher] = min(self._gone_since.get(pusher, now), now)  # the clock may have been set back
-        return now - since >= GONE_GRACE_S
+    def _gone(self, pushers: Iterable[str]) -> frozenset[str]:
+        """Those of these applications whose manifest was not there for as long as it may."""
+        found = {pusher: absence(pusher, self._flow.catalogue.presence(pusher)) for pusher in sorted(pushers)}
+        noticed = delay.notice(self._absent, {name: one.delay for name, one in found.items() if one}, self._flow.clock.moment())
+        self._absent = noticed.text
+        return noticed.over

@@ -27,6 +27,11 @@ PREFIX = "org.telemetryd.Error."
 STANDARD = "org.freedesktop.DBus.Error."
 INTERNAL = PREFIX + "Internal"
 
+CALLER_REFUSED = "this program "
+"""How the text of an AccessDenied begins that is about who calls: it says why, and what to do instead."""
+LOCKED = "is locked to at most"
+"""What stands in the text of an AccessDenied that is about an administrator's lock."""
+
 
 class TelemetrydError(Exception):
     """Anything that telemetryd refuses or cannot do; the text is fit for the caller."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.consent import ApplicationLevels, Decision, Levels
     from telemetryd.core.definition import Declaration
+    from telemetryd.core.delay import Moment
     from telemetryd.core.ledger import Entry
     from telemetryd.core.life import Record
     from telemetryd.core.lot import Lot
@@ -68,13 +69,16 @@ class StoredReport(NamedTuple):
 
 
 class Clock(Protocol):
-    """The two clocks."""
+    """The machine's clocks."""
 
     def now(self) -> int:
         """Wall time, Unix seconds, UTC."""
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""
+
+    def moment(self) -> Moment:
+        """One look at all of them, suspends included: what delays are counted by."""
 
 
 class Randomness(Protocol):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.budget import Budget
-from telemetryd.core import life
-from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, Presence, covers
+from telemetryd.core import delay, life
+from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, Presence, closures_without_definition, covers
 from telemetryd.core.life import Effect, Outcome, Record
 from telemetryd.core.lot import draw_lot
 from telemetryd.errors import InvalidManifestError
@@ -43,15 +43,17 @@ class Questions:
         self._catalogue, self._consents, self._clock, self._chance = catalogue, consents, clock, chance
         self._budget = Budget(catalogue, consents, chance)
         self._accepted: dict[str, Definition | None] = {}
+        self._paused: set[str] = set()
 
     def look(self) -> Looked:
         """Look at every question that the user decided on, and remember what changed."""
         self._draw()
-        steps = {key: self._step(key) for key in self.decided()}
+        steps = {key: self.step_of(key) for key in self.decided()}
         ledger: dict[Key, Entry | None] = {}
         if not self._catalogue.settings.developer:
-            ledger, refused = self._budget.settle({key: (self._catalogue.definition(key), step) for key, step in steps.items()})
+            ledger, refused = self._budget.settle({key: (self.definition(key), step) for key, step in steps.items()})
             steps |= {key: life.without_budget(steps[key], text) for key, text in refused.items()}
+        self._paused = {step.record.noticed for step in steps.values() if step.record.is_paused}
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
         if changed or ledger:
             self._consents.settle(changed, ledger)
@@ -61,9 +63,27 @@ class Questions:
             [definition for definition in closing if definition],
         )
 
+    def is_due(self) -> bool:
+        """Whether a look would find that a delay is over: it is decided at the next look of any kind."""
+        return bool(self._paused) and delay.is_due(self._paused, self._clock.moment())
+
     def step(self, definition: Definition) -> Step:
         """One question's state now; nothing is remembered."""
-        return self._step(definition.key)
+        return self.step_of(definition.key)
+
+    def step_of(self, key: Key) -> Step:
+        """The same of a question that may be declared no more.
+
+        What the user withdraws is judged by what was consented to, even where the manifest is gone or declares something else by now.
+        """
+        record, definition = self.record(key), self.definition(key)
+        if record.outcome is Outcome.REPORTING:
+            definition = self.consented(key) or definition
+        moment = self._clock.moment()
+        if definition is None:
+            shut = closures_without_definition(key[0], self._circumstances(key, ""))
+            return life.unanswerable(record, shut, moment)
+        return life.step(record, definition, self.circumstances(definition), moment)
 
     def definition(self, key: Key) -> Definition | None:
         """One question as declared now or, where it is not, as it was consented to."""
@@ -141,20 +161,7 @@ class Questions:
 
     def circumstances(self, definition: Definition) -> Circumstances:
         """What decides, beside its own life, whether a question is shut."""
-        application = definition.application.id
-        declared = self._catalogue.definition(definition.key)
-        presence = self._catalogue.presence(application)
-        return Circumstances(
-            self._catalogue.settings,
-            self._consents.levels,
-            self._consents.applications.get(application, ApplicationLevels()),
-            self._consents.decisions.get(definition.key, Decision()),
-            self._catalogue.standing(definition),
-            Presence.GONE if declared is None and presence is Presence.PRESENT else presence,
-            self._catalogue.are_reviews_readable(application),
-            is_superseded=declared is not None and declared.digest != definition.digest,
-            lot=self._consents.lots.get(definition.key),
-        )
+        return self._circumstances(definition.key, definition.digest)
 
     def covers(self, definition: Definition, pusher: str) -> bool:
         """Whether the levels of an application that pushes into a (shared) question permit it."""
@@ -175,14 +182,21 @@ class Questions:
         if new:
             self._consents.keep_lots({key: draw_lot(self._chance.below) for key in new})
 
-    def _step(self, key: Key) -> Step:
-        """What the user withdraws is judged by what was consented to, even where the manifest is gone or declares something else by now."""
-        record, definition = self.record(key), self.definition(key)
-        if record.outcome is Outcome.REPORTING:
-            definition = self.consented(key) or definition
-        if definition is None:
-            return life.unanswerable(record, self._clock.now())
-        return life.step(record, definition, self.circumstances(definition), self._clock.now())
+    def _circumstances(self, key: Key, digest: str) -> Circumstances:
+        application, _ = key
+        declared = self._catalogue.definition(key)
+        presence = self._catalogue.presence(application)
+        return Circumstances(
+            self._catalogue.settings,
+            self._consents.levels,
+            self._consents.applications.get(application, ApplicationLevels()),
+            self._consents.decisions.get(key, Decision()),
+            self._catalogue.standing_of(key),
+            Presence.DROPPED if declared is None and presence is Presence.PRESENT else presence,
+            self._catalogue.are_reviews_readable(application),
+            is_superseded=declared is not None and declared.digest != digest,
+            lot=self._consents.lots.get(key),
+        )
 
     def _read(self, key: Key, digest: str) -> Definition | None:
         text = self._consents.accepted_text(key, digest)

@@ -63,6 +63,10 @@ class Recorder:
         self._note(about | {"digest": digest})
         return digest
 
+    def snap(self, application: str) -> str:
+        """The snap that may act for an application, as the daemon knows it."""
+        return self._service.daemon().snap(application)
+
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample. Raises what the daemon raises."""
         about = {"call": "Push", "application": application, "source": source}

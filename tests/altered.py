@@ -15,6 +15,7 @@ MANIFEST = {
         "contact": "https://kde.org/privacypolicy-apps",
         "kind": "application",
         "uses": ["org.kde.frameworks/crash"],
+        "snap": "kate",
         **LANGUAGES,
     },
     "source": [
@@ -49,6 +50,7 @@ VALUES = [
     *(float("inf"), float("-inf"), float("nan")),
     *("", " ", "a", "A", " a", "a\nb", "\u0007", "\u200b", "\u202e", "e\u0301", "x" * 17, "x" * 81, "x" * 301, "x" * 1001, "x" * 5000),
     *("a.b.c", "1.b.c", "other", "none", "last", "flag", "choice", "number", "count", "shared", "sum", "max", "all", "day", "uniform"),
+    *("a-1", "a--1", "-a", "a-", "1-2", "x" * 40, "x" * 41),
     *("system", "detailed", "refuse", "otlp", "suspended", "sha256:" + "9" * 64, "/a", "/a\0", "dark", "org.a.b/c", "org.a.b/c/d"),
     *("https://a.b", "http://a.b/", "https://a@b", "https://a.b/#c", "https://a.b:99999/", "https://a.b/ä", "mailto:a@b.c", "ftp://a"),
     *(date(1999, 12, 31), date(2026, 1, 1), date(3000, 1, 1), datetime(2026, 1, 1, 12, tzinfo=UTC), time(12)),

@@ -22,6 +22,7 @@ from telemetryd.choices import Choices
 from telemetryd.choices import Parts as ChoiceParts
 from telemetryd.closing import Closing
 from telemetryd.closing import Parts as ClosingParts
+from telemetryd.core.delay import Moment
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.daemon import Daemon, Flow
 from telemetryd.installed import InstalledFiles
@@ -92,10 +93,23 @@ def user_of_shared(application):
 
 
 class HandClock:
-    """The port `Clock`, moved by hand."""
+    """The port `Clock`, moved by hand: `wall` alone is moved by whoever sets the clock, all of it by time that passes."""
 
     def __init__(self, now):
-        self.wall, self.steady = now, 0.0
+        self.wall, self.steady, self.asleep, self.starts = now, 0.0, 0, 1
+
+    def pass_(self, seconds, *, is_asleep=False):
+        """Time passes, with the machine running or suspended."""
+        self.wall += seconds
+        if is_asleep:
+            self.asleep += seconds
+        else:
+            self.steady += seconds
+
+    def reboot(self, seconds=0):
+        """The machine is off for so long: the clocks that begin with it begin anew."""
+        self.wall += seconds
+        self.steady, self.asleep, self.starts = 60.0, 0, self.starts + 1
 
     def now(self):
         """Wall time."""
@@ -104,6 +118,10 @@ class HandClock:
     def monotonic(self):
         """Running time."""
         return self.steady
+
+    def moment(self):
+        """All of them."""
+        return Moment(self.wall, int(self.steady), int(self.steady) + self.asleep, self.starts)
 
 
 _TRUTH = 389
@@ -226,7 +244,8 @@ class Running:
         return {row["id"]: row["digest"] for row in self.views.questions(application)}
 
     def to(self, moment):
-        """Move the clock, and look."""
+        """Go to a moment, with the machine running all the time, and look; a moment that is over is one to which the clock is set back."""
+        self.clock.steady += max(moment - self.clock.wall, 0)
         self.clock.wall = moment
         self.daemon.refresh()
 

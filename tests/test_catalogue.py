@@ -58,8 +58,29 @@ def test_installed_beats_registered(running):
     assert running.store.texts.months() == {}
 
 
+SNAPPED = KATE_2026.replace('vendor = "kde"', 'vendor = "kde"\nsnap = "kate"')
+
+
+def test_only_an_installed_manifest_names_a_snap(running):
+    """A text that names a snap cannot be registered; beside an installed manifest it is answered, and the installed one's word holds."""
+    with pytest.raises(InvalidManifestError, match="snap: expected an installed manifest"):
+        running.catalogue.register(APP, SNAPPED)
+    assert running.store.texts.months() == {}
+    running.catalogue.register(APP, KATE_2026)
+    assert running.catalogue.snap(APP) == ""
+    running.install()
+    running.catalogue.refresh()
+    assert running.catalogue.register(APP, SNAPPED).digest == running.catalogue.get(APP).digest
+    assert running.catalogue.snap(APP) == ""
+    running.install(SNAPPED)
+    running.catalogue.refresh()
+    running.catalogue.register(APP, KATE_2026)
+    assert running.catalogue.snap(APP) == "kate"
+    assert running.catalogue.snap("org.kde.ark") == ""
+
+
 @pytest.mark.parametrize(
-    ("moment", "presence"), [(at("12.31"), "present"), (at("2.28") + 365 * 86400, "present"), (at("3.2") + 365 * 86400, "gone")]
+    ("moment", "presence"), [(at("12.31"), "present"), (at("2.28") + 365 * 86400, "present"), (at("3.2") + 365 * 86400, "unregistered")]
 )
 def test_registration_grows_old(running, moment, presence):
     """Without an installed manifest an application counts as gone 90 days after the month of its last registration."""

@@ -43,8 +43,8 @@ async def test_collecting(running):
     assert running.questions.in_state(Outcome.OPEN) == [KEY]
 
 
-@pytest.mark.parametrize(("break_it", "grace_s"), [(remove, 600), (spoil, DAY_S)])
-async def test_manifest_gone(running, break_it, grace_s):
+@pytest.mark.parametrize(("break_it", "grace_s", "cause"), [(remove, 600, Cause.GONE), (spoil, DAY_S, Cause.MANIFEST)])
+async def test_manifest_gone(running, break_it, grace_s, cause):
     """The tally stays while the manifest may come back, and goes with its grace."""
     break_it(running)
     assert tallies(running) == 1
@@ -52,14 +52,66 @@ async def test_manifest_gone(running, break_it, grace_s):
     assert tallies(running) == 1
     running.to(DURING + grace_s)
     assert tallies(running) == 0
-    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, Cause.GONE)
+    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, cause)
+
+
+@pytest.mark.parametrize(("break_it", "grace_s"), [(remove, 600), (spoil, DAY_S)])
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_an_absence_that_the_clock_or_a_suspend_makes_long(running, break_it, grace_s, is_restarted):
+    """Neither a clock that is set forth nor a night of suspend loses what was collected: it goes once the machine ran for long enough."""
+    break_it(running)
+    for pass_time in (jump, sleep, off):
+        pass_time(running, 3 * DAY_S)
+        if is_restarted:
+            running.restart()
+        running.daemon.refresh()
+        assert tallies(running) == 1
+    running.to(running.clock.wall + max(grace_s, 3600))
+    assert tallies(running) == 0
+
+
+def jump(running, seconds):
+    """The clock is set."""
+    running.clock.wall += seconds
+
+
+def sleep(running, seconds):
+    """The machine is suspended."""
+    running.clock.pass_(seconds, is_asleep=True)
+
+
+def off(running, seconds):
+    """It is switched off."""
+    running.clock.reboot(seconds)
+
+
+async def test_short_runs_add_up(running):
+    """Daemons that live for seconds count together: each adds its part to the hour that the machine has to run."""
+    spoil(running)
+    running.clock.pass_(DAY_S, is_asleep=True)
+    for minutes in range(1, 61):
+        running.clock.pass_(60)
+        running.restart()
+        assert tallies(running) == (1 if minutes < 60 else 0)
+
+
+@pytest.mark.parametrize("look", ["reload", "restart", "refresh"])
+async def test_any_look_decides(running, look):
+    """What is gone for ten minutes is decided by whatever looks next, not only by a tick."""
+    remove(running)
+    running.clock.pass_(599)
+    assert not running.daemon.reload()
+    running.clock.pass_(1)
+    {"reload": running.daemon.reload, "restart": running.restart, "refresh": running.daemon.refresh}[look]()
+    assert tallies(running) == 0
+    assert not running.daemon.reload()
 
 
 @pytest.mark.parametrize("break_it", [remove, spoil])
 async def test_manifest_back(running, break_it):
     """If it comes back in time, the tally goes on."""
     break_it(running)
-    running.clock.wall += 300
+    running.clock.pass_(300)
     running.install()
     running.push("startup", "d", 700.0)
     assert [list(row.cells) for row in running.store.tallies.all()] == [[0, 2, 0]]
@@ -82,12 +134,14 @@ async def test_kill_switch_while_the_manifest_is_gone(running):
 
 
 async def test_question_no_longer_asked(running):
-    """A manifest without the question is as good as none."""
+    """A manifest without the question is as good as none; as long as it pauses it is known as it was consented to."""
+    digest = running.catalogue.definition(KEY).digest
     other = KATE_2026.replace("startup-time", "startup-pace")
     running.install(other)
     assert tallies(running) == 1
+    assert (running.questions.step_of(KEY).state, running.questions.definition(KEY).digest) == (State.ACTIVE, digest)
     running.to(DURING + 600)
-    assert running.record().reason == Cause.GONE
+    assert running.record().reason == Cause.DROPPED
 
 
 async def test_report_is_judged_by_what_was_consented_to(running):
@@ -121,12 +175,14 @@ async def test_report_after_the_manifest_is_gone(running):
 
 @pytest.mark.parametrize("text", ["", "schema = 2", KATE_2026.replace("Is start-up too slow?", "Another?")])
 async def test_nobody_knows_what_was_consented_to(running, text):
-    """Without the manifest and without a readable accepted text nothing is kept."""
+    """Without the manifest and without a readable accepted text nothing is kept, once the manifest is gone or a level is lowered."""
     with running.store.consent.durable() as connection:
         connection.execute("UPDATE shown SET manifest = ?", (text,))
     remove(running)
-    assert tallies(running) == 0
     assert running.questions.definition(KEY) is None
+    assert (running.questions.step_of(KEY).state, tallies(running)) == (State.ACTIVE, 1)
+    await running.choices.set_level("system", 1)
+    assert (running.record().reason, tallies(running)) == (Cause.LEVEL, 0)
 
 
 async def test_withdrawn_while_the_clock_is_set_back(running):
@@ -166,6 +222,44 @@ async def test_erased(running):
     await running.choices.erase("")
     assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, "erased")
     assert tallies(running) == 0
+
+
+async def test_pending_and_a_manifest_that_is_away(running):
+    """A changed question whose period began while it was pending stays pending, whatever looks while its manifest is away or unreadable."""
+    running.to(ACCEPTED)
+    changed = KATE_2026.replace("Is start-up too slow?", "Is start-up slow?")
+    running.install(changed, date="2026-11-18")
+    running.to(DURING)
+    assert running.state() == State.PENDING
+    before = running.record()
+    for break_it in (remove, spoil):
+        break_it(running)
+        running.to(running.clock.wall + 2 * DAY_S)
+        assert (running.record(), running.questions.step_of(KEY).state) == (before, State.PENDING)
+        running.install(changed, date="2026-11-18")
+        assert running.state() == State.PENDING
+    await running.choices.accept(APP, running.digests())
+    assert running.state() == State.WAITING
+
+
+async def test_reserved_while_the_manifest_is_away(running):
+    """What is reserved for an answer stays reserved while the manifest is away for a moment: nobody else's question takes the room."""
+    before = running.store.consents.ledger[KEY]
+    remove(running)
+    assert running.store.consents.ledger[KEY] == before
+
+
+async def test_a_question_that_is_dropped_while_its_report_waits(running):
+    """It is known as it was consented to, and says why it pauses, until it is gone for good; then its state stays."""
+    running.to(AFTER)
+    digest = running.catalogue.definition(KEY).digest
+    running.install(KATE_2026.replace("startup-time", "startup-pace"))
+    step = running.questions.step_of(KEY)
+    assert (step.state, step.reason) == (State.REPORTING, f"paused: {APP} no longer asks this question")
+    assert running.questions.definition(KEY).digest == digest
+    running.to(AFTER + 600)
+    assert (running.questions.step_of(KEY).state, running.questions.step_of(KEY).reason) == (State.ANSWERED, Cause.DROPPED)
+    assert running.store.reports.queue() == []
 
 
 async def test_main_database_lost(running):

@@ -377,7 +377,7 @@ TABLE = [
     *shutting(refused, State.REFUSED, "you refused this question", Cause.REFUSED),
     *shutting(locked, State.WAITING, "the administrator limits Usage in {etc}/telemetryd.toml", Cause.LOCK),
     *shutting(killed, State.WAITING, "{etc}/telemetryd.toml says enabled = false", Cause.KILL_SWITCH),
-    *shutting(unreadable, State.WAITING, UNREADABLE, Cause.KILL_SWITCH),
+    *shutting(unreadable, State.WAITING, UNREADABLE, Cause.UNREADABLE),
     Row(unreadable_for_an_hour, WAITING, State.WAITING, UNREADABLE, NOTHING, NOTHING),
     Row(unreadable_for_an_hour, ACTIVE, State.ACTIVE, f"paused: {UNREADABLE}", SAMPLE, RESERVED),
     Row(unreadable_for_an_hour, REPORTING, State.REPORTING, f"paused: {UNREADABLE}", REPORT, CHARGED),
@@ -445,7 +445,7 @@ SHUTTING = {
     refused: Cause.REFUSED,
     locked: Cause.LOCK,
     killed: Cause.KILL_SWITCH,
-    unreadable: Cause.KILL_SWITCH,
+    unreadable: Cause.UNREADABLE,
     stopped: Cause.STOPPED,
     suspended: Cause.SUSPENDED,
     unreviewed: Cause.UNREVIEWED,
@@ -504,7 +504,7 @@ async def test_opened_again_after_its_period_began(running, event):
     await bring_to(WAITING, running)
     running.to(BEGINS - 1 - DAY_S)
     await event(running)
-    running.clock.wall = DURING
+    running.clock.pass_(DURING - running.clock.wall)
     await opened(running)
     state, reason = shown(running)
     assert state == State.PASSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from telemetryd.bus.identity import Caller, admit_own_application
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from telemetryd.bus.library import Message
 
 VERSION = 1
-_MAX_CALLERS = 1000
+_MAX_APPLICATIONS = 1000
 """Applications whose callers are remembered for the user, in memory: more than a desktop has."""
+_MAX_CALLERS = 16
+"""Callers remembered of one application: its program, a few launchers of it; a program can make up any number of units."""
 
 
 class Measuring(Protocol):
@@ -23,6 +26,9 @@ class Measuring(Protocol):
 
     def register(self, application: str, text: str) -> str:
         """Declare what an application would like to measure; gives the digest."""
+
+    def snap(self, application: str) -> str:
+        """The snap that may act for an application, as its installed manifest says; "" for none."""
 
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample."""
@@ -37,10 +43,12 @@ class Applications:
     def __init__(self, daemon: Callable[[], Measuring]) -> None:
         self._daemon = daemon
         self._callers: dict[str, frozenset[str]] = {}
+        self._noted: tuple[Caller | None, str] = (None, "")
+        """Whom the last call was noted of: a program makes many in a row."""
 
     @property
     def callers(self) -> Mapping[str, frozenset[str]]:
-        """Application id → identities, verified or claimed, that registered it since the start."""
+        """Application id → identities, verified or claimed, that registered it or pushed for it since the start."""
         return self._callers
 
     def handlers(self) -> Handlers:
@@ -53,27 +61,37 @@ class Applications:
                 "OpenSettings": self._open_settings,
             },
             getters={"Version": lambda: VERSION},
-            guard=admit_own_application,
+            guard=partial(admit_own_application, lambda application: self._daemon().snap(application)),
         )
 
     def _register(self, caller: Caller, call: Message) -> Result:
         application, manifest, _options = call.body
         digest = self._daemon().register(application, manifest)
-        seen = self._callers.get(application, frozenset())
-        if len(self._callers) < _MAX_CALLERS or seen:
-            self._callers[application] = seen | {caller.shown}
+        self._note(caller, application)
         return [digest]
 
-    def _push(self, _caller: Caller, call: Message) -> Result:
+    def _push(self, caller: Caller, call: Message) -> Result:
         application, source, sample = call.body
         self._daemon().push(application, source, sample.signature, sample.value)
+        self._note(caller, application)
         return None
 
-    def _push_many(self, _caller: Caller, call: Message) -> Result:
+    def _push_many(self, caller: Caller, call: Message) -> Result:
         application, samples = call.body
         values: dict[str, tuple[str, Any]] = {source: (sample.signature, sample.value) for source, sample in samples.items()}
         self._daemon().push_many(application, values)
+        self._note(caller, application)
         return None
 
     def _open_settings(self, _caller: Caller, _call: Message) -> Result:
         raise NotSupportedError("this installation has no settings window; the user can run: telemetryctl status")
+
+    def _note(self, caller: Caller, application: str) -> None:
+        """Remember who has called for an application, kept samples or refused ones alike."""
+        last, about = self._noted
+        if caller is last and application == about:
+            return
+        self._noted = (caller, application)
+        seen = self._callers.get(application, frozenset())
+        if len(seen) < _MAX_CALLERS and (seen or len(self._callers) < _MAX_APPLICATIONS):
+            self._callers[application] = seen | {caller.shown_for(application)}

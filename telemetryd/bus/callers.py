@@ -8,16 +8,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Protocol
 
-from telemetryd.bus.identity import UNKNOWN, Caller, identify_process
+from telemetryd.bus import processes
+from telemetryd.bus.identity import LATE, Caller, Kind, unknown
 from telemetryd.bus.library import BUS, MessageFlag, bus_call
-from telemetryd.errors import BusCallError, BusLostError
+from telemetryd.errors import STANDARD, BusCallError, BusLostError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from telemetryd.bus.library import Message
 
-_LEFT = "org.freedesktop.DBus.Error.NameHasNoOwner"
+_LEFT = STANDARD + "NameHasNoOwner"
+_NOT_NOW = {STANDARD + name for name in ("NoReply", "Timeout", "TimedOut", "LimitsExceeded", "NoMemory")}
+"""Errors that say nothing about the caller."""
+_NOT_TOLD = unknown("the session bus does not say who it is")
 
 MAX_KNOWN = 1024
 """Identities kept at once: a desktop has some 100 connections; the one known longest is asked for again."""
@@ -55,11 +59,11 @@ class Callers:
             reply = await self._bus.ask(bus_call("GetConnectionCredentials", "s", [sender]))
         except BusCallError as refused:
             self._forget(sender)
-            return None if refused.name == _LEFT else UNKNOWN
+            return None if refused.name == _LEFT else LATE if refused.name in _NOT_NOW else _NOT_TOLD
         except (BusLostError, TimeoutError):
-            return UNKNOWN
+            return LATE
         caller = self._caller(reply)
-        if sender in self._watched:
+        if sender in self._watched and caller.kind is not Kind.LATE:
             self._remember(sender, caller)
         return caller
 
@@ -72,8 +76,6 @@ class Callers:
         """Who the credentials name; every descriptor that came along is closed."""
         try:
             credentials = {key: value.value for key, value in reply.body[0].items()}
-            if credentials.get("UnixUserID") != os.getuid() or "ProcessID" not in credentials:
-                return UNKNOWN
             return _look_at_process(credentials, reply.unix_fds)
         finally:
             for descriptor in reply.unix_fds:
@@ -97,18 +99,10 @@ class Callers:
 
 
 def _look_at_process(credentials: dict[str, Any], descriptors: list[int]) -> Caller:
-    """Look at the process. The bus's own pidfd holds the one that connected; ours holds the one that has the number now."""
-    pid, index = credentials["ProcessID"], credentials.get("ProcessFD")
-    if index is not None:
-        return identify_process(pid, descriptors[index]) if index < len(descriptors) else UNKNOWN
-    try:
-        pidfd = os.pidfd_open(pid)
-    except OSError:
-        return UNKNOWN
-    try:
-        return identify_process(pid, pidfd)
-    finally:
-        os.close(pidfd)
+    index = credentials.get("ProcessFD")
+    if index is None:
+        return processes.identify(credentials, None)
+    return processes.identify(credentials, descriptors[index]) if index < len(descriptors) else _NOT_TOLD
 
 
 def _match(member: str, sender: str) -> Message:

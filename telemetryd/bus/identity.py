@@ -1,166 +1,134 @@
-"""Who calls: found from the bus's credentials and /proc, never from what the caller says.
+"""Who calls, and what that permits: the kinds of callers, what the user is shown of them, and the guards of both interfaces.
 
-Flatpak: its sandbox has `/.flatpak-info` in its root. Snap: its processes run in a control group `snap.NAME.…`. Everything else of the same
-user is a host program, whose identity is a claim. What cannot be looked at is unknown, and unknown may do nothing.
+`processes` finds a caller out. Programs outside of any sandbox may do everything, and what they say of themselves is a claim. A sandbox may
+act for its own application. A container may claim an application and has nothing of Control1. What cannot be found out may do nothing.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import select
-from contextlib import contextmanager
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from telemetryd.errors import AccessDeniedError
+from telemetryd.errors import CALLER_REFUSED, AccessDeniedError, BusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 
 class Kind(Enum):
-    """How a caller is confined, as far as it matters here."""
+    """How a caller is confined, as far as it matters here; its value is what the user is shown before the colon."""
 
     HOST = "host"
     FLATPAK = "flatpak"
+    """Its instance is one that Flatpak knows."""
+    FLATPAK_CLAIMED = "flatpak?"
+    """Its root directory says that it is one; Flatpak knows no such instance."""
     SNAP = "snap"
+    """A confined one: an unconfined (classic) snap is the host."""
+    CONTAINER = "container"
+    """Another user namespace than the daemon's, and no Flatpak: podman, toolbox, bwrap."""
     UNKNOWN = "unknown"
+    LATE = "late"
+    """Not found out in time; the next call may be."""
+
+
+_CONFINED = {Kind.FLATPAK, Kind.FLATPAK_CLAIMED, Kind.SNAP}
 
 
 class Caller(NamedTuple):
     """One connection of the bus, identified.
 
-    `application` is the id that a sandboxed caller may act for, "" for others. `label` is a host program's systemd unit
-    (`app-…-ID-….scope`), or "": a claim, since any program can start such a unit.
+    `name` is the application's id in a Flatpak and the snap's name in a Snap. `label` is the systemd unit of a program outside of both
+    (`app-…-ID-….scope`), or "": a claim, since any program can start such a unit. `why` says of an unknown one what could not be found out.
     """
 
     kind: Kind
-    application: str = ""
+    name: str = ""
     label: str = ""
+    why: str = ""
 
-    def may_act_for(self, application: str) -> bool:
-        """Whether it may register and push for an application: a host program for any, a sandboxed one for its own."""
-        return self.kind is Kind.HOST or (self.kind is not Kind.UNKNOWN and application == self.application)
+    def may_act_for(self, application: str, snap: str = "") -> bool:
+        """Whether it may register and push for an application; `snap` is the one that the application's installed manifest names, or ""."""
+        match self.kind:
+            case Kind.HOST | Kind.CONTAINER:
+                return True
+            case Kind.FLATPAK | Kind.FLATPAK_CLAIMED:
+                return application == self.name
+            case Kind.SNAP:
+                return bool(snap) and snap == self.name
+            case Kind.UNKNOWN | Kind.LATE:
+                return False
 
-    @property
-    def shown(self) -> str:
-        """What the user is shown, the same at every start of a program: `flatpak:ID`, `snap:NAME`, or the claims `host:ID` and `host`."""
-        name = self.application.removeprefix("snap.") if self.kind is Kind.SNAP else self.application or claimed_id(self.label)
+    def shown_for(self, application: str) -> str:
+        """What the user is shown, the same at every start of a program: `flatpak:ID`, `flatpak?:ID`, `snap:NAME`, or a claim.
+
+        Claims are `host:ID`, `host`, and `container:ID`, where ID is the application that it acts for if its unit names none.
+        """
+        name = self.name or claimed_id(self.label) or (application if self.kind is Kind.CONTAINER else "")
         return f"{self.kind.value}:{name}" if name else self.kind.value
 
 
-UNKNOWN = Caller(Kind.UNKNOWN)
+LATE = Caller(Kind.LATE)
 
-_FILE_MAX_BYTES = 64 * 1024
-"""A .flatpak-info has 1 to 3 KiB, a cgroup file less; what a longer one has not said by then, it does not say."""
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
-_LOOK = os.O_PATH | os.O_DIRECTORY
+
+def unknown(why: str) -> Caller:
+    """A caller that may do nothing; `why` ends the sentence "this program cannot be identified: "."""
+    return Caller(Kind.UNKNOWN, why=why)
+
 
 # https://systemd.io/DESKTOP_ENVIRONMENTS/: app[-LAUNCHER]-ID-RANDOM.scope, app[-LAUNCHER]-ID[@RANDOM].service; a "-" in the id is \x2d.
-_APP_UNIT = re.compile(r"app-(?:[^-@]+-)?(?P<id>[^-@]+)(?:-[^-]+\.scope|(?:@[^@]*)?\.service)")
+APP_UNIT = re.compile(r"app-(?:[^-@]+-)?(?P<id>[^-@]+)(?:-[^-]+\.scope|(?:@[^@]*)?\.service)")
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
-_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
-
-def admit_own_application(caller: Caller, arguments: Sequence[Any]) -> None:
-    """Guard of Telemetry1, whose methods all name an application first; only callers outside the host need asking."""
-    if arguments and not caller.may_act_for(arguments[0]):
-        if caller.kind is Kind.UNKNOWN:
-            raise AccessDeniedError("the caller cannot be identified")
-        raise AccessDeniedError("a sandboxed caller may act for its own application id only")
-
-
-def admit_host_only(caller: Caller, _arguments: Sequence[Any]) -> None:
-    """Guard of Control1: a sandbox or an unknown caller has no member of it, even where a proxy let the call through."""
-    if caller.kind is not Kind.HOST:
-        raise AccessDeniedError("only programs outside a sandbox may use the control interface")
-
-
-def identify_process(pid: int, pidfd: int) -> Caller:
-    """The caller that a process is. `pidfd` holds the process: while that runs, which is asked last, nobody else can have its number."""
-    try:
-        with _opened(f"/proc/{pid}", _LOOK) as process:
-            caller = look(process)
-    except (OSError, UnicodeDecodeError):
-        return UNKNOWN
-    return caller if is_running(pidfd) else UNKNOWN
-
-
-def is_running(pidfd: int) -> bool:
-    """Whether the process that a pidfd holds has not ended: a pidfd becomes readable then."""
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return not poll.poll(0)
+ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def claimed_id(unit: str) -> str:
     """The desktop id in the name of an application's unit, or "" if there is none that could be one."""
-    match = _APP_UNIT.fullmatch(unit)
+    match = APP_UNIT.fullmatch(unit)
     name = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), match["id"]) if match else ""
-    return name if _ID.fullmatch(name) else ""
+    return name if ID.fullmatch(name) else ""
 
 
-def look(process: int) -> Caller:
-    """What /proc says of the process whose directory is open: it stays that process's, whoever gets the number next.
+def admit_own_application(snap_of: Callable[[str], str], caller: Caller, arguments: Sequence[Any]) -> None:
+    """Guard of Telemetry1, whose methods all name an application first; only callers outside the host need asking.
 
-    Raises OSError where something but `.flatpak-info` cannot be opened.
+    `snap_of` gives the snap that an application's installed manifest names, or ""; it is asked for snaps only.
     """
-    info = _flatpak_info(process)
-    if info is not None:
-        application = _application_name(info)
-        return Caller(Kind.FLATPAK, application) if application else UNKNOWN
-    with _opened("cgroup", _READ, process) as file:
-        groups = _groups(_text(file))
-    snap = next((group for group in groups if group.startswith("snap.")), None)
-    if snap is not None:
-        return Caller(Kind.SNAP, "snap." + snap.split(".")[1])
-    return Caller(Kind.HOST, label=next((group for group in reversed(groups) if _APP_UNIT.fullmatch(group)), ""))
+    if not arguments:
+        return
+    application = arguments[0]
+    snap = snap_of(application) if caller.kind is Kind.SNAP else ""
+    if not caller.may_act_for(application, snap):
+        _refuse(caller, _OWN_ONLY)
 
 
-def _flatpak_info(process: int) -> str | None:
-    """The text of the sandbox's `.flatpak-info`, or None if its root has none; any other failure means that nobody knows."""
-    with _opened("root", _LOOK, process) as root:
-        try:
-            file = os.open(".flatpak-info", _READ, dir_fd=root)
-        except FileNotFoundError:
-            return None
-    try:
-        return _text(file)
-    finally:
-        os.close(file)
+def admit_host_only(caller: Caller, _arguments: Sequence[Any]) -> None:
+    """Guard of Control1: nothing but the host has any member of it, even where a proxy let the call through."""
+    if caller.kind is not Kind.HOST:
+        _refuse(caller, _HOST_ONLY)
 
 
-def _application_name(info: str) -> str:
-    """The `name` of the group `[Application]`; "" where there is none, as for a bare runtime."""
-    group = ""
-    for line in info.split("\n"):
-        key, separator, value = line.partition("=")
-        if line.startswith("["):
-            group = line.strip()
-        elif separator and group == "[Application]" and key.strip() == "name":
-            return value.strip()
-    return ""
+_FLATPAK_ID = "is in the Flatpak sandbox of {name}, and may act for that application id only"
+_OWN_ONLY = {
+    Kind.FLATPAK: _FLATPAK_ID,
+    Kind.FLATPAK_CLAIMED: _FLATPAK_ID,
+    Kind.SNAP: 'is in the snap {name}, and may act only for an application whose installed manifest says snap = "{name}"',
+}
+_OUTSIDE = "Only programs outside may see and change the user's choices"
+_FLATPAK_OUT = f"is in a Flatpak sandbox. {_OUTSIDE}: run it on the host, for instance with flatpak-spawn --host"
+_HOST_ONLY = {
+    Kind.FLATPAK: _FLATPAK_OUT,
+    Kind.FLATPAK_CLAIMED: _FLATPAK_OUT,
+    Kind.SNAP: f"is in the snap {{name}}. {_OUTSIDE}: run it in a terminal that is no snap",
+    Kind.CONTAINER: f"is in a container. {_OUTSIDE}: run it on the host, for instance with flatpak-spawn --host or distrobox-host-exec",
+}
+"""What each kind is told; every text says what to do instead."""
 
 
-def _groups(text: str) -> list[str]:
-    """The names of all control groups, outermost first, that /proc/PID/cgroup lists in any hierarchy."""
-    return [name for line in text.splitlines() for name in line.split(":", 2)[-1].split("/") if name]
-
-
-def _text(file: int) -> str:
-    """The text of an open file, up to the bound; /proc gives it in pieces."""
-    pieces: list[bytes] = []
-    while (left := _FILE_MAX_BYTES - sum(map(len, pieces))) and (piece := os.read(file, left)):
-        pieces.append(piece)
-    return b"".join(pieces).decode()
-
-
-@contextmanager
-def _opened(path: str, flags: int, directory: int | None = None) -> Iterator[int]:
-    descriptor = os.open(path, flags, dir_fd=directory)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def _refuse(caller: Caller, texts: dict[Kind, str]) -> NoReturn:
+    if caller.kind is Kind.LATE:
+        raise BusyError("it could not be found out in time who calls: try again")
+    text = texts.get(caller.kind, "cannot be identified: {why}")
+    raise AccessDeniedError(CALLER_REFUSED + text.format(name=caller.name, why=caller.why))

@@ -10,14 +10,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.definition import Category
+from telemetryd.core.definition import Category, Detail
+from telemetryd.core.delay import AT_ONCE, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.reviews import Standing, StopReason
 from telemetryd.core.system import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from telemetryd.core.definition import Definition
+    from telemetryd.core.delay import Delay
     from telemetryd.core.lot import Lot
     from telemetryd.core.settings import Lock, Settings
 
@@ -27,16 +29,13 @@ INHERIT = 3
 REFUSE_SILENTLY, ASK, ACCEPT_KNOWN = 0, 1, 2
 """The values of NewQuestions."""
 
-UNREADABLE_GRACE_S = 24 * 3600
-"""An unreadable file pauses at once and erases only after a day: a mistake in a file must not destroy an answer."""
-GONE_GRACE_S = 600
-"""A manifest or review is gone after two looks ten minutes apart: package updates replace files."""
-
 
 class Cause(StrEnum):
-    """Why a question is shut; the order is the gate's order."""
+    """Why a question is shut; the order is the gate's order. What has a delay of its own is a cause of its own."""
 
     KILL_SWITCH = "kill switch"
+    DO_NOT_TRACK = "DO_NOT_TRACK is set"
+    UNREADABLE = "configuration unreadable"
     LOCK = "lock"
     LEVEL = "level"
     APPLICATION = "application level"
@@ -44,20 +43,24 @@ class Cause(StrEnum):
     CHANGED = "definition changed"
     PENDING = "not accepted"
     GONE = "manifest gone"
+    MANIFEST = "manifest unreadable"
+    DROPPED = "no longer asked"
+    UNREGISTERED = "no longer registered"
     STOPPED = "stopped"
     SUSPENDED = "suspended"
     REVIEWS = "reviews unreadable"
+    REVIEW = "review unreadable"
     UNREVIEWED = "not reviewed"
     DEVELOPER = "developer mode"
     ENDPOINT = "endpoint changed"
 
 
 class Closed(NamedTuple):
-    """What shuts a question: the cause, a sentence for the user, and for how long it pauses before it erases (s)."""
+    """What shuts a question: the cause, a sentence for the user, and for how long it pauses before it erases."""
 
     cause: Cause
     text: str
-    grace_s: int = 0
+    delay: Delay = AT_ONCE
 
 
 class Levels(NamedTuple):
@@ -83,11 +86,13 @@ class Decision(NamedTuple):
 
 
 class Presence(StrEnum):
-    """Whether the manifest that declares a question is there."""
+    """Whether the manifest that declares a question is there; `DROPPED` is one that asks this question no more."""
 
     PRESENT = "present"
     GONE = "gone"
     UNREADABLE = "unreadable"
+    DROPPED = "dropped"
+    UNREGISTERED = "unregistered"
 
 
 class Circumstances(NamedTuple):
@@ -129,9 +134,32 @@ def closures(definition: Definition, now: Circumstances) -> list[Closed]:
     return list(_closures(definition, now))
 
 
-def first(shut: Sequence[Closed]) -> Closed | None:
-    """The closure that the user is told of, with the shortest grace of all: an unreadable file must not delay what a withdrawal erases."""
-    return shut[0]._replace(grace_s=min(one.grace_s for one in shut)) if shut else None
+def closures_without_definition(application: str, now: Circumstances) -> list[Closed]:
+    """What shuts a question that nobody can read any more: it may need every axis in detail, for nobody knows what it was."""
+    every = (Category.SYSTEM, Category.USAGE)
+    refused = [Closed(Cause.REFUSED, "you refused this question")] if now.decision.refused else []
+    absent = absence(application, now.presence)
+    return [*_switches(now), *_level_closures(every, Detail.DETAILED, application, now), *refused, *([absent] if absent else [])]
+
+
+def told(shut: Sequence[Closed], over: Container[str] = ()) -> tuple[Closed, bool]:
+    """Of at least one closure that which the user is told of, and whether it is final: at once, or because its own delay is `over`.
+
+    What is final is told before what pauses: it ended the question, and an unreadable file must not delay what a withdrawal erases.
+    """
+    final = next((one for one in shut if one.delay == AT_ONCE or one.cause in over), None)
+    return (final, True) if final else (shut[0], False)
+
+
+def absence(application: str, presence: Presence) -> Closed | None:
+    """What shuts everything of an application whose manifest is not there, or does not ask this; None if it is there."""
+    found = {
+        Presence.GONE: Closed(Cause.GONE, f"the manifest of {application} is gone", GONE),
+        Presence.UNREADABLE: Closed(Cause.MANIFEST, f"the manifest of {application} is unreadable", UNREADABLE),
+        Presence.DROPPED: Closed(Cause.DROPPED, f"{application} no longer asks this question", GONE),
+        Presence.UNREGISTERED: Closed(Cause.UNREGISTERED, f"{application} has not registered for 90 days", UNREGISTERED),
+    }
+    return None if presence is Presence.PRESENT else found[presence]
 
 
 def kill_switch(settings: Settings) -> Closed | None:
@@ -139,8 +167,10 @@ def kill_switch(settings: Settings) -> Closed | None:
     if not settings.kill_switches:
         return None
     switch = min(settings.kill_switches, key=lambda one: one.what == "unreadable")
-    grace = UNREADABLE_GRACE_S if switch.what == "unreadable" else 0
-    return Closed(Cause.KILL_SWITCH, _switch_text(switch.what, switch.file), grace)
+    text = _switch_text(switch.what, switch.file)
+    if switch.what == "unreadable":
+        return Closed(Cause.UNREADABLE, text, UNREADABLE)
+    return Closed(Cause.DO_NOT_TRACK if switch.what == "DO_NOT_TRACK" else Cause.KILL_SWITCH, text)
 
 
 def covers(definition: Definition, levels: Levels, application: ApplicationLevels, settings: Settings) -> bool:
@@ -149,29 +179,32 @@ def covers(definition: Definition, levels: Levels, application: ApplicationLevel
 
 
 def _closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
-    switch = kill_switch(now.settings)
-    if switch:
-        yield switch
-    yield from _level_closures(definition, now)
+    application = definition.application.id
+    yield from _switches(now)
+    yield from _level_closures(axes(definition), definition.question.detail, application, now)
     yield from _decision_closures(definition, now)
-    if now.presence is not Presence.PRESENT:
-        grace = UNREADABLE_GRACE_S if now.presence is Presence.UNREADABLE else GONE_GRACE_S
-        yield Closed(Cause.GONE, f"the manifest of {definition.application.id} is {now.presence}", grace)
+    absent = absence(application, now.presence)
+    if absent:
+        yield absent
     yield from _review_closures(definition, now)
 
 
-def _level_closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
-    detail = definition.question.detail
-    for axis in axes(definition):
+def _switches(now: Circumstances) -> list[Closed]:
+    switch = kill_switch(now.settings)
+    return [switch] if switch else []
+
+
+def _level_closures(needed: Sequence[str], detail: Detail, application: str, now: Circumstances) -> Iterator[Closed]:
+    for axis in needed:
         lock: Lock | None = min((one for one in now.settings.locks if one.what == axis), key=lambda one: one.limit, default=None)
         if lock and lock.limit < detail:
             yield Closed(Cause.LOCK, f"the administrator limits {axis.capitalize()} in {lock.file}")
         if getattr(now.levels, axis) < detail:
             yield Closed(Cause.LEVEL, f"{axis.capitalize()} is below {detail.name.lower()}")
-    for axis in axes(definition):
+    for axis in needed:
         own = getattr(now.application, axis)
         if own < detail:
-            yield Closed(Cause.APPLICATION, f"{axis.capitalize()} is below {detail.name.lower()} for {definition.application.id}")
+            yield Closed(Cause.APPLICATION, f"{axis.capitalize()} is below {detail.name.lower()} for {application}")
 
 
 def _decision_closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
@@ -188,18 +221,20 @@ def _decision_closures(definition: Definition, now: Circumstances) -> Iterator[C
 
 
 def _review_closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
+    """A stop is for the question, whatever its definition. Without the manifest nobody knows whether the right one is reviewed."""
     stop, review = now.standing.stop, now.standing.review
     if stop:
         cause = Cause.STOPPED if stop.reason is StopReason.ANSWERED else Cause.SUSPENDED
         yield Closed(cause, stop.sentence)
     if not now.are_reviews_readable:
-        yield Closed(Cause.REVIEWS, "a file of reviews cannot be read", UNREADABLE_GRACE_S)
-    if now.settings.developer or (review and review.definition == definition.digest):
+        yield Closed(Cause.REVIEWS, "a file of reviews cannot be read", UNREADABLE)
+    is_reviewed = now.settings.developer or (review is not None and review.definition == definition.digest)
+    if is_reviewed or now.presence is not Presence.PRESENT:
         return
     if now.are_reviews_readable:
-        yield Closed(Cause.UNREVIEWED, "no review of this definition is installed", GONE_GRACE_S)
+        yield Closed(Cause.UNREVIEWED, "no review of this definition is installed", GONE)
     else:  # the missing review may stand in the file that cannot be read
-        yield Closed(Cause.UNREVIEWED, "no review of this definition can be read", UNREADABLE_GRACE_S)
+        yield Closed(Cause.REVIEW, "no review of this definition can be read", UNREADABLE)
 
 
 def _switch_text(what: str, file: str) -> str:

@@ -120,7 +120,10 @@ class Source(NamedTuple):
 
 
 class Application(NamedTuple):
-    """Who asks. `uses` are the shared sources that it pushes into, as `application/source`."""
+    """Who asks. `uses` are the shared sources that it pushes into, as `application/source`.
+
+    `snap` is the one snap that may act for it, "" for none: an installed manifest's word, and no part of the digest.
+    """
 
     id: str
     name: str
@@ -129,6 +132,7 @@ class Application(NamedTuple):
     contact: str
     kind: Kind = Kind.APPLICATION
     uses: tuple[str, ...] = ()
+    snap: str = ""
 
 
 class Question(NamedTuple):

@@ -37,6 +37,7 @@ GUIDES: Mapping[str, Mapping[str, Guide]] = MappingProxyType(
             "contact": Guide("C8", 'write where users turn to with concerns: contact = "https://example.org/privacy", or mailto:'),
             "kind": Guide("T2", 'write "application", or "shared" for sources that many applications push into'),
             "uses": Guide("T2", 'list the shared sources that the program pushes into: uses = ["org.example.frameworks/crash"]'),
+            "snap": Guide("A1", 'name the snap that may push for the program, in an installed manifest only: snap = "example-editor"'),
         },
         "source": {
             "": Guide("T2", "write one table [[source]] for each thing that is measured: id, type, description and its bins"),

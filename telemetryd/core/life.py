@@ -5,6 +5,9 @@
 
 `step` is asked whenever anything changes and at each tick: it gives the state that the user sees, what is to be remembered, and what the
 daemon has to do. *answered* and *passed* stick to (application, question id), whatever the definition.
+
+Nothing final follows from not being able to look. Without the manifest that declares a question, only these end it: what the user or an
+administrator decides, a stop, and the manifest's own absence once that has lasted its delay.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.consent import Cause, Closed, closures, first
+from telemetryd.core.consent import Cause, Closed, Presence, closures, told
 from telemetryd.core.definition import Draw
+from telemetryd.core.delay import AT_ONCE, notice
 from telemetryd.core.lot import drawn_period, takes_part
 from telemetryd.core.period import period_at
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.consent import Circumstances
     from telemetryd.core.definition import Definition
+    from telemetryd.core.delay import Moment
 
 
 class State(StrEnum):
@@ -62,9 +67,9 @@ class Effect(StrEnum):
 class Record(NamedTuple):
     """What the consent file remembers of one question beside the user's decision.
 
-    `period`, `begins` and `closes` (Unix s) are the drawn period's, 0 before it is known. `closed_cause` and `closed_since` (Unix s) tell
-    what shut the question when it was last looked at; it is a pause as long as `closed_grace_s` is not 0. `revision` is the definition's
-    that the period was drawn for, "" before that: what was collected under another one is never counted.
+    `period`, `begins` and `closes` (Unix s) are the drawn period's, 0 before it is known. `closed_cause` tells what shut the question when
+    it was last looked at, and `is_paused` (1 or 0) whether that may still pass; `noticed` counts how long: see `core.delay`. `revision` is
+    the definition's that the period was drawn for, "" before that: what was collected under another one is never counted.
     """
 
     outcome: Outcome = Outcome.OPEN
@@ -74,8 +79,8 @@ class Record(NamedTuple):
     closes: int = 0
     host: str = ""
     closed_cause: str = ""
-    closed_since: int = 0
-    closed_grace_s: int = 0
+    is_paused: int = 0
+    noticed: str = ""
     revision: str = ""
 
 
@@ -94,6 +99,7 @@ _SETTLED = {
     Cause.STOPPED: State.STOPPED,
     Cause.SUSPENDED: State.SUSPENDED,
     Cause.UNREVIEWED: State.UNREVIEWED,
+    Cause.REVIEW: State.UNREVIEWED,
     Cause.REFUSED: State.REFUSED,
 }
 """What others settle whatever the user accepts, and the user's own refusal: the first that applies is shown."""
@@ -107,17 +113,22 @@ CLOSED_AT_START = "it was shut when its period began"
 
 
 class Look(NamedTuple):
-    """One look at a question: what is asked, under which circumstances, all that shuts it, and when (Unix s)."""
+    """One look at a question: what is asked, under which circumstances, all that shuts it, and when."""
 
     definition: Definition
     circumstances: Circumstances
     closures: Sequence[Closed]
-    now: int
+    moment: Moment
 
     @property
-    def shut(self) -> Closed | None:
-        """What the user is told of, or None while nothing shuts it."""
-        return first(self.closures)
+    def now(self) -> int:
+        """The wall time, Unix seconds."""
+        return self.moment.wall
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the definition is the one that is declared now; else it is what was consented to, and the manifest is not there."""
+        return self.circumstances.presence is Presence.PRESENT
 
     @property
     def accepted(self) -> int | None:
@@ -131,21 +142,27 @@ class Look(NamedTuple):
         return self.now >= datetime(ends.year, ends.month, ends.day, tzinfo=UTC).timestamp() + _DAY_S
 
 
-def step(record: Record, definition: Definition, circumstances: Circumstances, now: int) -> Step:
-    """One look at a question; `now` is Unix seconds."""
+def step(record: Record, definition: Definition, circumstances: Circumstances, now: Moment) -> Step:
+    """One look at a question."""
     look = Look(definition, circumstances, closures(definition, circumstances), now)
     if circumstances.settings.developer:
         return _develop(record, look)
     if record.outcome is Outcome.REPORTING:
-        return _report(record, _endpoint_changed(record, look) or first(_concerning_report(look)), now)
+        return _report(record, [*_endpoint_changed(record, look), *_concerning_report(look)], now)
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
     return _unaccepted(record, look) if look.accepted is None else _accepted(record, look, look.accepted)
 
 
-def unanswerable(record: Record, now: int) -> Step:
-    """A look at a question of which not even the accepted text can be read: nobody knows any more what was consented to."""
-    return _shut_without_definition(record, Closed(Cause.GONE, "its manifest is gone"), now)
+def unanswerable(record: Record, shut: Sequence[Closed], now: Moment) -> Step:
+    """A look at a question of which not even the accepted text can be read; `shut` is `consent.closures_without_definition`."""
+    if record.outcome is Outcome.REPORTING:
+        return _report(record, shut, now)
+    if record.outcome is not Outcome.OPEN:
+        return Step(record, State(record.outcome), record.reason)
+    if not record.begins:
+        return Step(record, State.WAITING, told(shut)[0].text)
+    return _shut(*_judged(record, shut, now), now.wall)
 
 
 def erased(record: Record, now: int, reason: str = "erased") -> Step:
@@ -168,7 +185,14 @@ def lost(record: Record, now: int) -> Record:
 
 def shut(record: Record, cause: Cause, now: int) -> Step:
     """Something outside the definition shuts everything at once: developer mode begins."""
-    return _shut_without_definition(record, Closed(cause, str(cause)), now)
+    if record.outcome is Outcome.REPORTING:
+        return _answered(record, cause)
+    if record.outcome is not Outcome.OPEN:
+        return Step(record, State(record.outcome), record.reason)
+    record = record._replace(closed_cause=cause, is_paused=0, noticed="")
+    if record.begins and record.begins <= now:
+        return _pass(record, cause)
+    return Step(record, State.WAITING, str(cause), Effect.ERASE)
 
 
 def without_budget(step: Step, obstacle: str) -> Step:
@@ -183,7 +207,7 @@ def reporting(record: Record, host: str) -> Record:
 
 def answered(record: Record, reason: str) -> Record:
     """The report's life is over: sent, dropped or lost."""
-    return record._replace(outcome=Outcome.ANSWERED, reason=reason)
+    return _unmark(record)._replace(outcome=Outcome.ANSWERED, reason=reason)
 
 
 def delivered(record: Record, outcome: str) -> Record:
@@ -195,28 +219,15 @@ def delivered(record: Record, outcome: str) -> Record:
 
 def passed(record: Record, reason: str) -> Record:
     """The period is over without an answer."""
-    return record._replace(outcome=Outcome.PASSED, reason=reason)
+    return _unmark(record)._replace(outcome=Outcome.PASSED, reason=reason)
 
 
-def _shut_without_definition(record: Record, closure: Closed, now: int) -> Step:
-    if record.outcome is Outcome.REPORTING:
-        return _report(record, closure, now)
-    if record.outcome is not Outcome.OPEN:
-        return Step(record, State(record.outcome), record.reason)
-    record = _mark(record, closure, now)
-    if record.begins and record.begins <= now:
-        return _pass(record, closure.cause)
-    return Step(record, State.WAITING, closure.text, Effect.ERASE)
-
-
-def _report(record: Record, shut: Closed | None, now: int) -> Step:
-    if shut is None:
+def _report(record: Record, shut: Sequence[Closed], now: Moment) -> Step:
+    if not shut:
         record = _unmark(record)
         return Step(record, State.REPORTING, record.reason)
-    record = _mark(record, shut, now)
-    if not record.closed_grace_s:
-        return _answered(record, shut.cause)
-    return Step(record, State.REPORTING, "paused: " + shut.text)
+    record, closed = _judged(record, shut, now)
+    return Step(record, State.REPORTING, "paused: " + closed.text) if record.is_paused else _answered(record, closed.cause)
 
 
 def _concerning_report(look: Look) -> list[Closed]:
@@ -226,22 +237,22 @@ def _concerning_report(look: Look) -> list[Closed]:
     return [one for one in look.closures if one.cause not in ignored]
 
 
-def _endpoint_changed(record: Record, look: Look) -> Closed | None:
-    """Consent named another host than the one that is configured now."""
+def _endpoint_changed(record: Record, look: Look) -> list[Closed]:
+    """Consent named another host than the one that is configured now; not known while a file of the configuration cannot be read."""
     endpoint = look.circumstances.settings.endpoint(look.definition.application.vendor)
-    is_other = record.host and endpoint and endpoint.way != record.host
-    return Closed(Cause.ENDPOINT, "reports would go another way than the one consented to") if is_other else None
+    is_known = all(one.what != "unreadable" for one in look.circumstances.settings.kill_switches)
+    is_other = is_known and record.host and endpoint and endpoint.way != record.host
+    return [Closed(Cause.ENDPOINT, "reports would go another way than the one consented to")] if is_other else []
 
 
 def _unaccepted(record: Record, look: Look) -> Step:
     """Without an acceptance of exactly this definition nothing is kept; the running period of another definition is passed."""
     if record.begins and record.begins <= look.now:
         return _pass(record, Cause.CHANGED)
-    shut = look.shut or Closed(Cause.PENDING, "")
-    state, text = _settled(look) or (State.PENDING, shut.text)
+    state, text = _settled(look) or (State.PENDING, look.closures[0].text)
     if not look.circumstances.decision.accepted:
         return Step(record, state, text)
-    record = _mark(record._replace(period="", begins=0, closes=0, revision=""), shut, look.now)
+    record, _ = _judged(record._replace(period="", begins=0, closes=0, revision=""), look.closures, look.moment)
     return Step(record, state, text, Effect.ERASE)
 
 
@@ -249,33 +260,44 @@ def _accepted(record: Record, look: Look, accepted: int) -> Step:
     asked, lot = look.definition.question, look.circumstances.lot
     if lot is None:
         return Step(record, State.WAITING, "the draw is to come")
+    is_drawn = record.revision == look.definition.revision
+    if not is_drawn and not look.is_declared:
+        return _undecided(record, look)
     if not takes_part(lot, asked.share):
         return _pass(record, NOT_DRAWN)
     period = drawn_period(asked, lot, accepted)
     if period is None:
         return _pass(record, NO_PERIOD if asked.draw is Draw.FIRST else TOO_LATE)
-    is_drawn = record.revision == look.definition.revision
     has_begun = period.start <= look.now or 0 < record.begins <= look.now
     if not is_drawn and has_begun and record != Record():
         return _pass(record, Cause.CHANGED)
     record = record._replace(period=period.label, begins=period.start, closes=period.end, revision=look.definition.revision)
-    step = _shut(record, look, look.shut) if look.shut else _open(record, look.now)
+    step = _closed(record, look) if look.closures else _open(record, look.now)
     return step if is_drawn or step.effect is not Effect.NOTHING else step._replace(effect=Effect.ERASE)
 
 
-def _shut(record: Record, look: Look, shut: Closed) -> Step:
+def _undecided(record: Record, look: Look) -> Step:
+    """The period was not drawn for what was accepted, and what is declared now is not there: nothing is decided before it is back."""
+    unsettled = State.WAITING if record == Record() else State.PENDING
+    return Step(record, *(_settled(look) or (unsettled, told(look.closures)[0].text)))
+
+
+def _closed(record: Record, look: Look) -> Step:
+    record, closed = _judged(record, look.closures, look.moment)
+    step = _shut(record, closed, look.now)
+    settled = _settled(look) if step.state is State.WAITING else None
+    return step._replace(state=settled[0], reason=settled[1]) if settled else step
+
+
+def _shut(record: Record, closed: Closed, now: int) -> Step:
     """A period that has begun is lost; before it there is something to erase only if the clock was set back."""
-    record = _mark(record, shut, look.now)
-    if look.now < record.begins:
-        state, text = _settled(look) or (State.WAITING, shut.text)
-        return Step(record, state, text, Effect.NOTHING if record.closed_grace_s else Effect.ERASE)
-    if record.closed_grace_s:
-        return Step(record, State.ACTIVE, "paused: " + shut.text)
-    return _pass(record, shut.cause)
+    if now < record.begins:
+        return Step(record, State.WAITING, closed.text, Effect.NOTHING if record.is_paused else Effect.ERASE)
+    return Step(record, State.ACTIVE, "paused: " + closed.text) if record.is_paused else _pass(record, closed.cause)
 
 
 def _open(record: Record, now: int) -> Step:
-    if record.closed_cause and not record.closed_grace_s and record.begins <= now:
+    if record.closed_cause and not record.is_paused and record.begins <= now:
         return _pass(record, f"{CLOSED_AT_START} ({record.closed_cause})")
     record = _unmark(record)
     if now < record.begins:
@@ -287,9 +309,9 @@ def _open(record: Record, now: int) -> Step:
 
 def _develop(record: Record, look: Look) -> Step:
     """Developer mode: the current period counts at once, whole or not, and an answer does not end anything."""
-    if look.shut:
+    if look.closures:
         unsettled = State.PENDING if look.accepted is None else State.WAITING
-        state, text = _settled(look) or (unsettled, look.shut.text)
+        state, text = _settled(look) or (unsettled, look.closures[0].text)
         return Step(Record(), state, text, Effect.ERASE)
     running = period_at(look.definition.question.period, look.now)
     is_other = record.revision not in {"", look.definition.revision}
@@ -304,7 +326,7 @@ def _develop(record: Record, look: Look) -> Step:
 def _settled(look: Look) -> tuple[State, str] | None:
     """The state, with its reason, that does not depend on what the user accepts: see `_SETTLED`; *expired* comes after a stop."""
     texts = {one.cause: one.text for one in look.closures}
-    if look.is_over and not {Cause.STOPPED, Cause.SUSPENDED} & texts.keys():
+    if look.is_over and look.is_declared and not {Cause.STOPPED, Cause.SUSPENDED} & texts.keys():
         return State.EXPIRED, _ended(look)
     return next(((state, texts[cause]) for cause, state in _SETTLED.items() if cause in texts), None)
 
@@ -313,15 +335,16 @@ def _ended(look: Look) -> str:
     return "it ended on " + look.definition.question.ends.isoformat()
 
 
-def _mark(record: Record, shut: Closed, now: int) -> Record:
-    """Remember since when a question is shut; a clock that was set back starts anew, and a pause that lasted its grace is one no more."""
-    since = record.closed_since if record.closed_cause and record.closed_since <= now else now
-    grace_s = shut.grace_s if now - since < shut.grace_s else 0
-    return record._replace(closed_cause=shut.cause, closed_since=since, closed_grace_s=grace_s)
+def _judged(record: Record, shut: Sequence[Closed], now: Moment) -> tuple[Record, Closed]:
+    """Remember what shuts a question, and the closure that counts. What ends it at once needs no count: nothing is written for one."""
+    is_final = any(one.delay == AT_ONCE for one in shut)
+    noticed = notice(record.noticed, {} if is_final else {one.cause: one.delay for one in shut}, now)
+    closed, is_over = told(shut, noticed.over)
+    return record._replace(closed_cause=closed.cause, is_paused=int(not is_over), noticed=noticed.text), closed
 
 
 def _unmark(record: Record) -> Record:
-    return record._replace(closed_cause="", closed_since=0, closed_grace_s=0)
+    return record._replace(closed_cause="", is_paused=0, noticed="")
 
 
 def _pass(record: Record, reason: str) -> Step:

@@ -121,6 +121,7 @@ def _sound(document: Document, broken: set[Place]) -> ManifestText:
     if "kind" in wrong:  # the kind that permits most
         application["kind"] = "shared"
         application.pop("uses", None)
+        application.pop("snap", None)
     left = {name: [document[name][number] for number in _left(document, name, broken)] for name in ("source", "question")}
     return ManifestText.model_validate({"schema": 1, "application": application, **left})
 

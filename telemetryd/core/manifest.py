@@ -73,12 +73,14 @@ def application_of(written: ApplicationTable) -> Application:
     uses = tuple(written.uses or ())
     if uses and written.kind is Kind.SHARED:
         raise InvalidManifestError("[application]: uses: expected none in a shared manifest: programs push, not shared manifests")
+    if written.snap and written.kind is Kind.SHARED:
+        raise InvalidManifestError("[application]: snap: expected none in a shared manifest: programs push, not shared manifests")
     for reference in uses:
         owner = reference.partition("/")[0]
         if owner in {written.id, SYSTEM}:
             whose = "its own sources" if owner == written.id else "system facts, which telemetryd measures itself"
             raise InvalidManifestError(f"[application]: uses: expected shared sources of other manifests, not {whose}")
-    return Application(written.id, written.name, written.summary, written.vendor, written.contact, written.kind, uses)
+    return Application(written.id, written.name, written.summary, written.vendor, written.contact, written.kind, uses, written.snap)
 
 
 def source_of(written: AnySource, application: Application) -> Source:

@@ -185,8 +185,9 @@ _APPLICATION = _table(
         "contact": _text(rules.contact, LINE),
         "kind": _text(Kind),
         "uses": _list(_text(rules.shared_source), rules.distinct),
+        "snap": _text(rules.snap_name),
     },
-    {"summary": "", "kind": Kind.APPLICATION, "uses": None},
+    {"summary": "", "kind": Kind.APPLICATION, "uses": None, "snap": ""},
     ("name", "summary"),
 )
 _QUESTION = _table(

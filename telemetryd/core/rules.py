@@ -38,6 +38,7 @@ SOURCES = 4
 ID = r"[a-z][a-z0-9_-]{0,63}"
 APPLICATION_ID = r"(?![A-Za-z0-9_.-]{129})[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*){2,}"
 """Three parts or more, as AppStream and Flatpak require of an id."""
+SNAP = r"(?=.*[a-z])(?!.{41})[a-z0-9]+(?:-[a-z0-9]+)*"
 HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
 DIGEST = r"sha256:[0-9a-f]{64}"
 _HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
@@ -84,6 +85,7 @@ identifier = matching(ID, "an id: 1 to 64 of a-z 0-9 _ -, beginning with a lette
 application_id = matching(
     APPLICATION_ID, "an application id in reverse-DNS form such as org.example.Editor: three or more parts, at most 128 characters"
 )
+snap_name = matching(SNAP, "a snap's name: 1 to 40 of a-z 0-9, with a letter, and single - inside")
 page_url = matching(_HTTPS, "a https: URL")
 contact = matching(rf"{_HTTPS}|mailto:[!-?A-~]+@[A-Za-z0-9.-]+", "a https: or mailto: URL")
 choice_value = matching(r"[A-Za-z0-9._+-]{1,32}", "a value: 1 to 32 of A-Z a-z 0-9 . _ + -")

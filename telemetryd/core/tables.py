@@ -17,6 +17,7 @@ _Edges = Annotated[list[Annotated[int | float, PlainValidator(rules.edge)]], Aft
 _CountEdges = Annotated[list[Annotated[int, PlainValidator(rules.count_edge)]], AfterValidator(rules.rising)]
 _Value = Annotated[str, AfterValidator(rules.choice_value)]
 _Unit = Annotated[str, Field(max_length=UNIT), AfterValidator(rules.line)]
+_Snap = Annotated[str, AfterValidator(rules.snap_name)]
 _Shared = Annotated[str, AfterValidator(rules.shared_source)]
 _Asked = Annotated[str, AfterValidator(rules.asked_source)]
 _Kept = Annotated[int | float | str, PlainValidator(rules.kept)]
@@ -36,6 +37,7 @@ class ApplicationTable(Localised):
     contact: Contact
     kind: Annotated[Kind, Field(strict=False)] = Kind.APPLICATION
     uses: Annotated[list[_Shared], AfterValidator(rules.distinct)] | None = None
+    snap: _Snap = ""
 
 
 class SourceTable(Localised):

@@ -150,6 +150,11 @@ def _is_noisy(one: Shown) -> bool:
 
 
 def _caller(identity: str, words: Words) -> str:
-    """Sandboxes are known by the bus; what a program outside says of itself is a claim."""
-    is_claim = identity == "host" or identity.startswith("host:")
-    return (words.gettext("{caller} (claimed)") if is_claim else words.gettext("{caller} (verified)")).format(caller=identity)
+    """Only what was verified is told so: what a program outside of a sandbox, or in a container, says of itself is a claim."""
+    kind, _, name = identity.partition(":")
+    if kind == "flatpak?":
+        return words.gettext("in a Flatpak sandbox, as {application}").format(application=name)
+    if kind == "container":
+        return words.gettext("in a container, as {application} (claimed)").format(application=name)
+    is_verified = kind in {"flatpak", "snap"}
+    return (words.gettext("{caller} (verified)") if is_verified else words.gettext("{caller} (claimed)")).format(caller=identity)

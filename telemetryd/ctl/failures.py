@@ -9,7 +9,9 @@ import click
 
 from telemetryd.ctl.words import one_line
 from telemetryd.errors import (
+    CALLER_REFUSED,
     INTERNAL,
+    LOCKED,
     STANDARD,
     AccessDeniedError,
     BusyError,
@@ -46,12 +48,18 @@ _NEXT: dict[type[TelemetrydError], str] = {
     UnknownApplicationError: "`telemetryctl list` names the applications",
     UnknownQuestionError: "`telemetryctl show {application}` names its questions",
     ChangedError: "see what changed with `telemetryctl show {application}`, then accept again",
-    AccessDeniedError: "nothing was changed; `telemetryctl status` shows the locks",
     InvalidArgumentsError: "`telemetryctl show {application}` shows where it stands",
     LimitExceededError: "try again in a moment",
     BusyError: "try again in a moment",
     StorageError: f"check space and rights of ~/.local/state/telemetryd; {_JOURNAL}",
 }
+_LOCKS = "nothing was changed; `telemetryctl status` shows the locks"
+_NOT_ALLOWED = "nothing was changed; the session bus, or a proxy between telemetryctl and the bus, does not permit this"
+_FIXED = {
+    NotDeveloperError.bus_name: f"this works in developer mode only: {_HOW_TO_DEVELOP}",
+    INTERNAL: f"telemetryd failed: {_JOURNAL}",
+}
+"""Errors whose own text says nothing more."""
 _NEXT_BY_NAME = {error.bus_name: hint for error, hint in _NEXT.items()}
 _OTHER_VERSION = {STANDARD + name for name in ("UnknownMethod", "UnknownObject", "UnknownInterface", "UnknownProperty")}
 
@@ -77,14 +85,21 @@ def answered(name: str, text: str, application: str) -> Failure:
         return Failure(f"telemetryd could not be started ({text}): {_JOURNAL}", UNAVAILABLE)
     if name in _OTHER_VERSION:
         return Failure(f"the running telemetryd is of another version ({text}): restart it, `systemctl --user restart telemetryd`")
-    if name == NotDeveloperError.bus_name:
-        return Failure(f"this works in developer mode only: {_HOW_TO_DEVELOP}")
-    if name == INTERNAL:
-        return Failure(f"telemetryd failed: {_JOURNAL}")
+    if name in _FIXED:
+        return Failure(_FIXED[name])
+    if name == AccessDeniedError.bus_name:
+        return _denied(text)
     hint = _NEXT_BY_NAME.get(name, "")
     if "{application}" in hint:
         hint = hint.format(application=application) if application else "`telemetryctl list` names the applications"
     return Failure(f"{text or name}; {hint}" if hint else f"{name}: {text}")
+
+
+def _denied(text: str) -> Failure:
+    """AccessDenied has three causes: who calls, whose text says what to do; a lock; and whatever stands between us and the service."""
+    if text.startswith(CALLER_REFUSED):
+        return Failure(f"nothing was changed, because {text}")
+    return Failure(f"{text or AccessDeniedError.bus_name}; {_LOCKS if LOCKED in text else _NOT_ALLOWED}")
 
 
 def no_bus(why: str) -> Failure:

@@ -35,7 +35,7 @@ CONSENT = Schema(
             application TEXT, question TEXT,
             outcome TEXT NOT NULL, reason TEXT NOT NULL,
             period TEXT NOT NULL, begins INTEGER NOT NULL, closes INTEGER NOT NULL, host TEXT NOT NULL,
-            closed_cause TEXT NOT NULL, closed_since INTEGER NOT NULL, closed_grace_s INTEGER NOT NULL, revision TEXT NOT NULL,
+            closed_cause TEXT NOT NULL, is_paused INTEGER NOT NULL, noticed TEXT NOT NULL, revision TEXT NOT NULL,
             PRIMARY KEY (application, question)
         ) WITHOUT ROWID;
         CREATE TABLE lot (application TEXT, question TEXT, part TEXT NOT NULL, period TEXT NOT NULL, PRIMARY KEY (application, question))

@@ -1,187 +1,32 @@
-import os
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
-from telemetryd.bus.identity import (
-    UNKNOWN,
-    Caller,
-    Kind,
-    admit_host_only,
-    admit_own_application,
-    claimed_id,
-    identify_process,
-    is_running,
-    look,
-)
-from telemetryd.errors import AccessDeniedError
+from telemetryd.bus.identity import LATE, Caller, Kind, admit_host_only, admit_own_application, claimed_id, unknown
+from telemetryd.core import manifest
+from telemetryd.errors import CALLER_REFUSED, AccessDeniedError, BusyError, InvalidManifestError
 
-FLATPAK_INFO = "[Application]\nname=org.example.Boxed\nruntime=runtime/org.example.Platform/x86_64/1\n\n[Instance]\nname=wrong\n"
-NOBODY = 65534
-WAIT = "print('ready', flush=True); sys.stdin.read()"
-DESCRIPTORS = Path("/proc/self/fd")
-SCOPE = "app-gnome-org.example.Editor-4242.scope"
-
-# Root may change its root directory; an ordinary user may in a user namespace of its own, as a sandbox does.
-AS_ROOT = [] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user"]
-
-
-@contextmanager
-def process(program, *prefix):
-    """A Python process that has run `program` and waits; (number, pidfd)."""
-    command = [*prefix, sys.executable, "-c", f"import os, sys; {program}; {WAIT}"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "ready\n"
-        pidfd = os.pidfd_open(child.pid)
-        try:
-            yield child, pidfd
-        finally:
-            child.stdin.close()
-            child.wait()
-            os.close(pidfd)
+EDITOR = "org.example.Editor"
+SCOPE = f"app-gnome-{EDITOR}-4242.scope"
+FLATPAK, CLAIMED = Caller(Kind.FLATPAK, EDITOR), Caller(Kind.FLATPAK_CLAIMED, EDITOR)
+SNAP = Caller(Kind.SNAP, "editor")
+CONTAINER = Caller(Kind.CONTAINER)
+UNKNOWN = unknown("it runs as another user")
+SNAPS = {"org.example.Snapped": "editor", "org.example.Other": "other"}
+"""Applications whose installed manifest names a snap."""
+MANIFEST = """\
+schema = 1
+[application]
+id = "{id}"
+name = "Editor"
+vendor = "example"
+contact = "https://example.org/privacy"
+uses = ["org.example.frameworks/crash"]
+snap = "{snap}"
+"""
 
 
-def seen(child, pidfd):
-    """What the process is taken for."""
-    return identify_process(child.pid, pidfd)
-
-
-@pytest.fixture
-def sandbox(tmp_path):
-    """A root directory of its own."""
-    root = tmp_path / "root"
-    root.mkdir()
-    return root
-
-
-def test_host_program_is_host():
-    """A process with the ordinary root directory is a host program, and may act for any application."""
-    with process("pass") as (child, pidfd):
-        caller = seen(child, pidfd)
-    assert (caller.kind, caller.application) == (Kind.HOST, "")
-    assert caller.may_act_for("org.example.Anything")
-
-
-def test_flatpak_is_found_by_its_root(sandbox):
-    """A process whose root directory has a .flatpak-info is the application that the file names, and may act for no other."""
-    (sandbox / ".flatpak-info").write_text(FLATPAK_INFO)
-    with process(f"os.chroot({str(sandbox)!r})", *AS_ROOT) as (child, pidfd):
-        caller = seen(child, pidfd)
-    assert caller == Caller(Kind.FLATPAK, "org.example.Boxed")
-    assert caller.may_act_for("org.example.Boxed")
-    assert not caller.may_act_for("org.example.Other")
-    assert not caller.may_act_for("")
-
-
-def test_another_root_without_the_file_is_host(sandbox):
-    """Only a missing .flatpak-info means "not Flatpak"."""
-    with process(f"os.chroot({str(sandbox)!r})", *AS_ROOT) as (child, pidfd):
-        assert seen(child, pidfd).kind is Kind.HOST
-
-
-def link_out(info):
-    """Point the file to another one beside the sandbox's root."""
-    (info.parent.parent / "elsewhere").write_text(FLATPAK_INFO)
-    info.symlink_to("../elsewhere")
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(lambda info: info.write_text("[Runtime]\nname=org.example.Platform\n"), id="runtime only"),
-        pytest.param(lambda info: info.write_text(""), id="empty"),
-        pytest.param(lambda info: info.write_text("name=org.example.Boxed\n"), id="no group"),
-        pytest.param(lambda info: info.write_text("[Application]\nname=\n"), id="empty name"),
-        pytest.param(lambda info: info.write_bytes(b"[Application]\nname=\xff\n"), id="not UTF-8"),
-        pytest.param(lambda info: info.mkdir(), id="directory"),
-        pytest.param(os.mkfifo, id="FIFO"),
-        pytest.param(lambda info: info.symlink_to("/nowhere"), id="dangling link"),
-        pytest.param(link_out, id="link"),
-    ],
-)
-def test_a_doubtful_sandbox_is_unknown(sandbox, make):
-    """A .flatpak-info that does not say plainly which application it is makes the caller unknown, never host."""
-    make(sandbox / ".flatpak-info")
-    with process(f"os.chroot({str(sandbox)!r})", *AS_ROOT) as (child, pidfd):
-        assert seen(child, pidfd) == UNKNOWN
-
-
-def test_a_root_that_cannot_be_opened_is_unknown():
-    """An ordinary user's daemon cannot look into another user's process: unknown, not host."""
-    program = (
-        "import os\nfrom telemetryd.bus.identity import UNKNOWN, identify_process\n"
-        f"if os.geteuid() == 0: os.setgroups([]), os.setgid({NOBODY}), os.setuid({NOBODY})\n"
-        "try:\n    os.open('/proc/1/root', os.O_PATH)\nexcept PermissionError:\n    print('closed')\n"
-        "print(identify_process(1, os.pidfd_open(1)) == UNKNOWN)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["closed", "True"]
-
-
-def test_an_ended_process_is_unknown():
-    """A process that ended before it was looked at is unknown, even while its number is not free yet."""
-    with process("pass") as (child, pidfd):
-        child.send_signal(signal.SIGKILL)
-        os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT)
-        assert seen(child, pidfd) == UNKNOWN
-        child.wait()
-        assert seen(child, pidfd) == UNKNOWN
-
-
-def test_a_number_used_again_is_unknown():
-    """The number of a living process does not help one that has ended: the bus's pidfd holds the one that connected."""
-    with process("pass") as (ended, pidfd), process("pass") as (alive, alive_pidfd):
-        ended.kill()
-        ended.wait()
-        assert is_running(alive_pidfd)
-        assert not is_running(pidfd)
-        assert identify_process(alive.pid, pidfd) == UNKNOWN
-
-
-def test_looking_leaves_no_descriptor(sandbox):
-    """Every descriptor that is opened for a look is closed, whatever is found."""
-    (sandbox / ".flatpak-info").write_text("")
-    with process("pass") as one, process(f"os.chroot({str(sandbox)!r})", *AS_ROOT) as other:
-        before = set(DESCRIPTORS.iterdir())
-        assert (seen(*one).kind, seen(*other).kind) == (Kind.HOST, Kind.UNKNOWN)
-        assert set(DESCRIPTORS.iterdir()) == before
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "caller"),
-    [
-        ("0::/\n", Caller(Kind.HOST)),
-        (f"0::/user.slice/user-1000.slice/user@1000.service/app.slice/{SCOPE}\n", Caller(Kind.HOST, label=SCOPE)),
-        (f"0::/app.slice/{SCOPE}/inner\n", Caller(Kind.HOST, label=SCOPE)),
-        ("0::/user@1000.service/app.slice/snap.firefox.firefox-3b6c.scope\n", Caller(Kind.SNAP, "snap.firefox")),
-        ("0::/system.slice/snap.cups.cupsd.service/worker\n", Caller(Kind.SNAP, "snap.cups")),
-        (f"3:freezer:/snap.firefox\n1:name=systemd:/app.slice/{SCOPE}\n0::/\n", Caller(Kind.SNAP, "snap.firefox")),
-    ],
-)
-def test_control_group_tells_snap_and_unit(tmp_path, cgroup, caller):
-    """Any control group called snap.NAME makes a caller that snap; else the innermost application unit is a host program's label."""
-    (tmp_path / "root").mkdir()
-    (tmp_path / "cgroup").write_text(cgroup)
-    directory = os.open(tmp_path, os.O_PATH)
-    try:
-        assert look(directory) == caller
-    finally:
-        os.close(directory)
-
-
-def test_without_a_control_group_file_nobody_is_host(tmp_path):
-    """A cgroup file that cannot be read is no proof of the host."""
-    (tmp_path / "root").mkdir()
-    directory = os.open(tmp_path, os.O_PATH)
-    try:
-        with pytest.raises(FileNotFoundError):
-            look(directory)
-    finally:
-        os.close(directory)
+def snap_of(application):
+    """The snap that an application's manifest names."""
+    return SNAPS.get(application, "")
 
 
 @pytest.mark.parametrize(
@@ -210,29 +55,105 @@ def test_claimed_id_is_read_from_the_unit(unit, claimed):
     ("caller", "shown"),
     [
         (Caller(Kind.HOST), "host"),
-        (Caller(Kind.HOST, label=SCOPE), "host:org.example.Editor"),
-        (Caller(Kind.FLATPAK, "org.example.Boxed"), "flatpak:org.example.Boxed"),
-        (Caller(Kind.SNAP, "snap.firefox"), "snap:firefox"),
-        (UNKNOWN, "unknown"),
+        (Caller(Kind.HOST, label=SCOPE), f"host:{EDITOR}"),
+        (FLATPAK, f"flatpak:{EDITOR}"),
+        (CLAIMED, f"flatpak?:{EDITOR}"),
+        (SNAP, "snap:editor"),
+        (CONTAINER, "container:org.example.Asked"),
+        (Caller(Kind.CONTAINER, label=SCOPE), f"container:{EDITOR}"),
     ],
 )
 def test_what_the_user_is_shown_does_not_change_from_start_to_start(caller, shown):
     """A caller is shown by its kind and id, without the numbers that each start gives its unit."""
-    assert caller.shown == shown
+    assert caller.shown_for("org.example.Asked") == shown
 
 
-@pytest.mark.parametrize("caller", [Caller(Kind.FLATPAK, "org.example.Boxed"), Caller(Kind.SNAP, "snap.firefox"), UNKNOWN])
-def test_guards_admit_the_host_and_a_sandbox_to_its_own(caller):
-    """Control1 is closed to everyone but the host; Telemetry1 is open to a sandbox for its own id, and unknown may do nothing."""
-    admit_host_only(Caller(Kind.HOST), ())
-    admit_own_application(Caller(Kind.HOST), ["org.example.Other"])
-    admit_own_application(caller, ())
-    with pytest.raises(AccessDeniedError):
-        admit_host_only(caller, ())
-    with pytest.raises(AccessDeniedError):
-        admit_own_application(caller, ["org.example.Other"])
-    if caller.kind is Kind.UNKNOWN:
-        with pytest.raises(AccessDeniedError):
-            admit_own_application(caller, [""])
+OWN, OTHER, SNAPPED, OTHERS_SNAP = EDITOR, "org.example.Plain", "org.example.Snapped", "org.example.Other"
+MAY_ACT_FOR = {
+    Caller(Kind.HOST): {OWN, OTHER, SNAPPED, OTHERS_SNAP},
+    CONTAINER: {OWN, OTHER, SNAPPED, OTHERS_SNAP},
+    FLATPAK: {OWN},
+    CLAIMED: {OWN},
+    SNAP: {SNAPPED},
+    UNKNOWN: set(),
+    LATE: set(),
+}
+
+
+@pytest.mark.parametrize("caller", MAY_ACT_FOR)
+@pytest.mark.parametrize("application", [OWN, OTHER, SNAPPED, OTHERS_SNAP, "", "editor", "snap.editor"])
+def test_who_may_act_for_whom(caller, application):
+    """The host and containers may act for any id, a Flatpak for its own, a snap for the one whose manifest names it, others for none."""
+    may = application in MAY_ACT_FOR[caller] or caller.kind in {Kind.HOST, Kind.CONTAINER}
+    if may:
+        admit_own_application(snap_of, caller, [application])
     else:
-        admit_own_application(caller, [caller.application])
+        with pytest.raises((AccessDeniedError, BusyError)):
+            admit_own_application(snap_of, caller, [application])
+
+
+@pytest.mark.parametrize("caller", MAY_ACT_FOR)
+def test_control_is_for_the_host_only(caller):
+    """Nothing but the host has any member of Control1; what concerns no application is open to all on Telemetry1."""
+    admit_own_application(snap_of, caller, ())
+    if caller.kind is Kind.HOST:
+        admit_host_only(caller, ())
+    else:
+        with pytest.raises((AccessDeniedError, BusyError)):
+            admit_host_only(caller, ())
+
+
+def refusal(guard, *arguments):
+    """The text of what a guard raises."""
+    with pytest.raises(AccessDeniedError) as refused:
+        guard(*arguments)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("caller", "told"),
+    [
+        (FLATPAK, "is in a Flatpak sandbox. Only programs outside may see and change the user's choices: run it on the host"),
+        (CLAIMED, "is in a Flatpak sandbox. "),
+        (SNAP, "is in the snap editor. Only programs outside may see and change the user's choices: run it in a terminal that is no snap"),
+        (CONTAINER, "is in a container. Only programs outside may see and change the user's choices: run it on the host"),
+        (UNKNOWN, "cannot be identified: it runs as another user"),
+    ],
+)
+def test_a_refusal_on_control_says_why_and_what_to_do(caller, told):
+    """Each kind of caller is told its own cause, in a text that telemetryctl knows to be about the caller."""
+    assert refusal(admit_host_only, caller, ()).startswith(CALLER_REFUSED + told)
+
+
+@pytest.mark.parametrize(
+    ("caller", "told"),
+    [
+        (FLATPAK, f"is in the Flatpak sandbox of {EDITOR}, and may act for that application id only"),
+        (SNAP, 'is in the snap editor, and may act only for an application whose installed manifest says snap = "editor"'),
+        (UNKNOWN, "cannot be identified: it runs as another user"),
+    ],
+)
+def test_a_refusal_for_another_application_says_which_may(caller, told):
+    """A sandbox that acts for another application is told for which one it may act."""
+    assert refusal(admit_own_application, snap_of, caller, [OTHER]) == CALLER_REFUSED + told
+
+
+@pytest.mark.parametrize("guard", [admit_host_only, lambda *call: admit_own_application(snap_of, *call)])
+def test_what_took_too_long_is_busy(guard):
+    """A caller that was not found out in time is not denied access: it may call again."""
+    with pytest.raises(BusyError, match="try again"):
+        guard(LATE, [OWN])
+
+
+@pytest.mark.parametrize("snap", ["editor", "a", "my-editor-2", "2048", "x" * 40, "x" * 41, "Editor", "-a", "a--b", "snap.editor", ""])
+@pytest.mark.parametrize("application", ["org.example.Editor", "snap.editor", "snap.editor.app"])
+def test_every_snap_has_an_id_that_the_guard_and_the_manifests_rules_take(application, snap):
+    """A snap may act for exactly the ids that a manifest can have and that name it: what the rules refuse, no snap can be."""
+    try:
+        declared = manifest.parse(MANIFEST.format(id=application, snap=snap)).application
+    except InvalidManifestError:
+        assert application == "snap.editor" or snap in {"x" * 41, "Editor", "-a", "a--b", "snap.editor", "", "2048"}
+        return
+    admit_own_application({declared.id: declared.snap}.__getitem__, Caller(Kind.SNAP, snap), [declared.id])
+    with pytest.raises(AccessDeniedError):
+        admit_own_application({declared.id: declared.snap}.__getitem__, Caller(Kind.SNAP, f"{snap}x"), [declared.id])

@@ -80,8 +80,9 @@ async def test_a_sandbox_is_denied_every_member_of_control(control, box):
     reads = [(PROPERTIES, "Get", "ss", [CONTROL, name]) for name in control.interface.properties]
     writes = [(PROPERTIES, "Set", "ssv", [CONTROL, name, {"variant": ["u", 1]}]) for name in ("System", "Version")]
     rest = [(PROPERTIES, "GetAll", "s", [CONTROL]), (PROPERTIES, "Get", "s", [""]), (None, "Erase", "u", [1])]
-    answers = await boxed(control, box, methods + reads + writes + rest)
-    assert answers == [STANDARD + "AccessDenied"] * (11 + 8 + 2 + 3)
+    calls = methods + reads + writes + rest
+    assert await boxed(control, box, calls) == [STANDARD + "AccessDenied"] * len(calls)
+    assert {name for _, name, *_ in methods} >= {"ListQuestions", "Accept", "Erase"}
     assert control.answers.called == []
 
 

@@ -4,20 +4,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.core.consent import (
-    GONE_GRACE_S,
-    UNREADABLE_GRACE_S,
     ApplicationLevels,
     Cause,
     Decision,
     Levels,
     Presence,
+    absence,
     axes,
     closures,
+    closures_without_definition,
     covers,
     effective,
-    first,
     kill_switch,
+    told,
 )
+from telemetryd.core.delay import AT_ONCE, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.reviews import Standing
 from telemetryd.core.settings import KillSwitch, Lock, Settings
 
@@ -26,65 +27,69 @@ OTHER = define(purpose="Why else?")
 FACTS = define(STARTUP, MEMORY)
 DETAILED = define(detail=2)
 SYSTEM = define(MEMORY, category="system")
-DAY, TEN_MINUTES = UNREADABLE_GRACE_S, GONE_GRACE_S
+DETAILED_FACTS = define(STARTUP, MEMORY, detail=2)
+APP = ASKED.application.id
 
 
 def causes(definition, **others):
-    """What shuts the definition, as (cause, grace), under circumstances that permit it but for `others`."""
-    return [(one.cause, one.grace_s) for one in closures(definition, permitted(definition, **others))]
+    """What shuts the definition, as (cause, delay), under circumstances that permit it but for `others`."""
+    return [(one.cause, one.delay) for one in closures(definition, permitted(definition, **others))]
 
 
 @pytest.mark.parametrize("definition", [ASKED, FACTS, DETAILED, SYSTEM])
 def test_open(definition):
     """With everything permitted nothing shuts a question."""
     assert closures(definition, permitted(definition)) == []
-    assert first([]) is None
 
 
 CONDITIONS = [
-    (ASKED, {"settings": switched("enabled")}, [(Cause.KILL_SWITCH, 0)]),
-    (ASKED, {"settings": switched("DO_NOT_TRACK")}, [(Cause.KILL_SWITCH, 0)]),
-    (ASKED, {"settings": switched("kuserfeedback")}, [(Cause.KILL_SWITCH, 0)]),
-    (ASKED, {"settings": switched("unreadable")}, [(Cause.KILL_SWITCH, DAY)]),
-    (ASKED, {"settings": switched("unreadable", "enabled")}, [(Cause.KILL_SWITCH, 0)]),
-    (ASKED, {"settings": locked("usage", 0)}, [(Cause.LOCK, 0)]),
+    (ASKED, {"settings": switched("enabled")}, [(Cause.KILL_SWITCH, AT_ONCE)]),
+    (ASKED, {"settings": switched("DO_NOT_TRACK")}, [(Cause.DO_NOT_TRACK, AT_ONCE)]),
+    (ASKED, {"settings": switched("kuserfeedback")}, [(Cause.KILL_SWITCH, AT_ONCE)]),
+    (ASKED, {"settings": switched("unreadable")}, [(Cause.UNREADABLE, UNREADABLE)]),
+    (ASKED, {"settings": switched("unreadable", "enabled")}, [(Cause.KILL_SWITCH, AT_ONCE)]),
+    (ASKED, {"settings": locked("usage", 0)}, [(Cause.LOCK, AT_ONCE)]),
     (ASKED, {"settings": locked("system", 0)}, []),
     (ASKED, {"settings": locked("usage", 1)}, []),
-    (DETAILED, {"settings": locked("usage", 1)}, [(Cause.LOCK, 0)]),
-    (FACTS, {"settings": locked("system", 0)}, [(Cause.LOCK, 0)]),
+    (DETAILED, {"settings": locked("usage", 1)}, [(Cause.LOCK, AT_ONCE)]),
+    (FACTS, {"settings": locked("system", 0)}, [(Cause.LOCK, AT_ONCE)]),
     (SYSTEM, {"settings": locked("usage", 0)}, []),
-    (SYSTEM, {"settings": locked("system", 0)}, [(Cause.LOCK, 0)]),
-    (ASKED, {"levels": Levels()}, [(Cause.LEVEL, 0)]),
-    (ASKED, {"levels": Levels(system=2)}, [(Cause.LEVEL, 0)]),
+    (SYSTEM, {"settings": locked("system", 0)}, [(Cause.LOCK, AT_ONCE)]),
+    (ASKED, {"levels": Levels()}, [(Cause.LEVEL, AT_ONCE)]),
+    (ASKED, {"levels": Levels(system=2)}, [(Cause.LEVEL, AT_ONCE)]),
     (ASKED, {"levels": Levels(usage=1)}, []),
-    (DETAILED, {"levels": Levels(usage=1)}, [(Cause.LEVEL, 0)]),
-    (FACTS, {"levels": Levels(usage=2)}, [(Cause.LEVEL, 0)]),
-    (FACTS, {"levels": Levels(system=2)}, [(Cause.LEVEL, 0)]),
-    (FACTS, {"levels": Levels()}, [(Cause.LEVEL, 0), (Cause.LEVEL, 0)]),
-    (SYSTEM, {"levels": Levels(usage=2)}, [(Cause.LEVEL, 0)]),
+    (DETAILED, {"levels": Levels(usage=1)}, [(Cause.LEVEL, AT_ONCE)]),
+    (FACTS, {"levels": Levels(usage=2)}, [(Cause.LEVEL, AT_ONCE)]),
+    (FACTS, {"levels": Levels(system=2)}, [(Cause.LEVEL, AT_ONCE)]),
+    (FACTS, {"levels": Levels()}, [(Cause.LEVEL, AT_ONCE), (Cause.LEVEL, AT_ONCE)]),
+    (SYSTEM, {"levels": Levels(usage=2)}, [(Cause.LEVEL, AT_ONCE)]),
     (SYSTEM, {"levels": Levels(system=1)}, []),
-    (ASKED, {"application": ApplicationLevels(usage=0)}, [(Cause.APPLICATION, 0)]),
+    (ASKED, {"application": ApplicationLevels(usage=0)}, [(Cause.APPLICATION, AT_ONCE)]),
     (ASKED, {"application": ApplicationLevels(system=0)}, []),
     (ASKED, {"application": ApplicationLevels(usage=1)}, []),
-    (DETAILED, {"application": ApplicationLevels(usage=1)}, [(Cause.APPLICATION, 0)]),
-    (FACTS, {"application": ApplicationLevels(system=0)}, [(Cause.APPLICATION, 0)]),
-    (ASKED, {"levels": Levels(), "application": ApplicationLevels(usage=2)}, [(Cause.LEVEL, 0)]),
-    (ASKED, {"decision": Decision(refused=True, accepted={ASKED.digest: 1})}, [(Cause.REFUSED, 0)]),
-    (ASKED, {"decision": Decision()}, [(Cause.PENDING, 0)]),
-    (ASKED, {"decision": Decision(refused=True)}, [(Cause.REFUSED, 0), (Cause.PENDING, 0)]),
-    (ASKED, {"decision": Decision(accepted={OTHER.digest: 1})}, [(Cause.CHANGED, 0), (Cause.PENDING, 0)]),
+    (DETAILED, {"application": ApplicationLevels(usage=1)}, [(Cause.APPLICATION, AT_ONCE)]),
+    (FACTS, {"application": ApplicationLevels(system=0)}, [(Cause.APPLICATION, AT_ONCE)]),
+    (ASKED, {"levels": Levels(), "application": ApplicationLevels(usage=2)}, [(Cause.LEVEL, AT_ONCE)]),
+    (ASKED, {"decision": Decision(refused=True, accepted={ASKED.digest: 1})}, [(Cause.REFUSED, AT_ONCE)]),
+    (ASKED, {"decision": Decision()}, [(Cause.PENDING, AT_ONCE)]),
+    (ASKED, {"decision": Decision(refused=True)}, [(Cause.REFUSED, AT_ONCE), (Cause.PENDING, AT_ONCE)]),
+    (ASKED, {"decision": Decision(accepted={OTHER.digest: 1})}, [(Cause.CHANGED, AT_ONCE), (Cause.PENDING, AT_ONCE)]),
     (ASKED, {"decision": Decision(accepted={OTHER.digest: 1, ASKED.digest: 2})}, []),
-    (ASKED, {"decision": Decision(), "levels": Levels(2, 2, 0)}, [(Cause.PENDING, 0), (Cause.PENDING, 0)]),
-    (ASKED, {"decision": Decision(), "settings": locked("new_questions", 0)}, [(Cause.PENDING, 0), (Cause.PENDING, 0)]),
+    (ASKED, {"decision": Decision(), "levels": Levels(2, 2, 0)}, [(Cause.PENDING, AT_ONCE), (Cause.PENDING, AT_ONCE)]),
+    (ASKED, {"decision": Decision(), "settings": locked("new_questions", 0)}, [(Cause.PENDING, AT_ONCE), (Cause.PENDING, AT_ONCE)]),
     (ASKED, {"settings": locked("new_questions", 0)}, []),
-    (ASKED, {"presence": Presence.GONE}, [(Cause.GONE, TEN_MINUTES)]),
-    (ASKED, {"presence": Presence.UNREADABLE}, [(Cause.GONE, DAY)]),
-    (ASKED, {"standing": Standing(review_of(ASKED), stop_of(ASKED, "answered"))}, [(Cause.STOPPED, 0)]),
-    (ASKED, {"standing": Standing(review_of(ASKED), stop_of(ASKED))}, [(Cause.SUSPENDED, 0)]),
-    (ASKED, {"standing": Standing()}, [(Cause.UNREVIEWED, TEN_MINUTES)]),
-    (ASKED, {"standing": Standing(review_of(OTHER))}, [(Cause.UNREVIEWED, TEN_MINUTES)]),
-    (ASKED, {"are_reviews_readable": False}, [(Cause.REVIEWS, DAY)]),
-    (ASKED, {"are_reviews_readable": False, "standing": Standing()}, [(Cause.REVIEWS, DAY), (Cause.UNREVIEWED, DAY)]),
+    (ASKED, {"presence": Presence.GONE}, [(Cause.GONE, GONE)]),
+    (ASKED, {"presence": Presence.UNREADABLE}, [(Cause.MANIFEST, UNREADABLE)]),
+    (ASKED, {"presence": Presence.DROPPED}, [(Cause.DROPPED, GONE)]),
+    (ASKED, {"presence": Presence.UNREGISTERED}, [(Cause.UNREGISTERED, UNREGISTERED)]),
+    (ASKED, {"presence": Presence.UNREADABLE, "standing": Standing()}, [(Cause.MANIFEST, UNREADABLE)]),
+    (ASKED, {"presence": Presence.GONE, "standing": Standing(review_of(OTHER))}, [(Cause.GONE, GONE)]),
+    (ASKED, {"standing": Standing(review_of(ASKED), stop_of(ASKED, "answered"))}, [(Cause.STOPPED, AT_ONCE)]),
+    (ASKED, {"standing": Standing(review_of(ASKED), stop_of(ASKED))}, [(Cause.SUSPENDED, AT_ONCE)]),
+    (ASKED, {"standing": Standing()}, [(Cause.UNREVIEWED, GONE)]),
+    (ASKED, {"standing": Standing(review_of(OTHER))}, [(Cause.UNREVIEWED, GONE)]),
+    (ASKED, {"are_reviews_readable": False}, [(Cause.REVIEWS, UNREADABLE)]),
+    (ASKED, {"are_reviews_readable": False, "standing": Standing()}, [(Cause.REVIEWS, UNREADABLE), (Cause.REVIEW, UNREADABLE)]),
     (ASKED, {"standing": Standing(), "settings": Settings(developer=True)}, []),
 ]
 
@@ -110,23 +115,46 @@ def test_order():
     )
     assert [cause for cause, _ in found] == [
         *(Cause.KILL_SWITCH, Cause.LOCK, Cause.LEVEL, Cause.APPLICATION, Cause.REFUSED, Cause.CHANGED, Cause.PENDING, Cause.GONE),
-        *(Cause.SUSPENDED, Cause.REVIEWS, Cause.UNREVIEWED),
+        *(Cause.SUSPENDED, Cause.REVIEWS),
     ]
 
 
 @pytest.mark.parametrize(
-    ("others", "cause", "grace_s"),
+    ("others", "over", "cause", "is_final"),
     [
-        ({"settings": switched("unreadable"), "levels": Levels()}, Cause.KILL_SWITCH, 0),
-        ({"settings": switched("unreadable"), "presence": Presence.GONE}, Cause.KILL_SWITCH, TEN_MINUTES),
-        ({"presence": Presence.UNREADABLE, "standing": Standing(None, stop_of(ASKED))}, Cause.GONE, 0),
-        ({"presence": Presence.UNREADABLE, "are_reviews_readable": False}, Cause.GONE, DAY),
+        ({"settings": switched("unreadable")}, (), Cause.UNREADABLE, False),
+        ({"settings": switched("unreadable"), "levels": Levels()}, (), Cause.LEVEL, True),
+        ({"settings": switched("unreadable"), "presence": Presence.GONE}, (), Cause.UNREADABLE, False),
+        ({"settings": switched("unreadable"), "presence": Presence.GONE}, (Cause.GONE,), Cause.GONE, True),
+        ({"settings": switched("unreadable"), "presence": Presence.GONE}, (Cause.GONE, Cause.UNREADABLE), Cause.UNREADABLE, True),
+        ({"presence": Presence.UNREADABLE, "standing": Standing(None, stop_of(ASKED))}, (), Cause.SUSPENDED, True),
+        ({"presence": Presence.UNREADABLE, "are_reviews_readable": False}, (Cause.GONE,), Cause.MANIFEST, False),
     ],
 )
-def test_shortest_grace_wins(others, cause, grace_s):
-    """An unreadable file does not delay what a withdrawal erases, whichever of them the user is told of."""
-    told = first(closures(ASKED, permitted(ASKED, **others)))
-    assert (told.cause, told.grace_s) == (cause, grace_s)
+def test_what_is_final_is_told(others, over, cause, is_final):
+    """What ended a question is named, not what merely came first: an unreadable file neither delays a withdrawal nor takes its name."""
+    closed, is_over = told(closures(ASKED, permitted(ASKED, **others)), over)
+    assert (closed.cause, is_over) == (cause, is_final)
+
+
+@pytest.mark.parametrize("others", [row[1] for row in CONDITIONS])
+def test_without_a_definition(others):
+    """What nobody can read may have needed everything: what shuts it in detail on any axis counts, and its refusal and absence."""
+    gone = {"presence": Presence.GONE, **others}
+    expected = [*closures(DETAILED_FACTS, permitted(DETAILED_FACTS, **{**gone, "decision": Decision(), "standing": Standing()}))]
+    ignored = {Cause.PENDING, Cause.REVIEWS}
+    refused = others.get("decision", Decision()).refused
+    found = closures_without_definition(APP, permitted(ASKED, **gone))
+    assert {one.cause for one in found} == {one.cause for one in expected if one.cause not in ignored} | (
+        {Cause.REFUSED} if refused else set()
+    )
+    assert found
+
+
+def test_a_manifest_that_is_there_shuts_nothing():
+    """Only an absence is one."""
+    assert absence(APP, Presence.PRESENT) is None
+    assert closures_without_definition(APP, permitted(ASKED)) == []
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def test_digest_is_fixed():
 UNSEEN = [
     (APPLICATION._replace(summary="A text editor"), QUESTION, (STARTUP, PLATFORM)),
     (APPLICATION._replace(uses=("org.kde.frameworks/crash",)), QUESTION, (STARTUP, PLATFORM)),
+    (APPLICATION._replace(snap="kate"), QUESTION, (STARTUP, PLATFORM)),
     (APPLICATION, QUESTION._replace(expected_users=20_000), (STARTUP, PLATFORM)),
     (APPLICATION, QUESTION._replace(expected=(("startup", (0.5, 0.3, 0.2)),)), (STARTUP, PLATFORM)),
     (APPLICATION, QUESTION._replace(share=1, epsilon=2), (STARTUP._replace(edges=(500.0, 2e3)), PLATFORM)),
@@ -92,7 +93,7 @@ UNSEEN = [
 
 @pytest.mark.parametrize("parts", UNSEEN)
 def test_what_consent_does_not_depend_on(parts):
-    """Summary, uses, what is expected and another spelling of the same numbers leave the digest as it is."""
+    """Summary, uses, snap, what is expected and another spelling of the same numbers leave the digest as it is."""
     assert digest(*parts) == digest()
 
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.core import life
-from telemetryd.core.consent import ApplicationLevels, Cause, Decision, Levels, Presence, closures, first
+from telemetryd.core.consent import ApplicationLevels, Cause, Decision, Levels, Presence, closures, closures_without_definition, told
 from telemetryd.core.definition import Draw
+from telemetryd.core.delay import JUMP_S, Moment
 from telemetryd.core.life import Effect, Outcome, Record, State
 from telemetryd.core.lot import Lot
 from telemetryd.core.reviews import Standing
@@ -20,6 +21,11 @@ def at(day, hour=12):
     """Unix seconds of an hour (UTC) of a day given as month.day of 2026."""
     month, number = map(int, day.split("."))
     return int(datetime(2026, month, number, hour, tzinfo=UTC).timestamp())
+
+
+def at_date(day):
+    """The date of such a day."""
+    return datetime.fromtimestamp(at(day), UTC).date()
 
 
 A, B = define(), define(purpose="Why else?")
@@ -33,9 +39,20 @@ REPORTING = life.reporting(DRAWN, ENDPOINT.host)
 OPENED = permitted(A, at=ACCEPTED)
 
 
+def clocks(now):
+    """A moment of a machine that was started long ago, and never slept since."""
+    return Moment(now, now - at("11.1"), now - at("11.1"), 1)
+
+
 def look(record, now, definition=A, **others):
     """One look under circumstances that permit A, accepted on a Wednesday for the week after, but for `others`."""
-    return life.step(record, definition, OPENED._replace(**others), now)
+    return life.step(record, definition, OPENED._replace(**others), now if isinstance(now, Moment) else clocks(now))
+
+
+def unanswerable(record, now, **others):
+    """One look at a question that nobody can read any more, and whose manifest is gone."""
+    shut = closures_without_definition(A.application.id, OPENED._replace(**{"presence": Presence.GONE, **others}))
+    return life.unanswerable(record, shut, clocks(now))
 
 
 def facts(step):
@@ -48,7 +65,7 @@ AT_ONCE = [
     ({"levels": Levels()}, Cause.LEVEL, State.WAITING),
     ({"settings": locked("usage", 0)}, Cause.LOCK, State.WAITING),
     ({"settings": switched("enabled")}, Cause.KILL_SWITCH, State.WAITING),
-    ({"settings": switched("DO_NOT_TRACK")}, Cause.KILL_SWITCH, State.WAITING),
+    ({"settings": switched("DO_NOT_TRACK")}, Cause.DO_NOT_TRACK, State.WAITING),
     ({"settings": switched("kuserfeedback")}, Cause.KILL_SWITCH, State.WAITING),
     ({"application": ApplicationLevels(usage=0)}, Cause.APPLICATION, State.WAITING),
     ({"decision": Decision(refused=True, accepted={A.digest: ACCEPTED})}, Cause.REFUSED, State.REFUSED),
@@ -57,9 +74,11 @@ AT_ONCE = [
 ]
 # What pauses first, and for how long.
 PAUSES = [
-    ({"settings": switched("unreadable")}, Cause.KILL_SWITCH, State.WAITING, DAY_S),
-    ({"presence": Presence.UNREADABLE}, Cause.GONE, State.WAITING, DAY_S),
+    ({"settings": switched("unreadable")}, Cause.UNREADABLE, State.WAITING, DAY_S),
+    ({"presence": Presence.UNREADABLE}, Cause.MANIFEST, State.WAITING, DAY_S),
     ({"presence": Presence.GONE}, Cause.GONE, State.WAITING, TEN_MINUTES_S),
+    ({"presence": Presence.DROPPED}, Cause.DROPPED, State.WAITING, TEN_MINUTES_S),
+    ({"presence": Presence.UNREGISTERED}, Cause.UNREGISTERED, State.WAITING, 3600),
     ({"standing": Standing()}, Cause.UNREVIEWED, State.UNREVIEWED, TEN_MINUTES_S),
     ({"standing": Standing(review_of(B))}, Cause.UNREVIEWED, State.UNREVIEWED, TEN_MINUTES_S),
     ({"are_reviews_readable": False}, Cause.REVIEWS, State.WAITING, DAY_S),
@@ -244,19 +263,77 @@ class TestPause:
         assert look(paused.record, CLOSES + 60, presence=Presence.UNREADABLE).state is State.ACTIVE
         assert look(paused.record, CLOSES + 60).effect is Effect.CLOSE
 
-    def test_clock_set_back_during_a_pause(self):
-        """A pause that seems to begin in the future begins anew."""
+    @pytest.mark.parametrize("seconds", [-3600, JUMP_S + 1, 30 * DAY_S])
+    def test_clock_set_during_a_pause(self, seconds):
+        """A clock that is set, back or forth, makes a pause begin anew: nothing is lost by it."""
         paused = look(DRAWN, DURING, presence=Presence.GONE)
-        again = look(paused.record, DURING - 3600, presence=Presence.GONE)
-        assert again.record.closed_since == DURING - 3600
-        assert again.state is State.ACTIVE
+        now = clocks(DURING + TEN_MINUTES_S - 1)
+        again = look(paused.record, now._replace(wall=now.wall + seconds), presence=Presence.GONE)
+        assert (again.state, again.effect, again.record.is_paused) == (State.ACTIVE, Effect.NOTHING, 1)
+        last = clocks(DURING + 2 * TEN_MINUTES_S - 2)
+        assert look(again.record, last._replace(wall=last.wall + seconds), presence=Presence.GONE).state is State.ACTIVE
+        last = clocks(DURING + 2 * TEN_MINUTES_S - 1)
+        assert look(again.record, last._replace(wall=last.wall + seconds), presence=Presence.GONE).state is State.PASSED
+
+    @pytest.mark.parametrize(("others", "cause", "_state", "grace_s"), PAUSES)
+    def test_suspended_during_a_pause(self, others, cause, _state, grace_s):
+        """A machine that sleeps through the wall clock's part pauses on until it ran for as long as it must."""
+        paused = look(DRAWN, BEGINS, **others)
+        now = clocks(BEGINS)
+        awake = now._replace(wall=now.wall + 2 * DAY_S, elapsed=now.elapsed + 2 * DAY_S)
+        assert look(paused.record, awake, **others).state is State.ACTIVE
+        ran_s = min(grace_s, 3600)
+        ran = awake._replace(wall=awake.wall + ran_s, elapsed=awake.elapsed + ran_s, running=awake.running + ran_s)
+        step = look(paused.record, ran, **others)
+        assert (step.state, step.reason) == (State.PASSED, cause)
+
+    def test_each_cause_has_its_own_delay(self):
+        """What comes while something else pauses has its whole delay, and what ended the question is named, not what came first."""
+        unreadable = {"settings": switched("unreadable")}
+        late = DURING + DAY_S - 300
+        both = look(look(DRAWN, DURING, **unreadable).record, late, presence=Presence.GONE, **unreadable)
+        assert facts(both) == (State.ACTIVE, Effect.NOTHING, False)
+        assert look(both.record, late + 299, presence=Presence.GONE).state is State.ACTIVE
+        ended = look(both.record, late + TEN_MINUTES_S, presence=Presence.GONE)
+        assert (ended.state, ended.reason) == (State.PASSED, Cause.GONE)
+        ended = look(both.record, late + TEN_MINUTES_S, presence=Presence.GONE, **unreadable)
+        assert (ended.state, ended.reason) == (State.PASSED, Cause.UNREADABLE)
+        assert look(both.record, late + 1, presence=Presence.GONE, levels=Levels(), **unreadable).reason == Cause.LEVEL
+
+    def test_a_pause_is_written_seldom(self):
+        """Looks at a question that pauses change nothing, but for ten minutes of running time; for what is shut nothing is counted."""
+        paused = look(DRAWN, DURING, presence=Presence.UNREADABLE).record
+        assert look(paused, DURING + 599, presence=Presence.UNREADABLE).record == paused
+        shut = look(DRAWN, BEFORE, presence=Presence.UNREADABLE, levels=Levels()).record
+        assert shut.noticed == ""
+        assert look(shut, BEFORE + DAY_S, presence=Presence.UNREADABLE, levels=Levels()).record == shut
+
+    def test_review_of_a_manifest_that_is_not_there(self):
+        """A package that brings another definition and its review, and whose manifest cannot be read: nothing is decided for a day."""
+        others = {"presence": Presence.UNREADABLE, "standing": Standing(review_of(B))}
+        for record, now, state in ((DRAWN, DURING, State.ACTIVE), (REPORTING, AFTER, State.REPORTING)):
+            paused = look(look(record, now, **others).record, now + DAY_S - 1, **others)
+            assert (paused.state, paused.effect) == (state, Effect.NOTHING)
+            ended = look(paused.record, now + DAY_S, **others)
+            assert (ended.effect, ended.reason) == (Effect.ERASE, Cause.MANIFEST)
 
     def test_nothing_known(self):
-        """Where not even the accepted text can be read, nothing is kept: nobody knows what was consented to."""
-        assert facts(life.unanswerable(DRAWN, DURING)) == (State.PASSED, Effect.ERASE, False)
-        assert facts(life.unanswerable(DRAWN, BEFORE)) == (State.WAITING, Effect.ERASE, False)
-        assert facts(life.unanswerable(REPORTING, AFTER)) == (State.ANSWERED, Effect.ERASE, False)
-        assert facts(life.unanswerable(life.passed(DRAWN, "x"), AFTER)) == (State.PASSED, Effect.NOTHING, False)
+        """Where not even the accepted text can be read either: kept for ten minutes if everything is on, and at once no more if not."""
+        for record, now, before, after in (
+            (DRAWN, DURING, State.ACTIVE, State.PASSED),
+            (REPORTING, AFTER, State.REPORTING, State.ANSWERED),
+        ):
+            paused = unanswerable(record, now)
+            assert facts(paused) == (before, Effect.NOTHING, False)
+            assert facts(unanswerable(paused.record, now + TEN_MINUTES_S - 1)) == (before, Effect.NOTHING, False)
+            ended = unanswerable(paused.record, now + TEN_MINUTES_S)
+            assert (facts(ended), ended.reason) == ((after, Effect.ERASE, False), Cause.GONE)
+            for others in ({"levels": Levels(1, 2)}, {"levels": Levels(2, 1)}, {"settings": switched("enabled")}, AT_ONCE[6][0]):
+                assert facts(unanswerable(paused.record, now + 1, **others)) == (after, Effect.ERASE, False)
+        assert facts(unanswerable(DRAWN, BEFORE)) == (State.WAITING, Effect.NOTHING, False)
+        assert facts(unanswerable(DRAWN, BEFORE, levels=Levels())) == (State.WAITING, Effect.ERASE, False)
+        assert unanswerable(Record(), DURING)[:2] == (Record(), State.WAITING)
+        assert facts(unanswerable(life.passed(DRAWN, "x"), AFTER)) == (State.PASSED, Effect.NOTHING, False)
 
 
 ONLY_A = Decision(accepted={A.digest: ACCEPTED})
@@ -334,6 +411,29 @@ class TestChanged:
         assert facts(as_b(waiting.record, now, ACCEPTED, ACCEPTED + 60))[0] is State.ACTIVE
         assert facts(look(waiting.record, now, decision=both)) == (State.PASSED, Effect.ERASE, False)
 
+    @pytest.mark.parametrize("presence", [one for one in Presence if one is not Presence.PRESENT])
+    @pytest.mark.parametrize("now", [BEFORE, DURING, AFTER])
+    def test_pending_and_the_manifest_is_away(self, presence, now):
+        """A changed question is judged by what is declared, not by what was accepted once: away for a look it stays as it was."""
+        pending = as_b(DRAWN, BEFORE, ACCEPTED).record
+        away = look(pending, now, presence=presence)
+        assert (away.record, away.effect) == (pending, Effect.NOTHING)
+        assert away.state is State.PENDING
+        assert as_b(away.record, now, ACCEPTED).state is State.PENDING
+        assert as_b(away.record, BEFORE, ACCEPTED, BEFORE).record == DRAWN._replace(revision=B.revision)
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"question": A.question._replace(share=0.1)}, {"question": A.question._replace(draw=Draw.UNIFORM, ends=at_date("11.29"))}],
+    )
+    def test_not_decided_by_what_was_accepted_once(self, change):
+        """Not drawn, or no period left: decided of what is declared now, or not at all."""
+        accepted = A._replace(**change)
+        late = {"decision": Decision(accepted={accepted.digest: at("11.30")}), "lot": Lot((1 << 64) - 1, 0)}
+        assert look(Record(), at("11.30"), accepted, **late).state is State.PASSED
+        away = look(Record(), at("11.30"), accepted, presence=Presence.UNREADABLE, **late)
+        assert (away.record, away.state, away.effect) == (Record(), State.WAITING, Effect.NOTHING)
+
     def test_old_definition_elsewhere(self):
         """An accepted definition that is declared again asks nothing."""
         both = Decision(accepted={A.digest: ACCEPTED, B.digest: BEFORE})
@@ -377,6 +477,13 @@ class TestOtherEvents:
         """With the main database goes what was collected, and only that."""
         lost = life.lost(record, now)
         assert (lost.outcome, lost.reason) == (outcome, reason)
+
+    def test_endpoint_of_a_configuration_that_cannot_be_read(self):
+        """Which host is configured is not known while a file cannot be read: the report pauses."""
+        elsewhere = (ENDPOINT._replace(url="https://elsewhere.org/v1"),)
+        for settings in (switched("unreadable")._replace(endpoints=elsewhere), switched("unreadable")._replace(endpoints=())):
+            step = look(REPORTING, AFTER, settings=settings)
+            assert (facts(step), step.record.closed_cause) == ((State.REPORTING, Effect.NOTHING, False), Cause.UNREADABLE)
 
     def test_endpoint(self):
         """A report waits for a missing endpoint and never goes to another host than the one that was consented to."""
@@ -516,7 +623,7 @@ class History:
         standing = Standing(review_of(self.declared))
         circumstances = permitted(self.declared)._replace(**{"decision": self.decision, "standing": standing, **self.shut})
         before = self.record
-        step = life.step(before, self.declared, circumstances, self.now)
+        step = life.step(before, self.declared, circumstances, clocks(self.now))
         self.record = step.record
         if step.effect is Effect.ERASE:
             self.tally.clear()
@@ -526,8 +633,8 @@ class History:
             self.record = life.reporting(step.record, ENDPOINT.host)
         if step.is_collecting:
             self.tally.add((self.declared.digest, self.record.period))
-        shut = first(closures(self.declared, circumstances))
-        is_open = shut is None or shut.grace_s > 0
+        shut = closures(self.declared, circumstances)
+        is_open = not shut or not told(shut)[1]
         self.was_open.append((self.now, self.declared if is_open else None))
         self.check(before, step, shut)
 
@@ -537,7 +644,7 @@ class History:
             assert step.record == before
         assert len(self.reports) <= 1
         if step.is_collecting:
-            assert shut is None
+            assert shut == []
             assert self.decision.accepted[self.declared.digest] < step.record.begins <= self.now < step.record.closes
             if self.is_clock_steady:
                 waiting = sum(moment < step.record.begins for moment, _ in self.was_open)
@@ -575,14 +682,14 @@ def test_who_accepts_after_the_drawn_period_began_is_passed():
     """With the uniform draw a late acceptance has no other period: the question is passed, and says why."""
     uniform = A._replace(question=A.question._replace(draw=Draw.UNIFORM))
     circumstances = permitted(uniform, at=BEGINS + 1)
-    step = life.step(Record(), uniform, circumstances, BEGINS + 2)
+    step = look(Record(), BEGINS + 2, uniform, **circumstances._asdict())
     assert (step.state, step.reason) == (State.PASSED, life.TOO_LATE)
 
 
 def test_who_is_not_drawn_is_passed():
     """A user whose lot is not below the question's share is not asked."""
     asked = A._replace(question=A.question._replace(share=0.5))
-    step = life.step(Record(), asked, permitted(asked, at=ACCEPTED, lot=Lot(1 << 63, 0)), ACCEPTED + 1)
+    step = look(Record(), ACCEPTED + 1, asked, **permitted(asked, at=ACCEPTED, lot=Lot(1 << 63, 0))._asdict())
     assert (step.state, step.reason) == (State.PASSED, life.NOT_DRAWN)
 
 

@@ -88,7 +88,7 @@ def test_whole_manifest():
     """The example gives exactly this declaration: defaults filled in, `coarser` applied and kept, digests over all of it."""
     declaration = parse(KATE)
     application = declaration.application
-    assert application == ("org.kde.kate", "Kate", "Text editor", "kde", "https://kde.org/privacypolicy-apps", Kind.APPLICATION, ())
+    assert application == ("org.kde.kate", "Kate", "Text editor", "kde", "https://kde.org/privacypolicy-apps", Kind.APPLICATION, (), "")
     startup = Source("startup", SourceType.NUMBER, "Time from process start to the first window", Combine.MEDIAN, "ms", (500, 2000))
     assert declaration.sources == (startup,)
     (definition,) = declaration.definitions
@@ -211,6 +211,27 @@ def test_only_uses():
     assert declaration.digest == digest_of_all(())
 
 
+def test_snap_is_said_and_not_part_of_the_digest():
+    """The snap that may act for an application is its declaration's word; no digest depends on it."""
+    declaration = parse(KATE.replace('vendor = "kde"', 'vendor = "kde"\nsnap = "kate"'))
+    assert declaration.application.snap == "kate"
+    assert parse(KATE).application.snap == ""
+    assert declaration.digest == parse(KATE).digest
+    assert [one.digest for one in declaration.definitions] == [one.digest for one in parse(KATE).definitions]
+
+
+@pytest.mark.parametrize("name", ["", "Kate", "-kate", "kate-", "ka--te", "123", "1-2", "ka te", "snap.kate", "kate_1", "x" * 41, "kät"])
+def test_a_snap_has_a_snaps_name(name):
+    """Only what snapd takes for a snap's name can stand there."""
+    assert "snap: expected a snap's name" in refusal(KATE.replace('vendor = "kde"', f'vendor = "kde"\nsnap = "{name}"'))
+
+
+def test_no_snap_acts_for_a_shared_manifest():
+    """A shared manifest names no snap: nobody pushes in its name."""
+    text = SHARED.replace("[application]", '[application]\nsnap = "kate"')
+    assert refusal(text).startswith("[application]: snap: expected none in a shared manifest")
+
+
 def test_only_system_facts():
     """A question about system facts alone is of the system category."""
     text = APPLICATION + QUESTION.replace('"startup", ', "")
@@ -260,7 +281,7 @@ REFUSED = [
     (
         "summary",
         '"kind[de]" = "x"\nsummary',
-        f"{APP}kind[de]: unknown key; known are id, name, summary, vendor, contact, kind, uses, name[LANG",
+        f"{APP}kind[de]: unknown key; known are id, name, summary, vendor, contact, kind, uses, snap, name[LANG",
     ),
     ("summary", '"name[DE]" = "x"\nsummary', f"{APP}name[DE]: unknown key"),
     ("summary", '"name[de]" = ""\nsummary', f"{APP}name[de]: expected one line of text"),

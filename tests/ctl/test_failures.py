@@ -24,6 +24,14 @@ OWN = "org.telemetryd.Error."
             1,
             "usage is locked to at most 0 by /etc/f.toml; nothing was changed",
         ),
+        (
+            STANDARD + "AccessDenied",
+            "this program is in a container. Run it on the host",
+            1,
+            "nothing was changed, because this program is in a container. Run it on the host",
+        ),
+        (STANDARD + "AccessDenied", "not allowed", 1, "not allowed; nothing was changed; the session bus, or a proxy"),
+        (STANDARD + "AccessDenied", "", 1, "org.freedesktop.DBus.Error.AccessDenied; nothing was changed"),
         (OWN + "Changed", "it changed", 1, "it changed; see what changed with `telemetryctl show org.kde.kate`, then accept again"),
         (OWN + "UnknownApplication", "no manifest", 1, "no manifest; `telemetryctl list`"),
         (OWN + "UnknownQuestion", "no question", 1, "no question; `telemetryctl show org.kde.kate`"),
@@ -61,3 +69,10 @@ def test_one_line(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert all(line.startswith("telemetryctl: ") and line.isprintable() for line in lines)
+
+
+def test_only_a_lock_is_told_with_the_locks():
+    """Where the cause is who calls, or what stands between, nobody is sent to look at locks."""
+    for text in (f"{errors.CALLER_REFUSED}is in a container", "not allowed", ""):
+        assert "locks" not in answered(STANDARD + "AccessDenied", text, "").message
+    assert "locks" in answered(STANDARD + "AccessDenied", f"usage {errors.LOCKED} 0 by /etc/f.toml", "").message

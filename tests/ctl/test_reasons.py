@@ -35,8 +35,9 @@ def written(module, *functions):
 
 def all_reasons():
     """Every reason that the service gives."""
-    manifest = [f"the manifest of X is {one}" for one in consent.Presence if one is not consent.Presence.PRESENT]
-    closures = {text for text in written(consent, "_switch_text") if text != "the manifest of X is X"} | set(written(life)) - {""}
+    absent = [consent.absence("X", one) for one in consent.Presence]
+    manifest = [one.text for one in absent if one]
+    closures = set(written(consent, "_switch_text")) | set(written(life))
     stops = [Stop("", "", one, date(2026, 12, 1), "a.toml", text).sentence for one in StopReason for text in ("", "Mehr: 1")]
     wanted = ledger.Entry("https://example.org", 2026, 1, ("org.example.Editor/saves",))
     obstacles = [f"no budget: {ledger.obstacle((), wanted, caps)}" for caps in CAPS]

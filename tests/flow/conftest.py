@@ -1,9 +1,11 @@
-"""Fixtures of tests that pass weeks: a machine whose time they move, with a receiver."""
+"""Fixtures of tests that pass weeks: a machine whose time they move, with a receiver. And a machine of an ordinary user."""
 
 import ssl
 
 import pytest
+from confined import open_folder
 from harness import KATE_2026
+from ordinary import ordinary_machine, reachable
 from receiver import Receiver
 from timeline import DAY_S, LIBRARY, Timeline, at
 
@@ -40,3 +42,23 @@ async def waiting(timeline):
     timeline.stop()
     timeline.set_clock(timeline.slot() + DAY_S)
     return timeline
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """A directory that every user may enter, which pytest's own is not."""
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def places(folder):
+    """Interpreter, working directory, packages and libraries that the ordinary user may read."""
+    return reachable(folder)
+
+
+@pytest.fixture
+def ordinary(folder, places):
+    """A machine whose user is an ordinary one; Kate is installed and reviewed."""
+    with ordinary_machine(folder, places) as machine:
+        yield machine

@@ -238,6 +238,63 @@ async def test_back_below_the_month_of_the_registration(timeline):
     await report_once(timeline)
 
 
+MANIFEST = f"share/telemetryd/manifests/{APPLICATION}.toml"
+ABSENCES = {"configuration unreadable": "etc/telemetryd/telemetryd.toml", "manifest unreadable": MANIFEST, "manifest gone": MANIFEST}
+
+
+def spoil(timeline, cause):
+    """A file goes, or cannot be read any more; gives what puts it right again."""
+    path = timeline.machine.root / ABSENCES[cause]
+    text = path.read_text()
+    if cause == "manifest gone":
+        path.unlink()
+    else:
+        path.write_text("= broken")
+    return lambda: path.write_text(text)
+
+
+async def look(timeline):
+    """A look at the files by a user's program; the rows of tallies after it."""
+    await timeline.client.questions()
+    return len(timeline.rows("SELECT * FROM tally"))
+
+
+@pytest.mark.parametrize("cause", ABSENCES)
+async def test_a_clock_that_is_set_forth_loses_nothing(timeline, cause):
+    """Two days in a second, by NTP or a hand, are no two days: what an unreadable or missing file pauses is there when it is mended."""
+    await timeline.collect()
+    await timeline.restart(signal.SIGTERM, is_suspended=True)
+    mend = spoil(timeline, cause)
+    assert await look(timeline) == 1
+    for _ in range(2):
+        await timeline.move(int(timeline.now) + 2 * DAY_S)
+        assert await look(timeline) == 1
+        await timeline.restart(signal.SIGKILL, is_suspended=True)
+        assert await look(timeline) == 1
+    mend()
+    assert (await timeline.question())[0] == "active"
+    await timeline.move(CLOSED)
+    assert (await timeline.question())[0] == "reporting"
+
+
+@pytest.mark.parametrize("cause", ABSENCES)
+async def test_daemons_that_live_for_minutes_count_together(timeline, cause):
+    """On a machine that runs on, what is missing for long enough is final at the next look of whatever daemon there is, with its cause."""
+    await timeline.collect()
+    spoil(timeline, cause)
+    assert await look(timeline) == 1
+    steps = [240, 240, 240] if cause == "manifest gone" else [DAY_S - 1800, 1200, 660]
+    for number, step_s in enumerate(steps):
+        await timeline.restart(signal.SIGTERM if number else signal.SIGKILL)
+        assert await look(timeline) == 1
+        await timeline.move(int(timeline.now) + step_s)
+    await timeline.restart(signal.SIGTERM)
+    assert await look(timeline) == 0
+    timeline.machine.install(KATE_2026)
+    timeline.name_endpoint(timeline.receiver.url())
+    assert await timeline.question() == ("passed", cause)
+
+
 async def test_the_timer_closes_what_the_clock_ran_over(timeline):
     """Without a daemon `--tick` does the same: a period that is over is closed once, whatever the clock did, and nothing leaves early."""
     await timeline.collect()

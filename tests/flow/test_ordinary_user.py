@@ -5,119 +5,16 @@ As root, that user is `nobody`, and programs that it may not read are put where 
 
 import os
 import re
-import shutil
 import stat
 import subprocess
-import sys
-import sysconfig
-import tempfile
-from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE, ROOT, TELEMETRY, Machine, until
+from confined import IS_ROOT, NOBODY
+from harness import CONTROL, KATE, TELEMETRY, until
 
-IS_ROOT = os.geteuid() == 0
-NOBODY = 65534
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
-NOT_NEEDED = shutil.ignore_patterns(
-    "__pycache__", "test", "site-packages", "idlelib", "tkinter", "PySide6*", "shiboken6*", "mypy*", "ruff*"
-)
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as two users")
-
-
-class OrdinaryMachine(Machine):
-    """A machine of an ordinary user; its bus lets anybody in, so that strangers can be refused by the daemon."""
-
-    def __init__(self, root, places):
-        super().__init__(root)
-        self.python, self.folder, self.packages, self.libraries = places
-        config = self.root / "bus.conf"
-        config.write_text(config.read_text().replace('<allow own="*"/>', '<allow own="*"/><allow user="*"/>'))
-        if IS_ROOT:
-            self.prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-            for path in (self.root, self.root / "state", self.root / "home", self.root / "home/telemetryd"):
-                os.chown(path, NOBODY, NOBODY)
-        shutil.rmtree(self.root / "state")
-
-    @property
-    def environ(self):
-        """With the programs that the user may read; what they run is not measured, for they could not write it down."""
-        inherited = {name: value for name, value in super().environ.items() if not name.startswith("COVERAGE_")}
-        return {**inherited, "PYTHONPATH": self.packages, "LD_LIBRARY_PATH": self.libraries, "PYTHONDONTWRITEBYTECODE": "1"}
-
-    @property
-    def store(self):
-        """The daemon's state directory."""
-        return self.root / "state/telemetryd"
-
-    def accept(self):
-        """The user says yes to Kate."""
-        self.busctl("set-property", *CONTROL, "Usage", "u", "1")
-        listed = self.ask(CONTROL, "ListQuestions", "s", "org.kde.kate")[0]
-        digests = [text for one in listed for text in (one["id"]["data"], one["digest"]["data"])]
-        self.busctl("call", *CONTROL, "Accept", "sa{ss}", "org.kde.kate", str(len(listed)), *digests)
-
-    def push(self):
-        """One sample, by busctl."""
-        arguments = ("call", *TELEMETRY, "Push", "ssv", "org.kde.kate", "startup", "d", "700")
-        return self.run("busctl", f"--address={self.address}", *arguments, check=False)
-
-
-def is_reachable(path):
-    """Whether anybody may go to a place and read there."""
-    path = Path(path).resolve()
-    return all(one.stat().st_mode & stat.S_IXOTH for one in (path, *path.parents))
-
-
-def link_tree(source, target):
-    """A tree of hard links: no copies, where the file system is the same."""
-
-    def link(old, new):
-        try:
-            os.link(old, new)
-        except OSError:
-            shutil.copy2(old, new)
-
-    shutil.copytree(source, target, ignore=NOT_NEEDED, copy_function=link, dirs_exist_ok=True)
-    target.chmod(0o755)
-
-
-@pytest.fixture(scope="module")
-def folder():
-    """A directory that every user may enter, which pytest's own is not."""
-    path = Path(tempfile.mkdtemp(prefix="telemetryd-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture(scope="module")
-def places(folder):
-    """Interpreter, working directory, packages and libraries that the ordinary user may read."""
-    packages, libraries = Path(sysconfig.get_path("purelib")), Path(sys.base_prefix) / "lib"
-    if not IS_ROOT or all(map(is_reachable, (sys.executable, ROOT, packages, libraries))):
-        return sys.executable, ROOT, str(packages), ""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    link_tree(libraries / version, folder / "lib" / version)
-    (folder / "bin").mkdir()
-    shutil.copy2(Path(sys.executable).resolve(), folder / "bin/python")
-    for library in libraries.glob("libpython*"):
-        shutil.copy2(library, folder / "lib")
-    link_tree(packages, folder / "packages")
-    for name in ("telemetryd", "dbus"):
-        link_tree(ROOT / name, folder / "project" / name)
-    return str(folder / "bin/python"), folder / "project", f"{folder / 'project'}:{folder / 'packages'}", str(folder / "lib")
-
-
-@pytest.fixture
-def ordinary(folder, places):
-    """A machine whose user is an ordinary one; Kate is installed and reviewed."""
-    root = folder / "machine"
-    with OrdinaryMachine(root, places) as machine:
-        machine.install(KATE)
-        yield machine
-    shutil.rmtree(root)
 
 
 def modes(folder):
@@ -214,16 +111,6 @@ def test_another_user_is_refused(ordinary, interface):
         refused = subprocess.run(call, env=ordinary.environ, capture_output=True, text=True, check=False)
         assert refused.returncode == 1
         assert refused.stderr.startswith(f"Error {DENIED}: ")
-
-
-@pytest.mark.parametrize("interface", CALLS)
-def test_a_process_whose_root_cannot_be_looked_at_is_refused(ordinary, interface):
-    """A program of the same user that hides its /proc is unknown, and unknown means no, for applications and for the user."""
-    for source in (ROOT / "tests/raw_bus.py", ROOT / "tests/flow/peers/hidden_caller.py"):
-        shutil.copy2(source, ordinary.root)
-    with ordinary.daemon():
-        call = (ordinary.python, str(ordinary.root / "hidden_caller.py"), ordinary.address, interface[0], CALLS[interface][0])
-        assert ordinary.run(*call).stdout == DENIED
 
 
 def storage_error(machine):

@@ -312,7 +312,7 @@ async def test_manifest_removed(timeline):
     manifest.unlink()
     await timeline.client.questions()
     await timeline.move(int(timeline.now) + 601)
-    await timeline.run(2 * HOUR_S)
+    await timeline.client.questions()  # the second look, of whatever kind
     assert timeline.rows("SELECT * FROM tally") == []
     timeline.machine.install(KATE_2026)
     assert await timeline.question() == ("passed", "manifest gone")

@@ -27,7 +27,7 @@ def test_kept(opened):
     first.set_application("org.kde.kate", ApplicationLevels(0, 3))
     first.accept([(KEY, "sha256:1", "text one"), (OTHER, "sha256:2", "text two")], 1000)
     first.refuse(OTHER, is_refused=True)
-    first.set_records({KEY: Record(Outcome.REPORTING, "why", "2026-W42", 1, 2, "localhost", "level", 3, 4)})
+    first.set_records({KEY: Record(Outcome.REPORTING, "why", "2026-W42", 1, 2, "localhost", "level", 1, "4 5 6 7;level 8 9")})
     second = opened().consents
     assert (second.levels, second.applications, second.decisions, second.records) == (
         first.levels,

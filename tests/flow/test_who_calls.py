@@ -1,0 +1,154 @@
+"""Who may call what, and what the user is told of it: every kind of program, as real as this machine allows, against the real daemon."""
+
+import re
+
+import pytest
+from confined import OTHER, OWN, SNAP, ways
+from harness import CONTROL, TELEMETRY
+from relayed_bus import Relay
+from who_calls import LABELLED, OK, answers, daemon, labelled, reused
+
+from telemetryd.ctl.failures import answered
+
+NO = "AccessDenied: this program "
+BOXED = (OK, f"{NO}is in the Flatpak sandbox of {OWN}, ", f"{NO}is in a Flatpak sandbox. ")
+IN_SNAP = (OK, f"{NO}is in the snap {SNAP}, ", f"{NO}is in the snap {SNAP}. ")
+CONTAINED = (OK, OK, f"{NO}is in a container. ")
+HOST = (OK, OK, OK)
+HIDDEN = (f"{NO}cannot be identified: its root directory cannot be looked at, ",) * 3
+ENDED = (f"{NO}cannot be identified: the process that connected to the session bus has ended",) * 3
+EXPECTED = {
+    "plain": HOST,
+    "plain, NoNewPrivs": HOST,
+    "file capability": HOST,
+    "ambient capability": HOST,
+    "not dumpable": HOST,
+    "not dumpable, NoNewPrivs": HIDDEN,
+    "Flatpak": BOXED,
+    "Flatpak, instance not known": BOXED,
+    "Flatpak, not dumpable": BOXED,
+    "Snap, by control group": IN_SNAP,
+    "user namespace (podman, toolbox)": CONTAINED,
+    "user namespace, not dumpable": CONTAINED,
+    "bwrap over /": CONTAINED,
+    "bwrap with its own root": CONTAINED,
+    "vanished": ENDED,
+}
+EXPECTED_BY_LABEL = {
+    "Snap, confined, by label": IN_SNAP,
+    "Snap, confined, not dumpable": IN_SNAP,
+    "Snap, classic, by label": HOST,
+}
+SHOWN = {
+    "plain": "host",
+    "Flatpak": f"flatpak:{OWN}",
+    "Flatpak, instance not known": f"flatpak?:{OWN}",
+    "Snap, by control group": f"snap:{SNAP}",
+    "bwrap with its own root": f"container:{OWN}",
+}
+"""What the user is shown of those that pushed."""
+
+
+@pytest.fixture(scope="module")
+def known(folder):
+    """The ways to run a program here."""
+    return ways(folder)
+
+
+@pytest.fixture
+def served(ordinary, folder):
+    """An ordinary user's machine with the daemon."""
+    with daemon(ordinary, folder):
+        yield ordinary
+
+
+def are_as(found, expected):
+    """Whether three answers begin as expected."""
+    return all(map(str.startswith, found, expected)) and len(found) == len(expected)
+
+
+def gdbus(interface):
+    """The interface's first call for gdbus."""
+    name, path, own = interface
+    body = [OTHER, "startup", "<1.0>"] if interface is TELEMETRY else []
+    return ("--dest", name, "--object-path", path, "--method", f"{own}.{'Push' if body else 'ListApplications'}", *body)
+
+
+def have(known, name):
+    """The way, if this machine has it."""
+    if known[name].is_missing:
+        pytest.skip(known[name].is_missing)
+    return known[name]
+
+
+def test_the_table_is_complete(known):
+    """Each way in which a program can be run here has a row."""
+    assert known.keys() == EXPECTED.keys()
+    assert LABELLED.keys() == EXPECTED_BY_LABEL.keys()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_each_kind_of_program_gets(served, known, name):
+    """Host programs may do all, sandboxes push for their own id, containers push, and a refusal tells its true cause."""
+    found = answers(served, have(known, name))
+    assert are_as(found, EXPECTED[name]), found
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_what_a_snap_gets_by_its_label(known, folder, name):
+    """A confined snap acts for the id whose manifest names it, whatever it hides; in a classic one everything is the host's."""
+    have(known, LABELLED[name][0])
+    assert are_as(labelled(folder, known, name), EXPECTED_BY_LABEL[name])
+
+
+def test_a_number_that_was_used_again_gets_nothing(known):
+    """A process that has the number of the one that connected is not taken for it, where the bus holds that one."""
+    assert are_as(reused(known), ENDED)
+
+
+def test_the_user_is_shown_who_pushed(served, known):
+    """Of programs that only push, the user is shown which were verified and which are claims; another application's callers are its own."""
+    here = {name: shown for name, shown in SHOWN.items() if not known[name].is_missing}
+    for name in here:
+        answers(served, known[name])
+    listed = {one["id"]["data"]: one["callers"]["data"] for one in served.ask(CONTROL, "ListApplications")[0]}
+    assert set(here.values()) <= set(listed[OWN])
+    assert not any(caller.startswith(("flatpak", "snap")) for caller in listed[OTHER])
+    page = re.sub(r"\s+", " ", served.control("show", OWN).stdout)
+    assert "host (claimed)" in page
+    if "Flatpak" in here:
+        assert f"in a Flatpak sandbox, as {OWN}" in page
+        assert f"flatpak:{OWN} (verified)" in page
+
+
+def test_a_terminal_with_capabilities_is_the_users_own(served, known):
+    """Under a compositor that hands its capabilities on, as gamescope does, telemetryctl does what the user says."""
+    served.prefix = have(known, "ambient capability").prefix
+    served.control("consent", "global", "--usage", "basic")
+    assert "basic" in served.control("status").stdout
+
+
+def test_a_container_may_push_and_is_told_where_to_decide(served, known):
+    """In a container telemetryctl changes nothing, ends as refused, and says where to run it."""
+    served.prefix = have(known, "user namespace (podman, toolbox)").prefix
+    refused = served.control("consent", "global", "--usage", "basic", check=False)
+    assert refused.returncode == 1
+    assert "nothing was changed, because this program is in a container" in refused.stderr
+    assert "run it on the host" in refused.stderr
+
+
+@pytest.mark.parametrize("interface", [CONTROL, TELEMETRY])
+def test_a_look_that_takes_too_long_is_busy(any_machine, interface):
+    """Where the bus does not say in time who calls, the caller is told to try again, and is not denied access for good."""
+    with Relay(any_machine, swallowed=b"GetConnectionCredentials") as relay, any_machine.daemon(DBUS_SESSION_BUS_ADDRESS=relay.address):
+        refused = any_machine.run("gdbus", "call", "--session", *gdbus(interface), check=False)
+        assert refused.returncode == 1
+        assert "GDBus.Error:org.telemetryd.Error.Busy: it could not be found out in time who calls: try again" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["Flatpak", "bwrap over /", "not dumpable, NoNewPrivs"])
+def test_telemetryctl_tells_the_cause_and_what_to_do(served, known, name):
+    """What is refused because of who calls is told as that, and nobody is sent to look at an administrator's locks."""
+    refusal = answers(served, have(known, name)).control.partition(": ")[2]
+    told = answered("org.freedesktop.DBus.Error.AccessDenied", refusal, "").message
+    assert told == f"nothing was changed, because {refusal}"
