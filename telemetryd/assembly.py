@@ -20,14 +20,16 @@ from telemetryd.courier import UploaderCourier
 from telemetryd.daemon import Daemon, Flow
 from telemetryd.errors import TelemetrydError
 from telemetryd.facts.linux import LinuxFacts
+from telemetryd.known import Known
 from telemetryd.machine import SecretChance, SystemClock
 from telemetryd.questions import Questions
 from telemetryd.settling import Settling
+from telemetryd.shown import Sources
 from telemetryd.store import Store, open_store, purge_ordinary
 from telemetryd.tallies import RunningTallies
 from telemetryd.tick import Parts as TickParts
 from telemetryd.tick import Ticker
-from telemetryd.views import Sources, Views
+from telemetryd.views import Views
 from telemetryd.watch import Watch
 
 if TYPE_CHECKING:
@@ -156,10 +158,11 @@ def _put_together(installation: InstalledFiles, store: Store, *, is_developer: b
 
     soon = Soon()
     daemon = Daemon(Flow(catalogue, questions, tallies, closing, LinuxFacts(os.environ), clock, watch), on_erased, soon.do)
-    choices = Choices(ChoiceParts(daemon, questions, store.consents, catalogue, store, store.reports, clock))
+    known = Known(catalogue, store.consents, tallies, store.reports)
+    choices = Choices(ChoiceParts(daemon, questions, store.consents, catalogue, store, store.reports, clock, known))
     courier = UploaderCourier(lambda: is_developer)
     ticker = Ticker(TickParts(catalogue, questions, choices, daemon, store.reports, courier, clock, chance))
-    views = Views(Sources(catalogue, store.consents, questions, closing, store.reports, clock))
+    views = Views(Sources(catalogue, store.consents, questions, closing, store.reports, clock, known))
     control = ControlParts(choices, store.consents, catalogue, views, ticker, watch)
     settling = Settling(store.unsettled)
     store.tell_unsettled(settling.begin)

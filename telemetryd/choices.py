@@ -11,7 +11,6 @@ from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Ca
 from telemetryd.core.life import Outcome, State
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, TelemetrydError
-from telemetryd.known import Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
     from telemetryd.daemon import Daemon
+    from telemetryd.known import Known
     from telemetryd.ports import Clock, Consents, Erasure, Key, Reports
     from telemetryd.questions import Questions
 
@@ -41,6 +41,7 @@ class Parts(NamedTuple):
     erasure: Erasure
     reports: Reports
     clock: Clock
+    known: Known
 
 
 class Choices:
@@ -50,8 +51,7 @@ class Choices:
     """
 
     def __init__(self, parts: Parts) -> None:
-        self._daemon, self._questions, self._consents, self._catalogue, self._erasure, self._reports, self._clock = parts
-        self._known = Known(self._catalogue, self._consents)
+        self._daemon, self._questions, self._consents, self._catalogue, self._erasure, self._reports, self._clock, self._known = parts
         self.is_erasure_pending = True
         self.is_held_up = False
         self._left: Callable[[], bool] = lambda: True
@@ -72,7 +72,7 @@ class Choices:
         """Set an application's levels to 0, 1, 2 or 3 (as the global level says)."""
         if not {system, usage} <= {0, 1, 2, INHERIT}:
             raise InvalidArgumentsError("a level is 0, 1, 2 or 3 (as the global level says)")
-        self._catalogue.get(application)
+        self._known.check(application)
         before = self._consents.applications.get(application, ApplicationLevels())
         for name, level in (("system", system), ("usage", usage)):
             if level != INHERIT:
@@ -84,7 +84,7 @@ class Choices:
 
     async def set_question(self, application: str, question: str, *, is_allowed: bool) -> None:
         """Refuse a question, or end its refusal."""
-        key = self._catalogue.question(application, question).key
+        key = self._known.key(application, question)
         self._daemon.refresh()
         if self._consents.decisions.get(key, Decision()).refused is is_allowed:
             self._consents.refuse(key, is_refused=not is_allowed)
@@ -114,7 +114,7 @@ class Choices:
     async def erase(self, application: str) -> None:
         """Erase what was collected, queued and recorded for an application, or for all ("")."""
         if application:
-            self._catalogue.get(application)
+            self._known.check(application)
         self._daemon.refresh()
         keys = [key for key in self._questions.decided() if application in {"", key[0]}]
         self._daemon.erase(keys)

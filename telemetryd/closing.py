@@ -128,9 +128,7 @@ class Closing:
     def _reporting(self) -> list[tuple[Key, StoredReport | None]]:
         """Every question whose report was promised, with its row."""
         keys = self._parts.questions.in_state(Outcome.REPORTING)
-        rows = reversed(self._parts.reports.history(0, _ALL)) if keys else ()
-        newest = {(row.key, row.period): row for row in rows}
-        return [(key, newest.get((key, self._parts.questions.record(key).period))) for key in keys]
+        return [(key, self._parts.reports.newest(key, self._parts.questions.record(key).period)) for key in keys]
 
     def _keep_row(self, definition: Definition, period: str) -> None:
         """A question without any sample has a row too from here on: without one, recovery would take it for lost."""
@@ -163,5 +161,3 @@ class Closing:
 
 
 _QUEUED = "queued"
-_ALL = 1 << 31
-"""No limit on the rows of the history."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetryd.core.consent import ApplicationLevels, Decision, Levels
     from telemetryd.core.definition import Declaration
@@ -212,6 +212,21 @@ class Reports(Protocol):
 
     def history(self, since: int, limit: int) -> list[StoredReport]:
         """The newest `limit` reports created at or after `since`, newest first."""
+
+    def latest(self, since: int) -> Iterator[StoredReport]:
+        """The same without a limit, a few rows at a time: whoever has enough stops, and others may change the table between two of them."""
+
+    def newest(self, key: Key, period: str) -> StoredReport | None:
+        """The report that was made last of a question and period."""
+
+    def applications(self) -> list[str]:
+        """Every application of which there is a report, queued or over."""
+
+    def questions(self, application: str) -> list[str]:
+        """The questions of an application of which there is a report, queued or over."""
+
+    def last_sent(self, application: str) -> Mapping[str, int]:
+        """Question → when the last report that a server took was made (Unix s, a day's beginning)."""
 
     def start(self, report: StoredReport, now: int, not_before: int) -> None:
         """A try begins: written before any byte leaves, with its address and headers, and the next one's moment if its outcome is lost."""

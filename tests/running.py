@@ -26,12 +26,14 @@ from telemetryd.core.delay import Moment
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.daemon import Daemon, Flow
 from telemetryd.installed import InstalledFiles
+from telemetryd.known import Known
 from telemetryd.questions import Questions
+from telemetryd.shown import Sources
 from telemetryd.store import open_store
 from telemetryd.tallies import RunningTallies
 from telemetryd.tick import Parts as TickParts
 from telemetryd.tick import Ticker
-from telemetryd.views import Sources, Views
+from telemetryd.views import Views
 from telemetryd.watch import Watch
 
 APP = "org.kde.kate"
@@ -206,11 +208,12 @@ class Running:
         self.closing = Closing(ClosingParts(self.catalogue, self.questions, self.tallies, store.reports, self.clock, self.chance))
         self.flow = flow = Flow(self.catalogue, self.questions, self.tallies, self.closing, self.facts, self.clock, self.watch)
         self.daemon = Daemon(flow, self.on_erased)
-        parts = (self.daemon, self.questions, store.consents, self.catalogue, store, store.reports, self.clock)
+        known = Known(self.catalogue, store.consents, self.tallies, store.reports)
+        parts = (self.daemon, self.questions, store.consents, self.catalogue, store, store.reports, self.clock, known)
         self.choices = Choices(ChoiceParts(*parts))
         tick = (self.catalogue, self.questions, self.choices, self.daemon, store.reports, self.server, self.clock, self.chance)
         self.ticker = Ticker(TickParts(*tick))
-        self.views = Views(Sources(self.catalogue, store.consents, self.questions, self.closing, store.reports, self.clock))
+        self.views = Views(Sources(self.catalogue, store.consents, self.questions, self.closing, store.reports, self.clock, known))
 
     def on_erased(self, keys):
         """As the assembly has it, but that nothing is purged by itself."""

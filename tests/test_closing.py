@@ -66,9 +66,9 @@ async def test_the_true_answer_is_erased_from_the_log_too(running):
 
 async def test_preview_is_the_report(running):
     """The preview of the running period equals the report, byte for byte but for the nonce."""
-    ((name, url, preview),) = running.views.preview(APP)
+    ((name, url, preview),) = filter(None, running.views.preview(APP))
     running.to(AFTER)
-    ((_, _, queued),) = running.views.preview("")
+    ((_, _, queued),) = filter(None, running.views.preview(""))
     assert (name, url) == ("org.kde.kate/startup-time", "https://telemetry.kde.org/v1")
     nonce = parse(queued.encode()).nonce
     assert preview == queued.replace(nonce, "0" * 32)

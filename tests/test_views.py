@@ -9,6 +9,7 @@ from running import AFTER, APP, DURING, KEY, at, installed
 from telemetryd.core import canonical
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.errors import UnknownApplicationError
+from telemetryd.views import MovedError
 
 FINER = KATE_2026.replace("[500, 2000]", "[500, 1000, 2000]")
 
@@ -56,20 +57,20 @@ async def test_effective_levels(running):
     """Locks and kill switches show in what holds."""
     await running.choices.set_level("usage", 2)
     running.configure("[limits]\nusage = 1")
-    assert running.views.applications({})[0]["effective_usage"] == 1
+    assert next(running.views.applications({}))["effective_usage"] == 1
     running.configure("enabled = false")
-    assert running.views.applications({})[0]["effective_usage"] == 0
+    assert next(running.views.applications({}))["effective_usage"] == 0
 
 
 @pytest.mark.parametrize("refuse", [lambda running: running.choices.set_level("new_questions", 0), None])
 async def test_nothing_is_pending_where_new_questions_are_refused(running, refuse):
     """By the user or by a lock: refused silently."""
-    assert running.views.applications({})[0]["pending"] == 1
+    assert next(running.views.applications({}))["pending"] == 1
     if refuse:
         await refuse(running)
     else:
         running.configure("[limits]\nnew_questions = 'refuse'")
-    assert running.views.applications({})[0]["pending"] == 0
+    assert next(running.views.applications({}))["pending"] == 0
 
 
 async def test_question(running):
@@ -156,25 +157,23 @@ async def test_sent(running):
     (row,) = running.store.reports.queue()
     running.server.answers.append(Delivery(Result.ACCEPTED, 202))
     await running.ticker._send(row)
-    (shown,) = running.views.history(0, 0)
+    (shown,) = running.views.history(0)
     assert (shown["outcome"], shown["status"], shown["tries"], shown["period"]) == ("accepted", 202, 1, "2026-W48")
     assert shown["endpoint"] == "https://telemetry.kde.org/v1"
     assert ["Content-Length", "1024"] in shown["headers"]
     assert json.loads(shown["body"])["nonce"] == "0" * 32
     assert shown["created"] % 86400 == 0
     assert question(running)["last_sent"] == shown["created"]
-    assert running.views.history(at("12.8"), 10) == []
-    assert running.views.preview("") == []
+    assert list(running.views.history(at("12.8"))) == []
+    assert [row for row in running.views.preview("") if row] == []
 
 
 async def test_views_write_nothing(running):
     """Whatever is shown, no file appears and none changes."""
     for _ in range(2):
         before = running.files()
-        running.views.applications({})
-        running.views.questions("")
-        running.views.preview("")
-        running.views.history(0, 10)
+        for view in (running.views.applications({}), running.views.questions(""), running.views.preview(""), running.views.history(0)):
+            list(view)
         assert running.files() == before
         await running.consent()
         running.to(DURING)
@@ -183,8 +182,154 @@ async def test_views_write_nothing(running):
 async def test_unknown(running):
     """Questions of an application that is not declared are an error; a broken manifest hides no other."""
     with pytest.raises(UnknownApplicationError):
-        running.views.questions("org.kde.dolphin")
+        list(running.views.questions("org.kde.dolphin"))
     (running.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml").write_text("broken")
     running.daemon.reload()
-    assert [row["id"] for row in running.views.applications({})] == [APP]
+    assert [row and row["id"] for row in running.views.applications({})] == [None, APP]
     assert [row["id"] for row in running.views.questions("")] == ["startup-time"]
+
+
+def changed_meanwhile(running, view, change):
+    """Rows are taken from a view, and something changes after the first."""
+    rows = iter(view)
+    next(rows)
+    change()
+    return list(rows)
+
+
+TWO = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
+
+
+@pytest.mark.parametrize("view", [lambda views: views.questions(""), lambda views: views.applications({}), lambda views: views.preview("")])
+async def test_a_view_is_of_one_moment(running, view):
+    """What changes while a view is put together ends it, so that no list is half of before and half of after; nothing else does."""
+    running.install(TWO)
+    for name in ("org.kde.dolphin", "org.kde.krita"):
+        running.install(TWO.replace(APP, name))
+    await running.consent(APP, "org.kde.dolphin", "org.kde.krita")
+    running.to(DURING)
+    consents = running.store.consents
+    changes = [
+        lambda: consents.set_levels(consents.levels._replace(system=1)),
+        lambda: consents.refuse(KEY, is_refused=True),
+        lambda: running.configure("[limits]\nusage = 1"),
+        lambda: running.machine.review(FINER, date="2026-11-20") or running.daemon.reload(),
+        lambda: setattr(running.clock, "wall", DURING + 86400),
+    ]
+    for change in changes:
+        with pytest.raises(MovedError):
+            changed_meanwhile(running, view(running.views), change)
+    assert len(
+        changed_meanwhile(running, view(running.views), lambda: running.daemon.register("org.kde.ark", TWO.replace(APP, "org.kde.ark")))
+    )
+
+
+GONE = "org.kde.dolphin"
+
+
+async def gone(running, *, moment=DURING):
+    """Dolphin's question is accepted and has a sample in its week; then its manifest is away."""
+    running.install(KATE_2026.replace(APP, GONE).replace("Kate", "Dolphin"))
+    await running.consent(GONE)
+    running.to(DURING)
+    running.push("startup", "d", 700.0, GONE)
+    running.to(moment)
+    (running.machine.root / f"share/telemetryd/manifests/{GONE}.toml").unlink()
+    running.daemon.reload()
+
+
+@pytest.mark.parametrize(("moment", "state"), [(DURING, "active"), (AFTER, "reporting")])
+async def test_what_is_gone_is_listed(running, moment, state):
+    """An application whose manifest is away while its data lie on disk is listed, and so is its question, as it was accepted."""
+    await gone(running, moment=moment)
+    row, kate = running.views.applications({})
+    assert (row["id"], row["name"], row["kind"], row["installed"], row["pending"], kate["id"]) == (GONE, "Dolphin", "gone", False, 0, APP)
+    for rows in (running.views.questions(GONE), (one for one in running.views.questions("") if one["application"] == GONE)):
+        (row,) = rows
+        assert (row["state"], row["consent"], row["purpose"]) == (state, 1, "Is start-up too slow?")
+        assert "gone" in row["reason"]
+        assert row["digest"] == row["accepted_digest"]
+        assert canonical.read(row["definition"]).digest == row["digest"]
+
+
+async def test_what_is_gone_can_be_refused_withdrawn_and_erased(running):
+    """Each by itself, with the reply: nothing of it is left."""
+    acts = (
+        lambda: running.choices.set_question(GONE, "startup-time", is_allowed=False),
+        lambda: running.choices.set_application(GONE, 0, 0),
+        lambda: running.choices.erase(GONE),
+        lambda: running.choices.forget(GONE),
+    )
+    for number, act in enumerate(acts):
+        with installed(running.directory / str(number)) as other:
+            running = other
+            await gone(other)
+            assert other.store.tallies.all()
+            await act()
+            assert other.store.tallies.all() == []
+            (row,) = other.views.questions(GONE)
+            assert row["state"] == "passed"
+
+
+@pytest.mark.parametrize("text", ["broken", "without"])
+async def test_what_cannot_be_read_or_is_asked_no_more(running, text):
+    """A manifest that cannot be read, or that dropped the question: the question is listed with its reason, and can be refused."""
+    two = TWO.replace(APP, GONE)
+    running.install(two)
+    await running.consent(GONE)
+    running.to(DURING)
+    running.push("startup", "d", 700.0, GONE)
+    path = running.machine.root / f"share/telemetryd/manifests/{GONE}.toml"
+    path.write_text("broken" if text == "broken" else KATE_2026.replace(APP, GONE))
+    running.daemon.reload()
+    rows = {row["id"]: row for row in running.views.questions(GONE)}
+    assert rows.keys() == {"startup-time", "startup-pace"}
+    assert rows["startup-pace"]["reason"]
+    kinds = {row["id"]: (row["kind"], row["installed"]) for row in running.views.applications({})}
+    assert kinds[GONE] == (("unreadable", True) if text == "broken" else ("application", True))
+    await running.choices.set_question(GONE, "startup-pace", is_allowed=False)
+    assert "startup-pace" not in {one.key[1] for one in running.store.tallies.all()}
+
+
+async def test_what_nobody_can_read_any_more(running):
+    """A question of which only a refusal or a report is left is listed with the same keys, empty; and is gone when that is."""
+    await running.choices.set_question(*KEY, is_allowed=False)
+    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
+    running.daemon.reload()
+    full = question_keys(running)
+    row = question(running)
+    assert (row["state"], row["consent"], row["definition"], row.keys()) == ("refused", 2, "", full)
+    await running.choices.set_question(*KEY, is_allowed=True)
+    with pytest.raises(UnknownApplicationError):
+        list(running.views.questions(APP))
+    with pytest.raises(UnknownApplicationError):
+        await running.choices.set_question(*KEY, is_allowed=False)
+
+
+def question_keys(running):
+    """The keys of a question that is declared."""
+    running.install(KATE_2026.replace(APP, "org.kde.krita"))
+    (row,) = running.views.questions("org.kde.krita")
+    return row.keys()
+
+
+async def test_a_report_alone_keeps_its_question_listed(running):
+    """Of what was sent the history tells, and so do the lists, until the user erases it."""
+    await running.consent()
+    running.to(AFTER)
+    (row,) = running.store.reports.queue()
+    await running.ticker._send(row)
+    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
+    running.daemon.reload()
+    await running.choices.forget(APP)
+    assert [one["id"] for one in running.views.applications({})] == [APP]
+    assert (question(running)["state"], question(running)["last_sent"] > 0) == ("answered", True)
+
+
+async def test_words_are_made_once(running):
+    """What a definition says is kept, whatever the user decides, and made anew when what is expected of it changes."""
+    first = question(running)
+    await running.consent()
+    assert question(running)["figures"] is first["figures"]
+    running.install(KATE_2026.replace("sources =", "expected_users = 5000\nsources ="))
+    assert len(question(running)["figures"]) > len(first["figures"])

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.library import Message, Variant
 from telemetryd.bus.members import Handlers, Result
-from telemetryd.errors import NotDeveloperError
+from telemetryd.bus.replies import bounded, fitting
+from telemetryd.errors import BusyError, NotDeveloperError
+from telemetryd.pieces import Pieces
+from telemetryd.views import MovedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.choices import Choices
     from telemetryd.ports import Consents
+    from telemetryd.shown import Shown
     from telemetryd.tick import Ticker
-    from telemetryd.views import Shown, Views
+    from telemetryd.views import Views
     from telemetryd.watch import Watch
+
+T = TypeVar("T")
 
 VERSION = 1
 
@@ -36,6 +44,10 @@ _SIGNATURES = {
 
 _SPENT = "the privacy ledger was lost, so all of it counts as spent: no question will be answered any more"
 _HELD_UP = "erasure pending: nothing of it is used any more, but another process reads the file, and so it is still on the disk"
+_ASK_QUESTIONS = "ask for the questions of the applications that you know"
+_NOTHING_ELSE = "there is nothing smaller to ask for"
+_TRIES = 5
+"""Views that are begun before the caller is told to call again: nothing changes so often but by somebody's doing."""
 
 
 class Parts(NamedTuple):
@@ -52,9 +64,12 @@ class Parts(NamedTuple):
 class Control:
     """The object behind Control1. `parts` gives the running daemon's parts or raises the error that every call is answered with."""
 
-    def __init__(self, parts: Callable[[], Parts], callers: Callable[[], Mapping[str, frozenset[str]]]) -> None:
+    def __init__(
+        self, parts: Callable[[], Parts], callers: Callable[[], Mapping[str, frozenset[str]]], pieces: Pieces | None = None
+    ) -> None:
         self._parts = parts
         self._callers = callers
+        self._pieces = pieces or Pieces()
         self.announce: Callable[[], None] = lambda: None
 
     def handlers(self) -> Handlers:
@@ -74,16 +89,8 @@ class Control:
                 "Submit": self._submit,
                 "Watch": self._watch,
             },
-            getters={
-                "System": lambda: self._parts().consents.levels.system,
-                "Usage": lambda: self._parts().consents.levels.usage,
-                "NewQuestions": lambda: self._parts().consents.levels.new_questions,
-                "Version": lambda: VERSION,
-                "Developer": lambda: self._parts().catalogue.settings.developer,
-                "KillSwitches": lambda: [[one.what, one.file] for one in self._parts().catalogue.settings.kill_switches],
-                "Locks": lambda: [[f"{one.what}={one.limit}", one.file] for one in self._parts().catalogue.settings.locks],
-                "Problems": self._problems,
-            },
+            getters=_getters(self._parts),
+            snapshot=self._snapshot,
             setters={
                 "System": lambda _caller, level: self._set_level("system", level),
                 "Usage": lambda _caller, level: self._set_level("usage", level),
@@ -92,14 +99,20 @@ class Control:
             guard=admit_host_only,
         )
 
-    def _problems(self) -> list[list[str]]:
+    def _snapshot(self) -> dict[str, Callable[[], Any]]:
+        """Getters over one look at all files."""
         parts = self._parts()
-        found = [[one.file, one.text] for one in (*parts.catalogue.problems, *sorted(parts.ticker.problems()))]
-        if parts.consents.is_spent:
-            found.append(["consent.sqlite", _SPENT])
-        if parts.choices.is_held_up:
-            found.append(["telemetry.sqlite", _HELD_UP])
-        return found
+        return _getters(lambda: parts)
+
+    async def _shown(self, make: Callable[[Parts], Iterator[T | None]]) -> list[T]:
+        """All rows of a view, put together in pieces; begun anew if what it shows changed meanwhile.
+
+        Raises BusyError if it changes again and again.
+        """
+        for _ in range(_TRIES):
+            with suppress(MovedError):
+                return await self._pieces.run(make(self._parts()))
+        raise BusyError("what you asked for is changing all the time: call again")
 
     async def _set_level(self, name: str, level: int) -> Result:
         try:
@@ -108,11 +121,11 @@ class Control:
             self.announce()
         return None
 
-    def _list_applications(self, _caller: Caller, _call: Message) -> Result:
-        return [[_dictionary(one) for one in self._parts().views.applications(self._callers())]]
+    async def _list_applications(self, _caller: Caller, _call: Message) -> Result:
+        return [await self._shown(lambda parts: bounded(_dictionaries(parts.views.applications(self._callers())), _ASK_QUESTIONS))]
 
-    def _list_questions(self, _caller: Caller, call: Message) -> Result:
-        return [[_dictionary(one) for one in self._parts().views.questions(*call.body)]]
+    async def _list_questions(self, _caller: Caller, call: Message) -> Result:
+        return [await self._shown(lambda parts: bounded(_dictionaries(parts.views.questions(*call.body)), _ask_each(*call.body)))]
 
     async def _set_application(self, _caller: Caller, call: Message) -> Result:
         try:
@@ -136,14 +149,20 @@ class Control:
             self.announce()
         return None
 
-    def _preview(self, _caller: Caller, call: Message) -> Result:
-        return [[list(one) for one in self._parts().views.preview(*call.body)]]
+    async def _preview(self, _caller: Caller, call: Message) -> Result:
+        return [await self._shown(lambda parts: bounded(_structures(parts.views.preview(*call.body)), _ask_each(*call.body)))]
 
-    def _history(self, _caller: Caller, call: Message) -> Result:
-        return [[_dictionary(one) for one in self._parts().views.history(*call.body)]]
+    async def _history(self, _caller: Caller, call: Message) -> Result:
+        since, limit = call.body
 
-    def _ledger(self, _caller: Caller, _call: Message) -> Result:
-        return [[_dictionary(one) for one in self._parts().views.ledger()]]
+        def rows(parts: Parts) -> Iterator[dict[str, Variant] | None]:
+            found = _dictionaries(parts.views.history(since))
+            return bounded(islice(found, limit), "ask for fewer, or 0 for as many as fit") if limit else fitting(found)
+
+        return [await self._shown(rows)]
+
+    async def _ledger(self, _caller: Caller, _call: Message) -> Result:
+        return [await self._shown(lambda parts: bounded(_dictionaries(parts.views.ledger()), _NOTHING_ELSE))]
 
     async def _erase(self, _caller: Caller, call: Message) -> Result:
         try:
@@ -174,8 +193,41 @@ class Control:
         return [number, [[one.source, one.label, one.verdict] for one in events]]
 
 
-def _dictionary(shown: Shown) -> dict[str, Variant]:
-    return {key: Variant(_SIGNATURES.get(key, "s"), value) for key, value in shown.items()}
+def _getters(look: Callable[[], Parts]) -> dict[str, Callable[[], Any]]:
+    """A getter for each property; each looks by itself."""
+    return {
+        "System": lambda: look().consents.levels.system,
+        "Usage": lambda: look().consents.levels.usage,
+        "NewQuestions": lambda: look().consents.levels.new_questions,
+        "Version": lambda: VERSION,
+        "Developer": lambda: look().catalogue.settings.developer,
+        "KillSwitches": lambda: [[one.what, one.file] for one in look().catalogue.settings.kill_switches],
+        "Locks": lambda: [[f"{one.what}={one.limit}", one.file] for one in look().catalogue.settings.locks],
+        "Problems": lambda: _problems(look()),
+    }
+
+
+def _problems(parts: Parts) -> list[list[str]]:
+    found = [[one.file, one.text] for one in (*parts.catalogue.problems, *sorted(parts.ticker.problems()))]
+    if parts.consents.is_spent:
+        found.append(["consent.sqlite", _SPENT])
+    if parts.choices.is_held_up:
+        found.append(["telemetry.sqlite", _HELD_UP])
+    return found
+
+
+def _dictionaries(shown: Iterator[Shown | None]) -> Iterator[dict[str, Variant] | None]:
+    for one in shown:
+        yield one and {key: Variant(_SIGNATURES.get(key, "s"), value) for key, value in one.items()}
+
+
+def _structures(shown: Iterator[tuple[str, ...] | None]) -> Iterator[list[str] | None]:
+    for one in shown:
+        yield list(one) if one else None
+
+
+def _ask_each(application: str) -> str:
+    return _NOTHING_ELSE if application else "ask for each application"
 
 
 def changed(properties: list[str]) -> list[Any]:

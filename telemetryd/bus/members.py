@@ -38,12 +38,16 @@ class NoSuchMemberError(TelemetrydError):
 
 
 class Handlers(NamedTuple):
-    """What answers an interface: a handler for each method, a getter for each property, a setter for each that can be written."""
+    """What answers an interface: a handler for each method, a getter for each property, a setter for each that can be written.
+
+    `snapshot` gives getters that all tell of one moment, for whoever asks for all properties; without it, `getters` are asked one by one.
+    """
 
     methods: Mapping[str, Handler]
     getters: Mapping[str, Callable[[], Any]]
     setters: Mapping[str, Setter] = {}
     guard: Guard = lambda _caller, _arguments: None
+    snapshot: Callable[[], Mapping[str, Callable[[], Any]]] | None = None
 
 
 class Route(NamedTuple):
@@ -117,12 +121,13 @@ class Members:
 
     def _get(self, _caller: Caller, call: Message) -> Result:
         name, _ = self._property(*call.body)
-        return [self._value(name)]
+        return [self._value(name, self._handlers.getters)]
 
     def _get_all(self, _caller: Caller, call: Message) -> Result:
         if not self._is_own(call.body[0]):
             return [{}]
-        return [{name: self._value(name) for name in self._interface.properties}]
+        getters = self._handlers.snapshot() if self._handlers.snapshot else self._handlers.getters
+        return [{name: self._value(name, getters) for name in self._interface.properties}]
 
     def _set(self, caller: Caller, call: Message) -> Result | Coroutine[Any, Any, Result]:
         interface, name, variant = call.body
@@ -131,8 +136,8 @@ class Members:
             raise NoSuchMemberError("PropertyReadOnly", f"{name} cannot be set")
         return self._handlers.setters[name](caller, _taken(declared, variant))
 
-    def _value(self, name: str) -> Variant:
-        return Variant(self._interface.properties[name].signature, self._handlers.getters[name]())
+    def _value(self, name: str, getters: Mapping[str, Callable[[], Any]]) -> Variant:
+        return Variant(self._interface.properties[name].signature, getters[name]())
 
     def _property(self, interface: str, name: str) -> tuple[str, Property]:
         declared = self._interface.properties.get(name) if self._is_own(interface) else None

@@ -96,6 +96,8 @@ BUS_RETRY_S = 0.02
 """Pause before the next try to connect while the bus's queue of new connections (30 places) is full."""
 MESSAGE_MAX_BYTES = 1024 * 1024
 """Longest message that is taken; the longest that makes sense is a manifest (64 KiB) or 10,000 samples (80 KB)."""
+REPLY_MAX_BYTES = 1024 * 1024
+"""Longest reply that is made: some 250 questions or 600 reports, which take dbus-next 40 ms to marshal, and the loop with it."""
 RECEIVE_BUDGET_BYTES = 32 * 1024
 """Most that is read in one batch: some 200 small calls, handled in 2 to 20 ms, after which everyone gets the replies."""
 UNSENT_HIGH_BYTES = 256 * 1024

@@ -33,12 +33,11 @@ def heading(page: Page, one: Shown) -> None:
     """Who asks: the application, whom to write to, and who has called in its name."""
     words = page.language.words
     _ = words.gettext
-    page.say(f"{one['name']} ({one['id']}): {one['summary']}", "bold")
-    installed, registered = _("{kind}, installed"), _("{kind}, registered by a program, not installed")
+    page.say(f"{one['name']} ({one['id']})" + (f": {one['summary']}" if one["summary"] else ""), "bold")
     page.facts(
         [
             (_("vendor"), _("{vendor}; for concerns: {contact}").format(vendor=one["vendor"], contact=one["contact"])),
-            (_("kind"), (installed if one["installed"] else registered).format(kind=_(one["kind"]))),
+            (_("kind"), _kind(one, words)),
             (_("callers"), ", ".join(_caller(caller, words) for caller in one["callers"]) or _("none so far")),
             *levels(one, words),
             *several(_("warnings"), one["warnings"]),
@@ -46,13 +45,37 @@ def heading(page: Page, one: Shown) -> None:
     )
 
 
+def _kind(one: Shown, words: Words) -> str:
+    """What the application is, and who says so."""
+    _ = words.gettext
+    match one["kind"]:
+        case "gone":
+            return _("gone: it declares nothing now; this is what is kept of it")
+        case "unreadable":
+            return _("its manifest cannot be read; this is what is kept of it")
+        case kind:
+            installed, registered = _("{kind}, installed"), _("{kind}, registered by a program, not installed")
+            return (installed if one["installed"] else registered).format(kind=_(kind))
+
+
 def question_page(page: Page, question: Shown) -> None:
     """Everything about a question that consent is given to, and where it stands."""
+    if not question["definition"]:
+        _lost_page(page, question)
+        return
     definition = _definition(question)
     told = tell(definition, page.language.words, page.language.texts(question["translations"]))
     page.say(f"{question['application']}/{question['id']}", "bold")
     page.say(told.who)
     page.facts(_rows(question, definition, told, page.language.words))
+
+
+def _lost_page(page: Page, question: Shown) -> None:
+    """A question of which no definition is known any more: where it stands, and what the person decided."""
+    words = page.language.words
+    _ = words.gettext
+    page.say(f"{question['application']}/{question['id']}", "bold")
+    page.facts([(_("purpose"), _("unknown: nothing declares this question any more")), *_course_so_far(question, words)])
 
 
 def _definition(question: Shown) -> Definition:
@@ -105,6 +128,12 @@ def _course(one: Shown, told: Telling, words: Words) -> Iterator[Row]:
 
 
 def _standing(one: Shown, definition: Definition, words: Words) -> Iterator[Row]:
+    """What became of it, what the person decided, and how it changed since."""
+    yield from _course_so_far(one, words)
+    yield from several(words.gettext("changed"), _changes(one, definition, words))
+
+
+def _course_so_far(one: Shown, words: Words) -> Iterator[Row]:
     """What became of it, and what the person decided."""
     _ = words.gettext
     yield _("sent"), day(one["last_sent"]) if one["last_sent"] else _("never")
@@ -113,7 +142,6 @@ def _standing(one: Shown, definition: Definition, words: Words) -> Iterator[Row]
     is_changed = bool(one["accepted_digest"]) and one["accepted_digest"] != one["digest"] and one["consent"] == 0
     decided = _(word(CONSENTS, one["consent"]))
     yield _("you"), _("{decided}, an earlier definition accepted").format(decided=decided) if is_changed else decided
-    yield from several(_("changed"), _changes(one, definition, words))
 
 
 def _changes(one: Shown, definition: Definition, words: Words) -> Sequence[str]:

@@ -9,7 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from telemetryd.bus.library import Message, MessageBus, MessageType, Variant
-from telemetryd.ctl.failures import answered, no_answer, no_bus
+from telemetryd.ctl.failures import Failure, answered, no_answer, no_bus
+from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +20,8 @@ _NAME = "org.telemetryd.Control1"
 _PATH = "/org/telemetryd/Control1"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 
+_ALL = (1 << 32) - 1
+"""More reports than there are."""
 _ANSWER_S = 30.0
 """Longest wait for an answer: the bus gives a service 25 s to start, an erasure waits 5 s, Watch 20 s."""
 _SUBMIT_S = 600.0
@@ -78,9 +81,9 @@ class Control:
         raise answered("org.telemetryd.Error.UnknownApplication", f"no manifest of {app_id!r} is installed or registered", app_id)
 
     async def questions(self, app_id: str) -> list[Shown]:
-        """An application's questions; "" for all."""
-        (found,) = await self._call("ListQuestions", "s", [app_id])
-        return list(found)
+        """An application's questions; "" for all, however many there are."""
+        found: list[Shown] = await self._rows("ListQuestions", app_id)
+        return found
 
     async def set_application(self, app_id: str, system: int, usage: int) -> None:
         """Set an application's own levels."""
@@ -95,14 +98,23 @@ class Control:
         await self._call("Accept", "sa{ss}", [app_id, dict(digests)])
 
     async def preview(self, app_id: str) -> list[list[str]]:
-        """(application/question, URL, body) of each report in the making."""
-        (found,) = await self._call("Preview", "s", [app_id])
-        return list(found)
+        """(application/question, URL, body) of each report in the making; of all, however many there are, for ""."""
+        found: list[list[str]] = await self._rows("Preview", app_id)
+        return found
 
-    async def history(self, since: int, limit: int) -> list[Shown]:
-        """The reports that were made since a time (Unix s), the newest first."""
-        (found,) = await self._call("History", "tu", [since, limit])
-        return list(found)
+    async def history(self, since: int, limit: int) -> tuple[list[Shown], bool]:
+        """The reports that were made since a time (Unix s), the newest first, at most `limit` (0: all); and whether none is left out.
+
+        The service gives as many as one answer holds, some six hundred.
+        """
+        try:
+            (found,) = await self._call("History", "tu", [since, limit or _ALL])
+        except Failure as failure:
+            if failure.name != LimitExceededError.bus_name:
+                raise
+            (found,) = await self._call("History", "tu", [since, 0])
+            return list(found), False
+        return list(found), True
 
     async def ledger(self) -> list[Shown]:
         """The budgets."""
@@ -116,6 +128,25 @@ class Control:
     async def forget(self, app_id: str) -> None:
         """Withdraw everything from an application that is not installed, and drop what is kept of it."""
         await self._call("Forget", "s", [app_id])
+
+    async def _rows(self, member: str, app_id: str) -> list[Any]:
+        """What a member gives of an application, or of all (""): where one answer does not hold it, of one after the other."""
+        try:
+            (found,) = await self._call(member, "s", [app_id])
+        except Failure as failure:
+            if app_id or failure.name != LimitExceededError.bus_name:
+                raise
+            return [row for one in await self.applications() for row in await self._rows_of(member, one["id"])]
+        return list(found)
+
+    async def _rows_of(self, member: str, app_id: str) -> list[Any]:
+        """The same of one application; nothing if it has gone meanwhile."""
+        try:
+            return await self._rows(member, app_id)
+        except Failure as failure:
+            if failure.name != UnknownApplicationError.bus_name:
+                raise
+            return []
 
     async def submit(self) -> None:
         """Close the running periods and send now."""

@@ -30,10 +30,10 @@ def submit(*, is_json: bool) -> None:
     """
 
     async def work(control: Control) -> None:
-        before = Counter(map(json.dumps, await control.history(0, 0)))
+        before, _ = await control.history(0, 0)
         await control.submit()
-        after = Counter(map(json.dumps, await control.history(0, 0)))
-        found = [json.loads(one) for one in (after - before).elements()]
+        after, _ = await control.history(0, 0)
+        found = [json.loads(one) for one in (Counter(map(json.dumps, after)) - Counter(map(json.dumps, before))).elements()]
         if is_json:
             output.emit(found)
         else:

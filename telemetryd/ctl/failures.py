@@ -53,6 +53,8 @@ _NEXT: dict[type[TelemetrydError], str] = {
     BusyError: "try again in a moment",
     StorageError: f"check space and rights of ~/.local/state/telemetryd; {_JOURNAL}",
 }
+_TOO_LONG = "the reply would be longer"
+"""How the service begins to say that an answer has too many rows: no moment to come has fewer."""
 _LOCKS = "nothing was changed; `telemetryctl status` shows the locks"
 _NOT_ALLOWED = "nothing was changed; the session bus, or a proxy between telemetryctl and the bus, does not permit this"
 _FIXED = {
@@ -65,10 +67,11 @@ _OTHER_VERSION = {STANDARD + name for name in ("UnknownMethod", "UnknownObject",
 
 
 class Failure(click.ClickException):
-    """Ends the command with a line on standard error and an exit status."""
+    """Ends the command with a line on standard error and an exit status; `name` is the error of the bus that it stands for, or ""."""
 
-    def __init__(self, message: str, status: int = FAILED) -> None:
+    def __init__(self, message: str, status: int = FAILED, name: str = "") -> None:
         super().__init__(one_line(message))
+        self.name = name
         self.exit_code = status  # type: ignore[misc] # click declares it for the class; it reads it from the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -92,7 +95,9 @@ def answered(name: str, text: str, application: str) -> Failure:
     hint = _NEXT_BY_NAME.get(name, "")
     if "{application}" in hint:
         hint = hint.format(application=application) if application else "`telemetryctl list` names the applications"
-    return Failure(f"{text or name}; {hint}" if hint else f"{name}: {text}")
+    if text.startswith(_TOO_LONG):
+        hint = "it cannot be shown"
+    return Failure(f"{text or name}; {hint}" if hint else f"{name}: {text}", name=name)
 
 
 def _denied(text: str) -> Failure:

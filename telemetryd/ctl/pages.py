@@ -111,7 +111,7 @@ def _application(one: Shown) -> tuple[str, ...]:
         word(LEVELS, one["effective_system"]),
         word(LEVELS, one["effective_usage"]),
         str(one["pending"]) if one["pending"] else "-",
-        one["kind"] + ("" if one["installed"] else ", registered by itself"),
+        one["kind"] + ("" if one["installed"] or one["kind"] == "gone" else ", registered by itself"),
     )
 
 

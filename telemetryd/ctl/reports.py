@@ -77,7 +77,9 @@ def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
     """
 
     async def work(control: Control) -> None:
-        found = await control.history(since, limit)
+        found, is_whole = await control.history(since, limit)
+        if not is_whole:
+            click.echo(f"telemetryctl: these are the newest {len(found)}: one answer of telemetryd holds no more", err=True)
         if is_json:
             output.emit(found)
         else:

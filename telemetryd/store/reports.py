@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from telemetryd.ports import StoredReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from telemetryd.ports import Key
     from telemetryd.store.database import Database
@@ -24,6 +24,10 @@ _BLURRED = "held = '', started = 0, not_before = 0, slot = 0, created = created 
 
 _STILL = "WHERE id = ? AND outcome = 'queued' AND body = ?"
 """The row of a report that still waits: ids are used again when rows go, and a try may end in a process that did not see that."""
+
+_LAST_ID = (1 << 63) - 1
+_ROWS = 32
+"""Rows of the history that are read at once: some 50 KB, in half a millisecond."""
 
 
 class Reports:
@@ -54,6 +58,34 @@ class Reports:
     def history(self, since: int, limit: int) -> list[StoredReport]:
         """The newest `limit` reports created at or after `since`, newest first."""
         return self._select("WHERE created >= ? ORDER BY id DESC LIMIT ?", (since, limit))
+
+    def latest(self, since: int) -> Iterator[StoredReport]:
+        """The same without a limit, a few rows at a time: whoever has enough stops, and others may change the table between two of them."""
+        ((oldest,),) = self._database.read("SELECT min(id) FROM report INDEXED BY report_created WHERE created >= ?", (since,))
+        before = _LAST_ID
+        while oldest is not None and before >= oldest:
+            rows = self._select("WHERE created >= ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?", (since, oldest, before, _ROWS))
+            yield from rows
+            before = rows[-1].id - 1 if rows else 0
+
+    def newest(self, key: Key, period: str) -> StoredReport | None:
+        """The report that was made last of a question and period."""
+        found = self._select("WHERE application = ? AND question = ? AND period = ? ORDER BY id DESC LIMIT 1", (*key, period))
+        return found[0] if found else None
+
+    def applications(self) -> list[str]:
+        """Every application of which there is a report, queued or over."""
+        return [application for (application,) in self._database.read("SELECT DISTINCT application FROM report")]
+
+    def questions(self, application: str) -> list[str]:
+        """The questions of an application of which there is a report, queued or over."""
+        sql = "SELECT DISTINCT question FROM report WHERE application = ?"
+        return [question for (question,) in self._database.read(sql, (application,))]
+
+    def last_sent(self, application: str) -> dict[str, int]:
+        """Question → when the last report that a server took was made (Unix s, a day's beginning)."""
+        sql = "SELECT question, max(created) FROM report WHERE application = ? AND outcome = 'accepted' GROUP BY question"
+        return dict(self._database.read(sql, (application,)))
 
     def start(self, report: StoredReport, now: int, not_before: int) -> None:
         """A try begins: written before any byte leaves, with its address and headers, and the next one's moment if its outcome is lost."""
@@ -119,6 +151,6 @@ class Reports:
         marks = ", ".join("?" * len(ticks))
         self._database.write(f"INSERT OR REPLACE INTO tick (id, {_TICK}) VALUES (1, {marks})", tuple(map(int, ticks)))  # noqa: S608 - fixed texts
 
-    def _select(self, rest: str, values: Sequence[int]) -> list[StoredReport]:
+    def _select(self, rest: str, values: Sequence[int | str]) -> list[StoredReport]:
         rows: list[Any] = self._database.read(f"SELECT {_COLUMNS} FROM report {rest}", values)  # noqa: S608 - fixed texts
         return [StoredReport._make((*row[:7], tuple((name, value) for name, value in json.loads(row[7])), *row[8:])) for row in rows]

@@ -69,6 +69,9 @@ MAIN = Schema(
             tries INTEGER NOT NULL, started INTEGER NOT NULL, not_before INTEGER NOT NULL,
             outcome TEXT NOT NULL, status INTEGER NOT NULL, held TEXT NOT NULL
         );
+        CREATE INDEX report_question ON report (application, question, outcome, created);
+        CREATE INDEX report_created ON report (created);
+        CREATE INDEX report_queued ON report (id) WHERE outcome = 'queued';
         CREATE TABLE tick (
             id INTEGER PRIMARY KEY CHECK (id = 1), seen INTEGER NOT NULL, since INTEGER NOT NULL, passed_s INTEGER NOT NULL,
             moment_s INTEGER NOT NULL, is_done INTEGER NOT NULL, late_day INTEGER NOT NULL,
@@ -78,7 +81,8 @@ MAIN = Schema(
         """,
     )
 )
-"""Policy: M2. A tally's `cells` are those of `core.aggregate`; a report is queue and history in one row.
+"""Policy: M2. A tally's `cells` are those of `core.aggregate`; a report is queue and history in one row. Its indexes are for looks at a
+question's reports, at a day's and at the queue: a year's history is not to be read for them.
 
 `tally.turn` is 0 and 1 by turns: SQLite passes over a write that changes nothing, and then the time of a push would tell whether the value
 was a new one (C3).

@@ -120,10 +120,8 @@ def opened(machine):
         return None
     try:
         parts = assembly.control
-        parts.views.questions("")
-        parts.views.history(0, 100)
-        parts.views.ledger()
-        parts.views.preview("")
+        for view in (parts.views.questions(""), parts.views.history(0), parts.views.ledger(), parts.views.preview("")):
+            list(view)
         decisions = parts.consents.decisions.items()
         accepted = {key[0] for key, decision in decisions if decision.accepted and not decision.refused}
         return list(parts.consents.levels), accepted & {KATE_ID, KWRITE_ID}

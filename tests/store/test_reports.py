@@ -131,3 +131,55 @@ def test_ticks(opened):
     first.keep_ticks((1, 2, 3, 4, True, 5, 6, 7, -1))
     first.keep_ticks((5, 6, 7, 8, False, 9, 10, 11, 12))
     assert opened().reports.ticks() == (5, 6, 7, 8, 0, 9, 10, 11, 12)
+
+
+def test_latest(store, report):
+    """The newest first, as many as are wanted and no older ones, while others go between two reads."""
+    days = [number // 3 for number in range(100)]
+    put(store, *(report(created=day * DAY_S) for day in days))
+    everything = store.reports.history(0, 1000)
+    assert list(store.reports.latest(0)) == everything
+    assert list(store.reports.latest(20 * DAY_S)) == [row for row in everything if row.created >= 20 * DAY_S]
+    assert list(store.reports.latest(34 * DAY_S)) == []
+    rows = store.reports.latest(0)
+    first = next(rows)
+    store.main.write("DELETE FROM report WHERE created < ?", (20 * DAY_S,))
+    assert [first, *rows] == [row for row in everything if row.created >= 20 * DAY_S]
+
+
+def test_latest_of_none(store):
+    """Without a report there is none."""
+    assert list(store.reports.latest(0)) == []
+
+
+def test_what_is_known_of_questions(store, report):
+    """Of which applications and questions there are reports, which is the newest of a period, and when a server took the last."""
+    rows = put(store, report(), report(created=5 * DAY_S), report(created=9 * DAY_S), report(OTHER))
+    for row in rows[:2]:
+        assert store.reports.finish(row, "accepted", status=204, body=row.body[:-1])
+    assert sorted(store.reports.applications()) == sorted({KEY[0], OTHER[0]})
+    assert store.reports.questions(KEY[0]) == [KEY[1]]
+    assert store.reports.questions("a.b") == []
+    assert store.reports.last_sent(KEY[0]) == {KEY[1]: 100 * DAY_S}
+    assert store.reports.last_sent(OTHER[0]) == {}
+    assert store.reports.newest(KEY, rows[0].period) == rows[2]
+    assert store.reports.newest(KEY, "2020-W01") is None
+    store.reports.erase([KEY])
+    store.reports.forget("")
+    assert store.reports.applications() == [OTHER[0]]
+
+
+def test_looks_do_not_read_the_history(store):
+    """What every look asks for is found by an index: a year's history is not read for it."""
+    connection = store.main._connection
+    for sql in (
+        "SELECT * FROM report WHERE outcome = 'queued' ORDER BY id",
+        "SELECT 1 FROM report WHERE created < 7 AND outcome != 'queued' LIMIT 1",
+        "SELECT min(id) FROM report INDEXED BY report_created WHERE created >= 7",
+        "SELECT DISTINCT application FROM report",
+        "SELECT DISTINCT question FROM report WHERE application = 'a'",
+        "SELECT question, max(created) FROM report WHERE application = 'a' AND outcome = 'accepted' GROUP BY question",
+        "SELECT * FROM report WHERE application = 'a' AND question = 'b' AND period = 'c' ORDER BY id DESC LIMIT 1",
+    ):
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
+        assert "INDEX report_" in plan, (sql, plan)

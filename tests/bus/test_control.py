@@ -1,0 +1,88 @@
+"""Control1 over the running parts, without a bus: how often it looks, and what it does when things change meanwhile."""
+
+import asyncio
+
+import pytest
+from harness import CONTROL, KATE_2026
+from running import APP, installed
+
+from telemetryd.bus.control import Control, Parts
+from telemetryd.bus.interfaces import PROPERTIES, load
+from telemetryd.bus.library import Message
+from telemetryd.bus.members import Members
+from telemetryd.errors import BusyError, UnknownApplicationError
+from telemetryd.pieces import Pieces
+
+OTHER = "org.kde.dolphin"
+
+
+@pytest.fixture
+def running(tmp_path):
+    """Two applications are installed, nothing is decided."""
+    with installed(tmp_path) as running:
+        running.install(KATE_2026.replace(APP, OTHER))
+        yield running
+
+
+class Looked:
+    """Control1's members over the running parts; counts the looks at the files."""
+
+    def __init__(self, running):
+        self._parts = Parts(running.choices, running.store.consents, running.catalogue, running.views, running.ticker, running.watch)
+        self._running = running
+        self.looks = 0
+        self.control = Control(self._look, dict, Pieces(0))
+
+    def _look(self):
+        self.looks += 1
+        self._running.daemon.reload()
+        return self._parts
+
+    async def ask(self, member, signature="", *body, interface=CONTROL[2]):
+        """The body of the reply to a call."""
+        call = Message(path=CONTROL[1], interface=interface, member=member, signature=signature, body=list(body))
+        result = Members(load(CONTROL[2]), self.control.handlers()).route(None, call).handler(None, call)
+        return result if isinstance(result, list) else await result
+
+
+async def test_all_properties_are_of_one_look(running):
+    """GetAll looks at the files once, and says the same as each property by itself."""
+    looked = Looked(running)
+    (found,) = await looked.ask("GetAll", "s", CONTROL[2], interface=PROPERTIES)
+    assert looked.looks == 1
+    for name, value in found.items():
+        (one,) = await looked.ask("Get", "ss", CONTROL[2], name, interface=PROPERTIES)
+        assert one.value == value.value, name
+
+
+@pytest.mark.parametrize("changes", [0, 1, 2, 100])
+async def test_a_view_that_changes_is_begun_anew(running, changes):
+    """A reply is whole, of before or after a change; where things change all the time the caller is told to call again."""
+    looked, consents, left = Looked(running), running.store.consents, changes
+
+    def change():
+        """With each round of the loop."""
+        nonlocal left, handle
+        if left:
+            left -= 1
+            consents.set_levels(consents.levels._replace(usage=left % 2))
+            handle = asyncio.get_running_loop().call_soon(change)
+
+    handle = asyncio.get_running_loop().call_soon(change)
+    try:
+        (found,) = await looked.ask("ListQuestions", "s", "")
+    except BusyError:
+        assert (changes, looked.looks) == (100, 5)
+    else:
+        assert [row["application"].value for row in found] == [OTHER, APP]
+        assert len({row["reason"].value for row in found}) == 1
+        assert changes < 100
+        assert looked.looks in range(1 + bool(changes), 2 + changes)
+    finally:
+        handle.cancel()
+
+
+async def test_an_error_comes_from_the_rows(running):
+    """What a view raises after it was begun is the answer to the call."""
+    with pytest.raises(UnknownApplicationError):
+        await Looked(running).ask("ListQuestions", "s", "org.kde.nobody")
