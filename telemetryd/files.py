@@ -80,14 +80,19 @@ def read(path: Path, limit_bytes: int) -> str:
 
 def read_bytes(path: Path, limit_bytes: int) -> bytes:
     """What a file holds. Raises OSError, or InvalidFileError for what is no file of at most so many bytes."""
+    data = read_start(path, limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise InvalidFileError(f"expected at most {limit_bytes} bytes")
+    return data
+
+
+def read_start(path: Path, size_bytes: int) -> bytes:
+    """The first bytes of a file. Raises OSError, or InvalidFileError for a pipe, device or socket, without waiting for it."""
     with open(path, "rb", opener=_open) as file:
         state = os.fstat(file.fileno())
         if not (stat.S_ISREG(state.st_mode) or _is_null(state)):
             raise InvalidFileError("expected a file")
-        data = file.read(limit_bytes + 1)
-    if len(data) > limit_bytes:
-        raise InvalidFileError(f"expected at most {limit_bytes} bytes")
-    return data
+        return file.read(size_bytes)
 
 
 def is_mask(path: Path) -> bool:

@@ -88,6 +88,8 @@ KCONFIG_BYTES = 64 * 1024
 """Longest KUserFeedback file that is read; as written by its settings page it has a few dozen bytes."""
 FACT_BYTES = 64 * 1024
 """Most that is read of a file under /proc or of os-release; /proc/meminfo has 1.5 KB."""
+FACT_S = 1.0
+"""Longest wait for the program that detects virtual machines; it takes some 5 ms."""
 
 # The connections to the bus.
 BUS_TIMEOUT_S = 10.0

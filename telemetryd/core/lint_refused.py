@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from telemetryd.core.positions import Place
     from telemetryd.core.tables import ManifestText, QuestionTable
 
-_STAND_IN = {"id": "org.example.Unknown", "name": "?", "vendor": "unknown", "contact": "https://example.org/"}
+_STAND_IN = {"id": "org.example.Unknown", "name": "Unknown", "vendor": "unknown", "contact": "https://example.org/"}
 """An application in place of what is missing or wrong, so that the rest can be looked at."""
 _NOT_TYPED = {"union_tag_not_found", "union_tag_invalid"}
 _ENTRY = 4

@@ -52,7 +52,7 @@ def _table(checks: Mapping[str, Check], defaults: Mapping[str, Any] | None = Non
             localised = LOCALISED.fullmatch(key)
             if not localised or localised[1] not in translatable:
                 raise DoubtError
-            found["texts"].setdefault(localised[2], {})[localised[1]] = line(one)
+            found["texts"].setdefault(localised[2], {})[localised[1]] = _TRANSLATED[localised[1]](one)
         if checks.keys() - found.keys():
             raise DoubtError
         return Row(**found)
@@ -146,6 +146,7 @@ def _doubt() -> Any:
 
 
 line = _text(rules.line, LINE)
+_TRANSLATED = {key: _text(rule, LINE) for key, rule in rules.TRANSLATED.items()}
 _id = _text(rules.identifier)
 _application_id = _text(rules.application_id)
 page_url = _text(rules.page_url, LINE)
@@ -179,7 +180,7 @@ _SOURCES = {
 _APPLICATION = _table(
     {
         "id": _application_id,
-        "name": _text(rules.line, NAME),
+        "name": _text(rules.name, NAME),
         "summary": line,
         "vendor": _id,
         "contact": _text(rules.contact, LINE),
@@ -193,8 +194,8 @@ _APPLICATION = _table(
 _QUESTION = _table(
     {
         "id": _id,
-        "purpose": line,
-        "decision": line,
+        "purpose": _TRANSLATED["purpose"],
+        "decision": _TRANSLATED["decision"],
         "category": _text(Category),
         "detail": _one_of("basic", "detailed"),
         "sources": _list(_text(rules.asked_source), rules.distinct, SOURCES),
@@ -226,7 +227,7 @@ _ENDPOINT = _table(
         "url": _text(rules.endpoint_url, URL),
         "format": _one_of("report", "otlp", "kuserfeedback"),
         "ca_file": _path,
-        "results": page_url,
+        "results": _text(rules.results_url, LINE),
         "ohttp_relay": _relay_url,
         "ohttp_keys": _path,
     },

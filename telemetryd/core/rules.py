@@ -11,13 +11,15 @@ import unicodedata
 from decimal import Decimal
 from itertools import pairwise
 from math import isfinite
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from telemetryd.core.definition import NONE, OTHER
 from telemetryd.core.system import SYSTEM
+from telemetryd.core.visible import hides, letters, shows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import date
 
 _FRENCH_SPACES_AND_JOINERS = dict.fromkeys(map(ord, "\u00a0\u202f\u200c\u200d"))
@@ -43,6 +45,8 @@ HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
 DIGEST = r"sha256:[0-9a-f]{64}"
 _HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
 _URL = rf"(https?)://({HOST})(:[0-9]{{1,5}})?(/[^#\\\"<>^`{{|}}]*)?"
+_FOREIGN = r"https?://(?=[^:/]*[^\0-\x7f])(?:[A-Za-z0-9.-]|[^\W\0-\x7f])+(?::[0-9]{1,5})?(?:/[!-~]*)?"
+"""A URL whose host is written in other letters, as browsers show it; what is looked up is its punycode."""
 LOCALISED = re.compile(r"([a-z]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
 """A key in another language, as in desktop files: `name[de]`."""
 
@@ -76,8 +80,32 @@ def line(text: str) -> str:
     """A text of one line in its NFC form, the form that digests see."""
     text = unicodedata.normalize("NFC", text)
     visible = text.translate(_FRENCH_SPACES_AND_JOINERS)
-    if not visible.strip() or not visible.isprintable() or text != text.strip():
+    if not shows(visible) or not visible.isprintable() or text != text.strip():
         raise refused("one line of text that is not empty, without control characters and without spaces at its ends")
+    if hides(text):
+        raise refused("text that shows all it holds: no fillers, lone selectors or joiners, at most four marks on a letter")
+    return text
+
+
+def name(text: str) -> str:
+    """What an application is called: 微信 and R are names, and … is none."""
+    return _lettered(line(text), 1)
+
+
+def reason(text: str) -> str:
+    """What a question is for, or what its answer will change."""
+    return _lettered(line(text), 3)
+
+
+TRANSLATED: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {"name": name, "summary": line, "description": line, "purpose": reason, "decision": reason}
+)
+"""The rule of each text that a manifest may have in several languages."""
+
+
+def _lettered(text: str, least: int) -> str:
+    if letters(text) < least:
+        raise refused(f"{'one letter or digit' if least == 1 else f'{least} letters or digits'} at least")
     return text
 
 
@@ -159,7 +187,12 @@ def this_millennium(day: date) -> date:
 
 
 def endpoint_url(url: str) -> str:
-    """The scheme and host in lower case, without the default port: a budget is kept for the host, and one host has one text."""
+    """The scheme and host in lower case, without the default port: a budget is kept for the host, and one host has one text.
+
+    A host whose name is not ASCII stays as it is: the URL is not used, and the other endpoints are (`core.settings`).
+    """
+    if re.fullmatch(_FOREIGN, url):
+        return url
     found = re.fullmatch(_URL, url, re.ASCII | re.IGNORECASE)
     if not found or not re.fullmatch(r"[!-~]+", url) or int((found[3] or ":443")[1:]) not in range(1, 65536):
         raise refused("a https: URL with a host, without a user name and without a fragment")
@@ -173,6 +206,11 @@ def relay_url(url: str) -> str:
     if not (normal := endpoint_url(url)).startswith("https:"):
         raise refused("a https: URL with a host, without a user name and without a fragment")
     return normal
+
+
+def results_url(url: str) -> str:
+    """The page of an endpoint's results; of a host whose name is not ASCII the same holds as for the endpoint's own URL."""
+    return url if re.fullmatch(_FOREIGN, url) else page_url(url)
 
 
 def two_people(reviewers: list[str]) -> list[str]:

@@ -214,7 +214,7 @@ def _endpoints(said: _Said, problems: list[Problem], *, is_developer: bool) -> t
                 continue
             seen.add((file.origin, vendor))
             is_loopback = all(re.fullmatch(_LOOPBACK, url, re.ASCII) for url in (table.url, table.ohttp_relay) if url)
-            objection = _objection(table, file.origin, may_stay_here=is_developer and is_loopback)
+            objection = _foreign(table) or _objection(table, file.origin, may_stay_here=is_developer and is_loopback)
             if objection:
                 problems.append(Problem(file.path, f"[endpoint.{vendor}] {objection}"))
             elif is_loopback or not is_developer:
@@ -228,6 +228,12 @@ def _endpoint(vendor: str, table: EndpointTable) -> Endpoint:
         ohttp_relay=table.ohttp_relay,
         ohttp_keys=table.ohttp_keys,
     )
+
+
+def _foreign(table: EndpointTable) -> str:
+    """Only this endpoint is wrong, not the file: a name with an umlaut is no reason to switch everything off."""
+    keys = [key for key in ("url", "ohttp_relay", "results") if not getattr(table, key).isascii()]
+    return f"{', '.join(keys)}: expected the host's name in punycode (xn--…); the endpoint is not used" if keys else ""
 
 
 def _objection(table: EndpointTable, origin: Origin, *, may_stay_here: bool) -> str:

@@ -5,7 +5,7 @@ Annotations are read at run time here, hence no `from __future__ import annotati
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -58,6 +58,16 @@ class Localised(Strict):
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Line]
+
+    @model_validator(mode="after")
+    def _read_translations(self) -> Self:
+        """Texts in other languages keep the rule of the text that they translate."""
+        for key, text in self.__pydantic_extra__.items():
+            try:
+                rules.TRANSLATED[key.partition("[")[0]](text)
+            except rules.RefusedError as failure:
+                raise PydanticCustomError("translation", "{key}: {expected}", {"key": key, "expected": str(failure)}) from None
+        return self
 
     def translations(self) -> dict[str, dict[str, str]]:
         """Language → key → text."""

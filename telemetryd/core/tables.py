@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from telemetryd.core import rules
 from telemetryd.core.definition import Category, Draw, Kind, PeriodKind
-from telemetryd.core.rules import EXACT, NAME, SOURCES, UNIT, refused
+from telemetryd.core.rules import EXACT, LINE, NAME, SOURCES, UNIT, refused
 from telemetryd.core.strict import ApplicationId, Contact, Id, Line, Localised, Strict
 
 _Edges = Annotated[list[Annotated[int | float, PlainValidator(rules.edge)]], AfterValidator(rules.rising)]
@@ -18,6 +18,7 @@ _CountEdges = Annotated[list[Annotated[int, PlainValidator(rules.count_edge)]], 
 _Value = Annotated[str, AfterValidator(rules.choice_value)]
 _Unit = Annotated[str, Field(max_length=UNIT), AfterValidator(rules.line)]
 _Snap = Annotated[str, AfterValidator(rules.snap_name)]
+_Reason = Annotated[str, Field(max_length=LINE), AfterValidator(rules.reason)]
 _Shared = Annotated[str, AfterValidator(rules.shared_source)]
 _Asked = Annotated[str, AfterValidator(rules.asked_source)]
 _Kept = Annotated[int | float | str, PlainValidator(rules.kept)]
@@ -31,7 +32,7 @@ class ApplicationTable(Localised):
     translatable: ClassVar = ("name", "summary")
 
     id: ApplicationId
-    name: Annotated[str, Field(max_length=NAME), AfterValidator(rules.line)]
+    name: Annotated[str, Field(max_length=NAME), AfterValidator(rules.name)]
     summary: Line = ""
     vendor: Id
     contact: Contact
@@ -88,8 +89,8 @@ class QuestionTable(Localised):
     translatable: ClassVar = ("purpose", "decision")
 
     id: Id
-    purpose: Line
-    decision: Line
+    purpose: _Reason
+    decision: _Reason
     category: Annotated[Category, Field(strict=False)]
     detail: Literal["basic", "detailed"]
     sources: Annotated[list[_Asked], Field(max_length=SOURCES), AfterValidator(rules.distinct)]

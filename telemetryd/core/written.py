@@ -10,11 +10,12 @@ from pydantic import AfterValidator, Field
 
 from telemetryd.core import rules
 from telemetryd.core.reviews import StopReason
-from telemetryd.core.rules import PATH, URL
+from telemetryd.core.rules import LINE, PATH, URL
 from telemetryd.core.strict import ApplicationId, Id, Line, PageUrl, Strict
 
 EndpointUrl = Annotated[str, Field(max_length=URL), AfterValidator(rules.endpoint_url)]
 RelayUrl = Annotated[str, Field(max_length=URL), AfterValidator(rules.relay_url)]
+ResultsUrl = Annotated[str, Field(max_length=LINE), AfterValidator(rules.results_url)]
 FilePath = Annotated[str, Field(max_length=PATH), AfterValidator(rules.file_path)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Level = Annotated[int, Field(ge=0, le=2)]
@@ -35,7 +36,7 @@ class EndpointTable(Strict):
     url: EndpointUrl
     format: Literal["report", "otlp", "kuserfeedback"] = "report"
     ca_file: FilePath = ""
-    results: PageUrl = ""
+    results: ResultsUrl = ""
     ohttp_relay: RelayUrl = ""
     ohttp_keys: FilePath = ""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core.limits import CONFIG_BYTES
 from telemetryd.ctl.failures import Failure
 from telemetryd.errors import InvalidFileError, InvalidManifestError
+from telemetryd.files import read_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,10 +50,11 @@ class Given(NamedTuple):
 def text_of(path: Path) -> str:
     """A file's text. Raises `Failure`."""
     try:
-        with path.open("rb") as file:
-            data = file.read(CONFIG_BYTES + 1)
+        data = read_start(path, CONFIG_BYTES + 1)
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}") from error
+    except InvalidFileError as error:
+        raise Failure(f"{path}: {error}, not a pipe or a device") from error
     if len(data) > CONFIG_BYTES:
         raise Failure(f"{path} is longer than the {CONFIG_BYTES} bytes that telemetryd reads")
     try:

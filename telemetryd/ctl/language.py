@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 CATALOGUES = Path(__file__).parents[1] / "locale"
 DOMAIN = "telemetryd"
 
-_SOURCE = {"C", "POSIX", "en"}
+_UNTRANSLATED = {"C", "POSIX"}
+"""Locales in which gettext translates nothing, whatever LANGUAGE says; in C.UTF-8, where Plasma may have written LANGUAGE, it does."""
+_SOURCE = {*_UNTRANSLATED, "en"}
 """Languages in which everything stands as it is in the code; whatever is preferred less than these is not looked for."""
 _LOCALE = re.compile(r"(?P<language>[A-Za-z]+)(?P<territory>_[A-Za-z0-9]+)?(?:\.[^@]*)?(?P<modifier>@[A-Za-z0-9]+)?", re.ASCII)
 _RIGHT_TO_LEFT = {"ar", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
@@ -49,9 +51,9 @@ class Language(NamedTuple):
 
 
 def of_environment(environ: Mapping[str, str] = os.environ) -> Language:
-    """The language of messages, as gettext finds it: LC_ALL, LC_MESSAGES or LANG, and before it LANGUAGE, unless that locale is C."""
+    """The language of messages, as gettext finds it: LANGUAGE, unless the locale is C; then that of LC_ALL, LC_MESSAGES or LANG."""
     locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "C")
-    if locale.partition(".")[0] in _SOURCE:
+    if locale in _UNTRANSLATED:
         return of(())
     return of((*filter(None, environ.get("LANGUAGE", "").split(":")), locale))
 

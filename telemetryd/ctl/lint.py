@@ -14,6 +14,8 @@ from telemetryd.core.lint import lint as findings_of
 from telemetryd.core.lint import whole
 from telemetryd.ctl.failures import FAILED
 from telemetryd.ctl.lint_formats import FORMATS, Linted
+from telemetryd.errors import InvalidFileError
+from telemetryd.files import read_start
 
 _INSTALLED = ("telemetryd", "manifests")
 """The folder that manifests are installed in, in which a file's name counts."""
@@ -43,6 +45,8 @@ def lint(files: tuple[str, ...], *, form: str, is_strict: bool, day: datetime | 
 def _lint(name: str, today: date) -> Linted:
     try:
         data = _read(name)
+    except InvalidFileError as failure:
+        return Linted(name, "", [whole(1, str(failure), "name a file, or - for standard input")])
     except OSError as failure:
         return Linted(name, "", [whole(1, f"cannot be read: {failure.strerror}", "name a file that you may read")])
     try:
@@ -54,11 +58,10 @@ def _lint(name: str, today: date) -> Linted:
 
 
 def _read(name: str) -> bytes:
-    """A file's bytes, or one more of them than a manifest may have."""
+    """A file's bytes, or one more of them than a manifest may have. Raises OSError, or InvalidFileError for a pipe or a device."""
     if name == "-":
         return sys.stdin.buffer.read(MANIFEST_BYTES + 1)
-    with Path(name).open("rb") as file:
-        return file.read(MANIFEST_BYTES + 1)
+    return read_start(Path(name), MANIFEST_BYTES + 1)
 
 
 def _installed_as(path: Path) -> str:

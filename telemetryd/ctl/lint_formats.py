@@ -75,10 +75,10 @@ def as_sarif(linted: Sequence[Linted]) -> str:
 
 
 def as_github(linted: Sequence[Linted]) -> str:
-    """Workflow commands, which GitHub shows beside the lines of a change."""
+    """Workflow commands, which GitHub shows beside the lines of a change; no control byte of a file or its name is among them."""
     return "".join(
-        f"::{found.fault.level} file={_property(one.file)},line={found.line},title={found.fault.clause}::"
-        f"{_data(f'{found.fault.message}{chr(10)}{found.fault.help}')}\n"
+        f"::{found.fault.level} file={_property(printable(one.file))},line={found.line},title={found.fault.clause}::"
+        f"{_data(printable(found.fault.message))}%0A{_data(printable(found.fault.help))}\n"
         for one in linted
         for found in one.findings
     )
@@ -118,7 +118,7 @@ def _result(file: str, found: Finding, clauses: list[str]) -> dict[str, object]:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace("%", "%25")
 
 
 def _property(text: str) -> str:

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
     from telemetryd.ctl.client import Control, Shown
 
+    _Whole = click.ParamType[int]
+else:
+    _Whole = click.ParamType  # generic for the type checker; at run time since click 8.4 only
+
 _LIMIT = 50
 _ENDED = {"answered", "suspended", "erased"}
 """Outcomes of reports that something other than the answer ended."""
 
 
-class Since(click.ParamType[int]):
+class Since(_Whole):
     """A date, or a number of days before today; as Unix seconds of that day's beginning in UTC, which is how the history counts days."""
 
     name = "DATE|DAYS"

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
-_BARE_LINK = re.compile(r"(?i)(?<=http)(s?):(?=//)|(?<=ftp):(?=//)|(?<=www)\.")
-"""What makes a link of a bare URL in GitHub's Markdown; as a number in HTML's way it is a character like all others."""
+_BARE_LINK = re.compile(r"(?i)(?<=www)\.")
+"""What makes a link of a bare host in GitHub's Markdown; as a number in HTML's way it is a character like all others."""
+_ACTS_ON_GITHUB = re.compile(r"(?i)[@#!~%^]\w|&\d|\$|:[\w+-]+:|\bGH-\d|://|www\.|\b[0-9a-f]{7,64}\b")
+"""In one word: mentions (`@name`), references (`#1`, `!1`, `GH-1`, a commit), `$formula$`, `:emoji:`, addresses and URLs."""
 _ACTS_IN_WIKI = re.compile(r"[\[\]{}|*#:=~]|''|__|//|ISBN|RFC|PMID|^[ ;]")
 
 
@@ -120,7 +122,10 @@ def _listed(found: Fact, mark: str, below: str, written: Callable[[str], str]) -
 
 
 def in_markdown(text: str) -> str:
-    """A text in which Markdown and HTML obey nothing; of what they do with words, an address of mail may still become a link."""
+    """A text in which Markdown and HTML obey nothing, and of which GitHub and GitLab make no mention, reference, formula or link.
+
+    They look for these in what has been rendered, so a character's number does not hide it; in code they look for none.
+    """
     if isinstance(text, Link):
         return f"<{_plain_url(text)}>"
     line = one_line(text)
@@ -128,9 +133,17 @@ def in_markdown(text: str) -> str:
         fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
         pad = " " if line.startswith("`") or line.endswith("`") else ""
         return f"{fence}{pad}{line}{pad}{fence}"
-    line = re.sub(r"([\\`*_\[\]|~])", r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = _BARE_LINK.sub(lambda found: f"{found[0][:-1]}&#{ord(found[0][-1])};", line)
+    line = "".join(map(_inert, re.split(r"([^\s|`]+)", line)))
     return re.sub(r"^([#+-]|\d+(?=[.)]))", r"\\\1", line) if not line[:1].isdigit() else re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+
+
+def _inert(text: str) -> str:
+    """A word, or what stands between two of them."""
+    line = re.sub(r"([\\`*_\[\]|~])", r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if not _ACTS_ON_GITHUB.search(text):
+        return line
+    line = re.sub("[@#$:]", lambda found: f"&#{ord(found[0])};", line)
+    return f"<code>{_BARE_LINK.sub(lambda found: f'{found[0][:-1]}&#{ord(found[0][-1])};', line)}</code>"
 
 
 def in_mediawiki(text: str) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetryd.core.limits import FACT_BYTES
+from telemetryd.core.limits import FACT_BYTES, FACT_S
 from telemetryd.core.system import memory_gib
 
 if TYPE_CHECKING:
@@ -20,8 +22,12 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv8l": "armv7l", "i386": 
 """Other names of a declared architecture: 32-bit programs on a 64-bit ARM kernel see `armv8l`, older kernels name older x86 models."""
 _HYPERVISORS = ("qemu", "kvm", "vmware", "virtualbox", "innotek", "xen", "bochs", "parallels", "bhyve", "virtual machine", "amazon ec2")
 """Makers and models of virtual machines, as their firmware names them (systemd-detect-virt's list, in lower case)."""
+_DETECTORS = ("usr/bin/systemd-detect-virt", "run/current-system/sw/bin/systemd-detect-virt")
+"""Where systemd's own detection is: it knows far more than a list of makers does."""
 _NO_DESKTOP = {"", "unspecified", "tty"}
 """Session types that say nothing of a desktop which was started from there."""
+_NO_LANGUAGE = {"C", "POSIX"}
+"""Locales in which gettext translates nothing, whatever LANGUAGE says; in C.UTF-8 it does."""
 
 
 class LinuxFacts:
@@ -93,12 +99,29 @@ class LinuxFacts:
         return name.lower().removeprefix("x-") or None
 
     def _language(self) -> str | None:
-        """The language of messages, as setlocale(3) finds it; the C locale is none."""
-        locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := self._environ.get(name))), "")
-        language = re.match(r"[a-z]{2,3}(?=[_.@]|$)", locale, re.ASCII)
+        """The first language of messages, as gettext finds it: LANGUAGE (which Plasma writes) before the locale, unless that is C."""
+        locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := self._environ.get(name))), "C")
+        names = [] if locale in _NO_LANGUAGE else [*self._environ.get("LANGUAGE", "").split(":"), locale]
+        language = re.match(r"[a-z]{2,3}(?=[_.@]|$)", next(filter(None, names), ""), re.ASCII)
         return language[0] if language else None
 
     def _virtual_machine(self) -> bool | None:
+        """What systemd detects; without it, what the processor and the makers say."""
+        return self._by_makers() if self._detected is None else self._detected
+
+    @cached_property
+    def _detected(self) -> bool | None:
+        """`none` or a name; containers are not meant, and a detection that fails says nothing. Asked once: it takes a process."""
+        for path in _DETECTORS:
+            try:
+                done = subprocess.run([self._root / path, "--vm"], capture_output=True, check=False, timeout=FACT_S, text=True)
+            except (OSError, ValueError, subprocess.SubprocessError):
+                continue
+            if found := re.fullmatch(r"([a-z0-9-]+)\n", done.stdout, re.ASCII):
+                return found[1] != "none"
+        return None
+
+    def _by_makers(self) -> bool | None:
         """What the processor says of a hypervisor (x86), or who made the machine, by its firmware or device tree."""
         cpu = self._text("proc/cpuinfo")
         if cpu is not None and re.search(r"^flags\s*:.*\bhypervisor\b", cpu, re.MULTILINE):

@@ -315,3 +315,24 @@ def test_a_further_file_only_restricts(files, further, place):
     assert len(after.kill_switches) >= len(before.kill_switches)
     assert all(after.ceiling(what) <= before.ceiling(what) for what in ("system", "usage", "new_questions"))
     assert all(new <= old <= ours for new, old, ours in zip(after.budgets, before.budgets, Budgets(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('url = "https://bücher.example/v1"', "url"),
+        ('url = "https://BÜCHER.example:8443"', "url"),
+        ('url = "https://a.example"\nresults = "https://例え.テスト/x"', "results"),
+        ('url = "https://ä.example"\nohttp_relay = "https://ö.example/"\nohttp_keys = "/k"', "url, ohttp_relay"),
+    ],
+)
+@pytest.mark.parametrize("origin", [system, user])
+def test_a_host_that_is_not_ascii_disables_its_endpoint_only(keys, told, origin):
+    """The endpoint is not used and the problem says what to write; the file is in force, and so are the others that it names."""
+    settings = merged(origin(f'developer = true\n[endpoint.shop]\nname = "Shop"\n{keys}\n' + LOCAL.format("https://localhost/")))
+    assert [one.vendor for one in settings.endpoints] == ["kde"]
+    assert settings.kill_switches == ()
+    (problem,) = [one for one in settings.problems if "punycode" in one.text]
+    assert problem.text == f"[endpoint.shop] {told}: expected the host's name in punycode (xn--…); the endpoint is not used"
+    plain = merged(system(f'[endpoint.shop]\nname = "Shop"\n{keys}\n' + KDE))
+    assert [one.vendor for one in plain.endpoints] == ["kde"]

@@ -133,11 +133,15 @@ def test_begun_languages_say_what_they_have():
         ({"LANG": "de_DE", "LANGUAGE": "fr:ja"}, ("fr", "ja", "de_DE", "de")),
         ({"LANG": "de_DE", "LANGUAGE": "en:ja"}, ()),
         ({"LANG": "C", "LANGUAGE": "ja"}, ()),
+        ({"LANGUAGE": "ja"}, ()),
+        ({"LANG": "POSIX", "LANGUAGE": "ja"}, ()),
+        ({"LANG": "en_US.UTF-8", "LANGUAGE": "de:en_US"}, ("de",)),
+        ({"LANG": "C.UTF-8", "LANGUAGE": ":de"}, ("de",)),
         ({"LANG": "../../etc"}, ()),
     ],
 )
 def test_environment(environ, codes):
-    """The language is that of messages, as gettext finds it: LC_ALL, LC_MESSAGES, LANG; LANGUAGE before them unless that is C."""
+    """The language of messages, as gettext finds it: LANGUAGE, which Plasma writes, before LC_ALL, LC_MESSAGES, LANG; none for C."""
     assert language.of_environment(environ).codes == codes
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +197,28 @@ def test_what_cannot_be_read(tmp_path):
     assert [one["file"] for one in found] == [str(path) for path in paths]
     assert [one["message"] for one in found][:2] == ["cannot be read: No such file or directory", "cannot be read: Is a directory"]
     assert "[T2]" in run(paths[0], status=1)
+
+
+@pytest.mark.parametrize("command", [["lint", "--strict"], ["diff", "/dev/null"], ["document"]])
+def test_pipes_and_devices(command, tmp_path):
+    """A pipe that nobody writes into, a device that never ends and a socket are an error at once; nothing is waited for."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket.toml"))
+        for path, told in ((tmp_path / "pipe.toml", "expected a file"), ("/dev/zero", "expected a file"), (tmp_path / "socket.toml", "")):
+            done = CliRunner().invoke(cli, [*command, str(path)])
+            assert done.exit_code == 1
+            assert told in done.output
+
+
+def test_github_holds_no_control_byte(tmp_path):
+    """What a script prints goes to a terminal, too: with a name of every control byte, none is in the commands of GitHub's form."""
+    path = tmp_path / ("".join(map(chr, (*range(1, 32), 127, 0x9B))) + "\u202e.toml")
+    path.write_text("x = \x07")
+    done = subprocess.run([sys.executable, "-m", "telemetryd.ctl", "lint", "--format", "github", path], capture_output=True, check=False)
+    (line,) = done.stdout.decode().splitlines()
+    assert not CONTROLS.search(line)
+    assert line.startswith("::error file=")
 
 
 def test_standard_input():

@@ -3,11 +3,13 @@
 import importlib.util
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from markdown_it import MarkdownIt
 from surveys import MANIFEST
 
 from telemetryd.core.manifest import parse
@@ -299,8 +301,12 @@ def test_hostile_address(folder):
         ("a*b_c", "a\\*b\\_c", "<nowiki>a*b_c</nowiki>"),
         ("2 < 3 & 4", "2 &lt; 3 &amp; 4", "2 &lt; 3 &amp; 4"),
         ("</nowiki>''b''", "&lt;/nowiki&gt;''b''", "<nowiki>&lt;/nowiki&gt;''b''</nowiki>"),
-        ("see https://example.org", "see https&#58;//example.org", "<nowiki>see https://example.org</nowiki>"),
-        ("HTTP://a ftp://b www.c wow.d", "HTTP&#58;//a ftp&#58;//b www&#46;c wow.d", "<nowiki>HTTP://a ftp://b www.c wow.d</nowiki>"),
+        ("see https://example.org", "see <code>https&#58;//example.org</code>", "<nowiki>see https://example.org</nowiki>"),
+        (
+            "HTTP://a ftp://b www.c wow.d",
+            "<code>HTTP&#58;//a</code> <code>ftp&#58;//b</code> <code>www&#46;c</code> wow.d",
+            "<nowiki>HTTP://a ftp://b www.c wow.d</nowiki>",
+        ),
         ("a\x1b[2J\u202eb", "a�\\[2J�b", "<nowiki>a�[2J�b</nowiki>"),
         (Code("a `b` c"), "``a `b` c``", "<code><nowiki>a `b` c</nowiki></code>"),
         (Code("`a"), "`` `a ``", "<code><nowiki>`a</nowiki></code>"),
@@ -311,6 +317,34 @@ def test_hostile_address(folder):
 def test_escapes(text, markdown, wiki):
     """What would act in a form is written so that it does not."""
     assert (in_markdown(text), in_mediawiki(text)) == (markdown, wiki)
+
+
+ACTING = (
+    *("@name", "@org/team", "(@name)", "a@example.org", "#1", "owner/repo#12", "GH-7", "!3", "~bug", "%1.0", "&4", "$1", "$x$", "$a", "b$"),
+    *("deadbeef", "https://example.org/@x", "www.example.org", "ftp://x", ":tada:", "owner/repo@0123456"),
+)
+"""Words of which GitHub or GitLab makes a mention, a reference, a formula, a picture or a link, whatever they are written with."""
+
+
+@pytest.mark.parametrize("word", ACTING)
+@pytest.mark.parametrize("around", ["{}", "ask {} or {}", "*{}* and [{}](x)", "| {} | `{}` |", "1. {}", "<b>{}</b>"])
+def test_nothing_acts_in_release_notes(word, around):
+    """Whatever stands around it, such a word is shown letter by letter, within code, where nothing is looked for, and written by number."""
+    text = around.format(word, word)
+    shown = in_markdown(text)
+    html = MarkdownIt("commonmark").enable("table").render(shown)
+    assert unescape(re.sub("</?(p|code)>", "", html)).strip() == text
+    outside = re.sub("<code>.*?</code>", " ", html)
+    assert word not in unescape(outside)
+    assert "<" not in re.sub("</?p>", "", outside)
+    assert not re.search(r"[@$]|#\d+(?!;)|:(//|\w)|www\.", re.sub("&#\\d+;", "", shown))
+
+
+def test_release_notes_of_a_hostile_manifest(folder):
+    """`diff` pings nobody and refers to nothing."""
+    (folder / "old.toml").write_text(MANIFEST.replace("Is start-up slower", "Does @torvalds know of #1 and $x$ when"))
+    shown = run("diff", "/dev/null", "old.toml")
+    assert "Does <code>&#64;torvalds</code> know of <code>&#35;1</code> and <code>&#36;x&#36;</code> when" in shown
 
 
 def test_register_of_the_examples_is_current():

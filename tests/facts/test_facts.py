@@ -167,13 +167,17 @@ def test_desktop(tmp_path, said, name):
         ({"LANG": "de_DE.UTF-8"}, "de"),
         ({"LANG": "de_DE.UTF-8", "LC_MESSAGES": "fr"}, "fr"),
         ({"LANG": "de_DE.UTF-8", "LC_ALL": "pt_BR@euro"}, "pt"),
+        ({"LANG": "en_US.UTF-8", "LANGUAGE": "de:fr"}, "de"),
+        ({"LANG": "C.UTF-8", "LANGUAGE": ":pt_BR"}, "pt"),
+        ({"LANG": "C", "LANGUAGE": "de"}, None),
+        ({"LANGUAGE": "de"}, None),
         ({"LANG": "C.UTF-8"}, None),
         ({"LANG": "POSIX"}, None),
         ({}, None),
     ],
 )
 def test_language(tmp_path, environ, language):
-    """The language of messages, without country, script or encoding."""
+    """The first language of messages, as gettext finds it, without country, script or encoding."""
     assert facts(tmp_path, **environ).read("locale_language") == language
 
 
@@ -194,6 +198,27 @@ def test_virtual_machine(tmp_path, write, files, is_virtual):
     for path, text in files.items():
         write(path, text)
     assert facts(tmp_path).read("virtual_machine") is is_virtual
+
+
+@pytest.mark.parametrize(
+    ("script", "is_virtual"),
+    [
+        ("[ $* = --vm ] && echo vmware", True),
+        ("echo none; exit 1", False),
+        ("exit 1", None),
+        ("echo 'Failed to check for VM: No such file'; exit 1", None),
+        ("printf '\\377\\n'", None),
+    ],
+)
+def test_virtual_machine_by_systemd(tmp_path, write, script, is_virtual):
+    """What systemd detects holds, whatever the makers are; where it fails they count. It is asked once."""
+    write("usr/bin/systemd-detect-virt", f"#!/bin/sh\necho >> {tmp_path}/asked\n{script}\n")
+    (tmp_path / "usr/bin/systemd-detect-virt").chmod(0o755)
+    here = facts(tmp_path)
+    assert here.read("virtual_machine") is is_virtual
+    write("sys/class/dmi/id/sys_vendor", "LENOVO\n" if is_virtual else "QEMU\n")
+    assert here.read("virtual_machine") is (True if is_virtual is None else is_virtual)
+    assert len((tmp_path / "asked").read_text()) == 1
 
 
 def test_screens(tmp_path, write):
