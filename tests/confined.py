@@ -180,14 +180,15 @@ def _innermost(pid):
 
 
 _LOOKER = """
-import json, os, sys
-from telemetryd.bus.processes import identify
+import asyncio, json, os, sys
+from telemetryd.bus.looks import Looks
 label, runtime, nobody = sys.argv[1:]
 os.environ["XDG_RUNTIME_DIR"] = runtime
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(int(nobody)), os.setuid(int(nobody))
 for line in sys.stdin:
-    caller = identify({"UnixUserID": os.getuid(), "ProcessID": int(line), "LinuxSecurityLabel": label.encode() + b"\\0"}, None)
+    credentials = {"UnixUserID": os.getuid(), "ProcessID": int(line), "LinuxSecurityLabel": label.encode() + b"\\0"}
+    caller = asyncio.run(Looks().identify(credentials, None))
     print(json.dumps([caller.kind.value, caller.name, caller.why]))
 """
 """The daemon's look at a process, by an ordinary user: root would see everything. It imports before it gives up its rights."""

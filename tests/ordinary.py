@@ -22,8 +22,8 @@ NOT_NEEDED = shutil.ignore_patterns(
 class OrdinaryMachine(Machine):
     """A machine of an ordinary user; its bus lets anybody in, so that strangers can be refused by the daemon."""
 
-    def __init__(self, root, places):
-        super().__init__(root)
+    def __init__(self, root, places, **options):
+        super().__init__(root, **options)
         self.python, self.folder, self.packages, self.libraries = places
         config = self.root / "bus.conf"
         config.write_text(config.read_text().replace('<allow own="*"/>', '<allow own="*"/><allow user="*"/>'))
@@ -94,10 +94,10 @@ def reachable(folder):
 
 
 @contextmanager
-def ordinary_machine(folder, places, name="machine"):
+def ordinary_machine(folder, places, **options):
     """A machine whose user is an ordinary one; Kate is installed and reviewed."""
-    root = folder / name
-    with OrdinaryMachine(root, places) as machine:
+    root = folder / "machine"
+    with OrdinaryMachine(root, places, **options) as machine:
         machine.install(KATE)
         yield machine
     shutil.rmtree(root)

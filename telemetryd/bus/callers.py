@@ -6,11 +6,11 @@ Everything goes over the nameless connection: one whose reading pauses while its
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from telemetryd.bus import processes
 from telemetryd.bus.identity import LATE, Caller, Kind, unknown
 from telemetryd.bus.library import BUS, MessageFlag, bus_call
+from telemetryd.bus.looks import Looks
 from telemetryd.errors import STANDARD, BusCallError, BusLostError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Callers:
         self._bus = bus
         self._known_max = known_max
         self._watched: set[str] = set()
+        self._looks = Looks()
 
     async def identify(self, sender: str) -> Caller | None:
         """The caller with this unique name, or None if it has left the bus: then nobody is there to be answered."""
@@ -62,7 +63,7 @@ class Callers:
             return None if refused.name == _LEFT else LATE if refused.name in _NOT_NOW else _NOT_TOLD
         except (BusLostError, TimeoutError):
             return LATE
-        caller = self._caller(reply)
+        caller = await self._caller(reply)
         if sender in self._watched and caller.kind is not Kind.LATE:
             self._remember(sender, caller)
         return caller
@@ -72,11 +73,14 @@ class Callers:
         if signal.sender == BUS and signal.member == "NameOwnerChanged" and signal.signature == "sss" and not signal.body[2]:
             self._forget(signal.body[0])
 
-    def _caller(self, reply: Message) -> Caller:
+    async def _caller(self, reply: Message) -> Caller:
         """Who the credentials name; every descriptor that came along is closed."""
         try:
             credentials = {key: value.value for key, value in reply.body[0].items()}
-            return _look_at_process(credentials, reply.unix_fds)
+            index = credentials.get("ProcessFD")
+            if index is not None and index >= len(reply.unix_fds):
+                return _NOT_TOLD
+            return await self._looks.identify(credentials, None if index is None else reply.unix_fds[index])
         finally:
             for descriptor in reply.unix_fds:
                 os.close(descriptor)
@@ -96,13 +100,6 @@ class Callers:
         if sender in self._watched:
             self._watched.discard(sender)
             self._bus.send(_match("RemoveMatch", sender))
-
-
-def _look_at_process(credentials: dict[str, Any], descriptors: list[int]) -> Caller:
-    index = credentials.get("ProcessFD")
-    if index is None:
-        return processes.identify(credentials, None)
-    return processes.identify(credentials, descriptors[index]) if index < len(descriptors) else _NOT_TOLD
 
 
 def _match(member: str, sender: str) -> Message:

@@ -52,27 +52,14 @@ class DoubtError(Exception):
         self.caller = caller
 
 
-def identify(credentials: Mapping[str, Any], pidfd: int | None) -> Caller:
-    """The caller that a connection's credentials name; `pidfd` is the bus's own, where it gives one: it holds the process that connected.
-
-    Without one ours holds the process that has the number now. Nothing is closed.
-    """
-    pid = credentials.get("ProcessID")
+def named(credentials: Mapping[str, Any]) -> tuple[int, str]:
+    """The process that a connection's credentials name, and its security label or "". Raises DoubtError where they name none of ours."""
     if credentials.get("UnixUserID") != os.getuid():
-        return _OTHER_USER
-    if not pid:
-        return _NO_PROCESS
-    label = bytes(credentials.get("LinuxSecurityLabel", b"")).rstrip(b"\0").decode(errors="replace")
-    if pidfd is not None:
-        return identify_process(pid, pidfd, label)
-    try:
-        pidfd = os.pidfd_open(pid)
-    except OSError as failure:
-        return _ENDED if failure.errno == errno.ESRCH else _failed(failure)
-    try:
-        return identify_process(pid, pidfd, label)
-    finally:
-        os.close(pidfd)
+        raise DoubtError(_OTHER_USER)
+    if not credentials.get("ProcessID"):
+        raise DoubtError(_NO_PROCESS)
+    label = bytes(credentials.get("LinuxSecurityLabel", b""))
+    return credentials["ProcessID"], label.rstrip(b"\0").decode(errors="replace")
 
 
 def identify_process(pid: int, pidfd: int, label: str = "") -> Caller:
@@ -86,7 +73,7 @@ def identify_process(pid: int, pidfd: int, label: str = "") -> Caller:
     except DoubtError as doubt:
         caller = doubt.caller
     except OSError as failure:
-        caller = _failed(failure)
+        caller = failed(failure)
     except UnicodeDecodeError:
         caller = _NOT_SHOWN
     return caller if is_running(pidfd) else _ENDED
@@ -99,8 +86,9 @@ def is_running(pidfd: int) -> bool:
     return not poll.poll(0)
 
 
-def _failed(failure: OSError) -> Caller:
-    return LATE if failure.errno in _SHORT_OF else _NOT_SHOWN
+def failed(failure: OSError) -> Caller:
+    """What a caller is whose process could not be looked at."""
+    return LATE if failure.errno in _SHORT_OF else _ENDED if failure.errno == errno.ESRCH else _NOT_SHOWN
 
 
 def look(process: int, label: str = "") -> Caller:

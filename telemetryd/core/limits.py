@@ -94,6 +94,10 @@ FACT_S = 1.0
 # The connections to the bus.
 BUS_TIMEOUT_S = 10.0
 """Longest wait for the bus or for a peer's reply; the bus answers within a millisecond, on a thrashing machine within seconds."""
+LOOK_TIMEOUT_S = 2.0
+"""Longest wait for a look at a caller's process, which takes 0.1 ms; its file system may be its own, and never answer."""
+LOOKS_MAX = 8
+"""Looks at once at processes in other namespaces, stuck ones counted: a login starts a few Flatpaks in the same moment, each for 0.2 ms."""
 BUS_RETRY_S = 0.02
 """Pause before the next try to connect while the bus's queue of new connections (30 places) is full."""
 MESSAGE_MAX_BYTES = 1024 * 1024

@@ -9,7 +9,7 @@ import pytest
 from confined import CLASSIC, IS_ROOT, OWN, SNAP, STRICT, look_as_user, open_folder, running, ways
 
 from telemetryd.bus.identity import Caller, Kind, admit_own_application
-from telemetryd.bus.processes import DoubtError, identify, identify_process, is_running, look
+from telemetryd.bus.processes import DoubtError, identify_process, is_running, look
 from telemetryd.core import manifest
 from telemetryd.errors import AccessDeniedError
 
@@ -361,32 +361,3 @@ def test_without_a_control_group_file_nobody_is_host(tmp_path):
             look(directory)
     finally:
         os.close(directory)
-
-
-@pytest.mark.parametrize(
-    ("credentials", "why"),
-    [
-        ({"UnixUserID": os.getuid() + 1, "ProcessID": os.getpid()}, "it runs as another user"),
-        ({"ProcessID": os.getpid()}, "it runs as another user"),
-        ({"UnixUserID": os.getuid()}, "the session bus does not say which process it is"),
-        ({"UnixUserID": os.getuid(), "ProcessID": 0}, "the session bus does not say which process it is"),
-        ({"UnixUserID": os.getuid(), "ProcessID": 2**22 + 1}, ENDED),
-    ],
-)
-def test_credentials_that_name_nobody_are_unknown(credentials, why):
-    """A caller of another user, without a process or of one that is gone is unknown, and is told which it is."""
-    assert identify(credentials, None) == Caller(Kind.UNKNOWN, why=why)
-
-
-def test_a_daemon_short_of_descriptors_is_no_proof_against_the_caller():
-    """Where the daemon has no descriptor left to look with, the caller may call again: it is not taken for a sandbox."""
-    program = (
-        "import os, resource\nfrom telemetryd.bus.processes import identify\n"
-        "who = {'UnixUserID': os.getuid(), 'ProcessID': os.getpid()}\n"
-        "pidfd = os.pidfd_open(os.getpid())\n"
-        "first = identify(who, pidfd).kind\n"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (pidfd + 1, pidfd + 1))\n"
-        "print(first, identify(who, pidfd).kind, identify(who, None).kind)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["Kind.HOST", "Kind.LATE", "Kind.LATE"]

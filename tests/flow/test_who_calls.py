@@ -5,6 +5,7 @@ import re
 import pytest
 from confined import OTHER, OWN, SNAP, ways
 from harness import CONTROL, TELEMETRY
+from ordinary import ordinary_machine
 from relayed_bus import Relay
 from who_calls import LABELLED, OK, answers, daemon, labelled, reused
 
@@ -92,6 +93,13 @@ def test_what_each_kind_of_program_gets(served, known, name):
     """Host programs may do all, sandboxes push for their own id, containers push, and a refusal tells its true cause."""
     found = answers(served, have(known, name))
     assert are_as(found, EXPECTED[name]), found
+
+
+def test_the_other_library_tells_the_same(folder, places, known):
+    """Under dbus-next every kind of program gets what it gets under dbus-fast."""
+    with ordinary_machine(folder, places, library="dbus-next") as machine, daemon(machine, folder):
+        found = {name: answers(machine, way) for name, way in known.items() if not way.is_missing}
+    assert {name: one for name, one in found.items() if not are_as(one, EXPECTED[name])} == {}
 
 
 @pytest.mark.parametrize("name", LABELLED)
