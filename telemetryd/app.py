@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import signal
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.bus.applications import Applications
@@ -28,7 +28,7 @@ from telemetryd.notify import Notifier
 from telemetryd.service import BUSY, Service, happens
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Iterator, Mapping
 
     from telemetryd.bus.library import Message
 
@@ -43,11 +43,12 @@ class App:
 
     def __init__(self, environ: Mapping[str, str], idle_exit_minutes: float) -> None:
         self._notifier = Notifier(environ)
-        self._service = Service(environ, idle_exit_minutes)
+        self._service = Service(environ, idle_exit_minutes, announce=self._announce, hold=self._hold)
         self._lock = self._service.lock
         self._applications = Applications(self._service.daemon)
-        self._control = Control(self._service.control, lambda: self._applications.callers)
+        self._control = Control(self._service.control, self._service.fresh, lambda: self._applications.callers, announce=self._announce)
         self._interfaces = {name: load(name) for name in (TELEMETRY, CONTROL)}
+        self._held = 0
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._last_call = self._loop.time()
@@ -75,7 +76,6 @@ class App:
 
     async def _serve(self, *, is_ours: bool) -> int:
         self._edges = {TELEMETRY: await self._offer(TELEMETRY), CONTROL: await self._offer(CONTROL)}
-        self._control.announce = self._service.announce = self._announce
         if is_ours:
             self._service.take()  # before the first name: with it come the calls that the bus has kept for us
         for name, (edge, _) in self._edges.items():
@@ -99,7 +99,12 @@ class App:
 
         def settle() -> None:
             self._last_call = self._loop.time()
-            dispatcher.finish(self._service.commit())
+            if name == TELEMETRY:
+                self._service.called()
+            if self._held:
+                dispatcher.postpone()
+            else:
+                dispatcher.finish(self._service.commit())
 
         def on_call(message: Message) -> None:
             dispatcher.on_call(message)
@@ -109,6 +114,19 @@ class App:
         dispatcher = Dispatcher(edge, self._interfaces[name], handlers, callers=self._callers, spawn=self._spawn, settle=settle)
         await edge.connect()
         return edge, dispatcher
+
+    @contextmanager
+    def _hold(self) -> Iterator[None]:
+        """The replies to samples wait, kept and refused alike: the files cannot be written."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if not self._held:
+                failure = self._service.commit()
+                for _, dispatcher in self._edges.values():
+                    dispatcher.finish(failure)
 
     def _on_signal(self, message: Message) -> None:
         self._callers.on_signal(message)
@@ -147,20 +165,23 @@ class App:
     def _open(self) -> None:
         with suppress(TelemetrydError):
             self._service.assembly()
+        self._service.watch_midnight()
         self._spawn(self._tick())
 
     async def _tick(self) -> None:
         """Ticks of whatever is open; a database that could not be opened is tried again now and then."""
         while True:
             try:
-                ticker = self._service.assembly().ticker
+                assembly = self._service.assembly()
             except TelemetrydError:
                 await self._service.wanted_again()
                 self._service.open()
                 continue
             try:
-                await ticker.run_once()
-                self._service.look()
+                if await assembly.work.unless_over(assembly.ticker.run_once()):
+                    await self._service.fresh()
+            except TelemetrydError as failure:
+                _LOG.warning("%s", failure)
             except Exception as failure:  # noqa: BLE001 - the edge of the app: one row that cannot be used must not end the daemon
                 _LOG.error("internal error at a tick: %s", place(failure))
             self._looked.set()
@@ -194,6 +215,7 @@ class App:
         for name, (edge, dispatcher) in self._edges.items():
             await self._in_time(edge.release(name))
             await self._in_time(dispatcher.wait_until_quiet())
+        await self._in_time(self._service.last_look())
         failure = self._service.commit()
         for edge, dispatcher in self._edges.values():
             dispatcher.finish(failure)
@@ -222,11 +244,11 @@ class App:
         loop = asyncio.get_running_loop()
         for number in _TOLD_TO_LEAVE:
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload()))
 
-    def _reload(self) -> None:
+    async def _reload(self) -> None:
         try:
-            self._service.control()
+            await self._service.fresh()
         except TelemetrydError as failure:
             _LOG.warning("%s", failure)
         self._looked.set()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,12 +17,12 @@ from telemetryd.closing import Parts as ClosingParts
 from telemetryd.core.consent import Cause
 from telemetryd.courier import UploaderCourier
 from telemetryd.daemon import Daemon, Flow
-from telemetryd.errors import TelemetrydError
+from telemetryd.disk import Disk, Work
+from telemetryd.erasure import Erasure
 from telemetryd.facts.linux import LinuxFacts
 from telemetryd.known import Known
 from telemetryd.machine import SecretChance, SystemClock
 from telemetryd.questions import Questions
-from telemetryd.settling import Settling
 from telemetryd.shown import Sources
 from telemetryd.store import Store, open_store, purge_ordinary
 from telemetryd.tallies import RunningTallies
@@ -36,35 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from telemetryd.disk import Steps
     from telemetryd.installed import InstalledFiles
     from telemetryd.ports import Key
-
-
-_LOG = logging.getLogger(__name__)
-
-
-class Soon:
-    """Work for the loop's next turn, after the replies; given up if the files are closed before: a start does it too."""
-
-    def __init__(self) -> None:
-        self._handle: asyncio.Handle | None = None
-
-    def do(self, work: Callable[[], object]) -> None:
-        """Do this soon, once."""
-        if self._handle is None:
-            self._handle = asyncio.get_running_loop().call_soon(self._do, work)
-
-    def stop(self) -> None:
-        """Do nothing any more."""
-        if self._handle is not None:
-            self._handle.cancel()
-
-    def _do(self, work: Callable[[], object]) -> None:
-        self._handle = None
-        try:
-            work()
-        except TelemetrydError as failure:
-            _LOG.warning("what is over could not be closed yet: %s", failure)
 
 
 class Assembly(NamedTuple):
@@ -74,8 +47,8 @@ class Assembly(NamedTuple):
     daemon: Daemon
     control: ControlParts
     ticker: Ticker
-    settling: Settling
-    soon: Soon
+    work: Work
+    erasure: Erasure
     is_developer: bool
 
     def close(self) -> None:
@@ -92,14 +65,23 @@ class Assembly(NamedTuple):
         self.store.decoys.close()
 
     def _end(self) -> None:
+        self.work.end()
         self.daemon.commit()
         self.ticker.keep()
-        self.control.choices.stop()
-        self.settling.stop()
-        self.soon.stop()
+        if self.erasure.is_pending:
+            self.work.now(self.erasure.finishing())
 
 
-def assemble(installation: InstalledFiles, directory: Path) -> Assembly:
+class Surroundings(NamedTuple):
+    """What the parts get from whoever serves: see `disk.Work`, `disk.Disk` and `daemon.Daemon`."""
+
+    lock: asyncio.Lock
+    hold: Callable[[], AbstractContextManager[object]] = nullcontext
+    on_news: Callable[[], object] = lambda: None
+    on_day: Callable[[], object] = lambda: None
+
+
+def assemble(installation: InstalledFiles, directory: Path, surroundings: Surroundings) -> Assembly:
     """Open the databases and put the parts over them; in developer mode its own pair, after shutting what the other pair has open.
 
     Raises:
@@ -108,12 +90,16 @@ def assemble(installation: InstalledFiles, directory: Path) -> Assembly:
     is_developer = installation.settings().developer
     is_erased = not is_developer or _shut_for_developer(installation, directory)
     with _closed_on_failure(open_store(directory, is_developer=is_developer)) as store:
-        assembly = _put_together(installation, store, is_developer=is_developer)
+        assembly = _put_together(installation, store, surroundings, is_developer=is_developer)
         if not is_erased:
-            assembly.control.choices.purge_too(partial(purge_ordinary, directory))
-        assembly.daemon.start()
-        assembly.control.choices.purge()
+            assembly.erasure.include(partial(purge_ordinary, directory))
+        assembly.work.now(_starting(assembly))
     return assembly
+
+
+def _starting(assembly: Assembly) -> Steps[None]:
+    yield from assembly.daemon.starting()
+    yield from assembly.erasure.finishing()
 
 
 @contextmanager
@@ -130,16 +116,20 @@ def _shut_for_developer(installation: InstalledFiles, directory: Path) -> bool:
     if not (directory / "consent.sqlite").exists():
         return True
     with _closed_on_failure(open_store(directory, is_developer=False)) as store:
-        ordinary = _put_together(installation, store, is_developer=False)
+        ordinary = _put_together(installation, store, Surroundings(asyncio.Lock()), is_developer=False)
     try:
-        ordinary.daemon.catch_up()
-        ordinary.daemon.shut(Cause.DEVELOPER)
-        return ordinary.control.choices.purge()
+        return ordinary.work.now(_shutting(ordinary))
     finally:
         ordinary.close()
 
 
-def _put_together(installation: InstalledFiles, store: Store, *, is_developer: bool) -> Assembly:
+def _shutting(ordinary: Assembly) -> Steps[bool]:
+    yield from ordinary.daemon.catching_up()
+    yield from ordinary.daemon.shutting(Cause.DEVELOPER)
+    return (yield from ordinary.erasure.finishing())
+
+
+def _put_together(installation: InstalledFiles, store: Store, surroundings: Surroundings, *, is_developer: bool) -> Assembly:
     clock, chance = SystemClock(), SecretChance()
     watch = Watch(is_on=is_developer)
     catalogue = Catalogue(installation, store.texts, clock)
@@ -152,18 +142,19 @@ def _put_together(installation: InstalledFiles, store: Store, *, is_developer: b
     tallies = RunningTallies(store.tallies, store.decoys)
     closing = Closing(ClosingParts(catalogue, questions, tallies, store.reports, clock, chance))
 
-    def on_erased(keys: Iterable[Key]) -> None:
+    def abort(keys: Iterable[Key]) -> None:
         ticker.abort(keys)
-        choices.purge_soon()
 
-    soon = Soon()
-    daemon = Daemon(Flow(catalogue, questions, tallies, closing, LinuxFacts(os.environ), clock, watch), on_erased, soon.do)
+    erasure = Erasure(abort)
+    disk = Disk(store, surroundings.hold)
+    work = Work(surroundings.lock, disk)
+    flow = Flow(catalogue, questions, tallies, closing, erasure, LinuxFacts(os.environ), clock, watch)
+    daemon = Daemon(flow, on_news=surroundings.on_news, on_day=surroundings.on_day)
     known = Known(catalogue, store.consents, tallies, store.reports)
-    choices = Choices(ChoiceParts(daemon, questions, store.consents, catalogue, store, store.reports, clock, known))
+    choices = Choices(ChoiceParts(daemon, questions, store.consents, catalogue, store, store.reports, clock, known, erasure, work.run))
     courier = UploaderCourier(lambda: is_developer)
-    ticker = Ticker(TickParts(catalogue, questions, choices, daemon, store.reports, courier, clock, chance))
+    ticker = Ticker(TickParts(catalogue, questions, choices, daemon, store.reports, courier, clock, chance, erasure, work.run))
     views = Views(Sources(catalogue, store.consents, questions, closing, store.reports, clock, known))
-    control = ControlParts(choices, store.consents, catalogue, views, ticker, watch)
-    settling = Settling(store.unsettled)
-    store.tell_unsettled(settling.begin)
-    return Assembly(store, daemon, control, ticker, settling, soon, is_developer)
+    control = ControlParts(choices, store.consents, catalogue, views, ticker, watch, erasure)
+    store.tell_unsettled(disk.settle, disk.shrink)
+    return Assembly(store, daemon, control, ticker, work, erasure, is_developer)

@@ -1,51 +1,146 @@
 """What is declared and permitted now: manifests (installed or registered), reviews, stops and settings. Policy: T3, R1.
 
+What holds is one `Snapshot` of the files, published whole; if anything fails on the way, what is published is that everything is off.
 Manifests are parsed when an application is first asked for, so that a start does not pay for applications that do not run.
 """
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import aggregate, quotas
 from telemetryd.core.consent import Presence
 from telemetryd.core.definition import Kind
 from telemetryd.core.kept import Kept
 from telemetryd.core.limits import APPLICATIONS_MAX
-from telemetryd.core.settings import Problem
+from telemetryd.core.reviews import InstalledReviews, Reviews
+from telemetryd.core.settings import KillSwitch, Problem, Settings
 from telemetryd.core.system import SOURCES
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
+from telemetryd.faults import place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from telemetryd.core.aggregate import Slot
     from telemetryd.core.definition import Declaration, Definition, Source
     from telemetryd.core.reviews import Standing
-    from telemetryd.core.settings import Settings
     from telemetryd.ports import Clock, Installation, Key, Texts
+
+_LOG = logging.getLogger(__name__)
 
 REGISTERED_DAYS = 90
 """Without an installed manifest, an application that has not registered for so long counts as withdrawn."""
 
 
+_EVERYTHING = "the installed files"
+_NOT_LOOKED = "they could not be looked at, which counts as off; the journal says where"
+_OTHERWISE = "declared otherwise meanwhile"
+"""In the place of a digest: no definition has it, and nobody accepted it."""
+
+
+class Snapshot(NamedTuple):
+    """What the files said at one look."""
+
+    settings: Settings = Settings()
+    reviewed: InstalledReviews = InstalledReviews(Reviews())
+    installed: frozenset[str] = frozenset()
+
+    @property
+    def unreadable(self) -> Snapshot:
+        """The same where nobody knows what they say by now: off."""
+        off = KillSwitch("unreadable", _EVERYTHING)
+        problem = Problem(_EVERYTHING, _NOT_LOOKED)
+        settings = self.settings
+        shut = settings._replace(kill_switches=(*settings.kill_switches, off), problems=(*settings.problems, problem))
+        return self._replace(settings=shut)
+
+
+class Registered(NamedTuple):
+    """What a registration means: `changed` are the definitions, as they were until now, that are declared otherwise or no longer."""
+
+    declaration: Declaration
+    is_news: bool = False
+    changed: tuple[Definition, ...] = ()
+
+
 class Catalogue:
-    """The declarations in force; `refresh` looks whether any file changed."""
+    """The declarations in force; `refresh` looks whether any file changed.
+
+    A registered text counts for samples at once, and for what is decided from the next decision on: until then that is owed.
+    """
 
     def __init__(self, installation: Installation, texts: Texts, clock: Clock) -> None:
         self._installation, self._texts, self._clock = installation, texts, clock
         self._declarations: dict[str, Declaration | TelemetrydError] = {}
         self._pushing: dict[str, Declaration | TelemetrydError] = {}
         self._kept, self._kept_pushing = Kept(_parse), Kept(_parse)
-        self._load()
+        self._owed: dict[str, dict[Key, Definition]] = {}
+        """Application → the definitions that a registered text changed since the last decision: A, B and A again is a change too."""
+        self._registered: dict[str, str] = {}
+        self._snapshot, self._is_shut = Snapshot(), False
+        self._fingerprint: object = None
+        self.refresh()
 
     def refresh(self) -> bool:
-        """Read everything again if a file changed; True if so."""
-        if self._installation.fingerprint() == self._fingerprint:
-            return False
-        self._load()
+        """Read everything again if a file changed; True if so.
+
+        Whatever fails on the way counts as a file that cannot be read, until a look succeeds. Policy: C4.
+        """
+        try:
+            fingerprint = self._installation.fingerprint()
+            if fingerprint == self._fingerprint:
+                return False
+            snapshot = Snapshot(self._installation.settings(), self._installation.reviews(), frozenset(self._installation.applications()))
+            registered = dict(self._texts.months())
+        except Exception as failure:  # noqa: BLE001 - fail closed, whatever it is: a module that is away for a moment, a disk, a fault of ours
+            self._shut(failure)
+            return True
+        self._snapshot, self._registered, self._is_shut = snapshot, registered, False
+        self._forget_declarations()
+        self._fingerprint = fingerprint
         return True
+
+    @property
+    def settings(self) -> Settings:
+        """What the configuration files say."""
+        return self._snapshot.settings
+
+    @property
+    def _reviewed(self) -> InstalledReviews:
+        return self._snapshot.reviewed
+
+    @property
+    def _installed(self) -> frozenset[str]:
+        return self._snapshot.installed
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether a registered text is still to be decided on."""
+        return bool(self._owed)
+
+    @contextmanager
+    def changed_meanwhile(self) -> Iterator[bool]:
+        """What was declared otherwise since the last decision, as if it still were; says whether there is any."""
+        for application, changed in self._owed.items():
+            self._declarations.pop(application, None)
+            declaration = self.find(application)
+            if declaration:
+                kept = [one for one in declaration.definitions if one.key not in changed]
+                others = [one._replace(digest=_OTHERWISE) for one in changed.values()]
+                self._declarations[application] = declaration._replace(definitions=(*kept, *others))
+        try:
+            yield self.is_owed
+        finally:
+            for application in self._owed:
+                self._declarations.pop(application, None)
+
+    def owed_is_done(self) -> None:
+        """What was registered is decided on."""
+        self._owed.clear()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -106,9 +201,10 @@ class Catalogue:
         declaration = self._pushed(application) if application in self._installed else None
         return declaration.application.snap if declaration else ""
 
-    def slots(self, definition: Definition) -> tuple[Slot, ...]:
-        """The layout of a definition's tallies."""
-        return aggregate.layout(definition, (*self.get(definition.application.id).sources, *SOURCES.values()))
+    def slots(self, definition: Definition, declaration: Declaration | None = None) -> tuple[Slot, ...]:
+        """The layout of a definition's tallies; the declaration is the one that it stands in, if not the one in force."""
+        declaration = declaration or self.get(definition.application.id)
+        return aggregate.layout(definition, (*declaration.sources, *SOURCES.values()))
 
     def shared_source(self, reference: str) -> Source | None:
         """The shared source that `application/source` names, if it is installed."""
@@ -139,14 +235,11 @@ class Catalogue:
         """Whether no file that cannot be read could hide what reviews and stops say of an application's questions."""
         return self._reviewed.are_readable_for(application)
 
-    def is_news(self, application: str, text: str) -> bool:
-        """Whether registering this text changes what is declared; tells without reading what is declared. Policy: C3."""
-        return bool(text) and application not in self._installed and not self._texts.is_kept(application, text)
-
-    def register(self, application: str, text: str) -> Declaration:
+    def register(self, application: str, text: str) -> Registered:
         """Check a manifest's text and keep it, unless one is installed for the application: that one wins. No text asks for that one.
 
         The month of the last registration never goes back: a clock that stood in 1970 for a while must not make the application gone.
+        What this does depends on what is declared, never on what was decided. Policy: C3.
 
         Raises:
             InvalidManifestError: the text is not admissible or is another application's.
@@ -154,23 +247,33 @@ class Catalogue:
             UnknownApplicationError: no text, and none is installed or registered.
         """
         if not text:
-            return self.get(application)
+            return Registered(self.pushing(application))
         quotas.check_text(text)
         declaration = _parse(text, application, "the application that registers")
         quotas.check_declaration(declaration)
         if declaration.application.kind is Kind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
-        if declaration.application.snap and application not in self._installed:
+        if application in self._installed:
+            return Registered(declaration)
+        if declaration.application.snap:
             raise InvalidManifestError("[application] snap: expected an installed manifest: any program could register this one")
-        if application not in self._installed:
-            self._make_room()
-            quotas.check_applications(len({*self._registered, application}))
-            month = max(datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m"), self._registered.get(application, ""))
-            self._texts.keep(application, text, month)
-            self._registered[application] = month
-            self._declarations[application] = declaration
-            self._pushing.pop(application, None)
-        return declaration
+        self._make_room()
+        quotas.check_applications(len({*self._registered, application}))
+        is_news = not self._texts.is_kept(application, text)
+        before = self._pushed(application) if is_news else None
+        month = max(datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m"), self._registered.get(application, ""))
+        self._texts.keep(application, text, month)
+        self._registered[application] = month
+        self._pushing[application] = declaration
+        return Registered(declaration, is_news, self._owe(application, before, declaration)) if is_news else Registered(declaration)
+
+    def _owe(self, application: str, before: Declaration | None, declaration: Declaration) -> tuple[Definition, ...]:
+        """Remember what has to be decided; gives the definitions that changed."""
+        digests = {one.digest for one in declaration.definitions}
+        changed = tuple(one for one in (before.definitions if before else ()) if one.digest not in digests)
+        self._owed.setdefault(application, {}).update({one.key: one for one in changed})
+        return changed
+
 
     def forget(self, application: str) -> None:
         """Drop what an application registered: until it registers again, nothing is declared. Raises StorageError."""
@@ -179,6 +282,7 @@ class Catalogue:
             del self._registered[application]
             self._declarations.pop(application, None)
             self._pushing.pop(application, None)
+            self._owed.pop(application, None)
 
     def _make_room(self) -> None:
         """Where as many have registered as can, those go that are gone anyway."""
@@ -199,25 +303,29 @@ class Catalogue:
         found = self._pushing.get(application)
         return None if isinstance(found, TelemetrydError) else found
 
-    def _load(self) -> None:
-        self._fingerprint = self._installation.fingerprint()
-        self.settings: Settings = self._installation.settings()
-        self._reviewed = self._installation.reviews()
-        self._installed = frozenset(self._installation.applications())
-        self._registered: dict[str, str] = dict(self._months())
+    def _shut(self, failure: Exception) -> None:
+        """Publish that everything is off: what changed at the moment of a failure may have been a kill switch."""
+        if not self._is_shut:
+            _LOG.error("the installed files could not be looked at, which counts as off: %s", place(failure))
+            self._snapshot = self._snapshot.unreadable
+        self._is_shut = True
+        self._fingerprint = None  # no look equals it, so the next one reads everything
+
+    def _forget_declarations(self) -> None:
         self._declarations.clear()
         self._pushing.clear()
         self._kept.turn()
         self._kept_pushing.turn()
-
-    def _months(self) -> Mapping[str, str]:
-        return self._texts.months()
 
     def _read(self, application: str, kept: Kept[Declaration]) -> Declaration | TelemetrydError:
         try:
             return kept.get(self.text(application), application)
         except (InvalidManifestError, StorageError) as error:
             return error
+        except Exception as failure:  # noqa: BLE001 - as in `refresh`: nothing final is decided about what nobody could read
+            _LOG.error("a manifest could not be read: %s", place(failure))
+            self._fingerprint = None
+            return StorageError("the manifest could not be read; the journal says where")
 
     def _is_old(self, month: str) -> bool:
         year, number = map(int, month.split("-"))

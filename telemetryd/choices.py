@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import quotas
 from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Cause, Decision, closures
 from telemetryd.core.life import Outcome, State
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
-from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, TelemetrydError
+from telemetryd.disk import Point
+from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
     from telemetryd.daemon import Daemon
+    from telemetryd.disk import Steps
+    from telemetryd.erasure import Erasure
     from telemetryd.known import Known
-    from telemetryd.ports import Clock, Consents, Erasure, Key, Reports
+    from telemetryd.ports import Clock, Consents, Files, Key, Reports
     from telemetryd.questions import Questions
-
-_LOG = logging.getLogger(__name__)
 
 PURGE_WAIT_S = 5.0
 """How long an erasure waits for another process that reads the database."""
@@ -32,63 +32,45 @@ _ACCEPTABLE = {State.PENDING, State.REFUSED, State.WAITING, State.ACTIVE}
 
 
 class Parts(NamedTuple):
-    """What the user's acts work on."""
+    """What the user's acts work on. `run` takes steps when it is their turn."""
 
     daemon: Daemon
     questions: Questions
     consents: Consents
     catalogue: Catalogue
-    erasure: Erasure
+    files: Files
     reports: Reports
     clock: Clock
     known: Known
+    erasure: Erasure
+    run: Callable[[Steps[bool]], Awaitable[bool]]
 
 
 class Choices:
     """The user's acts. Each raises BusyError if erased text may still be on disk because another process reads it.
 
-    `is_held_up` tells so at any time: the last attempt to get rid of it failed.
+    Whatever is decided, the disk is asked for the same: an application that watches how busy we are cannot tell a yes from a no. Policy: C3.
     """
 
     def __init__(self, parts: Parts) -> None:
-        self._daemon, self._questions, self._consents, self._catalogue, self._erasure, self._reports, self._clock, self._known = parts
-        self.is_erasure_pending = True
-        self.is_held_up = False
-        self._left: Callable[[], bool] = lambda: True
-        self._purging: asyncio.Handle | None = None
+        self._daemon, self._questions, self._consents, self._catalogue, self._files, *_ = parts
+        self._reports, self._clock, self._known, self._erasure, self._run = parts[5:]
 
     async def set_level(self, name: str, level: int) -> None:
         """Set a global level: `system`, `usage` or `new_questions` to 0, 1 or 2."""
         if level not in {0, 1, 2}:
             raise InvalidArgumentsError(f"{name} takes 0, 1 or 2")
-        stored = getattr(self._consents.levels, name)
-        self._check_lock(name, level, stored)
-        self._daemon.refresh()
-        if level != stored:
-            self._consents.set_levels(self._consents.levels._replace(**{name: level}))
-        await self._settle(is_withdrawal=level <= stored)
+        await self._act(self._setting_level(name, level))
 
     async def set_application(self, application: str, system: int, usage: int) -> None:
         """Set an application's levels to 0, 1, 2 or 3 (as the global level says)."""
         if not {system, usage} <= {0, 1, 2, INHERIT}:
             raise InvalidArgumentsError("a level is 0, 1, 2 or 3 (as the global level says)")
-        self._known.check(application)
-        before = self._consents.applications.get(application, ApplicationLevels())
-        for name, level in (("system", system), ("usage", usage)):
-            if level != INHERIT:
-                self._check_lock(name, level, getattr(before, name))
-        self._daemon.refresh()
-        if before != (system, usage):
-            self._consents.set_application(application, ApplicationLevels(system, usage))
-        await self._settle(is_withdrawal=True)
+        await self._act(self._setting_application(application, ApplicationLevels(system, usage)))
 
     async def set_question(self, application: str, question: str, *, is_allowed: bool) -> None:
         """Refuse a question, or end its refusal."""
-        key = self._known.key(application, question)
-        self._daemon.refresh()
-        if self._consents.decisions.get(key, Decision()).refused is is_allowed:
-            self._consents.refuse(key, is_refused=not is_allowed)
-        await self._settle(is_withdrawal=not is_allowed)
+        await self._act(self._setting_question(application, question, is_allowed=is_allowed))
 
     async def accept(self, application: str, digests: Mapping[str, str]) -> None:
         """Accept questions by the digests that were shown: all or none.
@@ -98,29 +80,61 @@ class Choices:
             InvalidArgumentsError: a question is over, or is not asked.
             LimitExceededError: too many questions would be open at once.
         """
+        await self._act(self._accepting(application, digests))
+
+    async def erase(self, application: str) -> None:
+        """Erase what was collected, queued and recorded for an application, or for all ("")."""
+        await self._act(self._erasing(application))
+
+    def _setting_level(self, name: str, level: int) -> Steps[bool]:
+        yield from self._daemon.reloading()
+        stored = getattr(self._consents.levels, name)
+        self._check_lock(name, level, stored)
+        if level != stored:
+            self._consents.set_levels(self._consents.levels._replace(**{name: level}))
+        return (yield from self._settling(is_withdrawal=level <= stored))
+
+    def _setting_application(self, application: str, levels: ApplicationLevels) -> Steps[bool]:
+        yield from self._daemon.reloading()
+        self._known.check(application)
+        before = self._consents.applications.get(application, ApplicationLevels())
+        for name, level in levels._asdict().items():
+            if level != INHERIT:
+                self._check_lock(name, level, getattr(before, name))
+        if before != levels:
+            self._consents.set_application(application, levels)
+        return (yield from self._settling(is_withdrawal=True))
+
+    def _setting_question(self, application: str, question: str, *, is_allowed: bool) -> Steps[bool]:
+        yield from self._daemon.reloading()
+        key = self._known.key(application, question)
+        if self._consents.decisions.get(key, Decision()).refused is is_allowed:
+            self._consents.refuse(key, is_refused=not is_allowed)
+        return (yield from self._settling(is_withdrawal=not is_allowed))
+
+    def _accepting(self, application: str, digests: Mapping[str, str]) -> Steps[bool]:
+        yield from self._daemon.reloading()
         definitions = [self._catalogue.question(application, question) for question in digests]
         for definition in definitions:
             if definition.digest != digests[definition.question.id]:
                 raise ChangedError(f"the definition of {definition.question.id} is not the one that was shown; nothing was accepted")
-        self._daemon.refresh()
         for definition in definitions:
             state = self._questions.step(definition).state
             if state not in _ACCEPTABLE:
                 raise InvalidArgumentsError(f"{definition.question.id} is {state}: there is nothing to accept")
         quotas.check_open(len({*self._questions.in_state(Outcome.OPEN), *(one.key for one in definitions)}))
         self._keep(definitions)
-        await self._settle()
+        return (yield from self._settling(is_withdrawal=False))
 
-    async def erase(self, application: str) -> None:
-        """Erase what was collected, queued and recorded for an application, or for all ("")."""
+    def _erasing(self, application: str) -> Steps[bool]:
+        yield from self._daemon.reloading()
         if application:
             self._known.check(application)
-        self._daemon.refresh()
         keys = [key for key in self._questions.decided() if application in {"", key[0]}]
-        self._daemon.erase(keys)
+        yield from self._daemon.erasing(keys)
         self._reports.forget(application)
-        self.is_erasure_pending = True
-        await self._settle(is_withdrawal=True)
+        self._erasure.begin()
+        return (yield from self._settling(is_withdrawal=True))
 
     async def forget(self, application: str) -> None:
         """Withdraw everything from an application that is not installed, and drop what is kept of it but for what protects the user.
@@ -129,13 +143,7 @@ class Choices:
             InvalidArgumentsError: it is installed.
             UnknownApplicationError: nothing is known of it.
         """
-        if self._catalogue.is_installed(application):
-            raise InvalidArgumentsError(f"{application} is installed: expected an application that registered itself or is gone")
-        self._known.check(application)
-        self._daemon.refresh()
-        self._daemon.forget(application)
-        self.is_erasure_pending = True
-        await self._settle(is_withdrawal=True)
+        await self._act(self._forgetting(application))
 
     def accept_known(self) -> bool:
         """At a tick, with NewQuestions = accept: questions of applications of which one was accepted before; never a changed one."""
@@ -147,48 +155,34 @@ class Choices:
         self._keep(new[:room])
         return bool(new[:room])
 
-    def purge(self) -> bool:
-        """Try to finish an erasure that another process held up; True if nothing is pending."""
-        if self.is_erasure_pending:
-            is_done = self._erasure.purge()
-            self.is_held_up = self.is_erasure_pending = not (self._left() and is_done)
-        return not self.is_erasure_pending
+    def _forgetting(self, application: str) -> Steps[bool]:
+        yield from self._daemon.reloading()
+        if self._catalogue.is_installed(application):
+            raise InvalidArgumentsError(f"{application} is installed: expected an application that registered itself or is gone")
+        self._known.check(application)
+        yield from self._daemon.forgetting(application)
+        self._erasure.begin()
+        return (yield from self._settling(is_withdrawal=True))
 
-    def purge_soon(self) -> None:
-        """Something was erased: purge after the call that is under way."""
-        self.is_erasure_pending = True
-        if self._purging is None:
-            self._purging = asyncio.get_running_loop().call_soon(self._purge_now)
-
-    def purge_too(self, left: Callable[[], bool]) -> None:
-        """An erasure in other files is pending as well; `left` tries to finish it, and says whether it did."""
-        self._left, self.is_erasure_pending = left, True
-
-    def stop(self) -> None:
-        """The files are about to be closed: what was to be purged soon is purged now, as far as it can be."""
-        if self._purging is not None:
-            self._purging.cancel()
-            self._purge_now()
-
-    def _purge_now(self) -> None:
-        self._purging = None
-        try:
-            self.purge()
-        except TelemetrydError as failure:
-            _LOG.warning("an erasure is pending: %s", failure)
-
-    async def _settle(self, *, is_withdrawal: bool = False) -> None:
-        """Decide anew; if anything was erased, answer only when nothing of it is on disk, a withdrawal that is repeated included."""
-        if is_withdrawal:
-            self._erasure.drop_damaged()
-        if not self._daemon.refresh() and not (is_withdrawal and self.is_erasure_pending):
-            return
-        self.is_erasure_pending = True
+    async def _act(self, steps: Steps[bool]) -> None:
+        """Take the steps, and answer when nothing of what they erased is on disk, a withdrawal that is repeated included."""
+        is_done = await self._run(steps)
         deadline = asyncio.get_running_loop().time() + PURGE_WAIT_S
-        while not self.purge():
+        while not is_done:
             if asyncio.get_running_loop().time() > deadline:
                 raise BusyError("erasure pending: it is done for the daemon, and another process still reads the database")
             await asyncio.sleep(_PURGE_STEP_S)
+            is_done = await self._run(self._erasure.finishing())
+
+    def _settling(self, *, is_withdrawal: bool) -> Steps[bool]:
+        """Decide anew, consent first; whether nothing of what was erased is on disk."""
+        if is_withdrawal:
+            self._files.drop_damaged()
+        yield Point.SYNCED
+        is_erased = yield from self._daemon.deciding()
+        is_awaited = is_erased or (is_withdrawal and self._erasure.is_pending)
+        is_done = yield from self._erasure.finishing()
+        return is_done or not is_awaited
 
     def _new(self, application: str) -> list[Definition]:
         declaration = self._catalogue.find(application)
@@ -204,7 +198,7 @@ class Choices:
         rows: list[tuple[Key, str, str]] = [(one.key, one.digest, self._catalogue.text(one.application.id)) for one in definitions]
         if rows:
             self._consents.accept(rows, self._clock.now())
-            self._erasure.make()
+            self._files.make()
 
     def _check_lock(self, name: str, level: int, stored: int) -> None:
         """Setting above a lock is refused; keeping what is stored is not. Policy: C4."""

@@ -1,7 +1,8 @@
 """A period's end: tallies become a report in the queue, or the question is passed. Also the preview, by the same code. Policy: M3, T2.
 
 Two files cannot be changed in one transaction, so the order is: the tally has a row; the consent file gets the charge and says *reporting*;
-then the main file gets the report and loses the tallies in one transaction. `recover` finishes what a crash left between these steps.
+both are on the disk; then the main file gets the report and loses the tallies in one transaction. `recover` finishes what a crash left
+between these steps.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.budget import NO_BUDGET
 from telemetryd.core import aggregate, life, noise, report, schedule
 from telemetryd.core.life import Outcome
+from telemetryd.disk import Point
 from telemetryd.ports import StoredReport
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
     from telemetryd.core.settings import Endpoint
+    from telemetryd.disk import Steps
     from telemetryd.ports import Clock, Key, Randomness, Reports
     from telemetryd.questions import Questions
     from telemetryd.tallies import RunningTallies
@@ -44,19 +47,15 @@ class Closing:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def close(self, definition: Definition) -> None:
-        """End a question's period: queue its report, or pass it where its vendor has no endpoint or the budget no room."""
-        endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor)
-        if self._parts.catalogue.settings.developer:
-            self._close_for_developer(definition, endpoint)
-        elif endpoint is None:
-            self._pass(definition.key, NO_ENDPOINT)
-        else:
-            self._keep_row(definition, self._parts.questions.record(definition.key).period)
-            if self._parts.questions.charge(definition.key, endpoint.way):
-                self._put(definition, endpoint)
-            else:
-                self._pass(definition.key, NO_BUDGET)
+    def closing(self, definitions: Iterable[Definition]) -> Steps[None]:
+        """End questions' periods: queue their reports, or pass them where the vendor has no endpoint or the budget no room.
+
+        The disk is waited for once, whether there is anything to close or not: nobody can tell by it. Policy: C3.
+        """
+        charged = [(definition, endpoint) for definition in definitions if (endpoint := self._charge(definition))]
+        yield Point.SYNCED
+        for definition, endpoint in charged:
+            self._put(definition, endpoint)
 
     def preview(self, definition: Definition, period: str) -> bytes:
         """The report as it would be sent if the period closed now, but for what chance adds: before noise, with a blank nonce."""
@@ -101,6 +100,21 @@ class Closing:
                 self._put(definition, endpoint)
             else:
                 self._parts.questions.remember(key, life.answered(record, "lost"))
+
+    def _charge(self, definition: Definition) -> Endpoint | None:
+        """Where the report of a period that is over goes, once it may be made; None if there is none."""
+        endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor)
+        if self._parts.catalogue.settings.developer:
+            self._close_for_developer(definition, endpoint)
+            return None
+        if endpoint is None:
+            self._pass(definition.key, NO_ENDPOINT)
+            return None
+        self._keep_row(definition, self._parts.questions.record(definition.key).period)
+        if self._parts.questions.charge(definition.key, endpoint.way):
+            return endpoint
+        self._pass(definition.key, NO_BUDGET)
+        return None
 
     def _close_for_developer(self, definition: Definition, endpoint: Endpoint | None) -> None:
         if endpoint:

@@ -1,7 +1,10 @@
 """The running flow: declarations and samples in, tallies and reports out; it calls the core in order and holds no rule of its own.
 
 A sample: `push` finds the route of (application, source) (`routes`), whose coarsener checks and reduces the value, and whose folds add the
-bin to the tallies of the questions that are open. Routes are thrown away when anything changes that could change a decision.
+bin to the tallies of the questions that are open. Routes are thrown away when anything was decided anew.
+
+Neither `push` nor `register` decides anything, looks at files or waits for the disk: what follows from a call is done later, as steps (`disk`),
+by whoever holds the lock. Policy: C3.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from telemetryd.core import delay, quotas
 from telemetryd.core.consent import absence
 from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
+from telemetryd.disk import Point
 from telemetryd.errors import BusyError
 from telemetryd.measuring import Measuring
 from telemetryd.routes import Routes
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from telemetryd.closing import Closing
     from telemetryd.core.consent import Cause
     from telemetryd.core.definition import Definition
+    from telemetryd.disk import Steps
+    from telemetryd.erasure import Erasure
     from telemetryd.ports import Clock, Key, SystemFacts
     from telemetryd.questions import Questions
     from telemetryd.routes import Route
@@ -30,8 +36,6 @@ if TYPE_CHECKING:
     from telemetryd.watch import Watch
 
 
-LOOK_S = 5
-"""Samples look at the files' dates this often (s): so fast does a kill switch work without being told of."""
 
 
 class Flow(NamedTuple):
@@ -41,51 +45,56 @@ class Flow(NamedTuple):
     questions: Questions
     tallies: RunningTallies
     closing: Closing
+    erasure: Erasure
     facts: SystemFacts
     clock: Clock
     watch: Watch
 
 
 class Daemon:
-    """Register, push, commit, refresh: what the bus calls."""
+    """Register, push, commit: what applications call. Deciding: steps for whoever holds the lock.
 
-    def __init__(
-        self, flow: Flow, on_erased: Callable[[Iterable[Key]], None], later: Callable[[Callable[[], object]], object] = lambda work: work()
-    ) -> None:
-        self._flow = flow
-        self._later = later
-        self._on_erased = on_erased
-        self.announce: Callable[[], None] = lambda: None
+    `on_news` hears that a decision about a registered text is owed, `on_day` that a call found another day than that of the last decision.
+    """
+
+    def __init__(self, flow: Flow, *, on_news: Callable[[], object], on_day: Callable[[], object]) -> None:
+        self._flow, self._on_news, self._on_day = flow, on_news, on_day
         self._absent = ""
-        self._routes = Routes(flow.catalogue, flow.questions, flow.tallies)
+        self._routes = Routes(flow.catalogue, flow.questions, flow.tallies, is_told=flow.watch.is_on)
         self._measuring = Measuring(flow.catalogue, flow.questions, flow.tallies, flow.facts)
-        self._decided_at = self._look_at = self._midnight = 0
+        self._decided_at = self._midnight = 0
+        """The time (Unix s) in which the last decision holds; none while one is being made, or if it failed."""
+        self._today = range(0)
+        """The time in which routes hold."""
 
-    def start(self) -> None:
+    def starting(self) -> Steps[None]:
         """After a start: finish what a crash left, decide, and erase what lacks consent."""
-        self.recover()
-        self.refresh()
+        yield from self.recovering()
+        yield from self.deciding()
 
-    def recover(self) -> None:
+    def recovering(self) -> Steps[None]:
         """Finish what another run began: a report that was promised and not made, or sent and not recorded."""
-        self.catch_up()
+        yield from self.catching_up()
         if not self._flow.catalogue.settings.developer:
             self._flow.closing.recover()
 
-    def catch_up(self) -> None:
+    def catching_up(self) -> Steps[None]:
         """Take up what the timer's run, which delivers without the lock, wrote about a report; its nonce must leave the log too."""
         if self._flow.closing.note_outcomes():
-            self._on_erased(())
-            self.announce()
+            self._flow.erasure.begin()
+            yield Point.SYNCED
 
     def register(self, application: str, text: str) -> str:
-        """Declare what an application would like to measure; gives the manifest's digest. Raises InvalidManifestError."""
-        is_news = self._flow.catalogue.is_news(application, text)
-        declaration = self._flow.catalogue.register(application, text)
-        if is_news:
-            self.refresh()
-            self.announce()
-        return declaration.digest
+        """Declare what an application would like to measure; gives the manifest's digest. Raises InvalidManifestError.
+
+        The text is kept; what follows from one that is news is decided later, and until then its samples for what changed are not kept.
+        """
+        registered = self._flow.catalogue.register(application, text)
+        if registered.is_news:
+            self._flow.questions.suspend(registered.changed)
+            self._routes.forget(application)
+            self._on_news()
+        return registered.declaration.digest
 
     def snap(self, application: str) -> str:
         """The snap that may act for an application, as its installed manifest says; "" for none."""
@@ -109,11 +118,14 @@ class Daemon:
         """Write what was pushed since the last commit. Raises StorageError: then none of it counts."""
         self._flow.tallies.commit()
 
-    def reload(self) -> bool:
-        """Decide anew if a file changed, a day began (all periods do then) or the clock was set back; True if so."""
-        is_stale = self._is_stale()
+    def reloading(self, *, is_owed_too: bool = True) -> Steps[bool]:
+        """Decide anew if a file changed, a day began (all periods do then) or the clock was set back; True if so.
+
+        Also if a text is news: but not while samples are the only ones to ask, for then its time would follow a call. Policy: C3.
+        """
+        is_stale = self._flow.catalogue.refresh() or not self._is_decided or (is_owed_too and self._flow.catalogue.is_owed)
         if is_stale:
-            self.refresh()
+            yield from self.deciding()
         return is_stale
 
     @property
@@ -125,71 +137,89 @@ class Daemon:
         """The main file is lost, and with it what was collected."""
         self._flow.questions.lose()
 
-    def shut(self, cause: Cause) -> None:
+    def shutting(self, cause: Cause) -> Steps[None]:
         """Shut everything that is open: developer mode begins, and these files stay closed meanwhile.
 
         All that was collected or queued goes, also what a run that was killed in the midst of this left.
         """
         shut = self._flow.questions.shut(cause)
+        yield Point.SYNCED
         collected = {key for key, _ in self._flow.tallies.contributions()}
         self._erase(sorted(collected.union(shut, self._flow.closing.queued())))
 
-    def refresh(self) -> bool:
-        """Decide anew after a change or at a tick: erase what is no longer permitted, close what is over; True if anything was erased."""
-        is_erased, over = self._decide()
-        for definition in over:
-            self._flow.closing.close(definition)
+    def deciding(self) -> Steps[bool]:
+        """Decide anew: erase what is no longer permitted, close what is over; True if anything was erased.
+
+        First what holds for samples; then consent and lives are on the disk; then it is erased, and reports are made.
+        """
+        self._decided_at = self._midnight = 0
+        if not self.is_in_mode:
+            self._flow.questions.suspend_all()
+            self._routes.clear()
+            return False
+        now = self._flow.clock.now()
+        erase, over = self._look(now)
+        yield Point.SYNCED
+        is_erased = self._erase(sorted(self._orphans().union(erase))) | self._erase_withdrawn_pushers()
+        self._measuring.measure(now)
+        self._flow.tallies.write()
+        yield from self._flow.closing.closing(over)
         if over:
-            self._on_erased(())  # the true tally is in the database's log until that is emptied
+            self._flow.erasure.begin()  # the true tally is in the database's log until that is emptied
+        self._decided_at, self._midnight = now, next_midnight(now)
         return is_erased
 
-    def close_running(self) -> None:
+    def closing_running(self) -> Steps[None]:
         """Developer mode: close every running period now."""
-        self.refresh()
-        for key in self._flow.questions.accepted():
-            definition = self._flow.catalogue.definition(key)
-            if definition and self._flow.questions.step(definition).is_collecting:
-                self._flow.closing.close(definition)
-        self._on_erased(())
-        self.refresh()
+        yield from self.deciding()
+        accepted = map(self._flow.catalogue.definition, self._flow.questions.accepted())
+        running = [one for one in accepted if one and self._flow.questions.step(one).is_collecting]
+        yield from self._flow.closing.closing(running)
+        self._flow.erasure.begin()
+        yield from self.deciding()
 
-    def erase(self, keys: Iterable[Key]) -> bool:
+    def erasing(self, keys: Iterable[Key]) -> Steps[bool]:
         """Erase what was collected for questions, at the user's wish; True if there was anything."""
         erased = list(keys)
         self._flow.questions.erase(erased)
+        self._flow.questions.suspend_all()  # until it is decided what may begin again
         self._routes.clear()
+        yield Point.SYNCED
         return self._erase(erased)
 
-    def forget(self, application: str) -> None:
+    def forgetting(self, application: str) -> Steps[None]:
         """The user forgot an application: what was collected for it, or by it for a shared question, goes, and then its declaration."""
-        self._erase(self._flow.questions.forget(application))
+        keys = self._flow.questions.forget(application)
+        self._flow.questions.suspend_all()
+        self._routes.clear()
+        yield Point.SYNCED
+        self._erase(keys)
         for key, pusher in self._flow.tallies.contributions():
             if pusher == application and self._flow.tallies.erase([key], pusher):
-                self._on_erased(())
+                self._flow.erasure.begin()
         self._flow.catalogue.forget(application)
-        self._routes.clear()
 
-    def _is_stale(self) -> bool:
-        is_new_day = not self._decided_at <= self._flow.clock.now() < self._midnight
-        return self._flow.catalogue.refresh() or is_new_day or self._is_delay_over()
+    @property
+    def _is_decided(self) -> bool:
+        return self._decided_at <= self._flow.clock.now() < self._midnight and not self._is_delay_over()
 
     def _is_delay_over(self) -> bool:
         """Whether something that paused for a while is final by now: whoever looks next decides it, not only a tick."""
         return self._flow.questions.is_due() or bool(self._absent and delay.is_due([self._absent], self._flow.clock.moment()))
 
-    def _decide(self) -> tuple[bool, list[Definition]]:
-        """Whether anything was erased, and what is over and to be closed."""
-        self._routes.clear()
-        if not self.is_in_mode:
-            return False, []
-        now = self._flow.clock.now()
-        self._decided_at, self._midnight = now, next_midnight(now)
-        self._look_at = min(now + LOOK_S, self._midnight)
-        looked = self._flow.questions.look()
-        is_erased = self._erase(sorted(self._orphans().union(looked.erase))) | self._erase_withdrawn_pushers()
-        self._measuring.measure()
-        self._flow.tallies.write()
-        return is_erased, looked.close
+    def _look(self, now: int) -> tuple[set[Key], list[Definition]]:
+        """What is to be erased and closed; from here on samples go where this look says."""
+        try:
+            erase: set[Key] = set()
+            with self._flow.catalogue.changed_meanwhile() as is_owed:
+                if is_owed:
+                    erase.update(self._flow.questions.look().erase)
+            looked = self._flow.questions.look()
+            self._flow.catalogue.owed_is_done()
+        finally:
+            self._routes.clear()
+            self._today = range(now, next_midnight(now))
+        return erase.union(looked.erase), looked.close
 
     def _take(self, application: str, route: Route, reduced: Sequence[int]) -> None:
         self._flow.tallies.add(route.folds, reduced)
@@ -199,20 +229,17 @@ class Daemon:
 
     def _route(self, application: str, source: str) -> Route:
         now = self._flow.clock.now()
-        if not self._decided_at <= now < self._look_at:
-            self._renew(now)
+        if now not in self._today:
+            self._turn_day(now)
         if not self.is_in_mode:
             raise BusyError("developer mode was switched on or off: call again")
-        return self._routes.find(application, source)
+        return self._routes.find(application, source, now)
 
-    def _renew(self, now: int) -> None:
-        """Decisions hold until files or the day say otherwise; samples look every few seconds.
-
-        What is over is closed after the reply: closing takes time, and only what is kept has anything to close. Policy: C3.
-        """
-        if self._is_stale() and self._decide()[1]:
-            self._later(self.refresh)
-        self._look_at = min(now + LOOK_S, self._midnight)
+    def _turn_day(self, now: int) -> None:
+        """Another day began, or the clock was set back: what is open at this time is looked up anew, and decided soon, but not in a call."""
+        self._routes.clear()
+        self._today = range(now, next_midnight(now))
+        self._on_day()
 
     def _erase(self, keys: list[Key]) -> bool:
         if not keys:
@@ -220,7 +247,7 @@ class Daemon:
         is_tally = self._flow.tallies.erase(keys)
         is_erased = self._flow.closing.erase(keys) or is_tally
         if is_erased:
-            self._on_erased(keys)
+            self._flow.erasure.begin(keys)
         return is_erased
 
     def _orphans(self) -> set[Key]:
@@ -242,7 +269,7 @@ class Daemon:
             if pusher in gone or (definition and not self._flow.questions.covers(definition, pusher)):
                 is_erased |= self._flow.tallies.erase([key], pusher)
         if is_erased:
-            self._on_erased(())
+            self._flow.erasure.begin()
         return is_erased
 
     def _gone(self, pushers: Iterable[str]) -> frozenset[str]:

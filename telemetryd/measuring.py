@@ -21,15 +21,14 @@ class Measuring:
     def __init__(self, catalogue: Catalogue, questions: Questions, tallies: RunningTallies, facts: SystemFacts) -> None:
         self._catalogue, self._questions, self._tallies, self._facts = catalogue, questions, tallies, facts
 
-    def measure(self) -> None:
+    def measure(self, now: int) -> None:
         """Read each fact once for every question that asks for it and is in its period, and for no other; counts once it is committed."""
-        for key in self._questions.accepted():
+        for key in self._questions.open_keys(now):
             definition = self._catalogue.definition(key)
-            if definition is None or not any(field.id.startswith(SYSTEM + "/") for field in definition.fields):
-                continue
-            step = self._questions.step(definition)
-            if step.is_collecting:
-                self._measure(definition, step.record.period)
+            if definition and any(field.id.startswith(SYSTEM + "/") for field in definition.fields):
+                period = self._questions.open_period(definition, key[0], now)
+                if period:
+                    self._measure(definition, period)
 
     def _measure(self, definition: Definition, period: str) -> None:
         slots = self._catalogue.slots(definition)

@@ -131,7 +131,7 @@ class Installation(Protocol):
 
 
 class Consents(Protocol):
-    """The user's choices, in memory as on disk; every change survives a power cut before the method returns."""
+    """The user's choices, in memory as in the file; a change survives a power cut after the next `Files.sync`."""
 
     levels: Levels
     applications: Mapping[str, ApplicationLevels]
@@ -275,14 +275,23 @@ class Texts(Protocol):
         """Forget a registration."""
 
 
-class Erasure(Protocol):
-    """Makes sure that what was erased is nowhere in our files."""
+class Files(Protocol):
+    """The files as a whole: what waits for the disk, and what leaves nothing of what was erased. All of them raise StorageError."""
+
+    def sync(self) -> None:
+        """Wait until the disk has what was committed before; any thread may."""
+
+    def fold(self) -> None:
+        """Copy the write-ahead logs into their files and wait for the disk; another thread may, while the loop writes."""
+
+    def cut(self) -> bool:
+        """Empty the logs, which were folded; False while another process reads."""
+
+    def purge(self) -> bool:
+        """All of these at once."""
 
     def drop_damaged(self) -> None:
         """Remove damaged files that were set aside."""
-
-    def purge(self) -> bool:
-        """Empty the write-ahead logs and drop set-aside files; False while another process reads."""
 
     def make(self) -> None:
         """Make the file for what will be collected: the first sample is to take no longer than others."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.budget import Budget
 from telemetryd.core import delay, life
 from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, Presence, closures_without_definition, covers
-from telemetryd.core.life import Effect, Outcome, Record
+from telemetryd.core.life import Effect, Outcome, Record, State
 from telemetryd.core.lot import draw_lot
 from telemetryd.errors import InvalidManifestError
 
@@ -29,6 +29,14 @@ _FORGOTTEN = "forgotten"
 """What ended a question's life: its application was forgotten."""
 
 
+class Opened(NamedTuple):
+    """When samples are kept for one definition of a question: in a period, which lies in [begins, closes), Unix s."""
+
+    period: str
+    begins: int
+    closes: int
+
+
 class Looked(NamedTuple):
     """What one look at everything asks for: questions whose tallies and reports go, and periods that are over."""
 
@@ -44,9 +52,12 @@ class Questions:
         self._budget = Budget(catalogue, consents, chance)
         self._accepted: dict[str, Definition | None] = {}
         self._paused: set[str] = set()
+        self._opened: dict[tuple[Key, str], Opened] = {}
+        """(question, digest) → its period, as the last look left it: all that samples know of what was decided."""
 
     def look(self) -> Looked:
-        """Look at every question that the user decided on, and remember what changed."""
+        """Look at every question that the user decided on, and remember what changed. Until it is over, and if it fails, nothing is open."""
+        self._opened = {}
         self._draw()
         steps = {key: self.step_of(key) for key in self.decided()}
         ledger: dict[Key, Entry | None] = {}
@@ -57,6 +68,7 @@ class Questions:
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
         if changed or ledger:
             self._consents.settle(changed, ledger)
+        self._opened = {(key, digest): opened for key, step in steps.items() for digest, opened in self._open(key, step)}
         closing = [self._catalogue.definition(key) for key, step in steps.items() if step.effect is Effect.CLOSE]
         return Looked(
             [key for key, step in steps.items() if step.effect is Effect.ERASE],
@@ -66,6 +78,25 @@ class Questions:
     def is_due(self) -> bool:
         """Whether a look would find that a delay is over: it is decided at the next look of any kind."""
         return bool(self._paused) and delay.is_due(self._paused, self._clock.moment())
+
+    def open_period(self, definition: Definition, pusher: str, now: int) -> str:
+        """The period to which a sample of an application counts for a question, "" if it is not kept: one look-up, whatever was decided."""
+        is_covered = self.covers(definition, pusher)
+        opened = self._opened.get((definition.key, definition.digest))
+        return opened.period if opened and is_covered and opened.begins <= now < opened.closes else ""
+
+    def open_keys(self, now: int) -> list[Key]:
+        """The questions that are in their period."""
+        return [key for (key, _), opened in self._opened.items() if opened.begins <= now < opened.closes]
+
+    def suspend(self, definitions: Iterable[Definition]) -> None:
+        """These are declared otherwise by now: nothing is kept for them until the next look."""
+        for definition in definitions:
+            self._opened.pop((definition.key, definition.digest), None)
+
+    def suspend_all(self) -> None:
+        """Nobody knows what holds: nothing is kept until the next look."""
+        self._opened = {}
 
     def step(self, definition: Definition) -> Step:
         """One question's state now; nothing is remembered."""
@@ -175,6 +206,14 @@ class Questions:
     def decided(self) -> list[Key]:
         """The questions of which anything is remembered."""
         return sorted({*self.accepted(), *self._consents.records})
+
+    def _open(self, key: Key, step: Step) -> list[tuple[str, Opened]]:
+        """The definition that is open, or will be when its period begins; none while anything shuts it."""
+        record, definition = step.record, self._catalogue.definition(key)
+        is_open = step.is_collecting or (step.state is State.WAITING and record.outcome is Outcome.OPEN and not record.closed_cause)
+        if definition is None or not is_open or not record.begins:
+            return []
+        return [(definition.digest, Opened(record.period, record.begins, record.closes))]
 
     def _draw(self) -> None:
         """Draw for each question that is accepted for the first time."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from telemetryd.assembly import Assembly, assemble
-from telemetryd.bus.faults import place
+from telemetryd.assembly import Assembly, Surroundings, assemble
+from telemetryd.faults import place
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.files import signature
 from telemetryd.installed import InstalledFiles
 from telemetryd.lock import StateLock
+from telemetryd.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from telemetryd.bus.control import Parts as ControlParts
     from telemetryd.core.settings import Problem
     from telemetryd.daemon import Daemon
+    from telemetryd.disk import Steps
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,14 +33,29 @@ _UNUSABLE = StorageError("the databases hold something that cannot be used; the 
 
 
 class Service:
-    """The running parts, or the error that stands for them: opened when the lock is ours, reopened when developer mode changes."""
+    """The running parts, or the error that stands for them: opened when the lock is ours, reopened when developer mode changes.
 
-    def __init__(self, environ: Mapping[str, str], idle_exit_minutes: float) -> None:
+    Whatever decides or reopens does so one after another, under one lock that outlives the databases. `announce` tells the user's programs
+    that something may have changed: by causes, never by effects. `hold` keeps the replies to samples waiting.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        idle_exit_minutes: float,
+        *,
+        announce: Callable[[], None] = lambda: None,
+        hold: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._idle_exit_minutes = idle_exit_minutes
         self._installation = InstalledFiles(environ)
         self.lock = StateLock(state_directory(environ))
         self._is_compared = False
         """Whether the state directory was compared with its path since the last batch of calls."""
+        self._announce = announce
+        self._work_lock = asyncio.Lock()
+        self._looks = Looks(self._look_later)
+        self._surroundings = Surroundings(self._work_lock, hold, on_news=self._looks.owe, on_day=self._looks.soon)
         self._assembly: Assembly | None = None
         self._failure: TelemetrydError = BUSY
         self._is_due = False
@@ -47,7 +64,6 @@ class Service:
         self._told: dict[Problem, object] = {}
         """What the journal was told, and the signature of its file then: a manifest's problem is forgotten until it is read again."""
         self._is_wanted = asyncio.Event()
-        self.announce: Callable[[], None] = lambda: None
 
     def take(self) -> None:
         """The lock is ours: the first call, or whoever needs the parts first, opens the databases."""
@@ -66,9 +82,8 @@ class Service:
             self._assembly.ticker.abort_all()
         self.close()
         try:
-            assembly = assemble(self._installation, self._locked())
+            assembly = assemble(self._installation, self._locked(), self._surroundings)
             self._note_do_not_track(assembly)
-            assembly.daemon.announce = self.announce
             assembly.ticker.may_act = self.lock.is_in_place
             self._assembly, self._failure = assembly, BUSY
             self._tell_problems(assembly)
@@ -108,16 +123,16 @@ class Service:
 
     def assembly(self) -> Assembly:
         """The running parts. Raises the error that stands for them."""
-        if self._is_due or (not self._is_compared and self._is_moved()):
+        if not self._is_compared and self._is_moved():
+            self._is_due = True
+        if self._is_due and self._work_lock.locked():
+            raise BusyError("the databases are about to be opened anew: call again")
+        if self._is_due:
             self.open()
-        assembly = self._assembly
-        if assembly is None:
+        if self._assembly is None:
             self._is_wanted.set()
             raise self._failure
-        if assembly.control.catalogue.settings.developer is not assembly.is_developer:
-            self.open()
-            return self.assembly()
-        return assembly
+        return self._assembly
 
     def _locked(self) -> Path:
         """The directory that has the path now. Raises BusyError if another process has its lock, or StorageError."""
@@ -138,14 +153,52 @@ class Service:
         return self.assembly().daemon
 
     def control(self) -> ControlParts:
-        """What the user's calls go to, over files as they are now."""
-        self.assembly()
-        self.look()
-        daemon = self.assembly().daemon
-        daemon.catch_up()
-        daemon.reload()
-        self._tell_problems(self.assembly())
+        """What the user's calls go to; `fresh` was awaited before."""
         return self.assembly().control
+
+    async def fresh(self) -> None:
+        """Look at the files as they are now, and decide what is owed. Raises the error that stands for the parts."""
+        async with self._work_lock:
+            await self._refresh(is_owed_too=True)
+
+    async def _refresh(self, *, is_owed_too: bool) -> None:
+        """One look, the lock is held: at files, day and databases; what follows is decided, erased and closed."""
+        if self._is_due:
+            self.open()
+        self.look()
+        assembly = self.assembly()
+        is_news = await assembly.work.go_on(_looking(assembly, is_owed_too=is_owed_too))
+        if assembly.control.catalogue.settings.developer is not assembly.is_developer:
+            self.open()
+            is_news = True
+            assembly = self.assembly()
+        self._tell_problems(assembly)
+        self._looks.until_midnight()
+        if is_news:
+            self._announce()
+
+    async def _look_later(self, *, is_owed_too: bool) -> None:
+        """A look that no call waits for."""
+        async with self._work_lock:
+            if self._assembly is None and not self._is_due:
+                return
+            try:
+                await self._refresh(is_owed_too=is_owed_too)
+            except TelemetrydError as failure:
+                _LOG.warning("%s", failure)
+
+    def watch_midnight(self) -> None:
+        """From now on look at each midnight."""
+        self._looks.until_midnight()
+
+    def called(self) -> None:
+        """An application called: the files are looked at within seconds, so that a kill switch works without being told of."""
+        self._looks.called()
+
+    async def last_look(self) -> None:
+        """What is owed is decided before an exit."""
+        if self._assembly:
+            await self._look_later(is_owed_too=True)
 
     def commit(self) -> TelemetrydError | None:
         """Commit what a batch brought; the error if it could not be."""
@@ -174,6 +227,7 @@ class Service:
 
     def close(self) -> None:
         """Commit and close the databases."""
+        self._looks.stop()
         assembly, self._assembly = self._assembly, None
         if assembly:
             try:
@@ -196,6 +250,15 @@ class Service:
         """At the start and at the end: the file may have been made in between."""
         switches = {switch.what for switch in assembly.control.catalogue.settings.kill_switches}
         assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
+
+
+def _looking(assembly: Assembly, *, is_owed_too: bool) -> Steps[bool]:
+    """Whether there was any news: a file that changed, another day, a text that was registered."""
+    yield from assembly.daemon.catching_up()
+    is_news = yield from assembly.daemon.reloading(is_owed_too=is_owed_too)
+    if is_news or assembly.erasure.is_pending:
+        yield from assembly.erasure.finishing()
+    return is_news
 
 
 async def happens(event: asyncio.Event, *, within_s: float | None) -> None:

@@ -62,7 +62,7 @@ class RunningTallies:
         self._decoy_store = decoys
         self._sides: tuple[TallyStore, ...] = (store,)
         """Where rows go, by `Tally.is_decoy`: the same number of steps for both."""
-        self._decoys: dict[tuple[Key, str, int], Tally] = {}
+        self._decoys: dict[tuple[Key, str, str, int], Tally] = {}
         self._dirty: dict[Tally, array[int]] = {}
         self._last_decoy_id = secrets.randbits(40)
         self._failure: BaseException | None = None
@@ -77,7 +77,7 @@ class RunningTallies:
             last = others[0].last if others else Last()
             self._last_id += 1
             found = Tally(StoredTally(self._last_id, key, pusher, period, aggregate.empty(slots)), last)
-            self._tallies[*key, pusher, period] = found
+            self._add(found)
         if found.last.tally is None:
             newest = max(self.of(key, period), key=lambda one: aggregate.last_stamp(slots, one.cells))
             found.last.stamp = aggregate.last_stamp(slots, newest.cells)
@@ -86,7 +86,7 @@ class RunningTallies:
 
     def of(self, key: Key, period: str) -> list[Tally]:
         """All applications' tallies of a question and period."""
-        return [one for one in self._tallies.values() if one.key == key and one.period == period]
+        return list(self._by_period.get((key, period), ()))
 
     def contributions(self) -> set[tuple[Key, str]]:
         """(question, pushing application) of every tally."""
@@ -96,10 +96,10 @@ class RunningTallies:
         """Be ready for samples, of whatever is kept or refused. Raises StorageError."""
         self._sides = self._store, self._decoy_store.opened()
 
-    def decoy(self, key: Key, pusher: str, slots: tuple[Slot, ...]) -> Tally:
-        """What stands for a tally of a question that is refused; `slots` are `aggregate.decoy`'s."""
+    def decoy(self, key: Key, pusher: str, period: str, slots: tuple[Slot, ...]) -> Tally:
+        """What stands for a tally of a question that is refused, with a row of its own in each period; `slots` are `aggregate.decoy`'s."""
         cells = aggregate.empty(slots)
-        name = key, pusher, len(cells)
+        name = key, pusher, period, len(cells)
         if name not in self._decoys:
             if len(self._decoys) >= DECOYS_MAX:
                 self._decoys.clear()
@@ -194,20 +194,33 @@ class RunningTallies:
             tally.cells[:] = array("Q", bytes(8 * len(tally.cells)))
         self._store.erase(sorted({one.key for one in doomed}), pusher)
         for tally in doomed:
-            del self._tallies[*tally.key, tally.pusher, tally.period]
+            self._drop(tally)
         return True
 
     def forget(self, key: Key, period: str) -> None:
         """The store erased a question's tallies of a period together with making its report."""
         for tally in self.of(key, period):
             self._dirty.pop(tally, None)
-            del self._tallies[*tally.key, tally.pusher, tally.period]
+            self._drop(tally)
 
     def _load(self) -> None:
         stored = self._store.all()
         lasts = {(one.key, one.period): Last() for one in stored}
-        self._tallies = {(*one.key, one.pusher, one.period): Tally(one, lasts[one.key, one.period]) for one in stored}
+        self._tallies: dict[tuple[str, str, str, str], Tally] = {}
+        self._by_period: dict[tuple[Key, str], list[Tally]] = {}
+        for one in stored:
+            self._add(Tally(one, lasts[one.key, one.period]))
         self._last_id = max((one.id for one in stored), default=0)
+
+    def _add(self, tally: Tally) -> None:
+        self._tallies[*tally.key, tally.pusher, tally.period] = tally
+        self._by_period.setdefault((tally.key, tally.period), []).append(tally)
+
+    def _drop(self, tally: Tally) -> None:
+        del self._tallies[*tally.key, tally.pusher, tally.period]
+        rest = [one for one in self._by_period.pop((tally.key, tally.period)) if one is not tally]
+        if rest:
+            self._by_period[tally.key, tally.period] = rest
 
 
 def _random_text(characters: int) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from telemetryd.core import hindrance, life, report, schedule
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.life import Outcome
 from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
+from telemetryd.disk import Point
 from telemetryd.errors import NotDeveloperError, TelemetrydError
 
 if TYPE_CHECKING:
@@ -21,11 +22,17 @@ if TYPE_CHECKING:
     from telemetryd.core.schedule import Delivery
     from telemetryd.core.settings import Endpoint, Problem
     from telemetryd.daemon import Daemon
+    from telemetryd.disk import Steps
+    from telemetryd.erasure import Erasure
     from telemetryd.ports import Clock, Courier, Key, Randomness, Reports, StoredReport
     from telemetryd.questions import Questions
 
 _LOG = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+_PRETENDED_S = 2
+"""Longest time after which a tick without a report does what another one does when its report has arrived."""
 _SECOND_PARTS = 1_000_000
 """Parts of a second that can be told apart by whoever sees a report arrive."""
 _FINAL = {Result.ACCEPTED: "accepted", Result.ANSWERED: "answered", Result.SUSPENDED: "suspended", Result.REJECTED: "dropped"}
@@ -42,6 +49,15 @@ class Parts(NamedTuple):
     courier: Courier
     clock: Clock
     chance: Randomness
+    erasure: Erasure
+    run: Run
+
+
+class Run(Protocol):
+    """Takes steps when it is their turn."""
+
+    async def __call__(self, steps: Steps[T]) -> T:
+        """What the steps give."""
 
 
 class Try(NamedTuple):
@@ -70,8 +86,8 @@ class Ticker:
             return
         is_due = self.advance()
         self.keep()
-        if is_due:
-            await self.tick()
+        if is_due and not await self.tick():
+            await self._pretend()
 
     def start_by_timer(self) -> float | None:
         """The first run of a process that the timer started; seconds to wait for `run_by_timer`, or None: there is no tick to wait for.
@@ -83,11 +99,11 @@ class Ticker:
         self.keep()
         return None if self._ticks.tick_in_s is None else self._wait_s()
 
-    def run_by_timer(self) -> Try | None:
+    def running_by_timer(self) -> Steps[Try | None]:
         """The run for which that process waited, up to the try that it has to `deliver` and to `conclude`, if there is one."""
         is_due = self.advance(self._parts.clock.now() - self._ticks.seen)
         self.keep()
-        return self._begin_tick() if is_due else None
+        return (yield from self.beginning()) if is_due else None
 
     def advance(self, elapsed_s: int | None = None) -> bool:
         """Count running time: so many seconds, or as the clock says since the last time; True at a tick's moment."""
@@ -99,41 +115,62 @@ class Ticker:
         self._late_day = min(self._late_day, schedule.day_of(now))  # a clock that was fast: set right it frees no second report today
         return is_due
 
-    async def tick(self) -> None:
-        """Everything that is due now."""
+    async def tick(self) -> bool:
+        """Everything that is due now; whether a report was sent."""
         try:
-            before = self._parts.questions.snapshot()
-            begun = self._begin_tick()
+            begun = await self._parts.run(self.beginning())
             if begun:
                 await self._complete(begun)
-            if self._parts.questions.snapshot() != before:
-                self._parts.daemon.announce()
+            return bool(begun)
+        except TelemetrydError as error:
+            _LOG.warning("a tick could not do its work: %s", error)
+            return False
+
+    async def _pretend(self) -> None:
+        """A tick without a report has the disk do what it does after one: so it tells nobody whether anything was sent. Policy: C3."""
+        await asyncio.sleep(self._parts.chance.below(_SECOND_PARTS) / _SECOND_PARTS * _PRETENDED_S)
+        try:
+            await self._parts.run(self._parts.erasure.finishing())
         except TelemetrydError as error:
             _LOG.warning("a tick could not do its work: %s", error)
 
-    def tidy(self) -> None:
+    def beginning(self) -> Steps[Try | None]:
+        """A tick up to the network."""
+        yield from self.tidying()
+        begun = self._begin_one() if self._parts.daemon.is_in_mode else None
+        yield Point.SYNCED  # a try is written down before any byte leaves
+        return begun
+
+    def tidying(self) -> Steps[None]:
         """Look at files and questions anew, close what is over, finish erasures, drop what is too old to send or to keep."""
         self._parts.catalogue.refresh()
         if not self._parts.daemon.is_in_mode:
             return
-        self._parts.daemon.recover()
-        self._parts.daemon.refresh()
+        yield from self._parts.daemon.recovering()
+        yield from self._parts.daemon.deciding()
         if self._parts.choices.accept_known():
-            self._parts.daemon.refresh()
-        self._parts.choices.purge()
+            yield from self._parts.daemon.deciding()
         now = self._parts.clock.now()
         for row in self._parts.reports.queue():
             if not self._is_under_way(row) and schedule.is_over(_queued(row), now):
                 self._finish(row, "dropped", row.status)
         self._parts.reports.prune(now)
+        yield from self._parts.erasure.finishing()
 
     async def submit(self) -> None:
         """Developer mode: close the running periods and send every report at once. Raises NotDeveloperError."""
         if not self._parts.catalogue.settings.developer:
             raise NotDeveloperError("Submit works in developer mode only: set developer = true in your telemetryd.toml")
-        self._parts.daemon.close_running()
+        await self._parts.run(self._parts.daemon.closing_running())
         for row in self._parts.reports.queue():
-            await self._send(row)
+            await self.send(row)
+        await self._parts.run(self._parts.erasure.finishing())
+
+    async def send(self, row: StoredReport) -> None:
+        """One try, if the report may be sent."""
+        begun = await self._parts.run(self._beginning_of(row))
+        if begun:
+            await self._complete(begun)
 
     async def deliver(self, begun: Try) -> Delivery:
         """Hand a try to the uploader; touches no database."""
@@ -159,11 +196,6 @@ class Ticker:
         """Seconds until the next run; a tick's with a random part of a second, for whole ones would keep that of the process's start."""
         part = self._parts.chance.below(_SECOND_PARTS) / _SECOND_PARTS
         return self._ticks.wait_s if self._ticks.tick_in_s is None else self._ticks.wait_s + part
-
-    def _begin_tick(self) -> Try | None:
-        """A tick up to the network."""
-        self.tidy()
-        return self._begin_one() if self._parts.daemon.is_in_mode else None
 
     def _begin_one(self) -> Try | None:
         rows = {row.id: row for row in self._parts.reports.queue() if self._may_send(row)}
@@ -202,11 +234,11 @@ class Ticker:
         definition = self._parts.questions.consented(row.key)
         return canonical_text(definition) if definition and definition.revision == row.revision else ""
 
-    async def _send(self, row: StoredReport) -> None:
+    def _beginning_of(self, row: StoredReport) -> Steps[Try | None]:
         """One try, if the report may be sent."""
         begun = self._begin(row)
-        if begun:
-            await self._complete(begun)
+        yield Point.SYNCED
+        return begun
 
     async def _complete(self, begun: Try) -> None:
         """Deliver, and complete what was written down."""
@@ -222,9 +254,13 @@ class Ticker:
             return
         finally:
             self._sending.pop(row.key, None)
+        await self._parts.run(self._concluding(row, delivery))
+
+    def _concluding(self, row: StoredReport, delivery: Delivery) -> Steps[None]:
         outcome = conclude(self._parts.reports, row, delivery, self._parts.clock.now())
         if outcome:
             self._remember(row, outcome)
+        yield from self._parts.erasure.finishing()
 
     def _finish(self, row: StoredReport, outcome: str, status: int) -> None:
         """The report's life is over without another try."""
@@ -235,8 +271,7 @@ class Ticker:
         record = self._parts.questions.record(row.key)
         if record.outcome is Outcome.REPORTING:
             self._parts.questions.remember(row.key, life.delivered(record, outcome))
-        self._parts.choices.is_erasure_pending = True  # of the nonce: the database's log holds the row as it was until it is emptied
-        self._parts.choices.purge()
+        self._parts.erasure.begin()  # of the nonce: the database's log holds the row as it was until it is emptied
 
     def _load_ticks(self) -> tuple[Ticks, int]:
         now = self._parts.clock.now()

@@ -17,7 +17,7 @@ import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.assembly import assemble
+from telemetryd.assembly import Surroundings, assemble
 from telemetryd.core.limits import OUTCOME_WAIT_S, ROW_POLL_S
 from telemetryd.directories import state_directory
 from telemetryd.errors import StorageError, TelemetrydError
@@ -88,6 +88,7 @@ class UnlockedDelivery:
         while self._is_queued():
             try:
                 conclude(self._reports, self._begun.row, delivery, SystemClock().now())
+                self._main.sync()
             except StorageError:
                 if loop.time() > deadline:
                     raise
@@ -138,7 +139,7 @@ def _begin(environ: MutableMapping[str, str]) -> UnlockedDelivery | None:
     """Do what is due up to the network, and give the lock back."""
     with ExitStack() as stack:
         held = _hold(environ, stack)
-        begun = held.assembly.ticker.run_by_timer() if held else None
+        begun = held.assembly.work.now(held.assembly.ticker.running_by_timer()) if held else None
         if held is None or begun is None:
             return None
         delivery = UnlockedDelivery(*held, begun)
@@ -154,6 +155,6 @@ def _hold(environ: MutableMapping[str, str], stack: ExitStack) -> _Held | None:
     stack.callback(lock.release)
     if is_do_not_track_noted(lock.directory):
         environ["DO_NOT_TRACK"] = "1"
-    assembly = assemble(InstalledFiles(environ), lock.directory)
+    assembly = assemble(InstalledFiles(environ), lock.directory, Surroundings(asyncio.Lock()))
     stack.callback(assembly.close)
     return _Held(lock, assembly)

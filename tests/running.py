@@ -25,6 +25,8 @@ from telemetryd.closing import Parts as ClosingParts
 from telemetryd.core.delay import Moment
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.daemon import Daemon, Flow
+from telemetryd.disk import Disk, Work
+from telemetryd.erasure import Erasure
 from telemetryd.installed import InstalledFiles
 from telemetryd.known import Known
 from telemetryd.questions import Questions
@@ -191,7 +193,11 @@ class Running:
             self.daemon.commit()
             self.store.close()
         self.put_together(developer=developer)
-        self.daemon.start()
+        self.now(self.daemon.starting())
+
+    def now(self, steps):
+        """Take steps at once, waiting for the disk at each point."""
+        return self.work.now(steps)
 
     def put_together(self, *, developer=False):
         """Open the files and make the parts, without starting them."""
@@ -206,30 +212,42 @@ class Running:
             self.questions.lose()
         self.tallies = RunningTallies(store.tallies, store.decoys)
         self.closing = Closing(ClosingParts(self.catalogue, self.questions, self.tallies, store.reports, self.clock, self.chance))
-        self.flow = flow = Flow(self.catalogue, self.questions, self.tallies, self.closing, self.facts, self.clock, self.watch)
-        self.daemon = Daemon(flow, self.on_erased)
+        self.erasure = Erasure(lambda keys: self.ticker.abort(keys))  # noqa: PLW0108 - the ticker is made below
+        self.disk = Disk(store)
+        self.work = Work(asyncio.Lock(), self.disk)
+        parts = (self.catalogue, self.questions, self.tallies, self.closing, self.erasure, self.facts, self.clock, self.watch)
+        self.flow = flow = Flow(*parts)
+        self.owed = []
+        self.daemon = Daemon(flow, on_news=lambda: self.owed.append("news"), on_day=lambda: self.owed.append("day"))
         known = Known(self.catalogue, store.consents, self.tallies, store.reports)
-        parts = (self.daemon, self.questions, store.consents, self.catalogue, store, store.reports, self.clock, known)
+        parts = (self.daemon, self.questions, store.consents, self.catalogue, store, store.reports, self.clock, known, self.erasure, self.run)
         self.choices = Choices(ChoiceParts(*parts))
         tick = (self.catalogue, self.questions, self.choices, self.daemon, store.reports, self.server, self.clock, self.chance)
-        self.ticker = Ticker(TickParts(*tick))
+        self.ticker = Ticker(TickParts(*tick, self.erasure, self.run))
         self.views = Views(Sources(self.catalogue, store.consents, self.questions, self.closing, store.reports, self.clock, known))
 
-    def on_erased(self, keys):
-        """As the assembly has it, but that nothing is purged by itself."""
-        self.ticker.abort(keys)
-        self.choices.is_erasure_pending = True
+    async def run(self, steps):
+        """Take steps; tests have no loop to spare for a thread."""
+        return self.now(steps)
+
+    def decide(self):
+        """Decide anew; whether anything was erased."""
+        return self.now(self.daemon.deciding())
+
+    def look(self):
+        """What a look at the files does; whether there was any news."""
+        return self.now(self.daemon.reloading())
 
     def install(self, text=KATE_2026, **options):
         """Install a manifest, reviewed if not said otherwise, and look at it."""
         declaration = self.machine.install(text, **options)
-        self.daemon.reload()
+        self.look()
         return declaration
 
     def configure(self, text, **options):
         """Write a configuration file and look at it."""
         self.machine.configure(text, **options)
-        self.daemon.reload()
+        self.look()
 
     def endpoint(self, url="https://telemetry.kde.org/v1", rest=""):
         """Configure the vendor's endpoint."""
@@ -250,7 +268,7 @@ class Running:
         """Go to a moment, with the machine running all the time, and look; a moment that is over is one to which the clock is set back."""
         self.clock.steady += max(moment - self.clock.wall, 0)
         self.clock.wall = moment
-        self.daemon.refresh()
+        self.decide()
 
     def push(self, source, code, value, application=APP):
         """Push one sample and commit it."""
@@ -272,8 +290,7 @@ class Running:
 
     def files(self):
         """Every file of the state directory with its bytes, the log folded in."""
-        self.store.main.purge()
-        self.store.consent.purge()
+        self.store.purge()
         return {path.name: path.read_bytes() for path in sorted(self.directory.iterdir()) if not path.name.endswith("-shm")}
 
     def bodies(self):

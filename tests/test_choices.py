@@ -112,7 +112,7 @@ async def test_withdrawal_erases_before_the_reply(running, withdraw, cause, mome
     assert running.store.consents.records[KEY].reason == cause
     left = b"".join(path.read_bytes() for path in running.directory.iterdir() if path.name.startswith("telemetry"))
     assert b"500..2000" not in left
-    assert running.choices.purge()
+    assert running.now(running.erasure.finishing())
 
 
 async def test_consent_comes_first(running):
@@ -123,9 +123,9 @@ async def test_consent_comes_first(running):
         await running.choices.set_level("usage", 0)
     assert running.store.consents.levels.usage == 0
     (row,) = running.store.reports.queue()
-    await running.ticker._send(row)
+    await running.ticker.send(row)
     assert running.server.received == []
-    running.daemon.refresh()
+    running.decide()
     assert running.store.reports.queue() == []
 
 
@@ -136,9 +136,9 @@ async def test_report_whose_erasure_failed(running):
     with running.broken_disk(), pytest.raises(StorageError):
         await running.choices.erase("")
     (row,) = running.store.reports.queue()
-    await running.ticker._send(row)
+    await running.ticker.send(row)
     assert running.server.received == []
-    running.daemon.refresh()
+    running.decide()
     assert running.store.reports.queue() == []
 
 
@@ -148,7 +148,7 @@ async def test_tally_whose_erasure_failed(running):
     with running.broken_disk(), pytest.raises(StorageError):
         await running.choices.set_level("usage", 0)
     assert running.store.tallies.all()
-    running.daemon.refresh()
+    running.decide()
     assert running.store.tallies.all() == []
 
 
@@ -161,10 +161,10 @@ async def test_reply_waits_for_another_reader(running):
         reply = asyncio.ensure_future(running.choices.set_level("usage", 0))
         done, _ = await asyncio.wait([reply], timeout=0.2)
         assert not done
-        assert not running.choices.purge()
+        assert not running.now(running.erasure.finishing())
         assert running.store.tallies.all() == []
     await reply
-    assert running.choices.purge()
+    assert running.now(running.erasure.finishing())
 
 
 async def test_accept(running):
@@ -278,7 +278,7 @@ async def test_application_that_is_gone(running):
     await running.consent()
     await running.choices.set_level("new_questions", ACCEPT_KNOWN)
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
-    running.daemon.reload()
+    running.look()
     assert not running.choices.accept_known()
 
 
@@ -299,7 +299,7 @@ ASKED = (FORGOTTEN, QUESTION)
 async def registered(running):
     """Dolphin registered itself, its question is accepted and has a sample in its week; the user gave it levels of its own."""
     running.machine.review(MORE)
-    running.daemon.reload()
+    running.look()
     running.daemon.register(FORGOTTEN, MORE)
     await running.consent(FORGOTTEN)
     await running.choices.set_application(FORGOTTEN, 2, 1)
@@ -334,7 +334,7 @@ async def test_forget(running, moment, outcome):
 async def test_forget_before_the_period(running):
     """A question whose period has not begun is as if never asked: pending at the next registration, with the lot that it drew."""
     running.machine.review(MORE)
-    running.daemon.reload()
+    running.look()
     running.daemon.register(FORGOTTEN, MORE)
     await running.consent(FORGOTTEN)
     lots = running.store.consents.lots
@@ -348,7 +348,7 @@ async def test_forget_before_the_period(running):
 async def test_forget_keeps_a_refusal(running):
     """What the user refused stays refused."""
     running.machine.review(MORE)
-    running.daemon.reload()
+    running.look()
     running.daemon.register(FORGOTTEN, MORE)
     await running.choices.set_question(*ASKED, is_allowed=False)
     await running.choices.forget(FORGOTTEN)

@@ -57,10 +57,10 @@ async def test_the_true_answer_is_erased_from_the_log_too(running):
     tally = running.store.tallies.all()[0].cells.tobytes()
     files = [running.directory / f"telemetry.sqlite{suffix}" for suffix in ("", "-wal")]
     assert any(tally in path.read_bytes() for path in files)
-    running.choices.purge()
+    running.now(running.erasure.finishing())
     running.to(AFTER)
-    assert running.choices.is_erasure_pending
-    assert running.choices.purge()
+    assert running.erasure.is_pending
+    assert running.now(running.erasure.finishing())
     assert not any(tally in path.read_bytes() for path in files)
 
 
@@ -192,7 +192,7 @@ async def test_report_without_consent(running):
     for path in running.directory.glob("consent.sqlite*"):
         path.unlink()
     running.put_together()
-    running.daemon.start()
+    running.now(running.daemon.starting())
     assert running.store.reports.queue() == []
     assert running.store.reports.history(0, 10)[0].outcome == "erased"
 
@@ -201,7 +201,7 @@ async def test_full_disk_at_the_close(running):
     """A report that the disk does not take is made at the next start."""
     with running.broken_disk(), pytest.raises(StorageError):
         running.to(AFTER)
-    running.daemon.refresh()
+    running.decide()
     running.restart()
     assert running.bodies() == {"startup-time": ["500..2000"]}
 
@@ -237,7 +237,7 @@ async def test_pusher_withdraws(sharing):
 async def test_pusher_is_uninstalled(sharing):
     """The part of an application whose manifest is gone at two looks ten minutes apart counts as withdrawn; a package update does not."""
     (sharing.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml").unlink()
-    sharing.daemon.reload()
+    sharing.look()
     assert {row.pusher for row in sharing.store.tallies.all()} == {"org.kde.dolphin", "org.kde.konsole"}
     sharing.to(DURING + 601)
     assert {row.pusher for row in sharing.store.tallies.all()} == {"org.kde.konsole"}
@@ -260,7 +260,7 @@ class TestDeveloper:
         """Each close makes a report of what was pushed since the last."""
         for value in (100.0, 3000.0):
             developing.push("startup", "d", value)
-            developing.daemon.close_running()
+            developing.now(developing.daemon.closing_running())
         assert [json.loads(row.body)["answer"] for row in developing.store.reports.queue()] == [["<500"], [">=2000"]]
         assert developing.state() == State.ACTIVE
         developing.restart(developer=True)
@@ -270,7 +270,7 @@ class TestDeveloper:
         """A period that is over is closed by itself, also without an endpoint: then nothing is kept."""
         developing.push("startup", "d", 100.0)
         developing.machine.configure_user("developer = true")
-        developing.daemon.reload()
+        developing.look()
         developing.to(AFTER)
         assert developing.store.reports.queue() == []
         assert developing.store.tallies.all() == []
@@ -280,11 +280,11 @@ class TestDeveloper:
         """An edited manifest starts anew: no tally is continued under other bins."""
         developing.push("startup", "d", 100.0)
         developing.machine.install(KATE_2026.replace("[500, 2000]", "[50]"), reviewed=False)
-        developing.daemon.reload()
+        developing.look()
         assert developing.state() == State.PENDING
         await developing.choices.accept(APP, developing.digests())
         developing.push("startup", "d", 100.0)
         developing.machine.install(KATE_2026, reviewed=False)
-        developing.daemon.reload()
+        developing.look()
         assert developing.state() == State.ACTIVE
         assert developing.store.tallies.all() == []

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core.life import State
-from telemetryd.daemon import Daemon
 from telemetryd.errors import (
     BusyError,
     InvalidManifestError,
@@ -127,7 +126,7 @@ async def test_errors(running):
     with pytest.raises(InvalidManifestError):
         running.daemon.register(APP, "schema = 2")
     running.machine.install(user_of_shared("org.kde.okular"))
-    running.daemon.reload()
+    running.look()
     with pytest.raises(UnknownSourceError, match="none"):
         running.push("org.kde.frameworks/crash", "u", 1, application="org.kde.okular")
 
@@ -138,7 +137,7 @@ async def test_system_facts(running, caplog):
     assert running.facts.reads == ["memory"]
     running.push("startup", "d", 700.0)
     for _ in range(3):
-        running.daemon.refresh()
+        running.decide()
     assert running.facts.reads == ["memory"]
     running.to(AFTER)
     assert running.bodies()["startup-by-memory"] == ["500..2000", "8..16"]
@@ -171,25 +170,15 @@ async def test_kinds_of_facts(tmp_path):
 
 
 async def test_period_begins_and_ends_by_itself(running):
-    """No call but pushes: the end of the week is noticed by the first push after it."""
+    """No call but pushes: the first one after the week is not kept, asks for a look, and decides nothing itself. Policy: C3."""
     running.clock.wall = at("11.30", 0) - 1
     running.push("startup", "d", 700.0)
-    running.clock.wall = at("11.30", 0)
-    running.push("startup", "d", 3000.0)
-    assert running.bodies()["startup-time"] == ["500..2000"]
-
-
-async def test_what_is_over_is_closed_after_the_reply(running):
-    """A push that finds a period over does not wait for its closing, which only a kept one would; it is closed right after. Policy: C3."""
-    soon = []
-    running.clock.wall = at("11.30", 0) - 1
-    running.push("startup", "d", 700.0)
-    running.daemon = Daemon(running.flow, running.on_erased, soon.append)
+    running.owed.clear()
     running.clock.wall = at("11.30", 0)
     running.push("startup", "d", 3000.0)
     assert running.bodies() == {}
-    (work,) = soon
-    work()
+    assert running.owed == ["day"]
+    assert running.look()
     assert running.bodies()["startup-time"] == ["500..2000"]
 
 
@@ -209,11 +198,14 @@ async def test_push_before_the_period(tmp_path):
         assert cells(running) == {"startup-time": [0, 1, 0]}
 
 
-async def test_files_are_looked_at_while_samples_come(running):
-    """A kill switch works within seconds without anybody being told."""
+async def test_a_sample_looks_at_no_file(running):
+    """A kill switch holds from the next look on, and erases what came before it; no sample makes that look. Policy: C3."""
     running.push("startup", "d", 700.0)
     running.machine.configure("enabled = false")
-    running.clock.wall += 5
+    running.clock.wall += 500
+    running.push("startup", "d", 700.0)
+    assert cells(running)["startup-time"] == [0, 2, 0]
+    assert running.look()
     running.push("startup", "d", 700.0)
     assert running.store.tallies.all() == []
     assert running.state() == State.PASSED
@@ -238,13 +230,13 @@ async def test_register(running):
 
 async def test_reload(running):
     """Nothing changed: nothing is decided anew; a file, a midnight or a clock set back: it is."""
-    assert not running.daemon.reload()
+    assert not running.look()
     running.clock.wall += 3 * 86400
-    assert running.daemon.reload()
+    assert running.look()
     running.clock.wall -= 86400
-    assert running.daemon.reload()
+    assert running.look()
     running.machine.configure("# nothing")
-    assert running.daemon.reload()
+    assert running.look()
 
 
 # Consent at random: what a push may change.
@@ -320,7 +312,7 @@ async def test_what_lacks_consent_at_a_start_is_erased(running):
         path.unlink()
     running.put_together()
     assert running.store.tallies.all()
-    running.daemon.start()
+    running.now(running.daemon.starting())
     assert running.store.tallies.all() == []
 
 
@@ -340,9 +332,9 @@ async def test_a_switch_of_the_mode_decides_nothing_over_these_files(running):
     await running.consent()
     before, kept = dict(running.store.consents.records), running.store.tallies.all()
     running.machine.configure_user("developer = true\n")
-    running.daemon.reload()
+    running.look()
     with pytest.raises(BusyError, match="call again"):
         running.push("startup", "d", 700.0)
-    running.ticker.tidy()
+    running.now(running.ticker.tidying())
     assert dict(running.store.consents.records) == before
     assert running.store.tallies.all() == kept

@@ -27,13 +27,13 @@ def tallies(running):
 def remove(running):
     """The manifest's file goes."""
     (running.machine.root / MANIFEST).unlink()
-    running.daemon.reload()
+    running.look()
 
 
 def spoil(running):
     """The manifest's file cannot be read any more."""
     (running.machine.root / MANIFEST).write_text("schema = 2")
-    running.daemon.reload()
+    running.look()
 
 
 async def test_collecting(running):
@@ -176,7 +176,7 @@ async def test_report_after_the_manifest_is_gone(running):
 @pytest.mark.parametrize("text", ["", "schema = 2", KATE_2026.replace("Is start-up too slow?", "Another?")])
 async def test_nobody_knows_what_was_consented_to(running, text):
     """Without the manifest and without a readable accepted text nothing is kept, once the manifest is gone or a level is lowered."""
-    with running.store.consent.durable() as connection:
+    with running.store.consent.change() as connection:
         connection.execute("UPDATE shown SET manifest = ?", (text,))
     remove(running)
     assert running.questions.definition(KEY) is None
@@ -268,14 +268,14 @@ async def test_main_database_lost(running):
     running.store.close()
     (running.directory / "telemetry.sqlite").write_bytes(b"damaged" * 1000)
     running.put_together()
-    running.daemon.start()
+    running.now(running.daemon.starting())
     assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, "damaged")
     assert running.store.consents.levels.usage == 2
 
 
 async def test_developer_mode_begins(running):
     """Developer mode shuts what runs and erases it."""
-    running.daemon.shut(Cause.DEVELOPER)
+    running.now(running.daemon.shutting(Cause.DEVELOPER))
     assert running.record().reason == Cause.DEVELOPER
     assert tallies(running) == 0
 
@@ -296,7 +296,7 @@ async def test_shared_question_of_a_missing_manifest(running):
     running.to(at("11.26"))
     running.push("org.kde.frameworks/crash", "u", 3, application="org.kde.dolphin")
     (running.machine.root / f"share/telemetryd/manifests/{SHARED}.toml").write_text("broken")
-    running.daemon.reload()
+    running.look()
     assert tallies(running) == 2
     await running.choices.set_application("org.kde.dolphin", 3, 0)
     assert {row.pusher for row in running.store.tallies.all()} == {APP}

@@ -81,7 +81,7 @@ async def test_seconds_after_the_first_commit(database, synced):
 
 async def test_durable_needs_none(database, synced):
     """What is synced when it is committed begins nothing."""
-    with database.durable() as connection:
+    with database.change() as connection:
         connection.execute(INSERT)
     await synced.pass_time(SETTLE_S)
     assert synced.logs == []

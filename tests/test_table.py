@@ -124,7 +124,7 @@ def stop(running, reason):
     """A stop comes with an update."""
     text = f'[[stop]]\napplication = "{APP}"\nquestion = "{QUESTION}"\nreason = "{reason}"\ndate = 2026-11-19\n'
     (running.machine.root / "share/telemetryd/reviews.d/stop.toml").write_text(text)
-    running.daemon.reload()
+    running.look()
 
 
 async def stopped(running):
@@ -141,7 +141,7 @@ def remove(running, pattern):
     """Files go, and are missing at a second look ten minutes later."""
     for path in (running.machine.root / "share/telemetryd").glob(pattern):
         path.unlink()
-    running.daemon.reload()
+    running.look()
     running.to(running.clock.wall + GONE_S)
 
 
@@ -157,13 +157,13 @@ async def manifest_gone(running):
 
 async def developer_mode(running):
     """Developer mode begins: these files stay closed meanwhile."""
-    running.daemon.shut(Cause.DEVELOPER)
+    running.now(running.daemon.shutting(Cause.DEVELOPER))
 
 
 async def developer_mode_and_back(running):
     """Developer mode begins and ends."""
     await developer_mode(running)
-    running.daemon.refresh()
+    running.decide()
 
 
 async def opened(running):
@@ -346,7 +346,7 @@ async def database_lost(running):
     running.store.close()
     (running.directory / "telemetry.sqlite").write_bytes(b"damaged" * 1000)
     running.put_together()
-    running.daemon.start()
+    running.now(running.daemon.starting())
 
 
 class Row(NamedTuple):

@@ -135,7 +135,7 @@ def test_forget_and_keep(disk):
 def add_refused(tallies, reduced):
     """Push into a refused question; its decoy."""
     slots = aggregate.decoy(COUNTED)
-    tally = tallies.decoy(KEY, "org.kde.kate", slots)
+    tally = tallies.decoy(KEY, "org.kde.kate", "2026-W48", slots)
     tallies.add(((aggregate.fold(slots[0]), tally),), reduced)
     return tally
 
@@ -219,7 +219,7 @@ def test_several_take_two_commits(disk, kept):
             add(tallies, KEY, f"{number}", 1)
         else:
             slots = aggregate.decoy(COUNTED)
-            tallies.add(((aggregate.fold(slots[0]), tallies.decoy(KEY, f"{number}", slots)),), [1])
+            tallies.add(((aggregate.fold(slots[0]), tallies.decoy(KEY, f"{number}", "2026-W48", slots)),), [1])
     tallies.commit()
     assert [type(rows) for rows in written] == [list, list]
     assert sum(map(len, written)) == 4 + 1
@@ -231,12 +231,12 @@ def test_a_full_disk_when_decoys_are_renewed(disk, monkeypatch):
     monkeypatch.setattr("telemetryd.tallies.DECOYS_MAX", 2)
     tallies = RunningTallies(disk.tallies, disk.decoys)
     slots = aggregate.decoy(COUNTED)
-    first = ((aggregate.fold(slots[0]), tallies.decoy(KEY, "0", slots)),)
-    tallies.decoy(KEY, "1", slots)
+    first = ((aggregate.fold(slots[0]), tallies.decoy(KEY, "0", "2026-W48", slots)),)
+    tallies.decoy(KEY, "1", "2026-W48", slots)
     folder, away = disk.main.path.parent, disk.main.path.parent.with_name("away")
     folder.rename(away)
     with pytest.raises(StorageError):
-        tallies.decoy(KEY, "2", slots)
+        tallies.decoy(KEY, "2", "2026-W48", slots)
     away.rename(folder)
     for is_taken in (False, True):
         tallies.add(first, [1])
@@ -249,12 +249,12 @@ def test_decoys_are_bounded(disk, monkeypatch):
     monkeypatch.setattr("telemetryd.tallies.DECOYS_MAX", 3)
     tallies = RunningTallies(disk.tallies, disk.decoys)
     slots = aggregate.decoy(COUNTED)
-    first = tallies.decoy(KEY, "0", slots)
-    assert tallies.decoy(KEY, "0", slots) is first
+    first = tallies.decoy(KEY, "0", "2026-W48", slots)
+    assert tallies.decoy(KEY, "0", "2026-W48", slots) is first
     for number in range(1, 60):
-        tallies.add(((aggregate.fold(slots[0]), tallies.decoy(KEY, str(number), slots)),), [1])
+        tallies.add(((aggregate.fold(slots[0]), tallies.decoy(KEY, str(number), "2026-W48", slots)),), [1])
         tallies.commit()
-    assert tallies.decoy(KEY, "0", slots) is not first
+    assert tallies.decoy(KEY, "0", "2026-W48", slots) is not first
     assert disk.decoys.database().read("SELECT count(*) <= 4 FROM tally") == [(1,)]
 
 

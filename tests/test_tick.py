@@ -27,7 +27,7 @@ async def running(tmp_path):
 async def send(running):
     """A try at the moment that the clock shows, whatever the slot says."""
     for row in running.store.reports.queue():
-        await running.ticker._send(row)
+        await running.ticker.send(row)
 
 
 def last(running):
@@ -80,10 +80,10 @@ async def test_under_way_elsewhere(running):
     running.store.reports.start(row, running.clock.wall, 0)
     running.clock.wall += 299
     await send(running)
-    running.ticker.tidy()
+    running.now(running.ticker.tidying())
     assert (running.server.received, last(running).outcome) == ([], "queued")
     running.clock.wall += 1
-    running.ticker.tidy()
+    running.now(running.ticker.tidying())
     assert last(running).outcome == "dropped"
 
 
@@ -160,11 +160,11 @@ async def test_one_a_day_by_a_clock_that_is_set_right(late):
 async def test_window_over(running):
     """Not sent by the end of the second window: dropped and recorded."""
     running.clock.wall = LATE
-    running.ticker.tidy()
+    running.now(running.ticker.tidying())
     assert last(running).outcome == "dropped"
     assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, "dropped")
     running.clock.wall += 400 * DAY_S
-    running.ticker.tidy()
+    running.now(running.ticker.tidying())
     assert running.store.reports.history(0, 10) == []
 
 
@@ -256,7 +256,7 @@ async def test_new_questions(running):
     text = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
     running.install(text, date="2026-12-01")
     assert running.state((APP, "startup-pace")) == State.PENDING
-    running.ticker.tidy()
+    running.now(running.ticker.tidying())
     assert running.state((APP, "startup-pace")) == State.WAITING
 
 

@@ -133,7 +133,7 @@ async def test_changes(running):
     assert (row["consent"], row["accepted_digest"]) == (0, accepted)
     assert row["changes"] == ["`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."]
     assert canonical.read(row["accepted_definition"]).digest == accepted
-    with running.store.consent.durable() as connection:
+    with running.store.consent.change() as connection:
         connection.execute("UPDATE shown SET manifest = 'schema = 2'")
     assert "cannot be compared" in question(running)["changes"][0]
 
@@ -156,7 +156,7 @@ async def test_sent(running):
     running.to(AFTER)
     (row,) = running.store.reports.queue()
     running.server.answers.append(Delivery(Result.ACCEPTED, 202))
-    await running.ticker._send(row)
+    await running.ticker.send(row)
     (shown,) = running.views.history(0)
     assert (shown["outcome"], shown["status"], shown["tries"], shown["period"]) == ("accepted", 202, 1, "2026-W48")
     assert shown["endpoint"] == "https://telemetry.kde.org/v1"
@@ -184,7 +184,7 @@ async def test_unknown(running):
     with pytest.raises(UnknownApplicationError):
         list(running.views.questions("org.kde.dolphin"))
     (running.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml").write_text("broken")
-    running.daemon.reload()
+    running.look()
     assert [row and row["id"] for row in running.views.applications({})] == [None, APP]
     assert [row["id"] for row in running.views.questions("")] == ["startup-time"]
 

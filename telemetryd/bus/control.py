@@ -15,10 +15,11 @@ from telemetryd.pieces import Pieces
 from telemetryd.views import MovedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.choices import Choices
+    from telemetryd.erasure import Erasure
     from telemetryd.ports import Consents
     from telemetryd.shown import Shown
     from telemetryd.tick import Ticker
@@ -59,18 +60,27 @@ class Parts(NamedTuple):
     views: Views
     ticker: Ticker
     watch: Watch
+    erasure: Erasure
 
 
 class Control:
-    """The object behind Control1. `parts` gives the running daemon's parts or raises the error that every call is answered with."""
+    """The object behind Control1. `parts` gives the running daemon's parts or raises the error that every call is answered with.
+
+    `fresh` is awaited before each call: it looks at the files, and decides what is owed. `announce` is called after each act of the user.
+    """
 
     def __init__(
-        self, parts: Callable[[], Parts], callers: Callable[[], Mapping[str, frozenset[str]]], pieces: Pieces | None = None
+        self,
+        parts: Callable[[], Parts],
+        fresh: Callable[[], Awaitable[None]],
+        callers: Callable[[], Mapping[str, frozenset[str]]],
+        *,
+        announce: Callable[[], None],
+        pieces: Pieces | None = None,
     ) -> None:
-        self._parts = parts
-        self._callers = callers
+        self._parts, self._fresh = parts, fresh
+        self._callers, self._announce = callers, announce
         self._pieces = pieces or Pieces()
-        self.announce: Callable[[], None] = lambda: None
 
     def handlers(self) -> Handlers:
         """What answers each member."""
@@ -97,6 +107,7 @@ class Control:
                 "NewQuestions": lambda _caller, level: self._set_level("new_questions", level),
             },
             guard=admit_host_only,
+            prepare=self._fresh,
         )
 
     def _snapshot(self) -> dict[str, Callable[[], Any]]:
@@ -118,7 +129,7 @@ class Control:
         try:
             await self._parts().choices.set_level(name, level)
         finally:
-            self.announce()
+            self._announce()
         return None
 
     async def _list_applications(self, _caller: Caller, _call: Message) -> Result:
@@ -131,7 +142,7 @@ class Control:
         try:
             await self._parts().choices.set_application(*call.body)
         finally:
-            self.announce()
+            self._announce()
         return None
 
     async def _set_question(self, _caller: Caller, call: Message) -> Result:
@@ -139,14 +150,14 @@ class Control:
         try:
             await self._parts().choices.set_question(application, question, is_allowed=is_allowed)
         finally:
-            self.announce()
+            self._announce()
         return None
 
     async def _accept(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.accept(*call.body)
         finally:
-            self.announce()
+            self._announce()
         return None
 
     async def _preview(self, _caller: Caller, call: Message) -> Result:
@@ -168,19 +179,19 @@ class Control:
         try:
             await self._parts().choices.erase(*call.body)
         finally:
-            self.announce()
+            self._announce()
         return None
 
     async def _forget(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.forget(*call.body)
         finally:
-            self.announce()
+            self._announce()
         return None
 
     async def _submit(self, _caller: Caller, _call: Message) -> Result:
         await self._parts().ticker.submit()
-        self.announce()
+        self._announce()
         return None
 
     async def _watch(self, _caller: Caller, call: Message) -> Result:
@@ -211,7 +222,7 @@ def _problems(parts: Parts) -> list[list[str]]:
     found = [[one.file, one.text] for one in (*parts.catalogue.problems, *sorted(parts.ticker.problems()))]
     if parts.consents.is_spent:
         found.append(["consent.sqlite", _SPENT])
-    if parts.choices.is_held_up:
+    if parts.erasure.is_held_up:
         found.append(["telemetry.sqlite", _HELD_UP])
     return found
 

@@ -30,6 +30,9 @@ RUNNING_MAX_CALLS = 64
 PARKED_STEP_CALLS = 16
 """Parked calls that are committed and answered together: their replies may be lists of a megabyte."""
 
+POSTPONED_MAX_CALLS = 4096
+"""Replies that wait for a file at once, above which nothing more is read: some milliseconds of a flood, 1 MB."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -92,7 +95,7 @@ class Dispatcher:
         self._replies: list[tuple[Message, Message | None, bool]] = []
         self._parked = Parked()
         self._queues = self._parked.queues
-        self._is_held = False
+        self._is_held = self._is_postponed = False
         self._running = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -109,6 +112,9 @@ class Dispatcher:
     def finish(self, failure: TelemetrydError | None = None) -> None:
         """Send the replies of the batch. With a failure, that is the answer to every call whose success needed the commit."""
         replies, self._replies = self._replies, []
+        if self._is_postponed:
+            self._is_postponed = False
+            self._connection.resume()
         for call, reply, awaits_commit in replies:
             if awaits_commit and failure is not None:
                 self._connection.send(refusal(call, failure))
@@ -116,6 +122,24 @@ class Dispatcher:
                 self._connection.acknowledge(call.sender, call.serial)
             else:
                 self._send(call, reply)
+
+    def postpone(self) -> None:
+        """The files cannot be written for a moment: send the replies that need no commit. The others wait, whether anything is kept of them.
+
+        Many of them stop reading until `finish` sends them.
+        """
+        replies, self._replies = self._replies, []
+        for row in replies:
+            call, reply, awaits_commit = row
+            if awaits_commit:
+                self._replies.append(row)
+            elif reply is None:
+                self._connection.acknowledge(call.sender, call.serial)
+            else:
+                self._send(call, reply)
+        if len(self._replies) >= POSTPONED_MAX_CALLS and not self._is_postponed:
+            self._is_postponed = True
+            self._connection.hold()
 
     @property
     def is_quiet(self) -> bool:

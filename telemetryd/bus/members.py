@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.bus.identity import Caller
@@ -41,6 +41,7 @@ class Handlers(NamedTuple):
     """What answers an interface: a handler for each method, a getter for each property, a setter for each that can be written.
 
     `snapshot` gives getters that all tell of one moment, for whoever asks for all properties; without it, `getters` are asked one by one.
+    `prepare`, if there is one, is awaited before each method and property.
     """
 
     methods: Mapping[str, Handler]
@@ -48,6 +49,7 @@ class Handlers(NamedTuple):
     setters: Mapping[str, Setter] = {}
     guard: Guard = lambda _caller, _arguments: None
     snapshot: Callable[[], Mapping[str, Callable[[], Any]]] | None = None
+    prepare: Callable[[], Awaitable[None]] | None = None
 
 
 class Route(NamedTuple):
@@ -67,7 +69,7 @@ class Members:
         self._interface = interface
         self._handlers = handlers
         declared = {
-            name: Route(handlers.methods[name], method.takes, method.returns, awaits_commit=True, guard=handlers.guard)
+            name: Route(self._prepared(handlers.methods[name]), method.takes, method.returns, awaits_commit=True, guard=handlers.guard)
             for name, method in interface.methods.items()
         }
         node = {INTROSPECTABLE: {"Introspect": Route(self._introspect, "", "s")}, PEER: _PEER}
@@ -111,10 +113,22 @@ class Members:
     def _properties(self) -> dict[str, Route]:
         guard = self._guard_properties
         return {
-            "Get": Route(self._get, "ss", "v", guard=guard),
-            "GetAll": Route(self._get_all, "s", "a{sv}", guard=guard),
-            "Set": Route(self._set, "ssv", "", awaits_commit=True, guard=guard),
+            "Get": Route(self._prepared(self._get), "ss", "v", guard=guard),
+            "GetAll": Route(self._prepared(self._get_all), "s", "a{sv}", guard=guard),
+            "Set": Route(self._prepared(self._set), "ssv", "", awaits_commit=True, guard=guard),
         }
+
+    def _prepared(self, handler: Handler) -> Handler:
+        prepare = self._handlers.prepare
+        if prepare is None:
+            return handler
+
+        async def answer(caller: Caller, call: Message) -> Result:
+            await prepare()
+            result = handler(caller, call)
+            return result if result is None or isinstance(result, list) else await result
+
+        return answer
 
     def _guard_properties(self, caller: Caller, _arguments: Sequence[Any]) -> None:
         self._handlers.guard(caller, ())

@@ -34,9 +34,28 @@ class Store(NamedTuple):
     main: Database
     consent: Database
 
+    def sync(self) -> None:
+        """Wait until the disk has what was committed before, to any file; any thread may."""
+        for database in self._files():
+            database.sync()
+
+    def fold(self) -> None:
+        """Copy all logs into their files, in another thread: see `Database.fold`."""
+        for database in self._files():
+            database.fold()
+
+    def cut(self) -> bool:
+        """Empty all logs, which were folded; False while another process reads what may have been erased."""
+        return all([database.cut() for database in self._files()])
+
     def purge(self) -> bool:
-        """Leave nothing of what was erased in our files; False while another process reads."""
-        return self.main.purge()
+        """Leave nothing of what was erased in our files, at once; False while another process reads."""
+        return all([database.purge() for database in self._files()])
+
+    def _files(self) -> list[Database]:
+        """All files, always in the same order: the decoys too, so that the disk is asked for the same whatever was kept. Policy: C3."""
+        decoys = self.decoys.database_if_open
+        return [self.consent, self.main, *([decoys] if decoys else [])]
 
     def make(self) -> None:
         """Make the main file, if it is not there."""
@@ -62,17 +81,14 @@ class Store(NamedTuple):
         self.main.drop_old_damage()
         self.consent.drop_old_damage()
 
-    def tell_unsettled(self, begin: Callable[[], None]) -> None:
-        """Have `begin` called after the first commit that a power cut would undo; every change of the consent file survives one anyway.
+    def tell_unsettled(self, begin: Callable[[], None], large: Callable[[], None]) -> None:
+        """Have `begin` called after the first commit that a power cut would undo, and `large` when a log should be emptied.
 
-        Decoys too, though nobody would miss them: a sync takes time that others notice.
+        Of decoys too, though nobody would miss them: a sync takes time that others notice.
         """
-        self.main.on_unsettled = begin
-        self.decoys.on_unsettled = begin
-
-    def unsettled(self) -> list[int]:
-        """The logs that hold such commits: descriptors for the caller to sync and to close."""
-        return [log for log in (self.main.unsettled(), self.decoys.unsettled()) if log is not None]
+        for database in (self.consent, self.main):
+            database.on_unsettled, database.on_large = begin, large
+        self.decoys.on_unsettled, self.decoys.on_large = begin, large
 
     def close(self) -> None:
         """Write what is left to the files proper and close them."""

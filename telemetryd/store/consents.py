@@ -1,11 +1,11 @@
-"""The user's choices and what is remembered of each question's life. Every change survives a power cut. Policy: C1, C2."""
+"""The user's choices and what is remembered of each question's life. A change survives a power cut after a sync. Policy: C1, C2."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,7 +14,6 @@ from telemetryd.core.consent import ApplicationLevels, Decision, Levels
 from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
 from telemetryd.core.lot import Lot
-from telemetryd.errors import StorageError
 from telemetryd.store import whole
 
 if TYPE_CHECKING:
@@ -52,12 +51,10 @@ class Consents:
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is sealed, and in the file proper at once: a damaged log must not bring back what was withdrawn."""
-        with self._database.durable() as connection:
+        """A transaction that is sealed. It is on disk with the next sync, and in the file proper when the logs are emptied (`disk`)."""
+        with self._database.change() as connection:
             yield connection
             whole.seal(connection)
-        with suppress(StorageError):  # the change itself is on disk, and tried again with the next one
-            self._database.purge()
 
     def set_levels(self, levels: Levels) -> None:
         """Keep the global levels."""

@@ -27,7 +27,9 @@ _PAGE_BYTES = 1024
 _BUSY_MS = 250
 """How long SQLite itself waits for a lock of another process (a backup, a curious user) before a call fails."""
 _WAL_PAGES = 1000
-"""SQLite folds the log into the file above this size (1 MB at 1 KiB a page) if nothing else did before."""
+"""The log is asked to be emptied above this size (1 MB at 1 KiB a page) if nothing else emptied it before."""
+_COMMITS = 128
+"""Commits of samples between two looks at the log's size."""
 _CACHE_KIB = 2048
 """Pages kept in memory, as they are used: the tallies of some ten thousand sources."""
 _ASIDE_DAYS = 30
@@ -46,18 +48,28 @@ class _OtherLayoutError(Exception):
 class Database:
     """A file that is made at its first write and is readable (empty) before.
 
+    No commit waits for the disk. Who promises something waits for `sync`, which a thread does (`disk`): what was committed before survives
+    a power cut then. Nor does a commit fold the log into the file: `fold` does, in that thread too, by a connection of its own.
+
     `was_lost` tells that a damaged file was set aside, by this process or by one that died before `loss_is_told`. `on_unsettled` is called
-    after the first commit that a power cut would undo, and again only after `unsettled` was asked. A file that is not lasting is made
-    without waiting for the disk. All methods raise StorageError.
+    after the first commit that a power cut would undo, and again only after a `sync`; `on_large` when the log should be emptied. A file
+    that is not lasting need not survive anything. All methods raise StorageError.
     """
 
     def __init__(self, path: Path, schema: Schema, *, is_lasting: bool = True) -> None:
         self.path = path
         self.on_unsettled: Callable[[], None] = lambda: None
+        self.on_large: Callable[[], None] = lambda: None
         self.is_damaged = False
         """Whether it turned out so while it was open."""
         self._is_settled = True
+        self._commits = 0
         self._log: int | None = None
+        self._new: int | None = None
+        """A file that was made by this process. It is closed after SQLite has closed it: to close it before would drop SQLite's locks."""
+        self._is_new = False
+        """Whether a power cut may undo that it was made."""
+        self._folder: sqlite3.Connection | None = None
         self._schema = schema
         self._is_lasting = is_lasting
         with _translated():
@@ -71,7 +83,7 @@ class Database:
             return self._connection.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """One statement, committed at once; it survives the death of the process, and a power cut once the log was synced.
+        """One statement, committed at once; it survives the death of the process, and a power cut after the next `sync`.
 
         Gives the number of rows that it changed.
         """
@@ -81,8 +93,7 @@ class Database:
             changed = self._connection.execute(sql, values).rowcount
         except sqlite3.Error as error:  # not by `_translated`: this is the way of every sample
             raise self._translation(error) from error
-        if self._is_settled:
-            self._unsettle()
+        self._unsettle()
         return changed
 
     def write_many(self, sql: str, rows: Sequence[Sequence[Any]], otherwise: Callable[[], tuple[str, Sequence[Any]]] | None = None) -> None:
@@ -106,31 +117,52 @@ class Database:
         self._unsettle()
 
     @contextmanager
-    def durable(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that a power cut does not undo once it is over."""
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """A transaction. A power cut does not undo it once a `sync` that began later is over."""
         self.make()
-        with self._translated():
-            self._connection.execute("PRAGMA synchronous=FULL")
-            try:
-                with self._transaction():
-                    yield self._connection
-            finally:
-                self._connection.execute("PRAGMA synchronous=NORMAL")
+        with self._translated(), self._transaction():
+            yield self._connection
+        self._unsettle()
 
-    def unsettled(self) -> int | None:
-        """The write-ahead log, if a power cut would undo commits in it: a descriptor for the caller to sync and to close."""
-        if self._is_settled or self._log is None:
-            return None
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a file."""
+        return self._is_made
+
+    def sync(self) -> None:
+        """Wait until the disk has what was committed before; any thread may."""
         self._is_settled = True
-        with self._translated():
-            return os.dup(self._log)
+        try:
+            with _translated():
+                self._sync_new()
+                if self._log is not None:
+                    os.fdatasync(self._log)
+        except StorageError:
+            self._is_settled = False
+            raise
 
-    def purge(self) -> bool:
-        """Empty the write-ahead log, where erased text would stay; False while another process reads."""
+    def fold(self) -> None:
+        """Copy what the log holds into the file and wait for the disk; another thread than that of the commits may, meanwhile."""
+        if self._folder is not None:
+            with _translated():
+                self._folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def cut(self) -> bool:
+        """Empty the write-ahead log, where erased text would stay; False while another process reads. After a `fold` it waits for nothing."""
         if not self._is_made:
             return True
-        with self._translated():
+        with self._translated(), self._careful(timeout_ms=0):
             (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._unsettle()
+        return not is_busy
+
+    def purge(self) -> bool:
+        """Empty the log at once: all that `fold`, `cut` and `sync` do; False while another process reads."""
+        if not self._is_made:
+            return True
+        with self._translated(), self._careful(timeout_ms=_BUSY_MS):
+            (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.sync()
         return not is_busy
 
     def probe(self) -> None:
@@ -178,14 +210,19 @@ class Database:
 
     def close(self) -> None:
         """Close the file; SQLite folds its log in, unless another process has the file open: so the log is synced before."""
-        if self._log is not None and not self._is_settled:
-            with suppress(OSError):
-                os.fdatasync(self._log)
+        if not self._is_settled and self._is_lasting:
+            with suppress(StorageError):
+                self.sync()
+        if self._folder is not None:
+            self._folder.close()
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA synchronous=FULL" if self._is_lasting else "PRAGMA synchronous=OFF")
         self._connection.close()
-        self._is_settled = True
-        log, self._log = self._log, None
-        if log is not None:
-            os.close(log)
+        self._is_settled, self._folder = True, None
+        opened, self._log, self._new = (self._log, self._new), None, None
+        for descriptor in opened:
+            if descriptor is not None:
+                os.close(descriptor)
 
     def make(self) -> None:
         """Make the file, if it is not there, because there is something to write."""
@@ -212,9 +249,36 @@ class Database:
             raise
 
     def _unsettle(self) -> None:
+        self._commits += 1
+        if not self._commits % _COMMITS and self._log is not None and os.fstat(self._log).st_size > _PAGE_BYTES * _WAL_PAGES:
+            self.on_large()
         if self._is_settled:
             self._is_settled = False
             self.on_unsettled()
+
+    def _sync_new(self) -> None:
+        """A file that was made needs a sync of its own, and one of the directory for its name."""
+        if self._new is None or not self._is_new or not self._is_lasting:
+            return
+        self._is_new = False
+        os.fsync(self._new)
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    @contextmanager
+    def _careful(self, *, timeout_ms: int) -> Iterator[None]:
+        """For emptying the log: whatever is left to be copied is synced, and other processes are waited for so long."""
+        level = "FULL" if self._is_lasting else "OFF"
+        self._connection.execute(f"PRAGMA synchronous={level}")
+        self._connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
+        try:
+            yield
+        finally:
+            self._connection.execute("PRAGMA synchronous=OFF")
+            self._connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
     def _memory(self) -> sqlite3.Connection:
         connection = sqlite3.connect(":memory:", isolation_level=None)
@@ -233,23 +297,26 @@ class Database:
                     raise
                 self._set_aside(_DAMAGED, "is damaged")
             self._create()
+            self._sync_new()
             return self._open_file()
 
     def _create(self) -> None:
         """Make the file under another name first: one that is there and empty is damage, never a new beginning."""
         new = self.path.with_name(self.path.name + ".new")
         new.unlink(missing_ok=True)
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        if self._new is not None:
+            os.close(self._new)
+        self._new = os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         connection = sqlite3.connect(new, isolation_level=None)
         try:
-            if not self._is_lasting:
-                connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("PRAGMA synchronous=OFF")
             connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
             connection.execute("PRAGMA journal_mode=WAL")
             self._migrate(connection)
         finally:
             connection.close()
         new.replace(self.path)
+        self._is_new = True
 
     def _open_file(self) -> sqlite3.Connection:
         place.check(self.path)
@@ -259,9 +326,9 @@ class Database:
                 f"busy_timeout={_BUSY_MS}",
                 f"page_size={_PAGE_BYTES}",
                 "journal_mode=WAL",
-                "synchronous=NORMAL",
+                "synchronous=OFF",
                 "secure_delete=ON",
-                f"wal_autocheckpoint={_WAL_PAGES}",
+                "wal_autocheckpoint=0",
                 f"cache_size=-{_CACHE_KIB}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
@@ -272,9 +339,18 @@ class Database:
             self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
             if self._is_lasting:
                 place.check_opened(self.path, self._log)
+            self._folder = self._open_folder()
         except BaseException:
             connection.close()
             raise
+        return connection
+
+    def _open_folder(self) -> sqlite3.Connection:
+        """The connection that copies the log into the file, now: later the file may have no name any more."""
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=1)
+        connection.execute(f"PRAGMA synchronous={'FULL' if self._is_lasting else 'OFF'}")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:

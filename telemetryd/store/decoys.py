@@ -34,6 +34,7 @@ class Decoys:
         self._database: Database | None = None
         self._tallies: Tallies | None = None
         self.on_unsettled: Callable[[], None] = lambda: None
+        self.on_large: Callable[[], None] = lambda: None
 
     def opened(self) -> Tallies:
         """The tallies in the file without a name, which is made if it is not there. Raises StorageError."""
@@ -46,9 +47,10 @@ class Decoys:
         self.database().purge()
         self.opened().save_one(_PROBE)
 
-    def unsettled(self) -> int | None:
-        """As `Database.unsettled` gives it."""
-        return self._database.unsettled() if self._database else None
+    @property
+    def database_if_open(self) -> Database | None:
+        """The file without a name, if it was made."""
+        return self._database
 
     def close(self) -> None:
         """Give the file up."""
@@ -78,7 +80,7 @@ class Decoys:
             raise
         finally:
             _remove(folder)
-        database.on_unsettled = self.on_unsettled
+        database.on_unsettled, database.on_large = self.on_unsettled, self.on_large
         return database
 
 

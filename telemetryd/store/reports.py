@@ -31,7 +31,7 @@ _ROWS = 32
 
 
 class Reports:
-    """All changes survive a power cut."""
+    """All changes survive a power cut once they are synced."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,7 +40,7 @@ class Reports:
         """One transaction: the report joins the queue, and the tallies that it was made of are erased."""
         values = (None, *report[1:7], json.dumps(report.headers), *report[8:])
         marks = ", ".join("?" * len(values))
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             connection.execute(f"INSERT INTO report VALUES ({marks})", values)  # noqa: S608 - only question marks
             connection.execute(
                 "DELETE FROM tally WHERE application = ? AND question = ? AND period = ?",
@@ -89,7 +89,7 @@ class Reports:
 
     def start(self, report: StoredReport, now: int, not_before: int) -> None:
         """A try begins: written before any byte leaves, with its address and headers, and the next one's moment if its outcome is lost."""
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             sql = """
                 UPDATE report SET url = ?, headers = ?, tries = tries + 1, started = ?, not_before = ?
                 WHERE id = ? AND outcome = 'queued'
@@ -98,7 +98,7 @@ class Reports:
 
     def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
         """The try failed and another is possible."""
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             sql = f"UPDATE report SET started = 0, not_before = ?, status = ?, held = '' {_STILL}"  # noqa: S608 - fixed texts
             connection.execute(sql, (not_before, status, report.id, report.body))
 
@@ -113,7 +113,7 @@ class Reports:
 
         False if the row was erased in the meantime: then it stays erased.
         """
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             cursor = connection.execute(
                 f"UPDATE report SET outcome = ?, status = ?, body = ?, {_BLURRED} {_STILL}",  # noqa: S608 - fixed texts
                 (outcome, status, body, report.id, report.body),
@@ -122,7 +122,7 @@ class Reports:
 
     def erase(self, keys: Iterable[Key]) -> None:
         """Erase the queued reports of questions; where bytes may have left the history says so."""
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             connection.executemany(
                 f"UPDATE report SET outcome = iif(tries > 0, 'unknown', 'erased'), body = x'', headers = '[]', {_BLURRED}"  # noqa: S608 - fixed texts
                 " WHERE application = ? AND question = ? AND outcome = 'queued'",
@@ -132,14 +132,14 @@ class Reports:
     def forget(self, application: str) -> None:
         """Erase the history of an application, or of all ("")."""
         where, values = ("", ()) if not application else (" AND application = ?", (application,))
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             connection.execute(f"DELETE FROM report WHERE outcome != 'queued'{where}", values)  # noqa: S608 - fixed texts
 
     def prune(self, now: int) -> None:
         """Drop rows older than a year."""
         oldest = now - _KEEP_DAYS * 86400
         if self._database.read("SELECT 1 FROM report WHERE created < ? AND outcome != 'queued' LIMIT 1", (oldest,)):
-            with self._database.durable() as connection:
+            with self._database.change() as connection:
                 connection.execute("DELETE FROM report WHERE created < ? AND outcome != 'queued'", (oldest,))
 
     def ticks(self) -> tuple[int, ...]:

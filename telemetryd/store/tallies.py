@@ -60,7 +60,7 @@ class Tallies:
         """Erase the tallies of questions, or only what one application pushed into them."""
         where = "application = ? AND question = ?" + ("" if pusher is None else " AND pusher = ?")
         rows = [key if pusher is None else (*key, pusher) for key in keys]
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             connection.executemany(f"DELETE FROM tally WHERE {where}", rows)  # noqa: S608 - fixed texts
 
     def probe(self) -> None:

@@ -44,13 +44,12 @@ class Texts:
         kept = _Kept(_digest(manifest), month)
         if self._kept(application) == kept:
             return
-        with self._database.durable() as connection:
-            connection.execute("INSERT OR REPLACE INTO text VALUES (?, ?, ?)", (application, manifest, month))
+        self._database.write("INSERT OR REPLACE INTO text VALUES (?, ?, ?)", (application, manifest, month))
         self._known[application] = kept
 
     def drop(self, application: str) -> None:
         """Forget a registration."""
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             connection.execute("DELETE FROM text WHERE id = ?", (application,))
         self._known.pop(application, None)
 

@@ -71,7 +71,7 @@ def test_pragmas(database):
     made.write(INSERT, ("one",))
     for pragma, expected in (("journal_mode", "wal"), ("secure_delete", 1), ("page_size", 1024), ("synchronous", 1), ("busy_timeout", 250)):
         assert made.read(f"PRAGMA {pragma}") == [(expected,)]
-    with made.durable() as connection:
+    with made.change() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert made.read("PRAGMA synchronous") == [(1,)]
 
@@ -166,7 +166,7 @@ def test_old_damage_goes(folder, database):
 def test_purge(folder, database):
     """After erasing and purging, no file holds the text, set-aside ones included."""
     made = database()
-    with made.durable() as connection:
+    with made.change() as connection:
         connection.executemany(INSERT, [("confidential",)] * 100)
     (folder / "words.sqlite.damaged-2026-01-01").write_text("confidential")
     made.write("DELETE FROM word")
@@ -205,7 +205,7 @@ database = Database(Path(sys.argv[1]), Schema(("CREATE TABLE word (text TEXT)",)
 database.write("INSERT INTO word VALUES ('first')")
 os.write(2, b"MARK")
 if sys.argv[2] == "durable":
-    with database.durable() as connection:
+    with database.change() as connection:
         connection.execute("INSERT INTO word VALUES ('second')")
 else:
     database.write("INSERT INTO word VALUES ('second')")
@@ -230,7 +230,7 @@ def test_durable(folder, database, how, synced):
 def test_rollback(database):
     """What fails inside a transaction undoes all of it, and the next one works."""
     made = database()
-    with pytest.raises(StorageError), made.durable() as connection:
+    with pytest.raises(StorageError), made.change() as connection:
         connection.executemany(INSERT, [("undone",), ("undone", "and too many")])
     with pytest.raises(StorageError):
         made.write_many("INSERT INTO word VALUES (?)", [("undone",), ("undone", "and too many")])
@@ -243,7 +243,7 @@ def test_disk_full(database):
     made = database()
     made.write(INSERT, ("first",))
     made.read("PRAGMA max_page_count=4")
-    with pytest.raises(StorageError, match="SQLITE_FULL") as failure, made.durable() as connection:
+    with pytest.raises(StorageError, match="SQLITE_FULL") as failure, made.change() as connection:
         connection.executemany(INSERT, [("confidential" * 100,)] * 100)
     assert "confidential" not in str(failure.value)
     made.read("PRAGMA max_page_count=10000")
@@ -259,7 +259,7 @@ def test_locked(folder, database):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="SQLITE_BUSY"):
             made.write(INSERT, ("second",))
-        with pytest.raises(StorageError, match="SQLITE_BUSY"), made.durable():
+        with pytest.raises(StorageError, match="SQLITE_BUSY"), made.change():
             pass
         other.execute("ROLLBACK")
     made.write(INSERT, ("third",))

@@ -104,7 +104,7 @@ def test_no_two_begin_alike(tmp_path):
     with contextlib.closing(open_store(tmp_path, is_developer=False)) as store:
         tallies = RunningTallies(store.tallies, store.decoys)
         slots = aggregate.decoy(aggregate.layout(define(FINE), ()))
-        begun = [list(tallies.decoy(("org.kde.kate", str(number)), "org.kde.kate", slots).cells) for number in range(3)]
+        begun = [list(tallies.decoy(("org.kde.kate", str(number)), "org.kde.kate", "2026-W48", slots).cells) for number in range(3)]
     assert begun[0] != begun[1] != begun[2] != begun[0]
     assert max(map(max, begun)) < 256
 

@@ -48,7 +48,7 @@ def test_a_lot_that_nobody_drew_is_spent(tmp_path):
     """A lot that is no 64-bit number is not believed, and neither is the ledger beside it."""
     store = open_store(tmp_path, is_developer=False)
     store.consents.set_levels(store.consents.levels)
-    with store.consent.durable() as connection:
+    with store.consent.change() as connection:
         connection.execute("INSERT INTO lot VALUES ('a.b.c', 'q', 'never', 'x')")
         whole.seal(connection)
     store.close()

@@ -1,0 +1,190 @@
+"""Where work waits for the disk, and who waits: one thread, never the loop that serves applications. Policy: C1, C3.
+
+Whatever has an order on the disk is written as steps: they yield a `Point` where all that they committed has to be on the disk before they go
+on. `Disk.run` takes the steps on the loop and has the thread wait; `Disk.now` waits itself: for a start, an exit and the timer's run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AbstractContextManager, nullcontext
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from telemetryd.core.limits import SETTLE_S
+from telemetryd.errors import StorageError, TelemetrydError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from telemetryd.ports import Files
+
+_LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Point(Enum):
+    """What steps wait for; what they are sent then says whether it was reached."""
+
+    SYNCED = auto()
+    """A power cut undoes nothing that was committed before."""
+    EMPTIED = auto()
+    """The same, and what was erased before is in no log either. Not reached while another process reads a file."""
+
+
+Steps = Generator[Point, bool, T]
+"""Work that the disk keeps in order. Nobody else takes steps meanwhile: see `Work`."""
+
+
+class Disk:
+    """`hold` keeps every sample's reply waiting, kept and refused alike, while the logs are emptied: that is what nobody may write to then."""
+
+    def __init__(self, files: Files, hold: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
+        self._files, self._hold = files, hold
+        self._thread: ThreadPoolExecutor | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._later: set[asyncio.Task[None]] = set()
+        self._emptying = asyncio.Lock()
+
+    def now(self, steps: Steps[T]) -> T:
+        """Take the steps, waiting for the disk at each point. Raises what they raise, StorageError for the disk's own failures."""
+        try:
+            point = next(steps)
+            while True:
+                try:
+                    is_reached = self._reach(point)
+                except TelemetrydError as failure:
+                    point = steps.throw(failure)
+                else:
+                    point = steps.send(is_reached)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def run(self, steps: Steps[T]) -> T:
+        """The same while the loop goes on."""
+        try:
+            point = next(steps)
+            while True:
+                try:
+                    is_reached = await (self._empty() if point is Point.EMPTIED else self._sync())
+                except TelemetrydError as failure:
+                    point = steps.throw(failure)
+                else:
+                    point = steps.send(is_reached)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            steps.close()
+
+    def settle(self) -> None:
+        """Something was committed that a power cut would undo: it gets a sync a few seconds later, and so takes no more than those seconds."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SETTLE_S, self._settle)
+
+    def shrink(self) -> None:
+        """A log has grown: empty them all."""
+        if not self._emptying.locked():
+            self._do_later(self._empty())
+
+    def close(self) -> None:
+        """The files are about to be closed, which settles them."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in self._later:
+            task.cancel()
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
+
+    def _reach(self, point: Point) -> bool:
+        if point is Point.EMPTIED:
+            return self._files.purge()
+        self._files.sync()
+        return True
+
+    async def _sync(self) -> bool:
+        await self._wait(self._files.sync)
+        return True
+
+    async def _empty(self) -> bool:
+        """Most is copied while samples are written; what came meanwhile is copied, and the logs are cut off, while they wait."""
+        async with self._emptying:
+            await self._wait(self._files.fold)
+            with self._hold():
+                await self._wait(self._files.fold)
+                is_done = self._files.cut()
+            await self._wait(self._files.sync)
+            return is_done
+
+    async def _wait(self, work: Callable[[], None]) -> None:
+        if self._thread is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a daemon that keeps nothing never needs one
+
+            self._thread = ThreadPoolExecutor(1, "disk")
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _settle(self) -> None:
+        self._timer = None
+        self._do_later(self._sync())
+
+    def _do_later(self, work: Any) -> None:
+        async def do() -> None:
+            try:
+                await work
+            except StorageError as failure:
+                _LOG.warning("the disk does not take what was committed: %s", failure)
+
+        task = asyncio.get_running_loop().create_task(do())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+
+class Work:
+    """What decides and changes, one after another: the user's acts, ticks, closings, decisions that are owed. Push and Register do not wait.
+
+    The lock outlives the files: those that are opened next have the same one.
+    """
+
+    def __init__(self, lock: asyncio.Lock, disk: Disk) -> None:
+        self._lock, self._disk = lock, disk
+        self._over = asyncio.Event()
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Take these steps when it is their turn. Raises StorageError if the files were closed meanwhile."""
+        async with self._lock:
+            return await self.go_on(steps)
+
+    async def go_on(self, steps: Steps[T]) -> T:
+        """Take these steps: the lock is held already."""
+        if self._over.is_set():
+            steps.close()
+            raise StorageError("the files were closed meanwhile: call again")
+        return await self._disk.run(steps)
+
+    async def unless_over(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do something as long as the files are open; whether it was done to the end."""
+        task, over = asyncio.ensure_future(work), asyncio.ensure_future(self._over.wait())
+        try:
+            await asyncio.wait([task, over], return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                return False
+            task.result()
+            return True
+        finally:
+            for one in (task, over):
+                one.cancel()
+                await asyncio.wait([one])
+
+    def now(self, steps: Steps[T]) -> T:
+        """Take them at once: nobody else is there yet, or any more."""
+        return self._disk.now(steps)
+
+    def end(self) -> None:
+        """The files are closed: whoever still waits for his turn has none."""
+        self._over.set()
+        self._disk.close()
