@@ -49,7 +49,7 @@ class Parts(NamedTuple):
 class Choices:
     """The user's acts. Each raises BusyError if erased text may still be on disk because another process reads it.
 
-    Whatever is decided, the disk is asked for the same: an application that watches how busy we are cannot tell a yes from a no. Policy: C3.
+    Whatever is decided, the disk is asked for the same: how busy we are does not tell an application a yes from a no. Policy: C3.
     """
 
     def __init__(self, parts: Parts) -> None:

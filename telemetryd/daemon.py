@@ -3,8 +3,8 @@
 A sample: `push` finds the route of (application, source) (`routes`), whose coarsener checks and reduces the value, and whose folds add the
 bin to the tallies of the questions that are open. Routes are thrown away when anything was decided anew.
 
-Neither `push` nor `register` decides anything, looks at files or waits for the disk: what follows from a call is done later, as steps (`disk`),
-by whoever holds the lock. Policy: C3.
+Neither `push` nor `register` decides anything, looks at files or waits for the disk: what follows from a call is done later, as steps
+(`disk`), by whoever holds the lock. Policy: C3.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from telemetryd.routes import Route
     from telemetryd.tallies import RunningTallies
     from telemetryd.watch import Watch
-
-
 
 
 class Flow(NamedTuple):
@@ -236,7 +234,7 @@ class Daemon:
         return self._routes.find(application, source, now)
 
     def _turn_day(self, now: int) -> None:
-        """Another day began, or the clock was set back: what is open at this time is looked up anew, and decided soon, but not in a call."""
+        """Another day began, or the clock was set back: what is open now is looked up anew. It is decided soon, but not in a call."""
         self._routes.clear()
         self._today = range(now, next_midnight(now))
         self._on_day()

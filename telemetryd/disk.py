@@ -1,7 +1,7 @@
 """Where work waits for the disk, and who waits: one thread, never the loop that serves applications. Policy: C1, C3.
 
-Whatever has an order on the disk is written as steps: they yield a `Point` where all that they committed has to be on the disk before they go
-on. `Disk.run` takes the steps on the loop and has the thread wait; `Disk.now` waits itself: for a start, an exit and the timer's run.
+Whatever has an order on the disk is written as steps: they yield a `Point` where all that they committed has to be on the disk before they
+go on. `Disk.run` takes the steps on the loop and has the thread wait; `Disk.now` waits itself: for a start, an exit and the timer's run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Steps = Generator[Point, bool, T]
 
 
 class Disk:
-    """`hold` keeps every sample's reply waiting, kept and refused alike, while the logs are emptied: that is what nobody may write to then."""
+    """`hold` keeps every sample's reply waiting, kept and refused alike, while the logs are emptied: nobody may write to them then."""
 
     def __init__(self, files: Files, hold: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
         self._files, self._hold = files, hold
@@ -81,7 +81,7 @@ class Disk:
             steps.close()
 
     def settle(self) -> None:
-        """Something was committed that a power cut would undo: it gets a sync a few seconds later, and so takes no more than those seconds."""
+        """Something was committed that a power cut would undo: a sync follows in a few seconds, so it takes no more than those."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SETTLE_S, self._settle)
 
@@ -145,7 +145,7 @@ class Disk:
 
 
 class Work:
-    """What decides and changes, one after another: the user's acts, ticks, closings, decisions that are owed. Push and Register do not wait.
+    """What decides and changes, one after another: the user's acts, ticks, closings, owed decisions. Push and Register do not wait.
 
     The lock outlives the files: those that are opened next have the same one.
     """

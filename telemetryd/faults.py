@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 import traceback
 
+
 def place(failure: BaseException) -> str:
     """Type and line numbers of an exception and of its causes, outermost call first; never its text, which may hold a value."""
     frames = " > ".join(

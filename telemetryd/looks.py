@@ -1,4 +1,4 @@
-"""When the daemon looks by itself: at the files while applications call, at each midnight, and at registered texts when nobody can tell why.
+"""When the daemon looks by itself: at files while applications call, at each midnight, and at registered texts at a random moment.
 
 A look follows no single call: what it finds, decides and writes takes time, and that time must not answer an application. Policy: C3.
 """

@@ -56,7 +56,7 @@ class Questions:
         """(question, digest) → its period, as the last look left it: all that samples know of what was decided."""
 
     def look(self) -> Looked:
-        """Look at every question that the user decided on, and remember what changed. Until it is over, and if it fails, nothing is open."""
+        """Look at every question that the user decided on, and remember what changed. If it fails, nothing is open."""
         self._opened = {}
         self._draw()
         steps = {key: self.step_of(key) for key in self.decided()}

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.assembly import Assembly, Surroundings, assemble
-from telemetryd.faults import place
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
+from telemetryd.faults import place
 from telemetryd.files import signature
 from telemetryd.installed import InstalledFiles
 from telemetryd.lock import StateLock

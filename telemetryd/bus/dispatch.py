@@ -124,7 +124,7 @@ class Dispatcher:
                 self._send(call, reply)
 
     def postpone(self) -> None:
-        """The files cannot be written for a moment: send the replies that need no commit. The others wait, whether anything is kept of them.
+        """The files cannot be written for a moment: send the replies that need no commit. All others wait, kept or refused.
 
         Many of them stop reading until `finish` sends them.
         """

@@ -105,6 +105,7 @@ class Consents:
             connection.execute("DELETE FROM life WHERE application = ? AND outcome = ''", (application,))
             connection.execute(_DROP_TEXTS, (0,))
             connection.execute("DELETE FROM ledger WHERE application = ? AND NOT is_charged", (application,))
+            connection.execute(_DROP_TEXTS, (0,))
         self.applications, self.decisions = self._read_applications(), self._read_decisions()
         self.records, self.ledger = self._read_records(), self._read_ledger()
 

@@ -148,7 +148,7 @@ class Database:
                 self._folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def cut(self) -> bool:
-        """Empty the write-ahead log, where erased text would stay; False while another process reads. After a `fold` it waits for nothing."""
+        """Empty the log, where erased text would stay; False while another process reads. After a `fold` it waits for nothing."""
         if not self._is_made:
             return True
         with self._translated(), self._careful(timeout_ms=0):

@@ -19,7 +19,7 @@ from descriptors import open_logs
 from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, until
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
 
-from telemetryd.assembly import assemble
+from telemetryd.assembly import Surroundings, assemble
 from telemetryd.errors import StorageError
 from telemetryd.installed import InstalledFiles
 
@@ -115,7 +115,7 @@ def damage(path, chance):
 def opened(machine):
     """The levels and accepted applications after opening the files in this process, or None for a clear error."""
     try:
-        assembly = assemble(InstalledFiles(machine.environ), state_of(machine))
+        assembly = assemble(InstalledFiles(machine.environ), state_of(machine), Surroundings(asyncio.Lock()))
     except StorageError:
         return None
     try:
@@ -177,7 +177,7 @@ def test_a_failed_opening_leaves_nothing_open(in_our_process, damage_it):
         other.execute("BEGIN IMMEDIATE")
         before = len(open_logs(folder))  # of the files themselves SQLite keeps descriptors as long as anyone here has a lock
         with pytest.raises(StorageError) as failure:
-            assemble(InstalledFiles(in_our_process.environ), folder)
+            assemble(InstalledFiles(in_our_process.environ), folder, Surroundings(asyncio.Lock()))
         assert len(open_logs(folder)) == before, failure  # it holds what was in use
 
 

@@ -43,6 +43,7 @@ def size_of(folder):
 
 def test_ten_years(folder, store, report, capsys):
     """Ten years in which five applications ask a hundred questions a year: the size is bounded, and grows little."""
+    store.tell_unsettled(lambda: None, store.purge)
     store.consents.set_levels(Levels(2, 2, 1))
     running, sizes = [], []
     for quarter in range(4 * YEARS):

@@ -1,8 +1,10 @@
 """A consent file that was lost takes the whole budget with it, whoever finds it. Policy: A2."""
 
+import asyncio
+
 import pytest
 
-from telemetryd.assembly import assemble
+from telemetryd.assembly import Surroundings, assemble
 from telemetryd.installed import InstalledFiles
 from telemetryd.store import is_do_not_track_noted, open_store, whole
 
@@ -39,7 +41,9 @@ async def test_a_lost_file_is_spent_for_ever(damaged, interrupted):
     if interrupted:
         open_store(damaged, is_developer=False).close()
     for _ in range(2):
-        assembly = assemble(InstalledFiles({"HOME": str(damaged), "TELEMETRYD_CONFIG_DIRS": "/nowhere"}), damaged)
+        assembly = assemble(
+            InstalledFiles({"HOME": str(damaged), "TELEMETRYD_CONFIG_DIRS": "/nowhere"}), damaged, Surroundings(asyncio.Lock())
+        )
         assert assembly.store.consents.is_spent
         assembly.close()
 
