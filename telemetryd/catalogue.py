@@ -274,7 +274,6 @@ class Catalogue:
         self._owed.setdefault(application, {}).update({one.key: one for one in changed})
         return changed
 
-
     def forget(self, application: str) -> None:
         """Drop what an application registered: until it registers again, nothing is declared. Raises StorageError."""
         if application in self._registered:

@@ -34,8 +34,8 @@ def test_nothing_declared(running):
 
 def test_registered(running):
     """A registered text is kept over a restart, and asking for another's id is refused."""
-    declaration = running.catalogue.register(APP, KATE_2026)
-    assert running.catalogue.register(APP, "") == declaration
+    declaration = running.catalogue.register(APP, KATE_2026).declaration
+    assert running.catalogue.register(APP, "").declaration == declaration
     running.restart()
     assert running.catalogue.get(APP) == declaration
     assert running.catalogue.presence(APP) is Presence.PRESENT
@@ -53,7 +53,7 @@ def test_registered(running):
 def test_installed_beats_registered(running):
     """Beside an installed manifest a registered text is checked and answered, and not kept."""
     installed = running.install()
-    assert running.catalogue.register(APP, OTHER_BINS).digest != installed.digest
+    assert running.catalogue.register(APP, OTHER_BINS).declaration.digest != installed.digest
     assert running.catalogue.get(APP) == installed
     assert running.store.texts.months() == {}
 
@@ -70,7 +70,7 @@ def test_only_an_installed_manifest_names_a_snap(running):
     assert running.catalogue.snap(APP) == ""
     running.install()
     running.catalogue.refresh()
-    assert running.catalogue.register(APP, SNAPPED).digest == running.catalogue.get(APP).digest
+    assert running.catalogue.register(APP, SNAPPED).declaration.digest == running.catalogue.get(APP).digest
     assert running.catalogue.snap(APP) == ""
     running.install(SNAPPED)
     running.catalogue.refresh()

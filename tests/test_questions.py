@@ -64,7 +64,7 @@ async def test_an_absence_that_the_clock_or_a_suspend_makes_long(running, break_
         pass_time(running, 3 * DAY_S)
         if is_restarted:
             running.restart()
-        running.daemon.refresh()
+        running.decide()
         assert tallies(running) == 1
     running.to(running.clock.wall + max(grace_s, 3600))
     assert tallies(running) == 0
@@ -100,11 +100,11 @@ async def test_any_look_decides(running, look):
     """What is gone for ten minutes is decided by whatever looks next, not only by a tick."""
     remove(running)
     running.clock.pass_(599)
-    assert not running.daemon.reload()
+    assert not running.look()
     running.clock.pass_(1)
-    {"reload": running.daemon.reload, "restart": running.restart, "refresh": running.daemon.refresh}[look]()
+    {"reload": running.look, "restart": running.restart, "refresh": running.decide}[look]()
     assert tallies(running) == 0
-    assert not running.daemon.reload()
+    assert not running.look()
 
 
 @pytest.mark.parametrize("break_it", [remove, spoil])
