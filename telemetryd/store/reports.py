@@ -104,7 +104,7 @@ class Reports:
 
     def hold(self, report: StoredReport, not_before: int, hindrance: str) -> None:
         """Something of our own was in the way: it was no try, and `report` is the row before it."""
-        with self._database.durable() as connection:
+        with self._database.change() as connection:
             sql = f"UPDATE report SET started = 0, tries = ?, not_before = ?, held = ? {_STILL}"  # noqa: S608 - fixed texts
             connection.execute(sql, (report.tries, not_before, hindrance, report.id, report.body))
 
