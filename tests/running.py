@@ -220,7 +220,18 @@ class Running:
         self.owed = []
         self.daemon = Daemon(flow, on_news=lambda: self.owed.append("news"), on_day=lambda: self.owed.append("day"))
         known = Known(self.catalogue, store.consents, self.tallies, store.reports)
-        parts = (self.daemon, self.questions, store.consents, self.catalogue, store, store.reports, self.clock, known, self.erasure, self.run)
+        parts = (
+            self.daemon,
+            self.questions,
+            store.consents,
+            self.catalogue,
+            store,
+            store.reports,
+            self.clock,
+            known,
+            self.erasure,
+            self.run,
+        )
         self.choices = Choices(ChoiceParts(*parts))
         tick = (self.catalogue, self.questions, self.choices, self.daemon, store.reports, self.server, self.clock, self.chance)
         self.ticker = Ticker(TickParts(*tick, self.erasure, self.run))

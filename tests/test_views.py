@@ -213,7 +213,7 @@ async def test_a_view_is_of_one_moment(running, view):
         lambda: consents.set_levels(consents.levels._replace(system=1)),
         lambda: consents.refuse(KEY, is_refused=True),
         lambda: running.configure("[limits]\nusage = 1"),
-        lambda: running.machine.review(FINER, date="2026-11-20") or running.daemon.reload(),
+        lambda: running.machine.review(FINER, date="2026-11-20") or running.look(),
         lambda: setattr(running.clock, "wall", DURING + 86400),
     ]
     for change in changes:
@@ -235,7 +235,7 @@ async def gone(running, *, moment=DURING):
     running.push("startup", "d", 700.0, GONE)
     running.to(moment)
     (running.machine.root / f"share/telemetryd/manifests/{GONE}.toml").unlink()
-    running.daemon.reload()
+    running.look()
 
 
 @pytest.mark.parametrize(("moment", "state"), [(DURING, "active"), (AFTER, "reporting")])
@@ -281,7 +281,7 @@ async def test_what_cannot_be_read_or_is_asked_no_more(running, text):
     running.push("startup", "d", 700.0, GONE)
     path = running.machine.root / f"share/telemetryd/manifests/{GONE}.toml"
     path.write_text("broken" if text == "broken" else KATE_2026.replace(APP, GONE))
-    running.daemon.reload()
+    running.look()
     rows = {row["id"]: row for row in running.views.questions(GONE)}
     assert rows.keys() == {"startup-time", "startup-pace"}
     assert rows["startup-pace"]["reason"]
@@ -295,7 +295,7 @@ async def test_what_nobody_can_read_any_more(running):
     """A question of which only a refusal or a report is left is listed with the same keys, empty; and is gone when that is."""
     await running.choices.set_question(*KEY, is_allowed=False)
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
-    running.daemon.reload()
+    running.look()
     full = question_keys(running)
     row = question(running)
     assert (row["state"], row["consent"], row["definition"], row.keys()) == ("refused", 2, "", full)
@@ -318,9 +318,9 @@ async def test_a_report_alone_keeps_its_question_listed(running):
     await running.consent()
     running.to(AFTER)
     (row,) = running.store.reports.queue()
-    await running.ticker._send(row)
+    await running.ticker.send(row)
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
-    running.daemon.reload()
+    running.look()
     await running.choices.forget(APP)
     assert [one["id"] for one in running.views.applications({})] == [APP]
     assert (question(running)["state"], question(running)["last_sent"] > 0) == ("answered", True)

@@ -69,7 +69,7 @@ class Control:
     `fresh` is awaited before each call: it looks at the files, and decides what is owed. `announce` is called after each act of the user.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
         self,
         parts: Callable[[], Parts],
         fresh: Callable[[], Awaitable[None]],

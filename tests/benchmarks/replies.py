@@ -105,7 +105,7 @@ def fill(machine, names, reports):
         what = (None, name, question, "0" * 12, "2026-W01", "kde", "https://telemetry.kde.org/v1")
         rows.append((*what, headers, body, created, 0, 0, 0, 1, 0, 0, "accepted", 202))
     try:
-        with store.main.durable() as connection:
+        with store.main.change() as connection:
             connection.executemany(f"INSERT INTO report VALUES ({', '.join('?' * len(rows[0]))})", rows)
     finally:
         store.close()

@@ -9,7 +9,7 @@ from telemetryd.bus.members import undeclared_or_missing
 
 HANDLERS = {
     TELEMETRY: Applications(lambda: None).handlers(),
-    CONTROL: Control(lambda: None, dict).handlers(),
+    CONTROL: Control(lambda: None, lambda: None, dict, announce=lambda: None).handlers(),
 }
 
 
