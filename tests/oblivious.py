@@ -5,6 +5,9 @@ import socket
 import ssl
 import struct
 
+import pytest
+
+pytest.importorskip("pyhpke", reason="the extra ohttp is not installed")
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId
 from receiver import read_request
 

@@ -3,10 +3,12 @@ import contextlib
 import resource
 import socket
 import sys
+import time
 
 import pytest
 from declared import asking
 from handed import BODY, DEFINITION, REPORT, TEXT, job
+from timeline import LIBRARY
 
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.hindrance import Hindrance
@@ -175,6 +177,23 @@ async def test_end_before_the_job(machine, start, receiver, data):
     program.connection.shutdown(socket.SHUT_WR)
     assert await program.said() == b""
     assert await program.end() == (WITHDRAWN, b"")
+    assert receiver.requests.empty()
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
+async def test_job_that_trickles(machine, start, receiver):
+    """A job has its ten seconds as a whole, however steadily it comes: then the program ends without having looked at it."""
+    whole = job(machine.endpoint(receiver.url()).url)
+    program = await start(LD_PRELOAD=str(LIBRARY), FAKETIME="+0 x20", TZ="UTC")
+    began = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        for number in range(len(whole)):
+            if program.process.returncode is not None:
+                break
+            program.connection.send(whole[number : number + 1])
+            await asyncio.sleep(0.02)
+    assert time.monotonic() - began < len(whole) * 0.02 / 2
+    assert (await program.end())[0] == DONE
     assert receiver.requests.empty()
 
 
