@@ -27,6 +27,7 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@packaging/bootstrap.sh bench
 	@$(PY) tests/benchmarks/start.py --awake
 	@$(PY) tests/benchmarks/load.py --awake
+	@$(PY) tests/benchmarks/replies.py --awake
 	@$(PY) tests/benchmarks/blind.py --awake
 	@$(PY) tests/benchmarks/linkage.py
 

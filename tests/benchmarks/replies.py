@@ -7,6 +7,7 @@ python tests/benchmarks/replies.py [--awake] [--library dbus-fast|dbus-next]… 
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import platform
 import struct
@@ -24,6 +25,7 @@ from benchmarks.awake import awake
 from harness import CONTROL, PROPERTIES, TELEMETRY, Machine
 from raw_bus import RETURN, RawBus, string, strings
 
+from telemetryd.ports import StoredReport
 from telemetryd.store import open_store
 
 LIBRARIES = ("dbus-fast", "dbus-next")
@@ -96,14 +98,15 @@ def fill(machine, names, reports):
     folder = machine.root / "state/telemetryd"
     folder.mkdir(mode=0o700, exist_ok=True)
     store, now = open_store(folder, is_developer=False), int(time.time()) // 86400 * 86400
-    headers = '[["Content-Type","application/json"],["Content-Length","1024"],["User-Agent","telemetryd"],["Accept","*/*"]]'
-    body = b'{"schema":1'.ljust(BODY_BYTES)
+    headers = json.dumps(
+        [["Content-Type", "application/json"], ["Content-Length", "1024"], ["User-Agent", "telemetryd"], ["Accept", "*/*"]]
+    )
     rows = []
     for number in range(reports):
-        name, question = names[number % len(names)], f"time{number // len(names) % 10}"
         created = now - (reports - number) * 360 // reports * 86400
-        what = (None, name, question, "0" * 12, "2026-W01", "kde", "https://telemetry.kde.org/v1")
-        rows.append((*what, headers, body, created, 0, 0, 0, 1, 0, 0, "accepted", 202))
+        what = (names[number % len(names)], f"time{number // len(names) % 10}", "0" * 12, "2026-W01", "kde", "https://telemetry.kde.org/v1")
+        row = StoredReport(0, *what, (), b'{"schema":1'.ljust(BODY_BYTES), created, 0, 0, 0, tries=1, outcome="accepted", status=202)
+        rows.append((None, *row[1:7], headers, *row[8:]))
     try:
         with store.main.change() as connection:
             connection.executemany(f"INSERT INTO report VALUES ({', '.join('?' * len(rows[0]))})", rows)
