@@ -5,6 +5,7 @@
  *     nnp              set NoNewPrivs
  *     connect PATH     connect to the bus whose socket is there
  *     orphan           let a child go on, and end: the bus knows the connection as that of a process that is gone
+ *     pause            say "ready" and wait for a line on the standard input
  *     push ID          Telemetry1.Push of one sample for an application
  *     control          Control1.ListApplications
  *     wait             say "ready" and wait for the end of the standard input
@@ -82,6 +83,14 @@ static void control(void) {
     tell(sd_bus_call_method(bus, CONTROL, "/org/telemetryd/Control1", CONTROL, "ListApplications", &error, NULL, ""), &error);
 }
 
+static void pause_until(int end) {
+    int read;
+    puts("ready");
+    fflush(stdout);
+    while ((read = getchar()) != end && read != EOF)
+        ;
+}
+
 int main(int argc, char **argv) {
     (void)argc;
     while (*++argv) {
@@ -97,12 +106,11 @@ int main(int argc, char **argv) {
             push(*++argv);
         else if (!strcmp(*argv, "control"))
             control();
-        else if (!strcmp(*argv, "wait")) {
-            puts("ready");
-            fflush(stdout);
-            while (getchar() != EOF)
-                ;
-        } else
+        else if (!strcmp(*argv, "pause"))
+            pause_until('\n');
+        else if (!strcmp(*argv, "wait"))
+            pause_until(EOF);
+        else
             return 2;
     }
     return 0;

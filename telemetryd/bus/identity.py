@@ -117,12 +117,13 @@ _OWN_ONLY = {
     Kind.SNAP: 'is in the snap {name}, and may act only for an application whose installed manifest says snap = "{name}"',
 }
 _OUTSIDE = "Only programs outside may see and change the user's choices"
+_CONTAINED = "is in a container: it has a user namespace of its own"
 _FLATPAK_OUT = f"is in a Flatpak sandbox. {_OUTSIDE}: run it on the host, for instance with flatpak-spawn --host"
 _HOST_ONLY = {
     Kind.FLATPAK: _FLATPAK_OUT,
     Kind.FLATPAK_CLAIMED: _FLATPAK_OUT,
     Kind.SNAP: f"is in the snap {{name}}. {_OUTSIDE}: run it in a terminal that is no snap",
-    Kind.CONTAINER: f"is in a container. {_OUTSIDE}: run it on the host, for instance with flatpak-spawn --host or distrobox-host-exec",
+    Kind.CONTAINER: f"{_CONTAINED}. {_OUTSIDE}: run it on the host, for instance with flatpak-spawn --host or distrobox-host-exec",
 }
 """What each kind is told; every text says what to do instead."""
 

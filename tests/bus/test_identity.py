@@ -116,7 +116,10 @@ def refusal(guard, *arguments):
         (FLATPAK, "is in a Flatpak sandbox. Only programs outside may see and change the user's choices: run it on the host"),
         (CLAIMED, "is in a Flatpak sandbox. "),
         (SNAP, "is in the snap editor. Only programs outside may see and change the user's choices: run it in a terminal that is no snap"),
-        (CONTAINER, "is in a container. Only programs outside may see and change the user's choices: run it on the host"),
+        (
+            CONTAINER,
+            "is in a container: it has a user namespace of its own. Only programs outside may see and change the user's choices: run it",
+        ),
         (UNKNOWN, "cannot be identified: it runs as another user"),
     ],
 )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confined import CLASSIC, IS_ROOT, OWN, SNAP, STRICT, look_as_user, open_folder, running, ways
+from confined import CLASSIC, IS_ROOT, NOBODY, OWN, SNAP, STRICT, look_as_user, open_folder, running, ways
 
 from telemetryd.bus.identity import Caller, Kind, admit_own_application
 from telemetryd.bus.processes import DoubtError, identify_process, is_running, look
@@ -361,3 +361,26 @@ def test_without_a_control_group_file_nobody_is_host(tmp_path):
             look(directory)
     finally:
         os.close(directory)
+
+
+# A FUSE root of another's cannot be had without its server; the files are made by hand, and the kernel refuses the look for real.
+@pytest.mark.skipif(not IS_ROOT, reason="the look has to be another user's than that of the directory")
+@pytest.mark.parametrize(("mounted", "expected"), [("fuse.fuse-overlayfs", "container"), ("tmpfs", "unknown"), ("", "unknown")])
+def test_a_root_that_only_its_owner_may_look_into(places, mounted, expected):
+    """Where the root is a container's own file system (FUSE) nobody else may look: no Flatpak has such a root; any other is in doubt."""
+    process = places[0] / f"proc-{mounted}"
+    (process / "root").mkdir(parents=True)
+    (process / "root").chmod(0)
+    (process / "cgroup").write_text("0::/\n")
+    line = f"65 42 0:39 / / rw,relatime shared:1 - {mounted} none rw\n" if mounted else ""
+    (process / "mountinfo").write_text(f"64 42 0:38 / /proc rw - proc proc rw\n{line}66 42 0:40 / /dev rw - fuse x rw\n")
+    (process / "ns").mkdir()
+    (process / "ns/user").write_text("")
+    program = (
+        "import os, sys\nfrom telemetryd.bus.processes import DoubtError, look\n"
+        f"os.setgroups([]), os.setgid({NOBODY}), os.setuid({NOBODY})\n"
+        "try:\n    print(look(os.open(sys.argv[1], os.O_PATH)).kind.value)\n"
+        "except DoubtError as doubt:\n    print(doubt.caller.kind.value)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(process)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{expected}\n"

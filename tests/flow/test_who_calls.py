@@ -1,9 +1,13 @@
 """Who may call what, and what the user is told of it: every kind of program, as real as this machine allows, against the real daemon."""
 
+import os
 import re
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from confined import OTHER, OWN, SNAP, ways
+from confined import IS_ROOT, OTHER, OWN, SNAP, USER, ways
 from harness import CONTROL, TELEMETRY
 from ordinary import ordinary_machine
 from relayed_bus import Relay
@@ -11,10 +15,11 @@ from who_calls import LABELLED, OK, answers, daemon, labelled, reused
 
 from telemetryd.ctl.failures import answered
 
+BUS = "org.freedesktop.DBus"
 NO = "AccessDenied: this program "
 BOXED = (OK, f"{NO}is in the Flatpak sandbox of {OWN}, ", f"{NO}is in a Flatpak sandbox. ")
 IN_SNAP = (OK, f"{NO}is in the snap {SNAP}, ", f"{NO}is in the snap {SNAP}. ")
-CONTAINED = (OK, OK, f"{NO}is in a container. ")
+CONTAINED = (OK, OK, f"{NO}is in a container: it has a user namespace of its own. ")
 HOST = (OK, OK, OK)
 HIDDEN = (f"{NO}cannot be identified: its root directory cannot be looked at, ",) * 3
 ENDED = (f"{NO}cannot be identified: the process that connected to the session bus has ended",) * 3
@@ -112,6 +117,38 @@ def test_what_a_snap_gets_by_its_label(known, folder, name):
 def test_a_number_that_was_used_again_gets_nothing(known):
     """A process that has the number of the one that connected is not taken for it, where the bus holds that one."""
     assert are_as(reused(known), ENDED)
+
+
+LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+
+
+@contextmanager
+def as_number(pid):
+    """A program of the same user that has got this number."""
+    for _ in range(100):
+        LAST_PID.write_text(str(pid - 1))
+        with subprocess.Popen([*USER, "sleep", "60"]) as program:
+            try:
+                if program.pid == pid:
+                    yield
+                    return
+            finally:
+                program.kill()
+    pytest.fail("the number was never free")
+
+
+@pytest.mark.skipif(not IS_ROOT or not os.access(LAST_PID, os.W_OK), reason="only root can choose the number of the next process")
+def test_a_number_used_again_by_another_program_is_noticed_where_the_bus_holds_the_first(served, known):
+    """Another program that has got the number of the one that connected: refused where the bus gives a ProcessFD, and else taken for it."""
+    has_descriptor = "ProcessFD" in served.busctl("call", BUS, "/org/freedesktop/DBus", BUS, "GetConnectionCredentials", "s", BUS)
+    command = known["vanished"].command("pause", "push", OWN, "control", bus=str(served.root / "bus.socket"))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "ready\n"
+        first.wait()
+        with as_number(first.pid):
+            print(file=first.stdin, flush=True)
+            found = [line.replace("\t", ": ").removeprefix("org.freedesktop.DBus.Error.").rstrip() for line in first.stdout]
+    assert are_as(found, ENDED[:2] if has_descriptor else HOST[:2]), found
 
 
 def test_the_user_is_shown_who_pushed(served, known):
