@@ -233,12 +233,12 @@ async def start(machine):
     """Starts uploaders on the machine."""
     programs = []
 
-    async def start(data=b"", *, options=("-P",), **environ):
+    async def start(data=b"", *, options=("-P",), arguments=(), **environ):
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *options, "-m", "telemetryd.upload", "--socket", str(theirs.fileno())),
+                *(sys.executable, *options, "-m", "telemetryd.upload", *arguments, "--socket", str(theirs.fileno())),
                 pass_fds=(theirs.fileno(),),
                 env={**machine.environ, **environ},
                 stderr=asyncio.subprocess.PIPE,

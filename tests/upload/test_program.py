@@ -10,6 +10,7 @@ from declared import asking
 from handed import BODY, DEFINITION, REPORT, TEXT, job
 from timeline import LIBRARY
 
+from telemetryd import package
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.report import encode
@@ -178,6 +179,14 @@ async def test_end_before_the_job(machine, start, receiver, data):
     assert await program.said() == b""
     assert await program.end() == (WITHDRAWN, b"")
     assert receiver.requests.empty()
+
+
+@pytest.mark.parametrize(("identity", "delivery"), [(package.LOADED, ACCEPTED), ("0" * 64, held(Hindrance.PACKAGE))])
+async def test_another_version(machine, start, receiver, identity, delivery):
+    """An uploader whose files are not those of the daemon that decided sends nothing, even if they were replaced while it started."""
+    program = await start(job(machine.endpoint(receiver.url()).url), arguments=("--package", identity))
+    assert await program.outcome() == delivery
+    assert receiver.requests.qsize() == (delivery is ACCEPTED)
 
 
 @pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
