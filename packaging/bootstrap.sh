@@ -126,4 +126,18 @@ pip="$venv/bin/python -m pip --disable-pip-version-check --no-input"
 quietly $pip install --upgrade 'pip>=25.1' &&
     quietly $pip install --constraint packaging/constraints.txt --editable '.[fast]' --group test --group check ||
     stop "The Python packages could not be installed into $venv."
+
+# A second kind of bus for the tests. The package is unpacked, not installed: installed, it would be this machine's system bus from the next
+# start on. What the program needs of libraries comes with dbus-daemon.
+fetch_broker() {
+    command -v dbus-broker >/dev/null && return
+    folder=$(mktemp -d)
+    (cd "$folder" && apt-get download dbus-broker && dpkg-deb -x dbus-broker_*.deb . && cp usr/bin/dbus-broker "$venv/bin/") >"$log" 2>&1
+    fetched=$?
+    rm -rf "$folder"
+    return $fetched
+}
+if [ "$1" != demo ]; then
+    fetch_broker || say 'dbus-broker could not be fetched from Debian: the tests that need it are skipped.'
+fi
 printf '%s\n' "$now" >"$stamp"

@@ -52,7 +52,11 @@ def main() -> int:
 def _run(idle_exit_minutes: float) -> int:
     gc.disable()  # a start makes thousands of objects that stay, and looking through them for garbage takes a tenth of it
     asyncio = _lean_asyncio()
-    from telemetryd import app  # noqa: PLC0415 - --help is quick
+    try:
+        from telemetryd import app  # noqa: PLC0415 - --help is quick
+    except ImportError as failure:  # a library is missing, or is of a version that cannot be used
+        sys.stderr.write(f"ERROR: {failure}\n")
+        return 1
 
     _prepare()
     gc.freeze()

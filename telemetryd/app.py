@@ -92,7 +92,7 @@ class App:
             self._spawn(self._leave_with(edge))
         await self._stop.wait()
         await self._leave()
-        return 0
+        return 1 if any(edge.is_broken for edge in (self._bus, *(edge for edge, _ in self._edges.values()))) else 0
 
     async def _offer(self, name: str) -> tuple[Edge, Dispatcher]:
         """A connection of its own for one name, with its handlers in place."""
@@ -205,7 +205,10 @@ class App:
                 self._last_call = self._loop.time()
 
     async def _leave_with(self, edge: Edge) -> None:
+        """Leave when a connection is gone; the first one says why."""
         await edge.wait_closed()
+        if not self._stop.is_set():
+            (_LOG.error if edge.is_broken else _LOG.warning)("%s", edge.loss)
         self._stop.set()
 
     async def _leave(self) -> None:

@@ -5,6 +5,9 @@ import signal
 import pytest
 from harness import Machine
 from hypothesis import settings
+from private_bus import BUSES
+
+LIBRARIES = ("dbus-fast", "dbus-next")
 
 settings.register_profile("telemetryd", deadline=None)
 settings.register_profile("campaign", deadline=None, max_examples=5000)  # make campaign
@@ -19,7 +22,8 @@ def _no_real_home(monkeypatch, tmp_path):
     """No test touches the real home or a real session bus."""
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "nobody"))
-    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -29,10 +33,18 @@ def machine(tmp_path):
         yield machine
 
 
-@pytest.fixture(params=["dbus-fast", "dbus-next"])
+@pytest.fixture(params=LIBRARIES)
 def any_machine(tmp_path, request):
     """The same, once with each D-Bus library."""
     with Machine(tmp_path / "machine", library=request.param) as machine:
+        yield machine
+
+
+@pytest.fixture(params=[(library, bus) for bus in BUSES for library in LIBRARIES], ids="-on-".join)
+def every_machine(tmp_path, request):
+    """The same, once with each D-Bus library on each kind of bus."""
+    library, bus = request.param
+    with Machine(tmp_path / "machine", library=library, bus=bus) as machine:
         yield machine
 
 

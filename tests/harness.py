@@ -18,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 
+from broker import start_broker
+from private_bus import need
 from texts import ENDS, KATE, KATE_2026, STARTS
 
 from telemetryd.bus.edge import Edge
@@ -147,13 +149,16 @@ class Client:
 
 
 class Machine:
-    """Private directories and a private session bus. Everything runs on `python` in `folder`, behind `prefix`: a command that runs it."""
+    """Private directories and a private session bus, a dbus-daemon or a dbus-broker.
+
+    Everything runs on `python` in `folder`, behind `prefix`: a command that runs it.
+    """
 
     python, folder, prefix = sys.executable, ROOT, ()
 
-    def __init__(self, root, *, library="dbus-fast"):
+    def __init__(self, root, *, library="dbus-fast", bus="dbus-daemon"):
         self.root = Path(root)
-        self.library = library
+        self.library, self._kind = library, bus
         for folder in (
             "etc/telemetryd",
             "share/telemetryd/manifests",
@@ -168,6 +173,13 @@ class Machine:
         self._exit = contextlib.ExitStack()
 
     def __enter__(self):
+        if self._kind == "dbus-broker":
+            need(self._kind)
+            with (self.root / "bus.log").open("w") as log:
+                places = self.root / "bus.socket", self.root / "services"
+                options = {"prefix": self.prefix, "stderr": log, "cwd": self.folder}
+                self.bus = self._exit.enter_context(start_broker(*places, self.environ, **options))
+            return self
         command = [*self.prefix, "dbus-daemon", f"--config-file={self.root}/bus.conf", "--nofork", "--nopidfile", "--print-address"]
         with (self.root / "bus.log").open("w") as log:
             self.bus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environ, text=True, cwd=self.folder)

@@ -1,4 +1,4 @@
-"""A session bus of the tests' own: a real dbus-daemon, as a context manager for fixtures of any scope.
+"""A session bus of the tests' own: a real dbus-daemon or dbus-broker, as a context manager for fixtures of any scope.
 
 with start_bus(tmp_path) as bus:
     os.environ["DBUS_SESSION_BUS_ADDRESS"] = bus.address
@@ -11,6 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import broker
+import pytest
+
+BUSES = ("dbus-daemon", "dbus-broker")
+"""Each kind of bus on which the daemon is used."""
 
 CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -53,7 +59,7 @@ class Bus(NamedTuple):
 
     @property
     def pid(self) -> int:
-        """The process of the dbus-daemon."""
+        """The process of the bus."""
         return self.process.pid
 
     def pause(self) -> None:
@@ -72,19 +78,36 @@ class Bus(NamedTuple):
         self.process.wait()
 
 
+def need(kind: str) -> None:
+    """Skip the test where this kind of bus is not installed."""
+    if kind == "dbus-broker" and not broker.is_installed():
+        pytest.skip("dbus-broker is not installed")
+
+
 @contextmanager
 def start_bus(
-    directory: Path, service_dir: Path | None = None, *, environment: Mapping[str, str] | None = None, more: str = ""
+    directory: Path,
+    service_dir: Path | None = None,
+    *,
+    kind: str = "dbus-daemon",
+    environment: Mapping[str, str] | None = None,
+    more: str = "",
 ) -> Iterator[Bus]:
     """A bus that listens in a directory.
 
-    It activates what `service_dir` holds, with `environment` added to ours; `more` goes into its configuration.
+    It activates what `service_dir` holds, with `environment` added to ours; `more` goes into the configuration of a dbus-daemon.
     """
+    given = {**os.environ, **(environment or {})}
+    if kind == "dbus-broker":
+        need(kind)
+        with broker.start_broker(directory / "bus", service_dir, given) as process:
+            yield Bus(f"unix:path={directory}/bus", process)
+        return
     services = f"<servicedir>{service_dir}</servicedir>" if service_dir else ""
     configuration = directory / "bus.conf"
     configuration.write_text(CONFIGURATION.format(directory=directory, services=services, more=more))
     command = ["dbus-daemon", "--nofork", "--print-address", f"--config-file={configuration}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=given) as process:
         try:
             yield Bus(process.stdout.readline().strip(), process)
         finally:

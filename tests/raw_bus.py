@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SENDER, SIGNATURE, UNIX_FDS = range(1, 10)
+SERIAL = 0
+"""Where a message's own serial is put among its fields."""
 NO_REPLY = 1
 _SIZE = struct.Struct("<I")
 _BUS = "org.freedesktop.DBus"
@@ -30,13 +32,11 @@ class Received(NamedTuple):
         return string_of(self.body, 0)[0]
 
 
-class RawBus:
-    """A connection."""
+class Peer:
+    """One end of a connection that is authenticated; the other need not be a bus."""
 
-    def __init__(self, address: str, *, descriptors: bool = False) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(60)
-        self.socket.connect(address.partition("path=")[2].partition(",")[0])
+    def __init__(self, connection: socket.socket, *, descriptors: bool = False) -> None:
+        self.socket = connection
         self._buffer = bytearray()
         self._descriptors = []
         self._serial = 0
@@ -44,11 +44,10 @@ class RawBus:
         self._authenticate(b"\0AUTH EXTERNAL " + identity + b"\r\n", b"OK")
         if descriptors:
             self._authenticate(b"NEGOTIATE_UNIX_FD\r\n", b"AGREE_UNIX_FD")
-        self.socket.sendall(b"BEGIN\r\n" + self.call(_BUS, "Hello", interface=_BUS, path="/org/freedesktop/DBus"))
-        self.unique_name = self.read_until(RETURN).text
+        self.socket.sendall(b"BEGIN\r\n")
 
     def close(self) -> None:
-        """Leave the bus."""
+        """Leave."""
         self.socket.close()
 
     def call(
@@ -82,7 +81,7 @@ class RawBus:
         body_size, _, fields_size = struct.unpack_from("<III", self._buffer, 4)
         start = 16 + fields_size + -fields_size % 8
         self._fill(start + body_size)
-        fields = _fields(self._buffer, 16 + fields_size)
+        fields = {SERIAL: _SIZE.unpack_from(self._buffer, 8)[0], **_fields(self._buffer, 16 + fields_size)}
         count = fields.get(UNIX_FDS, 0)
         message = Received(self._buffer[1], fields, bytes(self._buffer[start : start + body_size]), self._descriptors[:count])
         del self._buffer[: start + body_size], self._descriptors[:count]
@@ -119,6 +118,67 @@ class RawBus:
         while not answer.endswith(b"\r\n"):
             answer += self.socket.recv(1)
         assert answer.startswith(expected), answer
+
+
+class RawBus(Peer):
+    """A connection to a bus."""
+
+    def __init__(self, address: str, *, descriptors: bool = False) -> None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(60)
+        connection.connect(address.partition("path=")[2].partition(",")[0])
+        super().__init__(connection, descriptors=descriptors)
+        self.send(self.call(_BUS, "Hello", interface=_BUS, path="/org/freedesktop/DBus"))
+        self.unique_name = self.read_until(RETURN).text
+
+
+class Messages:
+    """Cuts a stream of little-endian messages into whole ones, each with its descriptors; before them come the lines of the greeting."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._descriptors = []
+        self._is_greeting = True
+
+    def feed(self, data: bytes, ancillary: list) -> list[tuple[bytes, list[int]]]:
+        """What is whole now."""
+        self._buffer += data
+        for _, _, descriptors in ancillary:
+            self._descriptors += array.array("i", descriptors)
+        found = []
+        while piece := self._piece():
+            count = header_of(piece).get(UNIX_FDS, 0) if piece[:1] == b"l" else 0
+            found.append((piece, self._descriptors[:count]))
+            del self._descriptors[:count]
+        return found
+
+    def _piece(self) -> bytes:
+        if self._is_greeting:
+            line, end, _ = bytes(self._buffer).partition(b"\r\n")
+            self._is_greeting = line != b"BEGIN" and line[:1] != b"l"
+            if line[:1] != b"l":
+                del self._buffer[: len(line + end) * bool(end)]
+                return (line + end) * bool(end)
+        if len(self._buffer) < 16:
+            return b""
+        body_size, _, fields_size = struct.unpack_from("<III", self._buffer, 4)
+        size = 16 + fields_size + -fields_size % 8 + body_size
+        if len(self._buffer) < size:
+            return b""
+        piece = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return piece
+
+
+def header_of(message: bytes) -> dict[int, object]:
+    """The fields of a whole message, and its serial."""
+    (size,) = _SIZE.unpack_from(message, 12)
+    return {SERIAL: _SIZE.unpack_from(message, 8)[0], **_fields(message, 16 + size)}
+
+
+def padded(data: bytes, alignment: int) -> bytes:
+    """Zeros behind it, up to the next multiple."""
+    return data + bytes(-len(data) % alignment)
 
 
 def string(text: str, order: str = "<") -> bytes:

@@ -15,6 +15,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from telemetryd.bus.address import session_bus, sockets
 from telemetryd.bus.faults import INTERNAL_TEXT, place
 from telemetryd.bus.flow import Flow
 from telemetryd.bus.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
@@ -71,13 +72,14 @@ class Edge:
     async def connect(self) -> None:
         """Connect to the bus. BusLostError says why that is not possible; an Edge connects once."""
         try:
+            addresses = sockets(self._address or session_bus(os.environ))
             async with asyncio.timeout(BUS_TIMEOUT_S):
-                await self._wire.connect(self._address, self._flow.on_readable, descriptors=self._descriptors)
+                await self._wire.connect(addresses, self._flow.on_readable, descriptors=self._descriptors)
         except BaseException as failure:
             self._wire.close()
             if not isinstance(failure, Exception):
                 raise
-            reason = "it does not answer" if isinstance(failure, TimeoutError) else str(failure) or type(failure).__name__
+            reason = "it does not answer" if isinstance(failure, TimeoutError) else " ".join(str(failure).split()) or type(failure).__name__
             raise BusLostError(f"cannot connect to the session bus: {reason}") from failure
         self._is_open = True
         self._flow.start()
@@ -168,6 +170,17 @@ class Edge:
     async def wait_closed(self) -> None:
         """Return when the connection is lost or closed."""
         await self._is_closed.wait()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the connection ended because something on it could not be read: not the bus ended it."""
+        return self._wire.fault is not None
+
+    @property
+    def loss(self) -> str:
+        """Why the connection is gone."""
+        fault = self._wire.fault
+        return f"what came from the session bus cannot be read: {place(fault)}" if fault else "the session bus closed the connection"
 
     async def disconnect(self) -> None:
         """Write what can be written at once, and close. Harmless if the connection is gone already."""

@@ -1,4 +1,4 @@
-"""The socket under a library's connection: it gives what is asked for within a budget, and never a message that is too long."""
+"""The socket under a library's connection: it gives what is asked for within a budget, and no message or descriptor that is not for it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.bus.framing import HELD_MAX_BYTES, Framing
+from telemetryd.bus.framing import Framing
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable
 
     from telemetryd.bus.framing import Oversized
+
+_CHUNK_BYTES = 8192
+_DESCRIPTORS_SPACE = socket.CMSG_SPACE(253 * array.array("i").itemsize)  # SCM_MAX_FD: the kernel gives no more at a time
 
 
 class ListenerFullError(OSError):
@@ -26,25 +30,36 @@ class ListenerFullError(OSError):
 
 
 class EdgeSocket(socket.socket):
-    """A socket that gives the library no more than a budget, and no message that is too long.
+    """A socket that gives the library no more than a budget, no message that is too long and no descriptor.
 
-    Past the budget it seems to be empty, and the library's reader returns.
+    Past the budget it seems to be empty, and the library's reader returns. It is connected by `dial`, before a library has it.
     """
 
-    def __init__(self, on_oversized: Callable[[Oversized], None]) -> None:
+    def __init__(self, on_oversized: Callable[[Oversized], None], *, descriptors: bool) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
         self.settimeout(0)
-        self._framing = Framing(on_oversized)
+        self._framing = Framing(on_oversized, descriptors=descriptors)
         self.budget_bytes = sys.maxsize
         self._is_drained = False
-        self.stream = self.makefile("rwb")
+        self._ready = b""
+        """What the library may have and has not asked for."""
+        self._streams: list[Any] = []
 
-    def connect(self, address: Any) -> None:
-        """Connect at once or not at all."""
+    def dial(self, address: bytes) -> None:
+        """Connect at once or not at all. Raises ListenerFullError, or another OSError."""
         try:
             super().connect(address)
         except BlockingIOError as error:
             raise ListenerFullError(error.errno, error.strerror) from error
+
+    def connect(self, address: Any) -> None:
+        """The library connects the socket that it believes to have made: that is done already."""
+
+    def makefile(self, *arguments: Any, **options: Any) -> io.BufferedRWPair:  # type: ignore[override]  # both ask for "rwb"
+        """The stream that the library reads from; it is closed with the socket."""
+        stream: Any = super().makefile(*arguments, **options)
+        self._streams.append(stream)
+        return stream  # type: ignore[no-any-return]  # Any, or its kind would depend on the arguments
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """As dbus-fast reads, and both libraries while they authenticate. dbus-next would wait there for ever after the end of the file."""
@@ -64,11 +79,15 @@ class EdgeSocket(socket.socket):
         It asks until there is nothing. After less than was asked for that is known, and the loop says when there is more: asking the kernel
         takes a twentieth of a call.
         """
-        if self._is_drained:
+        wanted = nbytes or len(buffer)
+        if self._ready:
+            taken, self._ready = self._ready, b""
+        elif self._is_drained:
             self._is_drained = False
             return None
-        wanted = (nbytes or len(buffer)) - HELD_MAX_BYTES
-        while True:
+        else:
+            taken = b""
+        while not taken:
             if self.budget_bytes <= 0:
                 self._refuse()
             data = super().recv(wanted, flags)
@@ -76,43 +95,56 @@ class EdgeSocket(socket.socket):
                 return 0
             self._is_drained = len(data) < wanted
             self.budget_bytes -= len(data)
-            if taken := self._framing.take(data):
-                buffer[: len(taken)] = taken
-                return len(taken)
+            taken = self._framing.take(data)
+        if len(taken) > wanted:  # what was held before, the beginning of a header, is in it too
+            taken, self._ready = taken[:wanted], taken[wanted:]
+        buffer[: len(taken)] = taken
+        return len(taken)
 
-    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
-        """As both read where descriptors are negotiated, so many bytes and no more; a child process inherits none of the descriptors."""
-        while True:
-            if self.budget_bytes <= 0:
-                self._refuse()
-            data, ancillary, *rest = super().recvmsg(self._framing.wanted(bufsize), ancbufsize, flags | socket.MSG_CMSG_CLOEXEC)
-            self.budget_bytes -= len(data)
-            taken = data and self._framing.take(data)
-            if self._framing.is_passing_over:  # they came with it: the kernel joins no message to one with descriptors
-                _close_descriptors(ancillary)
-                ancillary = []
-            if taken or not data:
-                return (taken, ancillary, *rest)
+    def recvmsg(self, bufsize: int, _ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, list[Any], int, None]:
+        """As both read where descriptors are negotiated, so many bytes and no more. Descriptors never come this way: `share` has them."""
+        if not self._ready:
+            self._ready = self._receive(flags)
+        given, self._ready = self._ready[:bufsize], self._ready[bufsize:]
+        return given, [], 0, None
+
+    def share(self) -> list[int]:
+        """The descriptors of the next message that the library hands over, for whoever calls to close; a child process inherits none."""
+        return self._framing.share()
 
     def cut(self) -> None:
         """End the connection: from now on the library's reader finds it lost, whatever has arrived."""
         self.budget_bytes = -sys.maxsize
+        self._ready, self._is_drained = b"", False
 
     def close_all(self) -> None:
-        """Close the socket and the stream on it."""
-        with contextlib.suppress(OSError, ValueError):
-            self.stream.close()
+        """Close the socket, the streams on it and every descriptor that nobody has taken."""
+        for stream in self._streams:
+            with contextlib.suppress(OSError, ValueError):
+                stream.close()
         self.close()
+        self._framing.close()
+
+    def _receive(self, flags: int) -> bytes:
+        """What comes next, with its descriptors; nothing at the end of the file."""
+        while True:
+            if self.budget_bytes <= 0:
+                self._refuse()
+            size = min(self._framing.passing_over or _CHUNK_BYTES, _CHUNK_BYTES)
+            data, ancillary, *_ = super().recvmsg(size, _DESCRIPTORS_SPACE, flags | socket.MSG_CMSG_CLOEXEC)
+            self.budget_bytes -= len(data)
+            self._framing.arrive(_descriptors(ancillary))
+            if not data or (taken := self._framing.take(data)):
+                return data and taken
 
     def _refuse(self) -> None:
         is_cut = self.budget_bytes == -sys.maxsize
         raise ConnectionAbortedError(errno.ECONNABORTED, "closed") if is_cut else BlockingIOError(errno.EAGAIN, "budget")
 
 
-def _close_descriptors(ancillary: list[tuple[int, int, bytes]]) -> None:
+def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> array.array[int]:
+    received = array.array("i")
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            descriptors = array.array("i")
-            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-            for descriptor in descriptors:
-                os.close(descriptor)
+            received.frombytes(data[: len(data) - len(data) % received.itemsize])
+    return received

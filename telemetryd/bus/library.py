@@ -1,15 +1,18 @@
 """The one import of dbus-next or dbus-fast, with the few constructors that bridge their differences.
 
-dbus-fast, the maintained fork, is used wherever it is installed. Static types are dbus-fast's: it is the one that has them.
-Bodies are lists, structs in them lists too, `ay` is bytes.
+dbus-fast, the maintained fork, is used wherever a version is installed that telemetryd can use. Static types are dbus-fast's: it is the
+one that has them. Bodies are lists, structs in them lists too, `ay` is bytes.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from telemetryd.bus.address import session_bus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,30 +25,75 @@ if TYPE_CHECKING:
 
 CHOICE = "TELEMETRYD_DBUS_LIBRARY"
 """The environment variable that chooses, for tests."""
-_MODULES = {"dbus-fast": "dbus_fast", "dbus-next": "dbus_next"}
 
+
+class _Library(NamedTuple):
+    """A library, and the versions that telemetryd can use: from `least` to before `end`. pyproject.toml says the same."""
+
+    module: str
+    least: tuple[int, ...]
+    end: tuple[int, ...]
+
+    @property
+    def range(self) -> str:
+        """The versions as people write them."""
+        return f">={_written(self.least)},<{_written(self.end)}"
+
+
+_LIBRARIES = {
+    # Compiled ones before 2.38 are knocked off the bus by one legal big-endian call.
+    "dbus-fast": _Library("dbus_fast", (2, 38), (6,)),
+    # The last one there is. It imports a name of `typing` that Python 3.15 has not.
+    "dbus-next": _Library("dbus_next", (0, 2, 3), (0, 2, 4) if sys.version_info < (3, 15) else (0,)),
+}
 BUS = "org.freedesktop.DBus"
 """Name and interface of the bus itself."""
 
 
 def choose(wish: str | None) -> str:
-    """The library to use: the one wished for, else dbus-fast where it is installed."""
-    if not wish:
-        return "dbus-fast" if find_spec("dbus_fast") else "dbus-next"
-    if wish not in _MODULES:
+    """The library to use: the one wished for, else dbus-fast, else dbus-next. Raises ImportError where it cannot be used.
+
+    The version is looked at before the library is imported: what a wrong one does is not known.
+    """
+    if wish and wish not in _LIBRARIES:
         raise ImportError(f"{CHOICE} names no library that telemetryd knows: expected dbus-fast or dbus-next")
-    if not find_spec(_MODULES[wish]):
-        raise ImportError(f"{CHOICE} asks for {wish}, which is not installed")
-    return wish
+    names = (wish,) if wish else tuple(_LIBRARIES)
+    found = {name: _version(_LIBRARIES[name].module) for name in names}
+    for name, version in found.items():
+        if _LIBRARIES[name].least <= version < _LIBRARIES[name].end:
+            return name
+    wanted = " or ".join(f"{name} {_LIBRARIES[name].range}" for name in names)
+    there = ", ".join(f"{name} {_written(version)}" for name, version in found.items() if version) or "none"
+    raise ImportError(f"telemetryd needs {wanted}; installed: {there}")
+
+
+def _version(module: str) -> tuple[int, ...]:
+    """The version of an installed library, without importing it; () if there is none or it does not say.
+
+    Both write it into a file of their own. The metadata of the package would take forty times as long to find and to parse.
+    """
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return ()
+    try:
+        with open(os.path.join(os.path.dirname(spec.origin), "__version__.py"), encoding="utf-8") as file:  # noqa: PTH118, PTH120, PTH123 - no pathlib
+            (said,) = (line.partition("=")[2] for line in file if line.startswith("__version__"))
+        return tuple(map(int, said.strip().strip("\"'").split(".")))
+    except (OSError, ValueError):
+        return ()
+
+
+def _written(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 NAME = choose(os.environ.get(CHOICE))
 """The library in use: `dbus-fast` or `dbus-next`."""
 
 if not TYPE_CHECKING:
-    _library = import_module(_MODULES[NAME])
+    _library = import_module(_LIBRARIES[NAME].module)
     Message, MessageFlag, MessageType, Variant = _library.Message, _library.MessageFlag, _library.MessageType, _library.Variant
-    MessageBus = import_module(_MODULES[NAME] + ".aio").MessageBus
+    MessageBus = import_module(_LIBRARIES[NAME].module + ".aio").MessageBus
 
 __all__ = [
     "BUS",
@@ -63,6 +111,7 @@ __all__ = [
     "is_call",
     "method_call",
     "method_return",
+    "session_bus",
     "signal",
 ]
 

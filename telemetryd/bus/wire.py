@@ -8,55 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.bus.edge_socket import EdgeSocket, ListenerFullError
-from telemetryd.bus.library import NAME, Message, MessageBus
+from telemetryd.bus.library import Message, MessageBus
 from telemetryd.core.limits import BUS_RETRY_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from telemetryd.bus.framing import Oversized
 
+_SOMEWHERE = "unix:path=/"
+"""What a library is told as the address: it gets a socket that is connected."""
+_HUNG_UP = EOFError, OSError
+"""What a library, or our socket, raises where the other side is gone."""
+
 
 class EdgeBus(MessageBus):
-    """The library's connection on an EdgeSocket. Each library calls one of the two methods.
-
-    Private: `MessageBus._create_socket_for_transport` (dbus-fast), `MessageBus._setup_socket` with `_bus_address`, `_sock`, `_stream`
-    and `_fd` (dbus-next): the libraries offer no way to bring a socket along, and reading can be bounded only there.
+    """The library's connection.
 
     Private: `MessageBus._create_unmarshaller`, and `readers` of `_unmarshaller` (dbus-next). What has read one message refers to itself
     through these, and would hold the message, values and all, until the collector finds it.
     """
-
-    edge_socket: EdgeSocket | None = None
-
-    def __init__(self, address: str | None, on_oversized: Callable[[Oversized], None], *, descriptors: bool) -> None:
-        self._on_oversized = on_oversized
-        super().__init__(address, negotiate_unix_fd=descriptors)
-
-    def _create_socket_for_transport(self, transport: str, options: dict[str, str]) -> Any:  # type: ignore[override]  # static there
-        address = _unix_address(transport, options)
-        self.edge_socket = EdgeSocket(self._on_oversized)
-        return self.edge_socket, self.edge_socket.stream, address
-
-    def _setup_socket(self) -> None:
-        failure: OSError | None = None
-        for transport, options in self._bus_address:
-            address = _unix_address(transport, options)
-            edge_socket = EdgeSocket(self._on_oversized)
-            try:
-                edge_socket.connect(address)
-            except OSError as error:
-                edge_socket.close_all()
-                failure = error
-            else:
-                self.edge_socket = self._sock = edge_socket
-                self._stream, self._fd = edge_socket.stream, edge_socket.fileno()
-                return
-        raise failure or ConnectionError("the address of the bus is empty")
 
     def _create_unmarshaller(self) -> Any:
         """The next message's; the one before has been handed over."""
@@ -83,6 +60,35 @@ class LoopFacade:
         self._loop.add_reader(fd, self._on_readable)
 
 
+class _Sockets:
+    """The module `socket` as the library sees it: whatever socket it makes is the one that is there already."""
+
+    def __init__(self, ready: EdgeSocket) -> None:
+        self._ready = ready
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(socket, name)
+
+    def socket(self, *_: Any) -> EdgeSocket:
+        """The socket that is there already."""
+        return self._ready
+
+
+@contextlib.contextmanager
+def given(ready: EdgeSocket) -> Iterator[None]:
+    """Within the block a library that makes a socket gets this one.
+
+    Private: the name `socket` in the module of MessageBus's base class, in every version of either library. They offer no way to bring a
+    socket along, and reading can be bounded only there. It is used before the library waits for anything: no other task comes between.
+    """
+    module: Any = sys.modules[MessageBus.__mro__[1].__module__]
+    module.socket = _Sockets(ready)
+    try:
+        yield
+    finally:
+        module.socket = socket
+
+
 class Wire:
     """One connection to the bus. `on_message` gets every message and says whether it was for it; `on_oversized` hears of longer ones."""
 
@@ -91,45 +97,65 @@ class Wire:
         self._on_oversized = on_oversized
         self._facade: LoopFacade | None = None
         self._bus: EdgeBus | None = None
+        self._socket: EdgeSocket | None = None
         self._fd = -1
+        self._patience = asyncio.timeout(None)
         self.unique_name = ""
+        self.fault: Exception | None = None
+        """What ended the connection, if the other side did not: something that cannot be read."""
 
-    async def connect(self, address: str | None, on_readable: Callable[[], None], *, descriptors: bool) -> None:
-        """Connect and say Hello; waits while the bus cannot take another connection. Raises whatever the library raises.
+    async def connect(self, addresses: Sequence[bytes], on_readable: Callable[[], None], *, descriptors: bool) -> None:
+        """Connect to the first that is there and say Hello; waits while the bus cannot take another connection. Raises any exception.
 
         From the first reply on the loop calls `on_readable`, which is to call `read`.
         """
-        self._facade = LoopFacade(on_readable)
-        while True:
-            try:
-                await self._connect(address, self._facade, descriptors=descriptors)
-            except ListenerFullError:
-                await asyncio.sleep(BUS_RETRY_S)
-            else:
-                return
-
-    async def _connect(self, address: str | None, facade: LoopFacade, *, descriptors: bool) -> None:
-        self._bus = bus = EdgeBus(address, self._on_oversized, descriptors=descriptors)
+        self._socket = await self._dial(addresses, descriptors=descriptors)
+        self._fd = self._socket.fileno()
+        self._facade = facade = LoopFacade(on_readable)
+        with given(self._socket):
+            self._bus = bus = EdgeBus(_SOMEWHERE, negotiate_unix_fd=descriptors)
         # Private: `MessageBus._loop`. The reader that the library registers there is the only way to run it for one batch and no longer.
         bus._loop = facade  # type: ignore[assignment]  # noqa: SLF001 - see above
-        bus.add_message_handler(self._on_message)
-        await bus.connect()
-        if bus.edge_socket is None or facade.read is None:
-            raise ConnectionError(f"this version of {NAME} is not one that telemetryd can use")
-        self._fd = bus.edge_socket.fileno()
-        self.unique_name = str(bus.unique_name)
+        bus.add_message_handler(self._hand_over if descriptors else self._on_message)
+        try:
+            async with self._patience:
+                with given(self._socket):
+                    await bus.connect()
+        except TimeoutError:
+            raise self.fault or ConnectionError from None
+        if facade.read is None or bus.unique_name is None:
+            raise ConnectionError("the D-Bus library is not one that telemetryd can use")
+        self.unique_name = bus.unique_name
+
+    async def _dial(self, addresses: Sequence[bytes], *, descriptors: bool) -> EdgeSocket:
+        failure: OSError | None = None
+        while True:
+            for address in addresses:
+                made = EdgeSocket(self._on_oversized, descriptors=descriptors)
+                try:
+                    made.dial(address)
+                except OSError as error:
+                    made.close_all()
+                    failure = error
+                    if isinstance(error, ListenerFullError):
+                        await asyncio.sleep(BUS_RETRY_S)
+                        break
+                else:
+                    return made
+            else:
+                raise failure or ConnectionError("there is no address of the session bus")
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection is usable, as far as the library knows."""
-        return self._bus is not None and self._bus.connected
+        """Whether the connection is usable, as far as anyone knows."""
+        return self.fault is None and self._bus is not None and self._bus.connected
 
     @property
     def socket(self) -> EdgeSocket:
         """The socket to write to."""
-        if self._bus is None or self._bus.edge_socket is None:
+        if self._socket is None:
             raise ConnectionError("not connected")
-        return self._bus.edge_socket
+        return self._socket
 
     @property
     def fd(self) -> int:
@@ -137,41 +163,63 @@ class Wire:
         return self._fd
 
     def read(self, budget_bytes: int) -> None:
-        """Run the library's reader on at most this much (and up to one buffer of 8 KiB more); it calls `on_message` for each message."""
+        """Run the library's reader on at most this much (and up to one buffer of 8 KiB more); it calls `on_message` for each message.
+
+        Raises nothing: what the reader raises ends the connection, or the loop would call it again at once, and for ever.
+        """
         self.socket.budget_bytes = budget_bytes
-        self._run_reader()
+        try:
+            self._run_reader()
+        except Exception as failure:  # noqa: BLE001 - an edge: any exception of the library's
+            self._break(failure)
 
     def stop_reading(self) -> None:
         """Receive no more in the batch that is being read: what the library has already is still handled."""
         self.socket.budget_bytes = 0
 
     def close(self) -> None:
-        """Close everything; the library notices by its reader, as it would if the bus had gone."""
-        if self._bus is None or self._bus.edge_socket is None:
+        """Close everything; a library that has connected notices by its reader, as it would if the bus had gone."""
+        if self._socket is None:
             return
-        fd = self._fd if self._fd >= 0 else self._bus.edge_socket.fileno()  # the latter if connecting failed
-        if fd >= 0:
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(fd)
-            loop.remove_writer(fd)
-        self._bus.edge_socket.cut()
-        self._run_reader()
-        _take_result(self._bus)
-        self._bus.edge_socket.close_all()
+        if self._socket.fileno() >= 0:
+            self._stop_watching()
+        self._socket.cut()
+        if self.unique_name:
+            with contextlib.suppress(Exception):
+                self._run_reader()
+        failure = _end_of(self._bus) if self._bus is not None else None
+        if not isinstance(failure, _HUNG_UP):
+            self.fault = self.fault or failure
+        self._socket.close_all()
+
+    def _hand_over(self, message: Message) -> bool:
+        """A message with the descriptors that came with it; what the library takes for its own is nobody's."""
+        message.unix_fds = self.socket.share()
+        return self._on_message(message)
+
+    def _break(self, failure: Exception) -> None:
+        """The library's reader has failed. Whoever waits for the connection does not wait longer."""
+        self.fault = self.fault or failure
+        self._stop_watching()
+        if not self.unique_name:
+            self._patience.reschedule(asyncio.get_running_loop().time())
+
+    def _stop_watching(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._fd)
+        loop.remove_writer(self._fd)
 
     def _run_reader(self) -> None:
         if self._facade is not None and self._facade.read is not None:
             self._facade.read()
 
 
-def _take_result(bus: MessageBus) -> None:
-    """Take the exception with which the library ends, or asyncio reports it as never retrieved. It is there already: nothing is awaited."""
-    with contextlib.suppress(Exception):
+def _end_of(bus: MessageBus) -> Exception | None:
+    """The exception with which the library ended, or asyncio reports it as never retrieved. It is there already: nothing is awaited."""
+    try:
         bus.wait_for_disconnect().send(None)  # type: ignore[no-untyped-call]  # not annotated there
-
-
-def _unix_address(transport: str, options: dict[str, str]) -> str | bytes:
-    """What to connect to. A session bus is a Unix socket: over TCP nobody would know who calls."""
-    if transport != "unix" or not ("path" in options or "abstract" in options):
-        raise ConnectionError("the session bus has an address of a kind that is not supported: expected unix:path or unix:abstract")
-    return options["path"] if "path" in options else b"\0" + options["abstract"].encode()
+    except StopIteration:
+        return None
+    except Exception as failure:  # noqa: BLE001 - whatever the library ended with
+        return failure
+    return None

@@ -6,9 +6,10 @@ This is the only module of telemetryctl that knows D-Bus; it takes the library f
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from telemetryd.bus.library import Message, MessageBus, MessageType, Variant
+from telemetryd.bus.library import Message, MessageBus, MessageType, Variant, session_bus
 from telemetryd.ctl.failures import Failure, answered, no_answer, no_bus
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
@@ -50,7 +51,7 @@ class Control:
 
     async def __aenter__(self) -> Self:
         try:
-            self._bus = await MessageBus().connect()
+            self._bus = await MessageBus(session_bus(os.environ)).connect()
         except Exception as error:
             # Each library has errors of its own for an address that leads nowhere.
             raise no_bus(str(error) or type(error).__name__) from error

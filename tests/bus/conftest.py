@@ -2,7 +2,8 @@ from functools import partial
 
 import pytest
 from driven_edge import edge_process
-from private_bus import start_bus
+from pidfd_bus import PidfdBus
+from private_bus import BUSES, start_bus
 from served import serving
 
 from telemetryd.bus.identity import admit_host_only, admit_own_application
@@ -11,10 +12,17 @@ from telemetryd.bus.interfaces import CONTROL, TELEMETRY
 LIBRARIES = ("dbus-fast", "dbus-next")
 
 
-@pytest.fixture(scope="session")
-def shared_bus(tmp_path_factory):
-    """One bus for all tests that do it no harm."""
-    with start_bus(tmp_path_factory.mktemp("bus")) as bus:
+@pytest.fixture(scope="session", params=BUSES)
+def shared_bus(tmp_path_factory, request):
+    """One bus of each kind for all tests that do it no harm."""
+    with start_bus(tmp_path_factory.mktemp("bus"), kind=request.param) as bus:
+        yield bus
+
+
+@pytest.fixture
+def pidfd_bus(shared_bus, tmp_path):
+    """A shared bus that hands out ProcessFD, of itself or by our help."""
+    with PidfdBus(shared_bus.address, tmp_path / "pidfd") as bus:
         yield bus
 
 
@@ -32,10 +40,10 @@ async def telemetry(shared_bus):
         yield served
 
 
-@pytest.fixture
-def own_bus(tmp_path):
-    """A bus that the test may stop or kill."""
-    with start_bus(tmp_path) as bus:
+@pytest.fixture(params=BUSES)
+def own_bus(tmp_path, request):
+    """A bus of each kind that the test may stop or kill."""
+    with start_bus(tmp_path, kind=request.param) as bus:
         yield bus
 
 

@@ -41,7 +41,7 @@ class Service:
         if call.member == "Echo":
             self.edge.send(method_return(call, call.signature, call.body))
         elif call.member == "Big":
-            self.edge.send(method_return(call, "s", ["x" * 20_000]))
+            self.edge.send(method_return(call, "s", ["x" * 32_000]))
         elif expects_reply(call):
             self.accepted.append((call.sender, call.serial))
 

@@ -1,14 +1,24 @@
 import asyncio
+import os
 import subprocess
-from contextlib import asynccontextmanager
+import sys
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
+import pytest
+from campaign import IS_CAMPAIGN, chance
+from pidfd_bus import PidfdBus
+from raw_bus import RawBus
 from served import connected
 
 from telemetryd.bus.callers import Callers
 from telemetryd.bus.edge import Edge
 from telemetryd.bus.identity import Kind
-from telemetryd.bus.library import BUS, MessageFlag, signal
+from telemetryd.bus.library import BUS, MessageFlag, bus_call, signal
+from telemetryd.errors import BusCallError
+
+PIPELINED_ROUNDS = 1000 if IS_CAMPAIGN else 60
+COMING_AND_GOING = 10_000 if IS_CAMPAIGN else 400
 
 
 class Counter:
@@ -58,6 +68,19 @@ async def gone(callers, name):
     async with asyncio.timeout(5):
         while name in callers.known:
             await asyncio.sleep(0)
+
+
+def open_now():
+    """What this process has open."""
+    return set(Path("/proc/self/fd").iterdir())
+
+
+async def only_open(before):
+    """Nothing else is open than before; a bus of our own may need a moment to close what it has sent."""
+    deadline = asyncio.get_running_loop().time() + 5
+    while open_now() != before and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.01)
+    assert open_now() == before
 
 
 async def test_a_connection_is_asked_about_once(shared_bus):
@@ -131,12 +154,97 @@ async def test_identities_are_bounded(shared_bus):
             await client.disconnect()
 
 
-async def test_looking_leaves_no_descriptor(shared_bus):
+@pytest.mark.parametrize("hands_out", [False, True], ids=["", "ProcessFD"])
+async def test_looking_leaves_no_descriptor(shared_bus, tmp_path, hands_out):
     """A descriptor that the bus sends along, or that is opened for a look, is closed."""
-    async with knowing(shared_bus.address, 8) as (callers, _, _nameless):
-        client = await connected(shared_bus.address)
-        descriptors = Path("/proc/self/fd")
-        before = set(descriptors.iterdir())
+    with PidfdBus(shared_bus.address, tmp_path / "pidfd") if hands_out else nullcontext(shared_bus) as bus:
+        await look_and_count(bus.address)
+
+
+async def look_and_count(address):
+    """What is open before and after a look is the same."""
+    async with knowing(address, 8) as (callers, _, _nameless):
+        client = await connected(address)
+        before = open_now()
         await callers.identify(client.unique_name)
-        assert set(descriptors.iterdir()) == before
+        await only_open(before)
         await client.disconnect()
+
+
+class Process:
+    """A process of its own with a connection: it says its name, and ends with its input."""
+
+    PROGRAM = "import sys; from raw_bus import RawBus; bus = RawBus(sys.argv[1]); print(bus.unique_name, flush=True); sys.stdin.read()"
+
+    def __init__(self, address):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": {"PYTHONPATH": str(Path(__file__).parents[1])}}
+        self._process = subprocess.Popen([sys.executable, "-c", self.PROGRAM, address], **pipes)
+        self.name, self.pid = self._process.stdout.readline().strip(), self._process.pid
+
+    def end(self):
+        """It is gone, and its connection with it."""
+        self._process.communicate("")
+
+
+def owner_of(pidfd):
+    """The process that a descriptor holds."""
+    return int(Path(f"/proc/self/fdinfo/{pidfd}").read_text().partition("Pid:")[2].split()[0])
+
+
+async def credentials(edge, name):
+    """The process that the bus names, and those that the descriptors with its answer hold; nothing for a connection that is not there."""
+    try:
+        reply = await edge.ask(bus_call("GetConnectionCredentials", "s", [name]))
+    except BusCallError:
+        return None
+    owners = [owner_of(descriptor) for descriptor in reply.unix_fds]
+    for descriptor in reply.unix_fds:
+        os.close(descriptor)
+    return reply.body[0]["ProcessID"].value, owners
+
+
+async def test_each_answer_has_its_own_descriptor(shared_bus, pidfd_bus):
+    """Asked in one go about connections that are there and such that are gone, each answer comes with the descriptor of its own process."""
+    processes = [Process(shared_bus.address) for _ in range(3)]
+    gone = Process(shared_bus.address)
+    gone.end()
+    there = {process.name: process.pid for process in processes}
+    names = [*there, gone.name]
+    rng = chance()
+    edge = await connected(pidfd_bus.address, descriptors=True)
+    before = open_now()
+    for _ in range(PIPELINED_ROUNDS):
+        asked = rng.choices(names, k=rng.randrange(1, 12))
+        pidfd_bus.forget_answers()
+        asking = asyncio.gather(*(credentials(edge, name) for name in asked))
+        await asyncio.sleep(0)
+        await edge.drained(5)
+        pidfd_bus.wait_for_answers(len(asked))
+        answers = await asking
+        assert answers == [(there[name], [there[name]]) if name in there else None for name in asked]
+    await only_open(before)
+    await edge.disconnect()
+    for process in processes:
+        process.end()
+
+
+async def test_many_callers_that_come_and_go(shared_bus, pidfd_bus):
+    """Identified while they leave, each is the host's program or gone, never another's; nothing stays open, and nothing escapes."""
+    async with knowing(pidfd_bus.address, 64) as (callers, counter, _):
+        stays = Process(shared_bus.address)
+        assert (await callers.identify(stays.name)).kind is Kind.HOST
+        before = open_now()
+        for _ in range(COMING_AND_GOING // 50):
+            comers = [RawBus(shared_bus.address) for _ in range(50)]
+            names = [comer.unique_name for comer in comers]
+            for comer in comers[::2]:
+                comer.close()
+            found = await asyncio.gather(*(callers.identify(name) for name in [*names, stays.name]))
+            for comer in comers[1::2]:
+                comer.close()
+            assert {one and one.kind for one in found[::2]} <= {None, Kind.HOST}
+            assert {one.kind for one in found[1::2]} == {Kind.HOST}
+        await only_open(before)
+        assert len(callers.known) <= 64
+        assert len(counter.asked) >= COMING_AND_GOING
+        stays.end()

@@ -1,13 +1,16 @@
+import os
 import struct
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.bus import framing
-from telemetryd.bus.framing import HELD_MAX_BYTES, Framing, Oversized
+from telemetryd.bus.framing import Framing, Oversized
 
-LIMIT = 200
+LIMIT = 300
 
 
 @pytest.fixture(autouse=True)
@@ -16,13 +19,19 @@ def small(monkeypatch):
     monkeypatch.setattr(framing, "MESSAGE_MAX_BYTES", LIMIT)
 
 
-def message(serial, body, *, order="<", sender=":1.7", kind=1, flags=0):
-    """A message as the bus hands it on."""
-    fields = b"\1\1o\0" + text("/a", order)
+def message(serial, body, *, order="<", sender=":1.7", kind=1, flags=0, strange=(), descriptors=0):
+    """A message as the bus hands it on; `strange`: fields (code, signature, value) that the specification does not name, at the front."""
+    fields = b""
+    for code, signature, value in strange:
+        fields += bytes(-len(fields) % 8) + bytes([code, len(signature)]) + signature + b"\0"
+        fields += value(len(fields), order)
+    fields += bytes(-len(fields) % 8) + b"\1\1o\0" + text("/a", order)
     fields += bytes(-len(fields) % 8) + b"\x08\1g\0\2ay\0"
     fields += bytes(-len(fields) % 8) + b"\5\1u\0" + struct.pack(order + "I", 9)
     if sender:
         fields += bytes(-len(fields) % 8) + b"\7\1s\0" + text(sender, order)
+    if descriptors:
+        fields += bytes(-len(fields) % 8) + b"\x09\1u\0" + struct.pack(order + "I", descriptors)
     head = struct.pack(order + "BBBBIII", ord("l" if order == "<" else "B"), kind, flags, 1, len(body), serial, len(fields))
     return head + fields + bytes(-len(fields) % 8) + body
 
@@ -32,16 +41,36 @@ def text(value, order):
     return struct.pack(order + "I", len(value)) + value.encode() + b"\0"
 
 
-MESSAGES = st.lists(
-    st.builds(
-        message,
-        st.integers(1, 2**32 - 1),
-        st.integers(0, 2 * LIMIT).map(bytes),
-        order=st.sampled_from("<>"),
-        sender=st.sampled_from(["", ":1.7", ":1.4711"]),
-    )
+def pad(at, alignment):
+    """Zeros up to the next multiple."""
+    return bytes(-at % alignment)
+
+
+STRANGE = (
+    (10, b"s", lambda at, order: pad(at, 4) + text("what", order)),
+    (42, b"g", lambda _, _order: b"\4a{sv\0"),
+    (43, b"u", lambda at, order: pad(at, 4) + struct.pack(order + "I", 7)),
+    (44, b"y", lambda _, _order: b"\7"),
+    (45, b"t", lambda at, order: pad(at, 8) + struct.pack(order + "Q", 7)),
+    (46, b"as", lambda at, order: pad(at, 4) + struct.pack(order + "I", 6) + text("x", order)),
+    (47, b"at", lambda at, _order: pad(at, 4) + bytes(4) + pad(at + len(pad(at, 4)) + 4, 8)),
+    (48, b"(yu(s)aai)", lambda at, order: pad(at, 8) + b"\1\0\0\0" + bytes(4) + text("abc", order) + bytes(4)),
+    (49, b"v", lambda at, _order: b"\1u\0" + pad(at + 3, 4) + bytes(4)),
+    (0, b"a{sv}", lambda at, _order: pad(at, 4) + bytes(4) + pad(at + len(pad(at, 4)) + 4, 8)),
+    (255, b"v", lambda at, order: b"\5(sav)\0" + pad(at + 7, 8) + text("ab", order) + b"\0" + bytes(4)),
 )
-CUTS = st.lists(st.integers(1, 60), min_size=1)
+"""Fields of every kind of type."""
+
+ORDINARY = st.builds(
+    dict,
+    serial=st.integers(1, 2**32 - 1),
+    body=st.integers(0, 2 * LIMIT).map(bytes),
+    order=st.sampled_from("<>"),
+    sender=st.sampled_from(["", ":1.7", ":1.4711"]),
+    kind=st.sampled_from([1, 1, 1, 2, 3, 4, 5, 200]),
+)
+MESSAGES = st.lists(st.tuples(ORDINARY, st.lists(st.sampled_from(STRANGE), max_size=3)))
+CUTS = st.lists(st.integers(1, 90), min_size=1)
 
 
 def pieces(data, cuts):
@@ -53,57 +82,51 @@ def pieces(data, cuts):
         at, number = at + size, number + 1
 
 
-def short(messages):
-    """Those that are taken."""
-    return [one for one in messages if len(one) <= LIMIT]
-
-
-@given(MESSAGES, CUTS)
-def test_long_messages_are_taken_out(messages, cuts):
-    """However a stream is cut, what is given back is the short messages and nothing else, and each long one is told once."""
-    told = []
-    one = Framing(told.append)
-    taken = [one.take(piece) for piece in pieces(b"".join(messages), cuts)]
-    assert b"".join(taken) == b"".join(short(messages))
-    assert [oversized.serial for oversized in told] == [serial_of(one) for one in messages if len(one) > LIMIT]
-    assert not one.is_passing_over
-    assert all(len(back) <= len(piece) + HELD_MAX_BYTES for back, piece in zip(taken, pieces(b"".join(messages), cuts), strict=True))
-
-
 def serial_of(data):
     """The serial of a message."""
     return struct.unpack_from("<I" if data[0] == ord("l") else ">I", data, 8)[0]
 
 
-@given(MESSAGES, st.lists(st.integers(1, 40), min_size=1))
-def test_a_reader_that_takes_no_more_than_it_needs(messages, cuts):
-    """Who asks for a header's fixed bytes and then for the rest never gets more than that, and gets every short message."""
-    stream = bytearray(b"".join(messages))
-    one, number, got = Framing(lambda _: None), 0, []
+@given(MESSAGES, CUTS)
+def test_what_no_library_should_see_is_taken_out(messages, cuts):
+    """However a stream is cut, short messages of known types are given back, without unknown fields; each long one is told once."""
+    told = []
+    one = Framing(told.append)
+    sent = [message(**said, strange=strange) for said, strange in messages]
+    taken = [one.take(piece) for piece in pieces(b"".join(sent), cuts)]
+    expected = [message(**said) for (said, _), data in zip(messages, sent, strict=True) if len(data) <= LIMIT and said["kind"] <= 4]
+    assert b"".join(taken) == b"".join(expected)
+    assert [oversized.serial for oversized in told] == [serial_of(data) for data in sent if len(data) > LIMIT]
+    assert one.passing_over == 0
 
-    def receive(size):
-        nonlocal number
-        data = b""
-        while stream and not data:
-            take = min(one.wanted(size), cuts[number % len(cuts)])
-            assert take > 0
-            number += 1
-            piece = bytes(stream[:take])
-            del stream[:take]
-            data = one.take(piece)
-        assert len(data) <= size
-        return data
 
-    def read(size):
-        data = b""
-        while len(data) < size and (more := receive(size - len(data))):
-            data += more
-        return data
+@pytest.mark.parametrize("strange", STRANGE, ids=[f"{code} {signature.decode()}" for code, signature, _ in STRANGE])
+@pytest.mark.parametrize("order", "<>")
+def test_each_kind_of_field_is_passed_over(strange, order):
+    """A field that the specification does not name is left out, whatever its type; all else stays, and it is looked for every time."""
+    one = Framing(lambda _: None)
+    for serial in (1, 2):
+        assert one.take(message(serial, b"abc", order=order, strange=[strange])) == message(serial, b"abc", order=order)
 
-    while head := read(16):
-        body, _, fields = struct.unpack_from("<III" if head[0] == ord("l") else ">III", head, 4)
-        got.append(head + read(fields + -fields % 8 + body))
-    assert got == short(messages)
+
+def test_a_header_that_was_seen_as_a_call_is_looked_at_in_another_type():
+    """What is remembered of calls' headers holds for calls: the same fields in a message of an unknown type do not let it through."""
+    one = Framing(lambda _: None)
+    assert one.take(message(1, b"")) == one.take(message(1, b"")) == message(1, b"")
+    assert one.take(message(2, b"x", kind=9)) == b""
+    assert one.take(message(3, b"")) == message(3, b"")
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_a_header_that_begins_as_one_that_was_seen(cut):
+    """A header that goes on where one that was seen ends is looked at, wherever the stream is cut."""
+    one = Framing(lambda _: None)
+    known = message(1, b"", sender="")
+    assert one.take(known) == known
+    fields = known[16:48] + b"\x2a\1u\0\7\0\0\0"
+    assert struct.unpack_from("<I", known, 12) == (32,)
+    longer = known[:12] + struct.pack("<I", len(fields)) + fields + bytes(-len(fields) % 8)
+    assert one.take(longer[:cut]) + one.take(longer[cut:]) == known
 
 
 def test_what_is_told():
@@ -114,13 +137,16 @@ def test_what_is_told():
     assert told == [Oversized(1, 1, 77, ":1.7"), Oversized(1, 0, 78, "")]
 
 
-def test_fields_that_make_no_sense():
-    """Fields of other types than the specification's, or cut off, name no sender and do no harm."""
-    for fields in (b"\7\1x\0" + bytes(8), b"\7\1s\0\xff\xff\xff\xff", b"\7\1s\0\1\0\0\0\xff\0", b"\7", bytes(3)):
-        told = []
-        head = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, LIMIT, 1, len(fields))
-        Framing(told.append).take(head + fields)
-        assert [one.sender for one in told] in ([""], ["\0"], [])
+@pytest.mark.parametrize(
+    "fields",
+    [b"\7\1s\0\xff\xff\xff\xff", b"\7\1s\0\1\0\0\0\xff\0", b"\7", bytes(3), b"\x30\1(\0", b"\x30\0\0\0", b"\x09\1y\0\1", b"\x30\1!\0"],
+)
+@pytest.mark.parametrize("size", [0, LIMIT])
+def test_fields_that_make_no_sense(fields, size):
+    """Fields that no bus lets through are an error, whose text holds nothing of them: the connection ends in order."""
+    head = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, size, 1, len(fields))
+    with pytest.raises(ValueError, match=r"^the header of a message is not what the specification says$|^'utf-8' codec"):
+        Framing(lambda _: None).take(head + fields + bytes(8))
 
 
 def test_endless_fields():
@@ -140,3 +166,51 @@ def test_greeting():
     assert one.take(b"OK 1234deadbeef\r\n") == b"OK 1234deadbeef\r\n"
     assert one.take(b"AGREE_UNIX_FD\r\n") == b"AGREE_UNIX_FD\r\n"
     assert one.take(message(1, b"")) == message(1, b"")
+
+
+@contextmanager
+def files():
+    """Makes descriptors of files that hold their own name; at the end only those that were read have been left open."""
+    before = set(Path("/proc/self/fd").iterdir())
+
+    def make(name):
+        descriptor = os.memfd_create(name)
+        os.write(descriptor, name.encode())
+        return descriptor
+
+    yield make
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def read_and_close(descriptors):
+    """What the files of descriptors hold."""
+    held = [os.pread(descriptor, 20, 0).decode() for descriptor in descriptors]
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return held
+
+
+@given(st.lists(st.tuples(ORDINARY, st.integers(0, 3))), CUTS, st.integers(0, 3))
+def test_each_message_gets_its_descriptors(messages, cuts, kept):
+    """Each message that is given back has as many descriptors as its header says, in order; all others are closed."""
+    with files() as make:
+        one, given_back = Framing(lambda _: None, descriptors=True), []
+        for number, (said, count) in enumerate(messages):
+            data = message(**said, descriptors=count)
+            one.arrive(make(f"{number}.{place}") for place in range(count))
+            for piece in pieces(data, cuts):
+                one.take(piece)
+            if len(data) <= LIMIT and said["kind"] <= 4:
+                given_back.append([f"{number}.{place}" for place in range(count)])
+        for expected in given_back[: len(given_back) - kept]:
+            assert read_and_close(one.share()) == expected
+        one.close()
+        one.close()
+        assert one.share() == []
+
+
+def test_fewer_descriptors_than_promised():
+    """A header that promises more descriptors than came is an error, not another message's descriptor."""
+    one = Framing(lambda _: None, descriptors=True)
+    with pytest.raises(LookupError):
+        one.take(message(1, b"", descriptors=1))

@@ -6,11 +6,13 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from telemetryd.bus import library as bus_library
+from telemetryd.bus.edge import Edge
 from telemetryd.bus.library import (
     MessageFlag,
     MessageType,
@@ -25,7 +27,6 @@ from telemetryd.bus.library import (
 )
 
 PACKAGE = Path(bus_library.__file__).parents[1]
-ADDRESS = "unix:path=/nonexistent/bus,guid=0;unix:abstract=other"
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def moved(library, what):
 
 
 def test_the_faster_library_is_preferred():
-    """Without a wish it is dbus-fast where that is installed."""
+    """Without a wish it is dbus-fast where a version is installed that can be used."""
     assert choose(None) == choose("") == "dbus-fast"
 
 
@@ -67,8 +68,61 @@ def test_a_wrong_choice_is_a_clear_error(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.delitem(sys.modules, "dbus_next", raising=False)
     importlib.invalidate_caches()
-    with pytest.raises(ImportError, match="dbus-next, which is not installed"):
+    with pytest.raises(ImportError, match=r"telemetryd needs dbus-next >=0.2.3,<0.2.4; installed: none"):
         choose("dbus-next")
+
+
+def imported_with(folder, versions, program="import telemetryd.bus.library"):
+    """What importing the choice says where these versions are installed: each library ends the program when it is imported."""
+    for module, version in versions.items():
+        package = folder / module
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").write_text(f"raise SystemExit('{module} is imported')")
+        (package / "__version__.py").write_text(version if "\n" in version else f'__title__ = "x"\n__version__ = "{version}"\n')
+    env = {name: value for name, value in os.environ.items() if name != "TELEMETRYD_DBUS_LIBRARY"}
+    env["PYTHONPATH"] = f"{folder}:{PACKAGE.parent}"
+    return subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("fast", "chosen"),
+    [
+        ("1.90.2", "dbus_next"),
+        ("2.21.1", "dbus_next"),
+        ("2.37.0", "dbus_next"),
+        ("2.38.0", "dbus_fast"),
+        ("2.44.1", "dbus_fast"),
+        ("4.3.0", "dbus_fast"),
+        ("5.2.0", "dbus_fast"),
+        ("5.99.9", "dbus_fast"),
+        ("6.0.0", "dbus_next"),
+        ("6.0.0rc1", "dbus_next"),
+        ("unknown\n", "dbus_next"),
+        ("\n__version__ = VERSION\n", "dbus_next"),
+    ],
+)
+def test_the_version_decides_not_the_presence(tmp_path, fast, chosen):
+    """A dbus-fast outside of the range is not even imported: dbus-next is, as where no dbus-fast is installed."""
+    run = imported_with(tmp_path, {"dbus_fast": fast, "dbus_next": "0.2.3"})
+    assert run.stderr == f"{chosen} is imported\n"
+
+
+@pytest.mark.parametrize("options", [["-m", "telemetryd"], ["-m", "telemetryd", "--leave-when-idle"]])
+def test_no_usable_library_is_one_line(tmp_path, options):
+    """Where neither library can be used the daemon ends with 1 and one line that names what it needs and what is there."""
+    program = f"import runpy, sys; sys.argv[1:] = {options[2:]}; runpy.run_module('telemetryd', run_name='__main__')"
+    run = imported_with(tmp_path, {"dbus_fast": "2.15.0", "dbus_next": "0.2.2"}, program)
+    wanted = "dbus-fast >=2.38,<6 or dbus-next >=0.2.3,<0.2.4"
+    assert run.stderr == f"ERROR: telemetryd needs {wanted}; installed: dbus-fast 2.15.0, dbus-next 0.2.2\n"
+    assert run.returncode == 1
+
+
+def test_the_project_names_the_same_versions():
+    """The ranges of pyproject.toml are those that are chosen by."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    required = (*project["dependencies"], *project["optional-dependencies"]["fast"])
+    named = {one.partition(";")[0].strip() for one in required if "dbus" in one}
+    assert named == {"dbus-next==0.2.3", f"dbus-fast{bus_library._LIBRARIES['dbus-fast'].range}"}
 
 
 def test_one_module_imports_a_library():
@@ -108,42 +162,52 @@ def test_private_marshall(module, library):
     assert data.count(b"\x04\x03\x02\x01") == 1, what
 
 
-def test_private_create_socket_for_transport():
-    """dbus-fast makes its socket by `_create_socket_for_transport(transport, options)`, which gives socket, stream and address."""
-    what = moved("dbus-fast", "MessageBus._create_socket_for_transport")
-    fast = importlib.import_module("dbus_fast.aio").MessageBus
-    make = getattr(fast, "_create_socket_for_transport", None)
-    assert make, what
-    made, stream, address = make("unix", {"path": "/nonexistent"})
-    stream.close()
-    made.close()
-    assert (made.family, address) == (socket.AF_UNIX, "/nonexistent"), what
-    assert "self._create_socket_for_transport(" in inspect.getsource(fast.connect), what
+async def test_private_socket(bus_class, library, monkeypatch):
+    """The module of MessageBus's base class makes its one socket by the global name `socket`, and reads and writes that socket.
 
-
-async def test_private_setup_socket():
-    """dbus-next makes its socket by `_setup_socket()` from `_bus_address`, and uses what that leaves in `_sock`, `_stream` and `_fd`."""
-    what = moved("dbus-next", "MessageBus._setup_socket, _bus_address, _sock, _stream or _fd")
-    addresses = []
+    It does so before it waits for anything: in the constructor, or in the first step of `connect`.
+    """
+    what = moved(library, "the name `socket` in the module of MessageBus's base class")
+    base = sys.modules[bus_class.__mro__[1].__module__]
+    assert getattr(base, "socket", None) is socket, what
     one, other = socket.socketpair()
+    made = []
 
-    class Bus(importlib.import_module("dbus_next.aio").MessageBus):
-        def _setup_socket(self):
-            addresses.extend(self._bus_address)
-            self._sock, self._stream, self._fd = one, one.makefile("rwb"), one.fileno()
+    class Sockets:
+        AF_UNIX, SOCK_STREAM = socket.AF_UNIX, socket.SOCK_STREAM
 
-    one.setblocking(False)
-    with one, other:
-        bus = Bus(ADDRESS)
-        assert [(kind, options.get("path", options.get("abstract"))) for kind, options in addresses] == [
-            ("unix", "/nonexistent/bus"),
-            ("unix", "other"),
-        ], what
-        connecting = asyncio.ensure_future(bus.connect())
+        def socket(self, *arguments):
+            made.append(arguments)
+            return Given(fileno=one.detach())
+
+    class Given(socket.socket):
+        def connect(self, _):
+            pass
+
+    with other:
+        monkeypatch.setattr(base, "socket", Sockets())
+        bus = bus_class("unix:path=/")
+        step = bus.connect()
+        connecting = asyncio.ensure_future(step)
         await asyncio.sleep(0)
-        assert other.recv(1) == b"\0", what
+        monkeypatch.undo()
+        assert made == [(socket.AF_UNIX, socket.SOCK_STREAM)], what
+        other.settimeout(5)
+        assert await asyncio.to_thread(other.recv, 1) == b"\0", what
         connecting.cancel()
-        bus._stream.close()
+        await asyncio.wait([connecting])
+        if bus._stream is not None:
+            bus._stream.close()
+            bus._sock.close()
+
+
+async def test_private_socket_is_given_back(shared_bus):
+    """A connection changes nothing for others that use the library in this process: the name `socket` means the module again."""
+    base = sys.modules[bus_library.MessageBus.__mro__[1].__module__]
+    edge = Edge(address=shared_bus.address)
+    await edge.connect()
+    assert base.socket is socket
+    await edge.disconnect()
 
 
 def test_private_create_unmarshaller():

@@ -4,8 +4,11 @@ import array
 import asyncio
 import contextlib
 import signal
+import socket
 import sqlite3
+import struct
 import sys
+import time
 
 import pytest
 from harness import CONTROL, KATE, STARTS, TELEMETRY, WAIT_S, CallError, until
@@ -16,11 +19,13 @@ from receiver import Receiver
 from relayed_bus import CONTROL_CONNECTION, NAMELESS, TELEMETRY_CONNECTION, Relay
 
 from telemetryd.bus.library import bus_call
+from telemetryd.core.limits import BUS_TIMEOUT_S
 
 KATE_ID = "org.kde.kate"
 CONNECTIONS = {"nameless": NAMELESS, "Telemetry1": TELEMETRY_CONNECTION, "Control1": CONTROL_CONNECTION}
 CALLERS, CALLS = 30, 3000
 COUNTER = KATE.replace('type = "number"', 'type = "count"').replace('combine = "median"\n', "").replace("[500, 2000]", "[1, 2, 3, 1000000]")
+LOST = "WARNING: the session bus closed the connection\n"
 LEAVING_S = 20
 """Each step of leaving has five seconds, and two of them wait for the bus."""
 
@@ -59,22 +64,22 @@ async def counted_by_the_next(machine):
 
 
 @pytest.mark.parametrize("which", CONNECTIONS)
-async def test_a_connection_is_cut(any_machine, which):
-    """Any of the three connections is lost: the daemon gives both names back, saves, says nothing and ends with 0."""
-    with Relay(any_machine) as relay, any_machine.daemon(DBUS_SESSION_BUS_ADDRESS=relay.address) as daemon:
-        await consent(any_machine)
-        async with any_machine.client() as client:
+async def test_a_connection_is_cut(every_machine, which):
+    """Any of the three connections is lost: the daemon gives both names back, saves, says so in one line and ends with 0."""
+    with Relay(every_machine) as relay, every_machine.daemon(DBUS_SESSION_BUS_ADDRESS=relay.address) as daemon:
+        await consent(every_machine)
+        async with every_machine.client() as client:
             await push(client)
             relay.cut(CONNECTIONS[which])
             assert daemon.process.wait(LEAVING_S) == 0
             assert [await client.bus.owner_of(name) for name in (TELEMETRY[0], CONTROL[0])] == [None, None]
-        assert daemon.log == ""
-    assert await counted_by_the_next(any_machine) == "1..2"
+        assert daemon.log == LOST
+    assert await counted_by_the_next(every_machine) == "1..2"
 
 
 @pytest.mark.parametrize("which", CONNECTIONS)
 async def test_a_connection_is_cut_under_load(machine, which):
-    """In the middle of thousands of calls: all that were acknowledged are counted, none twice, and nothing is in the log."""
+    """In the middle of thousands of calls: all that were acknowledged are counted, none twice, and the log has one line."""
     with Relay(machine) as relay, machine.daemon(DBUS_SESSION_BUS_ADDRESS=relay.address) as daemon:
         await consent(machine)
         async with machine.client() as client:
@@ -83,9 +88,65 @@ async def test_a_connection_is_cut_under_load(machine, which):
             relay.cut(CONNECTIONS[which])
             ends = await asyncio.gather(*pushes, return_exceptions=True)
         assert daemon.process.wait(LEAVING_S) == 0
-        assert daemon.log == ""
+        assert daemon.log == LOST
     assert all(end is None or isinstance(end, CallError) for end in ends)
     assert 20 < ends.count(None) <= on_disk(machine) <= CALLS
+
+
+async def test_the_bus_is_killed(every_machine):
+    """All connections are lost at once: one line, what was acknowledged is kept, and the daemon ends with 0."""
+    with every_machine.daemon() as daemon:
+        await consent(every_machine)
+        async with every_machine.client() as client:
+            await push(client)
+        every_machine.bus.kill()
+        assert daemon.process.wait(LEAVING_S) == 0
+        assert daemon.log == LOST
+    assert on_disk(every_machine) == 1
+
+
+UNREADABLE = {
+    "no message": b"?" * 64,
+    "another version": b"l\2\0\2" + struct.pack("<III", 0, 1, 0),
+    "a text that is none": b"l\2\0\1" + struct.pack("<III", 6, 1, 15) + b"\5\1u\0\1\0\0\0\x08\1g\0\1s\0\0" + b"\1\0\0\0\xff\0",
+    "no field": b"l\2\0\1" + struct.pack("<III", 0, 1, 8) + b"\5\1!\0" + bytes(4),
+}
+
+
+@pytest.mark.parametrize("data", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("which", CONNECTIONS)
+async def test_what_cannot_be_read_ends_the_daemon_in_order(every_machine, which, data):
+    """Bytes that are no message, on any connection: names back, samples saved, one line without any of the bytes, exit status 1."""
+    with Relay(every_machine) as relay, every_machine.daemon(DBUS_SESSION_BUS_ADDRESS=relay.address) as daemon:
+        await consent(every_machine)
+        async with every_machine.client() as client:
+            await push(client)
+            relay.inject(CONNECTIONS[which], data)
+            assert daemon.process.wait(LEAVING_S) == 1
+            assert [await client.bus.owner_of(name) for name in (TELEMETRY[0], CONTROL[0])] == [None, None]
+        assert daemon.log.startswith("ERROR: what came from the session bus cannot be read: ")
+        assert daemon.log.count("\n") == 1
+        assert "?" not in daemon.log
+    assert await counted_by_the_next(every_machine) == "1..2"
+
+
+@pytest.mark.parametrize("data", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_ends_a_start(every_machine, data):
+    """Bytes that are no message in place of the first reply: exit status 1 and one line, at once."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(every_machine.root / "false.socket"))
+        listener.listen()
+        with every_machine.daemon(wait=False, DBUS_SESSION_BUS_ADDRESS=f"unix:path={every_machine.root}/false.socket") as daemon:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as lines:
+                for reply in (b"OK 00112233445566778899aabbccddeeff\r\n", b"AGREE_UNIX_FD\r\n", data):
+                    lines.readline()
+                    connection.sendall(reply)
+                began = time.monotonic()
+                assert daemon.process.wait(LEAVING_S) == 1
+                assert time.monotonic() - began < BUS_TIMEOUT_S / 2
+    assert daemon.log.startswith("ERROR: cannot connect to the session bus: ")
+    assert daemon.log.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -123,12 +184,12 @@ def paused(bus):
         bus.go_on()
 
 
-async def test_the_bus_stops_and_goes_on(any_machine):
+async def test_the_bus_stops_and_goes_on(every_machine):
     """A bus that is stopped while replies are on their way, and signals come: once it goes on, all arrive, and all are counted."""
-    bus = Bus(any_machine.address, any_machine.bus)
-    with any_machine.daemon() as daemon:
-        await consent(any_machine)
-        async with any_machine.client() as client:
+    bus = Bus(every_machine.address, every_machine.bus)
+    with every_machine.daemon() as daemon:
+        await consent(every_machine)
+        async with every_machine.client() as client:
             pushes = [asyncio.ensure_future(push(client)) for _ in range(CALLS)]
             await pushes[20]
             with paused(bus):
@@ -137,7 +198,7 @@ async def test_the_bus_stops_and_goes_on(any_machine):
             await asyncio.gather(*pushes)
         assert daemon.stop() == 0
         assert daemon.log == ""
-    assert on_disk(any_machine) == CALLS
+    assert on_disk(every_machine) == CALLS
 
 
 async def test_told_to_leave_while_the_bus_is_stopped(machine):
@@ -160,16 +221,16 @@ def bare_push(raw):
     return raw.call(TELEMETRY[0], "Push", interface=TELEMETRY[2], path=TELEMETRY[1], signature="ssv", body=body)
 
 
-async def test_callers_that_leave_before_they_are_known(any_machine):
+async def test_callers_that_leave_before_they_are_known(every_machine):
     """Callers that push and are gone at once, half of them in the middle of a message: the next caller is answered, nothing is logged."""
-    with any_machine.daemon() as daemon:
-        await consent(any_machine)
+    with every_machine.daemon() as daemon:
+        await consent(every_machine)
         for number in range(CALLERS):
-            raw = RawBus(any_machine.address)
+            raw = RawBus(every_machine.address)
             data = bare_push(raw)
             raw.send(data if number % 2 else data + data[: len(data) // 2])
             raw.close()
-        assert await counted(any_machine) in {"<1", "1..2", "2..3", "3..1000000", "none"}
+        assert await counted(every_machine) in {"<1", "1..2", "2..3", "3..1000000", "none"}
         assert daemon.stop() == 0
         assert daemon.log == ""
 
@@ -241,10 +302,10 @@ async def test_a_caller_leaves_while_its_submit_waits(machine):
 
 
 @pytest.mark.parametrize("name", [TELEMETRY[0], CONTROL[0]])
-async def test_nobody_can_take_a_name_over(any_machine, name):
+async def test_nobody_can_take_a_name_over(every_machine, name):
     """Once owned neither name can be taken over, by no flag; whoever queues for it gets it only when the daemon leaves."""
-    with any_machine.daemon() as daemon:
-        async with any_machine.client() as client:
+    with every_machine.daemon() as daemon:
+        async with every_machine.client() as client:
             owner = await client.bus.owner_of(name)
             allow, replace, primary, queued, exists = 1, 2, 1, 2, 3
             for flags, outcome in ((replace | 4, exists), (allow | replace, queued)):
@@ -266,9 +327,9 @@ async def told(daemon, client, queue):
             pass
 
 
-async def test_sighup_makes_every_kind_of_file_hold(any_machine):
+async def test_sighup_makes_every_kind_of_file_hold(every_machine):
     """SIGHUP: a new manifest, a broken configuration, one that is whole again and a stop hold at once, and broken files are named."""
-    queue, machine = asyncio.Queue(), any_machine
+    queue, machine = asyncio.Queue(), every_machine
     machine.install(COUNTER)
     with machine.daemon() as daemon:
         async with machine.client(queue.put_nowait) as client:

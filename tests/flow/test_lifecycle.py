@@ -76,16 +76,16 @@ class Owners:
 
 
 @pytest.mark.timeout(300)
-async def test_no_call_is_lost_while_the_daemon_leaves_again_and_again(any_machine):
+async def test_no_call_is_lost_while_the_daemon_leaves_again_and_again(every_machine):
     """400 calls while the daemon leaves for idleness in between: each is answered, and each acknowledged sample is in the tally."""
-    any_machine.configure("idle_exit_minutes = 0.0005\n")
-    any_machine.activate()
-    await consent(any_machine)
+    every_machine.configure("idle_exit_minutes = 0.0005\n")
+    every_machine.activate()
+    await consent(every_machine)
     owners = Owners()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(any_machine.client(owners.on_signal))
+        client = await stack.enter_async_context(every_machine.client(owners.on_signal))
         await owners.watch(client)
-        callers = [await stack.enter_async_context(any_machine.client()) for _ in range(CALLERS)]
+        callers = [await stack.enter_async_context(every_machine.client()) for _ in range(CALLERS)]
 
         async def call(number, caller):
             first_ms, later_ms = 20 + number * 7 % 100, number * 13 % 110 if caller % 2 else 0
@@ -99,8 +99,8 @@ async def test_no_call_is_lost_while_the_daemon_leaves_again_and_again(any_machi
         assert await counted(client) == "400..401"
     assert owners.gained[NAMES[0]] == owners.gained[NAMES[1]]
     assert owners.gained[NAMES[0]] > CALLS // 20
-    assert "ERROR" not in bus_log(any_machine)
-    assert "Traceback" not in bus_log(any_machine)
+    assert "ERROR" not in bus_log(every_machine)
+    assert "Traceback" not in bus_log(every_machine)
 
 
 def bus_log(machine):
@@ -130,9 +130,9 @@ async def tell_to_leave(client):
 
 
 @pytest.mark.timeout(300)
-async def test_two_callers_at_once_start_one_daemon(any_machine):
+async def test_two_callers_at_once_start_one_daemon(every_machine):
     """100 cold starts by two callers at once, one for each name: one process has both names, no call fails, every process ends with 0."""
-    machine, starts, ends = any_machine, any_machine.root / "starts", any_machine.root / "ends"
+    machine, starts, ends = every_machine, every_machine.root / "starts", every_machine.root / "ends"
     wrapper = machine.root / "counted"
     wrapper.write_text(f"#!/bin/sh\necho >>{starts}\n{sys.executable} -m telemetryd\necho $? >>{ends}\n")
     wrapper.chmod(0o700)
@@ -151,11 +151,11 @@ async def test_two_callers_at_once_start_one_daemon(any_machine):
     assert "ERROR" not in bus_log(machine)
 
 
-async def test_no_call_is_lost_when_the_daemon_is_told_to_leave_under_load(any_machine):
+async def test_no_call_is_lost_when_the_daemon_is_told_to_leave_under_load(every_machine):
     """SIGTERM in the middle of hundreds of pipelined calls: each is answered, by this daemon or the next, and counted exactly once."""
-    any_machine.activate()
-    await consent(any_machine)
-    async with any_machine.client() as client, any_machine.client() as user:
+    every_machine.activate()
+    await consent(every_machine)
+    async with every_machine.client() as client, every_machine.client() as user:
         for wave in range(4):
             await user.get("Version")
             process = await serving_process(user)
@@ -167,15 +167,16 @@ async def test_no_call_is_lost_when_the_daemon_is_told_to_leave_under_load(any_m
         assert await counted(user) == "800..801"
 
 
-async def test_what_is_being_worked_on_is_answered_before_it_leaves(any_machine):
+async def test_what_is_being_worked_on_is_answered_before_it_leaves(every_machine):
     """SIGTERM while Erase waits for another process that reads the database: the name is given back, and Erase is answered all the same."""
     owners = Owners()
-    with any_machine.daemon() as daemon:
-        await consent(any_machine)
-        async with any_machine.client(owners.on_signal) as client:
+    with every_machine.daemon() as daemon:
+        await consent(every_machine)
+        async with every_machine.client(owners.on_signal) as client:
             await push(client)
             await owners.watch(client)
-            with closing(sqlite3.connect(any_machine.root / "state/telemetryd/developer-telemetry.sqlite", isolation_level=None)) as reader:
+            path = every_machine.root / "state/telemetryd/developer-telemetry.sqlite"
+            with closing(sqlite3.connect(path, isolation_level=None)) as reader:
                 reader.execute("BEGIN")
                 reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
                 erased = asyncio.ensure_future(client.call(CONTROL, "Erase", "s", ""))
@@ -187,31 +188,31 @@ async def test_what_is_being_worked_on_is_answered_before_it_leaves(any_machine)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_told_to_leave_it_saves_and_ends_with_0(any_machine, number):
+async def test_told_to_leave_it_saves_and_ends_with_0(every_machine, number):
     """SIGTERM and SIGINT: exit status 0, nothing written to the log, and what was acknowledged is there at the next start."""
-    with any_machine.daemon() as daemon:
-        await consent(any_machine)
-        async with any_machine.client() as client:
+    with every_machine.daemon() as daemon:
+        await consent(every_machine)
+        async with every_machine.client() as client:
             await push(client)
         assert daemon.stop(number) == 0
         assert daemon.log == ""
-    with any_machine.daemon():
-        async with any_machine.client() as client:
+    with every_machine.daemon():
+        async with every_machine.client() as client:
             assert await counted(client) == "1..2"
 
 
-async def test_without_its_bus_it_saves_and_ends_with_0(any_machine):
+async def test_without_its_bus_it_saves_and_ends_with_0(every_machine):
     """The bus dies: exit status 0 within seconds, and what was acknowledged is there at the next start."""
-    with any_machine.daemon() as daemon:
-        await consent(any_machine)
-        async with any_machine.client() as client:
+    with every_machine.daemon() as daemon:
+        await consent(every_machine)
+        async with every_machine.client() as client:
             await push(client)
-            any_machine.bus.kill()
+            every_machine.bus.kill()
             assert daemon.process.wait(20) == 0
         assert daemon.log == ""
-    any_machine.bus.wait()
-    with any_machine, any_machine.daemon():
-        async with any_machine.client() as client:
+    every_machine.bus.wait()
+    with every_machine, every_machine.daemon():
+        async with every_machine.client() as client:
             assert await counted(client) == "1..2"
 
 
@@ -231,14 +232,14 @@ async def test_it_says_when_it_is_ready_and_when_it_leaves(machine):
             assert daemon.process.wait(20) == 0
 
 
-async def test_sighup_reads_the_files_anew(any_machine):
+async def test_sighup_reads_the_files_anew(every_machine):
     """SIGHUP: changed files hold at once, and the user's programs are told, without values."""
     told = asyncio.Queue()
-    with any_machine.daemon() as daemon:
-        async with any_machine.client(told.put_nowait) as client:
+    with every_machine.daemon() as daemon:
+        async with every_machine.client(told.put_nowait) as client:
             await client.bus.ask(bus_call("AddMatch", "s", [f"type='signal',path='{CONTROL[1]}'"]))
             assert await client.get("KillSwitches") == []
-            any_machine.configure("enabled = false\n")
+            every_machine.configure("enabled = false\n")
             daemon.process.send_signal(signal.SIGHUP)
             async with asyncio.timeout(20):
                 message = await told.get()
@@ -250,20 +251,20 @@ async def test_sighup_reads_the_files_anew(any_machine):
         assert daemon.stop() == 0
 
 
-def test_a_second_start_leaves_the_first_alone(any_machine):
+def test_a_second_start_leaves_the_first_alone(every_machine):
     """A daemon that finds another one on its bus ends with 0 and says nothing."""
-    with any_machine.daemon() as daemon:
-        second = any_machine.run(sys.executable, "-m", "telemetryd")
+    with every_machine.daemon() as daemon:
+        second = every_machine.run(sys.executable, "-m", "telemetryd")
         assert (second.returncode, second.stderr) == (0, "")
         assert daemon.process.poll() is None
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_name_in_foreign_hands_ends_the_start_with_1(any_machine, name):
+async def test_a_name_in_foreign_hands_ends_the_start_with_1(every_machine, name):
     """A name that another program owns: exit status 1, one sentence that names it, and the other name is free again."""
-    async with any_machine.client() as client:
+    async with every_machine.client() as client:
         assert await client.bus.own(name)
-        failed = any_machine.run(sys.executable, "-m", "telemetryd", check=False)
+        failed = every_machine.run(sys.executable, "-m", "telemetryd", check=False)
         assert failed.returncode == 1
         assert failed.stderr == f"ERROR: {name} is owned by another process that is no telemetryd of this user\n"
         assert [await client.bus.owner_of(other) for other in NAMES if other != name] == [None]

@@ -31,12 +31,12 @@ def peak_mb(process):
     return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())[1]) / 1000
 
 
-def test_thousands_of_callers_are_identified(any_machine, many_files):
+def test_thousands_of_callers_are_identified(every_machine, many_files):
     """3,000 connections call at once, none known before: each is answered, none for another, and memory stays within the bounds."""
-    any_machine.install(KATE)
-    with any_machine.daemon() as daemon, contextlib.ExitStack() as stack:
+    every_machine.install(KATE)
+    with every_machine.daemon() as daemon, contextlib.ExitStack() as stack:
         address = {"interface": TELEMETRY[2], "path": TELEMETRY[1]}
-        callers = [stack.enter_context(contextlib.closing(RawBus(any_machine.address))) for _ in range(CALLERS)]
+        callers = [stack.enter_context(contextlib.closing(RawBus(every_machine.address))) for _ in range(CALLERS)]
         one = callers.pop()
         body = strings("org.kde.kate", "startup") + b"\1s\0" + bytes(-(len(strings("org.kde.kate", "startup")) + 3) % 4) + strings(LONG)
         assert one.ask(TELEMETRY[0], "Push", signature="ssv", body=body, **address).fields[ERROR_NAME].endswith("InvalidValue")
