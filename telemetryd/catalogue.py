@@ -15,15 +15,15 @@ from telemetryd.core import aggregate, quotas
 from telemetryd.core.consent import Presence
 from telemetryd.core.definition import Kind
 from telemetryd.core.kept import Kept
-from telemetryd.core.limits import APPLICATIONS_MAX
 from telemetryd.core.reviews import InstalledReviews, Reviews
 from telemetryd.core.settings import KillSwitch, Problem, Settings
 from telemetryd.core.system import SOURCES
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
 from telemetryd.faults import place
+from telemetryd.registrations import Registrations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from telemetryd.core.aggregate import Slot
     from telemetryd.core.definition import Declaration, Definition, Source
@@ -60,11 +60,15 @@ class Snapshot(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """What a registration means: `changed` are the definitions, as they were until now, that are declared otherwise or no longer."""
+    """What a registration means: `changed` are the definitions, as they were until now, that are declared otherwise or no longer.
+
+    `evicted` is the application whose registration made room, or "".
+    """
 
     declaration: Declaration
     is_news: bool = False
     changed: tuple[Definition, ...] = ()
+    evicted: str = ""
 
 
 class Catalogue:
@@ -80,7 +84,7 @@ class Catalogue:
         self._kept, self._kept_pushing = Kept(_parse), Kept(_parse)
         self._owed: dict[str, dict[Key, Definition]] = {}
         """Application → the definitions that a registered text changed since the last decision: A, B and A again is a change too."""
-        self._registered: dict[str, str] = {}
+        self._registered = Registrations()
         self._snapshot, self._is_shut = Snapshot(), False
         self._fingerprint: object = None
         self.refresh()
@@ -95,7 +99,7 @@ class Catalogue:
             if fingerprint == self._fingerprint:
                 return False
             snapshot = Snapshot(self._installation.settings(), self._installation.reviews(), frozenset(self._installation.applications()))
-            registered = dict(self._texts.months())
+            registered = self._registered.renewed(self._texts.months())
         except Exception as failure:  # noqa: BLE001 - fail closed, whatever it is: a module that is away for a moment, a disk, a fault of ours
             self._shut(failure)
             return True
@@ -218,9 +222,9 @@ class Catalogue:
         """Whether the application's manifest is there; a registration that is too old is not."""
         if application in self._installed:
             return Presence.PRESENT if self.find(application) else Presence.UNREADABLE
-        month = self._registered.get(application)
-        if month is None:
-            return Presence.GONE
+        month = self._registered.month(application)
+        if not month:
+            return Presence.EVICTED if self._registered.is_missed(application) else Presence.GONE
         return Presence.UNREGISTERED if self._is_old(month) else Presence.PRESENT
 
     def standing(self, definition: Definition) -> Standing:
@@ -243,9 +247,10 @@ class Catalogue:
 
         Raises:
             InvalidManifestError: the text is not admissible or is another application's.
-            LimitExceededError: it declares too much, or too many applications have registered.
+            LimitExceededError: it declares too much.
             UnknownApplicationError: no text, and none is installed or registered.
         """
+        self._registered.use(application)
         if not text:
             return Registered(self.pushing(application))
         quotas.check_text(text)
@@ -257,15 +262,16 @@ class Catalogue:
             return Registered(declaration)
         if declaration.application.snap:
             raise InvalidManifestError("[application] snap: expected an installed manifest: any program could register this one")
-        self._make_room()
-        quotas.check_applications(len({*self._registered, application}))
         is_news = not self._texts.is_kept(application, text)
         before = self._pushed(application) if is_news else None
-        month = max(datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m"), self._registered.get(application, ""))
-        self._texts.keep(application, text, month)
-        self._registered[application] = month
+        month = max(datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m"), self._registered.month(application))
+        evicted = self._registered.in_the_way(application)
+        self._texts.keep(application, text, month, instead_of=evicted)
+        self._registered.put(application, month)
         self._pushing[application] = declaration
-        return Registered(declaration, is_news, self._owe(application, before, declaration)) if is_news else Registered(declaration)
+        self._drop(evicted)
+        changed = self._owe(application, before, declaration) if is_news else ()
+        return Registered(declaration, is_news, changed, evicted)
 
     def _owe(self, application: str, before: Declaration | None, declaration: Declaration) -> tuple[Definition, ...]:
         """Remember what has to be decided; gives the definitions that changed."""
@@ -278,18 +284,22 @@ class Catalogue:
         """Drop what an application registered: until it registers again, nothing is declared. Raises StorageError."""
         if application in self._registered:
             self._texts.drop(application)
-            del self._registered[application]
-            self._declarations.pop(application, None)
-            self._pushing.pop(application, None)
-            self._owed.pop(application, None)
+            self._drop(application)
+        self._registered.forget(application)
 
-    def _make_room(self) -> None:
-        """Where as many have registered as can, those go that are gone anyway."""
-        if len(self._registered) >= APPLICATIONS_MAX:
-            for application in [one for one, month in self._registered.items() if self._is_old(month)]:
-                self._texts.drop(application)
-                del self._registered[application]
-                self._declarations.pop(application, None)
+    def use(self, application: str) -> None:
+        """An application pushes, whatever becomes of it: its registration is not the next to make room."""
+        self._registered.use(application)
+
+    def expect(self, applications: Iterable[str]) -> None:
+        """Of these something is kept, as of a decision: where their registration makes room they are paused, not gone."""
+        self._registered.expect(one for one in applications if one not in self._installed)
+
+    def _drop(self, application: str) -> None:
+        self._registered.drop(application)
+        self._declarations.pop(application, None)
+        self._pushing.pop(application, None)
+        self._owed.pop(application, None)
 
     def text(self, application: str) -> str:
         """The manifest's text as it is in force. Raises StorageError if it is installed and cannot be read."""

@@ -91,6 +91,7 @@ class Daemon:
         if registered.is_news:
             self._flow.questions.suspend(registered.changed)
             self._routes.forget(application)
+            self._routes.forget(registered.evicted)
             self._on_news()
         return registered.declaration.digest
 
@@ -214,6 +215,9 @@ class Daemon:
                     erase.update(self._flow.questions.look().erase)
             looked = self._flow.questions.look()
             self._flow.catalogue.owed_is_done()
+            kept = {*self._flow.questions.decided(), *(key for key, _ in self._flow.tallies.contributions())}
+            pushers = (pusher for _, pusher in self._flow.tallies.contributions())
+            self._flow.catalogue.expect({*(application for application, _ in kept), *pushers})
         finally:
             self._routes.clear()
             self._today = range(now, next_midnight(now))

@@ -268,8 +268,8 @@ class Texts(Protocol):
     def is_kept(self, application: str, manifest: str) -> bool:
         """Whether this is the application's registered text; an unchanged one is found so without the disk."""
 
-    def keep(self, application: str, manifest: str, month: str) -> None:
-        """Keep a registration."""
+    def keep(self, application: str, manifest: str, month: str, *, instead_of: str = "") -> None:
+        """Keep a registration, in the place of another application's, if one is named."""
 
     def drop(self, application: str) -> None:
         """Forget a registration."""

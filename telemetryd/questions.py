@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.budget import Budget
 from telemetryd.core import delay, life
-from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, Presence, closures_without_definition, covers
+from telemetryd.core.consent import ApplicationLevels, Cause, Circumstances, Decision, Presence, closures_without_definition, covers
 from telemetryd.core.life import Effect, Outcome, Record, State
 from telemetryd.core.lot import draw_lot
 from telemetryd.errors import InvalidManifestError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from telemetryd.catalogue import Catalogue
-    from telemetryd.core.consent import Cause
     from telemetryd.core.definition import Definition
     from telemetryd.core.ledger import Entry
     from telemetryd.core.life import Step
@@ -225,6 +224,8 @@ class Questions:
         application, _ = key
         declared = self._catalogue.definition(key)
         presence = self._catalogue.presence(application)
+        if presence is Presence.GONE and delay.is_noticed(self.record(key).noticed, Cause.EVICTED):
+            presence = Presence.EVICTED  # as an earlier process knew
         return Circumstances(
             self._catalogue.settings,
             self._consents.levels,

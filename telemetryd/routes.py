@@ -60,6 +60,7 @@ class Routes:
 
         Raises UnknownApplicationError, UnknownSourceError or StorageError.
         """
+        self._catalogue.use(application)
         routes = self._routes.get(application)
         if routes is None:
             routes = self._routes[application] = self._make_routes(self._catalogue.pushing(application), now)

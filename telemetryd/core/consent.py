@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.definition import Category, Detail
-from telemetryd.core.delay import AT_ONCE, GONE, UNREADABLE, UNREGISTERED
+from telemetryd.core.delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.reviews import Standing, StopReason
 from telemetryd.core.system import SYSTEM
 
@@ -46,6 +46,7 @@ class Cause(StrEnum):
     MANIFEST = "manifest unreadable"
     DROPPED = "no longer asked"
     UNREGISTERED = "no longer registered"
+    EVICTED = "registration made room"
     STOPPED = "stopped"
     SUSPENDED = "suspended"
     REVIEWS = "reviews unreadable"
@@ -86,13 +87,17 @@ class Decision(NamedTuple):
 
 
 class Presence(StrEnum):
-    """Whether the manifest that declares a question is there; `DROPPED` is one that asks this question no more."""
+    """Whether the manifest that declares a question is there.
+
+    `DROPPED` is one that asks this question no more, `EVICTED` one that was registered and made room for another application's.
+    """
 
     PRESENT = "present"
     GONE = "gone"
     UNREADABLE = "unreadable"
     DROPPED = "dropped"
     UNREGISTERED = "unregistered"
+    EVICTED = "evicted"
 
 
 class Circumstances(NamedTuple):
@@ -158,6 +163,7 @@ def absence(application: str, presence: Presence) -> Closed | None:
         Presence.UNREADABLE: Closed(Cause.MANIFEST, f"the manifest of {application} is unreadable", UNREADABLE),
         Presence.DROPPED: Closed(Cause.DROPPED, f"{application} no longer asks this question", GONE),
         Presence.UNREGISTERED: Closed(Cause.UNREGISTERED, f"{application} has not registered for 90 days", UNREGISTERED),
+        Presence.EVICTED: Closed(Cause.EVICTED, f"{application} has to register again: too many others did", EVICTED),
     }
     return None if presence is Presence.PRESENT else found[presence]
 

@@ -51,6 +51,9 @@ GONE = Delay(RUN_STEP_MAX_S, RUN_STEP_MAX_S)
 UNREGISTERED = Delay(HOUR_S, HOUR_S)
 """A registration that seems too old: the 90 days are the wall clock's part, and this hour is the running part."""
 
+EVICTED = Delay(90 * DAY_S, HOUR_S)
+"""A registration that made room: as long as one may be missing that nobody was in the way of."""
+
 
 class _Left(NamedTuple):
     """What is left of a delay: the wall clock's moment from which it may be over, and seconds of running time."""
@@ -83,6 +86,11 @@ def notice(before: str, delays: Mapping[str, Delay], now: Moment) -> Noticed:
     if is_same and (over == delays.keys() or (gained_s or 0) < _STEP_S):
         return Noticed(before, over)
     return Noticed(_written(now, counted), over)
+
+
+def is_noticed(text: str, what: str) -> bool:
+    """Whether something is being counted."""
+    return what in _read(text)[1]
 
 
 def is_due(texts: Iterable[str], now: Moment) -> bool:

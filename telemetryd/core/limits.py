@@ -70,7 +70,8 @@ SOURCES_MAX = 100
 QUESTIONS_MAX = 100
 """Questions an application: more than anyone would read before accepting them."""
 APPLICATIONS_MAX = 2000
-"""Applications that registered by themselves; a desktop has some 200, and their texts are all that is kept without consent (128 MB)."""
+"""Applications that registered by themselves; the one used least recently makes room. A desktop has some 200; their texts are all that is
+kept without consent (128 MB)."""
 SAMPLES_MAX = 10_000
 """Samples a call: 80 KB of doubles, folded in 2 ms; who has more sends another call."""
 OPEN_QUESTIONS_MAX = 500

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core.limits import APPLICATIONS_MAX, MANIFEST_BYTES, OPEN_QUESTIONS_MAX, QUESTIONS_MAX, SAMPLES_MAX, SOURCES_MAX
+from telemetryd.core.limits import MANIFEST_BYTES, OPEN_QUESTIONS_MAX, QUESTIONS_MAX, SAMPLES_MAX, SOURCES_MAX
 from telemetryd.errors import LimitExceededError
 
 if TYPE_CHECKING:
@@ -24,11 +24,6 @@ def check_declaration(declaration: Declaration) -> None:
     """How much one application declares."""
     _check("an application declares", len(declaration.sources), SOURCES_MAX, "sources")
     _check("an application asks", len(declaration.definitions), QUESTIONS_MAX, "questions")
-
-
-def check_applications(registered: int) -> None:
-    """How many applications are registered, with the one that would be."""
-    _check("there are", registered, APPLICATIONS_MAX, "registered applications")
 
 
 def check_samples(samples: int) -> None:

@@ -39,12 +39,16 @@ class Texts:
         kept = self._kept(application)
         return kept is not None and kept.digest == _digest(manifest)
 
-    def keep(self, application: str, manifest: str, month: str) -> None:
-        """Keep a registration; the same text in the same month writes nothing."""
+    def keep(self, application: str, manifest: str, month: str, *, instead_of: str = "") -> None:
+        """Keep a registration, in the place of another application's, if one is named; the same text in the same month writes nothing."""
         kept = _Kept(_digest(manifest), month)
         if self._kept(application) == kept:
             return
-        self._database.write("INSERT OR REPLACE INTO text VALUES (?, ?, ?)", (application, manifest, month))
+        with self._database.change() as connection:
+            if instead_of:
+                connection.execute("DELETE FROM text WHERE id = ?", (instead_of,))
+            connection.execute("INSERT OR REPLACE INTO text VALUES (?, ?, ?)", (application, manifest, month))
+        self._known.pop(instead_of, None)
         self._known[application] = kept
 
     def drop(self, application: str) -> None:

@@ -18,7 +18,7 @@ from telemetryd.core.consent import (
     kill_switch,
     told,
 )
-from telemetryd.core.delay import AT_ONCE, GONE, UNREADABLE, UNREGISTERED
+from telemetryd.core.delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.reviews import Standing
 from telemetryd.core.settings import KillSwitch, Lock, Settings
 
@@ -82,6 +82,7 @@ CONDITIONS = [
     (ASKED, {"presence": Presence.UNREADABLE}, [(Cause.MANIFEST, UNREADABLE)]),
     (ASKED, {"presence": Presence.DROPPED}, [(Cause.DROPPED, GONE)]),
     (ASKED, {"presence": Presence.UNREGISTERED}, [(Cause.UNREGISTERED, UNREGISTERED)]),
+    (ASKED, {"presence": Presence.EVICTED}, [(Cause.EVICTED, EVICTED)]),
     (ASKED, {"presence": Presence.UNREADABLE, "standing": Standing()}, [(Cause.MANIFEST, UNREADABLE)]),
     (ASKED, {"presence": Presence.GONE, "standing": Standing(review_of(OTHER))}, [(Cause.GONE, GONE)]),
     (ASKED, {"standing": Standing(review_of(ASKED), stop_of(ASKED, "answered"))}, [(Cause.STOPPED, AT_ONCE)]),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.delay import GONE, JUMP_S, UNREADABLE, Delay, Moment, is_due, notice
+from telemetryd.core.delay import GONE, JUMP_S, UNREADABLE, Delay, Moment, is_due, is_noticed, notice
 
 START = Moment(1_790_000_000, 5000, 9000, 1)
 DAY_S, HOUR_S, MINUTE_S = 86400, 3600, 60
@@ -176,3 +176,12 @@ def test_looks_between_change_nothing(events):
         ran_s += seconds if event is run else 0
         text, over = notice(text, {"gone": GONE}, at)
         assert bool(over) == (ran_s >= GONE.running_s and at.wall - START.wall >= GONE.wall_s)
+
+
+def test_what_is_counted_is_known():
+    """A text tells what it counts, as long as that is there."""
+    text = notice("", BOTH, START).text
+    assert is_noticed(text, "gone")
+    assert not is_noticed(text, "other")
+    assert not is_noticed(notice(text, {"unreadable": UNREADABLE}, START).text, "gone")
+    assert not is_noticed("", "gone")

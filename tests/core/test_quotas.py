@@ -15,7 +15,6 @@ def declaration(sources=1, questions=1):
 
 BOUNDS = [
     (quotas.check_samples, limits.SAMPLES_MAX),
-    (quotas.check_applications, limits.APPLICATIONS_MAX),
     (quotas.check_open, limits.OPEN_QUESTIONS_MAX),
     (lambda size: quotas.check_text("x" * size), limits.MANIFEST_BYTES),
     (lambda count: quotas.check_declaration(declaration(sources=count)), limits.SOURCES_MAX),

@@ -52,15 +52,37 @@ async def test_declarations_are_bounded(any_machine):
 
 
 async def test_applications_are_bounded(machine):
-    """So many applications can register by themselves; another is refused, those that have are not, and installed ones do not count."""
-    machine.install(KATE.replace("org.kde.kate", "org.kde.installed"))
+    """So many applications can register by themselves. Another takes the place of the one used least recently, whatever was decided.
+
+    So nobody is locked out. Who pushes stays, kept or refused; what makes room has to register again, and its consent is still there then.
+    """
+    kept, refused_one, idle = (f"org.example.b{number}" for number in range(3))
+    for name in (kept, idle):
+        machine.review(KATE.replace("org.kde.kate", name))
     with machine.daemon():
         async with machine.client() as client:
+            for name in (kept, refused_one, idle):
+                await client.register(name, KATE.replace("org.kde.kate", name))
+            for name in (kept, idle):
+                await client.consent(name)
             for number in range(APPLICATIONS_MAX):
                 await client.register(f"org.example.a{number}", KATE.replace("org.kde.kate", f"org.example.a{number}"))
-            await refused(client.register("org.example.more", KATE.replace("org.kde.kate", "org.example.more")), APPLICATIONS_MAX)
-            await client.register("org.example.a0", KATE.replace("org.kde.kate", "org.example.a0").replace("2000", "3000"))
-            await client.register("org.kde.installed", KATE.replace("org.kde.kate", "org.kde.installed"))
+                if number % 100 == 0:
+                    await client.push(kept, "startup", "d", 1.0)
+                    await client.push(refused_one, "startup", "d", 1.0)
+            for name in (kept, refused_one):
+                await client.push(name, "startup", "d", 1.0)
+            for name in (idle, "org.example.a0"):
+                with pytest.raises(CallError) as caught:
+                    await client.push(name, "startup", "d", 1.0)
+                assert caught.value.name == "org.telemetryd.Error.UnknownApplication"
+            question = (await client.questions(idle))["startup-time"]
+            assert (question["state"], question["consent"]) == ("waiting", 1)
+            assert "register again" in question["reason"]
+            await client.register(idle, KATE.replace("org.kde.kate", idle))
+            question = (await client.questions(idle))["startup-time"]
+            assert (question["state"], question["consent"]) == ("waiting", 1)
+            assert question["reason"].startswith("its period begins")
 
 
 @pytest.mark.parametrize("is_consented", [True, False])

@@ -1,0 +1,154 @@
+"""Which registration makes room: the one used least recently, whatever was decided about it; and what is missed then."""
+
+import pytest
+from harness import KATE_2026
+from running import APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, installed, user_of_shared
+
+from telemetryd.core.consent import Presence
+from telemetryd.errors import UnknownApplicationError
+from telemetryd.registrations import Registrations
+
+MOST = 3
+OTHERS = [f"org.example.app{number}" for number in range(5)]
+
+
+def order(registrations):
+    """The applications, the next to go first."""
+    return list(registrations)
+
+
+def test_in_the_order_of_use():
+    """After a start by the month of the registration; then by use, of which registering and pushing are one each."""
+    found = Registrations({"b": "2026-11", "a": "2026-11", "c": "2026-10"}, MOST)
+    assert order(found) == ["c", "a", "b"]
+    found.use("c")
+    found.use("c")
+    assert order(found) == ["a", "b", "c"]
+    found.put("a", "2026-12")
+    found.use("c")
+    found.use("no")
+    assert order(found) == ["b", "a", "c"]
+    assert (found.month("a"), found.month("no")) == ("2026-12", "")
+    assert (found.in_the_way("d"), found.in_the_way("a")) == ("b", "")
+    found.drop("b")
+    assert found.in_the_way("d") == ""
+
+
+def test_the_last_one_is_used_again_after_others():
+    """One application that pushes all the time is used, also where others only register meanwhile."""
+    found = Registrations(most=MOST)
+    for name in ("a", *"bcdefg"):
+        victim = found.in_the_way(name)
+        if victim:
+            found.drop(victim)
+        found.put(name, "2026-11")
+        found.use("a")
+    assert "a" in found
+
+
+def test_renewed():
+    """A look at the disk keeps the order of use, and what is missed; what came by another way is next to go."""
+    found = Registrations({"a": "2026-10", "b": "2026-11", "c": "2026-12"}, MOST)
+    found.use("a")
+    found.expect(["c", "no"])
+    found.drop("c")
+    again = found.renewed({"d": "2026-12", "b": "2026-11", "a": "2026-11"})
+    assert order(again) == ["d", "b", "a"]
+    assert (again.month("a"), again.in_the_way("e"), again.is_missed("c"), again.is_missed("no")) == ("2026-11", "d", True, False)
+    again.expect([])
+    assert not again.is_missed("c")
+
+
+def few(running):
+    """So few registrations are taken that one more makes room."""
+    running.catalogue._registered = Registrations(running.store.texts.months(), MOST)
+
+
+def register(running, *names):
+    """Applications register."""
+    for name in names:
+        running.daemon.register(name, KATE_2026.replace(APP, name))
+
+
+async def collecting(running):
+    """Kate registered itself, is accepted, and has a sample in its week."""
+    running.machine.review(KATE_2026)
+    running.endpoint()
+    few(running)
+    register(running, APP)
+    await running.consent()
+    running.to(DURING)
+    running.push("startup", "d", 700.0)
+
+
+async def test_what_was_decided_stays_and_pauses(tmp_path):
+    """An accepted application makes room like any other. Its question pauses, its data stay, and it goes on when it registers again."""
+    with Running(tmp_path) as running:
+        await collecting(running)
+        tallies = running.store.tallies.all()
+        register(running, *OTHERS[:MOST])
+        with pytest.raises(UnknownApplicationError):
+            running.push("startup", "d", 700.0)
+        assert running.catalogue.presence(APP) is Presence.EVICTED
+        for _ in range(2):
+            running.to(running.clock.wall + 3600)
+            (row,) = running.views.questions(APP)
+            assert (row["state"], row["consent"]) == ("active", 1)
+            assert row["reason"] == f"paused: {APP} has to register again: too many others did"
+            assert running.store.tallies.all() == tallies
+            running.restart()
+            few(running)
+        register(running, APP)
+        running.look()
+        assert running.views.questions(APP).__next__()["reason"].startswith("its period ends")
+        running.push("startup", "d", 700.0)
+        running.to(at("12.1"))
+        assert running.bodies() == {KEY[1]: ["500..2000"]}
+
+
+async def test_it_ends_after_90_days(tmp_path):
+    """An application that made room and does not come back counts as withdrawn when one that stopped registering would."""
+    with Running(tmp_path) as running:
+        await collecting(running)
+        register(running, *OTHERS[:MOST])
+        running.look()
+        running.to(DURING + 89 * 86400)
+        assert running.state() == "active"
+        running.to(DURING + 91 * 86400)
+        assert (running.state(), running.store.tallies.all()) == ("passed", [])
+
+
+async def test_those_who_push_stay(tmp_path):
+    """An application whose samples are refused stays as one whose are kept, however many others register, as long as it is used."""
+    with Running(tmp_path) as running:
+        await collecting(running)
+        register(running, OTHERS[0])
+        for name in OTHERS[1:]:
+            register(running, name)
+            running.push("startup", "d", 700.0)
+            running.push("startup", "d", 700.0, OTHERS[0])
+        assert {APP, OTHERS[0]} < set(running.store.texts.months())
+        assert len(running.store.texts.months()) == MOST
+
+
+async def test_what_was_pushed_into_shared_questions_stays(tmp_path):
+    """What an application pushed into another's question is not erased because its registration made room."""
+    with installed(tmp_path, FRAMEWORKS) as running:
+        few(running)
+        running.daemon.register(APP, user_of_shared(APP))
+        await running.consent(SHARED)
+        running.to(DURING)
+        running.push(f"{SHARED}/crash", "i", 1)
+        register(running, *OTHERS[:MOST])
+        for _ in range(3):
+            running.to(running.clock.wall + 3600)
+        assert {one.pusher for one in running.store.tallies.all()} == {APP}
+
+
+async def test_a_forgotten_one_is_not_missed(tmp_path):
+    """What the user forgot is gone, not paused."""
+    with Running(tmp_path) as running:
+        await collecting(running)
+        await running.choices.forget(APP)
+        assert running.catalogue.presence(APP) is Presence.GONE
+        assert running.state() == "passed"
