@@ -19,7 +19,8 @@ APPLICATIONS, PERIODS = st.sampled_from(["a.b", "c.d"]), st.sampled_from(["2026-
 KEYS = st.tuples(APPLICATIONS, st.sampled_from(["one", "two"]))
 DIGESTS, LEVEL, TIMES = st.sampled_from(["sha256:1", "sha256:2"]), st.integers(0, 2), st.integers(0, 500 * DAY_S)
 RECORDS = st.builds(
-    Record, st.sampled_from(Outcome), st.text(max_size=3), PERIODS, *[TIMES] * 2, *[st.just("why")] * 2, *[TIMES] * 2, st.just("")
+    *(Record, st.sampled_from(Outcome), st.text(max_size=3), PERIODS, *[TIMES] * 2, *[st.just("why")] * 2, st.integers(0, 1)),
+    *(st.sampled_from(["", "1 2 3 4;gone 5 6"]), st.just("")),
 )
 WHY = st.just("why")
 PICK = st.integers(0, 5)
