@@ -88,7 +88,12 @@ class Closing:
         return bool(news)
 
     def recover(self) -> None:
-        """Finish what a crash left: a report that was promised and not made."""
+        """Finish what a crash left: a report that was promised and not made.
+
+        It is lost only if that is known: neither while a file of the configuration cannot be read, nor while nobody knows its definition.
+        """
+        if any(switch.what == "unreadable" for switch in self._parts.catalogue.settings.kill_switches):
+            return
         for key, row in self._reporting():
             if row:
                 continue
@@ -98,7 +103,7 @@ class Closing:
             is_meant = endpoint is not None and endpoint.way == record.host
             if definition and endpoint and is_meant and self._parts.tallies.of(key, record.period):
                 self._put(definition, endpoint)
-            else:
+            elif definition or self._parts.catalogue.definition(key):
                 self._parts.questions.remember(key, life.answered(record, "lost"))
 
     def _charge(self, definition: Definition) -> Endpoint | None:

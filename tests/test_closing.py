@@ -155,6 +155,32 @@ async def test_crash_and_a_manifest_that_is_gone(running):
     assert running.record().closed_cause == "manifest gone"
 
 
+async def test_crash_and_a_configuration_that_cannot_be_read(running):
+    """Whether the promised report is lost is decided once it can be read where it would go: then it is made."""
+    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
+    running.clock.pass_(AFTER - DURING)
+    running.configure("= broken")
+    running.restart()
+    assert (running.record().outcome, len(running.store.tallies.all())) == (Outcome.REPORTING, 1)
+    running.endpoint()
+    running.restart()
+    assert running.bodies() == {"startup-time": ["500..2000"]}
+
+
+async def test_crash_and_nobody_knows_the_definition(running):
+    """The same where neither the accepted text nor the manifest can be read: it is lost once a manifest is there that declares another."""
+    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
+    with running.store.consent.durable() as connection:
+        connection.execute("UPDATE shown SET manifest = 'schema = 2'")
+    path = running.machine.root / f"share/telemetryd/manifests/{APP}.toml"
+    path.unlink()
+    running.restart()
+    assert running.record().outcome is Outcome.REPORTING
+    path.write_text(KATE_2026.replace("[500, 2000]", "[500]"))
+    running.restart()
+    assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, "lost")
+
+
 @pytest.mark.parametrize("lose", ["tally", "endpoint"])
 async def test_crash_and_nothing_to_report(running, lose):
     """A promised report of which nothing is left, or that has nowhere to go: answered (lost), and no tally stays."""

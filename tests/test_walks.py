@@ -1,0 +1,420 @@
+"""Random walks over everything that can shut a question, with the real core and real files, beside a model that knows what really was.
+
+Files come, go, change and break, clocks are set, the machine sleeps and is started anew, levels go down and up. What is final must have a
+cause that really was there, for as long as it has to last by both clocks. Policy: C1, M4.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from campaign import IS_CAMPAIGN
+from harness import KATE_2026
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from running import ACCEPTED, APP, DURING, KEY, QUESTION, Running
+
+from telemetryd.core import life, manifest
+from telemetryd.core.consent import Cause
+from telemetryd.core.life import Outcome
+from telemetryd.errors import TelemetrydError
+
+REGISTERED = "org.example.registered"
+REGISTERED_KEY = (REGISTERED, QUESTION)
+TEXTS = {
+    "first": KATE_2026,
+    "second": KATE_2026.replace("Is start-up too slow?", "Is start-up slow?"),
+    "dropped": KATE_2026.replace(QUESTION, "startup-pace"),
+}
+BY_ITSELF = KATE_2026.replace(APP, REGISTERED)
+BROKEN = "= broken"
+HOST, ELSEWHERE = "telemetry.kde.org", "elsewhere.example"
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+DELAYS = {
+    **dict.fromkeys((Cause.UNREADABLE, Cause.MANIFEST, Cause.REVIEWS, Cause.REVIEW), (DAY_S, HOUR_S)),
+    **dict.fromkeys((Cause.GONE, Cause.DROPPED, Cause.UNREVIEWED), (10 * MINUTE_S, 10 * MINUTE_S)),
+    Cause.UNREGISTERED: (HOUR_S, HOUR_S),
+}
+"""How long each must have lasted, by the wall clock and in running time."""
+DECIDED_OF_WHAT_IS_DECLARED = {life.NO_PERIOD, life.NOT_DRAWN, life.TOO_LATE}
+UNCOUNTED_S = 10 * MINUTE_S
+"""Running time that a count may miss at each start of the machine."""
+MEMORY = next((path for path in (Path("/dev/shm"),) if path.is_dir()), None)
+"""Thousands of durable commits would only measure the disk."""
+
+
+class Truth:
+    """How long each cause has really been there: true time, and true running time, since the look that found it."""
+
+    def __init__(self):
+        self.time = self.ran = self.starts = 0
+        self._since = {}
+
+    def look(self, key, causes):
+        """The causes that are there at a look."""
+        kept = self._since.get(key, {})
+        self._since[key] = {cause: kept.get(cause, (self.time, self.ran, self.starts)) for cause in causes}
+
+    def restart(self):
+        """The clock was set: every count may begin anew."""
+        self._since = {key: dict.fromkeys(causes, (self.time, self.ran, self.starts)) for key, causes in self._since.items()}
+
+    def may_be_over(self, key, cause):
+        """Whether a cause has lasted as long as it must."""
+        wall_s, running_s = DELAYS[cause]
+        time, ran, _ = self._since[key].get(cause, (self.time, self.ran, 0))
+        return self.time - time >= wall_s and self.ran - ran >= running_s
+
+    def must_be_over(self, key, cause):
+        """Whether every count, even one that missed what it may, says so."""
+        _, running_s = DELAYS[cause]
+        _, ran, starts = self._since[key][cause]
+        return self.may_be_over(key, cause) and self.ran - ran - UNCOUNTED_S * (self.starts - starts) >= running_s
+
+
+class Walk:
+    """A user with Kate installed and another application that registers itself, both accepted; what is done is looked at."""
+
+    def __init__(self, root):
+        self.running = Running(root)
+        self.truth = Truth()
+        self.manifest, self.configuration, self.reviews = "first", "right", "right"
+        self.usage, self.own, self.refused = 2, 3, False
+        self.accepted = set()
+        self.ended = {KEY: set(), REGISTERED_KEY: set()}
+        """Every cause that was final at some look."""
+        self.share = self.running.machine.root / "share/telemetryd"
+        self.share.mkdir(parents=True, exist_ok=True)
+
+    async def begin(self, *, is_active):
+        """Both questions accepted on a Wednesday; where active, their week runs and has a sample."""
+        self.running.restart()
+        self.write_configuration("right")
+        self.running.machine.review(BY_ITSELF)
+        self.write_manifest("first")
+        self.write_reviews("right")
+        self.running.daemon.reload()
+        self.running.daemon.register(REGISTERED, BY_ITSELF)
+        self.month_end = month_end(ACCEPTED)
+        await self.running.consent(APP, REGISTERED)
+        self.accepted.add("first")
+        if is_active:
+            self.pass_time(self.running.clock.pass_, DURING - ACCEPTED)
+            self.running.daemon.refresh()
+            self.push()
+
+    # What happens.
+
+    async def happens(self, name, argument):
+        """One event, and the look after it."""
+        records, kept = dict(self.running.store.consents.records), self.kept()
+        is_time = name in {"run", "sleep", "off", "jump"}
+        result = getattr(self, name)(argument)
+        if asyncio.iscoroutine(result):
+            await result
+        self.running.daemon.refresh() if is_time and argument % 2 else self.running.daemon.reload()
+        for key in self.ended:
+            self.truth.look(key, () if self.final(key) else self.pausing(key))
+            self.check(key, records[key], kept[key])
+            self.ended[key] |= self.final(key) | {one for one in self.pausing(key) if self.truth.may_be_over(key, one)}
+        before = self.kept()
+        self.push()
+        self.check_collected(before)
+
+    def pass_time(self, how, seconds, **options):
+        """True time."""
+        how(seconds, **options)
+        self.truth.time += seconds
+
+    def run(self, seconds):
+        """The machine is used."""
+        self.pass_time(self.running.clock.pass_, seconds)
+        self.truth.ran += seconds
+
+    def sleep(self, seconds):
+        """It is suspended."""
+        self.pass_time(self.running.clock.pass_, seconds, is_asleep=True)
+
+    def off(self, seconds):
+        """It is switched off soon after a run of the timer, and started anew; a start takes a minute."""
+        self.running.daemon.refresh()
+        self.pass_time(self.running.clock.reboot, seconds + MINUTE_S)
+        self.truth.ran += MINUTE_S
+        self.truth.starts += 1
+        self.running.restart()
+
+    def jump(self, seconds):
+        """The clock is set."""
+        self.running.clock.wall += seconds
+        self.truth.restart()
+
+    def restart(self, _):
+        """Another process."""
+        self.running.restart()
+
+    def write_manifest(self, which):
+        """Kate's package brings a manifest and its review, or takes the manifest away."""
+        path = self.share / f"manifests/{APP}.toml"
+        self.manifest = which
+        if which == "gone":
+            path.unlink(missing_ok=True)
+        else:
+            replace(path, TEXTS.get(which, BROKEN))
+        if which in {"first", "second"}:
+            self.reviewed = TEXTS[which]
+            self.write_reviews(self.reviews)
+
+    def write_reviews(self, which):
+        """Reviews are there, or Kate's are missing, or another file of them is broken (and Kate's there or missing)."""
+        self.reviews = which
+        for path in self.share.glob(f"reviews.d/{APP}-*.toml"):
+            path.unlink()
+        (self.share / "reviews.d/other.toml").unlink(missing_ok=True)
+        if "missing" not in which:
+            self.running.machine.review(self.reviewed)
+        if "broken" in which:
+            replace(self.share / "reviews.d/other.toml", BROKEN)
+
+    def write_configuration(self, which):
+        """The configuration is right, broken, off, names another host, or is broken and names another host beside."""
+        self.configuration = which
+        folder = self.running.machine.root / "etc/telemetryd"
+        host = ELSEWHERE if which in {"elsewhere", "torn"} else HOST
+        switch = "enabled = false\n" if which == "off" else ""
+        text = f'{switch}[endpoint.kde]\nname = "KDE"\nurl = "https://{host}/v1"\n'
+        replace(folder / "telemetryd.toml", BROKEN if which == "broken" else text)
+        (folder / "telemetryd.toml.d").mkdir(exist_ok=True)
+        (folder / "telemetryd.toml.d/50.toml").unlink(missing_ok=True)
+        if which == "torn":
+            replace(folder / "telemetryd.toml.d/50.toml", BROKEN)
+
+    async def set_usage(self, level):
+        """The user's level for usage."""
+        self.usage = level
+        await self.running.choices.set_level("usage", level)
+
+    async def set_own(self, level):
+        """The level for Kate alone."""
+        with suppress(TelemetrydError):
+            await self.running.choices.set_application(APP, 3, level)
+            self.own = level
+
+    async def set_refused(self, is_refused):
+        """Kate's question is refused, or not any more."""
+        with suppress(TelemetrydError):
+            await self.running.choices.set_question(*KEY, is_allowed=not is_refused)
+            self.refused = is_refused
+
+    async def accept(self, _):
+        """Kate's question is accepted as it is shown now."""
+        with suppress(TelemetrydError):
+            await self.running.choices.accept(APP, {QUESTION: self.running.digests()[QUESTION]})
+            self.accepted.add(self.manifest)
+            self.refused = False
+
+    def register(self, _):
+        """The other application registers again."""
+        self.running.daemon.register(REGISTERED, BY_ITSELF)
+        self.month_end = max(self.month_end, month_end(self.running.clock.wall))
+
+    def push(self):
+        """A sample for each."""
+        for application in (APP, REGISTERED):
+            with suppress(TelemetrydError):
+                self.running.push("startup", "d", 700.0, application=application)
+
+    # What is really so.
+
+    @property
+    def is_declared(self):
+        """Whether Kate's manifest is there and asks the question."""
+        return self.manifest in {"first", "second"}
+
+    def final(self, key):
+        """The causes that end a question at once, where they apply."""
+        found = set()
+        if self.configuration == "off":
+            found.add(Cause.KILL_SWITCH)
+        if not self.usage:
+            found.add(Cause.LEVEL)
+        if key == KEY and not self.own:
+            found.add(Cause.APPLICATION)
+        if key == KEY and self.refused:
+            found.add(Cause.REFUSED)
+        if key == KEY and self.is_declared and self.manifest not in self.accepted:
+            found.add(Cause.CHANGED)
+        return found
+
+    def pausing(self, key):
+        """The causes that pause it."""
+        found = {Cause.UNREADABLE} if self.configuration in {"broken", "torn"} else set()
+        if "broken" in self.reviews:
+            found.add(Cause.REVIEWS)
+        if key == REGISTERED_KEY:
+            is_old = self.running.clock.wall > self.month_end + 90 * DAY_S
+            return found | ({Cause.UNREGISTERED} if is_old else set())
+        found |= {one for state, one in ABSENT.items() if state == self.manifest}
+        if self.is_declared and "missing" in self.reviews:
+            found.add(Cause.REVIEW if "broken" in self.reviews else Cause.UNREVIEWED)
+        return found
+
+    def kept(self):
+        """Question → (samples, reports)."""
+        tallies, queue = self.running.store.tallies.all(), self.running.store.reports.queue()
+        return {
+            key: (sum(sum(row.cells) for row in tallies if row.key == key), sum(row.key == key for row in queue)) for key in self.ended
+        }
+
+    # What must hold.
+
+    def check(self, key, before, kept):
+        """One question after a look: nothing is lost without a cause, and what has a cause is."""
+        after = self.running.record(key)
+        is_open = after.outcome in {Outcome.OPEN, Outcome.REPORTING}
+        if before.outcome not in {Outcome.OPEN, Outcome.REPORTING}:
+            assert after == before
+            return
+        samples, reports = self.kept()[key]
+        if not is_open:
+            assert (samples, reports) == (0, 0)
+            self.check_cause(key, before, after)
+        elif after.outcome is before.outcome and (samples, reports) < kept:
+            assert self.final(key) or any(self.truth.may_be_over(key, one) for one in self.pausing(key))
+        if is_open and (before.outcome is Outcome.REPORTING or 0 < before.begins <= self.running.clock.wall):
+            self.check_duty(key, before)
+
+    def check_cause(self, key, before, after):
+        """What ended a question is, or was, really there, and has lasted; and nothing was decided of what is not there."""
+        reason = after.reason
+        if reason in DELAYS:
+            assert reason in self.pausing(key)
+            assert self.truth.may_be_over(key, reason)
+        elif reason.startswith(life.CLOSED_AT_START):
+            assert reason.partition("(")[2].rstrip(")") in self.ended[key]
+        elif reason == Cause.ENDPOINT:
+            assert (before.outcome, self.configuration) == (Outcome.REPORTING, "elsewhere")
+        elif reason == Cause.CHANGED or reason in DECIDED_OF_WHAT_IS_DECLARED:
+            assert key == KEY
+            assert self.is_declared
+            assert reason != Cause.CHANGED or before.revision != manifest.parse(TEXTS[self.manifest]).definitions[0].revision
+        else:
+            assert reason in self.final(key)
+
+    def check_duty(self, key, before):
+        """A period that has begun, or a report, does not outlive what ends it."""
+        is_report = before.outcome is Outcome.REPORTING
+        pausing = self.pausing(key) - ({Cause.UNREVIEWED, Cause.REVIEW} if is_report else set())
+        assert not self.final(key) - ({Cause.CHANGED} if is_report else set())
+        assert not [one for one in pausing if self.truth.must_be_over(key, one)]
+
+    def check_collected(self, before):
+        """A sample is kept only where nothing shuts the question."""
+        for key, kept in self.kept().items():
+            if kept > before[key]:
+                assert self.final(key) | self.pausing(key) == set()
+
+    def close(self):
+        """Close the files."""
+        self.running.store.close()
+
+
+ABSENT = {"gone": Cause.GONE, "broken": Cause.MANIFEST, "dropped": Cause.DROPPED}
+
+
+def replace(path, text):
+    """Another file takes the place of this one, as packages do it."""
+    following = path.with_suffix(".new")
+    following.write_text(text)
+    following.replace(path)
+
+
+def month_end(moment):
+    """The end of the month of a moment, Unix seconds."""
+    day = datetime.fromtimestamp(moment, UTC)
+    return int(datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC).timestamp())
+
+
+SECONDS = st.sampled_from([1, 299, 300, 599, 600, 601, 1800, 3599, 3600, 7201, 12 * HOUR_S, DAY_S - 1, DAY_S, 2 * DAY_S + 1])
+JUMPS = st.sampled_from([120, HOUR_S, DAY_S, 2 * DAY_S + 1, 130 * DAY_S])
+TIME = st.one_of(
+    st.tuples(st.just("run"), SECONDS),
+    st.tuples(st.just("run"), SECONDS),
+    st.tuples(st.sampled_from(["sleep", "off"]), SECONDS),
+    st.tuples(st.just("jump"), JUMPS | JUMPS.map(lambda one: -one)),
+    st.just(("restart", 0)),
+)
+FILES = st.one_of(
+    st.tuples(st.just("write_manifest"), st.sampled_from(["first", "first", "second", "gone", "broken", "dropped"])),
+    st.tuples(st.just("write_configuration"), st.sampled_from(["right", "right", "broken", "torn", "elsewhere", "off"])),
+    st.tuples(st.just("write_reviews"), st.sampled_from(["right", "right", "missing", "broken", "missing and broken"])),
+)
+USER = st.one_of(
+    st.tuples(st.just("set_usage"), st.sampled_from([0, 2, 2])),
+    st.tuples(st.just("set_own"), st.sampled_from([0, 3, 3])),
+    st.tuples(st.just("set_refused"), st.booleans()),
+    st.sampled_from([("accept", None), ("register", None)]),
+)
+EVENTS = st.lists(st.one_of(TIME, TIME, TIME, FILES, FILES, USER), min_size=3, max_size=25)
+WALKS = settings(max_examples=5000 if IS_CAMPAIGN else 300)
+
+
+def walk(events, *, is_active):
+    """Walk, on files of its own."""
+    root = Path(tempfile.mkdtemp(prefix="telemetryd-", dir=MEMORY))
+    try:
+        asyncio.run(_walk(Walk(root), events, is_active=is_active))
+    finally:
+        shutil.rmtree(root)
+
+
+async def _walk(walk, events, *, is_active):
+    try:
+        await walk.begin(is_active=is_active)
+        for name, argument in events:
+            await walk.happens(name, argument)
+    finally:
+        walk.close()
+
+
+@WALKS
+@given(EVENTS, st.booleans())
+@example([("write_manifest", "second"), ("run", 5 * DAY_S), ("write_manifest", "gone"), ("write_manifest", "second")], False)
+@example([("write_manifest", "broken"), ("jump", 2 * DAY_S + 1), ("run", 1800), ("write_manifest", "first")], True)
+@example([("write_configuration", "broken"), ("run", DAY_S - 1), ("write_manifest", "gone"), ("run", 1)], True)
+def test_random_walks(events, is_active):
+    """Whatever comes in whatever order: what ends a question is really there, lasts as long as it must, and has its name in the reason."""
+    walk(events, is_active=is_active)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [("write_manifest", "gone"), ("run", 600)],
+        [("write_manifest", "broken"), ("sleep", DAY_S), ("run", HOUR_S)],
+        [("write_configuration", "broken"), ("off", DAY_S), ("run", HOUR_S)],
+        [("jump", 130 * DAY_S), ("run", HOUR_S)],
+    ],
+)
+def test_the_model_sees_an_end(events):
+    """The walk's own judgement works: in these something ends, and each cause that it is told of is looked for."""
+    root = Path(tempfile.mkdtemp(prefix="telemetryd-", dir=MEMORY))
+    told = Walk(root)
+
+    async def last():
+        try:
+            await told.begin(is_active=True)
+            for name, argument in events:
+                assert {told.running.record(key).outcome for key in told.ended} <= {Outcome.OPEN, Outcome.REPORTING}
+                await told.happens(name, argument)
+            return {told.running.record(key).outcome for key in told.ended}
+        finally:
+            told.close()
+
+    try:
+        assert asyncio.run(last()) & {Outcome.PASSED, Outcome.ANSWERED}
+    finally:
+        shutil.rmtree(root)
