@@ -35,7 +35,7 @@ campaign: ## The long forms: fifty times the examples, hundreds of crashes, thou
 	@packaging/bootstrap.sh test
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
-		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py
+		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/test_walks.py
 
 upgrade: ## Newest versions of all Python packages; then run the tests and commit packaging/constraints.txt
 	@packaging/bootstrap.sh test

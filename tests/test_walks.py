@@ -265,9 +265,7 @@ class Walk:
     def kept(self):
         """Question → (samples, reports)."""
         tallies, queue = self.running.store.tallies.all(), self.running.store.reports.queue()
-        return {
-            key: (sum(sum(row.cells) for row in tallies if row.key == key), sum(row.key == key for row in queue)) for key in self.ended
-        }
+        return {key: (sum(sum(row.cells) for row in tallies if row.key == key), sum(row.key == key for row in queue)) for key in self.ended}
 
     # What must hold.
 
@@ -359,7 +357,7 @@ USER = st.one_of(
     st.sampled_from([("accept", None), ("register", None)]),
 )
 EVENTS = st.lists(st.one_of(TIME, TIME, TIME, FILES, FILES, USER), min_size=3, max_size=25)
-WALKS = settings(max_examples=5000 if IS_CAMPAIGN else 300)
+WALKS = settings(max_examples=5000 if IS_CAMPAIGN else 200)
 
 
 def walk(events, *, is_active):
@@ -380,6 +378,7 @@ async def _walk(walk, events, *, is_active):
         walk.close()
 
 
+@pytest.mark.timeout(3600 if IS_CAMPAIGN else 600)
 @WALKS
 @given(EVENTS, st.booleans())
 @example([("write_manifest", "second"), ("run", 5 * DAY_S), ("write_manifest", "gone"), ("write_manifest", "second")], False)
