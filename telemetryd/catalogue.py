@@ -85,7 +85,7 @@ class Catalogue:
         self._owed: dict[str, dict[Key, Definition]] = {}
         """Application → the definitions that a registered text changed since the last decision: A, B and A again is a change too."""
         self._registered = Registrations()
-        self._snapshot, self._is_shut = Snapshot(), False
+        self._snapshot, self._is_shut, self._is_known = Snapshot(), False, False
         self._fingerprint: object = None
         self.refresh()
 
@@ -103,7 +103,7 @@ class Catalogue:
         except Exception as failure:  # noqa: BLE001 - fail closed, whatever it is: a module that is away for a moment, a disk, a fault of ours
             self._shut(failure)
             return True
-        self._snapshot, self._registered, self._is_shut = snapshot, registered, False
+        self._snapshot, self._registered, self._is_shut, self._is_known = snapshot, registered, False, True
         self._forget_declarations()
         self._fingerprint = fingerprint
         return True
@@ -219,7 +219,9 @@ class Catalogue:
         return next((source for source in declaration.sources if source.id == name), None)
 
     def presence(self, application: str) -> Presence:
-        """Whether the application's manifest is there; a registration that is too old is not."""
+        """Whether the application's manifest is there; a registration that is too old is not. Unreadable before any look succeeded."""
+        if not self._is_known:
+            return Presence.UNREADABLE
         if application in self._installed:
             return Presence.PRESENT if self.find(application) else Presence.UNREADABLE
         month = self._registered.month(application)

@@ -50,7 +50,7 @@ class Questions:
         self._catalogue, self._consents, self._clock, self._chance = catalogue, consents, clock, chance
         self._budget = Budget(catalogue, consents, chance)
         self._accepted: dict[str, Definition | None] = {}
-        self._paused: set[str] = set()
+        self._noticed: set[str] = set()
         self._opened: dict[tuple[Key, str], Opened] = {}
         """(question, digest) → its period, as the last look left it: all that samples know of what was decided."""
 
@@ -63,7 +63,7 @@ class Questions:
         if not self._catalogue.settings.developer:
             ledger, refused = self._budget.settle({key: (self.definition(key), step) for key, step in steps.items()})
             steps |= {key: life.without_budget(steps[key], text) for key, text in refused.items()}
-        self._paused = {step.record.noticed for step in steps.values() if step.record.is_paused}
+        self._noticed = {step.record.noticed for step in steps.values()} - {""}
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
         if changed or ledger:
             self._consents.settle(changed, ledger)
@@ -75,8 +75,8 @@ class Questions:
         )
 
     def is_due(self) -> bool:
-        """Whether a look would find that a delay is over: it is decided at the next look of any kind."""
-        return bool(self._paused) and delay.is_due(self._paused, self._clock.moment())
+        """Whether a look would find that a delay is over, or has to begin anew: it is decided at the next look of any kind."""
+        return bool(self._noticed) and delay.is_due(self._noticed, self._clock.moment())
 
     def open_period(self, definition: Definition, pusher: str, now: int) -> str:
         """The period to which a sample of an application counts for a question, "" if it is not kept: one look-up, whatever was decided."""

@@ -16,7 +16,7 @@ from campaign import IS_CAMPAIGN
 from harness import KATE_2026
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from running import ACCEPTED, APP, DURING, KEY, QUESTION, Running
+from running import ACCEPTED, AFTER, APP, DURING, KEY, QUESTION, Running
 
 from telemetryd.core import life, manifest
 from telemetryd.core.consent import Cause
@@ -87,11 +87,13 @@ class Walk:
         self.accepted = set()
         self.ended = {KEY: set(), REGISTERED_KEY: set()}
         """Every cause that was final at some look."""
+        self.is_shut = dict.fromkeys(self.ended, False)
+        """Whether something was final at the last look."""
         self.share = self.running.machine.root / "share/telemetryd"
         self.share.mkdir(parents=True, exist_ok=True)
 
-    async def begin(self, *, is_active):
-        """Both questions accepted on a Wednesday; where active, their week runs and has a sample."""
+    async def begin(self, until=ACCEPTED):
+        """Both questions accepted on a Wednesday, and then a moment of their lives; they have a sample where that is in their week, or later."""
         self.running.restart()
         self.write_configuration("right")
         self.running.machine.review(BY_ITSELF)
@@ -102,8 +104,8 @@ class Walk:
         self.month_end = month_end(ACCEPTED)
         await self.running.consent(APP, REGISTERED)
         self.accepted.add("first")
-        if is_active:
-            self.pass_time(self.running.clock.pass_, DURING - ACCEPTED)
+        for moment in (one for one in (DURING, AFTER) if one <= until):
+            self.pass_time(self.running.clock.pass_, moment - self.running.clock.wall)
             self.running.daemon.refresh()
             self.push()
 
@@ -121,6 +123,7 @@ class Walk:
             self.truth.look(key, () if self.final(key) else self.pausing(key))
             self.check(key, records[key], kept[key])
             self.ended[key] |= self.final(key) | {one for one in self.pausing(key) if self.truth.may_be_over(key, one)}
+            self.is_shut[key] = bool(self.final(key)) or any(self.truth.must_be_over(key, one) for one in self.pausing(key))
         before = self.kept()
         self.push()
         self.check_collected(before)
@@ -211,7 +214,7 @@ class Walk:
 
     async def accept(self, _):
         """Kate's question is accepted as it is shown now."""
-        with suppress(TelemetrydError):
+        with suppress(TelemetrydError, KeyError):
             await self.running.choices.accept(APP, {QUESTION: self.running.digests()[QUESTION]})
             self.accepted.add(self.manifest)
             self.refused = False
@@ -303,11 +306,12 @@ class Walk:
             assert reason in self.final(key)
 
     def check_duty(self, key, before):
-        """A period that has begun, or a report, does not outlive what ends it."""
+        """A period that has begun, or a report, does not outlive what ends it; nor does one begin that was shut when it was looked at last."""
         is_report = before.outcome is Outcome.REPORTING
         pausing = self.pausing(key) - ({Cause.UNREVIEWED, Cause.REVIEW} if is_report else set())
         assert not self.final(key) - ({Cause.CHANGED} if is_report else set())
         assert not [one for one in pausing if self.truth.must_be_over(key, one)]
+        assert is_report or not self.is_shut[key]
 
     def check_collected(self, before):
         """A sample is kept only where nothing shuts the question."""
@@ -360,60 +364,53 @@ EVENTS = st.lists(st.one_of(TIME, TIME, TIME, FILES, FILES, USER), min_size=3, m
 WALKS = settings(max_examples=5000 if IS_CAMPAIGN else 200)
 
 
-def walk(events, *, is_active):
-    """Walk, on files of its own."""
+def outcomes(events, begin):
+    """Walk from a moment on, on files of its own; what was remembered of the questions before each event, and at the end."""
     root = Path(tempfile.mkdtemp(prefix="telemetryd-", dir=MEMORY))
     try:
-        asyncio.run(_walk(Walk(root), events, is_active=is_active))
+        return asyncio.run(_walked(Walk(root), events, begin))
     finally:
         shutil.rmtree(root)
 
 
-async def _walk(walk, events, *, is_active):
+async def _walked(walk, events, begin):
+    found = []
     try:
-        await walk.begin(is_active=is_active)
+        await walk.begin(begin)
         for name, argument in events:
+            found.append({walk.running.record(key).outcome for key in walk.ended})
             await walk.happens(name, argument)
+        return [*found, {walk.running.record(key).outcome for key in walk.ended}]
     finally:
         walk.close()
 
 
 @pytest.mark.timeout(3600 if IS_CAMPAIGN else 600)
 @WALKS
-@given(EVENTS, st.booleans())
-@example([("write_manifest", "second"), ("run", 5 * DAY_S), ("write_manifest", "gone"), ("write_manifest", "second")], False)
-@example([("write_manifest", "broken"), ("jump", 2 * DAY_S + 1), ("run", 1800), ("write_manifest", "first")], True)
-@example([("write_configuration", "broken"), ("run", DAY_S - 1), ("write_manifest", "gone"), ("run", 1)], True)
-def test_random_walks(events, is_active):
+@given(EVENTS, st.sampled_from([ACCEPTED, DURING, AFTER]))
+@example([("write_manifest", "second"), ("run", 5 * DAY_S), ("write_manifest", "gone"), ("write_manifest", "second")], ACCEPTED)
+@example([("write_manifest", "broken"), ("jump", 2 * DAY_S + 1), ("run", 1800), ("write_manifest", "first")], DURING)
+@example([("write_configuration", "broken"), ("run", DAY_S - 1), ("write_manifest", "gone"), ("run", 1)], DURING)
+@example([("set_usage", 0), ("run", 5 * DAY_S), ("set_usage", 2)], ACCEPTED)
+@example([("write_manifest", "broken"), ("write_reviews", "missing"), ("run", 601)], DURING)
+@example([("write_configuration", "torn"), ("run", 601), ("write_configuration", "right")], AFTER)
+@example([("run", DAY_S), ("write_configuration", "torn"), ("run", 2 * DAY_S), ("jump", 120), ("run", 2 * DAY_S)], ACCEPTED)
+def test_random_walks(events, begin):
     """Whatever comes in whatever order: what ends a question is really there, lasts as long as it must, and has its name in the reason."""
-    walk(events, is_active=is_active)
+    outcomes(events, begin)
 
 
 @pytest.mark.parametrize(
-    "events",
+    ("events", "begin"),
     [
-        [("write_manifest", "gone"), ("run", 600)],
-        [("write_manifest", "broken"), ("sleep", DAY_S), ("run", HOUR_S)],
-        [("write_configuration", "broken"), ("off", DAY_S), ("run", HOUR_S)],
-        [("jump", 130 * DAY_S), ("run", HOUR_S)],
+        ([("write_manifest", "gone"), ("run", 600)], DURING),
+        ([("write_manifest", "broken"), ("sleep", DAY_S), ("run", HOUR_S)], DURING),
+        ([("write_configuration", "broken"), ("off", DAY_S), ("run", HOUR_S)], AFTER),
+        ([("jump", 130 * DAY_S), ("run", HOUR_S)], DURING),
     ],
 )
-def test_the_model_sees_an_end(events):
-    """The walk's own judgement works: in these something ends, and each cause that it is told of is looked for."""
-    root = Path(tempfile.mkdtemp(prefix="telemetryd-", dir=MEMORY))
-    told = Walk(root)
-
-    async def last():
-        try:
-            await told.begin(is_active=True)
-            for name, argument in events:
-                assert {told.running.record(key).outcome for key in told.ended} <= {Outcome.OPEN, Outcome.REPORTING}
-                await told.happens(name, argument)
-            return {told.running.record(key).outcome for key in told.ended}
-        finally:
-            told.close()
-
-    try:
-        assert asyncio.run(last()) & {Outcome.PASSED, Outcome.ANSWERED}
-    finally:
-        shutil.rmtree(root)
+def test_walks_come_to_an_end(events, begin):
+    """The walks are not idle: in these something ends, with the last event and not before."""
+    *before, last = outcomes(events, begin)
+    assert set.union(*before) <= {Outcome.OPEN, Outcome.REPORTING}
+    assert last & {Outcome.PASSED, Outcome.ANSWERED}
