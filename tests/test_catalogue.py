@@ -171,6 +171,22 @@ def said(catalogue):
     return declaration, standing, catalogue.settings, catalogue.are_reviews_readable(APP), catalogue.problems
 
 
+def test_nothing_is_gone_before_a_look_succeeded(running):
+    """A process whose looks at the files all fail knows nothing: what it cannot see is unreadable, not gone, and pauses for a day."""
+    running.install()
+
+    class Failing(InstalledFiles):
+        """The files in a moment in which looking at them fails."""
+
+        def reviews(self):
+            """A module is away."""
+            raise ImportError
+
+    catalogue = Catalogue(Failing(running.machine.environ), running.store.texts, running.clock)
+    assert [one.what for one in catalogue.settings.kill_switches] == ["unreadable"]
+    assert catalogue.presence(APP) is catalogue.presence("org.example.none") is Presence.UNREADABLE
+
+
 def test_unreadable_reviews(running):
     """A file of reviews that cannot be read is told and makes all reviews doubtful."""
     running.install()

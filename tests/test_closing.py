@@ -170,7 +170,7 @@ async def test_crash_and_a_configuration_that_cannot_be_read(running):
 async def test_crash_and_nobody_knows_the_definition(running):
     """The same where neither the accepted text nor the manifest can be read: it is lost once a manifest is there that declares another."""
     running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
-    with running.store.consent.durable() as connection:
+    with running.store.consent.change() as connection:
         connection.execute("UPDATE shown SET manifest = 'schema = 2'")
     path = running.machine.root / f"share/telemetryd/manifests/{APP}.toml"
     path.unlink()

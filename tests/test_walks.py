@@ -93,20 +93,20 @@ class Walk:
         self.share.mkdir(parents=True, exist_ok=True)
 
     async def begin(self, until=ACCEPTED):
-        """Both questions accepted on a Wednesday, and then a moment of their lives; they have a sample where that is in their week, or later."""
+        """Both questions accepted on a Wednesday, and then a moment of their lives; in their week they get a sample."""
         self.running.restart()
         self.write_configuration("right")
         self.running.machine.review(BY_ITSELF)
         self.write_manifest("first")
         self.write_reviews("right")
-        self.running.daemon.reload()
+        self.running.look()
         self.running.daemon.register(REGISTERED, BY_ITSELF)
         self.month_end = month_end(ACCEPTED)
         await self.running.consent(APP, REGISTERED)
         self.accepted.add("first")
         for moment in (one for one in (DURING, AFTER) if one <= until):
             self.pass_time(self.running.clock.pass_, moment - self.running.clock.wall)
-            self.running.daemon.refresh()
+            self.running.decide()
             self.push()
 
     # What happens.
@@ -118,7 +118,7 @@ class Walk:
         result = getattr(self, name)(argument)
         if asyncio.iscoroutine(result):
             await result
-        self.running.daemon.refresh() if is_time and argument % 2 else self.running.daemon.reload()
+        self.running.decide() if is_time and argument % 2 else self.running.look()
         for key in self.ended:
             self.truth.look(key, () if self.final(key) else self.pausing(key))
             self.check(key, records[key], kept[key])
@@ -144,7 +144,7 @@ class Walk:
 
     def off(self, seconds):
         """It is switched off soon after a run of the timer, and started anew; a start takes a minute."""
-        self.running.daemon.refresh()
+        self.running.decide()
         self.pass_time(self.running.clock.reboot, seconds + MINUTE_S)
         self.truth.ran += MINUTE_S
         self.truth.starts += 1
@@ -238,7 +238,7 @@ class Walk:
         return self.manifest in {"first", "second"}
 
     def final(self, key):
-        """The causes that end a question at once, where they apply."""
+        """The causes that end a question at once, where they apply; a report is not concerned by what is declared meanwhile."""
         found = set()
         if self.configuration == "off":
             found.add(Cause.KILL_SWITCH)
@@ -248,7 +248,8 @@ class Walk:
             found.add(Cause.APPLICATION)
         if key == KEY and self.refused:
             found.add(Cause.REFUSED)
-        if key == KEY and self.is_declared and self.manifest not in self.accepted:
+        is_report = self.running.record(key).outcome is Outcome.REPORTING
+        if key == KEY and self.is_declared and self.manifest not in self.accepted and not is_report:
             found.add(Cause.CHANGED)
         return found
 
@@ -306,10 +307,10 @@ class Walk:
             assert reason in self.final(key)
 
     def check_duty(self, key, before):
-        """A period that has begun, or a report, does not outlive what ends it; nor does one begin that was shut when it was looked at last."""
+        """A period or report does not outlive what ends it, and none begins that was shut when it was looked at last."""
         is_report = before.outcome is Outcome.REPORTING
         pausing = self.pausing(key) - ({Cause.UNREVIEWED, Cause.REVIEW} if is_report else set())
-        assert not self.final(key) - ({Cause.CHANGED} if is_report else set())
+        assert not self.final(key)
         assert not [one for one in pausing if self.truth.must_be_over(key, one)]
         assert is_report or not self.is_shut[key]
 
