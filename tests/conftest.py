@@ -1,6 +1,8 @@
 """Fixtures for every test: a machine of its own, under one or both D-Bus libraries, and nothing left behind."""
 
+import asyncio
 import signal
+from inspect import iscoroutinefunction
 
 import pytest
 from harness import Machine
@@ -24,6 +26,21 @@ def _no_real_home(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / "nobody"))
     for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(request):
+    """A test that is a coroutine leaves no task in its loop: what is forgotten is not awaited, and its failure is told to nobody."""
+    if iscoroutinefunction(request.function):
+        request.getfixturevalue("_loop_of_the_test")
+
+
+@pytest.fixture
+async def _loop_of_the_test():
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert not left, f"left behind: {[task.get_coro().__qualname__ for task in left]}"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from invoked import runner
 
 from telemetryd.ctl.__main__ import cli
 
@@ -50,7 +50,7 @@ def test_help_describes():
 def test_help_needs_no_service(name):
     """Help works without a bus, in both spellings, and fits 80 columns."""
     words = [] if name == "telemetryctl" else name.split()
-    long, short = (CliRunner().invoke(cli, [*words, option], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish"}) for option in ("--help", "-h"))
+    long, short = (runner().invoke(cli, [*words, option], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish"}) for option in ("--help", "-h"))
     assert (long.exit_code, short.output) == (0, long.output)
     assert max(map(len, long.output.splitlines())) <= 80
 
@@ -83,7 +83,7 @@ def test_help_needs_no_service(name):
 )
 def test_wrong_command_line(arguments):
     """What cannot be meant ends with status 2 and says so on standard error before the service is asked anything."""
-    done = CliRunner().invoke(cli, arguments, env={"DBUS_SESSION_BUS_ADDRESS": "rubbish"})
+    done = runner().invoke(cli, arguments, env={"DBUS_SESSION_BUS_ADDRESS": "rubbish"})
     assert done.exit_code == 2, done.output
     assert done.stdout == ""
     assert done.stderr.startswith("Usage: ")
@@ -111,7 +111,7 @@ def test_wrong_command_line(arguments):
 )
 def test_no_bus(arguments):
     """Without a session bus every command ends with status 3 and one line that says what to do."""
-    done = CliRunner().invoke(cli, arguments, env={"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent/bus"})
+    done = runner().invoke(cli, arguments, env={"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent/bus"})
     assert (done.exit_code, done.stdout) == (3, "")
     assert re.fullmatch(r"telemetryctl: there is no session bus .*`dbus-run-session`\n", done.stderr)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import CliRunner
+from invoked import runner
 from surveys import MANIFEST, bodies, definition
 
 from telemetryd.core.report import encode, parse
@@ -30,7 +30,7 @@ def files(tmp_path):
 
 def run(*arguments, **options):
     """The command, without a bus."""
-    return CliRunner().invoke(cli, ["estimate", *arguments], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish", "COLUMNS": "200"}, **options)
+    return runner().invoke(cli, ["estimate", *arguments], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish", "COLUMNS": "200"}, **options)
 
 
 def estimated(*arguments):

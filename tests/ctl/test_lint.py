@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from invoked import runner
 
 from telemetryd.core.clauses import CLAUSES
 from telemetryd.ctl.__main__ import cli
@@ -25,7 +25,7 @@ CONTROLS = re.compile(r"[^\n\x20-\x7e\xa0-\U0010ffff]")
 
 def run(*arguments, status, **options):
     """What lint prints."""
-    done = CliRunner().invoke(cli, ["lint", "--on", TODAY, *map(str, arguments)], **options)
+    done = runner().invoke(cli, ["lint", "--on", TODAY, *map(str, arguments)], **options)
     assert done.exit_code == status, done.output
     assert done.stderr == ""
     return done.stdout
@@ -206,9 +206,9 @@ def test_pipes_and_devices(command, tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket.toml"))
         for path, told in ((tmp_path / "pipe.toml", "expected a file"), ("/dev/zero", "expected a file"), (tmp_path / "socket.toml", "")):
-            done = CliRunner().invoke(cli, [*command, str(path)])
+            done = runner().invoke(cli, [*command, str(path)])
             assert done.exit_code == 1
-            assert told in done.output
+            assert told in done.stdout + done.stderr
 
 
 def test_github_holds_no_control_byte(tmp_path):
@@ -240,7 +240,7 @@ def test_file_name(tmp_path):
 def test_wrong_command_line():
     """Without a file, with an unknown format or a day that is none, nothing is linted."""
     for arguments in ([], ["--format", "xml", "a.toml"], ["--on", "today", "a.toml"]):
-        assert CliRunner().invoke(cli, ["lint", *arguments]).exit_code == 2
+        assert runner().invoke(cli, ["lint", *arguments]).exit_code == 2
 
 
 @pytest.mark.parametrize("path", [GOOD[0].parent / "correlation.toml", FAULTY[0].parent / "ends-missing.toml"], ids=lambda path: path.stem)

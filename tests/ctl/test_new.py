@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from invoked import runner
 
 from telemetryd.core.lint import lint
 from telemetryd.core.manifest import parse
@@ -179,6 +179,6 @@ def test_at_a_terminal_over_a_file(tmp_path):
 
 def test_schema():
     """The schema that is printed is the one that is shipped."""
-    done = CliRunner().invoke(cli, ["schema"])
+    done = runner().invoke(cli, ["schema"])
     assert done.exit_code == 0
     assert json.loads(done.stdout) == json.loads((ROOT / "telemetryd/ctl/manifest.schema.json").read_text())

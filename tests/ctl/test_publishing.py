@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from invoked import runner
 from markdown_it import MarkdownIt
 from surveys import MANIFEST
 
@@ -50,7 +50,7 @@ def folder(tmp_path, monkeypatch):
 
 def run(*arguments, status=0):
     """Run telemetryctl; what it printed."""
-    done = CliRunner().invoke(cli, [*map(str, arguments)])
+    done = runner().invoke(cli, [*map(str, arguments)])
     assert done.exit_code == status, done.output
     return done.stdout if status == 0 else done.stderr
 
@@ -99,7 +99,7 @@ def test_diff_in_another_language(folder):
     assert "# Schreiber: Änderungen der Telemetrie" in shown
     assert "- **enger**: Sie endet jetzt früher: am 2026-12-20 statt am 2026-12-27." in shown
     assert "Ist der Start langsamer?" in shown
-    done = CliRunner().invoke(cli, ["diff", "old.toml", "german.toml"], env={"LC_ALL": "de_DE.UTF-8"})
+    done = runner().invoke(cli, ["diff", "old.toml", "german.toml"], env={"LC_ALL": "de_DE.UTF-8"})
     assert done.stdout.startswith("# Editor: changes of telemetry")
 
 

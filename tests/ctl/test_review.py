@@ -5,9 +5,9 @@ import tomllib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from invoked import runner
 from surveys import MANIFEST
 
 from telemetryd.core import rules
@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 
 def run(*arguments, status=0):
     """Run `telemetryctl review`; (standard output, standard error)."""
-    done = CliRunner().invoke(cli, ["review", *map(str, arguments)])
+    done = runner().invoke(cli, ["review", *map(str, arguments)])
     assert done.exit_code == status, done.output
     return done.stdout, done.stderr
 
@@ -305,7 +305,7 @@ def test_system_directory_or_printed(folder):
     run("m.toml", "--sign-off", BO, "--yes")
     assert standing((folder / "etc/telemetryd/reviews.d/signed-org.example.Editor.toml").read_text()).review
     (folder / "etc2").write_text("no folder")
-    done = CliRunner().invoke(
+    done = runner().invoke(
         cli, ["review", "m.toml", "--sign-off", ADA, "--record", RECORD, "--yes"], env={"TELEMETRYD_DATA_DIRS": str(folder / "etc2")}
     )
     assert done.exit_code == 0
