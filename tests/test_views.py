@@ -271,24 +271,27 @@ async def test_what_is_gone_can_be_refused_withdrawn_and_erased(running):
             assert row["state"] == "passed"
 
 
+@pytest.mark.parametrize(("moment", "state"), [(DURING, "active"), (AFTER, "reporting")])
 @pytest.mark.parametrize("text", ["broken", "without"])
-async def test_what_cannot_be_read_or_is_asked_no_more(running, text):
+async def test_what_cannot_be_read_or_is_asked_no_more(running, text, moment, state):
     """A manifest that cannot be read, or that dropped the question: the question is listed with its reason, and can be refused."""
     two = TWO.replace(APP, GONE)
     running.install(two)
     await running.consent(GONE)
     running.to(DURING)
     running.push("startup", "d", 700.0, GONE)
+    running.to(moment)
     path = running.machine.root / f"share/telemetryd/manifests/{GONE}.toml"
     path.write_text("broken" if text == "broken" else KATE_2026.replace(APP, GONE))
     running.look()
     rows = {row["id"]: row for row in running.views.questions(GONE)}
     assert rows.keys() == {"startup-time", "startup-pace"}
-    assert rows["startup-pace"]["reason"]
+    assert (rows["startup-pace"]["state"], bool(rows["startup-pace"]["reason"])) == (state, True)
     kinds = {row["id"]: (row["kind"], row["installed"]) for row in running.views.applications({})}
     assert kinds[GONE] == (("unreadable", True) if text == "broken" else ("application", True))
     await running.choices.set_question(GONE, "startup-pace", is_allowed=False)
-    assert "startup-pace" not in {one.key[1] for one in running.store.tallies.all()}
+    left = {one.key[1] for one in (*running.store.tallies.all(), *running.store.reports.queue())}
+    assert left == {"startup-time"}
 
 
 async def test_what_nobody_can_read_any_more(running):

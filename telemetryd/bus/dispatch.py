@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
     from telemetryd.bus.interfaces import Interface
 
-RUNNING_MAX_CALLS = 64
-"""Calls that wait for something at once (Erase, Submit, Watch): a user has a handful of windows."""
+RUNNING_MAX_CALLS = 128
+"""Calls that are worked on, or wait for something, at once: a user has a handful of windows."""
+RUNNING_MAX_EACH = 32
+"""Those of one caller: who floods with calls that take long must not take every place. A window asks for a dozen things at once."""
 
 PARKED_STEP_CALLS = 16
 """Parked calls that are committed and answered together: their replies may be lists of a megabyte."""
@@ -97,6 +100,7 @@ class Dispatcher:
         self._queues = self._parked.queues
         self._is_held = self._is_postponed = False
         self._running = 0
+        self._running_of: Counter[str] = Counter()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -171,16 +175,22 @@ class Dispatcher:
             self._replies.append((call, refusal(call, failure), False))
 
     def _start(self, call: Message, work: Coroutine[Any, Any, Result], route: Route) -> None:
-        if self._running >= RUNNING_MAX_CALLS:
+        sender = call.sender
+        if self._running >= RUNNING_MAX_CALLS or self._running_of[sender] >= RUNNING_MAX_EACH:
             work.close()
-            self._refuse(call, LimitExceededError(f"at most {RUNNING_MAX_CALLS} calls are worked on at the same time"))
+            text = f"at most {RUNNING_MAX_CALLS} calls are worked on at the same time, {RUNNING_MAX_EACH} of one caller"
+            self._refuse(call, LimitExceededError(text))
             return
         self._running += 1
+        self._running_of[sender] += 1
         self._quiet.clear()
 
         def end(_: object) -> None:
             work.close()  # a task that is cancelled before its first step never awaited it
             self._running -= 1
+            self._running_of[sender] -= 1
+            if not self._running_of[sender]:
+                del self._running_of[sender]
             self._note_quiet()
 
         self._spawn(self._run(call, work, route)).add_done_callback(end)

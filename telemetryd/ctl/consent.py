@@ -10,7 +10,7 @@ from telemetryd.ctl import client, output, sentences
 from telemetryd.ctl.failures import NOTHING, Failure, answered
 from telemetryd.ctl.options import InOrder, as_json, confirm, levels, unasked
 from telemetryd.ctl.pages import application_page, standings_page, status_page
-from telemetryd.ctl.words import LEVELS, NEW_QUESTIONS, OWN_LEVELS, counted, number
+from telemetryd.ctl.words import ABSENT, LEVELS, NEW_QUESTIONS, OWN_LEVELS, counted, number
 from telemetryd.errors import ChangedError, UnknownQuestionError
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ def accept(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) ->
     """
 
     async def look(control: Control) -> tuple[Shown, list[Shown]]:
-        return await control.application(app), _chosen(app, await control.questions(app), questions)
+        about = await control.application(app)
+        if about["kind"] in ABSENT:
+            raise Failure(f"the manifest of {app} is {about['kind']}, and so it asks nothing now; nothing was accepted")
+        return about, _chosen(app, await control.questions(app), questions)
 
     async def take(control: Control) -> None:
         await control.accept(app, {one["id"]: one["digest"] for one in chosen})

@@ -19,6 +19,8 @@ OWN_LEVELS = LEVELS | {3: mark("inherit")}
 """Levels of one application; 3 follows the global one."""
 NEW_QUESTIONS = {0: "refuse", 1: "ask", 2: "accept"}
 CONSENTS = {0: mark("undecided"), 1: mark("accepted"), 2: mark("refused")}
+ABSENT = ("gone", "unreadable")
+"""Kinds of applications that declare nothing now: what is kept of them is listed."""
 STATES = (
     mark("unreviewed"),
     mark("pending"),

@@ -7,7 +7,7 @@ import pytest
 from served import connected
 
 from telemetryd import errors
-from telemetryd.bus.dispatch import PARKED_STEP_CALLS, RUNNING_MAX_CALLS
+from telemetryd.bus.dispatch import PARKED_STEP_CALLS, RUNNING_MAX_CALLS, RUNNING_MAX_EACH
 from telemetryd.bus.faults import INTERNAL_TEXT
 from telemetryd.bus.identity import Kind
 from telemetryd.bus.interfaces import PEER, PROPERTIES, TELEMETRY
@@ -79,18 +79,27 @@ async def test_a_slow_call_keeps_nobody_waiting(control):
 
 
 async def test_slow_calls_are_bounded(control):
-    """Beyond the bound a call that would wait is refused at once; the others are answered."""
+    """Beyond its bound a caller's call that would wait is refused at once; others still find a place, until all places are taken."""
     gate = asyncio.Event()
 
     async def wait(_caller, _call):
         await gate.wait()
 
     control.answers.does["Erase"] = wait
-    waiting = [asyncio.ensure_future(control.ask("Erase", "s", [""])) for _ in range(RUNNING_MAX_CALLS)]
-    await asyncio.sleep(0)
+    clients, waiting = [control.client], []
+    for _ in range(RUNNING_MAX_CALLS // RUNNING_MAX_EACH):
+        waiting += [asyncio.ensure_future(control.ask("Erase", "s", [""])) for _ in range(RUNNING_MAX_EACH)]
+        await asyncio.sleep(0)
+        assert (await control.refusal("Erase", "s", [""])).name == STANDARD + "LimitsExceeded"
+        control.client = await connected(control.address)
+        clients.append(control.client)
     assert (await control.refusal("Erase", "s", [""])).name == STANDARD + "LimitsExceeded"
     gate.set()
     assert {reply.message_type for reply in await asyncio.gather(*waiting)} == {MessageType.METHOD_RETURN}
+    await control.ask("Erase", "s", [""])
+    control.client, *others = clients
+    for other in others:
+        await other.disconnect()
 
 
 async def test_no_reply_expected_means_none(telemetry):

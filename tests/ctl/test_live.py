@@ -410,6 +410,46 @@ def test_forget(developing):
     assert "`telemetryctl list`" in refused(machine, 1, "forget", other, "--yes")
 
 
+@pytest.mark.parametrize("text", ["", "broken"])
+def test_what_is_gone_is_in_reach(machine, text):
+    """An application whose manifest is away, or cannot be read, is listed and shown as it was accepted, and can be refused and erased."""
+    machine.install(KATE)
+    machine.configure(CONFIGURED)
+    with machine.daemon():
+        machine.control("consent", "global", "--usage", "basic")
+        machine.control("consent", "accept", APP, "--yes")
+        path = machine.root / f"share/telemetryd/manifests/{APP}.toml"
+        path.write_text(text)
+        if not text:
+            path.unlink()
+        assert f"{APP} " in machine.control("list").stdout
+        assert ("unreadable" if text else "gone") in machine.control("list").stdout
+        shown = machine.control("show", APP).stdout
+        for part in ("this is what is kept of it", "Is start-up too slow?", "waiting: the manifest", "accepted"):
+            assert part in shown
+        assert "collects" in shown
+        assert told(machine, "consent", "application", APP, "--usage", "off")["usage"] == 0
+        assert "refused" in machine.control("consent", "refuse", APP, "startup-time").stdout
+        assert "Erased" in machine.control("erase", APP, "--yes").stdout
+        assert "asks nothing now" in refused(machine, 1, "consent", "accept", APP, "startup-time", "--yes")
+    with machine.daemon():
+        (question,) = told(machine, "show", APP)
+        assert question["consent"] == 2
+
+
+def test_what_nobody_can_read_any_more_is_shown(machine):
+    """A question of which a refusal alone is left is shown without its texts."""
+    machine.install(KATE)
+    with machine.daemon():
+        machine.control("consent", "refuse", APP, "startup-time")
+        (machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
+        shown = machine.control("show", APP).stdout
+        assert "unknown: nothing declares this question any more" in shown
+        assert "refused" in shown
+        machine.control("consent", "allow", APP, "startup-time", check=False)
+        assert told(machine, "list") == []
+
+
 def test_monitor_shows_pushes_live(developing):
     """Each push appears at once with its bin and whether it is kept; Ctrl-C ends it with status 0 and says nothing."""
     machine, _ = developing

@@ -47,15 +47,15 @@ def test_a_flood_of_views_is_borne(machine):
         with contextlib.closing(RawBus(machine.address)) as flood, contextlib.closing(RawBus(machine.address)) as other:
             call = {"interface": CONTROL[2], "path": CONTROL[1]}
             began = time.monotonic()
-            for _ in range(10):
+            for _ in range(20):
                 flood.send(flood.call(CONTROL[0], "ListQuestions", signature="s", body=string(""), **call))
                 flood.send(flood.call(CONTROL[0], "History", signature="tu", body=struct.pack("<QI", 0, 0), **call))
             name = load_applications.names(1)[0]
             assert other.ask(CONTROL[0], "ListQuestions", signature="s", body=string(name), **call).kind == RETURN
             assert other.ask(CONTROL[0], "Erase", signature="s", body=string(name), **call).kind == RETURN
             assert other.ask(TELEMETRY[0], "Ping", interface="org.freedesktop.DBus.Peer", path=TELEMETRY[1]).kind == RETURN
-            answers = [flood.read_until(RETURN, ERROR).kind for _ in range(20)]
-            assert answers.count(RETURN) == 10
+            answers = [flood.read_until(RETURN, ERROR).kind for _ in range(40)]
+            assert 0 < answers.count(RETURN) <= 20
         assert max(step.cpu_ms for step in stepped.read(steps, began)) < STEP_MS
 
 
