@@ -14,6 +14,7 @@ import signal
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from telemetryd import package
 from telemetryd.bus.applications import Applications
 from telemetryd.bus.callers import Callers
 from telemetryd.bus.control import Control, changed
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _TOLD_TO_LEAVE = (signal.SIGTERM, signal.SIGINT)
+_LATE = (
+    "concurrent.futures.thread",
+    "telemetryd.core.manifest",
+    "telemetryd.core.reading",
+    "telemetryd.core.kconfig",
+    "telemetryd.core.difference",
+)
+"""What a call or a look needs and a start may not have: loaded before the daemon is ready, so that no reply depends on a file that may be away."""
 _CONTROL_PATH = "/" + CONTROL.replace(".", "/")
 
 
@@ -43,7 +52,7 @@ class App:
 
     def __init__(self, environ: Mapping[str, str], idle_exit_minutes: float) -> None:
         self._notifier = Notifier(environ)
-        self._service = Service(environ, idle_exit_minutes, announce=self._announce, hold=self._hold)
+        self._service = Service(environ, idle_exit_minutes, announce=self._announce, hold=self._hold, on_replaced=self._leave_replaced)
         self._lock = self._service.lock
         self._applications = Applications(self._service.daemon)
         self._control = Control(self._service.control, self._service.fresh, lambda: self._applications.callers, announce=self._announce)
@@ -86,6 +95,7 @@ class App:
             self._open()
         else:
             self._spawn(self._take_lock_later())
+        package.guard(_LATE)
         self._notifier.ready()
         self._spawn(self._leave_when_idle())
         for edge in (self._bus, *(edge for edge, _ in self._edges.values())):
@@ -242,6 +252,12 @@ class App:
         names = [name for name in self._interfaces[CONTROL].properties if name != "Version"]
         edge.send(bus_signal(_CONTROL_PATH, PROPERTIES, "PropertiesChanged", "sa{sv}as", changed(names)))
         edge.send(bus_signal(_CONTROL_PATH, CONTROL, "QuestionsChanged"))
+
+    def _leave_replaced(self) -> None:
+        """Another version was installed: the next call starts it."""
+        if not self._stop.is_set():
+            _LOG.info("telemetryd was replaced while it ran; it exits, and the next call starts the new one")
+            self._stop.set()
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()

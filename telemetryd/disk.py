@@ -17,7 +17,7 @@ from telemetryd.core.limits import SETTLE_S
 from telemetryd.errors import StorageError, TelemetrydError
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     from telemetryd.ports import Files
 
@@ -44,6 +44,7 @@ class Disk:
     def __init__(self, files: Files, hold: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
         self._files, self._hold = files, hold
         self._thread: ThreadPoolExecutor | None = None
+        self._jobs: set[Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._later: set[asyncio.Task[None]] = set()
         self._emptying = asyncio.Lock()
@@ -122,11 +123,20 @@ class Disk:
             return is_done
 
     async def _wait(self, work: Callable[[], None]) -> None:
+        """Have the thread do it. There is none while it has nothing to do: an idle daemon is one thread that sleeps."""
         if self._thread is None:
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a daemon that keeps nothing never needs one
 
             self._thread = ThreadPoolExecutor(1, "disk")
-        await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        job = self._thread.submit(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+        try:
+            await asyncio.wrap_future(job)
+        finally:
+            if not self._jobs and self._thread is not None:
+                self._thread.shutdown(wait=False)
+                self._thread = None
 
     def _settle(self) -> None:
         self._timer = None

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+from telemetryd.errors import BusyError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - a start need not import pathlib for it
 """Where the running telemetryd lies."""
@@ -46,3 +50,23 @@ LOADED = identity()
 def has_changed(loaded: str = LOADED) -> bool:
     """Whether the files are other ones by now: whatever would still be loaded is another version's."""
     return identity() != loaded
+
+
+REPLACED = "telemetryd was replaced while it ran; it exits, and the next call starts the new one: call again"
+
+
+def guard(modules: Iterable[str]) -> None:
+    """Load these modules now. What is loaded later is loaded only from the same files: else BusyError."""
+    for module in modules:
+        import_module(module)
+    if not any(isinstance(one, _Guard) for one in sys.meta_path):
+        sys.meta_path.insert(0, _Guard())
+
+
+class _Guard:
+    """Finds nothing; refuses our own modules once the files have changed."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Asked for each module that is not loaded yet."""
+        if name.startswith("telemetryd.") and has_changed():
+            raise BusyError(REPLACED)

@@ -7,6 +7,7 @@ import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from telemetryd import package
 from telemetryd.assembly import Assembly, Surroundings, assemble
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
@@ -36,7 +37,8 @@ class Service:
     """The running parts, or the error that stands for them: opened when the lock is ours, reopened when developer mode changes.
 
     Whatever decides or reopens does so one after another, under one lock that outlives the databases. `announce` tells the user's programs
-    that something may have changed: by causes, never by effects. `hold` keeps the replies to samples waiting.
+    that something may have changed: by causes, never by effects. `hold` keeps the replies to samples waiting. `on_replaced` hears that the
+    files of telemetryd itself are other ones by now, so that nothing more may be loaded.
     """
 
     def __init__(
@@ -46,13 +48,14 @@ class Service:
         *,
         announce: Callable[[], None] = lambda: None,
         hold: Callable[[], AbstractContextManager[object]] = nullcontext,
+        on_replaced: Callable[[], None] = lambda: None,
     ) -> None:
         self._idle_exit_minutes = idle_exit_minutes
         self._installation = InstalledFiles(environ)
         self.lock = StateLock(state_directory(environ))
         self._is_compared = False
         """Whether the state directory was compared with its path since the last batch of calls."""
-        self._announce = announce
+        self._announce, self._on_replaced = announce, on_replaced
         self._work_lock = asyncio.Lock()
         self._looks = Looks(self._look_later)
         self._surroundings = Surroundings(self._work_lock, hold, on_news=self._looks.owe, on_day=self._looks.soon)
@@ -163,6 +166,9 @@ class Service:
 
     async def _refresh(self, *, is_owed_too: bool) -> None:
         """One look, the lock is held: at files, day and databases; what follows is decided, erased and closed."""
+        if package.has_changed():
+            self._on_replaced()
+            raise BusyError(package.REPLACED)
         if self._is_due:
             self.open()
         self.look()
@@ -197,7 +203,7 @@ class Service:
 
     async def last_look(self) -> None:
         """What is owed is decided before an exit."""
-        if self._assembly:
+        if self._assembly and not package.has_changed():
             await self._look_later(is_owed_too=True)
 
     def commit(self) -> TelemetrydError | None:

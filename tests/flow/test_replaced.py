@@ -1,0 +1,94 @@
+"""The package is replaced under the running daemon: no process mixes two versions, and no call is lost. Policy: T2."""
+
+import asyncio
+
+import pytest
+from harness import CONTROL, KATE, CallError, until
+from installation import Installation
+
+KATE_ID = "org.kde.kate"
+
+
+@pytest.fixture
+def installation(machine, tmp_path):
+    """The machine's daemon is a copy of ours, which a package manager may replace."""
+    installation = Installation(tmp_path / "installation", is_copy=True)
+    machine.python, machine.folder = str(installation.python), installation.root
+    return installation
+
+
+def newer(folder):
+    """Another version: every module differs."""
+    for path in folder.rglob("*.py"):
+        path.write_text(path.read_text() + "\n# newer\n")
+
+
+async def test_calls_while_the_package_is_replaced(machine, installation):
+    """While calls come the package is replaced: each is answered, by the old version or the new one, and the old one exits in order."""
+    machine.install(KATE)
+    machine.activate(f"{installation.python} -P -m telemetryd")
+    answered, refused, is_over = 0, [], False
+
+    async def call():
+        nonlocal answered
+        async with machine.client() as client:
+            while not is_over:
+                try:
+                    await client.push(KATE_ID, "startup", "d", 700.0)
+                except CallError as failure:
+                    refused.append(failure.name)
+                else:
+                    answered += 1
+
+    calling = asyncio.ensure_future(call())
+    while not answered:
+        await asyncio.sleep(0.01)
+    log = machine.root / "bus.log"
+    installation.replace(newer)
+    before = answered
+    while log.read_text().count("telemetryd was replaced while it ran; it exits") < 1:
+        await asyncio.sleep(0.05)
+    while answered < before + 50:
+        await asyncio.sleep(0.01)
+    is_over = True
+    await calling
+    assert set(refused) <= {"org.telemetryd.Error.Busy"}
+    assert "Traceback" not in log.read_text()
+
+
+async def test_the_user_is_told(machine, installation):
+    """A call that finds the package replaced says so, and the daemon exits with status 0; the next one serves."""
+    machine.install(KATE)
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.get("System")
+            installation.replace(newer)
+            with pytest.raises(CallError, match=r"Error\.Busy: telemetryd was replaced"):
+                await client.call(CONTROL, "ListQuestions", "s", "")
+        assert daemon.process.wait(10) == 0
+    with machine.daemon():
+        async with machine.client() as client:
+            assert set(await client.questions()) == {"startup-time"}
+
+
+async def test_nothing_is_loaded_from_other_files(machine, installation):
+    """A text that needs modules which are not loaded yet is refused as busy: what checks it would be of another version."""
+    machine.install(KATE)
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.push(KATE_ID, "startup", "d", 700.0)
+            installation.replace(newer)
+            with pytest.raises(CallError, match=r"Error\.Busy: telemetryd was replaced"):
+                await client.register("org.kde.ark", KATE.replace(KATE_ID, "org.kde.ark") + "\nunknown = 1\n")
+        until(lambda: daemon.process.poll() is not None)
+        assert daemon.process.returncode == 0
+
+
+async def test_an_announcement_reads_nothing(machine, installation):
+    """A change that succeeded is answered as such, wherever the files of the interfaces are by then."""
+    machine.install(KATE)
+    with machine.daemon(TELEMETRYD_DATA_DIRS=str(machine.root / "share")):
+        async with machine.client() as client:
+            (installation.site / "dbus").unlink()
+            await client.set("System", 1)
+            assert await client.get("System") == 1
