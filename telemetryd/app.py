@@ -43,7 +43,7 @@ _LATE = (
     "telemetryd.core.kconfig",
     "telemetryd.core.difference",
 )
-"""What a call or a look needs and a start may not have: loaded before the daemon is ready, so that no reply depends on a file that may be away."""
+"""What a call or a look needs and a start may not have: loaded before the daemon is ready, so that no reply depends on files."""
 _CONTROL_PATH = "/" + CONTROL.replace(".", "/")
 
 

@@ -41,7 +41,7 @@ class Service:
     files of telemetryd itself are other ones by now, so that nothing more may be loaded.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
         self,
         environ: Mapping[str, str],
         idle_exit_minutes: float,
