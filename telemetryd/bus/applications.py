@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 VERSION = 1
 _MAX_APPLICATIONS = 1000
 """Applications whose callers are remembered for the user, in memory: more than a desktop has."""
+_MAX_NOTED = 4096
+"""Connections and applications that are known to be noted; all are forgotten together, and noted again."""
 _MAX_CALLERS = 16
 """Callers remembered of one application: its program, a few launchers of it; a program can make up any number of units."""
 
@@ -43,8 +45,8 @@ class Applications:
     def __init__(self, daemon: Callable[[], Measuring]) -> None:
         self._daemon = daemon
         self._callers: dict[str, frozenset[str]] = {}
-        self._noted: tuple[Caller | None, str] = (None, "")
-        """Whom the last call was noted of: a program makes many in a row."""
+        self._noted: set[tuple[str, str]] = set()
+        """(connection, application) of calls that were noted, so that each sample costs one look-up."""
 
     @property
     def callers(self) -> Mapping[str, frozenset[str]]:
@@ -67,31 +69,32 @@ class Applications:
     def _register(self, caller: Caller, call: Message) -> Result:
         application, manifest, _options = call.body
         digest = self._daemon().register(application, manifest)
-        self._note(caller, application)
+        self._note(caller, call.sender, application)
         return [digest]
 
     def _push(self, caller: Caller, call: Message) -> Result:
         application, source, sample = call.body
         self._daemon().push(application, source, sample.signature, sample.value)
-        self._note(caller, application)
+        self._note(caller, call.sender, application)
         return None
 
     def _push_many(self, caller: Caller, call: Message) -> Result:
         application, samples = call.body
         values: dict[str, tuple[str, Any]] = {source: (sample.signature, sample.value) for source, sample in samples.items()}
         self._daemon().push_many(application, values)
-        self._note(caller, application)
+        self._note(caller, call.sender, application)
         return None
 
     def _open_settings(self, _caller: Caller, _call: Message) -> Result:
         raise NotSupportedError("this installation has no settings window; the user can run: telemetryctl status")
 
-    def _note(self, caller: Caller, application: str) -> None:
+    def _note(self, caller: Caller, sender: str, application: str) -> None:
         """Remember who has called for an application, kept samples or refused ones alike."""
-        last, about = self._noted
-        if caller is last and application == about:
+        if (sender, application) in self._noted:
             return
-        self._noted = (caller, application)
+        if len(self._noted) >= _MAX_NOTED:
+            self._noted.clear()
+        self._noted.add((sender, application))
         seen = self._callers.get(application, frozenset())
         if len(seen) < _MAX_CALLERS and (seen or len(self._callers) < _MAX_APPLICATIONS):
             self._callers[application] = seen | {caller.shown_for(application)}
