@@ -87,12 +87,20 @@ class Timeline:
         await self.wake()
 
     async def run(self, seconds):
-        """Let running time pass, step by step."""
+        """Let running time pass, step by step: after each the daemon waits for the next."""
         for _ in range(-(-seconds // STEP_S)):
             await self.move(int(self.now) + STEP_S + SLACK_S)
+            await self.finish()
+
+    async def finish(self):
+        """Let the daemon finish a tick: a call of the user's waits for it. One without a report goes on for up to two seconds."""
+        for _ in range(2):
+            await self.client.get("Version")
+            self.set_clock(int(self.now) + SLACK_S + 1)
+            await self.wake()
 
     async def wake(self):
-        """Calls wake the daemon, which then sees that timers are over; before the last reply it has done all of a tick but the delivery."""
+        """Calls wake the daemon, which then sees that timers are over, and begins what is due."""
         for _ in range(3):
             await self.client.call((TELEMETRY[0], TELEMETRY[1], PROPERTIES), "Get", "ss", TELEMETRY[2], "Version")
         self._settle()

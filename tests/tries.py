@@ -35,3 +35,27 @@ async def never_again(timeline):
         await timeline.move(int(timeline.now) + DAY_S)
         await timeline.run(2 * HOUR_S)
     assert len(timeline.bodies()) == count
+
+
+async def waiting(timeline):
+    """Why reports wait, as the user's programs are told."""
+    return [(file, text) for file, text in await timeline.client.get("Problems") if "reports wait" in text]
+
+
+async def wait_for_the_next(timeline):
+    """Jump to where the report may be tried again, if that is to come."""
+    ((moment,),) = timeline.rows("SELECT not_before FROM report")
+    await timeline.move(max(moment, int(timeline.now)))
+
+
+async def held(timeline, word):
+    """The report is held for this reason, which was no try, and the next one is a day away."""
+    ((moment,),) = timeline.rows("SELECT not_before FROM report")
+    await wait_for_the_next(timeline)
+    for _ in range(24):
+        ((following, tries, told),) = timeline.rows("SELECT not_before, tries, held FROM report")
+        if following != moment:
+            break
+        await timeline.run(600)
+    assert (tries, told) == (0, word)
+    assert following >= int(timeline.now) + DAY_S - 600 - HOUR_S

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
     from telemetryd.upload.report import Request
 
+if not hasattr(aiohttp.TCPConnector, "_wrap_existing_connection"):
+    raise ImportError("before 3.10", name="aiohttp")
 if "socket_factory" not in signature(start_connection).parameters:
-    raise ImportError("aiohappyeyeballs is too old", name="aiohappyeyeballs")
+    raise ImportError("before 2.5", name="aiohappyeyeballs")
 
 NOTHING_CAME = Delivery(Result.RETRY)
 """No connection, or no whole answer."""

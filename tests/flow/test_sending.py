@@ -5,11 +5,12 @@ import signal
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from harness import CONTROL, until
 from timeline import APPLICATION, DAY_S, HOUR_S
-from tries import NO_NONCE, never_again, send_first, status, try_again
+from tries import NO_NONCE, held, never_again, send_first, status, try_again, wait_for_the_next, waiting
 
 SILENT = b""
 
@@ -89,6 +90,28 @@ async def test_server_down(timeline):
         await try_again(timeline, tries, DAY_S)
     (row,) = await timeline.client.history()
     assert (row["outcome"], row["status"], row["tries"]) == ("dropped", 0, 3)
+
+
+async def test_authority_that_is_gone(timeline):
+    """A certificate file that is missing, or none, uses up no report in four days; the user is told which file, until it is back."""
+    before = await timeline.queue()
+    await timeline.go_to_slot()
+    file = Path(timeline.ca_file)
+    text = file.read_text()
+    for broken in (None, "", "no certificate", None):
+        file.unlink(missing_ok=True) if broken is None else file.write_text(broken)
+        await held(timeline, "ca-file")
+        ((name, told),) = await waiting(timeline)
+        assert (name, told) == (timeline.ca_file, "[endpoint.kde] reports wait: this file cannot be read, or holds no certificate")
+        assert told in " ".join(timeline.machine.control("status").stdout.split())
+    assert "telemetryd-upload: [endpoint.kde] ca_file: No such file or directory; nothing was sent" in timeline.daemon.log
+    assert timeline.ca_file not in timeline.daemon.log
+    file.write_text(text)
+    await wait_for_the_next(timeline)
+    await timeline.run_until_tried(1, within_s=4 * HOUR_S)
+    assert timeline.rows("SELECT outcome, status, tries FROM report") == [("accepted", 204, 1)]
+    assert timeline.bodies() == [before["body"].encode()]
+    assert await waiting(timeline) == []
 
 
 async def send_to_silent(timeline):

@@ -8,7 +8,7 @@ import pytest
 from harness import WAIT_S, until
 from installation import Installation
 from timeline import DAY_S, HOUR_S, tick_soon, timer
-from tries import NO_NONCE, never_again, try_again
+from tries import NO_NONCE, held, never_again, try_again, wait_for_the_next, waiting
 
 from telemetryd.core.hindrance import problem
 from telemetryd.core.limits import COURIER_TIMEOUT_S
@@ -150,7 +150,7 @@ async def test_what_happens_before_a_connection_stands(timeline, uploader):
         await held(timeline, word)
         (row,) = await timeline.client.history()
         assert (row["outcome"], row["tries"], row["body"]) == ("queued", 0, before["body"])
-        assert await waiting(timeline) == [problem(word, KDE)]
+        assert await waiting(timeline) == [problem(word, Endpoint("kde", "KDE", ""))]
     assert timeline.bodies() == []
     assert timeline.daemon.log.count("telemetryd-upload ended, or hung, before it had a connection") == len(EARLIER) - 1
     assert timeline.daemon.log.count("telemetryd-upload: [endpoint.kde] aiohttp is missing or too old (no module aiohttp)") == 1
@@ -161,33 +161,6 @@ async def test_what_happens_before_a_connection_stands(timeline, uploader):
     assert timeline.bodies() == [before["body"].encode()]
     assert await waiting(timeline) == []
     assert uploader.running() == []
-
-
-KDE = Endpoint("kde", "KDE", "")
-
-
-async def waiting(timeline):
-    """Why reports wait, as the user's programs are told."""
-    return [(file, text) for file, text in await timeline.client.get("Problems") if "reports wait" in text]
-
-
-async def wait_for_the_next(timeline):
-    """Jump to where the report may be tried again, if that is to come."""
-    ((moment,),) = timeline.rows("SELECT not_before FROM report")
-    await timeline.move(max(moment, int(timeline.now)))
-
-
-async def held(timeline, word):
-    """The report is held for this reason, which was no try, and the next one is a day away."""
-    ((moment,),) = timeline.rows("SELECT not_before FROM report")
-    await wait_for_the_next(timeline)
-    for _ in range(24):
-        ((following, tries, told),) = timeline.rows("SELECT not_before, tries, held FROM report")
-        if following != moment:
-            break
-        await timeline.run(600)
-    assert (tries, told) == (0, word)
-    assert following >= int(timeline.now) + DAY_S - 600 - HOUR_S
 
 
 @pytest.mark.parametrize(("silent_in", "tries", "bodies"), [("handshake", 0, 1), ("headers", 1, 2)])
@@ -227,7 +200,6 @@ async def test_uploader_that_never_answers(timeline, uploader, tmp_path):
     before = await the_first_try(timeline)
     until(said.exists, within_s=60)  # the time that the machine takes to start it is not the daemon's
     (process,) = uploader.running()
-    assert len(list(Path(f"/proc/{timeline.daemon.process.pid}/task").iterdir())) == 1, "no thread waits for it"
     began = timeline.now
     await timeline.move(int(began + COURIER_TIMEOUT_S / 2))
     assert uploader.running() == [process]

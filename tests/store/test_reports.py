@@ -45,6 +45,23 @@ def test_tries(store, report):
     assert (row.tries, row.started, row.not_before, row.status) == (1, 0, 3000, 503)
 
 
+def test_held(store, report):
+    """What something of our own kept here was no try, however often; the cause stands in the row until a try goes otherwise."""
+    (row,) = put(store, report())
+    for now in (1000, 5000):
+        store.reports.start(row, now, now + 1000)
+        store.reports.hold(row, now + 2000, "ca-file")
+        assert store.reports.queue() == [row._replace(not_before=now + 2000, held="ca-file")]
+    store.reports.start(row, 9000, 9500)
+    store.reports.postpone(row, 9700, 503)
+    assert store.reports.queue() == [row._replace(tries=1, not_before=9700, status=503)]
+    store.reports.start(row, 9800, 9900)
+    store.reports.hold(row._replace(tries=1), 9950, "keys")
+    assert store.reports.finish(row, "dropped", status=503, body=b"blank")
+    (done,) = store.reports.history(0, 10)
+    assert (done.held, done.tries) == ("", 1)
+
+
 def test_moved(store, report):
     """A try is written down with the address and headers that it goes with, whatever they were when the report was made. Policy: T2."""
     (row,) = put(store, report())

@@ -62,7 +62,9 @@ class Home:
         """Send a report as a daemon of the system does, with the uploader's command but for these words; the result."""
         script = SEND.format(url=url, body=BODY, text=TEXT, without=without)
         command = [self.installation.python, "-P", "-c", script]
-        return subprocess.run(command, env=self.machine.environ, check=True, capture_output=True, text=True).stdout.strip()
+        done = subprocess.run(command, env=self.machine.environ, check=True, capture_output=True, text=True)
+        self.errors = done.stderr
+        return done.stdout.strip()
 
 
 @pytest.fixture
@@ -78,6 +80,22 @@ async def test_packages_of_the_user(home, machine, receiver):
     assert not home.mark.exists()
     assert home.send(url, without=("-s",)) == "held"
     assert home.mark.exists(), "without -s it would have been loaded"
+
+
+OLDER = {
+    "aiohappyeyeballs": "async def start_connection(addr_infos): ...",
+    "aiohttp": "class TCPConnector: ...",
+}
+
+
+@pytest.mark.parametrize("package", OLDER)
+def test_client_that_is_too_old(home, machine, receivers_at_once, trusted, package):
+    """A library that is too old uses up no report, and the journal says which."""
+    (home.installation.site / f"{package}.py").write_text(OLDER[package])
+    receiver = receivers_at_once(trusted)
+    assert home.send(machine.endpoint(receiver.url()).url) == "held"
+    assert home.errors == f"telemetryd-upload: [endpoint.kde] aiohttp is missing or too old ({package} is too old); nothing was sent\n"
+    assert receiver.requests.empty()
 
 
 async def test_installed_by_the_user(home, machine, receiver):
