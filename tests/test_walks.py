@@ -155,6 +155,12 @@ class Walk:
         self.running.clock.wall += seconds
         self.truth.restart()
 
+    def mended(self, seconds):
+        """Time passes, and before anything looks again all files are right."""
+        self.run(seconds)
+        for write, which in ((self.write_configuration, "right"), (self.write_manifest, "first"), (self.write_reviews, "right")):
+            write(which)
+
     def restart(self, _):
         """Another process."""
         self.running.restart()
@@ -346,7 +352,7 @@ JUMPS = st.sampled_from([120, HOUR_S, DAY_S, 2 * DAY_S + 1, 130 * DAY_S])
 TIME = st.one_of(
     st.tuples(st.just("run"), SECONDS),
     st.tuples(st.just("run"), SECONDS),
-    st.tuples(st.sampled_from(["sleep", "off"]), SECONDS),
+    st.tuples(st.sampled_from(["sleep", "off", "mended"]), SECONDS),
     st.tuples(st.just("jump"), JUMPS | JUMPS.map(lambda one: -one)),
     st.just(("restart", 0)),
 )
@@ -392,7 +398,8 @@ async def _walked(walk, events, begin):
 @example([("write_manifest", "second"), ("run", 5 * DAY_S), ("write_manifest", "gone"), ("write_manifest", "second")], ACCEPTED)
 @example([("write_manifest", "broken"), ("jump", 2 * DAY_S + 1), ("run", 1800), ("write_manifest", "first")], DURING)
 @example([("write_configuration", "broken"), ("run", DAY_S - 1), ("write_manifest", "gone"), ("run", 1)], DURING)
-@example([("set_usage", 0), ("run", 5 * DAY_S), ("set_usage", 2)], ACCEPTED)
+@example([("write_configuration", "broken"), ("run", 1800), ("run", 1201), ("off", DAY_S), ("run", 1200)], DURING)
+@example([("write_configuration", "off"), ("mended", 5 * DAY_S)], ACCEPTED)
 @example([("write_manifest", "broken"), ("write_reviews", "missing"), ("run", 601)], DURING)
 @example([("write_configuration", "torn"), ("run", 601), ("write_configuration", "right")], AFTER)
 @example([("run", DAY_S), ("write_configuration", "torn"), ("run", 2 * DAY_S), ("jump", 120), ("run", 2 * DAY_S)], ACCEPTED)
