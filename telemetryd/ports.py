@@ -234,6 +234,9 @@ class Reports(Protocol):
     def postpone(self, report: StoredReport, not_before: int, status: int) -> None:
         """The try failed and another is possible."""
 
+    def held(self) -> list[tuple[str, str]]:
+        """Of the reports that something of our own keeps here: whose they are (vendor), and what it is."""
+
     def hold(self, report: StoredReport, not_before: int, hindrance: str) -> None:
         """Something of our own was in the way: it was no try."""
 

@@ -176,11 +176,11 @@ class Ticker:
         """Hand a try to the uploader; touches no database."""
         return await self._parts.courier.deliver(begun.endpoint, begun.row.body, begun.definition)
 
-    def problems(self) -> set[Problem]:
+    def problems(self) -> list[Problem]:
         """What of our own is in the way of reports that wait."""
         settings = self._parts.catalogue.settings
-        found = ((row.held, settings.endpoint(row.vendor)) for row in self._parts.reports.queue() if row.held)
-        return {hindrance.problem(word, endpoint) for word, endpoint in found if endpoint}
+        found = ((word, settings.endpoint(vendor)) for vendor, word in self._parts.reports.held())
+        return [hindrance.problem(word, endpoint) for word, endpoint in found if endpoint]
 
     def abort_all(self) -> None:
         """Break off everything: other databases are opened."""

@@ -219,7 +219,7 @@ def _getters(look: Callable[[], Parts]) -> dict[str, Callable[[], Any]]:
 
 
 def _problems(parts: Parts) -> list[list[str]]:
-    found = [[one.file, one.text] for one in (*parts.catalogue.problems, *sorted(parts.ticker.problems()))]
+    found = [[one.file, one.text] for one in (*parts.catalogue.problems, *parts.ticker.problems())]
     if parts.consents.is_spent:
         found.append(["consent.sqlite", _SPENT])
     if parts.erasure.is_held_up:

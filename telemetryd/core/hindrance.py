@@ -60,7 +60,10 @@ _SENTENCES = {
 
 
 def problem(word: str, endpoint: Endpoint) -> Problem:
-    """What the user is told of reports for an endpoint that wait: the file in question, if there is one, and what is wrong."""
+    """What the user is told of reports for an endpoint that wait: the file in question, if there is one, and what is wrong.
+
+    A word that this version does not know is a later one's, and refers to the journal.
+    """
     files = {Hindrance.KEYS: endpoint.ohttp_keys, Hindrance.CA_FILE: endpoint.ca_file}
-    hindrance = Hindrance(word)
+    hindrance = Hindrance(word) if word in _SENTENCES else Hindrance.UPLOADER
     return Problem(files.get(hindrance, ""), f"[endpoint.{endpoint.vendor}] reports wait: {_SENTENCES[hindrance]}")

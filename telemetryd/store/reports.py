@@ -102,6 +102,11 @@ class Reports:
             sql = f"UPDATE report SET started = 0, not_before = ?, status = ?, held = '' {_STILL}"  # noqa: S608 - fixed texts
             connection.execute(sql, (not_before, status, report.id, report.body))
 
+    def held(self) -> list[tuple[str, str]]:
+        """Of the reports that something of our own keeps here: whose they are (vendor), and what it is."""
+        rows = self._database.read("SELECT DISTINCT vendor, held FROM report WHERE outcome = 'queued' AND held != '' ORDER BY 1, 2")
+        return [(vendor, word) for vendor, word in rows]
+
     def hold(self, report: StoredReport, not_before: int, hindrance: str) -> None:
         """Something of our own was in the way: it was no try, and `report` is the row before it."""
         with self._database.change() as connection:

@@ -190,6 +190,11 @@ def test_what_the_user_is_told(word):
     assert len(told.text.split()) <= 25
 
 
+def test_a_word_of_a_later_version():
+    """What a later version found in the way is told as what the journal has more of."""
+    assert problem("unheard-of", ENDPOINT) == problem("uploader", ENDPOINT)
+
+
 def test_what_the_uploader_does_not_inherit():
     """Whatever reads along or runs code in it is dropped; what it needs stays."""
     kept = {"HOME": "/home/me", "XDG_CONFIG_HOME": "/home/me/.config", "DO_NOT_TRACK": "1", "TELEMETRYD_CONFIG_DIRS": "/etc", "LANG": "de"}

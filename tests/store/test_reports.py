@@ -52,9 +52,11 @@ def test_held(store, report):
         store.reports.start(row, now, now + 1000)
         store.reports.hold(row, now + 2000, "ca-file")
         assert store.reports.queue() == [row._replace(not_before=now + 2000, held="ca-file")]
+        assert store.reports.held() == [(row.vendor, "ca-file")]
     store.reports.start(row, 9000, 9500)
     store.reports.postpone(row, 9700, 503)
     assert store.reports.queue() == [row._replace(tries=1, not_before=9700, status=503)]
+    assert store.reports.held() == []
     store.reports.start(row, 9800, 9900)
     store.reports.hold(row._replace(tries=1), 9950, "keys")
     assert store.reports.finish(row, "dropped", status=503, body=b"blank")
