@@ -300,3 +300,24 @@ async def test_shared_question_of_a_missing_manifest(running):
     assert tallies(running) == 2
     await running.choices.set_application("org.kde.dolphin", 3, 0)
     assert {row.pusher for row in running.store.tallies.all()} == {APP}
+
+
+@pytest.mark.parametrize(("break_it", "lasts_s"), [("gone", 600), ("unreadable", DAY_S)])
+async def test_shared_part_of_a_missing_manifest(running, break_it, lasts_s):
+    """What an application pushed into a shared question goes once its manifest is missing for long enough, by both clocks, at any look."""
+    running.to(ACCEPTED)
+    running.install(FRAMEWORKS)
+    running.install(user_of_shared("org.kde.dolphin"))
+    await running.consent(SHARED)
+    running.to(at("11.24"))
+    running.push("org.kde.frameworks/crash", "u", 3, application="org.kde.dolphin")
+    path = running.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml"
+    path.write_text("broken") if break_it == "unreadable" else path.unlink()
+    running.look()
+    for pass_time in (jump, sleep):
+        pass_time(running, DAY_S)
+        running.look()
+        assert "org.kde.dolphin" in {row.pusher for row in running.store.tallies.all()}
+    running.clock.pass_(lasts_s)
+    running.look()
+    assert "org.kde.dolphin" not in {row.pusher for row in running.store.tallies.all()}
