@@ -272,8 +272,9 @@ class Running:
             await self.choices.accept(application, self.digests(application))
 
     def digests(self, application=APP):
-        """Question → digest, as shown now."""
-        return {row["id"]: row["digest"] for row in self.views.questions(application)}
+        """Question → digest, as shown now, of those that are asked."""
+        rows = self.views.questions(application)
+        return {row["id"]: row["digest"] for row in rows if self.catalogue.definition((application, row["id"]))}
 
     def to(self, moment):
         """Go to a moment, with the machine running all the time, and look; a moment that is over is one to which the clock is set back."""
