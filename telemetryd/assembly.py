@@ -21,13 +21,16 @@ from telemetryd.disk import Disk, Work
 from telemetryd.erasure import Erasure
 from telemetryd.facts.linux import LinuxFacts
 from telemetryd.known import Known
+from telemetryd.lowered import Lowered
 from telemetryd.machine import SecretChance, SystemClock
 from telemetryd.questions import Questions
 from telemetryd.shown import Sources
-from telemetryd.store import Store, open_store, purge_ordinary
+from telemetryd.store import Store, no_store, open_store, purge_ordinary, unkept
 from telemetryd.tallies import RunningTallies
 from telemetryd.tick import Parts as TickParts
 from telemetryd.tick import Ticker
+from telemetryd.troubles import Troubles
+from telemetryd.unkept import UnkeptChoices
 from telemetryd.views import Views
 from telemetryd.watch import Watch
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.disk import Steps
+    from telemetryd.errors import StorageError
     from telemetryd.installed import InstalledFiles
     from telemetryd.ports import Key
 
@@ -68,6 +72,8 @@ class Assembly(NamedTuple):
         self.work.end()
         self.daemon.commit()
         self.ticker.keep()
+        if self.store.consents.is_owed:
+            self.store.consents.settle({}, {})
         if self.erasure.is_pending:
             self.work.now(self.erasure.finishing())
 
@@ -79,10 +85,14 @@ class Surroundings(NamedTuple):
     hold: Callable[[], AbstractContextManager[object]] = nullcontext
     on_news: Callable[[], object] = lambda: None
     on_day: Callable[[], object] = lambda: None
+    lowered: Lowered | None = None
+    troubles: Troubles | None = None
 
 
 def assemble(installation: InstalledFiles, directory: Path, surroundings: Surroundings) -> Assembly:
     """Open the databases and put the parts over them; in developer mode its own pair, after shutting what the other pair has open.
+
+    What was taken back before, while they could not be used, is taken back first.
 
     Raises:
         StorageError: the databases cannot be used.
@@ -93,12 +103,23 @@ def assemble(installation: InstalledFiles, directory: Path, surroundings: Surrou
         assembly = _put_together(installation, store, surroundings, is_developer=is_developer)
         if not is_erased:
             assembly.erasure.include(partial(purge_ordinary, directory))
+        if surroundings.lowered:
+            surroundings.lowered.apply(store.consents)
         assembly.work.now(_starting(assembly))
     return assembly
 
 
+def assemble_unkept(installation: InstalledFiles, surroundings: Surroundings, why: StorageError) -> Assembly:
+    """The parts over nothing, for the user to look at: what stands for databases that cannot be used."""
+    store = no_store(why)
+    assembly = _put_together(installation, store, surroundings, is_developer=installation.settings().developer)
+    choices = UnkeptChoices(assembly.control.choices.parts, why)
+    return assembly._replace(control=assembly.control._replace(choices=choices, problems=lambda: [unkept(why)]))
+
+
 def _starting(assembly: Assembly) -> Steps[None]:
     yield from assembly.daemon.starting()
+    yield from assembly.control.choices.owing()
     yield from assembly.erasure.finishing()
 
 
@@ -138,7 +159,8 @@ def _put_together(installation: InstalledFiles, store: Store, surroundings: Surr
         store.consents.spend()
     if store.main.was_lost:
         questions.lose()
-    store.loss_is_told()
+    if not store.consents.is_owed:
+        store.loss_is_told()
     tallies = RunningTallies(store.tallies, store.decoys)
     closing = Closing(ClosingParts(catalogue, questions, tallies, store.reports, clock, chance))
 
@@ -151,10 +173,12 @@ def _put_together(installation: InstalledFiles, store: Store, surroundings: Surr
     flow = Flow(catalogue, questions, tallies, closing, erasure, LinuxFacts(os.environ), clock, watch)
     daemon = Daemon(flow, on_news=surroundings.on_news, on_day=surroundings.on_day)
     known = Known(catalogue, store.consents, tallies, store.reports)
-    choices = Choices(ChoiceParts(daemon, questions, store.consents, catalogue, store, store.reports, clock, known, erasure, work.run))
+    about = (daemon, questions, store.consents, catalogue, store, store.reports, clock, known, erasure)
+    choices = Choices(ChoiceParts(*about, work.run, surroundings.lowered or Lowered()))
     courier = UploaderCourier(lambda: is_developer)
     ticker = Ticker(TickParts(catalogue, questions, choices, daemon, store.reports, courier, clock, chance, erasure, work.run))
     views = Views(Sources(catalogue, store.consents, questions, closing, store.reports, clock, known))
-    control = ControlParts(choices, store.consents, catalogue, views, ticker, watch, erasure)
+    control = ControlParts(choices, store.consents, catalogue, views, ticker, watch, erasure, store.problems)
+    ticker.troubles = disk.troubles = surroundings.troubles or Troubles()
     store.tell_unsettled(disk.settle, disk.shrink)
     return Assembly(store, daemon, control, ticker, work, erasure, is_developer)

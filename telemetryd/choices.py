@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import quotas
@@ -10,7 +11,7 @@ from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Ca
 from telemetryd.core.life import Outcome, State
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 from telemetryd.disk import Point
-from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError
+from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     from telemetryd.disk import Steps
     from telemetryd.erasure import Erasure
     from telemetryd.known import Known
+    from telemetryd.lowered import Lowered
     from telemetryd.ports import Clock, Consents, Files, Key, Reports
     from telemetryd.questions import Questions
 
 PURGE_WAIT_S = 5.0
 """How long an erasure waits for another process that reads the database."""
 _PURGE_STEP_S = 0.05
+
+HELD = "it holds from now on, but it is not on disk yet and will be written as soon as possible"
+"""What the user is told of something taken back that the disk did not take."""
 
 _ACCEPTABLE = {State.PENDING, State.REFUSED, State.WAITING, State.ACTIVE}
 
@@ -44,17 +49,20 @@ class Parts(NamedTuple):
     known: Known
     erasure: Erasure
     run: Callable[[Steps[bool]], Awaitable[bool]]
+    lowered: Lowered
 
 
 class Choices:
     """The user's acts. Each raises BusyError if erased text may still be on disk because another process reads it.
 
+    What the user takes back holds with the call, also where the disk does not take it: then StorageError says so, and it is tried again.
     Whatever is decided, the disk is asked for the same: how busy we are does not tell an application a yes from a no. Policy: C3.
     """
 
     def __init__(self, parts: Parts) -> None:
+        self.parts = parts
         self._daemon, self._questions, self._consents, self._catalogue, self._files, *_ = parts
-        self._reports, self._clock, self._known, self._erasure, self._run = parts[5:]
+        self._reports, self._clock, self._known, self._erasure, self._run, self._lowered = parts[5:]
 
     async def set_level(self, name: str, level: int) -> None:
         """Set a global level: `system`, `usage` or `new_questions` to 0, 1 or 2."""
@@ -87,7 +95,7 @@ class Choices:
         await self._act(self._erasing(application))
 
     def _setting_level(self, name: str, level: int) -> Steps[bool]:
-        yield from self._daemon.reloading()
+        yield from self._looking()
         stored = getattr(self._consents.levels, name)
         self._check_lock(name, level, stored)
         if level != stored:
@@ -95,7 +103,7 @@ class Choices:
         return (yield from self._settling(is_withdrawal=level <= stored))
 
     def _setting_application(self, application: str, levels: ApplicationLevels) -> Steps[bool]:
-        yield from self._daemon.reloading()
+        yield from self._looking()
         self._known.check(application)
         before = self._consents.applications.get(application, ApplicationLevels())
         for name, level in levels._asdict().items():
@@ -106,14 +114,14 @@ class Choices:
         return (yield from self._settling(is_withdrawal=True))
 
     def _setting_question(self, application: str, question: str, *, is_allowed: bool) -> Steps[bool]:
-        yield from self._daemon.reloading()
+        yield from self._looking()
         key = self._known.key(application, question)
         if self._consents.decisions.get(key, Decision()).refused is is_allowed:
             self._consents.refuse(key, is_refused=not is_allowed)
         return (yield from self._settling(is_withdrawal=not is_allowed))
 
     def _accepting(self, application: str, digests: Mapping[str, str]) -> Steps[bool]:
-        yield from self._daemon.reloading()
+        yield from self._looking()
         definitions = [self._catalogue.question(application, question) for question in digests]
         for definition in definitions:
             if definition.digest != digests[definition.question.id]:
@@ -127,14 +135,20 @@ class Choices:
         return (yield from self._settling(is_withdrawal=False))
 
     def _erasing(self, application: str) -> Steps[bool]:
-        yield from self._daemon.reloading()
+        yield from self._looking()
         if application:
             self._known.check(application)
-        keys = [key for key in self._questions.decided() if application in {"", key[0]}]
-        yield from self._daemon.erasing(keys)
-        self._reports.forget(application)
-        self._erasure.begin()
+        self._lowered.erased.add(application)
         return (yield from self._settling(is_withdrawal=True))
+
+    def owing(self) -> Steps[None]:
+        """Erase what the user wants erased and is not yet."""
+        for application in sorted(self._lowered.erased):
+            keys = [key for key in self._questions.decided() if application in {"", key[0]}]
+            yield from self._daemon.erasing(keys)
+            self._reports.forget(application)
+            self._erasure.begin()
+            self._lowered.erased.discard(application)
 
     async def forget(self, application: str) -> None:
         """Withdraw everything from an application that is not installed, and drop what is kept of it but for what protects the user.
@@ -156,7 +170,7 @@ class Choices:
         return bool(new[:room])
 
     def _forgetting(self, application: str) -> Steps[bool]:
-        yield from self._daemon.reloading()
+        yield from self._looking()
         if self._catalogue.is_installed(application):
             raise InvalidArgumentsError(f"{application} is installed: expected an application that registered itself or is gone")
         self._known.check(application)
@@ -174,15 +188,31 @@ class Choices:
             await asyncio.sleep(_PURGE_STEP_S)
             is_done = await self._run(self._erasure.finishing())
 
+    def _looking(self) -> Steps[None]:
+        """Decide by the files as they are now. A disk that does not take what follows keeps nobody from taking something back."""
+        with suppress(StorageError):
+            yield from self._daemon.reloading()
+
     def _settling(self, *, is_withdrawal: bool) -> Steps[bool]:
-        """Decide anew, consent first; whether nothing of what was erased is on disk."""
+        """Decide anew, consent first; whether nothing of what was erased is on disk. What is taken back is shut whatever the disk does."""
+        failures: list[StorageError] = []
+        results: list[bool] = []
+        for steps in (self._keeping(is_withdrawal=is_withdrawal), self.owing(), self._daemon.deciding(), self._erasure.finishing()):
+            try:
+                results.append(bool((yield from steps)))
+            except StorageError as failure:
+                if not is_withdrawal:
+                    raise
+                failures.append(failure)
+        if failures or (is_withdrawal and self._consents.is_owed):
+            raise _held(failures)
+        *_, is_erased, is_done = results
+        return is_done or not (is_erased or (is_withdrawal and self._erasure.is_pending))
+
+    def _keeping(self, *, is_withdrawal: bool) -> Steps[None]:
         if is_withdrawal:
             self._files.drop_damaged()
         yield Point.SYNCED
-        is_erased = yield from self._daemon.deciding()
-        is_awaited = is_erased or (is_withdrawal and self._erasure.is_pending)
-        is_done = yield from self._erasure.finishing()
-        return is_done or not is_awaited
 
     def _new(self, application: str) -> list[Definition]:
         declaration = self._catalogue.find(application)
@@ -205,3 +235,8 @@ class Choices:
         for lock in self._catalogue.settings.locks:
             if lock.what == name and level > lock.limit and level != stored:
                 raise AccessDeniedError(f"{name} {LOCKED} {lock.limit} by {lock.file}")
+
+
+def _held(failures: list[StorageError]) -> StorageError:
+    why, place = (f": {failures[0]}", failures[0].place) if failures else ("", "")
+    return StorageError(HELD + why, place)

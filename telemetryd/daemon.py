@@ -122,7 +122,8 @@ class Daemon:
 
         Also if a text is news: but not while samples are the only ones to ask, for then its time would follow a call. Policy: C3.
         """
-        is_stale = self._flow.catalogue.refresh() or not self._is_decided or (is_owed_too and self._flow.catalogue.is_owed)
+        is_owed = self._flow.questions.is_owed or (is_owed_too and self._flow.catalogue.is_owed)
+        is_stale = self._flow.catalogue.refresh() or not self._is_decided or is_owed
         if is_stale:
             yield from self.deciding()
         return is_stale

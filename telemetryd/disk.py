@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from telemetryd.core.limits import SETTLE_S
 from telemetryd.errors import StorageError, TelemetrydError
+from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -43,6 +44,7 @@ class Disk:
 
     def __init__(self, files: Files, hold: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
         self._files, self._hold = files, hold
+        self.troubles = Troubles()
         self._thread: ThreadPoolExecutor | None = None
         self._jobs: set[Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -147,7 +149,7 @@ class Disk:
             try:
                 await work
             except StorageError as failure:
-                _LOG.warning("the disk does not take what was committed: %s", failure)
+                self.troubles.say(_LOG, "the disk does not take what was committed: %s", failure)
 
         task = asyncio.get_running_loop().create_task(do())
         self._later.add(task)

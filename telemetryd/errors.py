@@ -116,9 +116,18 @@ class BusyError(TelemetrydError):
 
 
 class StorageError(TelemetrydError):
-    """The state directory cannot be read or written."""
+    """The state directory cannot be read or written. `place` is where: for the journal and the user, never for applications."""
 
     bus_name = PREFIX + "Storage"
+
+    def __init__(self, text: str, place: str = "") -> None:
+        super().__init__(text)
+        self.place = place
+
+    @property
+    def placed(self) -> str:
+        """The text with the place."""
+        return f"{self.place}: {self}" if self.place else str(self)
 
 
 class BusLostError(TelemetrydError):

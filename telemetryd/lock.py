@@ -24,6 +24,8 @@ _EXPLAINED = {
     errno.ENOTDIR: "expected a directory",
     errno.ENOENT: "expected a directory, or a link that leads to one",
     errno.ELOOP: f"expected {_FILE!r} in it to be no link",
+    errno.ENOLCK: "its file system has no locks",
+    errno.EROFS: "it is read-only",
 }
 
 
@@ -98,7 +100,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"the state directory {path}: {_EXPLAINED.get(error.errno or 0, error.strerror)}") from None
+        raise StorageError(f"the state directory cannot be used: {_EXPLAINED.get(error.errno or 0, error.strerror)}", str(path)) from None
 
 
 def _open(path: Path) -> int:

@@ -141,6 +141,10 @@ class Consents(Protocol):
     ledger: Mapping[Key, Entry]
     is_spent: bool
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether something that was lowered or ended holds in memory only, because the disk did not take it yet."""
+
     def set_levels(self, levels: Levels) -> None:
         """Keep the global levels."""
 

@@ -65,7 +65,7 @@ class Questions:
             steps |= {key: life.without_budget(steps[key], text) for key, text in refused.items()}
         self._noticed = {step.record.noticed for step in steps.values()} - {""}
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
-        if changed or ledger:
+        if changed or ledger or self._consents.is_owed:
             self._consents.settle(changed, ledger)
         self._opened = {(key, digest): opened for key, step in steps.items() for digest, opened in self._open(key, step)}
         closing = [self._catalogue.definition(key) for key, step in steps.items() if step.effect is Effect.CLOSE]
@@ -135,6 +135,11 @@ class Questions:
     def snapshot(self) -> object:
         """What differs from an earlier one if any state that is remembered changed since."""
         return dict(self._consents.records), dict(self._consents.decisions)
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether something that is shut is not on disk yet."""
+        return self._consents.is_owed
 
     def record(self, key: Key) -> Record:
         """What is remembered of a question."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from telemetryd import package
-from telemetryd.assembly import Assembly, Surroundings, assemble
+from telemetryd.assembly import Assembly, Surroundings, assemble, assemble_unkept
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
@@ -17,6 +17,8 @@ from telemetryd.files import signature
 from telemetryd.installed import InstalledFiles
 from telemetryd.lock import StateLock
 from telemetryd.looks import Looks
+from telemetryd.lowered import Lowered
+from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 BUSY = BusyError("another telemetryd of this user, on another session bus, holds the state directory")
-_UNUSABLE = StorageError("the databases hold something that cannot be used; the journal says where")
+_UNUSABLE = "the databases hold something that cannot be used; the journal says where"
 
 
 class Service:
@@ -58,8 +60,14 @@ class Service:
         self._announce, self._on_replaced = announce, on_replaced
         self._work_lock = asyncio.Lock()
         self._looks = Looks(self._look_later)
-        self._surroundings = Surroundings(self._work_lock, hold, on_news=self._looks.owe, on_day=self._looks.soon)
+        self._lowered = Lowered()
+        self._troubles = Troubles()
+        self._surroundings = Surroundings(
+            self._work_lock, hold, self._looks.owe, self._looks.soon, lowered=self._lowered, troubles=self._troubles
+        )
         self._assembly: Assembly | None = None
+        self._unkept: Assembly | None = None
+        """What the user looks at while the databases cannot be used."""
         self._failure: TelemetrydError = BUSY
         self._is_due = False
         self._unsaid: TelemetrydError | None = None
@@ -74,8 +82,11 @@ class Service:
 
     def fail(self, failure: TelemetrydError) -> None:
         """The lock cannot be had: every caller is told why. The log is told once."""
+        if isinstance(failure, StorageError) and not failure.place:
+            failure.place = str(self.lock.path)
         if str(failure) != str(self._failure):
-            _LOG.error("%s", failure)
+            _LOG.error("%s", failure.placed if isinstance(failure, StorageError) else failure)
+            self._unkept = None
         self._failure = failure
 
     def open(self) -> None:
@@ -88,14 +99,14 @@ class Service:
             assembly = assemble(self._installation, self._locked(), self._surroundings)
             self._note_do_not_track(assembly)
             assembly.ticker.may_act = self.lock.is_in_place
-            self._assembly, self._failure = assembly, BUSY
+            self._assembly, self._unkept, self._failure = assembly, None, BUSY
             self._tell_problems(assembly)
         except TelemetrydError as failure:
             self.fail(failure)
         except Exception as failure:  # noqa: BLE001 - the edge of the app: what a damaged file holds must not end the daemon
-            if str(self._failure) != str(_UNUSABLE):
+            if str(self._failure) != _UNUSABLE:
                 _LOG.error("internal error at opening the databases: %s", place(failure))
-            self.fail(_UNUSABLE)
+            self.fail(StorageError(_UNUSABLE))
 
     def look(self) -> None:
         """A file that was removed or replaced while it was open is as lost as a damaged one; one that was set aside goes after its time."""
@@ -121,7 +132,7 @@ class Service:
         """Return when what failed may be tried again: some seconds later if a call wants it, else when the timer would run."""
         self._is_wanted.clear()
         await asyncio.sleep(BUSY_AFTER_S)
-        if not self._is_wanted.is_set():
+        if not self._is_wanted.is_set() and not self._lowered.is_any:
             await happens(self._is_wanted, within_s=RUN_STEP_MAX_S)
 
     def assembly(self) -> Assembly:
@@ -156,13 +167,26 @@ class Service:
         return self.assembly().daemon
 
     def control(self) -> ControlParts:
-        """What the user's calls go to; `fresh` was awaited before."""
-        return self.assembly().control
+        """What the user's calls go to; `fresh` was awaited before. Where nothing can be kept, it is as if nothing were."""
+        try:
+            return self.assembly().control
+        except StorageError as failure:
+            if self._unkept is None:
+                self._unkept = assemble_unkept(self._installation, self._surroundings, failure)
+            return self._unkept.control
 
     async def fresh(self) -> None:
-        """Look at the files as they are now, and decide what is owed. Raises the error that stands for the parts."""
+        """Look at the files as they are now, and decide what is owed. Raises the error that stands for the parts, but not StorageError.
+
+        What holds for the user is in memory; if the disk does not take what follows, everything that it should shut is shut.
+        """
         async with self._work_lock:
-            await self._refresh(is_owed_too=True)
+            try:
+                await self._refresh(is_owed_too=True)
+            except StorageError as failure:
+                self._tell(failure)
+                if self._unkept:
+                    self._unkept.control.catalogue.refresh()
 
     async def _refresh(self, *, is_owed_too: bool) -> None:
         """One look, the lock is held: at files, day and databases; what follows is decided, erased and closed."""
@@ -183,6 +207,10 @@ class Service:
         if is_news:
             self._announce()
 
+    def _tell(self, failure: TelemetrydError) -> None:
+        if failure is not self._failure:  # that one was told when it came up
+            self._troubles.say(_LOG, "%s", failure)
+
     async def _look_later(self, *, is_owed_too: bool) -> None:
         """A look that no call waits for."""
         async with self._work_lock:
@@ -191,7 +219,7 @@ class Service:
             try:
                 await self._refresh(is_owed_too=is_owed_too)
             except TelemetrydError as failure:
-                _LOG.warning("%s", failure)
+                self._tell(failure)
 
     def watch_midnight(self) -> None:
         """From now on look at each midnight."""
@@ -229,7 +257,14 @@ class Service:
         """After how long without calls the daemon leaves; 0 = never."""
         settings = self._assembly.control.catalogue.settings if self._assembly else self._installation.settings()
         said = settings.idle_exit_minutes
+        if self._is_owing:
+            return 0.0
         return 60 * (self._idle_exit_minutes if said is None else said)
+
+    @property
+    def _is_owing(self) -> bool:
+        """Whether the user was told that something holds and will be written, and it is not yet."""
+        return self._lowered.is_any or (self._assembly is not None and self._assembly.store.consents.is_owed)
 
     def close(self) -> None:
         """Commit and close the databases."""
@@ -242,6 +277,7 @@ class Service:
             except TelemetrydError as failure:
                 _LOG.error("%s", failure)
                 self._unsaid = failure
+            self._lowered.take(assembly.store.consents)
 
     def _tell_problems(self, assembly: Assembly) -> None:
         """The journal names each file with a problem once, as long as it has it: until the file changes or is gone."""

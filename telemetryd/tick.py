@@ -13,6 +13,7 @@ from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
 from telemetryd.disk import Point
 from telemetryd.errors import NotDeveloperError, TelemetrydError
+from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,6 +74,7 @@ class Ticker:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.troubles = Troubles()
         self._sending: dict[Key, asyncio.Task[Delivery]] = {}
         self._ticks, self._late_day = self._load_ticks()
         self._seen = parts.clock.monotonic()
@@ -121,10 +123,11 @@ class Ticker:
             begun = await self._parts.run(self.beginning())
             if begun:
                 await self._complete(begun)
-            return bool(begun)
         except TelemetrydError as error:
-            _LOG.warning("a tick could not do its work: %s", error)
+            self.troubles.say(_LOG, "a tick could not do its work: %s", error)
             return False
+        self.troubles.over()
+        return bool(begun)
 
     async def _pretend(self) -> None:
         """A tick without a report has the disk do what it does after one: so it tells nobody whether anything was sent. Policy: C3."""
@@ -132,7 +135,7 @@ class Ticker:
         try:
             await self._parts.run(self._parts.erasure.finishing())
         except TelemetrydError as error:
-            _LOG.warning("a tick could not do its work: %s", error)
+            self.troubles.say(_LOG, "a tick could not do its work: %s", error)
 
     def beginning(self) -> Steps[Try | None]:
         """A tick up to the network."""
@@ -147,6 +150,7 @@ class Ticker:
         if not self._parts.daemon.is_in_mode:
             return
         yield from self._parts.daemon.recovering()
+        yield from self._parts.choices.owing()
         yield from self._parts.daemon.deciding()
         if self._parts.choices.accept_known():
             yield from self._parts.daemon.deciding()
@@ -288,7 +292,7 @@ class Ticker:
             try:
                 self._parts.reports.keep_ticks((*self._ticks, self._late_day))
             except TelemetrydError as error:
-                _LOG.warning("running time could not be kept: %s", error)
+                self.troubles.say(_LOG, "running time could not be kept: %s", error)
 
 
 def conclude(reports: Reports, row: StoredReport, delivery: Delivery, now: int) -> str:

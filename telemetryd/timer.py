@@ -116,7 +116,7 @@ async def run(environ: MutableMapping[str, str]) -> int:
             await delivery.run()
             _look(environ)
     except TelemetrydError as failure:
-        _LOG.error("%s", failure)
+        _LOG.error("%s", failure.placed if isinstance(failure, StorageError) else failure)
         return 1
     return 0
 

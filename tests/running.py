@@ -29,6 +29,7 @@ from telemetryd.disk import Disk, Work
 from telemetryd.erasure import Erasure
 from telemetryd.installed import InstalledFiles
 from telemetryd.known import Known
+from telemetryd.lowered import Lowered
 from telemetryd.questions import Questions
 from telemetryd.shown import Sources
 from telemetryd.store import open_store
@@ -212,6 +213,7 @@ class Running:
             self.questions.lose()
         self.tallies = RunningTallies(store.tallies, store.decoys)
         self.closing = Closing(ClosingParts(self.catalogue, self.questions, self.tallies, store.reports, self.clock, self.chance))
+        self.lowered = Lowered()
         self.erasure = Erasure(lambda keys: self.ticker.abort(keys))  # noqa: PLW0108 - the ticker is made below
         self.disk = Disk(store)
         self.work = Work(asyncio.Lock(), self.disk)
@@ -231,6 +233,7 @@ class Running:
             known,
             self.erasure,
             self.run,
+            self.lowered,
         )
         self.choices = Choices(ChoiceParts(*parts))
         tick = (self.catalogue, self.questions, self.choices, self.daemon, store.reports, self.server, self.clock, self.chance)

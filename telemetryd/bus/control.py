@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import wraps
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.library import Message, Variant
 from telemetryd.bus.members import Handlers, Result
 from telemetryd.bus.replies import bounded, fitting
-from telemetryd.errors import BusyError, NotDeveloperError
+from telemetryd.errors import BusyError, NotDeveloperError, StorageError
 from telemetryd.pieces import Pieces
 from telemetryd.views import MovedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.choices import Choices
+    from telemetryd.core.settings import Problem
     from telemetryd.erasure import Erasure
     from telemetryd.ports import Consents
     from telemetryd.shown import Shown
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from telemetryd.views import Views
     from telemetryd.watch import Watch
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 VERSION = 1
@@ -51,6 +54,19 @@ _TRIES = 5
 """Views that are begun before the caller is told to call again: nothing changes so often but by somebody's doing."""
 
 
+def _placed(act: Callable[P, Awaitable[Result]]) -> Callable[P, Coroutine[Any, Any, Result]]:
+    """An act of the user: a storage error says where. Applications are never told."""
+
+    @wraps(act)
+    async def told(*args: P.args, **others: P.kwargs) -> Result:
+        try:
+            return await act(*args, **others)
+        except StorageError as failure:
+            raise StorageError(failure.placed) from failure
+
+    return told
+
+
 class Parts(NamedTuple):
     """What the control object works on."""
 
@@ -61,6 +77,8 @@ class Parts(NamedTuple):
     ticker: Ticker
     watch: Watch
     erasure: Erasure
+    problems: Callable[[], Sequence[Problem]]
+    """What is wrong with the store."""
 
 
 class Control:
@@ -125,6 +143,7 @@ class Control:
                 return await self._pieces.run(make(self._parts()))
         raise BusyError("what you asked for is changing all the time: call again")
 
+    @_placed
     async def _set_level(self, name: str, level: int) -> Result:
         try:
             await self._parts().choices.set_level(name, level)
@@ -138,6 +157,7 @@ class Control:
     async def _list_questions(self, _caller: Caller, call: Message) -> Result:
         return [await self._shown(lambda parts: bounded(_dictionaries(parts.views.questions(*call.body)), _ask_each(*call.body)))]
 
+    @_placed
     async def _set_application(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.set_application(*call.body)
@@ -145,6 +165,7 @@ class Control:
             self._announce()
         return None
 
+    @_placed
     async def _set_question(self, _caller: Caller, call: Message) -> Result:
         application, question, is_allowed = call.body
         try:
@@ -153,6 +174,7 @@ class Control:
             self._announce()
         return None
 
+    @_placed
     async def _accept(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.accept(*call.body)
@@ -175,6 +197,7 @@ class Control:
     async def _ledger(self, _caller: Caller, _call: Message) -> Result:
         return [await self._shown(lambda parts: bounded(_dictionaries(parts.views.ledger()), _NOTHING_ELSE))]
 
+    @_placed
     async def _erase(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.erase(*call.body)
@@ -182,6 +205,7 @@ class Control:
             self._announce()
         return None
 
+    @_placed
     async def _forget(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.forget(*call.body)
@@ -189,6 +213,7 @@ class Control:
             self._announce()
         return None
 
+    @_placed
     async def _submit(self, _caller: Caller, _call: Message) -> Result:
         await self._parts().ticker.submit()
         self._announce()
@@ -219,7 +244,7 @@ def _getters(look: Callable[[], Parts]) -> dict[str, Callable[[], Any]]:
 
 
 def _problems(parts: Parts) -> list[list[str]]:
-    found = [[one.file, one.text] for one in (*parts.catalogue.problems, *parts.ticker.problems())]
+    found = [[one.file, one.text] for one in (*parts.problems(), *parts.catalogue.problems, *parts.ticker.problems())]
     if parts.consents.is_spent:
         found.append(["consent.sqlite", _SPENT])
     if parts.erasure.is_held_up:

@@ -51,7 +51,7 @@ _NEXT: dict[type[TelemetrydError], str] = {
     InvalidArgumentsError: "`telemetryctl show {application}` shows where it stands",
     LimitExceededError: "try again in a moment",
     BusyError: "try again in a moment",
-    StorageError: f"check space and rights of ~/.local/state/telemetryd; {_JOURNAL}",
+    StorageError: f"check the space and the rights of that directory; {_JOURNAL}",
 }
 _TOO_LONG = "the reply would be longer"
 """How the service begins to say that an answer has too many rows: no moment to come has fewer."""

@@ -7,12 +7,15 @@ written for refused samples is in no file that has a name (`decoys`).
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.settings import Problem
 from telemetryd.errors import StorageError
 from telemetryd.store.consents import Consents, noted_do_not_track
 from telemetryd.store.database import Database
 from telemetryd.store.decoys import Decoys
+from telemetryd.store.nothing import NoDatabase
 from telemetryd.store.reports import Reports
 from telemetryd.store.schema import CONSENT, MAIN
 from telemetryd.store.tallies import Tallies
@@ -21,6 +24,10 @@ from telemetryd.store.texts import Texts
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+_OWED = "what you switched off or refused is off, but the disk did not take it yet; it is tried again, and lost if telemetryd ends before"
+_ASIDE = "your choices in this file could not be read, so everything was switched off and all of the privacy budget counts as used"
 
 
 class Store(NamedTuple):
@@ -90,6 +97,16 @@ class Store(NamedTuple):
             database.on_unsettled, database.on_large = begin, large
         self.decoys.on_unsettled, self.decoys.on_large = begin, large
 
+    def problems(self) -> list[Problem]:
+        """What the user has to know of these files."""
+        found = [Problem(os.path.realpath(one), _ASIDE) for one in self.consent.aside()]
+        obstacle = self.consent.obstacle or self.main.obstacle
+        if obstacle:
+            found.append(unkept(obstacle))
+        if self.consents.is_owed:
+            found.append(Problem(os.path.realpath(self.consent.path), _OWED))
+        return found
+
     def close(self) -> None:
         """Write what is left to the files proper and close them."""
         self.main.close()
@@ -112,6 +129,17 @@ def purge_ordinary(directory: Path) -> bool:
         return main.purge()
     finally:
         main.close()
+
+
+def unkept(why: StorageError) -> Problem:
+    """What the user is told while nothing can be kept."""
+    return Problem(why.place, f"off, because nothing can be kept: {why}")
+
+
+def no_store(why: StorageError) -> Store:
+    """What stands for files that cannot be used: nothing is stored, and whoever writes is told why."""
+    consent, main = NoDatabase(CONSENT, why), NoDatabase(MAIN, why)
+    return Store(Consents(consent), Tallies(main), Decoys(main.path), Reports(main), Texts(main), main, consent)
 
 
 def open_store(directory: Path, *, is_developer: bool) -> Store:

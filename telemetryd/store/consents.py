@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from telemetryd.core import life
-from telemetryd.core.consent import ApplicationLevels, Decision, Levels
+from telemetryd.core.consent import INHERIT, ApplicationLevels, Decision, Levels
 from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
 from telemetryd.core.lot import Lot
+from telemetryd.errors import StorageError
 from telemetryd.store import whole
 
 if TYPE_CHECKING:
@@ -33,14 +34,24 @@ _DROP_TEXTS = """
         WHERE ifnull(outcome, '') IN ('', 'reporting') AND at >= ?
     )
 """
+_RUNNING = {Outcome.OPEN, Outcome.REPORTING}
+_PUT_LEVEL = "INSERT OR REPLACE INTO level VALUES (?, ?)"
+_PUT_APPLICATION = "INSERT OR REPLACE INTO application VALUES (?, ?, ?)"
+_PUT_LIFE = f"INSERT OR REPLACE INTO life VALUES ({', '.join('?' * (2 + len(Record._fields)))})"  # noqa: S608 - only question marks
+_Statement = tuple[str, tuple[Any, ...]]
+_Name = tuple[str, ...]
 _NOTED = "SELECT 1 FROM level WHERE name = 'do_not_track' AND value"
 
 
 class Consents:
-    """The whole file in memory, each change written through before it is seen. What is out of range reads as its default: off."""
+    """The whole file in memory, each change written through before it is seen. What is out of range reads as its default: off.
+
+    But what lowers a level, refuses or ends a question is seen in any case; if the disk does not take it, it is written later.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._owed: dict[_Name, _Statement] = {}
         self.levels: Levels = self._read_levels()
         self.applications: Mapping[str, ApplicationLevels] = self._read_applications()
         self.decisions: Mapping[Key, Decision] = self._read_decisions()
@@ -49,23 +60,43 @@ class Consents:
         self.lots: Mapping[Key, Lot] = self._read_lots()
         self.ledger: Mapping[Key, Entry] = self._read_ledger()
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether something that was lowered or ended is not in the file yet."""
+        return bool(self._owed)
+
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is sealed. It is on disk with the next sync, and in the file proper when the logs are emptied (`disk`)."""
         with self._database.change() as connection:
+            for statement in self._owed.values():
+                connection.execute(*statement)
             yield connection
             whole.seal(connection)
+        self._owed.clear()
+
+    def _put(self, statements: dict[_Name, _Statement], *, is_lowered: bool) -> None:
+        """Write; where the disk does not take it, what is lowered is owed. Raises StorageError for anything else."""
+        try:
+            with self._change() as connection:
+                for statement in statements.values():
+                    connection.execute(*statement)
+        except StorageError:
+            if not is_lowered:
+                raise
+            self._owed.update(statements)
 
     def set_levels(self, levels: Levels) -> None:
         """Keep the global levels."""
-        with self._change() as connection:
-            connection.executemany("INSERT OR REPLACE INTO level VALUES (?, ?)", list(levels._asdict().items()))
+        statements: dict[_Name, _Statement] = {("level", name): (_PUT_LEVEL, (name, level)) for name, level in levels._asdict().items()}
+        self._put(statements, is_lowered=all(new <= old for new, old in zip(levels, self.levels, strict=True)))
         self.levels = levels
 
     def set_application(self, application: str, levels: ApplicationLevels) -> None:
         """Keep one application's levels."""
-        with self._change() as connection:
-            connection.execute("INSERT OR REPLACE INTO application VALUES (?, ?, ?)", (application, *levels))
+        before = self.applications.get(application, ApplicationLevels())
+        is_lowered = all(new in {0, old} or new < old < INHERIT for new, old in zip(levels, before, strict=True))
+        self._put({("application", application): (_PUT_APPLICATION, (application, *levels))}, is_lowered=is_lowered)
         self.applications = {**self.applications, application: levels}
 
     def accept(self, rows: Sequence[tuple[Key, str, str]], now: int) -> None:
@@ -90,11 +121,11 @@ class Consents:
 
     def refuse(self, key: Key, *, is_refused: bool) -> None:
         """Keep or end a refusal."""
-        with self._change() as connection:
-            connection.execute("DELETE FROM refusal WHERE application = ? AND question = ?", key)
-            if is_refused:
-                connection.execute("INSERT INTO refusal VALUES (?, ?)", key)
-        self.decisions = self._read_decisions()
+        sql = "INSERT OR IGNORE INTO refusal VALUES (?, ?)" if is_refused else "DELETE FROM refusal WHERE application = ? AND question = ?"
+        self._put({("refusal", *key): (sql, key)}, is_lowered=is_refused)
+        self.decisions = {**self.decisions, key: self.decisions.get(key, Decision())._replace(refused=is_refused)}
+        if self.decisions[key] == Decision():
+            self.decisions = {one: decision for one, decision in self.decisions.items() if one != key}
 
     def forget(self, application: str, over: Mapping[Key, Record]) -> None:
         """Drop an application's levels, acceptances, open lives and reservations; keep what is `over`. Refusals, lots and charges stay."""
@@ -121,7 +152,20 @@ class Consents:
         self.lots = self._read_lots()
 
     def settle(self, records: Mapping[Key, Record], ledger: Mapping[Key, Entry | None]) -> None:
-        """Keep what is remembered of lives and what changes in the ledger (None: released), all of it or none. A charge stays."""
+        """Keep what is remembered of lives and what changes in the ledger (None: released), all of it or none. A charge stays.
+
+        Where the disk takes none of it, the lives that end or are shut do so all the same.
+        """
+        try:
+            self._settle(records, ledger)
+        except StorageError:
+            shut = {key: record for key, record in records.items() if record.outcome not in _RUNNING or record.closed_cause}
+            self._owed.update({("life", *key): (_PUT_LIFE, (*key, *record)) for key, record in shut.items()})
+            self.records = {**self.records, **shut}
+            if len(shut) < len(records) or any(ledger.values()):
+                raise
+
+    def _settle(self, records: Mapping[Key, Record], ledger: Mapping[Key, Entry | None]) -> None:
         gone = [key for key, entry in ledger.items() if entry is None]
         rows = [(*key, *entry[:3], " ".join(entry.sources), entry.is_charged) for key, entry in ledger.items() if entry]
         with self._change() as connection:
@@ -132,7 +176,7 @@ class Consents:
                 " host = ?3, year = ?4, tenths = ?5, sources = ?6, is_charged = ?7 WHERE NOT is_charged",
                 rows,
             )
-            if any(record.outcome not in {Outcome.OPEN, Outcome.REPORTING} for record in records.values()):
+            if any(record.outcome not in _RUNNING for record in records.values()):
                 connection.execute(_DROP_TEXTS, (0,))
         self.records = {**self.records, **records}
         self.ledger = self._read_ledger()
@@ -144,7 +188,7 @@ class Consents:
 
     def note_do_not_track(self, *, is_set: bool) -> None:
         """Note what the environment says, where there is a file at all; without one nothing is due and nothing written."""
-        if self._database.path.exists() and is_set is not self.is_do_not_track_noted:
+        if self._database.is_made and is_set is not self.is_do_not_track_noted:
             with self._change() as connection:
                 connection.execute("INSERT OR REPLACE INTO level VALUES ('do_not_track', ?)", (is_set,))
 
@@ -156,9 +200,7 @@ class Consents:
 
     @staticmethod
     def _put_records(connection: sqlite3.Connection, records: Mapping[Key, Record]) -> None:
-        marks = ", ".join("?" * (2 + len(Record._fields)))
-        sql = f"INSERT OR REPLACE INTO life VALUES ({marks})"  # noqa: S608 - only question marks
-        connection.executemany(sql, [(*key, *record) for key, record in records.items()])
+        connection.executemany(_PUT_LIFE, [(*key, *record) for key, record in records.items()])
 
     def _read_levels(self) -> Levels:
         rows = self._database.read("SELECT name, value FROM level")

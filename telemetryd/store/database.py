@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sqlite3
@@ -11,7 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
-from telemetryd.store import place, whole
+from telemetryd.store import layout, place, whole
+from telemetryd.store.failures import is_damage, translated, translation
 from telemetryd.store.schema import APPLICATION
 
 if TYPE_CHECKING:
@@ -41,10 +41,6 @@ _UNTOLD = "-untold"
 """Ends the name of a file that was set aside until the other file says what was lost: nobody may die in between unnoticed."""
 
 
-class _OtherLayoutError(Exception):
-    """The file is a database, and not one that any released version of this program made."""
-
-
 class Database:
     """A file that is made at its first write and is readable (empty) before.
 
@@ -62,6 +58,8 @@ class Database:
         self.on_large: Callable[[], None] = lambda: None
         self.is_damaged = False
         """Whether it turned out so while it was open."""
+        self.obstacle: StorageError | None = None
+        """Why the file could not be made when there was something to write."""
         self._is_settled = True
         self._commits = 0
         self._log: int | None = None
@@ -72,10 +70,15 @@ class Database:
         self._folder: sqlite3.Connection | None = None
         self._schema = schema
         self._is_lasting = is_lasting
-        with _translated():
+        with translated():
             self._is_made = path.exists()
             self.was_lost = any(damaged.name.endswith(_UNTOLD) for damaged in self.aside())
         self._connection = self._open() if self._is_made else self._memory()
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a file."""
+        return self._is_made
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a query."""
@@ -124,16 +127,11 @@ class Database:
             yield self._connection
         self._unsettle()
 
-    @property
-    def is_made(self) -> bool:
-        """Whether there is a file."""
-        return self._is_made
-
     def sync(self) -> None:
         """Wait until the disk has what was committed before; any thread may."""
         self._is_settled = True
         try:
-            with _translated():
+            with translated():
                 self._sync_new()
                 if self._log is not None:
                     os.fdatasync(self._log)
@@ -144,7 +142,7 @@ class Database:
     def fold(self) -> None:
         """Copy what the log holds into the file and wait for the disk; another thread than that of the commits may, meanwhile."""
         if self._folder is not None:
-            with _translated():
+            with translated():
                 self._folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def cut(self) -> bool:
@@ -176,11 +174,11 @@ class Database:
                 self._connection.execute("UPDATE tally SET turn = 1 - turn")  # touches every row's page
             finally:
                 self._roll_back()
-            _find_room(self.path.parent, _PAGE_BYTES * _WAL_PAGES)
+            place.find_room(self.path.parent, _PAGE_BYTES * _WAL_PAGES)
 
     def drop_aside(self) -> None:
         """Remove files that were set aside: a withdrawal goes for what is in them too."""
-        with _translated():
+        with translated():
             for damaged in self.aside():
                 damaged.unlink(missing_ok=True)
 
@@ -190,13 +188,13 @@ class Database:
 
     def loss_is_told(self) -> None:
         """What follows from the loss is on disk."""
-        with _translated():
+        with translated():
             for damaged in self.aside():
                 damaged.replace(damaged.with_name(damaged.name.removesuffix(_UNTOLD)))
 
     def drop_old_damage(self) -> None:
         """Remove files that were set aside a month ago, or at a moment that the clock says is to come."""
-        with _translated():
+        with translated():
             for damaged in self.aside():
                 if not 0 <= time.time() - damaged.stat().st_mtime <= _ASIDE_DAYS * 86400:
                     damaged.unlink(missing_ok=True)
@@ -204,7 +202,7 @@ class Database:
     def is_there(self) -> bool:
         """Whether the file that is open still has its name: False if someone removed it, or put another in its place."""
         try:
-            return not self._is_made or self._identity == _identity(self.path)
+            return not self._is_made or self._identity == place.identity(self.path)
         except OSError:
             return False
 
@@ -228,25 +226,38 @@ class Database:
         """Make the file, if it is not there, because there is something to write."""
         if self._is_made:
             return
-        with _translated():
-            self._create()
-        unmade, self._connection = self._connection, self._open()
-        self._is_made = True
+        try:
+            with translated():
+                self._create()
+            unmade, self._connection = self._connection, self._open()
+        except StorageError as failure:
+            failure.place = failure.place or self._place
+            self.obstacle = failure
+            raise
+        self._is_made, self.obstacle = True, None
         unmade.close()
 
     def _translation(self, error: sqlite3.Error) -> StorageError:
-        self.is_damaged |= isinstance(error, sqlite3.DatabaseError) and _is_damage(error)
-        return _translation(error)
+        self.is_damaged |= isinstance(error, sqlite3.DatabaseError) and is_damage(error)
+        failure = translation(error)
+        failure.place = self._place
+        return failure
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            with _translated():
+            with translated():
                 yield
         except StorageError as failure:
             if isinstance(failure.__cause__, sqlite3.Error):
                 self._translation(failure.__cause__)
+            failure.place = failure.place or self._place
             raise
+
+    @property
+    def _place(self) -> str:
+        """Where the directory is now, whatever name it was opened by."""
+        return os.path.realpath(self.path.parent)
 
     def _unsettle(self) -> None:
         self._commits += 1
@@ -286,14 +297,14 @@ class Database:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        with _translated():
+        with translated():
             self.drop_old_damage()
             try:
                 return self._open_file()
-            except _OtherLayoutError:
+            except layout.OtherLayoutError:
                 self._set_aside(_OLDER, "is of a layout that is not known any more")
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged in its own texts
-                if not _is_damage(error):
+                if not is_damage(error):
                     raise
                 self._set_aside(_DAMAGED, "is damaged")
             self._create()
@@ -311,7 +322,7 @@ class Database:
         try:
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
-            connection.execute("PRAGMA journal_mode=WAL")
+            layout.log_ahead(connection)
             self._migrate(connection)
         finally:
             connection.close()
@@ -325,17 +336,17 @@ class Database:
             for pragma in (
                 f"busy_timeout={_BUSY_MS}",
                 f"page_size={_PAGE_BYTES}",
-                "journal_mode=WAL",
                 "synchronous=OFF",
                 "secure_delete=ON",
                 "wal_autocheckpoint=0",
                 f"cache_size=-{_CACHE_KIB}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
-            _check(connection)
+            layout.log_ahead(connection)
+            layout.check(connection)
             self._migrate(connection)
             whole.check(connection, self._schema)
-            self._identity = _identity(self.path)
+            self._identity = place.identity(self.path)
             self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
             if self._is_lasting:
                 place.check_opened(self.path, self._log)
@@ -354,7 +365,7 @@ class Database:
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        version = _version(connection)
+        version = layout.version(connection)
         newest = len(self._schema.migrations)
         if version > newest:
             raise StorageError(f"{self.path.name} is of version {version}; this telemetryd knows versions up to {newest}")
@@ -387,62 +398,3 @@ class Database:
         os.utime(aside)
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-
-
-def _find_room(folder: Path, size_bytes: int) -> None:
-    """Take so much of the disk in a file without a name, and give it back; where there are no such files, ask. Raises OSError."""
-    try:
-        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR}:
-            raise
-        disk = os.statvfs(folder)
-        if disk.f_bavail * disk.f_frsize < size_bytes:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
-        return
-    try:
-        os.posix_fallocate(descriptor, 0, size_bytes)
-    finally:
-        os.close(descriptor)
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_dev, state.st_ino
-
-
-def _check(connection: sqlite3.Connection) -> None:
-    is_empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() == (1,)
-    if is_empty or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-        raise sqlite3.DatabaseError("malformed")
-    if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION,) or not _version(connection):
-        raise _OtherLayoutError
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
-def _is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, UnicodeDecodeError) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or "malformed" in str(error)
-
-
-def _cause(error: sqlite3.Error | OSError) -> str:
-    """SQLite's or the system's own words for what went wrong: never a value."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return getattr(error, "sqlite_errorname", type(error).__name__)
-
-
-def _translation(error: sqlite3.Error | OSError) -> StorageError:
-    return StorageError(f"the state directory does not take it: {_cause(error)}")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise _translation(error) from error

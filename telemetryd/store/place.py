@@ -5,6 +5,7 @@ A file that another user owns could say anything of what our user decided; it is
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -24,6 +25,11 @@ def check(path: Path) -> None:
     for suffix in _SUFFIXES:
         with suppress(FileNotFoundError):
             _own(path, suffix)
+
+
+def identity(path: Path) -> _Identity:
+    """What tells a file from any other. Raises OSError."""
+    return _identity(path.stat())
 
 
 def check_opened(path: Path, log: int) -> None:
@@ -54,3 +60,20 @@ def _opened(*, but: int) -> list[_Identity]:
 
 def _identity(state: os.stat_result) -> _Identity:
     return state.st_dev, state.st_ino
+
+
+def find_room(folder: Path, size_bytes: int) -> None:
+    """Take so much of the disk in a file without a name, and give it back; where there are no such files, ask. Raises OSError."""
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR}:
+            raise
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < size_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size_bytes)
+    finally:
+        os.close(descriptor)

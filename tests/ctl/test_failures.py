@@ -36,7 +36,12 @@ OWN = "org.telemetryd.Error."
         (OWN + "UnknownApplication", "no manifest", 1, "no manifest; `telemetryctl list`"),
         (OWN + "UnknownQuestion", "no question", 1, "no question; `telemetryctl show org.kde.kate`"),
         (OWN + "Busy", "erasure pending", 1, "erasure pending; try again"),
-        (OWN + "Storage", "disk full", 1, "disk full; check space"),
+        (
+            OWN + "Storage",
+            "/home/a/state/telemetryd: disk full",
+            1,
+            "/home/a/state/telemetryd: disk full; check the space and the rights of that",
+        ),
         (OWN + "Internal", "internal error", 1, "journalctl"),
         (OWN + "FromTheFuture", "a text", 1, "org.telemetryd.Error.FromTheFuture: a text"),
     ],

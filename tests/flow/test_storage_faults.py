@@ -163,12 +163,13 @@ def newer(machine):
     edit(machine, "PRAGMA user_version = 99", file="telemetry.sqlite")
 
 
-def lost_and_untold(machine):
-    """The main file is damaged, and what follows from that cannot be noted in the other one, which another process is writing to."""
-    (state_of(machine) / "telemetry.sqlite").write_bytes(b"no database")
+def lost_consent(machine):
+    """The consent file is damaged, and a new one cannot be told so: its place is taken."""
+    (state_of(machine) / "consent.sqlite").write_bytes(b"no database")
+    (state_of(machine) / "consent.sqlite.new").mkdir()
 
 
-@pytest.mark.parametrize("damage_it", [newer, lost_and_untold])
+@pytest.mark.parametrize("damage_it", [newer, lost_consent])
 def test_a_failed_opening_leaves_nothing_open(in_our_process, damage_it):
     """Files that cannot be used are not kept open either: the daemon tries again and again."""
     folder = state_of(in_our_process)
@@ -179,6 +180,23 @@ def test_a_failed_opening_leaves_nothing_open(in_our_process, damage_it):
         with pytest.raises(StorageError) as failure:
             assemble(InstalledFiles(in_our_process.environ), folder, Surroundings(asyncio.Lock()))
         assert len(open_logs(folder)) == before, failure  # it holds what was in use
+
+
+def test_a_loss_that_cannot_be_noted_is_told_later(in_our_process):
+    """The main file is damaged while another process writes to the other one: the period is passed at once, and told by the next start."""
+    folder = state_of(in_our_process)
+    (folder / "telemetry.sqlite").write_bytes(b"no database")
+    with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assembly = assemble(InstalledFiles(in_our_process.environ), folder, Surroundings(asyncio.Lock()))
+        assert assembly.store.consents.records[KATE_ID, "saves-a-week"].reason == "damaged"
+        assert len(list(folder.glob("*-untold"))) == 1
+        with contextlib.suppress(StorageError):
+            assembly.close()
+    assembly = assemble(InstalledFiles(in_our_process.environ), folder, Surroundings(asyncio.Lock()))
+    assert assembly.store.consents.records[KATE_ID, "saves-a-week"].reason == "damaged"
+    assembly.close()
+    assert list(folder.glob("*-untold")) == []
 
 
 async def live_with_it(machine, seed):
@@ -284,13 +302,13 @@ async def test_a_disk_that_is_full_at_the_start(collecting):
 
 @AS_ROOT
 async def test_a_directory_of_someone_else(collecting):
-    """The state directory belongs to another user: it is not touched, every call says Storage, and nobody is told anything else."""
+    """The state directory belongs to another user: it is not touched, and whatever would need it says Storage (see test_unkept)."""
     shutil.chown(state_of(collecting), "nobody")
     before = collecting.state()
     with collecting.daemon() as daemon:
         async with collecting.client() as client:
             await both_get(client, STORAGE)
-            for call in (client.questions(), client.get("Usage"), client.set("Usage", 2), client.call(CONTROL, "Erase", "s", "")):
+            for call in (client.set("Usage", 2), client.call(CONTROL, "Erase", "s", "")):
                 assert await error_of(call) == STORAGE
         assert daemon.stop() == 0
         assert daemon.log.count("belongs to another user") == 1
@@ -379,7 +397,7 @@ async def test_a_file_that_another_process_locks(collecting, file):
             await both_get(client, "")
             if file == "consent.sqlite":
                 assert level == STORAGE
-                assert await client.get("Usage") == 2
+                assert await client.get("Usage") == 0
             await client.set("Usage", 0)
             assert found_on_disk(collecting, TOTAL_BYTES) == set()
         assert daemon.stop() == 0

@@ -101,22 +101,61 @@ def test_unknown_names(folder, opened):
     assert second.records[KEY].outcome is Outcome.PASSED
 
 
-def test_failed_change(folder, opened):
-    """A change that cannot be written is not seen either: memory and disk stay equal."""
-    consents = opened().consents
-    consents.set_levels(Levels(1, 1, 1))
+@contextlib.contextmanager
+def locked(folder):
+    """Another process writes to the file: it takes nothing."""
     with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_failed_change(folder, opened):
+    """What raises anything and cannot be written is not seen either: memory and disk stay equal."""
+    consents = opened().consents
+    consents.set_levels(Levels(1, 1, 1))
+    consents.set_application("c.d", ApplicationLevels(1, 0))
+    consents.refuse(OTHER, is_refused=True)
+    with locked(folder):
         for change in (
             lambda: consents.set_levels(Levels(2, 2, 2)),
-            lambda: consents.set_application("a.b", ApplicationLevels(2, 2)),
+            lambda: consents.set_levels(Levels(0, 2, 1)),
+            lambda: consents.set_application("a.b", ApplicationLevels(2, 3)),
+            lambda: consents.set_application("c.d", ApplicationLevels(0, 1)),
             lambda: consents.accept([(KEY, "sha256:1", "text")], 1),
-            lambda: consents.refuse(KEY, is_refused=True),
+            lambda: consents.refuse(OTHER, is_refused=False),
             lambda: consents.set_records({KEY: Record()}),
+            lambda: consents.settle({KEY: Record(Outcome.PASSED)}, {OTHER: Entry("host", 2026, 20, ("a.b/c",))}),
         ):
             with pytest.raises(StorageError):
                 change()
-    assert (consents.levels, consents.applications, consents.decisions, consents.records) == (Levels(1, 1, 1), {}, {}, {})
+    assert (consents.levels, consents.applications) == (Levels(1, 1, 1), {"c.d": ApplicationLevels(1, 0)})
+    assert (consents.decisions, consents.ledger) == ({OTHER: Decision(True, {})}, {})
+
+
+def test_lowering_needs_no_disk(folder, opened):
+    """What lowers, refuses or ends is seen at once; it is in the file with the next change that the disk takes, and not before."""
+    consents = opened().consents
+    consents.set_levels(Levels(2, 2, 1))
+    consents.set_application("a.b", ApplicationLevels(2, 3))
+    before = opened().consents
+    over, shut = Record(Outcome.PASSED, "level"), Record(closed_cause="level")
+    with locked(folder):
+        consents.set_levels(Levels(2, 0, 1))
+        consents.set_application("a.b", ApplicationLevels(1, 0))
+        consents.refuse(KEY, is_refused=True)
+        consents.settle({KEY: over, OTHER: shut}, {})
+        with pytest.raises(StorageError):
+            consents.set_levels(Levels(2, 1, 1))
+        assert consents.is_owed
+    assert opened().consents.levels == before.levels
+    for again in (consents, None):
+        if again is None:
+            consents.settle({}, {})
+            assert not consents.is_owed
+        kept = again or opened().consents
+        assert (kept.levels, kept.applications) == (Levels(2, 0, 1), {"a.b": ApplicationLevels(1, 0)})
+        assert (kept.decisions, kept.records) == ({KEY: Decision(True, {})}, {KEY: over, OTHER: shut})
 
 
 def texts_in(folder):
