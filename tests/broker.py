@@ -29,7 +29,7 @@ _ANY = [True, 1, "", "", "", "", 0, 0, 0, 2**64 - 1]
 _ALL = [[[2**32 - 1, [True, 1, [[True, 1, True, ""]], [_ANY], [_ANY]]]], [], [], False, "session"]
 """Everyone may connect, own every name, send and receive everything: the session bus."""
 _LIMIT = str(2**32 - 1)
-_FAILED = "org.bus1.DBus.Name.Activation.UnitFailure"
+_FAILED = "org.bus1.DBus.Name.Error.UnitFailure"
 
 
 class Controller:
@@ -39,7 +39,7 @@ class Controller:
         self._peer = Peer(connection, descriptors=True)
         self._services, self._options = services, options
         self._commands, self._started = {}, []
-        self._serial = 0
+        self._serial, self._sending = 0, threading.Lock()
         self._thread = threading.Thread(target=self._serve)
 
     def begin(self, listener):
@@ -97,19 +97,20 @@ class Controller:
 
         threading.Thread(target=wait, daemon=True).start()
 
-    def _answer(self, call):
-        reply = method_return(method_call("org.bus1", "/", call.fields.get(INTERFACE, "a.b"), "Reply"))
-        reply.reply_serial = call.fields[SERIAL]
-        self._send(reply)
+    def _answer(self, received):
+        call = method_call("org.bus1", received.fields[PATH], received.fields[INTERFACE], received.fields[MEMBER])
+        call.serial = received.fields[SERIAL]
+        self._send(method_return(call))
 
     def _send(self, message):
-        self._serial += 1
-        message.serial = self._serial
-        data = bytes(marshalled(message, descriptors=True))
-        if message.unix_fds:
-            self._peer.send_with_descriptors(data, message.unix_fds)
-        else:
-            self._peer.send(data)
+        with self._sending:
+            self._serial += 1
+            message.serial = self._serial
+            data = bytes(marshalled(message, descriptors=True))
+            if message.unix_fds:
+                self._peer.send_with_descriptors(data, message.unix_fds)
+            else:
+                self._peer.send(data)
 
 
 @contextmanager
@@ -117,6 +118,7 @@ def start_broker(path: Path, services: Path | None, environment, *, prefix=(), *
     """A broker that listens at a path; the process. What it starts has the same environment and options."""
     ours, its = socket.socketpair()
     with socket.socket(socket.AF_UNIX) as listener:
+        path.unlink(missing_ok=True)
         listener.bind(str(path))
         listener.listen(30)
         listener.setblocking(False)  # the broker accepts until there is nobody

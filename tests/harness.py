@@ -158,7 +158,7 @@ class Machine:
 
     def __init__(self, root, *, library="dbus-fast", bus="dbus-daemon"):
         self.root = Path(root)
-        self.library, self._kind = library, bus
+        self.library, self.kind = library, bus
         for folder in (
             "etc/telemetryd",
             "share/telemetryd/manifests",
@@ -173,12 +173,12 @@ class Machine:
         self._exit = contextlib.ExitStack()
 
     def __enter__(self):
-        if self._kind == "dbus-broker":
-            need(self._kind)
-            with (self.root / "bus.log").open("w") as log:
-                places = self.root / "bus.socket", self.root / "services"
-                options = {"prefix": self.prefix, "stderr": log, "cwd": self.folder}
-                self.bus = self._exit.enter_context(start_broker(*places, self.environ, **options))
+        if self.kind == "dbus-broker":
+            need(self.kind)
+            log = self._exit.enter_context((self.root / "bus.log").open("w"))
+            options = {"prefix": self.prefix, "stderr": log, "cwd": self.folder}
+            own = start_broker(self.root / "bus.socket", self.root / "services", self.environ, **options)
+            self.bus = self._exit.enter_context(own)
             return self
         command = [*self.prefix, "dbus-daemon", f"--config-file={self.root}/bus.conf", "--nofork", "--nopidfile", "--print-address"]
         with (self.root / "bus.log").open("w") as log:

@@ -360,6 +360,19 @@ def test_no_message_knocks_it_over(service, shared_bus, raw):
     assert service.log == ""
 
 
+@pytest.mark.parametrize("strange", [{12: "x"}, {77: "unknown", 255: 7}, {12: 1, 13: "x" * 3000}], ids=("one", "two", "long"))
+@pytest.mark.parametrize("order", "<>")
+def test_header_fields_of_later_times_are_ignored(service, client, strange, order):
+    """A call with header fields that the specification does not name yet is answered like any other, on a bus that passes them on too."""
+    fields = {**strange, PATH: "/x", INTERFACE: "org.example.X", MEMBER: "X", DESTINATION: service.name, SIGNATURE: "s"}
+    for _ in range(3):
+        client.send(client.message(1, fields, string("value", order), order=order))
+        reply = client.read_until(RETURN, ERROR)
+        assert reply.kind == RETURN
+    assert client.ask(service.name, "Echo", signature="s", body=string("value")).text == "value"
+    assert service.log == ""
+
+
 def bytes_body(size):
     """The body of a call that takes so many bytes (`ay`)."""
     return struct.pack("<I", size) + bytes(size)

@@ -16,7 +16,8 @@ from telemetryd.bus.library import bus_call
 from telemetryd.errors import BusCallError
 
 CALLS = 400
-COLD_STARTS = 100
+COLD_STARTS = {"dbus-daemon": 100, "dbus-broker": 25}
+"""The order of the two names' activations is the daemon's matter, not the bus's."""
 CALLERS = 8
 NAMES = (TELEMETRY[0], CONTROL[0])
 
@@ -131,7 +132,7 @@ async def tell_to_leave(client):
 
 @pytest.mark.timeout(300)
 async def test_two_callers_at_once_start_one_daemon(every_machine):
-    """100 cold starts by two callers at once, one for each name: one process has both names, no call fails, every process ends with 0."""
+    """Cold starts by two callers at once, one for each name: one process has both names, no call fails, every process ends with 0."""
     machine, starts, ends = every_machine, every_machine.root / "starts", every_machine.root / "ends"
     wrapper = machine.root / "counted"
     wrapper.write_text(f"#!/bin/sh\necho >>{starts}\n{sys.executable} -m telemetryd\necho $? >>{ends}\n")
@@ -139,7 +140,7 @@ async def test_two_callers_at_once_start_one_daemon(every_machine):
     machine.activate(wrapper)
     machine.install(COUNTER)
     async with machine.client() as application, machine.client() as user:
-        for _ in range(COLD_STARTS):
+        for _ in range(COLD_STARTS[machine.kind]):
             pushed, listed = await asyncio.gather(
                 application.reply(TELEMETRY, "Register", "ssa{sv}", "org.kde.kate", "", {}), user.reply(CONTROL, "ListApplications")
             )
@@ -202,14 +203,14 @@ async def test_told_to_leave_it_saves_and_ends_with_0(every_machine, number):
 
 
 async def test_without_its_bus_it_saves_and_ends_with_0(every_machine):
-    """The bus dies: exit status 0 within seconds, and what was acknowledged is there at the next start."""
+    """The bus dies: exit status 0 within seconds, one line in the journal, and what was acknowledged is there at the next start."""
     with every_machine.daemon() as daemon:
         await consent(every_machine)
         async with every_machine.client() as client:
             await push(client)
             every_machine.bus.kill()
             assert daemon.process.wait(20) == 0
-        assert daemon.log == ""
+        assert daemon.log == "WARNING: the session bus closed the connection\n"
     every_machine.bus.wait()
     with every_machine, every_machine.daemon():
         async with every_machine.client() as client:
