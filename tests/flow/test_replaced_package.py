@@ -1,78 +1,44 @@
-"""telemetryd is replaced while it is running, as by a package manager: no process ever mixes two versions."""
-
-import asyncio
-import contextlib
+"""telemetryd is replaced while a run of the timer waits: no uploader of another version is started. For the daemon see test_replaced."""
 
 import pytest
-from harness import CONTROL, KATE
+from harness import WAIT_S, until
 from installation import Installation
-from receiver import Receiver
+from timeline import DAY_S, NO_MATTER_WHEN, timer, write_ticks
 
-from telemetryd.core.hindrance import Hindrance, problem
-from telemetryd.core.settings import Endpoint
-
-KATE_ID, OTHER_ID = "org.kde.kate", "org.kde.dolphin"
-OTHER = KATE.replace(KATE_ID, OTHER_ID)
-AT_ONCE = 5
+LONG_S = 5
+"""Long enough to replace a package meanwhile."""
 
 
 @pytest.fixture
 def installation(machine, tmp_path):
-    """The machine's own copy of telemetryd."""
-    installation = Installation(tmp_path / "installation", is_copy=True)
-    machine.python, machine.folder = str(installation.python), installation.root
-    return installation
+    """A copy of telemetryd for the timer's runs."""
+    return Installation(tmp_path / "installation", is_copy=True)
 
 
-@pytest.fixture
-def receiver():
-    """A receiver on this machine, as developers have one."""
-    with contextlib.closing(Receiver()) as receiver:
-        yield receiver
+def run(timeline, installation, meanwhile=lambda: None):
+    """One run of the timer, which waits for its moment; what happens meanwhile."""
+    timeline.machine.python, timeline.machine.folder = str(installation.python), installation.root
+    write_ticks(timeline, NO_MATTER_WHEN, passed_s=100, moment_s=100 + LONG_S)
+    ((before,),) = timeline.rows("SELECT seen FROM tick")
+    with timer(timeline) as process:
+        until(lambda: timeline.rows("SELECT seen FROM tick") != [(before,)])
+        meanwhile()
+        assert process.wait(WAIT_S) == 0
 
 
-async def pushing(client, pushed):
-    """Call after call, each of which is answered."""
-    while True:
-        await asyncio.gather(*(client.push(OTHER_ID, "startup", "d", 700.0) for _ in range(AT_ONCE)))
-        pushed.append(AT_ONCE)
-
-
-async def test_no_uploader_of_another_version(machine, installation, receiver, tmp_path):
-    """A daemon whose files are replaced while calls come serves on, and starts no uploader of the new version; the next daemon does.
-
-    The report that it would have sent is held, and the user is told why.
-    """
+async def test_replaced_while_it_waits(waiting, installation, tmp_path):
+    """The run goes on with what it has loaded, starts nothing of the new version, and the report is held; the next run sends it."""
     loaded = tmp_path / "loaded"
 
     def newer(folder):
         with (folder / "upload/program.py").open("a") as file:
             file.write(f"\nopen({str(loaded)!r}, 'w').close()\n")
 
-    machine.develop(url=receiver.url("127.0.0.1"))
-    pushed = []
-    with machine.daemon() as daemon:
-        async with machine.client() as client, machine.client() as user:
-            await client.register(KATE_ID, KATE)
-            await client.register(OTHER_ID, OTHER)
-            await client.consent(KATE_ID)
-            await client.push(KATE_ID, "startup", "d", 700.0)
-            calls = asyncio.create_task(pushing(client, pushed))
-            await asyncio.to_thread(installation.replace, newer)
-            before = sum(pushed)
-            await user.call(CONTROL, "Submit")
-            assert not loaded.exists()
-            assert receiver.requests.empty()
-            (row,) = await user.history()
-            assert (row["outcome"], row["tries"]) == ("queued", 0)
-            assert problem(Hindrance.PACKAGE, Endpoint("kde", "kde", "")) in await user.get("Problems")
-            while sum(pushed) < before + 100:
-                assert not calls.done()
-                await asyncio.sleep(0)
-            calls.cancel()
-            assert daemon.stop() == 0
-    with machine.daemon():
-        async with machine.client() as user:
-            await user.call(CONTROL, "Submit")
-            assert loaded.exists()
-            assert {row["outcome"] for row in await user.history()} == {"accepted"}
+    run(waiting, installation, lambda: installation.replace(newer))
+    assert waiting.rows("SELECT outcome, tries, held FROM report") == [("queued", 0, "package")]
+    assert not loaded.exists()
+    assert waiting.bodies() == []
+    waiting.set_clock(int(waiting.now) + 2 * DAY_S)
+    run(waiting, installation)
+    assert waiting.rows("SELECT outcome, tries, held FROM report") == [("accepted", 1, "")]
+    assert loaded.exists()
