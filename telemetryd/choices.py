@@ -146,7 +146,8 @@ class Choices:
         for application in sorted(self._lowered.erased):
             keys = [key for key in self._questions.decided() if application in {"", key[0]}]
             yield from self._daemon.erasing(keys)
-            self._reports.forget(application)
+            while self._reports.forget(application):
+                yield Point.SYNCED
             self._erasure.begin()
             self._lowered.erased.discard(application)
 

@@ -250,11 +250,11 @@ class Reports(Protocol):
     def erase(self, keys: Iterable[Key]) -> None:
         """Erase the queued reports of questions."""
 
-    def forget(self, application: str) -> None:
-        """Erase the history of an application, or of all ("")."""
+    def forget(self, application: str) -> bool:
+        """Erase some of the history of an application, or of all (""); True if there may be more."""
 
-    def prune(self, now: int) -> None:
-        """Drop rows older than a year."""
+    def prune(self, now: int) -> bool:
+        """Drop some of the rows older than a year; True if there may be more."""
 
     def ticks(self) -> tuple[int, ...]:
         """The fields of the kept `schedule.Ticks` and the day of the last late report, or nothing."""

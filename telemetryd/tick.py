@@ -158,7 +158,8 @@ class Ticker:
         for row in self._parts.reports.queue():
             if not self._is_under_way(row) and schedule.is_over(_queued(row), now):
                 self._finish(row, "dropped", row.status)
-        self._parts.reports.prune(now)
+        while self._parts.reports.prune(now):
+            yield Point.SYNCED
         yield from self._parts.erasure.finishing()
 
     async def submit(self) -> None:

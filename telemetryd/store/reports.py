@@ -28,6 +28,8 @@ _STILL = "WHERE id = ? AND outcome = 'queued' AND body = ?"
 _LAST_ID = (1 << 63) - 1
 _ROWS = 32
 """Rows of the history that are read at once: some 50 KB, in half a millisecond."""
+_ROWS_DROPPED = 256
+"""Rows of the history that are erased at once, in 5 ms."""
 
 
 class Reports:
@@ -134,18 +136,21 @@ class Reports:
                 list(keys),
             )
 
-    def forget(self, application: str) -> None:
-        """Erase the history of an application, or of all ("")."""
-        where, values = ("", ()) if not application else (" AND application = ?", (application,))
-        with self._database.change() as connection:
-            connection.execute(f"DELETE FROM report WHERE outcome != 'queued'{where}", values)  # noqa: S608 - fixed texts
+    def forget(self, application: str) -> bool:
+        """Erase some of the history of an application, or of all (""); True if there may be more."""
+        return self._drop("application = ?", application) if application else self._drop("1")
 
-    def prune(self, now: int) -> None:
-        """Drop rows older than a year."""
+    def prune(self, now: int) -> bool:
+        """Drop some of the rows older than a year; True if there may be more."""
         oldest = now - _KEEP_DAYS * 86400
-        if self._database.read("SELECT 1 FROM report WHERE created < ? AND outcome != 'queued' LIMIT 1", (oldest,)):
-            with self._database.change() as connection:
-                connection.execute("DELETE FROM report WHERE created < ? AND outcome != 'queued'", (oldest,))
+        is_any = self._database.read("SELECT 1 FROM report WHERE created < ? AND outcome != 'queued' LIMIT 1", (oldest,))
+        return bool(is_any) and self._drop("created < ?", oldest)
+
+    def _drop(self, which: str, *values: str | int) -> bool:
+        """A few at a time: each row is overwritten, and the loop waits for it."""
+        some = f"SELECT id FROM report WHERE outcome != 'queued' AND {which} LIMIT {_ROWS_DROPPED}"  # noqa: S608 - fixed texts
+        with self._database.change() as connection:
+            return connection.execute(f"DELETE FROM report WHERE id IN ({some})", values).rowcount == _ROWS_DROPPED  # noqa: S608 - the same
 
     def ticks(self) -> tuple[int, ...]:
         """The fields of the kept `schedule.Ticks` and the day of the last late report, or nothing."""

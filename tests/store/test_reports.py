@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 DAY_S = 86400
@@ -129,6 +131,19 @@ def test_forget(store, report):
     assert [row.id for row in store.reports.history(0, 10)] == [third.id, second.id]
     store.reports.forget("")
     assert store.reports.history(0, 10) == [third]
+
+
+@pytest.mark.parametrize("drop", [lambda reports: reports.forget(""), lambda reports: reports.prune(2**40)])
+def test_a_long_history_goes_in_parts(store, report, drop):
+    """A year's history is not erased at once: the loop would wait for it. What waits to be sent stays."""
+    put(store, *(report() for _ in range(600)))
+    store.main.write("UPDATE report SET outcome = 'accepted' WHERE id > 1")
+    left = [len(store.reports.history(0, 1000))]
+    while drop(store.reports):
+        left.append(len(store.reports.history(0, 1000)))
+    assert max(before - after for before, after in itertools.pairwise(left)) <= 256
+    assert len(left) == 3
+    assert store.reports.history(0, 1000) == store.reports.queue()
 
 
 def test_prune(folder, store, report):
