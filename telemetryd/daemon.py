@@ -57,7 +57,6 @@ class Daemon:
 
     def __init__(self, flow: Flow, *, on_news: Callable[[], object], on_day: Callable[[], object]) -> None:
         self._flow, self._on_news, self._on_day = flow, on_news, on_day
-        self._absent = ""
         self._routes = Routes(flow.catalogue, flow.questions, flow.tallies, is_told=flow.watch.is_on)
         self._measuring = Measuring(flow.catalogue, flow.questions, flow.tallies, flow.facts)
         self._decided_at = self._midnight = 0
@@ -205,7 +204,8 @@ class Daemon:
 
     def _is_delay_over(self) -> bool:
         """Whether something that paused for a while is final by now: whoever looks next decides it, not only a tick."""
-        return self._flow.questions.is_due() or bool(self._absent and delay.is_due([self._absent], self._flow.clock.moment()))
+        missing = self._flow.tallies.missing
+        return self._flow.questions.is_due() or bool(missing and delay.is_due([missing], self._flow.clock.moment()))
 
     def _look(self, now: int) -> tuple[set[Key], list[Definition]]:
         """What is to be erased and closed; from here on samples go where this look says."""
@@ -263,6 +263,7 @@ class Daemon:
         """Each application can withdraw its own part of a shared question while the period runs."""
         switches = self._flow.catalogue.settings.kill_switches
         if switches and all(switch.what == "unreadable" for switch in switches):
+            self._flow.tallies.note_missing("")
             return False  # a pause: see core.delay.UNREADABLE
         contributions = [(key, pusher) for key, pusher in self._flow.tallies.contributions() if pusher != key[0]]
         gone = self._gone({pusher for _, pusher in contributions})
@@ -278,6 +279,7 @@ class Daemon:
     def _gone(self, pushers: Iterable[str]) -> frozenset[str]:
         """Those of these applications whose manifest was not there for as long as it may."""
         found = {pusher: absence(pusher, self._flow.catalogue.presence(pusher)) for pusher in sorted(pushers)}
-        noticed = delay.notice(self._absent, {name: one.delay for name, one in found.items() if one}, self._flow.clock.moment())
-        self._absent = noticed.text
+        delays = {name: one.delay for name, one in found.items() if one}
+        noticed = delay.notice(self._flow.tallies.missing, delays, self._flow.clock.moment())
+        self._flow.tallies.note_missing(noticed.text)
         return noticed.over

@@ -188,6 +188,12 @@ class Tallies(Protocol):
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> None:
         """Erase the tallies of questions, or only what one application pushed into them."""
 
+    def missing(self) -> str:
+        """What was noticed of applications that pushed and whose manifest is missing: see `core.delay`."""
+
+    def keep_missing(self, noticed: str) -> None:
+        """Keep that."""
+
     def probe(self) -> None:
         """Raise StorageError unless a write could begin; nothing is written."""
 

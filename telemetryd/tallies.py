@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import secrets
 from array import array
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.core import aggregate
 from telemetryd.core.limits import DECOYS_MAX
+from telemetryd.errors import StorageError
 from telemetryd.ports import StoredTally
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ class RunningTallies:
         self._last_decoy_id = secrets.randbits(40)
         self._failure: BaseException | None = None
         self._is_failing = False
+        self.missing = store.missing()
+        """What was noticed of applications that pushed and whose manifest is missing: see `core.delay`."""
         self._load()
 
     def get(self, key: Key, pusher: str, period: str, slots: tuple[Slot, ...]) -> Tally:
@@ -182,6 +186,13 @@ class RunningTallies:
     def keep(self, tally: Tally) -> None:
         """Make sure that a tally has its row even without a sample."""
         self._store.save_one(tally.stored)
+
+    def note_missing(self, noticed: str) -> None:
+        """Keep what was noticed, for the processes to come; where the disk does not take it, this one knows."""
+        if noticed != self.missing:
+            self.missing = noticed
+            with suppress(StorageError):
+                self._store.keep_missing(noticed)
 
     def erase(self, keys: Iterable[Key], pusher: str | None = None) -> bool:
         """Erase questions' tallies from memory and disk, or only what one application pushed; True if there was anything."""

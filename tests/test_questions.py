@@ -302,9 +302,10 @@ async def test_shared_question_of_a_missing_manifest(running):
     assert {row.pusher for row in running.store.tallies.all()} == {APP}
 
 
-@pytest.mark.parametrize(("break_it", "lasts_s"), [("gone", 600), ("unreadable", DAY_S)])
-async def test_shared_part_of_a_missing_manifest(running, break_it, lasts_s):
-    """What an application pushed into a shared question goes once its manifest is missing for long enough, by both clocks, at any look."""
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize(("break_it", "runs_s"), [("gone", 600), ("unreadable", 3600)])
+async def test_shared_part_of_a_missing_manifest(running, break_it, runs_s, is_restarted):
+    """What an application pushed into a shared question goes once its manifest is missing for long enough, whatever process looks."""
     running.to(ACCEPTED)
     running.install(FRAMEWORKS)
     running.install(user_of_shared("org.kde.dolphin"))
@@ -313,11 +314,40 @@ async def test_shared_part_of_a_missing_manifest(running, break_it, lasts_s):
     running.push("org.kde.frameworks/crash", "u", 3, application="org.kde.dolphin")
     path = running.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml"
     path.write_text("broken") if break_it == "unreadable" else path.unlink()
-    running.look()
+    look = running.restart if is_restarted else running.look
+    look()
     for pass_time in (jump, sleep):
         pass_time(running, DAY_S)
-        running.look()
+        look()
         assert "org.kde.dolphin" in {row.pusher for row in running.store.tallies.all()}
-    running.clock.pass_(lasts_s)
+    for _ in range(2):
+        assert "org.kde.dolphin" in {row.pusher for row in running.store.tallies.all()}
+        running.clock.pass_(runs_s // 2)
+        look()
+    assert "org.kde.dolphin" not in {row.pusher for row in running.store.tallies.all()}
+    running.decide()
+    assert running.store.tallies.missing() == ""
+
+
+async def test_shared_parts_while_the_configuration_cannot_be_read(running):
+    """While everything pauses no part is counted for missing: it has its whole delay afterwards."""
+    running.to(ACCEPTED)
+    running.install(FRAMEWORKS)
+    running.install(user_of_shared("org.kde.dolphin"))
+    await running.consent(SHARED)
+    running.to(at("11.24"))
+    running.push("org.kde.frameworks/crash", "u", 3, application="org.kde.dolphin")
+    (running.machine.root / "share/telemetryd/manifests/org.kde.dolphin.toml").unlink()
+    running.look()
+    assert "org.kde.dolphin" in running.store.tallies.missing()
+    with running.broken_disk():  # what cannot be written is known as long as the process lives
+        running.tallies.note_missing("1 2 3 4;x 1 1")
+    assert running.tallies.missing == "1 2 3 4;x 1 1" != running.store.tallies.missing()
+    running.configure("= broken")
+    assert running.store.tallies.missing() == ""
+    running.clock.pass_(3600)
+    running.endpoint()
+    assert "org.kde.dolphin" in {row.pusher for row in running.store.tallies.all()}
+    running.clock.pass_(600)
     running.look()
     assert "org.kde.dolphin" not in {row.pusher for row in running.store.tallies.all()}

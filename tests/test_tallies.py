@@ -208,7 +208,7 @@ def test_several_take_two_commits(disk, kept):
         """One side of the store, whose commits are counted."""
 
         def __init__(self, side):
-            self.all = side.all if side is disk.tallies else None
+            self.all, self.missing = (side.all, side.missing) if side is disk.tallies else (None, None)
             self.save = lambda rows: written.append(rows) or side.save(rows)
             self.save_one = lambda row: written.append(row) or side.save_one(row)
             self.opened = lambda: Counted(side.opened())

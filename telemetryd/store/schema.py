@@ -78,6 +78,7 @@ MAIN = Schema(
             today INTEGER NOT NULL DEFAULT 0, before INTEGER NOT NULL DEFAULT 0, earlier INTEGER NOT NULL DEFAULT 0
         );
         CREATE TABLE text (id TEXT PRIMARY KEY, manifest TEXT NOT NULL, month TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE missing (id INTEGER PRIMARY KEY CHECK (id = 1), noticed TEXT NOT NULL);
         """,
     )
 )

@@ -63,6 +63,14 @@ class Tallies:
         with self._database.change() as connection:
             connection.executemany(f"DELETE FROM tally WHERE {where}", rows)  # noqa: S608 - fixed texts
 
+    def missing(self) -> str:
+        """What was noticed of applications that pushed and whose manifest is missing: see `core.delay`."""
+        return "".join(str(noticed) for (noticed,) in self._database.read("SELECT noticed FROM missing"))
+
+    def keep_missing(self, noticed: str) -> None:
+        """Keep that."""
+        self._database.write("INSERT OR REPLACE INTO missing VALUES (1, ?)", (noticed,))
+
     def probe(self) -> None:
         """Raise StorageError unless a write could begin: the file is there, whole and not locked by another process. Nothing is written."""
         self._database.probe()
