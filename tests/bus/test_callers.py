@@ -248,3 +248,19 @@ async def test_many_callers_that_come_and_go(shared_bus, pidfd_bus):
         assert len(callers.known) <= 64
         assert len(counter.asked) >= COMING_AND_GOING
         stays.end()
+
+
+async def test_a_silent_bus_says_nothing_about_a_caller(shared_bus):
+    """A caller that the bus did not answer for in time is not taken for anybody, and is asked about again when it calls again."""
+
+    async def silent():
+        raise TimeoutError
+
+    async with knowing(shared_bus.address, 8) as (callers, counter, _):
+        client = await connected(shared_bus.address)
+        counter.before_answer = silent
+        assert (await callers.identify(client.unique_name)).kind is Kind.LATE
+        assert callers.known == {}
+        counter.before_answer = None
+        assert (await callers.identify(client.unique_name)).kind is Kind.HOST
+        await client.disconnect()

@@ -175,6 +175,21 @@ def test_another_instances_number_verifies_nothing(sandbox, tmp_path, monkeypatc
         assert seen(child, pidfd) == Caller(Kind.FLATPAK_CLAIMED, "org.example.Boxed")
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
+def test_another_users_word_verifies_nothing(sandbox, tmp_path, monkeypatch):
+    """What another user has written down of an instance is not Flatpak's word."""
+    info = f"[Application]\nname={OWN}\n[Instance]\ninstance-id=4242\n"
+    (sandbox / ".flatpak-info").write_text(info)
+    known = tmp_path / ".flatpak/4242/info"
+    known.parent.mkdir(parents=True)
+    known.write_text(info)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with process(f"os.chroot({str(sandbox)!r})") as (child, pidfd):
+        assert seen(child, pidfd).kind is Kind.FLATPAK
+        os.chown(known, NOBODY, NOBODY)
+        assert seen(child, pidfd).kind is Kind.FLATPAK_CLAIMED
+
+
 @pytest.mark.parametrize("instance", ["", ".", "..", "../4242", "4242/../4242", "/etc", "4242/"])
 def test_an_instance_is_a_name_and_no_path(sandbox, tmp_path, monkeypatch, instance):
     """An instance id that leads anywhere else is not followed."""

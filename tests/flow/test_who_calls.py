@@ -100,9 +100,10 @@ def test_what_each_kind_of_program_gets(served, known, name):
     assert are_as(found, EXPECTED[name]), found
 
 
-def test_the_other_library_tells_the_same(folder, places, known):
-    """Under dbus-next every kind of program gets what it gets under dbus-fast."""
-    with ordinary_machine(folder, places, library="dbus-next") as machine, daemon(machine, folder):
+@pytest.mark.parametrize(("library", "bus"), [("dbus-next", "dbus-daemon"), ("dbus-fast", "dbus-broker")])
+def test_the_other_library_and_the_other_bus_tell_the_same(folder, places, known, library, bus):
+    """Under dbus-next, and on dbus-broker, every kind of program gets what it gets under dbus-fast on dbus-daemon."""
+    with ordinary_machine(folder, places, library=library, bus=bus) as machine, daemon(machine, folder):
         found = {name: answers(machine, way) for name, way in known.items() if not way.is_missing}
     assert {name: one for name, one in found.items() if not are_as(one, EXPECTED[name])} == {}
 
