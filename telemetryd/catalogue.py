@@ -50,6 +50,16 @@ class Snapshot(NamedTuple):
     installed: frozenset[str] = frozenset()
 
     @property
+    def said(self) -> object:
+        """What differs if anything of it does."""
+        return self.settings, self.reviewed.problems, self.reviewed.doubtful, self.installed
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether any file could not be read."""
+        return bool(self.reviewed.doubtful) or any(switch.what == "unreadable" for switch in self.settings.kill_switches)
+
+    @property
     def unreadable(self) -> Snapshot:
         """The same where nobody knows what they say by now: off."""
         off = KillSwitch("unreadable", _EVERYTHING)
@@ -87,6 +97,8 @@ class Catalogue:
         self._registered = Registrations()
         self._snapshot, self._is_shut, self._is_known = Snapshot(), False, False
         self._fingerprint: object = None
+        """What the next look has to find if nothing changed; None: it reads everything again, also what could not be read for a moment."""
+        self._seen: object = None
         self.refresh()
 
     def refresh(self) -> bool:
@@ -103,10 +115,13 @@ class Catalogue:
         except Exception as failure:  # noqa: BLE001 - fail closed, whatever it is: a module that is away for a moment, a disk, a fault of ours
             self._shut(failure)
             return True
-        self._snapshot, self._registered, self._is_shut, self._is_known = snapshot, registered, False, True
-        self._forget_declarations()
-        self._fingerprint = fingerprint
-        return True
+        is_news = self._is_shut or fingerprint != self._seen or snapshot.said != self._snapshot.said
+        if is_news:
+            self._snapshot, self._registered, self._is_shut, self._is_known = snapshot, registered, False, True
+            self._forget_declarations()
+        self._seen = fingerprint
+        self._fingerprint = None if snapshot.is_doubtful else fingerprint
+        return is_news
 
     @property
     def settings(self) -> Settings:

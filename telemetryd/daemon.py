@@ -9,6 +9,7 @@ Neither `push` nor `register` decides anything, looks at files or waits for the 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core import delay, quotas
@@ -21,7 +22,7 @@ from telemetryd.measuring import Measuring
 from telemetryd.routes import Routes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from telemetryd.catalogue import Catalogue
     from telemetryd.closing import Closing
@@ -121,10 +122,11 @@ class Daemon:
 
         Also if a text is news: but not while samples are the only ones to ask, for then its time would follow a call. Policy: C3.
         """
-        is_owed = self._flow.questions.is_owed or (is_owed_too and self._flow.catalogue.is_owed)
-        is_stale = self._flow.catalogue.refresh() or not self._is_decided or is_owed
-        if is_stale:
-            yield from self.deciding()
+        with self._closed_on_failure():
+            is_owed = self._flow.questions.is_owed or (is_owed_too and self._flow.catalogue.is_owed)
+            is_stale = self._flow.catalogue.refresh() or not self._is_decided or is_owed
+            if is_stale:
+                yield from self.deciding()
         return is_stale
 
     @property
@@ -149,12 +151,16 @@ class Daemon:
     def deciding(self) -> Steps[bool]:
         """Decide anew: erase what is no longer permitted, close what is over; True if anything was erased.
 
-        First what holds for samples; then consent and lives are on the disk; then it is erased, and reports are made.
+        First what holds for samples; then consent and lives are on the disk; then it is erased, and reports are made. Whatever fails on the
+        way, nothing is kept until a decision succeeds.
         """
+        with self._closed_on_failure():
+            return (yield from self._deciding())
+
+    def _deciding(self) -> Steps[bool]:
         self._decided_at = self._midnight = 0
         if not self.is_in_mode:
-            self._flow.questions.suspend_all()
-            self._routes.clear()
+            self._keep_nothing()
             return False
         now = self._flow.clock.now()
         erase, over = self._look(now)
@@ -181,22 +187,35 @@ class Daemon:
         """Erase what was collected for questions, at the user's wish; True if there was anything."""
         erased = list(keys)
         self._flow.questions.erase(erased)
-        self._flow.questions.suspend_all()  # until it is decided what may begin again
-        self._routes.clear()
+        self._keep_nothing()  # until it is decided what may begin again
         yield Point.SYNCED
         return self._erase(erased)
 
     def forgetting(self, application: str) -> Steps[None]:
         """The user forgot an application: what was collected for it, or by it for a shared question, goes, and then its declaration."""
         keys = self._flow.questions.forget(application)
-        self._flow.questions.suspend_all()
-        self._routes.clear()
+        self._keep_nothing()
         yield Point.SYNCED
         self._erase(keys)
         for key, pusher in self._flow.tallies.contributions():
             if pusher == application and self._flow.tallies.erase([key], pusher):
                 self._flow.erasure.begin()
         self._flow.catalogue.forget(application)
+
+    @contextmanager
+    def _closed_on_failure(self) -> Iterator[None]:
+        """Whatever is raised, what was decided before does not go on: it may be what just ended."""
+        try:
+            yield
+        except BaseException:
+            self._keep_nothing()
+            raise
+
+    def _keep_nothing(self) -> None:
+        """Until the next decision, which the next look makes."""
+        self._flow.questions.suspend_all()
+        self._routes.clear()
+        self._decided_at = self._midnight = 0
 
     @property
     def _is_decided(self) -> bool:

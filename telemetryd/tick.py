@@ -146,7 +146,7 @@ class Ticker:
 
     def tidying(self) -> Steps[None]:
         """Look at files and questions anew, close what is over, finish erasures, drop what is too old to send or to keep."""
-        self._parts.catalogue.refresh()
+        yield from self._parts.daemon.reloading()
         if not self._parts.daemon.is_in_mode:
             return
         yield from self._parts.daemon.recovering()

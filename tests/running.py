@@ -312,10 +312,14 @@ class Running:
         """The queued reports' answers, question → labels."""
         return {row.question: answer_in(row.body) for row in self.store.reports.queue()}
 
+    def broken_consents(self):
+        """The consent file does."""
+        return self.broken_disk(self.store.consent)
+
     @contextlib.contextmanager
-    def broken_disk(self):
+    def broken_disk(self, database=None):
         """The main file refuses every write, as a full disk does."""
-        connection = self.store.main._connection
+        connection = (database or self.store.main)._connection
         connection.execute("PRAGMA query_only = ON")
         try:
             yield
