@@ -15,7 +15,7 @@ PACKAGE = str(ROOT / "telemetryd")
 OFF, ON = "enabled = false\n", "enabled = true\n"
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """What no code expects."""
 
 
@@ -45,7 +45,13 @@ class Injected:
 
 def failures():
     """What may be raised; each anew, for an exception remembers where it was."""
-    return [Fault("out of nowhere"), OSError(5, "Input/output error"), ImportError("a module is away"), MemoryError(), RecursionError()]
+    return [
+        FaultError("out of nowhere"),
+        OSError(5, "Input/output error"),
+        ImportError("a module is away"),
+        MemoryError(),
+        RecursionError(),
+    ]
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def switch(running, text):
 def length(running):
     """How many functions of ours a look calls, with a file that changed."""
     switch(running, ON + "# as it was\n")
-    with Injected(0, Fault()) as counted:
+    with Injected(0, FaultError()) as counted:
         running.look()
     return counted.count
 
