@@ -179,6 +179,8 @@ class Daemon:
         yield from self.deciding()
         accepted = map(self._flow.catalogue.definition, self._flow.questions.accepted())
         running = [one for one in accepted if one and self._flow.questions.step(one).is_collecting]
+        self._flow.questions.suspend_all()  # a sample that comes meanwhile must not bring back the row that its report was made of
+        self._routes.clear()
         yield from self._flow.closing.closing(running)
         self._flow.erasure.begin()
         yield from self.deciding()

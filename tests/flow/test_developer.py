@@ -144,3 +144,24 @@ async def test_a_kill_switch_holds_there_too(machine, local):
             assert await client.preview() == {}
             assert rows(machine, "SELECT * FROM tally", file="developer-telemetry.sqlite") == []
     assert local.requests.empty()
+
+
+async def test_samples_while_it_closes(machine):
+    """Samples that come while Submit closes their period are answered, before, meanwhile and after: no row comes back to be in the way."""
+    machine.develop()
+    with machine.daemon():
+        async with machine.client() as client, machine.client() as user:
+            await client.register("org.kde.kate", KATE)
+            await client.consent("org.kde.kate")
+
+            async def pushing():
+                while True:
+                    await asyncio.gather(*(client.push("org.kde.kate", "startup", "d", 700.0) for _ in range(5)))
+
+            calls = asyncio.create_task(pushing())
+            for _ in range(3):
+                await user.call(CONTROL, "Submit")
+                await client.push("org.kde.kate", "startup", "d", 700.0)
+                assert not calls.done()
+            calls.cancel()
+            await asyncio.wait([calls])
