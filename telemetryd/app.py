@@ -62,6 +62,7 @@ class App:
         self._loop = asyncio.get_running_loop()
         self._last_call = self._loop.time()
         self._looked = asyncio.Event()
+        self._edges: dict[str, tuple[Edge, Dispatcher]] = {}
 
     async def run(self) -> int:
         """Run until told to leave; gives the exit status."""
@@ -84,7 +85,7 @@ class App:
                     task.cancel()
 
     async def _serve(self, *, is_ours: bool) -> int:
-        self._edges = {TELEMETRY: await self._offer(TELEMETRY), CONTROL: await self._offer(CONTROL)}
+        self._edges |= {TELEMETRY: await self._offer(TELEMETRY), CONTROL: await self._offer(CONTROL)}
         if is_ours:
             self._service.take()  # before the first name: with it come the calls that the bus has kept for us
         for name, (edge, _) in self._edges.items():
@@ -139,7 +140,10 @@ class App:
                     dispatcher.finish(failure)
 
     def _on_signal(self, message: Message) -> None:
-        self._callers.on_signal(message)
+        left = self._callers.on_signal(message)
+        if left is not None:
+            for _, dispatcher in self._edges.values():
+                dispatcher.forget(left)
 
     async def _wait_for_lock(self) -> bool | None:
         """True: the lock is ours. None: its holder serves this bus, so leave. False: it serves another bus, or nobody can have a lock."""

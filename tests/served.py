@@ -86,6 +86,11 @@ class Recorder:
         self.record.append("drain")
         await self._edge.drained(timeout_s)
 
+    def forget(self, sender):
+        """Drop what waits of a caller."""
+        self.record.append("forget")
+        self._edge.forget(sender)
+
     def hold(self):
         """Stop reading."""
         self.record.append("hold")
@@ -127,7 +132,9 @@ class Served:
 
     def hear(self, signal):
         """A signal has come."""
-        self.callers.on_signal(signal)
+        left = self.callers.on_signal(signal)
+        if left is not None:
+            self.dispatcher.forget(left)
 
     def take(self, call):
         """A call has come."""

@@ -68,10 +68,13 @@ class Callers:
             self._remember(sender, caller)
         return caller
 
-    def on_signal(self, signal: Message) -> None:
-        """Forget a connection that has left; only the bus itself is believed."""
+    def on_signal(self, signal: Message) -> str | None:
+        """Forget a connection that has left, and give its name; only the bus itself is believed."""
         if signal.sender == BUS and signal.member == "NameOwnerChanged" and signal.signature == "sss" and not signal.body[2]:
-            self._forget(signal.body[0])
+            left: str = signal.body[0]
+            self._forget(left)
+            return left
+        return None
 
     async def _caller(self, reply: Message) -> Caller:
         """Who the credentials name; every descriptor that came along is closed."""

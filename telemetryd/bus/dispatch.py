@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import suppress
+from time import thread_time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from telemetryd.bus.faults import INTERNAL_TEXT, place
@@ -17,7 +18,7 @@ from telemetryd.bus.identity import Caller, Kind
 from telemetryd.bus.library import Message, error, expects_reply, method_return
 from telemetryd.bus.members import Handlers, Members, Result, Route
 from telemetryd.bus.parked import Parked
-from telemetryd.core.limits import BUS_TIMEOUT_S, UNSENT_HIGH_BYTES
+from telemetryd.core.limits import BUS_TIMEOUT_S, TURN_S, UNSENT_HIGH_BYTES
 from telemetryd.errors import INTERNAL, BusLostError, LimitExceededError, TelemetrydError
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class Connection(Protocol):
 
     async def drained(self, timeout_s: float) -> None:
         """Return when everything is written."""
+
+    def forget(self, sender: str) -> None:
+        """Drop what was received of a caller and is not handed over yet."""
 
     def hold(self) -> None:
         """Stop reading."""
@@ -145,6 +149,12 @@ class Dispatcher:
             self._is_postponed = True
             self._connection.hold()
 
+    def forget(self, sender: str) -> None:
+        """Drop all calls that wait of a caller that has left the bus: nobody is there to be answered."""
+        self._connection.forget(sender)
+        self._parked.empty(sender)
+        self._resume()
+
     @property
     def is_quiet(self) -> bool:
         """Whether no call is parked and none is being worked on."""
@@ -228,19 +238,19 @@ class Dispatcher:
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
             _log.error("internal error in the work for one caller: %s", place(failure))
         finally:
-            if self._is_held and not self._parked.is_full:
-                self._is_held = False
-                self._connection.resume()
+            self._resume()
 
     async def _run_parked(self, sender: str) -> None:
         """Run what a caller has called before it was known; one that has left is not heard."""
         queue = self._queues[sender]
         try:
             caller = await self._callers.identify(sender)
+            begin = thread_time()
             while queue and caller is not None:
                 self._dispatch(caller, self._parked.take(queue))
-                if len(self._replies) >= PARKED_STEP_CALLS:
+                if len(self._replies) >= PARKED_STEP_CALLS or thread_time() - begin > TURN_S:
                     await self._relieve()
+                    begin = thread_time()
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
             for call, _ in queue:
                 self._refuse(call, failure)
@@ -250,11 +260,18 @@ class Dispatcher:
         self._settle()
 
     async def _relieve(self) -> None:
-        """Send what parked calls were answered so far, and wait while too much of it is not read by anyone."""
+        """Send what parked calls were answered so far, let others have their turn, and wait while too much of it is not read by anyone."""
         self._settle()
+        self._resume()
+        await asyncio.sleep(0)
         while self._connection.backlog > UNSENT_HIGH_BYTES:
             with suppress(TimeoutError, BusLostError):
                 await self._connection.drained(BUS_TIMEOUT_S)
+
+    def _resume(self) -> None:
+        if self._is_held and not self._parked.is_full:
+            self._is_held = False
+            self._connection.resume()
 
     def _note_quiet(self) -> None:
         if not self._running and not self._queues:

@@ -21,13 +21,14 @@ from telemetryd.bus.flow import Flow
 from telemetryd.bus.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
 from telemetryd.bus.output import ReplyTemplates, marshalled
 from telemetryd.bus.wire import Wire
-from telemetryd.core.limits import BUS_TIMEOUT_S, MESSAGE_MAX_BYTES
+from telemetryd.core.limits import BUS_TIMEOUT_S, MESSAGE_MAX_BYTES, MESSAGE_MAX_VALUES, QUEUED_CALLER_BYTES
 from telemetryd.errors import INTERNAL, STANDARD, BusCallError, BusLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telemetryd.bus.framing import Oversized
+    from telemetryd.bus.turns import Refused
 
 _CALL, _SIGNAL, _ERROR = MessageType.METHOD_CALL, MessageType.SIGNAL, MessageType.ERROR
 _DO_NOT_QUEUE = 4
@@ -35,6 +36,9 @@ _OWNER = (1, 4)  # what RequestName answers: primary owner now, or before alread
 _LAST_SERIAL = 0xFFFF_FFFF
 _HELLO_SERIAL = 1  # Hello is the only message that the library sends by itself
 _NO_OWNER = STANDARD + "NameHasNoOwner"
+_MOST_BYTES = f"a message has at most {MESSAGE_MAX_BYTES} bytes"
+_MOST_VALUES = f"a message has at most {MESSAGE_MAX_VALUES} values, where a text counts twice and a variant three times"
+_MOST_WAITING = f"calls of at most {QUEUED_CALLER_BYTES} bytes wait for one caller"
 _GONE = "the connection to the session bus is gone"
 
 _log = logging.getLogger(__name__)
@@ -62,7 +66,7 @@ class Edge:
         self._descriptors = descriptors
         self._address = address
         self._wire = Wire(self._on_message, self._on_oversized)
-        self._flow = Flow(self._wire, self._end_batch, self._lose)
+        self._flow = Flow(self._wire, self._end_batch, self._lose, None if descriptors else self._on_refused)
         self._templates = ReplyTemplates()
         self._pending: dict[int, tuple[str | None, asyncio.Future[Message]]] = {}
         self._serial = _HELLO_SERIAL
@@ -122,6 +126,7 @@ class Edge:
     async def release(self, name: str) -> None:
         """Give a name back. Every call that the bus has routed to us by this name has been handed over when this returns."""
         await self.ask(bus_call("ReleaseName", "s", [name]))
+        await self._flow.handed_over()
 
     async def owner_of(self, name: str) -> str | None:
         """The unique name of a name's owner."""
@@ -147,6 +152,10 @@ class Edge:
         data = marshalled(message, descriptors=self._descriptors)
         self._flow.add(data, message.unix_fds if self._descriptors else ())
         self._flow.bound_batch()
+
+    def forget(self, sender: str) -> None:
+        """Drop the calls that wait of a caller that has left the bus."""
+        self._flow.forget(sender)
 
     def hold(self) -> None:
         """Stop reading until `resume` has been called as often. What has been received already is still handed over."""
@@ -209,10 +218,18 @@ class Edge:
         return True
 
     def _on_oversized(self, message: Oversized) -> None:
-        """A message that is too long was dropped as it came in; a caller is told."""
+        """A message that is too long or holds too much was dropped as it came in; a caller is told."""
         if message.kind == _CALL.value and message.sender and not message.flags & MessageFlag.NO_REPLY_EXPECTED.value:
-            call = Message(message_type=_CALL, path="/", member="_", sender=message.sender, serial=message.serial)
-            self.send(error(call, STANDARD + "LimitsExceeded", f"a message has at most {MESSAGE_MAX_BYTES} bytes"))
+            self._tell_limit(message.sender, message.serial, _MOST_VALUES if message.is_heavy else _MOST_BYTES)
+
+    def _on_refused(self, refused: Refused) -> None:
+        """A call was dropped when its turn came; its caller is told."""
+        if refused.sender:
+            self._tell_limit(refused.sender, refused.serial, _MOST_VALUES if refused.is_heavy else _MOST_WAITING)
+
+    def _tell_limit(self, sender: str, serial: int, text: str) -> None:
+        call = Message(message_type=_CALL, path="/", member="_", sender=sender, serial=serial)
+        self.send(error(call, STANDARD + "LimitsExceeded", text))
 
     def _on_reply(self, reply: Message) -> bool:
         """Give a reply to whoever asked. What the bus was asked only the bus may answer: anyone can send a reply with a guessed serial."""

@@ -15,9 +15,9 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.bus import header
+from telemetryd.bus import header, weight
 from telemetryd.bus.header import FIXED, NUMBERS
-from telemetryd.core.limits import MESSAGE_MAX_BYTES
+from telemetryd.core.limits import MESSAGE_MAX_BYTES, MESSAGE_WEIGHED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +37,8 @@ class Oversized(NamedTuple):
     flags: int
     serial: int
     sender: str
+    is_heavy: bool = False
+    """Whether it holds too many values, and is not too long."""
 
 
 class Framing:
@@ -55,6 +57,8 @@ class Framing:
         """The beginning of a message whose header is not whole: not given back yet."""
         self._wanted = 0
         """So many bytes make the held header whole, as far as is known."""
+        self.is_weighing = True
+        """Whether messages that may hold too many values are looked at here; else whoever sorts them does that."""
         self._known: set[bytes] = set()
         self._arrived: deque[int] = deque()
         self._shares: deque[list[int]] | None = deque() if descriptors else None
@@ -79,6 +83,11 @@ class Framing:
     def passing_over(self) -> int:
         """How many bytes are left of a message that is passed over: with the next byte begins another one, and what belongs to it."""
         return self._left if self._is_skipping else 0
+
+    @property
+    def owed(self) -> int:
+        """How many bytes are left of a message of which something was given back."""
+        return 0 if self._is_skipping else self._left
 
     def take(self, data: bytes) -> bytes:
         """What of this is to be handled; empty if nothing. Raises ValueError or LookupError if it is not D-Bus."""
@@ -114,10 +123,11 @@ class Framing:
             body, _, fields = _LENGTHS[data[at]].unpack_from(data, at + 4)
             size = FIXED + fields + -fields % 8 + body
             stop = start + fields
-            if data[start:stop] not in known or stop > end or data[at + 1] != _CALL or size > MESSAGE_MAX_BYTES:
+            if data[start:stop] not in known or stop > end or data[at + 1] != _CALL or size > MESSAGE_WEIGHED_BYTES:
                 whole = at + size - body
-                if whole > end and (size <= MESSAGE_MAX_BYTES or fields <= _FIELDS_MAX_BYTES):
-                    self._hold(data, at, whole - at)
+                needed = at + size if MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES else whole
+                if needed > end and (size <= MESSAGE_MAX_BYTES or fields <= _FIELDS_MAX_BYTES):
+                    self._hold(data, at, needed - at)
                     break
                 instead = self._look(data, at, fields, size)
                 if instead is not None:
@@ -142,11 +152,12 @@ class Framing:
             self._close(len(self._arrived))  # they are this message's: the kernel gives no more than one message's at a time, at its end
             return b""
         found = header.read(data[start : start + fields], order)
-        if size > MESSAGE_MAX_BYTES or not 0 < kind <= _LAST_KIND:
+        is_heavy = self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and weight.is_heavy(data[at : at + size])
+        if is_heavy or size > MESSAGE_MAX_BYTES or not 0 < kind <= _LAST_KIND:
             self._close(found.descriptors)
-            if size > MESSAGE_MAX_BYTES:
+            if is_heavy or size > MESSAGE_MAX_BYTES:
                 (serial,) = NUMBERS[order].unpack_from(data, at + 8)
-                self._on_oversized(Oversized(kind, data[at + 2], serial, found.sender))
+                self._on_oversized(Oversized(kind, data[at + 2], serial, found.sender, is_heavy))
             return b""
         if self._shares is not None:
             self._shares.append([self._arrived.popleft() for _ in range(found.descriptors)])

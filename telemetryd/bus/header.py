@@ -12,7 +12,7 @@ FIXED = 16
 """Bytes before the fields."""
 _NAMED = range(1, 10)
 """The codes that the specification gives a meaning: PATH to UNIX_FDS."""
-_SENDER, _UNIX_FDS = 7, 9
+_SENDER, _SIGNATURE, _UNIX_FDS = 7, 8, 9
 NUMBERS = {ord("l"): struct.Struct("<I"), ord("B"): struct.Struct(">I")}
 """By the first byte of a message: little- or big-endian."""
 _SIZES = {**dict.fromkeys(b"y", 1), **dict.fromkeys(b"nq", 2), **dict.fromkeys(b"buih", 4), **dict.fromkeys(b"xtd", 8)}
@@ -29,6 +29,8 @@ class Fields(NamedTuple):
     sender: str
     descriptors: int
     named: bytes | None
+    signature: bytes
+    """The types of the body's values."""
 
 
 def read(fields: bytes, order: int) -> Fields:
@@ -40,7 +42,7 @@ def read(fields: bytes, order: int) -> Fields:
 
 
 def _read(fields: bytes, order: int) -> Fields:
-    sender, descriptors, at = "", 0, 0
+    sender, descriptors, body, at = "", 0, b"", 0
     named: list[bytes] = []
     is_strange = False
     while at < len(fields):
@@ -51,13 +53,15 @@ def _read(fields: bytes, order: int) -> Fields:
         value, at = _value(fields, start, signature, order)
         if code == _SENDER and signature == b"s":
             sender = value.decode()
+        elif code == _SIGNATURE and signature == b"g":
+            body = value
         elif code == _UNIX_FDS:
             (descriptors,) = NUMBERS[order].unpack(value)
         if code in _NAMED:
             named.append(fields[begin:at])
         else:
             is_strange = True
-    return Fields(sender, descriptors, _joined(named) if is_strange else None)
+    return Fields(sender, descriptors, _joined(named) if is_strange else None, body)
 
 
 def _joined(named: list[bytes]) -> bytes:

@@ -9,8 +9,8 @@ from telemetryd.bus.library import Message, Variant
 
 PARKED_MAX_CALLS = 256
 """Calls of unidentified callers that wait at once. Identifying takes about 1 ms, in which a flood brings some 50."""
-PARKED_MAX_BYTES = 4 * 1024 * 1024
-"""Their size, estimated. One manifest of the largest size fits; what the bus has read already may go beyond by one batch."""
+PARKED_MAX_BYTES = 6 * 1024 * 1024
+"""Their size, estimated: some ninety manifests of the largest size; what the bus has read already may go beyond by one batch."""
 
 
 class Parked:
@@ -44,9 +44,15 @@ class Parked:
 
     def drop(self, sender: str) -> None:
         """Forget a caller and what is left of its calls."""
-        queue = self.queues.pop(sender)
+        self.empty(sender)
+        del self.queues[sender]
+
+    def empty(self, sender: str) -> None:
+        """Forget what is left of a caller's calls; further ones still wait behind them."""
+        queue = self.queues.get(sender) or deque()
         self._calls -= len(queue)
         self._bytes -= sum(size for _, size in queue)
+        queue.clear()
 
 
 def size_bytes(value: Any) -> int:

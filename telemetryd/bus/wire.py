@@ -11,6 +11,7 @@ import contextlib
 import socket
 import sys
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.bus.edge_socket import EdgeSocket, ListenerFullError
@@ -162,16 +163,29 @@ class Wire:
         """The socket's number, also when the library has closed it."""
         return self._fd
 
-    def read(self, budget_bytes: int) -> None:
+    def read(self, budget_bytes: int, deadline: float = inf) -> None:
         """Run the library's reader on at most this much (and up to one buffer of 8 KiB more); it calls `on_message` for each message.
 
         Raises nothing: what the reader raises ends the connection, or the loop would call it again at once, and for ever.
         """
-        self.socket.budget_bytes = budget_bytes
+        self.socket.budget_bytes, self.socket.deadline = budget_bytes, deadline
+        self._run_reader_safely()
+
+    def receive(self, most_bytes: int) -> bytes | None:
+        """What has come, for us instead of the library: b"" if nothing is there, None at the end of the file.
+
+        A fault in it ends the connection, as in `read`.
+        """
         try:
-            self._run_reader()
-        except Exception as failure:  # noqa: BLE001 - an edge: any exception of the library's
+            return self.socket.receive(most_bytes)
+        except (ValueError, LookupError) as failure:
             self._break(failure)
+            return b""
+
+    def hand_over(self, data: bytes) -> None:
+        """Let the library have these bytes and nothing that comes; otherwise as `read`."""
+        self.socket.give(data)
+        self._run_reader_safely()
 
     def stop_reading(self) -> None:
         """Receive no more in the batch that is being read: what the library has already is still handled."""
@@ -208,6 +222,12 @@ class Wire:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._fd)
         loop.remove_writer(self._fd)
+
+    def _run_reader_safely(self) -> None:
+        try:
+            self._run_reader()
+        except Exception as failure:  # noqa: BLE001 - an edge: any exception of the library's
+            self._break(failure)
 
     def _run_reader(self) -> None:
         if self._facade is not None and self._facade.read is not None:

@@ -62,8 +62,8 @@ hundred sources, a hundred questions and 1,400 texts in other languages, which f
 MANIFEST_BYTES = 64 * 1024
 """Longest text of a manifest: a hundred questions in ten languages; at 10 MB the parser alone would hold the daemon for seconds."""
 
-TABLES_MAX = 200
-"""Most tables of a kind in a manifest that are looked at: twice as many as may be registered, so that who has too many is told so. 64 KiB
+TABLES_MAX = 120
+"""Most tables of a kind in a manifest that are looked at: some more than may be registered, so that who has too many is told so. 64 KiB
 hold 2,500 of them."""
 SOURCES_MAX = 100
 """Sources an application: KDE's largest uses twelve today; each costs a few hundred bytes while it is pushed to."""
@@ -105,8 +105,29 @@ MESSAGE_MAX_BYTES = 1024 * 1024
 """Longest message that is taken; the longest that makes sense is a manifest (64 KiB) or 10,000 samples (80 KB)."""
 REPLY_MAX_BYTES = 1024 * 1024
 """Longest reply that is made: some 250 questions or 600 reports, which take dbus-next 40 ms to marshal, and the loop with it."""
+MESSAGE_WEIGHED_BYTES = 16 * 1024
+"""Messages above this are held until they are whole and their values are counted; below, there is room for 4,000 values."""
+MESSAGE_MAX_VALUES = 24_000
+"""Most values in a message, where a text counts twice and a variant three times: 10,000 texts as samples of a hundred sources. dbus-next
+takes 40 ms to read so many, and a second for what a megabyte can hold."""
 RECEIVE_BUDGET_BYTES = 32 * 1024
 """Most that is read in one batch: some 200 small calls, handled in 2 to 20 ms, after which everyone gets the replies."""
+TURN_S = 0.005
+"""A sender's share of the time while others wait: 200 pushes; the wait of everyone else is that, and the last of its calls."""
+TOGETHER_MAX, SHORT_BYTES = 32, 4096
+"""Most calls of one sender that go to the library together, and their length: each by itself costs dbus-next a sixth more."""
+CROWDED_S = 1.0
+"""How long messages are sorted by sender after the last turn that took longer than a share: a flood pauses between its waves."""
+RECEIVE_CROWDED_BYTES = 1024 * 1024
+"""Most that is received before the next turn while messages are sorted: fifteen of the longest texts, or 6,000 small calls."""
+STREAM_BYTES = 64 * 1024
+"""So much at once says that the bus has more for us, which it gives us only as we take it (208 KiB at a time)."""
+STREAM_PAUSE_S, STREAM_PAUSES = 0.0005, 3
+"""Then the next turn waits so long for more, and at most so many times: a turn of 20 ms lets 200 kB in, and a pause as much."""
+QUEUED_CALLER_BYTES = 7 * 1024 * 1024
+"""Most that one sender may have waiting to be handled; beyond, its calls are refused. 45,000 unanswered pushes, or a hundred texts, fit."""
+QUEUED_MAX_BYTES = 8 * 1024 * 1024
+"""Most that waits in all on one connection; then it is not read."""
 UNSENT_HIGH_BYTES = 256 * 1024
 """Unsent output above which nothing more is read: about the size of the socket's own buffer (208 KiB)."""
 UNSENT_LOW_BYTES = 64 * 1024

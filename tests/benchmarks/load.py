@@ -1,6 +1,6 @@
 """Prints what calls cost, held against a C service that does nothing, and what load does to memory and disk; see README.md here.
 
-python tests/benchmarks/load.py [--awake] [--only calls|unread|million|applications|fairness|idle]… [--library dbus-fast|dbus-next] …
+python tests/benchmarks/load.py [--awake] [--only calls|unread|million|applications|fairness|floods|idle]… [--library dbus-fast|dbus-next] …
 """
 # ruff: noqa: T201 - printing is what it is for
 
@@ -16,7 +16,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import load_applications, load_calls, load_fairness, load_goals, load_memory
+from benchmarks import load_applications, load_calls, load_fairness, load_floods, load_goals, load_memory
 from benchmarks.awake import awake
 from benchmarks.load_peers import BenchmarkError, bench, build
 
@@ -100,7 +100,12 @@ def fairness(folder, options):
     return {library: load_fairness.measure(folder / library, library) for library in options.library}
 
 
-PARTS = {"calls": calls, "unread": unread, "million": million, "applications": applications, "fairness": fairness}
+def floods(folder, options):
+    """A second caller and a user beside each kind of flood."""
+    return {library: load_floods.measure(folder / library, library) for library in options.library}
+
+
+PARTS = {"calls": calls, "unread": unread, "million": million, "applications": applications, "fairness": fairness, "floods": floods}
 
 
 def arguments():

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from benchmarks.load_floods import NAMES, P99_MS, WITHDRAWAL_MS
+
 LIBRARIES = ("dbus-fast", "dbus-next")
 
 
@@ -48,6 +50,11 @@ GOALS = {
     "1 M samples: growth of the database after exit (kB)": most(0, 0),
     "idle, resident (MB)": most(31, 27),
     "idle, private (MB)": {"dbus-fast": Goal(None, 21)},
+}
+GOALS |= {
+    f"flood of {name}: {what}": most(bound, bound)
+    for name in NAMES
+    for what, bound in (("p99 (ms)", P99_MS), ("withdrawal (ms)", WITHDRAWAL_MS))
 }
 """Figures with a goal. The others are there to be known."""
 

@@ -17,6 +17,7 @@ LIMIT = 300
 def small(monkeypatch):
     """A limit that tests can go beyond by a few bytes."""
     monkeypatch.setattr(framing, "MESSAGE_MAX_BYTES", LIMIT)
+    monkeypatch.setattr(framing, "MESSAGE_WEIGHED_BYTES", LIMIT)
 
 
 def message(serial, body, *, order="<", sender=":1.7", kind=1, flags=0, strange=(), descriptors=0):

@@ -1,0 +1,99 @@
+"""A connection on which one caller's calls take long: others have their turn, and nothing is lost or reordered."""
+
+import asyncio
+import time
+
+from served import connected
+
+from telemetryd.bus.library import MessageType, Variant
+from telemetryd.core.limits import TURN_S
+
+CALLS = 150
+PUSH = ["a", "b", Variant("u", 1)]
+
+
+def slow(_caller, _call):
+    """Take longer than a turn, as a long text does."""
+    end = time.perf_counter() + 1.2 * TURN_S
+    while time.perf_counter() < end:
+        pass
+
+
+async def test_another_caller_does_not_wait_for_all(telemetry):
+    """While 150 slow calls of one caller wait, another caller's is answered after a few of them; each one's replies keep their order."""
+    telemetry.answers.does["Push"] = slow
+    other = await connected(telemetry.address)
+    await telemetry.ask("Push", "ssv", PUSH)
+    await other.ask(telemetry.call("Push", "ssv", PUSH))
+    order = []
+
+    async def note(edge, who):
+        await edge.ask(telemetry.call("Push", "ssv", PUSH))
+        order.append(who)
+
+    flood = [asyncio.ensure_future(note(telemetry.client, number)) for number in range(CALLS)]
+    while not order:
+        await asyncio.sleep(0)
+    for number in range(3):
+        await note(other, f"other {number}")
+    await asyncio.gather(*flood)
+    assert [one for one in order if isinstance(one, int)] == list(range(CALLS))
+    assert order.index("other 2") < CALLS * 2 // 3
+    await other.disconnect()
+
+
+async def test_what_was_received_is_handled_before_the_name_is_released(telemetry):
+    """Every call that came by a name is handed over when its release is done, also those that wait for their turn."""
+    telemetry.answers.does["Push"] = slow
+    await telemetry.ask("Push", "ssv", PUSH)
+    flood = [asyncio.ensure_future(telemetry.ask("Push", "ssv", PUSH)) for _ in range(CALLS)]
+    while len(telemetry.answers.called) < 3:
+        await asyncio.sleep(0)
+    await telemetry.edge.release(telemetry.interface.name)
+    assert len(telemetry.answers.called) == CALLS + 1
+    assert {reply.message_type for reply in await asyncio.gather(*flood)} == {MessageType.METHOD_RETURN}
+    await telemetry.edge.own(telemetry.interface.name)
+
+
+async def test_what_waits_of_a_caller_that_left_is_dropped(telemetry):
+    """A caller that leaves takes what waits of its calls with it: the time is for others."""
+    telemetry.answers.does["Push"] = slow
+    leaver = await connected(telemetry.address)
+    await leaver.ask(telemetry.call("Push", "ssv", PUSH))
+    before = len(telemetry.answers.called)
+    for _ in range(CALLS):
+        leaver.send(telemetry.call("Push", "ssv", PUSH))
+    while len(telemetry.answers.called) < before + 3:
+        await asyncio.sleep(0)
+    await leaver.disconnect()
+    await telemetry.ask("Push", "ssv", PUSH)
+    await telemetry.edge._flow.handed_over()
+    assert len(telemetry.answers.called) < before + CALLS
+
+
+async def test_a_hold_holds_a_crowd(telemetry):
+    """Nothing is handed over while reading is held; it goes on after that."""
+    telemetry.answers.does["Push"] = slow
+    await telemetry.ask("Push", "ssv", PUSH)
+    flood = [asyncio.ensure_future(telemetry.ask("Push", "ssv", PUSH)) for _ in range(CALLS)]
+    while len(telemetry.answers.called) < 3:
+        await asyncio.sleep(0)
+    telemetry.edge.hold()
+    called = len(telemetry.answers.called)
+    await asyncio.sleep(10 * TURN_S)
+    assert len(telemetry.answers.called) == called < CALLS
+    telemetry.edge.resume()
+    await asyncio.gather(*flood)
+
+
+async def test_more_values_than_make_sense_are_refused(telemetry):
+    """A call with too many values is refused, in a crowd and before; the caller's next call is answered."""
+    await telemetry.ask("Push", "ssv", PUSH)
+    for _ in range(2):
+        refused = await telemetry.refusal("Push", "ssv", ["a", "b", Variant("ad", [0.0] * 30_000)])
+        assert refused.name == "org.freedesktop.DBus.Error.LimitsExceeded"
+        assert "values" in refused.text
+        telemetry.answers.does["Push"] = slow
+        for _ in range(2):  # the first long batch makes it wary
+            await asyncio.gather(*(telemetry.ask("Push", "ssv", PUSH) for _ in range(3)))
+        assert telemetry.edge._flow._turns is not None

@@ -1,0 +1,125 @@
+"""Messages in queues by sender, and whose turn it is."""
+
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from raw_bus import CALL, INTERFACE, MEMBER, NO_REPLY, PATH, SENDER, SIGNATURE, RawBus, strings
+
+from telemetryd.bus.turns import Refused, Turns
+from telemetryd.core.limits import MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
+
+LARGE = MESSAGE_WEIGHED_BYTES * 4
+
+
+class Senders:
+    """Makes messages as the bus hands them on."""
+
+    def __init__(self):
+        self._maker = RawBus.__new__(RawBus)
+        self._maker._serial = 0
+
+    def call(self, sender, text="", *, flags=0, order="<"):
+        """A call with one text."""
+        fields = {PATH: "/a", INTERFACE: "a.b", MEMBER: "C", SENDER: sender, SIGNATURE: "s"}
+        return self._maker.message(CALL, fields, strings(text) if order == "<" else b"", flags=flags, order=order)
+
+
+@pytest.fixture
+def senders():
+    """A maker of messages."""
+    return Senders()
+
+
+def one(turns):
+    """The first message of the next turn."""
+    with closing(turns.turn()) as messages:
+        return next(messages)
+
+
+def everything(turns):
+    """All messages, turn by turn."""
+    while turns.is_waiting:
+        with closing(turns.turn()) as messages:
+            yield from messages
+
+
+def test_whoever_waited_longest_is_next(senders):
+    """A turn goes to the sender whose last turn was longest ago; who comes anew does not wait behind all that another one has sent."""
+    turns = Turns(0)
+    flood = [senders.call(":1.1") for _ in range(5)]
+    turns.add(b"".join(flood))
+    assert one(turns) == flood[0]
+    late = senders.call(":1.2")
+    turns.add(late)
+    assert [one(turns), one(turns), one(turns)] == [late, flood[1], flood[2]]
+
+
+@given(st.data())
+def test_nothing_is_lost_or_mixed(data):
+    """However the stream is cut: first the rest of what a library has in part, then every message whole, each sender's in order."""
+    senders = Senders()
+    names = [data.draw(st.sampled_from([":1.1", ":1.2", ":1.3"])) for _ in range(data.draw(st.integers(1, 8)))]
+    sent = [(name, senders.call(name, "x" * data.draw(st.integers(0, 40)), order=data.draw(st.sampled_from("<>")))) for name in names]
+    begun = data.draw(st.binary(max_size=30))
+    turns, taken = Turns(len(begun)), []
+    pieces = [begun, *(message for _, message in sent)]
+    for piece in pieces:  # each header comes whole, as Framing has it; a body may be cut anywhere
+        at = len(piece) - data.draw(st.integers(0, min(len(piece), 12))) if piece is not begun else len(begun) // 2
+        turns.add(piece[:at])
+        if data.draw(st.booleans()) and turns.is_waiting:
+            taken.append(one(turns))
+        turns.add(piece[at:])
+    taken += everything(turns)
+    assert turns.is_between
+    assert taken[: bool(begun)] == [begun][: bool(begun)]
+    for name in set(names):
+        mine = [message for sender, message in sent if sender == name]
+        assert [message for message in taken if message in mine] == mine
+    assert len(taken) == len(sent) + bool(begun)
+
+
+def test_one_sender_is_bounded(senders):
+    """Beyond its bound a sender's calls are dropped; the caller is told when their turn comes, in order, and others have room."""
+    turns = Turns(0)
+    kept = QUEUED_CALLER_BYTES // LARGE
+    for _ in range(kept + 3):
+        turns.add(senders.call(":1.1", "x" * LARGE))
+    turns.add(senders.call(":1.1", "x" * LARGE, flags=NO_REPLY))
+    assert not turns.is_full
+    other = senders.call(":1.2", "x" * LARGE)
+    turns.add(other)
+    found = list(everything(turns))
+    refused = [message for message in found if isinstance(message, Refused)]
+    assert other in found
+    assert len(found) - len(refused) - 1 in {kept - 1, kept}
+    assert all(one.sender == ":1.1" and not one.is_heavy for one in refused)
+    serials = [one.serial for one in refused]
+    assert serials == list(range(kept + 4 - len(refused), kept + 4))
+
+
+def test_all_together_are_bounded(senders):
+    """When many senders have filled the room, no more is to be received until some of it is handed over."""
+    turns = Turns(0)
+    number = 0
+    while not turns.is_full:
+        number += 1
+        turns.add(senders.call(f":1.{number}", "x" * LARGE))
+    assert number <= QUEUED_MAX_BYTES // LARGE + 1
+    one(turns)
+    assert not turns.is_full
+
+
+def test_who_left_is_dropped(senders):
+    """What waits of a sender that has left is dropped, also in the midst of its turn, and its room is free."""
+    turns = Turns(0)
+    turns.add(senders.call(":1.1") + senders.call(":1.1") + senders.call(":1.2"))
+    with closing(turns.turn()) as messages:
+        next(messages)
+        turns.drop(":1.1")
+        assert list(messages) == []
+    turns.drop(":1.9")
+    assert len(list(everything(turns))) == 1
+    assert turns._size == 0
+    assert turns._sizes == {}

@@ -1,0 +1,93 @@
+"""How many values a message holds."""
+
+import time
+
+import pytest
+from flooding import many, megabytes, push, register
+from hypothesis import given
+from hypothesis import strategies as st
+from raw_bus import CALL, PATH, SIGNATURE, RawBus
+
+from telemetryd.bus import weight
+from telemetryd.bus.library import Message, Variant
+from telemetryd.bus.output import marshalled
+from telemetryd.core.limits import MESSAGE_MAX_VALUES, SAMPLES_MAX, SOURCES_MAX
+
+TYPES = st.recursive(
+    st.sampled_from(list("ynqiuxtdsv")),
+    lambda inner: st.one_of(inner.map("a{}".format), inner.map("({}s)".format), inner.map(lambda one: f"a{{s{one}}}")),
+)
+
+
+def message(signature, *body):
+    """The bytes of a call."""
+    return bytes(marshalled(Message(path="/a", member="A", signature=signature, body=list(body), serial=1)))
+
+
+def value_of(kind, data):  # noqa: PLR0911 - one return for each kind of type
+    """A value of a type, and its weight."""
+    if kind[0] == "a":
+        if kind[1] == "y":
+            return bytes(data.draw(st.integers(0, 5))), 1
+        if kind[1] == "{":
+            pairs = [(str(number), value_of(kind[3:-1], data)) for number in range(data.draw(st.integers(0, 3)))]
+            return {name: value for name, (value, _) in pairs}, sum(4 + size for _, (_, size) in pairs)
+        values = [value_of(kind[1:], data) for _ in range(data.draw(st.integers(0, 3)))]
+        return [value for value, _ in values], sum(size for _, size in values)
+    if kind[0] == "(":
+        value, size = value_of(kind[1:-2], data)
+        return [value, ""], size + 4
+    if kind == "v":
+        inner = data.draw(TYPES)
+        value, size = value_of(inner, data)
+        return Variant(inner, value), size + 3
+    if kind == "s":
+        return data.draw(st.sampled_from(["", "a", "abcdefgh"])), 2
+    return (1.5 if kind == "d" else 1), 1
+
+
+@given(st.data())
+def test_every_value_counts(data):
+    """Of values of any types a number counts once, a text twice, a struct and an entry twice beside their parts, a variant three times."""
+    kinds = data.draw(st.lists(TYPES, min_size=1, max_size=4))
+    values = [value_of(kind, data) for kind in kinds]
+    sent = message("".join(kinds), *(value for value, _ in values))
+    assert weight.count(sent) == sum(size for _, size in values)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        many("a.b.c", "startup", SAMPLES_MAX),
+        push("a" * 200_000, "startup", lambda at: b"\1d\0" + bytes(-(at + 3) % 8 + 8)),
+        register("a.b.c", "x" * 65_000),
+        message("sa{sv}", "a", {f"s{i}": Variant("as", ["x" * 32] * (SAMPLES_MAX // SOURCES_MAX)) for i in range(SOURCES_MAX)}),
+    ],
+    ids=["numbers", "id", "text", "texts"],
+)
+def test_what_makes_sense_has_room(call):
+    """The most samples, sources and text that a call may have are not too many values."""
+    assert not weight.is_heavy(call)
+
+
+@pytest.mark.parametrize("call", megabytes(), ids=["numbers", "texts", "variants", "structs"])
+def test_a_megabyte_of_values_is_too_much(call):
+    """A call that is full of values is found out, and sooner than a library would have read it."""
+    begin = time.process_time()
+    assert weight.is_heavy(call)
+    assert time.process_time() - begin < 0.2
+
+
+def test_the_bound():
+    """As many values as are permitted are, and no more."""
+    assert not weight.is_heavy(message("ad", [1.0] * MESSAGE_MAX_VALUES))
+    assert weight.is_heavy(message("ad", [1.0] * (MESSAGE_MAX_VALUES + 1)))
+    assert weight.is_heavy(message("as", [""] * (MESSAGE_MAX_VALUES // 2 + 1)))
+
+
+@pytest.mark.parametrize("signature", ["a", "(", "z", "as", "v", "a{sv}", "(ss", "ao"])
+def test_what_fits_nothing_is_left_to_the_reader(signature):
+    """A body that is not what its signature says is not too heavy; nothing is raised."""
+    maker = RawBus.__new__(RawBus)
+    maker._serial = 0
+    assert not weight.is_heavy(maker.message(CALL, {PATH: "/a", SIGNATURE: signature}, b"\xff\0\0\0"))

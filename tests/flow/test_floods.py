@@ -1,0 +1,69 @@
+"""What one caller's flood does to others, under generous bounds: the figures are those of benchmarks/load_floods.py."""
+
+import contextlib
+import struct
+import time
+from pathlib import Path
+
+import pytest
+from benchmarks.load_floods import FLOODER, asked, push_of
+from flooding import flood, floods
+from harness import KATE
+from raw_bus import RETURN, RawBus
+
+LONGEST_S = 6.0
+"""For one push and one withdrawal on a busy machine. Before work was bounded, 64 such texts made them wait for 8 to 160 s."""
+KINDS = ("hostile texts", "arrays of a megabyte", "GetAll of Control1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flood_holds_nobody_up(any_machine, kind):
+    """While one caller keeps 128 calls unanswered that take the daemon longest, another one's pushes and a withdrawal are answered soon."""
+    any_machine.install(KATE)
+    messages = floods(FLOODER, KATE.replace("org.kde.kate", FLOODER), "org.kde.kate")[kind]
+    with any_machine.daemon(), contextlib.ExitStack() as stack:
+        victim, user = (stack.enter_context(contextlib.closing(RawBus(any_machine.address))) for _ in range(2))
+        for bus in (victim, user):
+            bus.socket.settimeout(LONGEST_S)
+        asked(user, 2)
+        stack.enter_context(flood(any_machine, messages, window=128))
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            assert push_of(victim, "org.kde.kate").kind == RETURN
+        assert asked(user, 0) < 1000 * LONGEST_S
+        assert push_of(victim, "org.kde.kate").kind == RETURN
+
+
+def test_a_flood_that_wants_no_reply_is_bounded(any_machine):
+    """A caller that sends without end and wants no reply keeps neither memory nor another caller's push."""
+    any_machine.install(KATE)
+    call = floods(FLOODER, KATE.replace("org.kde.kate", FLOODER), "org.kde.kate")["hostile texts"][1]
+    silent = bytearray(call)
+    silent[2] = 1
+    with any_machine.daemon() as daemon, contextlib.ExitStack() as stack:
+        victim = stack.enter_context(contextlib.closing(RawBus(any_machine.address)))
+        victim.socket.settimeout(LONGEST_S)
+        assert push_of(victim, "org.kde.kate").kind == RETURN
+        before = resident_mb(daemon.process)
+        stack.enter_context(flood(any_machine, [bytes(silent)]))
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            assert push_of(victim, "org.kde.kate").kind == RETURN
+        assert resident_mb(daemon.process) - before < 60  # 8 MB wait at most; 11 are pydantic's, which reads what is wrong
+
+
+def resident_mb(process):
+    """Resident memory of a process."""
+    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+def test_the_flood_is_what_it_says(any_machine):
+    """Every message of every flood is a message: the bus takes it, and the daemon answers it."""
+    any_machine.install(KATE)
+    with any_machine.daemon(), contextlib.closing(RawBus(any_machine.address)) as bus:
+        for name, messages in floods(FLOODER, KATE.replace("org.kde.kate", FLOODER), "org.kde.kate").items():
+            for number, message in enumerate(messages):
+                sent = bytearray(message)
+                struct.pack_into("<I", sent, 8, 1000 + number)
+                bus.send(bytes(sent))
+                assert bus.read_until(2, 3).kind in {2, 3}, name
