@@ -1,11 +1,11 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench campaign upgrade clean
+.PHONY: help demo test check format bench campaign least debian13 upgrade clean
 SHELL := /bin/sh
 PY := .venv/bin/python
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## The whole flow on this machine, in half a minute, over a private session bus and a receiver of its own
 	@packaging/bootstrap.sh demo
@@ -36,6 +36,13 @@ campaign: ## The long forms: fifty times the examples, hundreds of crashes, thou
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
 		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/test_walks.py
+
+least: ## The tests in which libraries matter, with the least versions that pyproject.toml permits (a short form is a part of make test)
+	@packaging/bootstrap.sh test
+	@packaging/least.sh whole
+
+debian13: ## The same on what Debian 13 itself has, and nothing else (as root, with mmdebstrap; makes a root of 0.7 GB in build/)
+	@packaging/debian13.sh
 
 upgrade: ## Newest versions of all Python packages; then run the tests and commit packaging/constraints.txt
 	@packaging/bootstrap.sh test

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the checks. Says nothing of those that pass; shows the whole output of the first that fails, and ends with its status.
-# usage: packaging/check.sh lint|test     (lint: ruff, mypy, import-linter; test: the same, then all tests with coverage)
+# usage: packaging/check.sh lint|test     (lint: ruff, mypy, import-linter; test: the same, the least versions, then all tests)
 set -eu
 cd "$(dirname "$0")/.."
 python=$PWD/.venv/bin/python
@@ -46,6 +46,7 @@ case ${1-} in
 lint) lint ;;
 test)
     lint
+    check 'least versions' packaging/least.sh short
     tests
     ;;
 *)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SUFFIX = ".toml"
+_UNSETTLED_NS = 25_000_000
+"""Two ticks of the slowest clock (100 Hz) that stamps files: a younger stamp may be that of a later change, too."""
+_WITHOUT_A_FILE = 3
+"""How long the signature of a file is that cannot be looked at; it has no time."""
 _NULL_DEVICE = os.makedev(1, 3)
 
 
@@ -111,6 +116,16 @@ def signature(path: str) -> tuple[str | int, ...]:
     except OSError as error:
         return path, error.errno or 0, _is_absent(Path(path), error)
     return path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def settled(path: str) -> tuple[str | int, ...]:
+    """The signature, if a later change would have another one; else, for some milliseconds, one that never comes again.
+
+    Two changes within one tick of the kernel's coarse clock leave the same times. So what was changed just now is looked at once more.
+    """
+    found = signature(path)
+    is_young = isinstance(found[-1], int) and len(found) > _WITHOUT_A_FILE and abs(time.time_ns() - found[-1]) < _UNSETTLED_NS
+    return (*found, time.monotonic_ns()) if is_young else found
 
 
 def shown(path: Path) -> str:

@@ -16,7 +16,7 @@ from telemetryd.core.reviews import EVERYONE, InstalledReviews, Review, Reviews,
 from telemetryd.core.settings import ConfigFile, ForeignFile, Origin, Problem, merge
 from telemetryd.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
-from telemetryd.files import entries, is_mask, listing, look, read, shown, signature
+from telemetryd.files import entries, is_mask, listing, look, read, settled, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,9 +48,8 @@ class InstalledFiles:
 
     def fingerprint(self) -> object:
         """See the function; it differs too when a manifest that was read is not what it was then."""
-        changed = [path for path, before in self._read.items() if signature(path) != before]
-        for path in changed:
-            del self._read[path]
+        changed = {path: now for path, before in self._read.items() if (now := settled(path)) != before}
+        self._read |= changed
         self._changes += len(changed)
         return fingerprint(self._environ), self._changes
 
@@ -84,7 +83,7 @@ class InstalledFiles:
     def text(self, application: str) -> str:
         """The text of one installed manifest. Raises StorageError."""
         path = self._manifest(application)
-        self._read[str(path)] = signature(str(path))
+        self._read[str(path)] = settled(str(path))
         try:
             return _read_manifest(path)
         except InvalidManifestError as error:
@@ -177,7 +176,7 @@ def fingerprint(environ: Mapping[str, str]) -> object:
                 names += found
             else:
                 files += [f"{folder}/{name}" for name in found]
-    return (*map(signature, files), *names)
+    return (*map(settled, files), *names)
 
 
 def _config_files(directories: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
