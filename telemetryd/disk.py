@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+_UNSETTLED = "the disk does not take what was committed: %s"
 
 
 class Point(Enum):
@@ -149,7 +150,9 @@ class Disk:
             try:
                 await work
             except StorageError as failure:
-                self.troubles.say(_LOG, "the disk does not take what was committed: %s", failure)
+                self.troubles.say(_LOG, _UNSETTLED, failure)
+            else:
+                self.troubles.over(_UNSETTLED)
 
         task = asyncio.get_running_loop().create_task(do())
         self._later.add(task)

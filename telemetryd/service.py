@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 BUSY = BusyError("another telemetryd of this user, on another session bus, holds the state directory")
+_UNDECIDED = "what follows from a look could not be done: %s"
 _UNUSABLE = "the databases hold something that cannot be used; the journal says where"
 
 
@@ -203,13 +204,14 @@ class Service:
             is_news = True
             assembly = self.assembly()
         self._tell_problems(assembly)
+        self._troubles.over(_UNDECIDED)
         self._looks.until_midnight()
         if is_news:
             self._announce()
 
     def _tell(self, failure: TelemetrydError) -> None:
         if failure is not self._failure:  # that one was told when it came up
-            self._troubles.say(_LOG, "%s", failure)
+            self._troubles.say(_LOG, _UNDECIDED, failure)
 
     async def _look_later(self, *, is_owed_too: bool) -> None:
         """A look that no call waits for."""

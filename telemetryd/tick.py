@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 _PRETENDED_S = 2
 """Longest time after which a tick without a report does what another one does when its report has arrived."""
+_UNDONE, _UNKEPT = "a tick could not do its work: %s", "running time could not be kept: %s"
 _SECOND_PARTS = 1_000_000
 """Parts of a second that can be told apart by whoever sees a report arrive."""
 _FINAL = {Result.ACCEPTED: "accepted", Result.ANSWERED: "answered", Result.SUSPENDED: "suspended", Result.REJECTED: "dropped"}
@@ -124,9 +125,9 @@ class Ticker:
             if begun:
                 await self._complete(begun)
         except TelemetrydError as error:
-            self.troubles.say(_LOG, "a tick could not do its work: %s", error)
+            self.troubles.say(_LOG, _UNDONE, error)
             return False
-        self.troubles.over()
+        self.troubles.over(_UNDONE)
         return bool(begun)
 
     async def _pretend(self) -> None:
@@ -135,7 +136,7 @@ class Ticker:
         try:
             await self._parts.run(self._parts.erasure.finishing())
         except TelemetrydError as error:
-            self.troubles.say(_LOG, "a tick could not do its work: %s", error)
+            self.troubles.say(_LOG, _UNDONE, error)
 
     def beginning(self) -> Steps[Try | None]:
         """A tick up to the network."""
@@ -293,7 +294,9 @@ class Ticker:
             try:
                 self._parts.reports.keep_ticks((*self._ticks, self._late_day))
             except TelemetrydError as error:
-                self.troubles.say(_LOG, "running time could not be kept: %s", error)
+                self.troubles.say(_LOG, _UNKEPT, error)
+            else:
+                self.troubles.over(_UNKEPT)
 
 
 def conclude(reports: Reports, row: StoredReport, delivery: Delivery, now: int) -> str:

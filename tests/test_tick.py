@@ -1,6 +1,8 @@
 """Due work: what is sent, when, and what becomes of it."""
 
 import asyncio
+import contextlib
+import sqlite3
 
 import pytest
 from harness import KATE_2026
@@ -8,7 +10,7 @@ from running import AFTER, APP, DURING, LATE, Running, at, installed
 
 from telemetryd.core.life import Outcome, State
 from telemetryd.core.schedule import Delivery, Result
-from telemetryd.errors import NotDeveloperError
+from telemetryd.errors import NotDeveloperError, StorageError
 
 DAY_S = 86400
 END_OF_WINDOW = at("12.7", 0)
@@ -313,3 +315,48 @@ async def test_no_running_time_is_kept_while_a_waiting_question_is_shut(tmp_path
         running.ticker.advance(600)
         running.ticker.keep()
         assert running.store.reports.ticks() == before
+
+
+@contextlib.contextmanager
+def locked(running, name):
+    """A file that takes nothing, as with a full disk: another process writes to it."""
+    with contextlib.closing(sqlite3.connect(running.directory / name, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("files", [("consent.sqlite",), ("telemetry.sqlite",), ("consent.sqlite", "telemetry.sqlite")])
+@pytest.mark.parametrize("act", ["level", "erase"])
+async def test_what_is_taken_back_is_not_sent_whatever_the_disk_takes(running, files, act):
+    """With a disk that takes nothing in either file, or in both, the report is not sent from the answer on; later it is erased."""
+    with contextlib.ExitStack() as stack:
+        for name in files:
+            stack.enter_context(locked(running, name))
+        with pytest.raises(StorageError, match="it holds from now on, but it is not on disk yet"):
+            await (running.choices.set_level("usage", 0) if act == "level" else running.choices.erase(""))
+        for _ in range(2):
+            await running.ticker.tick()
+            await send(running)
+        assert running.server.received == []
+        assert running.state() == State.ANSWERED
+    await running.ticker.tick()
+    assert running.store.reports.queue() == []
+    assert not running.store.consents.is_owed
+    assert not running.lowered.is_any
+    running.restart()
+    assert running.state() == State.ANSWERED
+    assert running.store.consents.levels.usage == (0 if act == "level" else 2)
+
+
+async def test_a_problem_is_named_once(running, caplog):
+    """A disk that takes nothing is told at the first tick, not at each; and again when it comes back."""
+    for _ in range(2):
+        with locked(running, "telemetry.sqlite"):
+            for _ in range(3):
+                running.clock.wall += 3600
+                await running.ticker.tick()
+                running.ticker.keep()
+        await running.ticker.tick()
+        running.ticker.keep()
+    assert len([record for record in caplog.records if "another process has it locked" in record.message]) == 2

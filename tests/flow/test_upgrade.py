@@ -169,6 +169,8 @@ async def test_a_layout_that_is_not_known(collecting, file, layout):
             assert found_on_disk(collecting, TOTAL_BYTES) == ({TOTAL_BYTES} if file == "telemetry.sqlite" else set())
             (aside,) = _path(collecting, file).parent.glob("*.older-*")
             assert aside.name.startswith(file)
+            told = dict(await client.get("Problems"))
+            assert ("everything was switched off" in told.get(str(aside), "")) is (file == "consent.sqlite")
             await client.set("Usage", 0)
             assert not aside.exists()
         assert f"{file} is of a layout that is not known any more" in daemon.log
