@@ -185,6 +185,7 @@ class Flow:
     def _run_turn(self, turns: Turns) -> None:
         """One turn. Calls that turned out to be short go over together, as many as the rest of the share has room for."""
         begin, spent, handled, room = thread_time(), 0.0, 0, 1
+        sender = turns.next_sender()
         self._is_in_batch = True
         together: list[bytes] = []
         with contextlib.closing(turns.turn()) as messages:
@@ -203,6 +204,7 @@ class Flow:
                 if spent > TURN_S or not self._is_running or self.backlog > UNSENT_HIGH_BYTES:
                     break
         self._hand_over(together)
+        turns.note_cost(sender, spent / max(handled, 1))
         self._end_batch()
         if spent > TURN_S:
             self._crowded_until = perf_counter() + CROWDED_S

@@ -3,7 +3,8 @@
 The bus gives us one stream. While whoever calls takes little time it is handled as it comes. When a batch took longer than one sender's
 share, what comes is sorted here without a library, as bytes, and handed over message by message: the senders take turns of a share each,
 and each one's messages keep their order. Nobody else waiting, a sender has all of the time. What may wait is bounded, for each sender and
-in all: beyond the first bound a sender's calls are refused, at the second the connection is not read.
+in all. At a bound the connection is not read; only of a sender whose calls take long further ones are refused instead, since what the
+bus keeps for us behind them would wait for all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus import header, weight
 from telemetryd.bus.header import FIXED, NUMBERS
-from telemetryd.core.limits import MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
+from telemetryd.core.limits import LONG_CALL_S, MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -53,6 +54,10 @@ class Turns:
         self._served: dict[str, int] = {_NOBODY: -1}
         """The number of each sender's last turn. What the library has in part comes before everything."""
         self._turn = 0
+        self._long: set[str] = set()
+        """Senders with queues whose calls take long."""
+        self._over: set[str] = set()
+        """Senders who have more waiting than they may, of calls that do not."""
 
     @property
     def is_waiting(self) -> bool:
@@ -67,7 +72,14 @@ class Turns:
     @property
     def is_full(self) -> bool:
         """Whether nothing more should be received."""
-        return self._size >= QUEUED_MAX_BYTES
+        return self._size >= QUEUED_MAX_BYTES or bool(self._over)
+
+    def note_cost(self, sender: str, call_s: float) -> None:
+        """What a call of a sender took in its last turn. Calls that take long are refused where there is no room, others are waited for."""
+        if sender in self._queues and call_s > LONG_CALL_S:
+            self._long.add(sender)
+        else:
+            self._long.discard(sender)
 
     def add(self, data: bytes) -> None:
         """Sort what was received: messages with whole headers, the last of which may go on with the next data."""
@@ -92,9 +104,13 @@ class Turns:
             self._put(self._sender(message), message)
             at += size
 
+    def next_sender(self) -> str:
+        """Whose turn it is: the sender's whose last turn was longest ago."""
+        return min(self._queues, key=lambda one: self._served.get(one, 0))
+
     def turn(self) -> Generator[bytes | Refused, None, None]:
         """The messages of the sender whose last turn was longest ago, each taken when it is asked for."""
-        sender = min(self._queues, key=lambda one: self._served.get(one, 0))
+        sender = self.next_sender()
         queue = self._queues[sender]
         self._note_turn(sender)
         try:
@@ -103,6 +119,8 @@ class Turns:
                 size = _size(message)
                 self._size -= size
                 self._sizes[sender] -= size
+                if self._sizes[sender] <= QUEUED_CALLER_BYTES:
+                    self._over.discard(sender)
                 is_heavy = size > MESSAGE_WEIGHED_BYTES and isinstance(message, bytes) and sender != _NOBODY and weight.is_heavy(message)
                 yield _refused(sender, message, is_heavy=True) if is_heavy and isinstance(message, bytes) else message
         finally:
@@ -115,6 +133,8 @@ class Turns:
         if queue is not None:
             queue.clear()
             self._size -= self._sizes.pop(sender)
+            self._over.discard(sender)
+            self._long.discard(sender)
 
     def _note_turn(self, sender: str) -> None:
         self._turn += 1
@@ -129,9 +149,12 @@ class Turns:
             self._sizes[sender] = 0
         kept: bytes | Refused = message
         if self._sizes[sender] + len(message) > QUEUED_CALLER_BYTES and message[1] == _CALL:
-            kept = _refused(sender, message, is_heavy=False)
-            if not kept.sender:
-                return
+            if sender in self._long:
+                kept = _refused(sender, message, is_heavy=False)
+                if not kept.sender:
+                    return
+            else:
+                self._over.add(sender)
         queue.append(kept)
         size = _size(kept)
         self._sizes[sender] += size

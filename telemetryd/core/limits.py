@@ -124,8 +124,10 @@ STREAM_BYTES = 64 * 1024
 """So much at once says that the bus has more for us, which it gives us only as we take it (208 KiB at a time)."""
 STREAM_PAUSE_S, STREAM_PAUSES = 0.0005, 3
 """Then the next turn waits so long for more, and at most so many times: a turn of 20 ms lets 200 kB in, and a pause as much."""
-QUEUED_CALLER_BYTES = 7 * 1024 * 1024
-"""Most that one sender may have waiting to be handled; beyond, its calls are refused. 45,000 unanswered pushes, or a hundred texts, fit."""
+LONG_CALL_S = 0.001
+"""What a call takes that is long: a push takes a fiftieth of that, a text of a hundred questions twenty times as much."""
+QUEUED_CALLER_BYTES = 6 * 1024 * 1024
+"""Most that one sender may have waiting to be handled: a hundred of the longest texts, or 20,000 pushes."""
 QUEUED_MAX_BYTES = 8 * 1024 * 1024
 """Most that waits in all on one connection; then it is not read."""
 UNSENT_HIGH_BYTES = 256 * 1024

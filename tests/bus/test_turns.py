@@ -81,8 +81,10 @@ def test_nothing_is_lost_or_mixed(data):
 
 
 def test_one_sender_is_bounded(senders):
-    """Beyond its bound a sender's calls are dropped; the caller is told when their turn comes, in order, and others have room."""
+    """Beyond its bound a sender's long calls are dropped; the caller is told when their turn comes, in order, and others have room."""
     turns = Turns(0)
+    turns.add(senders.call(":1.1"))
+    turns.note_cost(":1.1", 0.002)
     kept = QUEUED_CALLER_BYTES // LARGE
     for _ in range(kept + 3):
         turns.add(senders.call(":1.1", "x" * LARGE))
@@ -93,10 +95,26 @@ def test_one_sender_is_bounded(senders):
     found = list(everything(turns))
     refused = [message for message in found if isinstance(message, Refused)]
     assert other in found
-    assert len(found) - len(refused) - 1 in {kept - 1, kept}
+    assert len(found) - len(refused) - 2 in {kept - 1, kept}
     assert all(one.sender == ":1.1" and not one.is_heavy for one in refused)
     serials = [one.serial for one in refused]
-    assert serials == list(range(kept + 4 - len(refused), kept + 4))
+    assert serials == list(range(kept + 5 - len(refused), kept + 5))
+
+
+def test_short_calls_are_not_refused(senders):
+    """A sender of short calls that has too many waiting is waited for: nothing is received until there is room, and none is refused."""
+    turns = Turns(0)
+    turns.add(senders.call(":1.1"))
+    turns.note_cost(":1.1", 0.0001)
+    number = 1
+    while not turns.is_full:
+        number += 1
+        turns.add(senders.call(":1.1", "x" * LARGE))
+    assert number <= QUEUED_CALLER_BYTES // LARGE + 2
+    for _ in range(3):
+        assert not isinstance(one(turns), Refused)
+    assert not turns.is_full
+    assert not any(isinstance(message, Refused) for message in everything(turns))
 
 
 def test_all_together_are_bounded(senders):
