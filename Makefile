@@ -31,11 +31,13 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@$(PY) tests/benchmarks/blind.py --awake
 	@$(PY) tests/benchmarks/linkage.py
 
-campaign: ## The long forms: fifty times the examples, hundreds of crashes, thousands of power cuts and damages (well over half an hour)
+campaign: ## The long forms: fifty times the examples, hundreds of crashes, thousands of power cuts and damages, 600 mutants (well over an hour)
 	@packaging/bootstrap.sh test
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
 		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/test_walks.py
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt --group mutants
+	@$(PY) tests/mutants.py
 
 least: ## The tests in which libraries matter, with the least versions that pyproject.toml permits (a short form is a part of make test)
 	@packaging/bootstrap.sh test

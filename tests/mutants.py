@@ -1,0 +1,160 @@
+"""How many small mistakes in the code the tests would miss: mutants made by cosmic-ray, each tried with the tests of its module.
+
+usage: python tests/mutants.py [--sample 600] [--minutes 30] [--seed N] [MODULE…]      (a part of `make campaign`; modules as paths)
+
+Each worker mutates a copy of the tree under build/mutants. What survives the module's own tests is tried with the wider ones. Survivors are
+printed with what was changed; the same seed and tree give the same sample. Of the two tools that are kept up, cosmic-ray hands out single
+mutations, of which a sample can be drawn; mutmut 3 tries all of a file.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+from cosmic_ray.commands.init import init
+from cosmic_ray.work_db import use_db
+
+ROOT = Path(__file__).parents[1]
+PLACE = ROOT / "build/mutants"
+CORE = "tests/core"
+TESTS = {
+    "telemetryd/closing.py": ["tests/test_closing.py"],
+    "telemetryd/tallies.py": ["tests/test_tallies.py"],
+    "telemetryd/store/consents.py": ["tests/store/test_consents.py"],
+    "telemetryd/bus/dispatch.py": ["tests/bus/test_dispatch.py", "tests/bus/test_parity.py"],
+    "telemetryd/bus/callers.py": ["tests/bus/test_callers.py", "tests/bus/test_identity.py"],
+}
+"""Modules outside of core, and the tests that are theirs."""
+WIDER = {"telemetryd/closing.py": ["tests/flow/test_report.py"], "telemetryd/store/consents.py": ["tests/test_choices.py"]}
+EQUAL = ("ReplaceBinaryOperator_BitOr", "ReplaceUnaryOperator_Delete_Not_None", "RemoveDecorator")
+"""Operators of which nearly every mutant is the same program: `int | None` in an annotation, `@property` (which nothing then finds)."""
+PYTEST = ("-m", "pytest", "-q", "-x")
+TIMEOUT_S = 120.0
+WORKERS = 2
+
+
+def sample(modules, count, seed):
+    """So many mutations of these modules, drawn evenly over all that there are."""
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with use_db(str(PLACE / "session.sqlite")) as found:
+        init([Path(one) for one in modules], found, {})
+        every = sorted(
+            (item.mutations[0] for item in found.work_items), key=lambda one: (str(one.module_path), one.operator_name, one.occurrence)
+        )
+    every = [one for one in every if not one.operator_name.startswith(tuple(f"core/{name}" for name in EQUAL))]
+    return random.Random(seed).sample(every, min(count, len(every))), len(every)
+
+
+def tests(module):
+    """The tests of a module's own, then wider ones."""
+    if module in TESTS:
+        return [TESTS[module], *([WIDER[module]] if module in WIDER else [])]
+    own = f"{CORE}/test_{Path(module).stem}.py"
+    return [*([[own]] if (ROOT / own).exists() else []), [CORE]]
+
+
+def copy(number):
+    """A tree of a worker's own, as git has it."""
+    tree = PLACE / str(number)
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tree / name)
+    return tree
+
+
+TRY = """
+import json, sys
+from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.work_item import MutationSpec
+spec = json.loads(sys.argv[1])
+done = mutate_and_test([MutationSpec(**spec)], sys.argv[2], float(sys.argv[3]))
+print(json.dumps([done.worker_outcome.value, done.test_outcome.value if done.test_outcome else "", done.diff or ""]))
+"""
+
+
+def try_unchanged(modules, tree):
+    """Without a mutation the tests pass in a copy: else every mutant would count as found."""
+    chosen = sorted({one for module in modules for group in tests(module) for one in group})
+    done = subprocess.run([sys.executable, *PYTEST, *chosen], cwd=tree, env=_environ(tree), capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{done.stdout[-2000:]}\nThe tests fail without any mutation.")
+
+
+def _environ(tree):
+    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+
+
+def attempt(spec, tree):
+    """`killed`, `survived` or `incompetent`, and the difference."""
+    told = {"module_path": str(spec.module_path), "operator_name": spec.operator_name, "occurrence": spec.occurrence}
+    told |= {"start_pos": spec.start_pos, "end_pos": spec.end_pos, "operator_args": spec.operator_args}
+    outcome, difference = "survived", ""
+    for chosen in tests(str(spec.module_path)):
+        command = " ".join([sys.executable, *PYTEST, *chosen])
+        done = subprocess.run(
+            [sys.executable, "-c", TRY, json.dumps(told), command, str(TIMEOUT_S)],
+            cwd=tree,
+            env=_environ(tree),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        _, outcome, difference = json.loads(done.stdout.splitlines()[-1])
+        if outcome != "survived":
+            break
+    return outcome, difference
+
+
+def run(specs, minutes):
+    """Each mutation that there was time for, with its outcome and difference."""
+    trees, end = Queue(), time.monotonic() + minutes * 60
+    for number in range(WORKERS):
+        trees.put(copy(number))
+
+    def work(spec):
+        if time.monotonic() > end:
+            return None
+        tree = trees.get()
+        try:
+            return (spec, *attempt(spec, tree))
+        finally:
+            trees.put(tree)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return [one for one in pool.map(work, specs) if one]
+
+
+def main():
+    """Print the survivors and the counts."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*")
+    parser.add_argument("--sample", type=int, default=600)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    given = parser.parse_args()
+    modules = given.modules or [*(str(one.relative_to(ROOT)) for one in sorted((ROOT / "telemetryd/core").glob("[!_]*.py"))), *TESTS]
+    try_unchanged(modules, copy(0))
+    specs, population = sample(modules, given.sample, given.seed)
+    tried = run(specs, given.minutes)
+    survived = [one for one in tried if one[1] == "survived"]
+    for spec, _, difference in survived:
+        changed = [line for line in difference.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
+        sys.stdout.write(f"{spec.module_path}:{spec.start_pos[0]}: {spec.operator_name}\n" + "".join(f"    {line}\n" for line in changed))
+    sys.stdout.write(
+        f"{len(tried)} of {len(specs)} drawn from {population} mutants tried, {len(survived)} survived"
+        f" ({len(survived) / max(1, len(tried)):.1%}); seed {given.seed}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
