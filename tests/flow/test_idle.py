@@ -107,13 +107,13 @@ FAILURES = pytest.mark.parametrize(("failing", "error"), [(no_storage, "Storage"
 
 @FAILURES
 async def test_it_sleeps_while_it_cannot_work(machine, failing, error):
-    """A daemon that has to answer every call with an error tries again when it is called, and sleeps otherwise; the log is told once."""
+    """A daemon that can keep nothing, or has no lock, tries again when it is called, and sleeps otherwise; the log is told once."""
     begun = time.monotonic()
     with failing(machine) as (place, daemon):
         rests(daemon, RUN_STEP_MAX_S, begun)
         async with place.client() as client:
             with pytest.raises(CallError, match=error):
-                await client.get("Usage")
+                await client.set("Usage", 2)
             rests(daemon, RUN_STEP_MAX_S, begun)
         assert daemon.log.count("ERROR") == (error == "Storage")
 
