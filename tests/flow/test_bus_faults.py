@@ -9,12 +9,15 @@ import sqlite3
 import struct
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from campaign import IS_CAMPAIGN, TIMEOUT_S
 from harness import CONTROL, KATE, STARTS, TELEMETRY, WAIT_S, CallError, until
 from moments import rows
+from pidfd_bus import PidfdBus
 from private_bus import Bus
-from raw_bus import RawBus, strings
+from raw_bus import ERROR, RETURN, RawBus, strings
 from receiver import Receiver
 from relayed_bus import CONTROL_CONNECTION, NAMELESS, TELEMETRY_CONNECTION, Relay
 
@@ -24,6 +27,7 @@ from telemetryd.core.limits import BUS_TIMEOUT_S
 KATE_ID = "org.kde.kate"
 CONNECTIONS = {"nameless": NAMELESS, "Telemetry1": TELEMETRY_CONNECTION, "Control1": CONTROL_CONNECTION}
 CALLERS, CALLS = 30, 3000
+COMING_AND_GOING = 10_000 if IS_CAMPAIGN else 300
 COUNTER = KATE.replace('type = "number"', 'type = "count"').replace('combine = "median"\n', "").replace("[500, 2000]", "[1, 2, 3, 1000000]")
 LOST = "WARNING: the session bus closed the connection\n"
 LEAVING_S = 20
@@ -233,6 +237,46 @@ async def test_callers_that_leave_before_they_are_known(every_machine):
         assert await counted(every_machine) in {"<1", "1..2", "2..3", "3..1000000", "none"}
         assert daemon.stop() == 0
         assert daemon.log == ""
+
+
+def open_files(process):
+    """What a process has open."""
+    found = []
+    for entry in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(entry.readlink()))
+    return sorted(found)
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+async def test_callers_that_come_and_go_where_the_bus_hands_out_descriptors(every_machine):
+    """Callers that push, half of them gone at once: who waits is answered, and the daemon has the same files open as before."""
+    bus = PidfdBus(every_machine.address, every_machine.root / "pidfd")
+    with bus, every_machine.daemon(DBUS_SESSION_BUS_ADDRESS=bus.address) as daemon:
+        await consent(every_machine)
+        async with every_machine.client() as client:
+            await push(client)
+            await client.get("Usage")
+            before = open_files(daemon.process)
+            for _ in range(COMING_AND_GOING // 50):
+                come_and_go(every_machine.address)
+                await push(client)
+            until(lambda: open_files(daemon.process) == before)
+        assert daemon.stop() == 0
+        assert daemon.log == ""
+    assert COMING_AND_GOING // 2 < on_disk(every_machine) <= COMING_AND_GOING + COMING_AND_GOING // 50 + 1
+
+
+def come_and_go(address):
+    """Fifty callers push; every second one has left before it can be known."""
+    callers = [RawBus(address) for _ in range(50)]
+    for number, raw in enumerate(callers):
+        raw.send(bare_push(raw))
+        if number % 2:
+            raw.close()
+    for raw in callers[::2]:
+        assert raw.read_until(RETURN, ERROR).kind == RETURN
+        raw.close()
 
 
 def waiting_call(member, signature, body):
