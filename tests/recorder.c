@@ -71,6 +71,23 @@ static int is_ours(int file, char path[4096])
     return is_inside(path) && !strstr(path, " (deleted)") && !strstr(path, "-shm");
 }
 
+/* A path as it is, where it begins with an open directory's number, as the daemon names its state directory. */
+static const char *resolved(const char *path, char space[8192])
+{
+    char link[64];
+    int length = 0;
+    ssize_t size;
+    if (sscanf(path, "/proc/self/fd/%*d%n", &length) < 0 || !length || length >= (int)sizeof link)
+        return path;
+    memcpy(link, path, length);
+    link[length] = 0;
+    size = syscall(SYS_readlinkat, AT_FDCWD, link, space, 4095);
+    if (size <= 0)
+        return path;
+    snprintf(space + size, 8192 - size, "%s", path + length);
+    return space;
+}
+
 static void pass_moment(void)
 {
     if (++moments == die_at) {
@@ -165,6 +182,9 @@ int rename(const char *old, const char *new)
 {
     uint64_t begun;
     int done;
+    char old_space[8192], new_space[8192];
+    old = resolved(old, old_space);
+    new = resolved(new, new_space);
     if (!is_inside(old))
         return NEXT(rename)(old, new);
     begun = begin();
@@ -178,6 +198,8 @@ int unlink(const char *path)
 {
     uint64_t begun;
     int done;
+    char space[8192];
+    path = resolved(path, space);
     if (!is_inside(path))
         return NEXT(unlink)(path);
     begun = begin();
