@@ -48,11 +48,8 @@ class Snapshot(NamedTuple):
     settings: Settings = Settings()
     reviewed: InstalledReviews = InstalledReviews(Reviews())
     installed: frozenset[str] = frozenset()
-
-    @property
-    def said(self) -> object:
-        """What differs if anything of it does."""
-        return self.settings, self.reviewed.problems, self.reviewed.doubtful, self.installed
+    changes: int = 0
+    """How often a manifest that was read has turned out to be another one since."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -98,7 +95,6 @@ class Catalogue:
         self._snapshot, self._is_shut, self._is_known = Snapshot(), False, False
         self._fingerprint: object = None
         """What the next look has to find if nothing changed; None: it reads everything again, also what could not be read for a moment."""
-        self._seen: object = None
         self.refresh()
 
     def refresh(self) -> bool:
@@ -110,16 +106,15 @@ class Catalogue:
             fingerprint = self._installation.fingerprint()
             if fingerprint == self._fingerprint:
                 return False
-            snapshot = Snapshot(self._installation.settings(), self._installation.reviews(), frozenset(self._installation.applications()))
+            snapshot = self._taken()
             registered = self._registered.renewed(self._texts.months())
         except Exception as failure:  # noqa: BLE001 - fail closed, whatever it is: a module that is away for a moment, a disk, a fault of ours
             self._shut(failure)
             return True
-        is_news = self._is_shut or fingerprint != self._seen or snapshot.said != self._snapshot.said
+        is_news = self._is_shut or not self._is_known or snapshot != self._snapshot
         if is_news:
             self._snapshot, self._registered, self._is_shut, self._is_known = snapshot, registered, False, True
             self._forget_declarations()
-        self._seen = fingerprint
         self._fingerprint = None if snapshot.is_doubtful else fingerprint
         return is_news
 
@@ -328,6 +323,10 @@ class Catalogue:
             self._declarations.setdefault(application, self._pushing[application])
         found = self._pushing.get(application)
         return None if isinstance(found, TelemetrydError) else found
+
+    def _taken(self) -> Snapshot:
+        installation = self._installation
+        return Snapshot(installation.settings(), installation.reviews(), frozenset(installation.applications()), installation.changes)
 
     def _shut(self, failure: Exception) -> None:
         """Publish that everything is off: what changed at the moment of a failure may have been a kill switch."""

@@ -43,15 +43,15 @@ class InstalledFiles:
         self._environ = environ
         self._manifests: dict[str, Path] | None = None
         self._read: dict[str, object] = {}
-        self._changes = 0
+        self.changes = 0
         self._reviews = Kept(_parse_reviews)
 
     def fingerprint(self) -> object:
         """See the function; it differs too when a manifest that was read is not what it was then."""
         changed = {path: now for path, before in self._read.items() if (now := settled(path)) != before}
         self._read |= changed
-        self._changes += len(changed)
-        return fingerprint(self._environ), self._changes
+        self.changes += len(changed)
+        return fingerprint(self._environ), self.changes
 
     def settings(self) -> Settings:
         """See `load_settings`."""

@@ -105,6 +105,9 @@ class SystemFacts(Protocol):
 class Installation(Protocol):
     """The files that distributions, administrators and the user put in place."""
 
+    changes: int
+    """How often `fingerprint` has found a manifest that was read to be another one."""
+
     def fingerprint(self) -> object:
         """Something that differs when any of the files changed."""
 

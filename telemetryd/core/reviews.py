@@ -70,6 +70,11 @@ class Reviews:
         for stop in stops:
             self._stops.setdefault((stop.application, stop.question), []).append(stop)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reviews) and (self._reviews, self._stops) == (other._reviews, other._stops)
+
+    __hash__ = None  # type: ignore[assignment]  # nobody looks one up
+
     def standing(self, application: str, question: str) -> Standing:
         """What holds for one question.
 

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/blind_beside.py [--awake] [--trials N] [--library dbus-fast|dbus-next] [--seed N]
 
-One daemon, acts in random order. In each trial the user does one thing, and an application calls meanwhile, as fast as it may: it pings, or it
-pushes. What counts is the longest of its calls. A threshold is chosen on one half of the trials and judged on the other half: its advantage
-says how much oftener than by tossing a coin it tells two acts apart. The floor is the mean of the same figure over 200 random relabellings of
-the same trials. A row fails above floor + bound that is above the 99.9 % quantile of these too.
+One daemon, acts in random order. In each trial the user does one thing, and an application calls meanwhile, as fast as it may: it pings, or
+it pushes. What counts is the longest of its calls. A threshold is chosen on one half of the trials and judged on the other half: its
+advantage says how much oftener than by tossing a coin it tells two acts apart. The floor is the mean of the same figure over 200 random
+relabellings of the same trials. A row fails above floor + bound that is above the 99.9 % quantile of these too.
 """
 # ruff: noqa: T201 - printing is what it is for
 
