@@ -88,7 +88,7 @@ async def test_do_not_track_is_obeyed(timeline):
     run_timer(timeline)
     assert timeline.rows("SELECT * FROM report") == []
     await timeline.start()
-    assert await timeline.question() == ("passed", "kill switch")
+    assert await timeline.question() == ("passed", "DO_NOT_TRACK is set")
     assert timeline.bodies() == []
 
 
@@ -98,7 +98,7 @@ async def test_noted_do_not_track_erases_what_waits(waiting):
     run_timer(waiting)
     assert found_on_disk(waiting.machine, b'"nonce"') == set()
     await waiting.start()
-    assert await waiting.question() == ("answered", "kill switch")
+    assert await waiting.question() == ("answered", "DO_NOT_TRACK is set")
     assert waiting.bodies() == []
 
 
