@@ -86,6 +86,14 @@ class Recorder:
         self.record.append("drain")
         await self._edge.drained(timeout_s)
 
+    def block(self, sender):
+        """Calls of a caller take long."""
+        self._edge.block(sender)
+
+    def unblock(self, sender):
+        """Hand over the calls of a caller again."""
+        self._edge.unblock(sender)
+
     def forget(self, sender):
         """Drop what waits of a caller."""
         self.record.append("forget")

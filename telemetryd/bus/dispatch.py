@@ -18,7 +18,7 @@ from telemetryd.bus.identity import Caller, Kind
 from telemetryd.bus.library import Message, error, expects_reply, method_return
 from telemetryd.bus.members import Handlers, Members, Result, Route
 from telemetryd.bus.parked import Parked
-from telemetryd.core.limits import BUS_TIMEOUT_S, TURN_S, UNSENT_HIGH_BYTES
+from telemetryd.core.limits import BUS_TIMEOUT_S, LONG_CALL_S, TURN_S, UNSENT_HIGH_BYTES
 from telemetryd.errors import INTERNAL, BusLostError, LimitExceededError, TelemetrydError
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ class Connection(Protocol):
 
     async def drained(self, timeout_s: float) -> None:
         """Return when everything is written."""
+
+    def block(self, sender: str) -> None:
+        """Calls of a caller take long: hand over no more of it for now."""
+
+    def unblock(self, sender: str) -> None:
+        """Hand over the calls of a caller again."""
 
     def forget(self, sender: str) -> None:
         """Drop what was received of a caller and is not handed over yet."""
@@ -247,7 +253,10 @@ class Dispatcher:
             caller = await self._callers.identify(sender)
             begin = thread_time()
             while queue and caller is not None:
+                before = thread_time()
                 self._dispatch(caller, self._parked.take(queue))
+                if thread_time() - before > LONG_CALL_S:
+                    self._connection.block(sender)
                 if len(self._replies) >= PARKED_STEP_CALLS or thread_time() - begin > TURN_S:
                     await self._relieve()
                     begin = thread_time()
@@ -256,6 +265,7 @@ class Dispatcher:
                 self._refuse(call, failure)
         finally:
             self._parked.drop(sender)
+            self._connection.unblock(sender)
             self._note_quiet()
         self._settle()
 

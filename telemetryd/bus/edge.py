@@ -153,6 +153,14 @@ class Edge:
         self._flow.add(data, message.unix_fds if self._descriptors else ())
         self._flow.bound_batch()
 
+    def block(self, sender: str) -> None:
+        """Calls of a caller take long, and earlier ones are worked on: hand over none until `unblock`, refuse where too many wait."""
+        self._flow.block(sender)
+
+    def unblock(self, sender: str) -> None:
+        """Hand over the calls of a caller again."""
+        self._flow.unblock(sender)
+
     def forget(self, sender: str) -> None:
         """Drop the calls that wait of a caller that has left the bus."""
         self._flow.forget(sender)

@@ -11,8 +11,10 @@ from telemetryd.bus.output import Output
 from telemetryd.bus.turns import Refused, Turns
 from telemetryd.core.limits import (
     CROWDED_S,
+    LONG_CALL_S,
     RECEIVE_BUDGET_BYTES,
     RECEIVE_CROWDED_BYTES,
+    REFUSING_PAUSES,
     SHORT_BYTES,
     STREAM_BYTES,
     STREAM_PAUSE_S,
@@ -113,6 +115,22 @@ class Flow:
         self._holds = max(0, self._holds - 1)
         self._update_reading()
 
+    def unblock(self, sender: str) -> None:
+        """Nothing of a sender is worked on elsewhere any more."""
+        if self._turns is not None:
+            self._turns.unblock(sender)
+            self._update_reading()
+
+    def block(self, sender: str) -> None:
+        """Calls of a sender take long, and are being worked on elsewhere: what comes of it waits until `unblock`."""
+        if self._turns is None and self._is_started and self._on_refused is not None:
+            self._turns = Turns(self._wire.socket.owed_bytes)
+        if self._turns is not None:
+            self._crowded_until = perf_counter() + CROWDED_S
+            self._turns.note_long(sender)
+            self._turns.block(sender)
+            self._update_reading()
+
     def forget(self, sender: str) -> None:
         """Drop what waits of a sender that has left."""
         if self._turns is not None:
@@ -121,7 +139,7 @@ class Flow:
 
     async def handed_over(self) -> None:
         """Return when nothing waits for its turn, or the flow has stopped."""
-        while self._turns is not None and self._turns.is_waiting:
+        while self._turns is not None and not self._turns.is_empty:
             self._is_handed_over.clear()
             await self._is_handed_over.wait()
 
@@ -167,15 +185,16 @@ class Flow:
         if turns is None or not self._is_running:
             return
         received, self._received = self._received, 0
-        if received >= STREAM_BYTES and self._pauses < STREAM_PAUSES and not turns.is_full:
+        most_pauses = STREAM_PAUSES * (REFUSING_PAUSES if turns.has_refused else 1)
+        if received >= STREAM_BYTES and self._pauses < most_pauses and not turns.is_full:
             self._pauses += 1
             self._is_turn_due = True
             self._loop.call_later(STREAM_PAUSE_S, self._take_turn)
             return
-        self._pauses = 0
+        self._pauses, turns.has_refused = 0, False
         if turns.is_waiting:
             self._run_turn(turns)
-        if not turns.is_waiting:
+        if turns.is_empty:
             self._is_handed_over.set()
             if turns.is_between and perf_counter() > self._crowded_until and self._turns is turns:
                 self._turns = None
@@ -204,7 +223,8 @@ class Flow:
                 if spent > TURN_S or not self._is_running or self.backlog > UNSENT_HIGH_BYTES:
                     break
         self._hand_over(together)
-        turns.note_cost(sender, spent / max(handled, 1))
+        if spent > LONG_CALL_S * handled:
+            turns.note_long(sender)
         self._end_batch()
         if spent > TURN_S:
             self._crowded_until = perf_counter() + CROWDED_S

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus import header, weight
 from telemetryd.bus.header import FIXED, NUMBERS
-from telemetryd.core.limits import LONG_CALL_S, MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
+from telemetryd.core.limits import MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,15 +54,31 @@ class Turns:
         self._served: dict[str, int] = {_NOBODY: -1}
         """The number of each sender's last turn. What the library has in part comes before everything."""
         self._turn = 0
+        self.has_refused = False
+        """Whether anything was refused since this was set to False."""
         self._long: set[str] = set()
-        """Senders with queues whose calls take long."""
+        """Senders whose calls take long."""
+        self._blocked: set[str] = set()
         self._over: set[str] = set()
         """Senders who have more waiting than they may, of calls that do not."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is anything to hand over."""
-        return bool(self._queues)
+        """Whether there is anything to hand over now."""
+        return bool(self._queues.keys() - self._blocked)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._queues
+
+    def block(self, sender: str) -> None:
+        """Give a sender no turn until `unblock`: earlier calls of it are being worked on elsewhere."""
+        self._blocked.add(sender)
+
+    def unblock(self, sender: str) -> None:
+        """Give it turns again."""
+        self._blocked.discard(sender)
 
     @property
     def is_between(self) -> bool:
@@ -74,12 +90,12 @@ class Turns:
         """Whether nothing more should be received."""
         return self._size >= QUEUED_MAX_BYTES or bool(self._over)
 
-    def note_cost(self, sender: str, call_s: float) -> None:
-        """What a call of a sender took in its last turn. Calls that take long are refused where there is no room, others are waited for."""
-        if sender in self._queues and call_s > LONG_CALL_S:
-            self._long.add(sender)
-        else:
-            self._long.discard(sender)
+    def note_long(self, sender: str) -> None:
+        """Calls of a sender take long: until nothing of it waits, they are refused where there is no room. Others are waited for."""
+        if len(self._long) >= _SERVED_MAX:
+            self._long.clear()
+        self._long.add(sender)
+        self._over.discard(sender)
 
     def add(self, data: bytes) -> None:
         """Sort what was received: messages with whole headers, the last of which may go on with the next data."""
@@ -106,7 +122,7 @@ class Turns:
 
     def next_sender(self) -> str:
         """Whose turn it is: the sender's whose last turn was longest ago."""
-        return min(self._queues, key=lambda one: self._served.get(one, 0))
+        return min((one for one in self._queues if one not in self._blocked), key=lambda one: self._served.get(one, 0))
 
     def turn(self) -> Generator[bytes | Refused, None, None]:
         """The messages of the sender whose last turn was longest ago, each taken when it is asked for."""
@@ -150,6 +166,7 @@ class Turns:
         kept: bytes | Refused = message
         if self._sizes[sender] + len(message) > QUEUED_CALLER_BYTES and message[1] == _CALL:
             if sender in self._long:
+                self.has_refused = True
                 kept = _refused(sender, message, is_heavy=False)
                 if not kept.sender:
                     return

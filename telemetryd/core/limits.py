@@ -122,8 +122,10 @@ RECEIVE_CROWDED_BYTES = 1024 * 1024
 """Most that is received before the next turn while messages are sorted: fifteen of the longest texts, or 6,000 small calls."""
 STREAM_BYTES = 64 * 1024
 """So much at once says that the bus has more for us, which it gives us only as we take it (208 KiB at a time)."""
-STREAM_PAUSE_S, STREAM_PAUSES = 0.0005, 3
+STREAM_PAUSE_S, STREAM_PAUSES = 0.0005, 8
 """Then the next turn waits so long for more, and at most so many times: a turn of 20 ms lets 200 kB in, and a pause as much."""
+REFUSING_PAUSES = 5
+"""So many times as often if calls are refused: they cost nothing more than being received, and others' are behind them."""
 LONG_CALL_S = 0.001
 """What a call takes that is long: a push takes a fiftieth of that, a text of a hundred questions twenty times as much."""
 QUEUED_CALLER_BYTES = 6 * 1024 * 1024

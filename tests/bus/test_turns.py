@@ -84,7 +84,7 @@ def test_one_sender_is_bounded(senders):
     """Beyond its bound a sender's long calls are dropped; the caller is told when their turn comes, in order, and others have room."""
     turns = Turns(0)
     turns.add(senders.call(":1.1"))
-    turns.note_cost(":1.1", 0.002)
+    turns.note_long(":1.1")
     kept = QUEUED_CALLER_BYTES // LARGE
     for _ in range(kept + 3):
         turns.add(senders.call(":1.1", "x" * LARGE))
@@ -105,7 +105,6 @@ def test_short_calls_are_not_refused(senders):
     """A sender of short calls that has too many waiting is waited for: nothing is received until there is room, and none is refused."""
     turns = Turns(0)
     turns.add(senders.call(":1.1"))
-    turns.note_cost(":1.1", 0.0001)
     number = 1
     while not turns.is_full:
         number += 1
@@ -115,6 +114,19 @@ def test_short_calls_are_not_refused(senders):
         assert not isinstance(one(turns), Refused)
     assert not turns.is_full
     assert not any(isinstance(message, Refused) for message in everything(turns))
+
+
+def test_who_is_blocked_has_no_turn(senders):
+    """What comes of a sender whose earlier calls are worked on elsewhere waits; it has its turn again afterwards."""
+    turns = Turns(0)
+    first, second = senders.call(":1.1"), senders.call(":1.2")
+    turns.add(first + second)
+    turns.block(":1.1")
+    assert one(turns) == second
+    assert not turns.is_waiting
+    assert not turns.is_empty
+    turns.unblock(":1.1")
+    assert one(turns) == first
 
 
 def test_all_together_are_bounded(senders):

@@ -42,7 +42,7 @@ def test_a_flood_that_wants_no_reply_is_bounded(any_machine):
     silent[2] = 1
     with any_machine.daemon() as daemon, contextlib.ExitStack() as stack:
         victim = stack.enter_context(contextlib.closing(RawBus(any_machine.address)))
-        victim.socket.settimeout(LONGEST_S)
+        victim.socket.settimeout(4 * LONGEST_S)  # how fast the bus brings what is dropped depends on the machine
         assert push_of(victim, "org.kde.kate").kind == RETURN
         before = resident_mb(daemon.process)
         stack.enter_context(flood(any_machine, [bytes(silent)]))
