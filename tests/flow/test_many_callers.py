@@ -10,8 +10,8 @@ from harness import KATE, TELEMETRY
 from raw_bus import ERROR, ERROR_NAME, RETURN, RawBus, strings
 
 CALLERS, CALLS = 3000, 2
-GROWTH_MAX_MB = 8
-"""What 1,024 identities, prepared replies and 256 parked calls of 8 kB come to; what the callers sent are 48 MB."""
+GROWTH_MAX_MB = 16
+"""What 1,024 identities, prepared replies, 256 parked calls of 8 kB and 8 MB that wait for their turn come to; the callers sent 48 MB."""
 LONG = "x" * 8192
 
 
