@@ -23,7 +23,7 @@ from telemetryd.bus.edge import Edge
 from telemetryd.bus.faults import place
 from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY, load
 from telemetryd.bus.library import signal as bus_signal
-from telemetryd.core.limits import BUSY_AFTER_S, LEAVE_STEP_S, LOCK_POLL_S
+from telemetryd.core.limits import BUSY_AFTER_S, HELD_MAX_S, HELD_STEP_S, LEAVE_STEP_S, LOCK_POLL_S
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
 from telemetryd.notify import Notifier
 from telemetryd.service import BUSY, Service, happens
@@ -112,6 +112,9 @@ class App:
             self._last_call = self._loop.time()
             if name == TELEMETRY:
                 self._service.called()
+            if name == TELEMETRY and not self._held and self._service.is_held:
+                self._held += 1
+                self._spawn(self._wait_for_others())
             if self._held:
                 dispatcher.postpone()
             else:
@@ -133,11 +136,26 @@ class App:
         try:
             yield
         finally:
-            self._held -= 1
-            if not self._held:
-                failure = self._service.commit()
-                for _, dispatcher in self._edges.values():
-                    dispatcher.finish(failure)
+            self._release()
+
+    def _release(self) -> None:
+        self._held -= 1
+        if not self._held:
+            failure = self._service.commit()
+            for _, dispatcher in self._edges.values():
+                dispatcher.finish(failure)
+
+    async def _wait_for_others(self) -> None:
+        """Another process writes, and samples are held: all wait for it, for some seconds; then all are refused."""
+        try:
+            deadline = self._loop.time() + HELD_MAX_S
+            while self._service.is_held:
+                await asyncio.sleep(HELD_STEP_S)
+                if self._loop.time() > deadline:
+                    self._service.refuse()
+                    return
+        finally:
+            self._release()
 
     def _on_signal(self, message: Message) -> None:
         left = self._callers.on_signal(message)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
     from telemetryd.disk import Steps
     from telemetryd.erasure import Erasure
+    from telemetryd.errors import TelemetrydError
     from telemetryd.ports import Clock, Key, SystemFacts
     from telemetryd.questions import Questions
     from telemetryd.routes import Route
@@ -112,6 +113,10 @@ class Daemon:
         for route, numbers in reduced:
             if numbers:
                 self._take(application, route, numbers)
+
+    def refuse(self, failure: TelemetrydError) -> None:
+        """What was pushed since the last commit cannot be written: the next commit fails, kept and refused samples alike."""
+        self._flow.tallies.refuse(failure)
 
     def commit(self) -> None:
         """Write what was pushed since the last commit. Raises StorageError: then none of it counts."""

@@ -249,6 +249,16 @@ class Service:
         unsaid, self._unsaid = self._unsaid, None
         return unsaid
 
+    @property
+    def is_held(self) -> bool:
+        """Whether another process writes to the file for samples: then the replies to all of them wait, kept or refused. Policy: C3."""
+        return self._assembly is not None and self._assembly.store.main.is_held()
+
+    def refuse(self) -> None:
+        """It has been writing for too long: nobody's samples are taken."""
+        if self._assembly:
+            self._assembly.daemon.refuse(StorageError("another program has been writing to the state directory for too long"))
+
     def end_watches(self) -> None:
         """Answer those who wait for the next push: there is none."""
         if self._assembly:

@@ -142,6 +142,10 @@ class RunningTallies:
         finally:
             self._failure = None
 
+    def refuse(self, failure: BaseException) -> None:
+        """The batch cannot be written: its commit fails with this, whatever it holds."""
+        self._failure = failure
+
     def write(self) -> None:
         """Write what was added so far, before the batch is over. Raises StorageError, and `commit` will too.
 

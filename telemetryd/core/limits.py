@@ -148,5 +148,9 @@ ROW_POLL_S = 0.5
 """How often a delivery by the timer looks whether its report was erased meanwhile: nothing wakes it when another process does that."""
 OUTCOME_WAIT_S = 10.0
 """How long a delivery by the timer tries to write its outcome down while others write; after that the report is sent again a day later."""
+HELD_MAX_S = 5.0
+"""How long samples wait for another process that writes to the file: a backup takes less, and a caller's own patience is 25 s."""
+HELD_STEP_S = 0.01
+"""How often it is looked whether it has ended."""
 LEAVE_STEP_S = 5.0
 """The longest that each step of leaving may take."""

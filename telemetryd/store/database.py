@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
-from telemetryd.store import layout, place, whole
+from telemetryd.store import layout, place, whole, writers
 from telemetryd.store.failures import is_damage, translated, translation
 from telemetryd.store.schema import APPLICATION
 
@@ -44,8 +44,7 @@ _UNTOLD = "-untold"
 class Database:
     """A file that is made at its first write and is readable (empty) before.
 
-    No commit waits for the disk. Who promises something waits for `sync`, which a thread does (`disk`): what was committed before survives
-    a power cut then. Nor does a commit fold the log into the file: `fold` does, in that thread too, by a connection of its own.
+    No commit waits for the disk or folds the log into the file: a thread does, where something is promised (`sync`, `fold`; see `disk`).
 
     `was_lost` tells that a damaged file was set aside, by this process or by one that died before `loss_is_told`. `on_unsettled` is called
     after the first commit that a power cut would undo, and again only after a `sync`; `on_large` when the log should be emptied. A file
@@ -63,6 +62,7 @@ class Database:
         self._is_settled = True
         self._commits = 0
         self._log: int | None = None
+        self._shared: int | None = None
         self._new: int | None = None
         """A file that was made by this process. It is closed after SQLite has closed it: to close it before would drop SQLite's locks."""
         self._is_new = False
@@ -70,10 +70,15 @@ class Database:
         self._folder: sqlite3.Connection | None = None
         self._schema = schema
         self._is_lasting = is_lasting
+        self._careful_level = "FULL" if is_lasting else "OFF"
         with translated():
             self._is_made = path.exists()
             self.was_lost = any(damaged.name.endswith(_UNTOLD) for damaged in self.aside())
         self._connection = self._open() if self._is_made else self._memory()
+
+    def is_held(self) -> bool:
+        """Whether another process writes at the moment, so that we could not."""
+        return self._shared is not None and writers.are_elsewhere(self._shared)
 
     @property
     def is_made(self) -> bool:
@@ -214,13 +219,12 @@ class Database:
         if self._folder is not None:
             self._folder.close()
         with suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA synchronous=FULL" if self._is_lasting else "PRAGMA synchronous=OFF")
+            self._connection.execute(f"PRAGMA synchronous={self._careful_level}")
         self._connection.close()
         self._is_settled, self._folder = True, None
-        opened, self._log, self._new = (self._log, self._new), None, None
-        for descriptor in opened:
-            if descriptor is not None:
-                os.close(descriptor)
+        opened, self._log, self._new, self._shared = (self._log, self._new, self._shared), None, None, None
+        for descriptor in filter(None, opened):
+            os.close(descriptor)
 
     def make(self) -> None:
         """Make the file, if it is not there, because there is something to write."""
@@ -273,17 +277,12 @@ class Database:
             return
         self._is_new = False
         os.fsync(self._new)
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        place.sync(self.path.parent)
 
     @contextmanager
     def _careful(self, *, timeout_ms: int) -> Iterator[None]:
         """For emptying the log: whatever is left to be copied is synced, and other processes are waited for so long."""
-        level = "FULL" if self._is_lasting else "OFF"
-        self._connection.execute(f"PRAGMA synchronous={level}")
+        self._connection.execute(f"PRAGMA synchronous={self._careful_level}")
         self._connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
         try:
             yield
@@ -351,6 +350,7 @@ class Database:
             if self._is_lasting:
                 place.check_opened(self.path, self._log)
             self._folder = self._open_folder()
+            self._shared = os.open(f"{self.path}-shm", os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
             connection.close()
             raise
@@ -359,7 +359,7 @@ class Database:
     def _open_folder(self) -> sqlite3.Connection:
         """The connection that copies the log into the file, now: later the file may have no name any more."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=1)
-        connection.execute(f"PRAGMA synchronous={'FULL' if self._is_lasting else 'OFF'}")
+        connection.execute(f"PRAGMA synchronous={self._careful_level}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         return connection

@@ -62,6 +62,15 @@ def _identity(state: os.stat_result) -> _Identity:
     return state.st_dev, state.st_ino
 
 
+def sync(folder: Path) -> None:
+    """Wait until the disk has the names in a directory. Raises OSError."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
 def find_room(folder: Path, size_bytes: int) -> None:
     """Take so much of the disk in a file without a name, and give it back; where there are no such files, ask. Raises OSError."""
     try:
