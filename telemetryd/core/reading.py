@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from telemetryd.core.written import ConfigurationFile, ReviewsFile
 _CHARACTERS = r"[ !#-\[\]-~]+"
 """What stands for itself between double quotes: neither quotes, nor escapes, nor anything but ASCII."""
-_GAP = r"(?:#[ -~]*\n|\n)*+"
 _ABOUT = rf'application = "({rules.APPLICATION_ID})"\nquestion = "({rules.ID})"\n'
 _DATE = r"date = (\d{4}-\d\d-\d\d)\n"
 _REVIEW = (
@@ -27,7 +26,10 @@ _REVIEW = (
     rf'record = "(https://{_CHARACTERS})"\n{_DATE}'
 )
 _STOP = rf'\[\[stop\]\]\n{_ABOUT}reason = "(answered|suspended)"\n{_DATE}(?:text = "({_CHARACTERS})"\n)?'
-_LAID_OUT = rf"{_GAP}(?:(?:{_REVIEW}|{_STOP}){_GAP})*+"
+_PIECE = rf"{_REVIEW}|{_STOP}|#[ -~]*\n|\n"
+"""A review, a stop, a comment or an empty line. Nothing possessive: Python before 3.11.5 may take what does not match (gh-106052)."""
+_OF_REVIEW = 6
+"""So many of the groups are a review's."""
 
 
 def parse_configuration(text: str) -> ConfigurationFile:
@@ -74,17 +76,24 @@ def concerned(text: str) -> frozenset[str]:
 
 
 def _laid_out(text: str, file: str) -> tuple[list[Review], list[Stop]]:
-    """The reviews and stops of a text in the usual layout. Raises DoubtError or ValueError for any other."""
-    if not re.fullmatch(_LAID_OUT, text, re.ASCII):
-        raise plain.DoubtError
-    found = re.findall(_REVIEW, text, re.ASCII)
-    people = {written: tuple(plain.reviewers(written.split('", "'))) for written in {reviewers for *_, reviewers, _, _ in found}}
-    reviews = [
-        Review(application, question, definition, people[reviewers], plain.page_url(record), date.fromisoformat(day), file)
-        for application, question, definition, reviewers, record, day in found
-    ]
-    stops = [
-        Stop(application, question, StopReason(reason), date.fromisoformat(day), file, plain.line(told) if told else "")
-        for application, question, reason, day, told in re.findall(_STOP, text, re.ASCII)
-    ]
+    """The reviews and stops of a text in the usual layout, piece by piece. Raises DoubtError or ValueError for any other."""
+    people: dict[str, tuple[str, ...]] = {}
+    reviews: list[Review] = []
+    stops: list[Stop] = []
+    piece_of, at = re.compile(_PIECE, re.ASCII).match, 0
+    while at < len(text):
+        piece = piece_of(text, at)
+        if piece is None:
+            raise plain.DoubtError
+        at = piece.end()
+        found = piece.groups()
+        if found[0]:
+            application, question, definition, written, record, day = found[:_OF_REVIEW]
+            if written not in people:
+                people[written] = tuple(plain.reviewers(written.split('", "')))
+            day_of_review = date.fromisoformat(day)
+            reviews.append(Review(application, question, definition, people[written], plain.page_url(record), day_of_review, file))
+        elif found[_OF_REVIEW]:
+            application, question, reason, day, told = found[_OF_REVIEW:]
+            stops.append(Stop(application, question, StopReason(reason), date.fromisoformat(day), file, plain.line(told) if told else ""))
     return reviews, stops
