@@ -222,6 +222,8 @@ class Service:
                 await self._refresh(is_owed_too=is_owed_too)
             except TelemetrydError as failure:
                 self._tell(failure)
+            except Exception as failure:  # noqa: BLE001 - nobody is there to be answered, and nothing is kept until a look succeeds
+                _LOG.error("internal error at a look: %s", place(failure))
 
     def watch_midnight(self) -> None:
         """From now on look at each midnight."""
