@@ -1,0 +1,70 @@
+"""Signals follow causes, never effects: a sandbox that hears them learns nothing of what was decided. Policy: C3."""
+
+import asyncio
+
+import pytest
+from harness import CONTROL, KATE, TELEMETRY
+from moments import accept_last_week
+
+from telemetryd.bus.library import bus_call
+
+KATE_ID = "org.kde.kate"
+RULE = "type='signal',path_namespace='/org/telemetryd'"
+OTHER = KATE.replace("Is start-up too slow", "Is start-up much too slow")
+
+
+async def heard(machine, acts):
+    """How many signals come of each act, on a connection that hears all of them."""
+    counts, signals = [], []
+    with machine.daemon():
+        async with machine.client(on_signal=lambda one: signals.append(one.member)) as sandbox, machine.client() as client:
+            await sandbox.bus.ask(bus_call("AddMatch", "s", [RULE]))
+            await client.get("Version")
+            for act in acts:
+                before = len(signals)
+                await act(client)
+                await sandbox.call((TELEMETRY[0], TELEMETRY[1], "org.freedesktop.DBus.Peer"), "Ping")
+                await sandbox.call((CONTROL[0], CONTROL[1], "org.freedesktop.DBus.Peer"), "Ping")  # what came before is heard by now
+                await asyncio.sleep(0.05)
+                counts.append(sorted(signals[before:]))
+    return counts
+
+
+@pytest.mark.parametrize("text", ["enabled = false\n", "idle_exit_minutes = 7\n"])
+async def test_as_many_whatever_was_accepted(machine, text):
+    """Pushes, looks, a file that changes and acts that change nothing are heard alike, accepted or not, collecting or not."""
+    machine.install(KATE)
+
+    async def push(client):
+        await client.push(KATE_ID, "startup", "d", 700.0)
+
+    async def look(client):
+        await client.questions()
+
+    async def configure(client):
+        machine.configure(text)
+        await client.get("Usage")
+
+    async def act(client):
+        await client.set("NewQuestions", 1)
+
+    acts = (push, look, configure, look, act, push)
+    unaccepted = await heard(machine, acts)
+    machine.configure("")
+    await accept_last_week(machine, KATE_ID)
+    accepted = await heard(machine, acts)
+    one = ["PropertiesChanged", "QuestionsChanged"]
+    assert unaccepted == accepted == [[], [], one, [], one, []]
+
+
+async def test_a_registered_text_is_heard_of_later(machine):
+    """Registering a text that is news tells nobody at once; the user's next call decides it, and that is heard, accepted or not."""
+
+    async def register(client):
+        await client.register("org.kde.ark", OTHER.replace(KATE_ID, "org.kde.ark"))
+
+    async def look(client):
+        await client.questions()
+
+    one = ["PropertiesChanged", "QuestionsChanged"]
+    assert await heard(machine, (register, look, look)) == [[], one, []]
