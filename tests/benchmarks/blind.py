@@ -48,6 +48,7 @@ SINGLE, MANY = 0.03, 0.05
 NAIVE = Path(__file__).parent / "blind_naive.py"
 _SECOND = KATE[KATE.index("[[source]]") :].replace(ONE, OTHER)
 MANIFEST = KATE + _SECOND
+CHANGED = MANIFEST.replace("Is start-up too slow", "Is start-up too fast")
 _SERIAL = slice(8, 12)
 
 
@@ -62,6 +63,8 @@ class Way(NamedTuple):
     """Calls of one application after another."""
     registers: bool = False
     """Each call follows one of Register, which is not timed."""
+    alternates: bool = False
+    """Each call has another text than the one before: one word of the purpose is another."""
 
     def message(self, application):
         """The call of one application."""
@@ -85,6 +88,8 @@ WAYS = (
     Way("PushMany of two", MANY, consent=CONSENT | MIXED),
     Way("Register", SINGLE),
 )
+CHANGING = Way("Register of a changed text", SINGLE, consent=REGISTERED, alternates=True)
+"""Measured last: the questions that were accepted are over by it."""
 
 
 class Found(NamedTuple):
@@ -107,9 +112,9 @@ def call(member, signature, *body):
     return bytearray(marshalled(message))
 
 
-def registration(application):
-    """The bytes of a call of Register with the text that the application always has."""
-    return call("Register", "ssa{sv}", application, MANIFEST.replace("org.kde.kate", application), {})
+def registration(application, text=MANIFEST):
+    """The bytes of a call of Register with the text that the application always has, or another one."""
+    return call("Register", "ssa{sv}", application, text.replace("org.kde.kate", application), {})
 
 
 def advantage(some, others):
@@ -137,6 +142,7 @@ def measure(machine, way, calls, chance):
     """The times (ns) of each application's calls, in one random order, over one connection."""
     bus = RawBus(machine.address)
     messages = {application: way.message(application) for application in way.consent}
+    others = {application: registration(application, CHANGED) for application in way.consent if way.alternates}
     registrations = {application: registration(application) for application in way.consent if way.registers}
     for message in (*registrations.values(), *messages.values()):  # once each to warm up; what the bus itself had to say is read with it
         bus.send(message)
@@ -153,6 +159,8 @@ def measure(machine, way, calls, chance):
             if way.registers:
                 ask(bus, registrations[application])
             times[application].append(ask(bus, messages[application]))
+            if way.alternates:
+                messages[application], others[application] = others[application], messages[application]
     gc.enable()
     bus.close()
     return times
@@ -222,6 +230,7 @@ def show_all(options):
                 for way in WAYS:
                     is_met &= show(way, judge(measure(machine, way, options.calls, chance), way.consent), way.goal)
                 check_consent(machine)
+                is_met &= show(CHANGING, judge(measure(machine, CHANGING, options.calls // 4, chance), CHANGING.consent), CHANGING.goal)
             with machine.daemon(program=(NAIVE,), PYTHONPATH=str(ROOT)):
                 for way in WAYS:
                     if way.name in {"Push", "PushMany of two"}:
