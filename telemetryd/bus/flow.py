@@ -168,6 +168,9 @@ class Flow:
             self._wire.read(RECEIVE_BUDGET_BYTES)
             self._end_batch()
             return
+        if not self._wire.is_open:  # what came cannot be read
+            self._end_batch()
+            return
         turns.add(received)
         self._received += len(received)
         if self._is_turn_due:

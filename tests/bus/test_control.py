@@ -29,7 +29,9 @@ class Looked:
 
     def __init__(self, running):
         choices, consents, catalogue = running.choices, running.store.consents, running.catalogue
-        self._parts = Parts(choices, consents, catalogue, running.views, running.ticker, running.watch, running.erasure)
+        self._parts = Parts(
+            choices, consents, catalogue, running.views, running.ticker, running.watch, running.erasure, running.store.problems
+        )
         self._running = running
         self.looks = self.begun = 0
         self.control = Control(self._begin, self._look, dict, announce=lambda: None, pieces=Pieces(0))

@@ -249,8 +249,9 @@ async def test_too_late_to_accept(timeline):
     assert (await timeline.client.questions())["startup-again"]["state"] == "pending"
     await timeline.move(at("2026-10-18"))
     assert (await timeline.client.questions())["startup-again"]["state"] == "expired"
+    digest = (await timeline.client.questions())["startup-again"]["digest"]
     with pytest.raises(CallError, match="InvalidArgs"):
-        await timeline.client.accept(APPLICATION)
+        await timeline.client.call(CONTROL, "Accept", "sa{ss}", APPLICATION, {"startup-again": digest})
 
 
 async def test_last_period(timeline):
