@@ -67,9 +67,8 @@ class InstalledFiles:
         return overrides(self._environ)
 
     def applications(self) -> Sequence[str]:
-        """The ids of the applications whose manifests are installed."""
+        """The ids of the applications whose manifests are installed. Those that were read are watched on: they may still be in use."""
         self._manifests = manifest_files(self._environ)
-        self._read.clear()
         return sorted(self._manifests)
 
     def declaration(self, application: str) -> Declaration:

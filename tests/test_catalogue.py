@@ -1,4 +1,5 @@
 import os
+import time
 
 import pytest
 from harness import KATE_2026
@@ -219,3 +220,17 @@ def test_shared_sources(running):
 def test_times_are_sane():
     """The moments that the tests of the flow share lie as their comments say."""
     assert ACCEPTED < at("11.23", 0) <= DURING < at("11.30", 0)
+
+
+async def test_a_look_without_news_watches_on(running):
+    """A file that says nothing new is no news; a manifest that changes after such a look is seen all the same."""
+    running.install()
+    before = running.catalogue.get(APP)
+    while running.catalogue.refresh():
+        time.sleep(0.01)  # what was written just now is looked at once more
+    (running.machine.root / "share/telemetryd/reviews.d/nothing.toml").write_text("")
+    assert not running.catalogue.refresh()
+    assert running.catalogue.get(APP) is before
+    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").write_text(OTHER_BINS)
+    assert running.catalogue.refresh()
+    assert running.catalogue.get(APP).digest != before.digest
