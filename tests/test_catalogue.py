@@ -225,9 +225,10 @@ def test_times_are_sane():
 async def test_a_look_without_news_watches_on(running):
     """A file that says nothing new is no news; a manifest that changes after such a look is seen all the same."""
     running.install()
-    before = running.catalogue.get(APP)
+    running.catalogue.get(APP)
     while running.catalogue.refresh():
         time.sleep(0.01)  # what was written just now is looked at once more
+    before = running.catalogue.get(APP)
     (running.machine.root / "share/telemetryd/reviews.d/nothing.toml").write_text("")
     assert not running.catalogue.refresh()
     assert running.catalogue.get(APP) is before
