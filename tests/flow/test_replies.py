@@ -14,7 +14,7 @@ from raw_bus import ERROR, RETURN, RawBus, string
 from telemetryd.core.limits import REPLY_MAX_BYTES
 
 APPLICATIONS, REPORTS = 80, 3000
-STEP_MS = 150
+STEP_MS = 220
 """Longest step, in processor time, that is taken for bounded: a tenth to a half of what it took when replies were made at once.
 
 Marshalling a reply of a megabyte takes dbus-next 40 ms, and a machine that is busy with something else up to twice as long.
@@ -56,7 +56,7 @@ def test_a_flood_of_views_is_borne(machine):
             assert other.ask(TELEMETRY[0], "Ping", interface="org.freedesktop.DBus.Peer", path=TELEMETRY[1]).kind == RETURN
             answers = [flood.read_until(RETURN, ERROR).kind for _ in range(40)]
             assert 0 < answers.count(RETURN) <= 20
-        assert max(step.cpu_ms for step in stepped.read(steps, began)) < STEP_MS
+        assert max(step.cpu_ms for step in stepped.read(steps, began)) < STEP_MS  # of processor time
 
 
 async def test_what_does_not_fit_is_told(machine):
