@@ -46,7 +46,8 @@ class Witness:
         name, value, call = user.draw()
         self.break_off(name)
         await call
-        self.promise(name, lambda left: left.settings()[name] == value)
+        later_ns = BOUND_NS if name == "text" else 0  # what an application registers is as durable as its samples
+        self.promise(name, lambda left: left.settings()[name] == value, later_ns)
 
     async def look(self):
         """The reports that are shown stay as they are: a second draw of the noise would be a second answer."""
@@ -65,9 +66,9 @@ class Witness:
         life = f"SELECT outcome FROM life WHERE application = '{application}' AND question = '{PRESSES}'"
         self.promise("erasure", lambda left: left.rows(sql) == [] and left.rows(life, "consent.sqlite") == [("passed",)])
 
-    def promise(self, name, claim):
-        """From now on this holds."""
-        self.promises.setdefault(name, []).append([time.monotonic_ns(), math.inf, claim])
+    def promise(self, name, claim, later_ns=0):
+        """From now on, or some time later, this holds."""
+        self.promises.setdefault(name, []).append([time.monotonic_ns() + later_ns, math.inf, claim])
 
     def break_off(self, name):
         """From now on it need not hold."""

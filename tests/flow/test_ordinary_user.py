@@ -131,7 +131,7 @@ def test_a_state_directory_of_someone_else_is_an_error_to_callers(ordinary):
     with ordinary.daemon() as daemon:
         assert "belongs to another user" in storage_error(ordinary)
         assert daemon.stop() == 0
-        assert daemon.log == f"ERROR: the state directory {ordinary.store}: belongs to another user\n"
+        assert daemon.log == f"ERROR: {ordinary.store}: the state directory cannot be used: belongs to another user\n"
     assert list(ordinary.store.iterdir()) == []
 
 
@@ -142,7 +142,7 @@ def test_a_state_directory_that_cannot_be_made_is_an_error_to_callers(ordinary):
     parent.chmod(0o555)
     with ordinary.daemon() as daemon:
         assert "Permission denied" in storage_error(ordinary)
-        assert daemon.log == f"ERROR: the state directory {ordinary.store}: Permission denied\n"
+        assert daemon.log == f"ERROR: {ordinary.store}: the state directory cannot be used: Permission denied\n"
         parent.chmod(0o755)
         os.chown(parent, *((NOBODY, NOBODY) if IS_ROOT else (-1, -1)))
         until(lambda: ordinary.push().returncode == 0)
