@@ -75,8 +75,8 @@ def test_a_burst_is_a_few_bounded_batches(service, client):
     service.do("resume")
     assert reply_serials(client, 500) == list(range(first, first + 500))
     usage = service.do("usage")
-    assert usage["batches"] < 250
-    assert limits.RECEIVE_BUDGET_BYTES / 2 < usage["largest_batch"] * 1024 < limits.RECEIVE_BUDGET_BYTES + 10 * 1024
+    assert usage["batches"] < 250  # where a batch takes long it ends before its bytes are spent
+    assert usage["largest_batch"] * 1024 < limits.RECEIVE_BUDGET_BYTES + 10 * 1024
 
 
 def test_nothing_of_a_message_waits_for_the_collector(service, client):
