@@ -33,8 +33,8 @@ from raw_bus import RETURN, RawBus
 from telemetryd.bus.library import Message, Variant
 from telemetryd.bus.output import marshalled
 
-APP, OTHER, REFUSED = "org.kde.kate", "org.kde.kite", "org.kde.kote"
-"""Decided on in each trial; never accepted; another one that is refused. Their names are of one length."""
+APP, OTHER = "org.kde.kate", "org.kde.kite"
+"""Accepted and withdrawn in the trials; never accepted. Their names are of one length."""
 KEPT, UNKEPT = "org.kde.kbte", "org.kde.kcte"
 """Of the applications that push: the samples of one are kept."""
 QUESTION = "startup-time"
@@ -212,7 +212,7 @@ def at_work(folder, library):
     """A machine whose user accepted the question of an application that pushes, which is in its period; its daemon runs."""
     with Machine(folder, library=library) as machine:
         machine.configure('idle_exit_minutes = 0\n[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
-        for application in (KEPT, UNKEPT, APP, OTHER, REFUSED):
+        for application in (KEPT, UNKEPT, APP, OTHER):
             machine.install(KATE.replace("org.kde.kate", application))
 
         async def accept():
