@@ -60,7 +60,7 @@ def listing(directories: Iterable[Path], folder: str) -> Listing:
     return Listing(dict(sorted(names.items())), replaced, hidden)
 
 
-def entries(folder: Path) -> list[str]:
+def entries(folder: Path | str) -> list[str]:
     """The names of the TOML files in a folder, hidden ones left out as by a shell. Raises OSError."""
     return sorted(name for name in os.listdir(folder) if name.endswith(_SUFFIX) and not name.startswith("."))  # noqa: PTH208 - no Path for each of a thousand names
 
@@ -114,7 +114,7 @@ def signature(path: str) -> tuple[str | int, ...]:
     try:
         state = os.stat(path)  # noqa: PTH116 - no Path for each of a thousand files
     except OSError as error:
-        return path, error.errno or 0, _is_absent(Path(path), error)
+        return path, error.errno or 0, _is_absent(path, error)
     return path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
@@ -137,11 +137,13 @@ def _open(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
-def _is_absent(path: Path, error: OSError) -> bool:
+def _is_absent(path: Path | str, error: OSError) -> bool:
     """Whether nothing has this name: there is no link to nothing on the way to it either."""
     if not isinstance(error, FileNotFoundError):
         return False
-    nearest = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+    nearest = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - as above, and no Path for each of its folders
+    while not os.path.lexists(nearest):
+        nearest = nearest.rpartition("/")[0] or "/"
     return os.access(nearest, os.F_OK)
 
 

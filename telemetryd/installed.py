@@ -40,7 +40,7 @@ class InstalledFiles:
     """The port `Installation` over real files. What `applications` found is where manifests are read until it is asked again."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+        self._environ, self._watched = environ, watched(environ)
         self._manifests: dict[str, Path] | None = None
         self._read: dict[str, object] = {}
         self.changes = 0
@@ -51,7 +51,7 @@ class InstalledFiles:
         changed = {path: now for path, before in self._read.items() if (now := settled(path)) != before}
         self._read |= changed
         self.changes += len(changed)
-        return fingerprint(self._environ), self.changes
+        return fingerprint(self._watched), self.changes
 
     def settings(self) -> Settings:
         """See `load_settings`."""
@@ -156,25 +156,31 @@ def load_manifest(path: Path) -> Declaration:
     return declaration
 
 
-def fingerprint(environ: Mapping[str, str]) -> object:
-    """Differs when any of the files is added, removed, replaced, written or becomes (un)readable; reads none of them.
+class Watched(NamedTuple):
+    """The paths at which a look at the files looks; of folders that are `listed` only at names."""
 
-    Of manifests it sees those that come and go: the others of a thousand are looked at where they are read.
-    """
-    config = [*config_directories(environ), user_config_directory(environ)]
-    data = data_directories(environ)
-    files = [*(f"{one}/{_CONFIG}" for one in config), *(f"{one}/{_KUSERFEEDBACK}" for one in xdg_config_directories(environ))]
-    manifests = [one / _MANIFESTS for one in data]
-    names: list[str] = []
-    reviews = [one / _REVIEWS for one in (*data, user_config_directory(environ))]
-    for folder in (*(one / _DROP_INS for one in config), *reviews, *manifests):
-        files.append(str(folder))
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+    listed: tuple[str, ...]
+
+
+def watched(environ: Mapping[str, str]) -> Watched:
+    """Everything that can be in force. Of manifests those that come and go: the others of a thousand are looked at where they are read."""
+    config, data = [*config_directories(environ), user_config_directory(environ)], data_directories(environ)
+    files = [*(one / _CONFIG for one in config), *(one / _KUSERFEEDBACK for one in xdg_config_directories(environ))]
+    folders = [*(one / _DROP_INS for one in config), *(one / _REVIEWS for one in (*data, user_config_directory(environ)))]
+    return Watched(tuple(map(str, files)), tuple(map(str, folders)), tuple(str(one / _MANIFESTS) for one in data))
+
+
+def fingerprint(places: Watched) -> object:
+    """Differs when any of the files is added, removed, replaced, written or becomes (un)readable; reads none of them."""
+    files, names = [*places.files, *places.folders, *places.listed], []
+    for folder in places.folders:
         with suppress(OSError):
-            found = entries(folder)
-            if folder in manifests:
-                names += found
-            else:
-                files += [f"{folder}/{name}" for name in found]
+            files += [f"{folder}/{name}" for name in entries(folder)]
+    for folder in places.listed:
+        with suppress(OSError):
+            names += entries(folder)
     return (*map(settled, files), *names)
 
 

@@ -23,15 +23,20 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - a 
 """Where the running telemetryd lies."""
 _CACHE = "__pycache__"
 """What Python writes itself."""
+_Signature = tuple[str, int, int, int, int]
 
 
 def identity(folder: str = FOLDER) -> str:
-    """Differs when any file below the folder was added, removed, replaced or written; reads none of them. 1 ms for a hundred files."""
-    return hashlib.sha256(repr(sorted(_signatures(folder))).encode()).hexdigest()
+    """Differs when any file below the folder was added, removed, replaced or written; reads none of them."""
+    return _digest(sorted(_signatures(folder)))
 
 
-def _signatures(folder: str) -> Iterator[tuple[str, int, int, int, int]]:
-    """Device, inode, size and time of each file. What cannot be listed has none: an installation that is being removed."""
+def _digest(signatures: list[_Signature]) -> str:
+    return hashlib.sha256(repr(signatures).encode()).hexdigest()
+
+
+def _signatures(folder: str) -> Iterator[_Signature]:
+    """Path, device, inode, size and time of each file. What cannot be listed has none: an installation that is being removed."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -43,13 +48,50 @@ def _signatures(folder: str) -> Iterator[tuple[str, int, int, int, int]]:
                 yield entry.path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
-LOADED = identity()
+class Noted:
+    """What the files below a folder look like now, to be compared later: at each look, so in half a millisecond."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._files = sorted(_signatures(folder))
+        self._folders = [folder]
+        for path, *_ in self._files:
+            parent = path.rpartition("/")[0]
+            while parent not in self._folders:
+                self._folders.append(parent)
+                parent = parent.rpartition("/")[0]
+        self._times = self._seen()
+        self.identity = _digest(self._files)
+
+    def is_so_still(self) -> bool:
+        """Whether each file is the one that was there; another one comes with another time of its folder."""
+        stat = os.stat
+        try:
+            for path, device, inode, size, time_ns in self._files:
+                state = stat(path)
+                if state.st_mtime_ns != time_ns or state.st_ino != inode or state.st_size != size or state.st_dev != device:
+                    return False
+            times = self._seen()
+        except OSError:
+            return False
+        if times != self._times and identity(self._folder) != self.identity:
+            return False
+        self._times = times  # Python may have written its own files
+        return True
+
+    def _seen(self) -> list[int]:
+        return [os.stat(folder).st_mtime_ns for folder in self._folders]  # noqa: PTH116 - as above
+
+
+_OURS = Noted(FOLDER)
+
+LOADED = _OURS.identity
 """The identity of the files that this process has loaded, or will load."""
 
 
 def has_changed(loaded: str = LOADED) -> bool:
     """Whether the files are other ones by now: whatever would still be loaded is another version's."""
-    return identity() != loaded
+    return identity() != loaded if loaded != LOADED else not _OURS.is_so_still()
 
 
 REPLACED = "telemetryd was replaced while it ran; it exits, and the next call starts the new one: call again"

@@ -10,6 +10,8 @@ from hypothesis import settings
 from private_bus import BUSES
 
 LIBRARIES = ("dbus-fast", "dbus-next")
+PATIENCE_S = 10
+"""For a task that was told to end, and for what it waits for: a loaded machine is slow."""
 
 settings.register_profile("telemetryd", deadline=None)
 settings.register_profile("campaign", deadline=None, max_examples=5000)  # make campaign
@@ -40,6 +42,10 @@ async def _loop_of_the_test():
     before = asyncio.all_tasks()
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    told_to_end = {task for task in left if task.cancelling()}
+    if told_to_end:
+        await asyncio.wait(told_to_end, timeout=PATIENCE_S)
+    left = {task for task in left if not task.done()}
     assert not left, f"left behind: {[task.get_coro().__qualname__ for task in left]}"
 
 
