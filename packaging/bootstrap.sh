@@ -18,7 +18,7 @@ stop() {
 # program (or header file):package of Debian that has it
 for_demo='dbus-daemon:dbus'
 for_test="$for_demo dbus-send:dbus dbus-run-session:dbus gdbus:libglib2.0-bin busctl:systemd systemd-analyze:systemd
-    faketime:faketime strace:strace setpriv:util-linux unshare:util-linux /sbin/setcap:libcap2-bin bwrap:bubblewrap mkfs.ext4:e2fsprogs /bin/kill:procps cc:gcc /usr/include/stdio.h:libc6-dev
+    strace:strace setpriv:util-linux unshare:util-linux /sbin/setcap:libcap2-bin bwrap:bubblewrap mkfs.ext4:e2fsprogs /bin/kill:procps cc:gcc /usr/include/stdio.h:libc6-dev
     /usr/include/systemd/sd-bus.h:libsystemd-dev"
 
 case ${1-} in

@@ -37,7 +37,6 @@ _LOG = logging.getLogger(__name__)
 
 _TOLD_TO_LEAVE = (signal.SIGTERM, signal.SIGINT)
 _LATE = (
-    "concurrent.futures.thread",
     "telemetryd.core.manifest",
     "telemetryd.core.reading",
     "telemetryd.core.kconfig",

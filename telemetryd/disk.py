@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, TypeVar
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from telemetryd.core.limits import SETTLE_S
 from telemetryd.errors import StorageError, TelemetrydError
 from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
-
     from telemetryd.ports import Files
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+CLOSED = "the files were closed meanwhile: call again"
 _UNSETTLED = "the disk does not take what was committed: %s"
 
 
@@ -46,8 +47,11 @@ class Disk:
     def __init__(self, files: Files, hold: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
         self._files, self._hold = files, hold
         self.troubles = Troubles()
-        self._thread: ThreadPoolExecutor | None = None
-        self._jobs: set[Future[None]] = set()
+        self._jobs: deque[_Job] = deque()
+        self._serving = Lock()
+        """Held by whoever looks whether there are jobs, or whether there is a thread."""
+        self._thread: Thread | None = None
+        self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
         self._later: set[asyncio.Task[None]] = set()
         self._emptying = asyncio.Lock()
@@ -86,24 +90,25 @@ class Disk:
 
     def settle(self) -> None:
         """Something was committed that a power cut would undo: a sync follows in a few seconds, so it takes no more than those."""
-        if self._timer is None:
+        if self._timer is None and not self._is_over:
             self._timer = asyncio.get_running_loop().call_later(SETTLE_S, self._settle)
 
     def shrink(self) -> None:
         """A log has grown: empty them all."""
-        if not self._emptying.locked():
+        if not self._emptying.locked() and not self._is_over:
             self._do_later(self._empty())
 
     def close(self) -> None:
-        """The files are about to be closed, which settles them."""
+        """The files are about to be closed, which settles them: nothing is begun any more, and what the thread does is over."""
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         for task in self._later:
             task.cancel()
-        if self._thread is not None:
-            self._thread.shutdown()
-            self._thread = None
+        thread = self._thread
+        if thread is not None:
+            thread.join()
 
     def _reach(self, point: Point) -> bool:
         if point is Point.EMPTIED:
@@ -126,20 +131,32 @@ class Disk:
             return is_done
 
     async def _wait(self, work: Callable[[], None]) -> None:
-        """Have the thread do it. There is none while it has nothing to do: an idle daemon is one thread that sleeps."""
-        if self._thread is None:
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a daemon that keeps nothing never needs one
+        """Have the thread do it, after what others have it do. There is none while it has nothing to do: an idle daemon is one thread."""
+        if self._is_over:
+            raise StorageError(CLOSED)
+        job = _Job(work, asyncio.get_running_loop().create_future())
+        with self._serving:
+            self._jobs.append(job)
+            if self._thread is None:
+                self._thread = Thread(target=self._serve, name="disk")
+                self._thread.start()
+        await job.done
 
-            self._thread = ThreadPoolExecutor(1, "disk")
-        job = self._thread.submit(work)
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
-        try:
-            await asyncio.wrap_future(job)
-        finally:
-            if not self._jobs and self._thread is not None:
-                self._thread.shutdown(wait=False)
-                self._thread = None
+    def _serve(self) -> None:
+        """The thread."""
+        while True:
+            with self._serving:
+                if not self._jobs:
+                    self._thread = None
+                    return
+                job = self._jobs.popleft()
+            failure: BaseException | None = None
+            try:
+                job.work()
+            except BaseException as raised:  # noqa: BLE001 - it is raised where the job is waited for
+                failure = raised
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                job.done.get_loop().call_soon_threadsafe(job.tell, failure)
 
     def _settle(self) -> None:
         self._timer = None
@@ -157,6 +174,22 @@ class Disk:
         task = asyncio.get_running_loop().create_task(do())
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+
+
+class _Job(NamedTuple):
+    """What the thread is to do, and who waits for it."""
+
+    work: Callable[[], None]
+    done: asyncio.Future[None]
+
+    def tell(self, failure: BaseException | None) -> None:
+        """It is done, or raised something."""
+        if self.done.done():
+            return
+        if failure:
+            self.done.set_exception(failure)
+        else:
+            self.done.set_result(None)
 
 
 class Work:
@@ -178,7 +211,7 @@ class Work:
         """Take these steps: the lock is held already."""
         if self._over.is_set():
             steps.close()
-            raise StorageError("the files were closed meanwhile: call again")
+            raise StorageError(CLOSED)
         return await self._disk.run(steps)
 
     async def unless_over(self, work: Coroutine[Any, Any, None]) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import stat
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.errors import InvalidFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 _SUFFIX = ".toml"
 _UNSETTLED_NS = 25_000_000

@@ -7,14 +7,13 @@ import select
 import shutil
 import signal
 import sys
-import time
 from collections import Counter
 
-import pytest
 from books import DAILY, PUSHERS, REGISTERED, TOGGLED, WHOLE, Books, Caller, Left, User, declare
 from disk import recording
-from moments import daemon_at
-from timeline import LIBRARY, at
+from moments import daemon_at, shift_to
+from shifted import library, shifted_by
+from timeline import at
 
 ACCEPTED, NOW = at("2026-10-07 10:00"), at("2026-10-14 12:00")
 """Accepted on a Wednesday; the daemon that is killed lives a week on, in the middle of the week that counts."""
@@ -95,11 +94,11 @@ class Crashing:
     async def _prepare(self):
         """Everything was accepted a week ago; two reports of a day are queued."""
         install_everything(self.machine)
-        with daemon_at(self.machine, clock_at(ACCEPTED)["FAKETIME"]):
+        with daemon_at(self.machine, str(shift_to(ACCEPTED))):
             async with self.machine.client() as client:
                 for application in CONSENTED:
                     await client.consent(application)
-        with daemon_at(self.machine, clock_at(NOW)["FAKETIME"]):
+        with daemon_at(self.machine, str(shift_to(NOW))):
             async with self.machine.client() as client:
                 await client.register(REGISTERED, declare(REGISTERED, name="0"))
                 assert len(await client.history()) == 2
@@ -114,7 +113,7 @@ class Crashing:
     def _install_starter(self):
         """The bus starts the daemon by a script that tells its process first."""
         starter, root = self.machine.root / "starter", self.machine.root
-        environ = clock_at(NOW) | recording(self.recorder, self.state, also=LIBRARY, die_at=f"$(cat {root}/die_at)")
+        environ = shifted_by(shift_to(NOW)) | recording(self.recorder, self.state, also=library(), die_at=f"$(cat {root}/die_at)")
         environ |= {"TELEMETRYD_DBUS_LIBRARY": f"$(cat {root}/library)"}
         assignments = " ".join(f'{name}="{value}"' for name, value in environ.items())
         program = f"cd {self.machine.folder}\nexec env {assignments} {sys.executable} -m telemetryd"
@@ -154,17 +153,6 @@ def copied(folder, copy):
     """A copy of the files, in a folder made anew."""
     shutil.rmtree(copy, ignore_errors=True)
     return shutil.copytree(folder, copy)
-
-
-def skip_without_faketime():
-    """The week that counts is in the past."""
-    if LIBRARY is None:
-        pytest.skip("libfaketime is not installed")
-
-
-def clock_at(moment):
-    """The environment of a process that lives at another time; its library is for `disk.recording`, or to be preloaded."""
-    return {"FAKETIME": f"{moment - int(time.time()):+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
 
 
 CONSENTED = (*PUSHERS, WHOLE, DAILY, TOGGLED)

@@ -257,14 +257,14 @@ class Machine:
             Path(path).chmod(0o777)  # the daemon may be another user's
             notified.settimeout(WAIT_S)
             command = [*self.prefix, *prefix, self.python, *program]
-            environment = {**self.environ, "NOTIFY_SOCKET": path, **environ}
+            environment = {**self.environ, "NOTIFY_SOCKET": path, "PYTHONFAULTHANDLER": "1", **environ}
             process = subprocess.Popen(command, env=environment, stderr=stderr, cwd=self.folder)
             try:
                 if wait:
                     assert b"READY=1" in notified.recv(4096), log.read_text()
                 yield Daemon(process, log)
             finally:
-                self._stop(process)
+                self._stop(process, log)
 
     @contextlib.asynccontextmanager
     async def client(self, on_signal=None):
@@ -301,14 +301,15 @@ class Machine:
         return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
     @staticmethod
-    def _stop(process):
+    def _stop(process, log=None):
         if process.poll() is None:
             process.terminate()
             try:
                 process.wait(WAIT_S)
             except subprocess.TimeoutExpired:
-                process.kill()
+                process.send_signal(signal.SIGABRT if log else signal.SIGKILL)  # Python then says where it hung
                 process.wait()
+                assert not log, f"the daemon did not end:\n{log.read_text()}"
         if process.stdout:
             process.stdout.close()
 

@@ -7,10 +7,11 @@ with daemon_at(machine, "+7d") as daemon:        # it is over
 import contextlib
 import sqlite3
 import struct
+import time
 
-import pytest
 from harness import KATE
-from timeline import LIBRARY
+from shifted import shifted_by
+from timeline import DAY_S, at
 
 from telemetryd.store import whole
 
@@ -33,10 +34,15 @@ SAVES = (
 
 
 def daemon_at(machine, shift):
-    """The daemon with its wall clock shifted (`-7d`). The program faketime would stay between us and its process."""
-    if LIBRARY is None:
-        pytest.skip("libfaketime is not installed")
-    return machine.daemon(LD_PRELOAD=str(LIBRARY), FAKETIME=shift, FAKETIME_DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1")
+    """The daemon with its wall clock shifted: by days (`-7d`), by seconds, or to a moment (`2026-12-09 10:00`, UTC)."""
+    if ":" in shift:
+        return machine.daemon(**shifted_by(shift_to(at(shift))))
+    return machine.daemon(**shifted_by(int(shift.removesuffix("d")) * (DAY_S if shift.endswith("d") else 1)))
+
+
+def shift_to(moment):
+    """Seconds from now to a moment, for a process that lives then."""
+    return moment - int(time.time())
 
 
 async def accept_last_week(machine, *applications):

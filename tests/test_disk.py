@@ -207,6 +207,34 @@ async def test_a_log_that_grew_is_emptied(store, disk, tmp_path):
     assert (tmp_path / "telemetry.sqlite-wal").stat().st_size < 3 << 20
 
 
+async def test_nothing_is_begun_after_the_end(store, disk, syncs):
+    """What is committed while the files are closed is settled by their closing: no timer, task or thread outlives them."""
+    threads = threading.active_count()
+    store.tallies.save([ROW])
+    disk.close()
+    store.tallies.save([ROW])
+    disk.settle()
+    disk.shrink()
+    assert disk._timer is None
+    assert not disk._later
+    with pytest.raises(StorageError, match="closed meanwhile"):
+        await disk._sync()
+    assert threading.active_count() == threads
+
+
+async def test_the_thread_ends_when_it_has_done_everything(store, disk, syncs):
+    """Jobs are done one after another by one thread, also those of a closing; then there is none."""
+    syncs.may_go_on.clear()
+    keep_levels(store, 1)
+    tasks = [asyncio.ensure_future(disk._sync()) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    assert [one.name for one in threading.enumerate() if one.name == "disk"] == ["disk"]
+    threading.Timer(0.05, syncs.may_go_on.set).start()
+    disk.close()
+    assert [one.name for one in threading.enumerate() if one.name == "disk"] == []
+    assert await asyncio.gather(*tasks) == [True] * 3
+
+
 async def test_one_after_another(store, disk):
     """Whoever works takes all steps before the next begins; who comes when the files are closed is told."""
     work, order = Work(asyncio.Lock(), disk), []

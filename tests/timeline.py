@@ -1,4 +1,4 @@
-"""The real daemon in a time that the test moves (libfaketime), with a receiver of its reports on localhost.
+"""The real daemon in a time that the test moves (`shifted`), with a receiver of its reports on localhost.
 
 Ways of passing time, as a machine has them: `move` jumps (the machine was off or asleep), `run` passes in the daemon's own steps (in use).
 """
@@ -9,16 +9,15 @@ import sqlite3
 import subprocess
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from harness import CONTROL, PROPERTIES, TELEMETRY, until
+from shifted import shift, shifted_as
 
 STEP_S = 600
 """Running time between two looks of the daemon."""
 SLACK_S = 2
 """A tick's moment has a part of a second, and the clock is moved by whole ones: without more, a tick would come after its step."""
 HOUR_S, DAY_S = 3600, 86400
-LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
 APPLICATION, SOURCE, QUESTION = "org.kde.kate", "startup", "startup-time"
 
 
@@ -32,7 +31,7 @@ class Timeline:
 
     def __init__(self, machine, receiver, ca_file):
         self.machine, self.receiver, self.ca_file = machine, receiver, ca_file
-        self._file = machine.root / "faketime"
+        self.clock = machine.root / "clock"
         self._running = contextlib.ExitStack()
         self._offset_s = 0
         self.daemon = None
@@ -53,19 +52,11 @@ class Timeline:
     def set_clock(self, moment):
         """Move the clock; nobody is told."""
         self._offset_s = moment - int(time.time())
-        following = self._file.with_suffix(".new")
-        following.write_text(f"{self._offset_s:+d}")
-        following.replace(self._file)
+        shift(self.clock, self._offset_s)
 
     async def start(self, *, is_suspended=False, prefix=(), wait=True):
         """Start the daemon; `is_suspended` means that jumps of the clock are no running time. The rest is as for `Machine.daemon`."""
-        environ = {
-            "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            "NO_FAKE_STAT": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": str(int(is_suspended)),
-        }
+        environ = shifted_as(self.clock, runs=not is_suspended)
         self.daemon = self._running.enter_context(self.machine.daemon(prefix=prefix, wait=wait, **environ))
         if wait:  # its timers run before the clock moves
             await self.wake()
@@ -204,13 +195,7 @@ def tick_soon(timeline):
 @contextlib.contextmanager
 def timer(timeline, *, prefix=()):
     """One run of the timer, in the wall time of the test; `sleep` takes as long as it says. `prefix` is a command that runs it."""
-    environ = {
-        "LD_PRELOAD": str(LIBRARY),
-        "FAKETIME_TIMESTAMP_FILE": str(timeline.machine.root / "faketime"),
-        "FAKETIME_NO_CACHE": "1",
-        "NO_FAKE_STAT": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    environ = shifted_as(timeline.clock, runs=False)
     command = [*prefix, timeline.machine.python, "-m", "telemetryd", "--tick"]
     with subprocess.Popen(command, env={**timeline.machine.environ, **environ}, cwd=timeline.machine.folder) as process:
         try:

@@ -7,7 +7,7 @@ from confined import open_folder
 from harness import KATE_2026
 from ordinary import ordinary_machine, reachable
 from receiver import Receiver
-from timeline import DAY_S, LIBRARY, Timeline, at
+from timeline import DAY_S, Timeline, at
 
 WEDNESDAY = "2026-10-07 10:00"
 
@@ -25,8 +25,6 @@ def receiver(certificate):
 @pytest.fixture
 async def timeline(machine, receiver, certificate):
     """Kate's reviewed manifest is installed, and it is Wednesday, 7 October 2026; the daemon does not run yet."""
-    if LIBRARY is None:
-        pytest.skip("libfaketime is not installed")
     machine.install(KATE_2026)
     timeline = Timeline(machine, receiver, certificate[0])
     timeline.set_clock(at(WEDNESDAY))

@@ -2,7 +2,7 @@
 
 import pytest
 from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
-from crashing import Crashing, skip_without_faketime
+from crashing import Crashing
 from disk import build_recorder
 
 ROUNDS = 200 if IS_CAMPAIGN else 20
@@ -14,7 +14,6 @@ async def test_killed_under_load(machine, tmp_path):
 
     Queue, history, consent, draws and ledger are as they were, and what was set meanwhile is as it was acknowledged.
     """
-    skip_without_faketime()
     async with Crashing(machine, build_recorder(tmp_path), chance()) as crashing:
         for number in range(ROUNDS):
             await crashing.round(number)

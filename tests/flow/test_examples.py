@@ -9,7 +9,7 @@ from harness import ROOT
 from moments import daemon_at
 
 EXAMPLES = {path.stem: path.read_text() for path in sorted((ROOT / "docs/examples").glob("*.toml"))}
-IN_THEIR_PERIOD = "@2026-12-09 10:00:00"
+IN_THEIR_PERIOD = "2026-12-09 10:00"
 SHARED = "org.example.frameworks"
 
 

@@ -13,7 +13,7 @@ from telemetryd.core.review import FEWEST_REPORTS, figures, objections, optimum_
 APP = "org.kde.example"
 PATH = ROOT / f"docs/kuserfeedback/{APP}.toml"
 TEXT = PATH.read_text()
-IN_THEIR_PERIOD = "@2026-12-09 10:00:00"
+IN_THEIR_PERIOD = "2026-12-09 10:00"
 PAGE = (ROOT / "docs/migrating-from-kuserfeedback.md").read_text()
 STANDARD = (
     *("applicationVersion", "compiler", "qtVersion", "qpa", "platform", "cpu", "opengl", "screens", "locale", "style"),

@@ -9,10 +9,10 @@ import time
 import pytest
 from books import PUSHERS, REGISTERED, WHOLE, Books, Caller, Left, User, declare
 from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
-from crashing import ACCEPTED, CONSENTED, NOW, clock_at, copied, install_everything, skip_without_faketime
+from crashing import ACCEPTED, CONSENTED, NOW, copied, install_everything
 from disk import SYNC, Disk, build_recorder, read_steps, recording
-from moments import daemon_at
-from timeline import LIBRARY
+from moments import daemon_at, shift_to
+from shifted import library, shifted_by
 from witness import BOUND_NS, Witness
 
 LOAD_S = 60 if IS_CAMPAIGN else 6
@@ -30,7 +30,7 @@ class PowerCut:
 
     def daemon(self, moment):
         """The daemon at a moment, recorded."""
-        return self.machine.daemon(**clock_at(moment), **recording(self.library, self.state, log=self.log, also=LIBRARY))
+        return self.machine.daemon(**shifted_by(shift_to(moment)), **recording(self.library, self.state, log=self.log, also=library()))
 
     def left(self):
         """What the disk holds while nothing runs."""
@@ -87,7 +87,7 @@ class PowerCut:
         """Start the daemon on what a power cut left: every call is answered, and nothing is set aside."""
         shutil.rmtree(self.state)
         shutil.copytree(folder, self.state)
-        with daemon_at(self.machine, clock_at(NOW)["FAKETIME"]) as daemon:
+        with daemon_at(self.machine, str(shift_to(NOW))) as daemon:
             async with self.machine.client() as client:
                 await client.questions()
                 await client.history()
@@ -103,7 +103,6 @@ async def test_power_cut(machine, tmp_path):
 
     So it is whatever part of the later writes the disk had taken, in whatever order, torn at its sectors; and a daemon starts on it.
     """
-    skip_without_faketime()
     power_cut = PowerCut(machine, build_recorder(tmp_path), chance())
     await power_cut.live()
     taken, kept = [], []

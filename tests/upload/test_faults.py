@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from handed import BODY, job
 from receiver import RESET
-from timeline import LIBRARY
+from shifted import hastened
 
 from telemetryd.core.handover import SENDING, parse_delivery
 from telemetryd.core.hindrance import Hindrance
@@ -374,7 +374,6 @@ LONGEST_LAG_S = 1.0
 """What a busy machine may add, in real time."""
 
 
-@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
 @pytest.mark.parametrize(
     ("how", "seconds", "delivery"),
     [
@@ -387,7 +386,7 @@ LONGEST_LAG_S = 1.0
 )
 def test_deadlines(receivers_at_once, trusted, place, *, how, seconds, delivery):
     """The real program waits as long as the limits say, and no longer, at each stage."""
-    fast = {"LD_PRELOAD": str(LIBRARY), "FAKETIME": f"+0 x{RATE}", "TZ": "UTC"}
+    fast = hastened(RATE)
     receiver = receivers_at_once(trusted, **how)
     outcome, _, took = place.run(receiver.url(), environ=fast)
     _, _, start = place.run(receivers_at_once(trusted).url(), environ=fast)
@@ -395,12 +394,11 @@ def test_deadlines(receivers_at_once, trusted, place, *, how, seconds, delivery)
     assert seconds <= took <= start + seconds + LONGEST_LAG_S * RATE
 
 
-@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
 def test_name_look_up_that_hangs(place):
     """A resolver that never answers ends the try when connecting has to; the program says so although the look-up's thread still hangs."""
     hang = "import socket, threading\nsocket.getaddrinfo = lambda *_, **__: threading.Event().wait()"
     began = time.monotonic()
-    delivery, *_ = place.run("https://telemetry.example.org/", first=hang, environ={"LD_PRELOAD": str(LIBRARY), "FAKETIME": f"+0 x{RATE}"})
+    delivery, *_ = place.run("https://telemetry.example.org/", first=hang, environ=hastened(RATE))
     assert delivery == RETRY
     assert CONNECT_TIMEOUT_S / RATE <= time.monotonic() - began < 10
 

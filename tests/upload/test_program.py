@@ -8,7 +8,7 @@ import time
 import pytest
 from declared import asking
 from handed import BODY, DEFINITION, REPORT, TEXT, job
-from timeline import LIBRARY
+from shifted import hastened
 
 from telemetryd import package
 from telemetryd.core.definition import canonical_text
@@ -189,11 +189,10 @@ async def test_another_version(machine, start, receiver, identity, delivery):
     assert receiver.requests.qsize() == (delivery is ACCEPTED)
 
 
-@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
 async def test_job_that_trickles(machine, start, receiver):
     """A job has its ten seconds as a whole, however steadily it comes: then the program ends without having looked at it."""
     whole = job(machine.endpoint(receiver.url()).url)
-    program = await start(LD_PRELOAD=str(LIBRARY), FAKETIME="+0 x20", TZ="UTC")
+    program = await start(**hastened(20))
     began = time.monotonic()
     with contextlib.suppress(ConnectionError):
         for number in range(len(whole)):
