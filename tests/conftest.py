@@ -3,8 +3,10 @@
 import asyncio
 import signal
 from inspect import iscoroutinefunction
+from itertools import product
 
 import pytest
+from campaign import IS_CAMPAIGN
 from harness import Machine
 from hypothesis import settings
 from private_bus import BUSES
@@ -63,9 +65,9 @@ def any_machine(tmp_path, request):
         yield machine
 
 
-@pytest.fixture(params=[(library, bus) for bus in BUSES for library in LIBRARIES], ids="-on-".join)
+@pytest.fixture(params=[*product(LIBRARIES, BUSES)] if IS_CAMPAIGN else [*zip(LIBRARIES, BUSES[::-1], strict=True)], ids="-on-".join)
 def every_machine(tmp_path, request):
-    """The same, once with each D-Bus library on each kind of bus."""
+    """The same with each D-Bus library and on each kind of bus: in a campaign each library on each, else each on another."""
     library, bus = request.param
     with Machine(tmp_path / "machine", library=library, bus=bus) as machine:
         yield machine

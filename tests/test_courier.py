@@ -107,10 +107,15 @@ async def test_without_a_word(script, caplog):
 
 async def test_silent_uploader(tmp_path):
     """An uploader that hangs is waited for in vain once, then it is gone; it may have sent the report only if it said so."""
-    for word, outcome in ((b"", HELD), (SENDING, UNKNOWN)):
-        script = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{says(word)}\nsignal.pause()"
-        assert await UploaderCourier(command=uploader(script), timeout_s=10).deliver(ENDPOINT, BODY, TEXT) == outcome
-        assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+
+    async def wait_for(word):
+        pid = tmp_path / f"pid{len(word)}"
+        script = f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n{says(word)}\nsignal.pause()"
+        outcome = await UploaderCourier(command=uploader(script), timeout_s=10).deliver(ENDPOINT, BODY, TEXT)
+        assert not Path(f"/proc/{pid.read_text()}").exists()
+        return outcome
+
+    assert await asyncio.gather(wait_for(b""), wait_for(SENDING)) == [HELD, UNKNOWN]
 
 
 async def test_uploader_that_stays():

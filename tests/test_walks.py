@@ -368,7 +368,7 @@ USER = st.one_of(
     st.sampled_from([("accept", None), ("register", None)]),
 )
 EVENTS = st.lists(st.one_of(TIME, TIME, TIME, FILES, FILES, USER), min_size=3, max_size=25)
-WALKS = settings(max_examples=5000 if IS_CAMPAIGN else 200)
+WALKS = settings(max_examples=5000 if IS_CAMPAIGN else 60)
 
 
 def outcomes(events, begin):

@@ -65,22 +65,23 @@ async def prepare(machine, *, is_collecting):
     edit(machine, f"INSERT OR REPLACE INTO tick {tick}", file="telemetry.sqlite")
 
 
-@pytest.mark.parametrize("is_collecting", [False, True], ids=["nothing accepted", "collecting"])
-async def test_it_sleeps_while_nobody_calls(any_machine, is_collecting):
+@pytest.mark.parametrize(("library", "is_collecting"), [("dbus-next", False), ("dbus-fast", True)], ids=["nothing accepted", "collecting"])
+async def test_it_sleeps_while_nobody_calls(tmp_path, library, is_collecting):
     """With or without consent, before and after calls, for ever or till its idle minutes are over, one thread sleeps until it must wake."""
-    await prepare(any_machine, is_collecting=is_collecting)
-    begun = time.monotonic()
-    with any_machine.daemon() as daemon:
-        rests(daemon, RUN_STEP_MAX_S, begun)
-        async with any_machine.client() as client:
-            assert (await client.questions())["startup-time"]["state"] == ("active" if is_collecting else "pending")
-            await client.push(KATE_ID, "startup", "d", 700.0)
+    with Machine(tmp_path / "machine", library=library) as machine:
+        await prepare(machine, is_collecting=is_collecting)
+        begun = time.monotonic()
+        with machine.daemon() as daemon:
             rests(daemon, RUN_STEP_MAX_S, begun)
-            any_machine.configure("idle_exit_minutes = 5\n")
-            daemon.process.send_signal(signal.SIGHUP)
-            await client.get("Version")
-            rests(daemon, 5 * 60, begun)
-        assert daemon.stop() == 0
+            async with machine.client() as client:
+                assert (await client.questions())["startup-time"]["state"] == ("active" if is_collecting else "pending")
+                await client.push(KATE_ID, "startup", "d", 700.0)
+                rests(daemon, RUN_STEP_MAX_S, begun)
+                machine.configure("idle_exit_minutes = 5\n")
+                daemon.process.send_signal(signal.SIGHUP)
+                await client.get("Version")
+                rests(daemon, 5 * 60, begun)
+            assert daemon.stop() == 0
 
 
 @contextlib.contextmanager
