@@ -193,12 +193,14 @@ class Choices:
         """Decide by the files as they are now. A disk that does not take what follows keeps nobody from taking something back."""
         with suppress(StorageError):
             yield from self._daemon.reloading()
+        yield Point.RESTED
 
     def _settling(self, *, is_withdrawal: bool) -> Steps[bool]:
         """Decide anew, consent first; whether nothing of what was erased is on disk. What is taken back is shut whatever the disk does."""
         failures: list[StorageError] = []
         results: list[bool] = []
         for steps in (self._keeping(is_withdrawal=is_withdrawal), self.owing(), self._daemon.deciding(), self._erasure.finishing()):
+            yield Point.RESTED
             try:
                 results.append(bool((yield from steps)))
             except StorageError as failure:

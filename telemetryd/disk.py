@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
 from threading import Lock, Thread
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from telemetryd.core.limits import SETTLE_S
 from telemetryd.errors import StorageError, TelemetrydError
+from telemetryd.pieces import rest
 from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Point(Enum):
 
     SYNCED = auto()
     """A power cut undoes nothing that was committed before."""
+    RESTED = auto()
+    """Whoever called meanwhile was answered. Nothing is asked of the disk."""
     EMPTIED = auto()
     """The same, and what was erased before is in no log either. Not reached while another process reads a file."""
 
@@ -59,34 +62,15 @@ class Disk:
     def now(self, steps: Steps[T]) -> T:
         """Take the steps, waiting for the disk at each point. Raises what they raise, StorageError for the disk's own failures."""
         try:
-            point = next(steps)
-            while True:
-                try:
-                    is_reached = self._reach(point)
-                except TelemetrydError as failure:
-                    point = steps.throw(failure)
-                else:
-                    point = steps.send(is_reached)
+            _take(steps, self._reach_now).send(None)
         except StopIteration as end:
             result: T = end.value
             return result
+        raise AssertionError("it awaits nothing that is not done at once")
 
     async def run(self, steps: Steps[T]) -> T:
         """The same while the loop goes on."""
-        try:
-            point = next(steps)
-            while True:
-                try:
-                    is_reached = await (self._empty() if point is Point.EMPTIED else self._sync())
-                except TelemetrydError as failure:
-                    point = steps.throw(failure)
-                else:
-                    point = steps.send(is_reached)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            steps.close()
+        return await _take(steps, self._reach)
 
     def settle(self) -> None:
         """Something was committed that a power cut would undo: a sync follows in a few seconds, so it takes no more than those."""
@@ -110,11 +94,18 @@ class Disk:
         if thread is not None:
             thread.join()
 
-    def _reach(self, point: Point) -> bool:
+    async def _reach_now(self, point: Point) -> bool:
         if point is Point.EMPTIED:
             return self._files.purge()
-        self._files.sync()
+        if point is Point.SYNCED:
+            self._files.sync()
         return True
+
+    async def _reach(self, point: Point) -> bool:
+        if point is Point.RESTED:
+            await rest()
+            return True
+        return await (self._empty() if point is Point.EMPTIED else self._sync())
 
     async def _sync(self) -> bool:
         await self._wait(self._files.sync)
@@ -174,6 +165,23 @@ class Disk:
         task = asyncio.get_running_loop().create_task(do())
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+
+
+async def _take(steps: Steps[T], reach: Callable[[Point], Awaitable[bool]]) -> T:
+    try:
+        point = next(steps)
+        while True:
+            try:
+                is_reached = await reach(point)
+            except TelemetrydError as failure:
+                point = steps.throw(failure)
+            else:
+                point = steps.send(is_reached)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        steps.close()
 
 
 class _Job(NamedTuple):

@@ -12,6 +12,7 @@ from telemetryd.bus.identity import Caller
 from telemetryd.bus.interfaces import INTROSPECTABLE, PEER, PROPERTIES, Interface, Property
 from telemetryd.bus.library import Message, Variant
 from telemetryd.errors import STANDARD, AccessDeniedError, InvalidArgumentsError, TelemetrydError
+from telemetryd.pieces import rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +126,7 @@ class Members:
 
         async def answer(caller: Caller, call: Message) -> Result:
             await prepare()
+            await rest()
             result = handler(caller, call)
             return result if result is None or isinstance(result, list) else await result
 

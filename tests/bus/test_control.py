@@ -67,11 +67,12 @@ async def test_a_view_that_changes_is_begun_anew(running, changes):
     looked, consents, left = Looked(running), running.store.consents, changes
 
     def change():
-        """With each round of the loop."""
+        """With each round of the loop, once a view was begun."""
         nonlocal left, handle
         if left:
-            left -= 1
-            consents.set_levels(consents.levels._replace(usage=left % 2))
+            if looked.begun:
+                left -= 1
+                consents.set_levels(consents.levels._replace(usage=left % 2))
             handle = asyncio.get_running_loop().call_soon(change)
 
     handle = asyncio.get_running_loop().call_soon(change)
