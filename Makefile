@@ -30,6 +30,7 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@$(PY) tests/benchmarks/replies.py --awake
 	@$(PY) tests/benchmarks/blind.py --awake
 	@$(PY) tests/benchmarks/blind_beside.py --awake
+	@$(PY) tests/benchmarks/blind_moments.py --awake
 	@$(PY) tests/benchmarks/linkage.py
 
 campaign: ## The long forms: fifty times the examples, hundreds of crashes, thousands of power cuts and damages, 600 mutants (well over an hour)
