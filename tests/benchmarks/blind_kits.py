@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import math
 import shutil
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 from harness import KATE, Machine
 from moments import rows
-from timeline import LIBRARY
+from shifted import shift, shifted_as
 
 SINGLE, SEVERAL, MOMENT = 0.03, 0.05, 0.10
 """Bounds above the floor: for a single call, for the longest of several, for a closing or a tick that sends against one that does not."""
@@ -17,6 +18,9 @@ ENDPOINT = 'idle_exit_minutes = 0\n[endpoint.kde]\nname = "KDE"\nurl = "https://
 QUESTION = "startup-time"
 LEAST_COST = "epsilon = 0.1\n"
 """More of a question's table: the ledger has room for 160 of them in a year."""
+
+_ROUNDING_S = 0.01
+"""A move by whole seconds is one, though some of the next second is over by the time that it is made."""
 
 
 class Task(NamedTuple):
@@ -83,32 +87,24 @@ def check(wanted, found, what):
 
 
 class Moved:
-    """The daemon's wall clock, moved by a file that it reads (libfaketime)."""
+    """The daemon's clock, moved by whole seconds while it runs (`shifted`)."""
 
     def __init__(self, machine):
-        self._file = machine.root / "faketime"
-        self._offset_s = 0.0
+        self._file = machine.root / "clock"
+        self._offset_s = 0
 
     def environ(self, *, is_all):
         """What the daemon's environment needs. `is_all`: moves are running time too, and its timers see them."""
-        return {
-            "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            "NO_FAKE_STAT": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": str(int(not is_all)),
-        }
+        return shifted_as(self._file, runs=is_all)
 
     def now(self):
         """Unix seconds."""
         return time.time() + self._offset_s
 
     def set(self, moment):
-        """It is that moment (Unix s) now; nobody is told."""
-        self._offset_s = moment - time.time()
-        following = self._file.with_suffix(".new")
-        following.write_text(f"{self._offset_s:+.6f}")
-        following.replace(self._file)
+        """It is that moment (Unix s), or up to a second earlier; nobody is told."""
+        self._offset_s = math.floor(moment - time.time() + _ROUNDING_S)
+        shift(self._file, self._offset_s)
 
 
 def longest(connection, message, until, pause_s=0.0005):

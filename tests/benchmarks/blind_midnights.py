@@ -19,7 +19,7 @@ MONTHS = (date(2026, 11, 1), date(2026, 12, 1))
 """In each of these one application's samples are kept from the first day to the last, and one's are refused."""
 DAYS = [month + timedelta(days=number) for month in MONTHS for number in range(2, 28, 2)]
 BEFORE_S, EARLY_S, AFTER_S = 0.35, 0.02, 0.25
-"""The clock is set so long before midnight; the application calls from so long before it until so long after."""
+"""The clock is set so long before midnight, or up to a second more; the application calls from so long before it until so long after."""
 CALLS = ("ping", "kept", "refused")
 
 
@@ -106,7 +106,7 @@ def _push_first(machine, moved, connection, day, kind):
     for name in (*names.values(), of_month(day, "refused")):
         connection.ask(push(name))
     connection.ask(looking())
-    moved.set(midnight + 0.5)
+    moved.set(midnight + 2)
     if is_found:
         connection.ask(push(of_month(day, "refused")))
         connection.ask(looking())
