@@ -1,6 +1,6 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench campaign least debian13 upgrade clean
+.PHONY: help demo test check format bench blind campaign least debian13 upgrade clean
 SHELL := /bin/sh
 PY := .venv/bin/python
 
@@ -29,9 +29,12 @@ bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and
 	@$(PY) tests/benchmarks/load.py --awake
 	@$(PY) tests/benchmarks/replies.py --awake
 	@$(PY) tests/benchmarks/blind.py --awake
+	@$(PY) tests/benchmarks/linkage.py
+
+blind: ## What an application sees beside the user's acts, at starts, midnights, ticks and the timer's run (half a day)
+	@packaging/bootstrap.sh bench
 	@$(PY) tests/benchmarks/blind_beside.py --awake
 	@$(PY) tests/benchmarks/blind_moments.py --awake
-	@$(PY) tests/benchmarks/linkage.py
 
 campaign: ## The long forms: fifty times the examples, hundreds of crashes, thousands of power cuts and damages, 600 mutants (well over an hour)
 	@packaging/bootstrap.sh test
