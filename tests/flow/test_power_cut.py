@@ -30,7 +30,7 @@ class PowerCut:
 
     def daemon(self, moment):
         """The daemon at a moment, recorded."""
-        return self.machine.daemon(**shifted_by(shift_to(moment)), **recording(self.library, self.state, log=self.log, also=library()))
+        return self.machine.daemon(**shifted_by(shift_to(moment)) | recording(self.library, self.state, log=self.log, also=library()))
 
     def left(self):
         """What the disk holds while nothing runs."""
