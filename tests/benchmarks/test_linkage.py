@@ -1,5 +1,8 @@
 """The attacks of linkage.py against what is promised: with as many people as the command has in a campaign, else with a fifth."""
 
+import fcntl
+import os
+import pickle
 import random
 from pathlib import Path
 from statistics import mean
@@ -25,9 +28,18 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "privacy.md"
 
 
 @pytest.fixture(scope="module")
-def figures():
-    """One run for all tests of this module."""
-    return linkage.measure(linkage.PEOPLE // SHARE, tries=TRIES)
+def figures(tmp_path_factory):
+    """One run for all tests of this module, whichever worker they run in."""
+    own = tmp_path_factory.getbasetemp()
+    place = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "linkage"
+    with place.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        kept = file.read()
+        figures = pickle.loads(kept) if kept else linkage.measure(linkage.PEOPLE // SHARE, tries=TRIES)
+        if not kept:
+            pickle.dump(figures, file)
+    return figures
 
 
 def test_content(figures):
