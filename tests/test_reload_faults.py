@@ -10,7 +10,7 @@ from running import DURING, KEY, Running
 from telemetryd.core.life import Outcome
 from telemetryd.errors import TelemetrydError
 
-ROUNDS = 10_000 if IS_CAMPAIGN else 300
+ROUNDS = 10_000 if IS_CAMPAIGN else 150
 PACKAGE = str(ROOT / "telemetryd")
 OFF, ON = "enabled = false\n", "enabled = true\n"
 

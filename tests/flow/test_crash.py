@@ -5,7 +5,7 @@ from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
 from crashing import Crashing
 from disk import build_recorder
 
-ROUNDS = 200 if IS_CAMPAIGN else 20
+ROUNDS = 200 if IS_CAMPAIGN else 10
 
 
 @pytest.mark.timeout(TIMEOUT_S)

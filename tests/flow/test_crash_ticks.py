@@ -16,7 +16,7 @@ from harness import CONTROL, WAIT_S, CallError, until
 from shifted import library
 from timeline import HOUR_S, STEP_S, at
 
-CLOSINGS = 200 if IS_CAMPAIGN else 6
+CLOSINGS = 200 if IS_CAMPAIGN else 3
 SENDINGS, KILLS_MIN = (50, 200) if IS_CAMPAIGN else (1, 0)
 APPLICATIONS = PUSHERS[:2]
 MONDAY = at("2026-10-19 00:01")

@@ -16,8 +16,8 @@ from harness import CONTROL, KATE, TELEMETRY, CallError, Machine
 from telemetryd.bus.library import bus_call
 from telemetryd.errors import BusCallError
 
-CALLS = 400 if IS_CAMPAIGN else 160
-COLD_STARTS = {"dbus-daemon": 100, "dbus-broker": 25} if IS_CAMPAIGN else {"dbus-daemon": 20, "dbus-broker": 10}
+CALLS = 400 if IS_CAMPAIGN else 120
+COLD_STARTS = {"dbus-daemon": 100, "dbus-broker": 25} if IS_CAMPAIGN else {"dbus-daemon": 10, "dbus-broker": 6}
 """The order of the two names' activations is the daemon's matter, not the bus's."""
 CALLERS = 8
 NAMES = (TELEMETRY[0], CONTROL[0])

@@ -9,7 +9,7 @@ import pytest
 from harness import KATE, TELEMETRY
 from raw_bus import ERROR, ERROR_NAME, RETURN, RawBus, strings
 
-CALLERS, CALLS = 3000, 2
+CALLERS, CALLS = 2000, 2
 GROWTH_MAX_MB = 16
 """What 1,024 identities, prepared replies, 256 parked calls of 8 kB and 8 MB that wait for their turn come to; the callers sent 48 MB."""
 LONG = "x" * 8192
@@ -32,7 +32,7 @@ def peak_mb(process):
 
 
 def test_thousands_of_callers_are_identified(every_machine, many_files):
-    """3,000 connections call at once, none known before: each is answered, none for another, and memory stays within the bounds."""
+    """2,000 connections call at once, none known before: each is answered, none for another, and memory stays within the bounds."""
     every_machine.install(KATE)
     with every_machine.daemon() as daemon, contextlib.ExitStack() as stack:
         address = {"interface": TELEMETRY[2], "path": TELEMETRY[1]}

@@ -15,9 +15,9 @@ from moments import daemon_at, shift_to
 from shifted import library, shifted_by
 from witness import BOUND_NS, Witness
 
-LOAD_S = 60 if IS_CAMPAIGN else 6
-CUTS = 2000 if IS_CAMPAIGN else 70
-STARTS = 40 if IS_CAMPAIGN else 4
+LOAD_S = 60 if IS_CAMPAIGN else 4
+CUTS = 2000 if IS_CAMPAIGN else 40
+STARTS = 40 if IS_CAMPAIGN else 2
 ERASED = PUSHERS[2]
 
 

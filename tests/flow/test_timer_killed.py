@@ -11,7 +11,7 @@ from harness import WAIT_S
 from moments import rows
 from timeline import DAY_S, at, tick_soon, timer
 
-STRIDE = 1 if IS_CAMPAIGN else 5
+STRIDE = 1 if IS_CAMPAIGN else 7
 """Of so many syncs one is the end of a run: a run has about twenty, and several at each of its steps."""
 RUNS_MAX = 4
 """Runs, a day apart, within which the report has left for sure: one late report a day, one try a day."""
