@@ -49,7 +49,7 @@ def rests(daemon, wait_s, begun):
         is_still = len(before) == 1 and switches(daemon.process) == before
         return is_still and wait_s - (time.monotonic() - begun) <= sleeps_s(daemon.process) <= wait_s
 
-    until(is_at_rest)
+    until(is_at_rest, within_s=2 * WAIT_S)
 
 
 async def prepare(machine, *, is_collecting):
