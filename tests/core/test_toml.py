@@ -149,9 +149,14 @@ def test_work_is_bounded(kind):
     """No text of at most 64 KiB takes long to be read or refused as a manifest: not the longest, not the longest that is parsed."""
     parse("x = 1")  # what is imported once
     for text in {longest(HOSTILE[kind], is_long), longest(HOSTILE[kind], is_refused)}:
-        begin = time.process_time()
-        parse(text)
-        assert time.process_time() - begin < LONGEST_S
+        assert min(spent(text) for _ in range(3)) < LONGEST_S
+
+
+def spent(text):
+    """The processor time (s) of reading a text as a manifest."""
+    begin = time.process_time()
+    parse(text)
+    return time.process_time() - begin
 
 
 def parse(text):
