@@ -1,6 +1,6 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench blind campaign least debian13 upgrade clean
+.PHONY: help demo test check format bench blind campaign coverage least debian13 upgrade clean
 SHELL := /bin/sh
 PY := .venv/bin/python
 
@@ -11,7 +11,7 @@ demo: ## The whole flow on this machine, in half a minute, over a private sessio
 	@packaging/bootstrap.sh demo
 	@$(PY) packaging/demo/demo.py
 
-test: ## Everything that has to pass: linters, all tests, coverage
+test: ## Everything that has to pass: linters, the least versions, all tests
 	@packaging/bootstrap.sh test
 	@packaging/check.sh test
 
@@ -44,6 +44,10 @@ campaign: ## The long forms: fifty times the examples, hundreds of crashes, thou
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q --timeout=900 -k 'come_and_go or its_own_descriptor' tests/bus/test_callers.py tests/flow/test_bus_faults.py
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt --group mutants
 	@$(PY) tests/mutants.py
+
+coverage: ## All tests once more, and that they reach every branch of the core (half an hour)
+	@packaging/bootstrap.sh test
+	@packaging/check.sh coverage
 
 least: ## The tests in which libraries matter, with the least versions that pyproject.toml permits (a short form is a part of make test)
 	@packaging/bootstrap.sh test

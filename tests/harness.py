@@ -204,6 +204,7 @@ class Machine:
             "TELEMETRYD_DATA_DIRS": str(self.root / "share"),
             "TELEMETRYD_DBUS_LIBRARY": self.library,
             "DBUS_SESSION_BUS_ADDRESS": self.address,
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},  # measured as we are (make coverage)
         }
 
     def configure(self, text, *, name="telemetryd.toml"):
