@@ -10,6 +10,7 @@ await client.push("org.kde.kate", "startup", "d", 700.0)
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -204,7 +205,7 @@ class Machine:
             "TELEMETRYD_DATA_DIRS": str(self.root / "share"),
             "TELEMETRYD_DBUS_LIBRARY": self.library,
             "DBUS_SESSION_BUS_ADDRESS": self.address,
-            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},  # measured as we are (make coverage)
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},  # measured as we are
         }
 
     def configure(self, text, *, name="telemetryd.toml"):

@@ -40,8 +40,9 @@ class OrdinaryMachine(Machine):
 
     @property
     def environ(self):
-        """With the programs that the user may read."""
-        return {**super().environ, "PYTHONPATH": self.packages, "LD_LIBRARY_PATH": self.libraries, "PYTHONDONTWRITEBYTECODE": "1"}
+        """With the programs that the user may read; what they run is not measured, for they could not write it down."""
+        inherited = {name: value for name, value in super().environ.items() if not name.startswith("COVERAGE_")}
+        return {**inherited, "PYTHONPATH": self.packages, "LD_LIBRARY_PATH": self.libraries, "PYTHONDONTWRITEBYTECODE": "1"}
 
     @property
     def store(self):

@@ -253,7 +253,7 @@ def test_fast_enough_for_a_hook(path):
     for _ in range(3):
         linting.append(_spent("-m", "telemetryd.ctl", "lint", "--on", TODAY, str(path)))
         importing.append(_spent("-c", "import click, pydantic.main"))
-    assert min(linting) < min(importing) * 3
+    assert min(linting) < min(importing) * (3 if "COVERAGE_PROCESS_CONFIG" not in os.environ else 6)
 
 
 def _spent(*arguments):

@@ -17,7 +17,12 @@ from telemetryd.core.manifest import parse
 from telemetryd.ctl.__main__ import cli
 
 ROOT = Path(__file__).parents[2]
-ENVIRON = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin", "NO_COLOR": "1"}
+ENVIRON = {
+    "PYTHONPATH": str(ROOT),
+    "PATH": "/usr/bin",
+    "NO_COLOR": "1",
+    **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")},
+}
 WHO = {"id": "org.example.Editor", "name": "Editor “2”", "vendor": "example", "contact": "mailto:privacy@example.org"}
 WHAT = {"source": "saves", "description": 'How often something was "saved"', "type": "count", "bins": "1, 10"}
 WHY = {"purpose": "How often is something saved?", "decision": "Whether saving becomes automatic"}
