@@ -40,7 +40,7 @@ campaign: ## The long forms: fifty times the examples, hundreds of crashes, thou
 	@packaging/bootstrap.sh test
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
-		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/test_walks.py tests/test_reload_faults.py
+		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/engine/test_walks.py tests/engine/test_reload_faults.py
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q --timeout=900 -k 'come_and_go or its_own_descriptor' tests/bus/test_callers.py tests/flow/test_bus_faults.py
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt --group mutants
 	@$(PY) tests/mutants.py

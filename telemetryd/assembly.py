@@ -9,39 +9,39 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus.control import Parts as ControlParts
-from telemetryd.catalogue import Catalogue
-from telemetryd.choices import Choices
-from telemetryd.choices import Parts as ChoiceParts
-from telemetryd.closing import Closing
-from telemetryd.closing import Parts as ClosingParts
 from telemetryd.core.consent import Cause
 from telemetryd.courier import UploaderCourier
-from telemetryd.daemon import Daemon, Flow
-from telemetryd.disk import Disk, Work
-from telemetryd.erasure import Erasure
+from telemetryd.engine.catalogue import Catalogue
+from telemetryd.engine.decisions import Choices
+from telemetryd.engine.decisions import Parts as ChoiceParts
+from telemetryd.engine.delivery import Parts as TickParts
+from telemetryd.engine.delivery import Ticker
+from telemetryd.engine.durability import Disk, Work
+from telemetryd.engine.erasure import Erasure
+from telemetryd.engine.known_questions import Known
+from telemetryd.engine.monitor import Watch
+from telemetryd.engine.period_close import Closing
+from telemetryd.engine.period_close import Parts as ClosingParts
+from telemetryd.engine.queries import Views
+from telemetryd.engine.query_rows import Sources
+from telemetryd.engine.questions import Questions
+from telemetryd.engine.sampling import Daemon, Flow
+from telemetryd.engine.tallies import RunningTallies
+from telemetryd.engine.unwritten_withdrawals import Lowered
+from telemetryd.engine.without_storage import UnkeptChoices
 from telemetryd.facts.linux import LinuxFacts
-from telemetryd.known import Known
-from telemetryd.lowered import Lowered
 from telemetryd.machine import SecretChance, SystemClock
-from telemetryd.questions import Questions
-from telemetryd.shown import Sources
 from telemetryd.store import Store, no_store, open_store, purge_ordinary, unkept
-from telemetryd.tallies import RunningTallies
-from telemetryd.tick import Parts as TickParts
-from telemetryd.tick import Ticker
 from telemetryd.troubles import Troubles
-from telemetryd.unkept import UnkeptChoices
-from telemetryd.views import Views
-from telemetryd.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from telemetryd.disk import Steps
+    from telemetryd.engine.durability import Steps
+    from telemetryd.engine.ports import Key
     from telemetryd.errors import StorageError
     from telemetryd.installed import InstalledFiles
-    from telemetryd.ports import Key
 
 
 class Assembly(NamedTuple):

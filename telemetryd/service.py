@@ -11,13 +11,13 @@ from telemetryd import package
 from telemetryd.assembly import Assembly, Surroundings, assemble, assemble_unkept
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
+from telemetryd.engine.unwritten_withdrawals import Lowered
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.faults import place
 from telemetryd.files import signature
 from telemetryd.installed import InstalledFiles
 from telemetryd.lock import StateLock
 from telemetryd.looks import Looks
-from telemetryd.lowered import Lowered
 from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from telemetryd.bus.control import Parts as ControlParts
     from telemetryd.core.settings import Problem
-    from telemetryd.daemon import Daemon
-    from telemetryd.disk import Steps
+    from telemetryd.engine.durability import Steps
+    from telemetryd.engine.sampling import Daemon
 
 _LOG = logging.getLogger(__name__)
 

@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.assembly import Surroundings, assemble
 from telemetryd.core.limits import OUTCOME_WAIT_S, ROW_POLL_S
 from telemetryd.directories import state_directory
+from telemetryd.engine.delivery import conclude
 from telemetryd.errors import StorageError, TelemetrydError
 from telemetryd.installed import InstalledFiles
 from telemetryd.lock import StateLock
 from telemetryd.machine import SystemClock
 from telemetryd.store import is_do_not_track_noted
-from telemetryd.tick import conclude
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from telemetryd.assembly import Assembly
     from telemetryd.core.schedule import Delivery
-    from telemetryd.tick import Ticker, Try
+    from telemetryd.engine.delivery import Ticker, Try
 
 _LOG = logging.getLogger(__name__)
 

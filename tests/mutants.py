@@ -25,14 +25,14 @@ ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "build/mutants"
 CORE = "tests/core"
 TESTS = {
-    "telemetryd/closing.py": ["tests/test_closing.py"],
-    "telemetryd/tallies.py": ["tests/test_tallies.py"],
+    "telemetryd/engine/period_close.py": ["tests/engine/test_period_close.py"],
+    "telemetryd/engine/tallies.py": ["tests/engine/test_tallies.py"],
     "telemetryd/store/consents.py": ["tests/store/test_consents.py"],
     "telemetryd/bus/dispatch.py": ["tests/bus/test_dispatch.py", "tests/bus/test_parity.py"],
     "telemetryd/bus/callers.py": ["tests/bus/test_callers.py", "tests/bus/test_identity.py"],
 }
 """Modules outside of core, and the tests that are theirs."""
-WIDER = {"telemetryd/closing.py": ["tests/flow/test_report.py"], "telemetryd/store/consents.py": ["tests/test_choices.py"]}
+WIDER = {"telemetryd/engine/period_close.py": ["tests/flow/test_report.py"], "telemetryd/store/consents.py": ["tests/engine/test_decisions.py"]}
 EQUAL = ("ReplaceBinaryOperator_BitOr", "ReplaceUnaryOperator_Delete_Not_None", "RemoveDecorator")
 """Operators of which nearly every mutant is the same program: `int | None` in an annotation, `@property` (which nothing then finds)."""
 PYTEST = ("-m", "pytest", "-q", "-x")

@@ -17,27 +17,27 @@ from datetime import UTC, datetime
 import texts
 from harness import KATE_2026, Machine
 
-from telemetryd.catalogue import Catalogue
-from telemetryd.choices import Choices
-from telemetryd.choices import Parts as ChoiceParts
-from telemetryd.closing import Closing
-from telemetryd.closing import Parts as ClosingParts
 from telemetryd.core.delay import Moment
 from telemetryd.core.schedule import Delivery, Result
-from telemetryd.daemon import Daemon, Flow
-from telemetryd.disk import Disk, Work
-from telemetryd.erasure import Erasure
+from telemetryd.engine.catalogue import Catalogue
+from telemetryd.engine.decisions import Choices
+from telemetryd.engine.decisions import Parts as ChoiceParts
+from telemetryd.engine.delivery import Parts as TickParts
+from telemetryd.engine.delivery import Ticker
+from telemetryd.engine.durability import Disk, Work
+from telemetryd.engine.erasure import Erasure
+from telemetryd.engine.known_questions import Known
+from telemetryd.engine.monitor import Watch
+from telemetryd.engine.period_close import Closing
+from telemetryd.engine.period_close import Parts as ClosingParts
+from telemetryd.engine.queries import Views
+from telemetryd.engine.query_rows import Sources
+from telemetryd.engine.questions import Questions
+from telemetryd.engine.sampling import Daemon, Flow
+from telemetryd.engine.tallies import RunningTallies
+from telemetryd.engine.unwritten_withdrawals import Lowered
 from telemetryd.installed import InstalledFiles
-from telemetryd.known import Known
-from telemetryd.lowered import Lowered
-from telemetryd.questions import Questions
-from telemetryd.shown import Sources
 from telemetryd.store import open_store
-from telemetryd.tallies import RunningTallies
-from telemetryd.tick import Parts as TickParts
-from telemetryd.tick import Ticker
-from telemetryd.views import Views
-from telemetryd.watch import Watch
 
 APP = "org.kde.kate"
 QUESTION = "startup-time"

@@ -11,22 +11,22 @@ from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.library import Message, Variant
 from telemetryd.bus.members import Handlers, Result
 from telemetryd.bus.replies import bounded, fitting
+from telemetryd.engine.queries import MovedError
+from telemetryd.engine.slices import Pieces
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError
-from telemetryd.pieces import Pieces
-from telemetryd.views import MovedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 
-    from telemetryd.catalogue import Catalogue
-    from telemetryd.choices import Choices
     from telemetryd.core.settings import Problem
-    from telemetryd.erasure import Erasure
-    from telemetryd.ports import Consents
-    from telemetryd.shown import Shown
-    from telemetryd.tick import Ticker
-    from telemetryd.views import Views
-    from telemetryd.watch import Watch
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.decisions import Choices
+    from telemetryd.engine.delivery import Ticker
+    from telemetryd.engine.erasure import Erasure
+    from telemetryd.engine.monitor import Watch
+    from telemetryd.engine.ports import Consents
+    from telemetryd.engine.queries import Views
+    from telemetryd.engine.query_rows import Shown
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from telemetryd.ports import Key
+    from telemetryd.engine.ports import Key
     from telemetryd.store.database import Database
 
 

@@ -12,8 +12,8 @@ from array import array
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from telemetryd.engine.ports import StoredTally
 from telemetryd.errors import StorageError
-from telemetryd.ports import StoredTally
 from telemetryd.store.database import Database
 from telemetryd.store.schema import MAIN
 from telemetryd.store.tallies import Tallies

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.ports import StoredReport
+from telemetryd.engine.ports import StoredReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from telemetryd.ports import Key
+    from telemetryd.engine.ports import Key
     from telemetryd.store.database import Database
 
 _TICK = "seen, since, passed_s, moment_s, is_done, today, before, earlier, late_day"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from telemetryd.engine.ports import StoredTally
 from telemetryd.errors import StorageError
-from telemetryd.ports import StoredTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetryd.ports import Key
+    from telemetryd.engine.ports import Key
     from telemetryd.store.database import Database
 
 

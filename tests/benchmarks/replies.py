@@ -25,7 +25,7 @@ from benchmarks.awake import awake
 from harness import CONTROL, PROPERTIES, TELEMETRY, Machine
 from raw_bus import RETURN, RawBus, string, strings
 
-from telemetryd.ports import StoredReport
+from telemetryd.engine.ports import StoredReport
 from telemetryd.store import open_store
 
 LIBRARIES = ("dbus-fast", "dbus-next")

@@ -10,8 +10,8 @@ from telemetryd.bus.control import Control, Parts
 from telemetryd.bus.interfaces import PROPERTIES, load
 from telemetryd.bus.library import Message
 from telemetryd.bus.members import Members
+from telemetryd.engine.slices import Pieces
 from telemetryd.errors import BusyError, UnknownApplicationError
-from telemetryd.pieces import Pieces
 
 OTHER = "org.kde.dolphin"
 

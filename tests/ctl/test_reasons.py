@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from harness import ROOT
 
-from telemetryd.budget import NO_BUDGET
-from telemetryd.closing import NO_ENDPOINT
 from telemetryd.core import consent, ledger, life
 from telemetryd.core.language import ENGLISH
 from telemetryd.core.reviews import Stop, StopReason
 from telemetryd.ctl import language
 from telemetryd.ctl.reasons import reason
+from telemetryd.engine.budget import NO_BUDGET
+from telemetryd.engine.period_close import NO_ENDPOINT
 
 LANGUAGES = ("de", "ja")
 CAPS = [ledger.Caps(*one) for one in ((0, 9, 9), (9, 0, 9), (9, 9, 0))]

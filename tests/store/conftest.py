@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from telemetryd.ports import StoredReport
+from telemetryd.engine.ports import StoredReport
 from telemetryd.store import open_store
 
 DAY_S = 86400

@@ -8,11 +8,11 @@ from descriptors import open_files, open_logs
 from running import APP, DURING, installed
 
 from telemetryd.core import aggregate
+from telemetryd.engine.ports import StoredTally
+from telemetryd.engine.tallies import RunningTallies
 from telemetryd.errors import StorageError
-from telemetryd.ports import StoredTally
 from telemetryd.store import open_store
 from telemetryd.store.decoys import Decoys
-from telemetryd.tallies import RunningTallies
 
 FINE = STARTUP._replace(id="fine", edges=tuple(range(30)))
 ROW = StoredTally(7, ("a", "b"), "c", "d", array("Q", [1, 2, 3]))

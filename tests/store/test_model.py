@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from telemetryd.core.consent import ApplicationLevels, Decision, Levels
 from telemetryd.core.life import Outcome, Record
-from telemetryd.ports import StoredReport, StoredTally
+from telemetryd.engine.ports import StoredReport, StoredTally
 from telemetryd.store import open_store
 
 DAY_S = 86400

@@ -2,7 +2,7 @@ import contextlib
 import sqlite3
 from array import array
 
-from telemetryd.ports import StoredTally
+from telemetryd.engine.ports import StoredTally
 
 KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.krita", "startup")
 

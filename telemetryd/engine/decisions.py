@@ -10,21 +10,21 @@ from telemetryd.core import quotas
 from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Cause, Decision, closures
 from telemetryd.core.life import Outcome, State
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
-from telemetryd.disk import Point
+from telemetryd.engine.durability import Point
 from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
-    from telemetryd.daemon import Daemon
-    from telemetryd.disk import Steps
-    from telemetryd.erasure import Erasure
-    from telemetryd.known import Known
-    from telemetryd.lowered import Lowered
-    from telemetryd.ports import Clock, Consents, Files, Key, Reports
-    from telemetryd.questions import Questions
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.durability import Steps
+    from telemetryd.engine.erasure import Erasure
+    from telemetryd.engine.known_questions import Known
+    from telemetryd.engine.ports import Clock, Consents, Files, Key, Reports
+    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.sampling import Daemon
+    from telemetryd.engine.unwritten_withdrawals import Lowered
 
 PURGE_WAIT_S = 5.0
 """How long an erasure waits for another process that reads the database."""

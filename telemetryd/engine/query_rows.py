@@ -12,12 +12,12 @@ from telemetryd.core.period import period_at
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
-    from telemetryd.catalogue import Catalogue
-    from telemetryd.closing import Closing
     from telemetryd.core.definition import Declaration, Definition
-    from telemetryd.known import Known
-    from telemetryd.ports import Clock, Consents, Key, Reports
-    from telemetryd.questions import Questions
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.known_questions import Known
+    from telemetryd.engine.period_close import Closing
+    from telemetryd.engine.ports import Clock, Consents, Key, Reports
+    from telemetryd.engine.questions import Questions
 
 Shown = dict[str, Any]
 """One dictionary of Control1: key → plain value."""

@@ -16,12 +16,12 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from telemetryd.core.limits import SETTLE_S
+from telemetryd.engine.slices import rest
 from telemetryd.errors import StorageError, TelemetrydError
-from telemetryd.pieces import rest
 from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
-    from telemetryd.ports import Files
+    from telemetryd.engine.ports import Files
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from harness import KATE_2026
 from running import APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, installed, user_of_shared
 
 from telemetryd.core.consent import Presence
+from telemetryd.engine.registrations import Registrations
 from telemetryd.errors import UnknownApplicationError
-from telemetryd.registrations import Registrations
 
 MOST = 3
 OTHERS = [f"org.example.app{number}" for number in range(5)]

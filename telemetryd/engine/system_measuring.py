@@ -8,11 +8,11 @@ from telemetryd.core import aggregate, coarsen
 from telemetryd.core.system import SOURCES, SYSTEM
 
 if TYPE_CHECKING:
-    from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
-    from telemetryd.ports import SystemFacts
-    from telemetryd.questions import Questions
-    from telemetryd.tallies import RunningTallies
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.ports import SystemFacts
+    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.tallies import RunningTallies
 
 
 class Measuring:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.disk import Point
+from telemetryd.engine.durability import Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from telemetryd.disk import Steps
-    from telemetryd.ports import Key
+    from telemetryd.engine.durability import Steps
+    from telemetryd.engine.ports import Key
 
 
 class Erasure:

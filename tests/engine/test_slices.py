@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from telemetryd.pieces import WORKS_MAX, Pieces
+from telemetryd.engine.slices import WORKS_MAX, Pieces
 
 STEP_S = 0.002
 

@@ -11,9 +11,9 @@ import pytest
 from descriptors import open_files
 
 from telemetryd.core.limits import SETTLE_S
-from telemetryd.disk import Disk, Point, Work
+from telemetryd.engine.durability import Disk, Point, Work
+from telemetryd.engine.ports import StoredTally
 from telemetryd.errors import StorageError
-from telemetryd.ports import StoredTally
 from telemetryd.store import open_store
 
 ROW = StoredTally(1, ("org.kde.kate", "startup"), "org.kde.kate", "2026-W48", array("Q", [1]))

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.budget import Budget
 from telemetryd.core import delay, life
 from telemetryd.core.consent import ApplicationLevels, Cause, Circumstances, Decision, Presence, closures_without_definition, covers
 from telemetryd.core.life import Effect, Outcome, Record, State
 from telemetryd.core.lot import draw_lot
+from telemetryd.engine.budget import Budget
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
     from telemetryd.core.ledger import Entry
     from telemetryd.core.life import Step
-    from telemetryd.ports import Clock, Consents, Key, Randomness
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.ports import Clock, Consents, Key, Randomness
 
 _FORGOTTEN = "forgotten"
 """What ended a question's life: its application was forgotten."""

@@ -13,12 +13,12 @@ from telemetryd.core.period import period_at
 from telemetryd.errors import InvalidValueError, UnknownSourceError
 
 if TYPE_CHECKING:
-    from telemetryd.catalogue import Catalogue
     from telemetryd.core.aggregate import Fold
     from telemetryd.core.coarsen import Coarsener
     from telemetryd.core.definition import Declaration, Definition, Source
-    from telemetryd.questions import Questions
-    from telemetryd.tallies import Folds, RunningTallies, Tally
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.tallies import Folds, RunningTallies, Tally
 
 
 class Route(NamedTuple):

@@ -18,9 +18,9 @@ from telemetryd.core.kept import Kept
 from telemetryd.core.reviews import InstalledReviews, Reviews
 from telemetryd.core.settings import KillSwitch, Problem, Settings
 from telemetryd.core.system import SOURCES
+from telemetryd.engine.registrations import Registrations
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
 from telemetryd.faults import place
-from telemetryd.registrations import Registrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from telemetryd.core.aggregate import Slot
     from telemetryd.core.definition import Declaration, Definition, Source
     from telemetryd.core.reviews import Standing
-    from telemetryd.ports import Clock, Installation, Key, Texts
+    from telemetryd.engine.ports import Clock, Installation, Key, Texts
 
 _LOG = logging.getLogger(__name__)
 

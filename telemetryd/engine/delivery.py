@@ -11,22 +11,22 @@ from telemetryd.core.definition import canonical_text
 from telemetryd.core.life import Outcome
 from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
-from telemetryd.disk import Point
+from telemetryd.engine.durability import Point
 from telemetryd.errors import NotDeveloperError, TelemetrydError
 from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from telemetryd.catalogue import Catalogue
-    from telemetryd.choices import Choices
     from telemetryd.core.schedule import Delivery
     from telemetryd.core.settings import Endpoint, Problem
-    from telemetryd.daemon import Daemon
-    from telemetryd.disk import Steps
-    from telemetryd.erasure import Erasure
-    from telemetryd.ports import Clock, Courier, Key, Randomness, Reports, StoredReport
-    from telemetryd.questions import Questions
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.decisions import Choices
+    from telemetryd.engine.durability import Steps
+    from telemetryd.engine.erasure import Erasure
+    from telemetryd.engine.ports import Clock, Courier, Key, Randomness, Reports, StoredReport
+    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.sampling import Daemon
 
 _LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from telemetryd.core.consent import ApplicationLevels, Decision
 
 if TYPE_CHECKING:
-    from telemetryd.ports import Consents, Key
+    from telemetryd.engine.ports import Consents, Key
 
 
 class Lowered:

@@ -4,7 +4,7 @@ A sample: `push` finds the route of (application, source) (`routes`), whose coar
 bin to the tallies of the questions that are open. Routes are thrown away when anything was decided anew.
 
 Neither `push` nor `register` decides anything, looks at files or waits for the disk: what follows from a call is done later, as steps
-(`disk`), by whoever holds the lock. Policy: C3.
+(`durability`), by whoever holds the lock. Policy: C3.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from telemetryd.core import delay, quotas
 from telemetryd.core.consent import absence
 from telemetryd.core.life import Outcome
 from telemetryd.core.period import next_midnight
-from telemetryd.disk import Point
+from telemetryd.engine.durability import Point
+from telemetryd.engine.routes import Routes
+from telemetryd.engine.system_measuring import Measuring
 from telemetryd.errors import BusyError
-from telemetryd.measuring import Measuring
-from telemetryd.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from telemetryd.catalogue import Catalogue
-    from telemetryd.closing import Closing
     from telemetryd.core.consent import Cause
     from telemetryd.core.definition import Definition
-    from telemetryd.disk import Steps
-    from telemetryd.erasure import Erasure
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.durability import Steps
+    from telemetryd.engine.erasure import Erasure
+    from telemetryd.engine.monitor import Watch
+    from telemetryd.engine.period_close import Closing
+    from telemetryd.engine.ports import Clock, Key, SystemFacts
+    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.routes import Route
+    from telemetryd.engine.tallies import RunningTallies
     from telemetryd.errors import TelemetrydError
-    from telemetryd.ports import Clock, Key, SystemFacts
-    from telemetryd.questions import Questions
-    from telemetryd.routes import Route
-    from telemetryd.tallies import RunningTallies
-    from telemetryd.watch import Watch
 
 
 class Flow(NamedTuple):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.choices import HELD, Choices
 from telemetryd.core.consent import INHERIT, ApplicationLevels
+from telemetryd.engine.decisions import HELD, Choices
 from telemetryd.errors import InvalidArgumentsError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetryd.choices import Parts
+    from telemetryd.engine.decisions import Parts
 
 
 class UnkeptChoices(Choices):

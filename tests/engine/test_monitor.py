@@ -5,7 +5,7 @@ from harness import KATE_2026
 from running import APP, DURING, Running
 
 from telemetryd.core.definition import Combine, Source, SourceType
-from telemetryd.watch import WAIT_S, Watch
+from telemetryd.engine.monitor import WAIT_S, Watch
 
 STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, edges=(500, 2000))
 SAVES = Source("saves", SourceType.COUNT, "Saves", Combine.SUM, edges=(1, 10))

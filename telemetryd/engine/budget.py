@@ -11,11 +11,11 @@ from telemetryd.core.life import Outcome, State
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
     from telemetryd.core.ledger import Caps, Entry
     from telemetryd.core.life import Step
-    from telemetryd.ports import Consents, Key, Randomness
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.ports import Consents, Key, Randomness
 
 NO_BUDGET = "no budget"
 

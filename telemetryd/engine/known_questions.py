@@ -9,9 +9,9 @@ from telemetryd.errors import UnknownApplicationError, UnknownQuestionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetryd.catalogue import Catalogue
-    from telemetryd.ports import Consents, Key, Reports
-    from telemetryd.tallies import RunningTallies
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.ports import Consents, Key, Reports
+    from telemetryd.engine.tallies import RunningTallies
 
 
 class Known:

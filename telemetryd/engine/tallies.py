@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from telemetryd.core import aggregate
 from telemetryd.core.limits import DECOYS_MAX
+from telemetryd.engine.ports import StoredTally
 from telemetryd.errors import StorageError
-from telemetryd.ports import StoredTally
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from telemetryd.core.aggregate import Fold, Slot
-    from telemetryd.ports import Decoys, Key
-    from telemetryd.ports import Tallies as TallyStore
+    from telemetryd.engine.ports import Decoys, Key
+    from telemetryd.engine.ports import Tallies as TallyStore
 
 
 _PERIOD_CHARACTERS = len("2026-W48")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.budget import caps_in_force
 from telemetryd.core import ledger
 from telemetryd.core.limits import DAY_S
+from telemetryd.engine.budget import caps_in_force
+from telemetryd.engine.query_rows import Rows
 from telemetryd.errors import BusyError
-from telemetryd.shown import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from telemetryd.core.definition import Definition
-    from telemetryd.ports import Key
-    from telemetryd.shown import Shown, Sources
+    from telemetryd.engine.ports import Key
+    from telemetryd.engine.query_rows import Shown, Sources
 
 
 class MovedError(BusyError):

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.budget import NO_BUDGET
 from telemetryd.core import aggregate, life, noise, report, schedule
 from telemetryd.core.life import Outcome
-from telemetryd.disk import Point
-from telemetryd.ports import StoredReport
+from telemetryd.engine.budget import NO_BUDGET
+from telemetryd.engine.durability import Point
+from telemetryd.engine.ports import StoredReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetryd.catalogue import Catalogue
     from telemetryd.core.definition import Definition
     from telemetryd.core.settings import Endpoint
-    from telemetryd.disk import Steps
-    from telemetryd.ports import Clock, Key, Randomness, Reports
-    from telemetryd.questions import Questions
-    from telemetryd.tallies import RunningTallies
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.durability import Steps
+    from telemetryd.engine.ports import Clock, Key, Randomness, Reports
+    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.tallies import RunningTallies
 
 NO_ENDPOINT = "no endpoint"
 _NONCE_BITS = 128
