@@ -53,7 +53,7 @@ def _run(idle_exit_minutes: float) -> int:
     gc.disable()  # a start makes thousands of objects that stay, and looking through them for garbage takes a tenth of it
     asyncio = _lean_asyncio()
     try:
-        from telemetryd import app  # noqa: PLC0415 - --help is quick
+        from telemetryd.runtime import app  # noqa: PLC0415 - --help is quick
     except ImportError as failure:  # a library is missing, or is of a version that cannot be used
         sys.stderr.write(f"ERROR: {failure}\n")
         return 1
@@ -67,7 +67,7 @@ def _run(idle_exit_minutes: float) -> int:
 
 def _tick() -> int:
     asyncio = _lean_asyncio()
-    from telemetryd import timer  # noqa: PLC0415 - --help is quick
+    from telemetryd.runtime import timer  # noqa: PLC0415 - --help is quick
 
     _prepare()
     status: int = asyncio.run(timer.run(os.environ))
@@ -76,11 +76,11 @@ def _tick() -> int:
 
 def _record(path: str, command: list[str]) -> int:
     _lean_asyncio()
-    from telemetryd import recording  # noqa: PLC0415 - --help is quick
+    from telemetryd.runtime import recorder  # noqa: PLC0415 - --help is quick
 
     environ = dict(os.environ)
     _quiet_plugins_and_log()  # what else `_prepare` does, a command would inherit
-    return recording.run(path, command, environ)
+    return recorder.run(path, command, environ)
 
 
 def _lean_asyncio() -> Any:

@@ -32,7 +32,10 @@ TESTS = {
     "telemetryd/bus/callers.py": ["tests/bus/test_callers.py", "tests/bus/test_identity.py"],
 }
 """Modules outside of core, and the tests that are theirs."""
-WIDER = {"telemetryd/engine/period_close.py": ["tests/flow/test_report.py"], "telemetryd/store/consents.py": ["tests/engine/test_decisions.py"]}
+WIDER = {
+    "telemetryd/engine/period_close.py": ["tests/flow/test_report.py"],
+    "telemetryd/store/consents.py": ["tests/engine/test_decisions.py"],
+}
 EQUAL = ("ReplaceBinaryOperator_BitOr", "ReplaceUnaryOperator_Delete_Not_None", "RemoveDecorator")
 """Operators of which nearly every mutant is the same program: `int | None` in an annotation, `@property` (which nothing then finds)."""
 PYTEST = ("-m", "pytest", "-q", "-x")

@@ -176,7 +176,8 @@ def test_folders_hold_what_they_should():
 
 def test_start_loads_no_heavy_library():
     """What the daemon's main module imports before it knows its work leaves out pydantic, aiohttp, click and rich."""
-    code = "import sys, telemetryd.__main__, telemetryd.app; print(sorted({'pydantic', 'aiohttp', 'click', 'rich'} & set(sys.modules)))"
+    heavy = "{'pydantic', 'aiohttp', 'click', 'rich'}"
+    code = f"import sys, telemetryd.__main__, telemetryd.runtime.app; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"
 

@@ -12,7 +12,7 @@ from wiretap import Tapped, Wiretap
 from telemetryd.core.definition import Application, Combine, PeriodKind, Source, SourceType, canonical_text
 from telemetryd.core.report import Report, encode
 from telemetryd.core.schedule import Result
-from telemetryd.courier import UPLOADER, UploaderCourier
+from telemetryd.runtime.uploader import UPLOADER, UploaderCourier
 
 Z = "z" * 32
 NAMES = ("a" * 60, "b", "c", "d")

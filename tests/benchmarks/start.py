@@ -44,7 +44,7 @@ from telemetryd.__main__ import _lean_asyncio
 _lean_asyncio(); stage("asyncio, without OpenSSL")
 import telemetryd.bus.library; stage("D-Bus library")
 import sqlite3; stage("SQLite")
-import telemetryd.app; stage("telemetryd")
+import telemetryd.runtime.app; stage("telemetryd")
 from telemetryd.core import reading, manifest; stage("TOML and its rules, for files that are there")
 import telemetryd.core.tables, telemetryd.core.written; stage("pydantic, for files that are wrong")
 """

@@ -7,7 +7,7 @@ from harness import WAIT_S, until
 from moments import edit, found_on_disk, rows
 from timeline import APPLICATION, DAY_S, HOUR_S, NO_MATTER_WHEN, at, tick_soon, timer, write_ticks
 
-from telemetryd.lock import StateLock
+from telemetryd.runtime.lock import StateLock
 
 CONSENT, MAIN = "consent.sqlite", "telemetry.sqlite"
 

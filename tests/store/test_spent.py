@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from telemetryd.assembly import Surroundings, assemble
 from telemetryd.installed import InstalledFiles
+from telemetryd.runtime.assembly import Surroundings, assemble
 from telemetryd.store import is_do_not_track_noted, open_store, whole
 
 

@@ -8,7 +8,7 @@ from handed import REPORT, TEXT
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.report import encode, request_headers
 from telemetryd.core.schedule import Delivery, Result, held
-from telemetryd.courier import UploaderCourier
+from telemetryd.runtime.uploader import UploaderCourier
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from handed import BODY, TEXT, job
 from installation import USER_SITE, Installation
 
 from telemetryd.core.schedule import Delivery, Result
-from telemetryd.courier import UPLOADER, command_of, environment
+from telemetryd.runtime.uploader import UPLOADER, command_of, environment
 
 ACCEPTED = Delivery(Result.ACCEPTED, 204)
 NO_CRYPTOGRAPHY = "openssl_conf = all\n[all]\nproviders = some\n[some]\nnull = none\n[none]\nactivate = 1\n"
@@ -17,7 +17,7 @@ NO_CRYPTOGRAPHY = "openssl_conf = all\n[all]\nproviders = some\n[some]\nnull = n
 SEND = """
 import asyncio
 from telemetryd.core.settings import Endpoint
-from telemetryd.courier import UPLOADER, UploaderCourier
+from telemetryd.runtime.uploader import UPLOADER, UploaderCourier
 command = [one for one in UPLOADER if one not in {without!r}]
 print(asyncio.run(UploaderCourier(command=command).deliver(Endpoint("kde", "KDE", {url!r}), {body!r}, {text!r})).result)
 """

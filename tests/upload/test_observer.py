@@ -20,7 +20,7 @@ from wiretap import ALPN, APPLICATION_DATA, COOKIE, EARLY_DATA, PRE_SHARED_KEY, 
 
 from telemetryd.core.report import encode
 from telemetryd.core.schedule import Delivery, Result
-from telemetryd.courier import UPLOADER, UploaderCourier
+from telemetryd.runtime.uploader import UPLOADER, UploaderCourier
 from telemetryd.upload.client import Client
 from telemetryd.upload.report import request
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus.control import Parts as ControlParts
 from telemetryd.core.consent import Cause
-from telemetryd.courier import UploaderCourier
 from telemetryd.engine.catalogue import Catalogue
 from telemetryd.engine.decisions import Choices
 from telemetryd.engine.decisions import Parts as ChoiceParts
@@ -30,7 +29,8 @@ from telemetryd.engine.tallies import RunningTallies
 from telemetryd.engine.unwritten_withdrawals import Lowered
 from telemetryd.engine.without_storage import UnkeptChoices
 from telemetryd.facts.linux import LinuxFacts
-from telemetryd.machine import SecretChance, SystemClock
+from telemetryd.runtime.clock import SecretChance, SystemClock
+from telemetryd.runtime.uploader import UploaderCourier
 from telemetryd.store import Store, no_store, open_store, purge_ordinary, unkept
 from telemetryd.troubles import Troubles
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from telemetryd.errors import StorageError
-from telemetryd.lock import StateLock
+from telemetryd.runtime.lock import StateLock
 
 HOLDER = """
 import subprocess, sys
 from pathlib import Path
-from telemetryd.lock import StateLock
+from telemetryd.runtime.lock import StateLock
 lock = StateLock(Path(sys.argv[1]))
 print(lock.try_take(), flush=True)
 child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, close_fds=False)

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from telemetryd import package
-from telemetryd.assembly import Assembly, Surroundings, assemble, assemble_unkept
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.directories import state_directory
 from telemetryd.engine.unwritten_withdrawals import Lowered
@@ -16,8 +15,9 @@ from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.faults import place
 from telemetryd.files import signature
 from telemetryd.installed import InstalledFiles
-from telemetryd.lock import StateLock
-from telemetryd.looks import Looks
+from telemetryd.runtime.assembly import Assembly, Surroundings, assemble, assemble_unkept
+from telemetryd.runtime.check_timers import Looks
+from telemetryd.runtime.lock import StateLock
 from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from telemetryd.notify import Notifier
+from telemetryd.runtime.notify import Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -25,8 +25,8 @@ from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY, load
 from telemetryd.bus.library import signal as bus_signal
 from telemetryd.core.limits import BUSY_AFTER_S, HELD_MAX_S, HELD_STEP_S, LEAVE_STEP_S, LOCK_POLL_S
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
-from telemetryd.notify import Notifier
-from telemetryd.service import BUSY, Service, happens
+from telemetryd.runtime.notify import Notifier
+from telemetryd.runtime.service import BUSY, Service, happens
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping

@@ -10,7 +10,7 @@ from telemetryd.core.handover import SENDING, Job, encode_job
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.schedule import Delivery, Result, held
 from telemetryd.core.settings import Endpoint
-from telemetryd.courier import UploaderCourier
+from telemetryd.runtime.uploader import UploaderCourier
 
 BODY = b"{}".ljust(1024)
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
@@ -163,5 +163,5 @@ async def test_what_an_uploader_inherits(monkeypatch):
 
 def test_no_network_library():
     """The daemon's side never imports aiohttp."""
-    script = "import sys, telemetryd.courier; sys.exit('aiohttp' in sys.modules)"
+    script = "import sys, telemetryd.runtime.uploader; sys.exit('aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-P", "-c", script], check=False).returncode == 0

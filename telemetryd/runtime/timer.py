@@ -17,22 +17,22 @@ import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.assembly import Surroundings, assemble
 from telemetryd.core.limits import OUTCOME_WAIT_S, ROW_POLL_S
 from telemetryd.directories import state_directory
 from telemetryd.engine.delivery import conclude
 from telemetryd.errors import StorageError, TelemetrydError
 from telemetryd.installed import InstalledFiles
-from telemetryd.lock import StateLock
-from telemetryd.machine import SystemClock
+from telemetryd.runtime.assembly import Surroundings, assemble
+from telemetryd.runtime.clock import SystemClock
+from telemetryd.runtime.lock import StateLock
 from telemetryd.store import is_do_not_track_noted
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from telemetryd.assembly import Assembly
     from telemetryd.core.schedule import Delivery
     from telemetryd.engine.delivery import Ticker, Try
+    from telemetryd.runtime.assembly import Assembly
 
 _LOG = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ from telemetryd.core.definition import Combine
 from telemetryd.core.limits import LEAVE_STEP_S
 from telemetryd.directories import state_directory
 from telemetryd.errors import BusLostError, NotSupportedError, StorageError, TelemetrydError, UnknownSourceError
-from telemetryd.notify import Notifier
-from telemetryd.service import Service
+from telemetryd.runtime.notify import Notifier
+from telemetryd.runtime.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence

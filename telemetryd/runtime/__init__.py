@@ -1,0 +1,1 @@
+"""Processes and their order: what starts, composes, waits and ends. Only `runtime` puts parts together."""
