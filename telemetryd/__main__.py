@@ -94,7 +94,7 @@ def _lean_asyncio() -> Any:
         sys.modules.setdefault("_hashlib", None)  # type: ignore[arg-type]  # as above
     import asyncio  # noqa: PLC0415 - after the lines above
 
-    import telemetryd.package  # noqa: F401, PLC0415 - before all others of ours: what it notes is what they are
+    import telemetryd.system.own_package  # noqa: F401, PLC0415 - before all others of ours: what it notes is what they are
 
     if sys.version_info < (3, 12):
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())

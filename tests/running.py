@@ -36,8 +36,8 @@ from telemetryd.engine.questions import Questions
 from telemetryd.engine.sampling import Daemon, Flow
 from telemetryd.engine.tallies import RunningTallies
 from telemetryd.engine.unwritten_withdrawals import Lowered
-from telemetryd.installed import InstalledFiles
 from telemetryd.store import open_store
+from telemetryd.system.installed import InstalledFiles
 
 APP = "org.kde.kate"
 QUESTION = "startup-time"

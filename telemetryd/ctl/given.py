@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core.limits import CONFIG_BYTES
 from telemetryd.ctl.failures import Failure
 from telemetryd.errors import InvalidFileError, InvalidManifestError
-from telemetryd.files import read_start
+from telemetryd.system.files import read_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

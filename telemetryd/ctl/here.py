@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def definitions(application: str) -> Sequence[Definition]:
     """What the application's installed manifest asks: what was reviewed last, more often than not. None if it is masked."""
-    from telemetryd.installed import load_manifest, manifest_files  # noqa: PLC0415 - for those who look
+    from telemetryd.system.installed import load_manifest, manifest_files  # noqa: PLC0415 - for those who look
 
     path = manifest_files(os.environ).get(application)
     if path is None:
@@ -32,7 +32,7 @@ def definitions(application: str) -> Sequence[Definition]:
 
 def reviews() -> Reviews:
     """All reviews and stops that hold here, the user's own stops included."""
-    from telemetryd.installed import load_reviews  # noqa: PLC0415 - for those who look, sign or stop
+    from telemetryd.system.installed import load_reviews  # noqa: PLC0415 - for those who look, sign or stop
 
     found = load_reviews(os.environ)
     for one in found.problems:

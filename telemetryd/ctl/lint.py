@@ -15,7 +15,7 @@ from telemetryd.core.lint import whole
 from telemetryd.ctl.failures import FAILED
 from telemetryd.ctl.lint_formats import FORMATS, Linted
 from telemetryd.errors import InvalidFileError
-from telemetryd.files import read_start
+from telemetryd.system.files import read_start
 
 _INSTALLED = ("telemetryd", "manifests")
 """The folder that manifests are installed in, in which a file's name counts."""

@@ -179,6 +179,6 @@ def _tell_stopped(entries: Sequence[Entry], stops: Sequence[Stop]) -> None:
 
 def _system_file(application: str) -> Path:
     """A name of its own: one that a distribution's file may have would put that file out of force, stops and all."""
-    from telemetryd.directories import data_directories  # noqa: PLC0415 - for those who sign
+    from telemetryd.system.directories import data_directories  # noqa: PLC0415 - for those who sign
 
     return data_directories(os.environ)[0] / "reviews.d" / f"signed-{application}.toml"

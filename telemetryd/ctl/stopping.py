@@ -17,8 +17,8 @@ from telemetryd.core.reviews import Stop, StopReason
 from telemetryd.ctl import client, here, output
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.pages import standings_page
-from telemetryd.directories import data_directories, user_config_directory
 from telemetryd.errors import InvalidFileError
+from telemetryd.system.directories import data_directories, user_config_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

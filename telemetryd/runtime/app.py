@@ -14,7 +14,6 @@ import signal
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from telemetryd import package
 from telemetryd.bus.applications import Applications
 from telemetryd.bus.callers import Callers
 from telemetryd.bus.control import Control, changed
@@ -27,6 +26,7 @@ from telemetryd.core.limits import BUSY_AFTER_S, HELD_MAX_S, HELD_STEP_S, LEAVE_
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
 from telemetryd.runtime.notify import Notifier
 from telemetryd.runtime.service import BUSY, Service, happens
+from telemetryd.system import own_package
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping
@@ -95,7 +95,7 @@ class App:
             self._open()
         else:
             self._spawn(self._take_lock_later())
-        package.guard(_LATE)
+        own_package.guard(_LATE)
         self._notifier.ready()
         self._spawn(self._leave_when_idle())
         for edge in (self._bus, *(edge for edge, _ in self._edges.values())):

@@ -28,10 +28,10 @@ from telemetryd.engine.sampling import Daemon, Flow
 from telemetryd.engine.tallies import RunningTallies
 from telemetryd.engine.unwritten_withdrawals import Lowered
 from telemetryd.engine.without_storage import UnkeptChoices
-from telemetryd.facts.linux import LinuxFacts
 from telemetryd.runtime.clock import SecretChance, SystemClock
 from telemetryd.runtime.uploader import UploaderCourier
 from telemetryd.store import Store, no_store, open_store, purge_ordinary, unkept
+from telemetryd.system.facts import LinuxFacts
 from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import Key
     from telemetryd.errors import StorageError
-    from telemetryd.installed import InstalledFiles
+    from telemetryd.system.installed import InstalledFiles
 
 
 class Assembly(NamedTuple):

@@ -25,10 +25,10 @@ from telemetryd.bus.members import Handlers
 from telemetryd.core import coarsen
 from telemetryd.core.definition import Combine
 from telemetryd.core.limits import LEAVE_STEP_S
-from telemetryd.directories import state_directory
 from telemetryd.errors import BusLostError, NotSupportedError, StorageError, TelemetrydError, UnknownSourceError
 from telemetryd.runtime.notify import Notifier
 from telemetryd.runtime.service import Service
+from telemetryd.system.directories import state_directory
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence

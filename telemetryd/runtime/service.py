@@ -7,17 +7,17 @@ import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from telemetryd import package
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
-from telemetryd.directories import state_directory
 from telemetryd.engine.unwritten_withdrawals import Lowered
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.faults import place
-from telemetryd.files import signature
-from telemetryd.installed import InstalledFiles
 from telemetryd.runtime.assembly import Assembly, Surroundings, assemble, assemble_unkept
 from telemetryd.runtime.check_timers import Looks
 from telemetryd.runtime.lock import StateLock
+from telemetryd.system import own_package
+from telemetryd.system.directories import state_directory
+from telemetryd.system.files import signature
+from telemetryd.system.installed import InstalledFiles
 from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
@@ -191,9 +191,9 @@ class Service:
 
     async def _refresh(self, *, is_owed_too: bool) -> None:
         """One look, the lock is held: at files, day and databases; what follows is decided, erased and closed."""
-        if package.has_changed():
+        if own_package.has_changed():
             self._on_replaced()
-            raise BusyError(package.REPLACED)
+            raise BusyError(own_package.REPLACED)
         if self._is_due:
             self.open()
         self.look()
@@ -235,7 +235,7 @@ class Service:
 
     async def last_look(self) -> None:
         """What is owed is decided before an exit."""
-        if self._assembly and not package.has_changed():
+        if self._assembly and not own_package.has_changed():
             await self._look_later(is_owed_too=True)
 
     def commit(self) -> TelemetrydError | None:

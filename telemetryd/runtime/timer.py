@@ -18,14 +18,14 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.limits import OUTCOME_WAIT_S, ROW_POLL_S
-from telemetryd.directories import state_directory
 from telemetryd.engine.delivery import conclude
 from telemetryd.errors import StorageError, TelemetrydError
-from telemetryd.installed import InstalledFiles
 from telemetryd.runtime.assembly import Surroundings, assemble
 from telemetryd.runtime.clock import SystemClock
 from telemetryd.runtime.lock import StateLock
 from telemetryd.store import is_do_not_track_noted
+from telemetryd.system.directories import state_directory
+from telemetryd.system.installed import InstalledFiles
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

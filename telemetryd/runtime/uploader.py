@@ -11,12 +11,12 @@ from asyncio import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from telemetryd import package
 from telemetryd.core.handover import SENDING, InvalidMessageError, Job, encode_job, outcome_of
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.inheritance import inherited
 from telemetryd.core.limits import COURIER_TIMEOUT_S, DELIVERY_MAX_BYTES, UPLOADER_EXIT_S
 from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.system import own_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ _UNKNOWN = Delivery(Result.UNKNOWN)
 _SAID_MAX_BYTES = len(SENDING) + DELIVERY_MAX_BYTES
 
 
-def command_of(place: str = os.path.dirname(package.FOLDER)) -> tuple[str, ...]:  # noqa: PTH120 - as package has it
+def command_of(place: str = os.path.dirname(own_package.FOLDER)) -> tuple[str, ...]:  # noqa: PTH120 - as own_package has it
     """The uploader's command, for a telemetryd that lies in this directory.
 
     -P: nothing is imported from the working directory. -s: nor from the user's own packages, which come before the system's, unless
@@ -39,7 +39,7 @@ def command_of(place: str = os.path.dirname(package.FOLDER)) -> tuple[str, ...]:
     site = sys.modules.get("site")
     is_users_own = os.path.realpath(getattr(site, "USER_SITE", None) or os.devnull) == os.path.realpath(place)
     options = ("-P",) if is_users_own else ("-P", "-s")
-    return (sys.executable, *options, "-m", "telemetryd.upload", "--package", package.LOADED)
+    return (sys.executable, *options, "-m", "telemetryd.upload", "--package", own_package.LOADED)
 
 
 UPLOADER = command_of()
@@ -66,7 +66,7 @@ class UploaderCourier:
             message = encode_job(Job(endpoint.vendor, endpoint.url, self._is_developer(), body, endpoint.ohttp_relay, definition))
         except InvalidMessageError:
             return _REJECTED
-        if package.has_changed():
+        if own_package.has_changed():
             _LOG.warning("telemetryd was replaced while it was running: no report leaves before it is started again")
             return held(Hindrance.PACKAGE)
         try:
@@ -112,7 +112,7 @@ class UploaderCourier:
         return outcome_of(bytes(said)) if said else _without_a_word()
 
 
-def environment(environ: Mapping[str, str], place: str = os.path.dirname(package.FOLDER)) -> dict[str, str]:  # noqa: PTH120 - as above
+def environment(environ: Mapping[str, str], place: str = os.path.dirname(own_package.FOLDER)) -> dict[str, str]:  # noqa: PTH120 - as above
     """What the uploader inherits: PYTHONPATH only where telemetryd itself was found by it, so that its libraries are, too."""
     path = environ.get("PYTHONPATH", "")
     is_found_by_it = os.path.realpath(place) in {os.path.realpath(one) for one in path.split(os.pathsep) if one}

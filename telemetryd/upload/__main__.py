@@ -15,7 +15,7 @@ from telemetryd.core.inheritance import inherited
 def main() -> None:
     """Run the program."""
     _harden()
-    from telemetryd import package  # noqa: F401, PLC0415 - before everything else of ours: what it notes is what will be loaded
+    from telemetryd.system import own_package  # noqa: F401, PLC0415 - before everything else of ours: what it notes is what will be loaded
     from telemetryd.upload import program  # noqa: PLC0415 - see above
 
     sys.exit(program.run(sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 FD is a connected Unix stream socket. On it comes one job, and one line with the outcome goes back. The other side keeps its end open until
 then: its end of file, or another byte from it, means that the report is withdrawn, and ends this process and its connection at once.
-IDENTITY is what `telemetryd.package` says of the files of the daemon: nothing is sent by another version than the one that decided.
+IDENTITY is what `system.own_package` says of the daemon's files: nothing is sent by another version than the one that decided.
 
 Exit status: 0 an outcome was written, whatever it says; 1 a failure of our own; 2 a wrong command line or socket; 3 withdrawn:
 the other side closed its end before the job was whole or before the outcome was known, nothing was written. Standard error gets one
@@ -18,12 +18,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd import package
 from telemetryd.core.handover import SENDING, InvalidMessageError, encode_delivery, job_bytes
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
 from telemetryd.core.report import REPORT_BYTES
-from telemetryd.installed import InstalledFiles, load_settings
+from telemetryd.system import own_package
+from telemetryd.system.installed import InstalledFiles, load_settings
 from telemetryd.upload.job import REJECTED, HeldError, StaysError, definition_of, endpoint_of, is_admitted, is_declared, job_of
 from telemetryd.upload.report import Request, request
 
@@ -50,7 +50,7 @@ class _Given(NamedTuple):
     """The command line."""
 
     connection: socket.socket
-    package: str = package.LOADED
+    package: str = own_package.LOADED
 
 
 class _Ready(NamedTuple):
@@ -160,7 +160,7 @@ def _prepare(job: Job, report: Report, given: _Given) -> _Ready:
     if not job.developer:
         _look(job, report)
     packed, client_class = _pack(endpoint, job.body), _client_class()
-    if package.has_changed(given.package):
+    if own_package.has_changed(given.package):
         raise HeldError(Hindrance.PACKAGE, "telemetryd was replaced while it was running")
 
     async def say_so() -> None:

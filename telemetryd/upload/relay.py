@@ -12,7 +12,7 @@ from telemetryd.core.limits import OHTTP_KEYS_BYTES
 from telemetryd.core.report import SEALED_BYTES, relay_headers, sealed_headers
 from telemetryd.core.schedule import Delivery, Result, delivery_of
 from telemetryd.errors import InvalidFileError
-from telemetryd.files import read_bytes
+from telemetryd.system.files import read_bytes
 from telemetryd.upload.binary_http import Control, InvalidBinaryHttpError, decode_response, encode_request, padded
 from telemetryd.upload.ohttp import RESPONSE, SEALING_BYTES, OhttpError, parse_keys, seal
 from telemetryd.upload.report import Request

@@ -8,7 +8,7 @@ from running import ACCEPTED, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at,
 from telemetryd.core.consent import Presence
 from telemetryd.engine.catalogue import Catalogue
 from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError
-from telemetryd.installed import InstalledFiles
+from telemetryd.system.installed import InstalledFiles
 
 OTHER_BINS = KATE_2026.replace("[500, 2000]", "[500, 1000, 2000]")
 

@@ -20,8 +20,8 @@ from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, until
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
 
 from telemetryd.errors import StorageError
-from telemetryd.installed import InstalledFiles
 from telemetryd.runtime.assembly import Surroundings, assemble
+from telemetryd.system.installed import InstalledFiles
 
 KATE_ID, KWRITE_ID = "org.kde.kate", "org.kde.kwrite"
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'

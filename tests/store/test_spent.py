@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from telemetryd.installed import InstalledFiles
 from telemetryd.runtime.assembly import Surroundings, assemble
 from telemetryd.store import is_do_not_track_noted, open_store, whole
+from telemetryd.system.installed import InstalledFiles
 
 
 @pytest.fixture

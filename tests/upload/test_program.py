@@ -10,11 +10,11 @@ from declared import asking
 from handed import BODY, DEFINITION, REPORT, TEXT, job
 from shifted import hastened
 
-from telemetryd import package
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.report import encode
 from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.system import own_package
 
 REJECTED, HELD = Delivery(Result.REJECTED), held(Hindrance.CONFIGURATION)
 ACCEPTED = Delivery(Result.ACCEPTED, 204)
@@ -181,7 +181,7 @@ async def test_end_before_the_job(machine, start, receiver, data):
     assert receiver.requests.empty()
 
 
-@pytest.mark.parametrize(("identity", "delivery"), [(package.LOADED, ACCEPTED), ("0" * 64, held(Hindrance.PACKAGE))])
+@pytest.mark.parametrize(("identity", "delivery"), [(own_package.LOADED, ACCEPTED), ("0" * 64, held(Hindrance.PACKAGE))])
 async def test_another_version(machine, start, receiver, identity, delivery):
     """An uploader whose files are not those of the daemon that decided sends nothing, even if they were replaced while it started."""
     program = await start(job(machine.endpoint(receiver.url()).url), arguments=("--package", identity))

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from telemetryd.files import settled
+from telemetryd.system.files import settled
 
 
 @pytest.fixture(params=["the disk", "memory"])

@@ -16,7 +16,7 @@ from telemetryd.core.limits import CONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.reviews import StopReason
 from telemetryd.core.settings import Budgets, KillSwitch, Settings
 from telemetryd.errors import InvalidManifestError, StorageError
-from telemetryd.installed import InstalledFiles, load_manifest, load_reviews, load_settings, manifest_files
+from telemetryd.system.installed import InstalledFiles, load_manifest, load_reviews, load_settings, manifest_files
 
 OFF = "enabled = false\n"
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://{}.example/"\n'
@@ -255,7 +255,7 @@ def test_names_that_are_no_text(tree):
 AS_NOBODY = """
 import os
 from telemetryd.core import manifest, written
-from telemetryd.installed import load_reviews, load_settings
+from telemetryd.system.installed import load_reviews, load_settings
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 for switch in load_settings(os.environ).kill_switches:
@@ -514,7 +514,7 @@ def test_the_start_imports_no_pydantic(tree):
         tree.mask(name)
     tree.write("first/telemetryd/manifests/org.kde.kate.toml", MANIFEST)
     code = (
-        "import os, sys; from telemetryd.installed import InstalledFiles; files = InstalledFiles(os.environ); files.fingerprint();"
+        "import os, sys; from telemetryd.system.installed import InstalledFiles; files = InstalledFiles(os.environ); files.fingerprint();"
         "files.settings(); files.reviews(); print(files.applications(), 'pydantic' in sys.modules)"
     )
     printed = subprocess.run([sys.executable, "-c", code], env=os.environ | tree.environ, capture_output=True, text=True, check=True).stdout

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from telemetryd import package
+from telemetryd.system import own_package
 
 
 @pytest.fixture
@@ -43,20 +43,20 @@ def renamed(path):
 )
 def test_any_change_is_seen(folder, change):
     """A file that is written, replaced, added or removed makes another identity; looking again makes the same."""
-    before, noted = package.identity(str(folder)), package.Noted(str(folder))
-    assert package.identity(str(folder)) == before == noted.identity
+    before, noted = own_package.identity(str(folder)), own_package.Noted(str(folder))
+    assert own_package.identity(str(folder)) == before == noted.identity
     assert noted.is_so_still()
     change(folder)
-    assert package.identity(str(folder)) != before
+    assert own_package.identity(str(folder)) != before
     assert not noted.is_so_still()
 
 
 def test_what_python_writes_itself(folder):
     """Compiled files come and go without a change of version."""
-    before, noted = package.identity(str(folder)), package.Noted(str(folder))
+    before, noted = own_package.identity(str(folder)), own_package.Noted(str(folder))
     (folder / "part/__pycache__").mkdir()
     (folder / "part/__pycache__/module.cpython-311.pyc").touch()
-    assert package.identity(str(folder)) == before
+    assert own_package.identity(str(folder)) == before
     assert noted.is_so_still()
     (folder / "part/new.py").touch()
     assert not noted.is_so_still()

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from telemetryd.core.system import SOURCES
-from telemetryd.facts.linux import LinuxFacts, architecture, cpu_count, kernel
+from telemetryd.system.facts import LinuxFacts, architecture, cpu_count, kernel
 
 
 @pytest.fixture

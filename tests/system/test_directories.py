@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from telemetryd import directories
+from telemetryd.system import directories
 
 HOME = {"XDG_CONFIG_HOME": "/home/ada/config", "XDG_STATE_HOME": "/home/ada/state"}
 

@@ -14,9 +14,9 @@ from telemetryd.core.kept import Kept
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.reviews import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.core.settings import ConfigFile, ForeignFile, Origin, Problem, merge
-from telemetryd.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
-from telemetryd.files import entries, is_mask, listing, look, read, settled, shown
+from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
+from telemetryd.system.files import entries, is_mask, listing, look, read, settled, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Declaration
     from telemetryd.core.settings import Settings
     from telemetryd.core.written import ConfigurationFile
-    from telemetryd.files import Found
+    from telemetryd.system.files import Found
 
     _Parsed = tuple[Sequence[Review], Sequence[Stop]]
 

@@ -19,7 +19,7 @@ from telemetryd.errors import BusyError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - a start need not import pathlib for it
+FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - a start need not import pathlib for it
 """Where the running telemetryd lies."""
 _CACHE = "__pycache__"
 """What Python writes itself."""
