@@ -13,7 +13,7 @@ from harness import KATE
 from shifted import shifted_by
 from timeline import DAY_S, at
 
-from telemetryd.store import whole
+from telemetryd.store import integrity
 
 TOTAL = 1_234_567_891
 """A total that no other number on the disk resembles."""
@@ -81,4 +81,4 @@ def edit(machine, sql, *, file="consent.sqlite"):
     with contextlib.closing(sqlite3.connect(machine.root / "state/telemetryd" / file)) as connection, connection:
         connection.execute(sql)
         if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'seal'").fetchone():
-            whole.seal(connection)
+            integrity.seal(connection)

@@ -15,11 +15,11 @@ from telemetryd.errors import StorageError
 from telemetryd.store.consents import Consents, noted_do_not_track
 from telemetryd.store.database import Database
 from telemetryd.store.decoys import Decoys
-from telemetryd.store.nothing import NoDatabase
-from telemetryd.store.reports import Reports
+from telemetryd.store.missing_file import NoDatabase
+from telemetryd.store.registered_texts import Texts
+from telemetryd.store.report_table import Reports
 from telemetryd.store.schema import CONSENT, MAIN
-from telemetryd.store.tallies import Tallies
-from telemetryd.store.texts import Texts
+from telemetryd.store.tally_table import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
 from telemetryd.core.lot import Lot
 from telemetryd.errors import StorageError
-from telemetryd.store import whole
+from telemetryd.store import integrity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +72,7 @@ class Consents:
             for statement in self._owed.values():
                 connection.execute(*statement)
             yield connection
-            whole.seal(connection)
+            integrity.seal(connection)
         self._owed.clear()
 
     def _put(self, statements: dict[_Name, _Statement], *, is_lowered: bool) -> None:

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.errors import StorageError
-from telemetryd.store import layout, place, whole, writers
-from telemetryd.store.failures import is_damage, translated, translation
+from telemetryd.store import file_identity, file_version, integrity, write_lock
 from telemetryd.store.schema import APPLICATION
+from telemetryd.store.sqlite_errors import is_damage, translated, translation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +78,7 @@ class Database:
 
     def is_held(self) -> bool:
         """Whether another process writes at the moment, so that we could not."""
-        return self._shared is not None and writers.are_elsewhere(self._shared)
+        return self._shared is not None and write_lock.are_elsewhere(self._shared)
 
     @property
     def is_made(self) -> bool:
@@ -179,7 +179,7 @@ class Database:
                 self._connection.execute("UPDATE tally SET turn = 1 - turn")  # touches every row's page
             finally:
                 self._roll_back()
-            place.find_room(self.path.parent, _PAGE_BYTES * _WAL_PAGES)
+            file_identity.find_room(self.path.parent, _PAGE_BYTES * _WAL_PAGES)
 
     def drop_aside(self) -> None:
         """Remove files that were set aside: a withdrawal goes for what is in them too."""
@@ -207,7 +207,7 @@ class Database:
     def is_there(self) -> bool:
         """Whether the file that is open still has its name: False if someone removed it, or put another in its place."""
         try:
-            return not self._is_made or self._identity == place.identity(self.path)
+            return not self._is_made or self._identity == file_identity.identity(self.path)
         except OSError:
             return False
 
@@ -277,7 +277,7 @@ class Database:
             return
         self._is_new = False
         os.fsync(self._new)
-        place.sync(self.path.parent)
+        file_identity.sync(self.path.parent)
 
     @contextmanager
     def _careful(self, *, timeout_ms: int) -> Iterator[None]:
@@ -300,7 +300,7 @@ class Database:
             self.drop_old_damage()
             try:
                 return self._open_file()
-            except layout.OtherLayoutError:
+            except file_version.OtherLayoutError:
                 self._set_aside(_OLDER, "is of a layout that is not known any more")
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged in its own texts
                 if not is_damage(error):
@@ -321,7 +321,7 @@ class Database:
         try:
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
-            layout.log_ahead(connection)
+            file_version.log_ahead(connection)
             self._migrate(connection)
         finally:
             connection.close()
@@ -329,7 +329,7 @@ class Database:
         self._is_new = True
 
     def _open_file(self) -> sqlite3.Connection:
-        place.check(self.path)
+        file_identity.check(self.path)
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=64)
         try:
             for pragma in (
@@ -341,14 +341,14 @@ class Database:
                 f"cache_size=-{_CACHE_KIB}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
-            layout.log_ahead(connection)
-            layout.check(connection)
+            file_version.log_ahead(connection)
+            file_version.check(connection)
             self._migrate(connection)
-            whole.check(connection, self._schema)
-            self._identity = place.identity(self.path)
+            integrity.check(connection, self._schema)
+            self._identity = file_identity.identity(self.path)
             self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
             if self._is_lasting:
-                place.check_opened(self.path, self._log)
+                file_identity.check_opened(self.path, self._log)
             self._folder = self._open_folder()
             self._shared = os.open(f"{self.path}-shm", os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
@@ -365,14 +365,14 @@ class Database:
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        version = layout.version(connection)
+        version = file_version.version(connection)
         newest = len(self._schema.migrations)
         if version > newest:
             raise StorageError(f"{self.path.name} is of version {version}; this telemetryd knows versions up to {newest}")
         for number, migration in enumerate(self._schema.migrations[version:], version + 1):
             connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA application_id={APPLICATION}; PRAGMA user_version={number};")
             if self._schema.is_sealed:
-                whole.seal(connection)
+                integrity.seal(connection)
             connection.execute("COMMIT")
 
     @contextmanager

@@ -16,7 +16,7 @@ from telemetryd.engine.ports import StoredTally
 from telemetryd.errors import StorageError
 from telemetryd.store.database import Database
 from telemetryd.store.schema import MAIN
-from telemetryd.store.tallies import Tallies
+from telemetryd.store.tally_table import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable

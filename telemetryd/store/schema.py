@@ -12,7 +12,7 @@ APPLICATION = int.from_bytes(b"TLMD", "big")
 
 
 class Schema(NamedTuple):
-    """The migrations of one kind of file, and whether it bears a seal: see `whole`."""
+    """The migrations of one kind of file, and whether it bears a seal: see `integrity`."""
 
     migrations: tuple[str, ...]
     is_sealed: bool = False

@@ -8,7 +8,7 @@ from telemetryd.core.ledger import Entry
 from telemetryd.core.life import Outcome, Record
 from telemetryd.core.lot import Lot
 from telemetryd.errors import StorageError
-from telemetryd.store import whole
+from telemetryd.store import integrity
 
 KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.kate", "plugins")
 
@@ -17,7 +17,7 @@ def alter(folder, sql, *values):
     """Another program changes the file, one that knows its seal."""
     with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as connection:
         connection.execute(sql, values)
-        whole.seal(connection)
+        integrity.seal(connection)
 
 
 def test_kept(opened):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from telemetryd.errors import StorageError
-from telemetryd.store import whole
+from telemetryd.store import integrity
 from telemetryd.store.database import Database
 from telemetryd.store.schema import Schema
 
@@ -409,7 +409,7 @@ def test_a_file_that_is_replaced_while_it_is_opened(folder, opened, monkeypatch,
     first = opened()
     first.consents.set_levels(first.consents.levels._replace(usage=2))
     first.close()
-    check_tables = whole.check
+    check_tables = integrity.check
 
     def replace(*arguments):
         check_tables(*arguments)
@@ -417,6 +417,6 @@ def test_a_file_that_is_replaced_while_it_is_opened(folder, opened, monkeypatch,
         shutil.copy(path, folder / "copy")
         (folder / "copy").replace(path)
 
-    monkeypatch.setattr(whole, "check", replace)
+    monkeypatch.setattr(integrity, "check", replace)
     with pytest.raises(StorageError, match="was replaced while it was being opened"):
         opened()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from telemetryd.runtime.assembly import Surroundings, assemble
-from telemetryd.store import is_do_not_track_noted, open_store, whole
+from telemetryd.store import integrity, is_do_not_track_noted, open_store
 from telemetryd.system.installed import InstalledFiles
 
 
@@ -54,7 +54,7 @@ def test_a_lot_that_nobody_drew_is_spent(tmp_path):
     store.consents.set_levels(store.consents.levels)
     with store.consent.change() as connection:
         connection.execute("INSERT INTO lot VALUES ('a.b.c', 'q', 'never', 'x')")
-        whole.seal(connection)
+        integrity.seal(connection)
     store.close()
     again = open_store(tmp_path, is_developer=False)
     assert (again.consents.lots, again.consents.is_spent) == ({}, True)

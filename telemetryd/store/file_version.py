@@ -1,4 +1,4 @@
-"""Whose a file is, and of which version: what is looked at when one is opened, before its rows are (`whole`)."""
+"""Whose a file is, and of which version: what is looked at when one is opened, before its rows are (`integrity`)."""
 
 from __future__ import annotations
 
