@@ -17,8 +17,8 @@ from pathlib import Path
 
 from raw_bus import CALL, ERROR, INTERFACE, MEMBER, PATH, RETURN, SERIAL, SIGNAL, Peer
 
-from telemetryd.bus.library import Variant, method_call, method_return
-from telemetryd.bus.output import marshalled
+from telemetryd.bus.transport.library import Variant, method_call, method_return
+from telemetryd.bus.transport.output import marshalled
 
 _FOUND = shutil.which("dbus-broker", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 """In the virtual environment, where packaging/bootstrap.sh puts it, or the system's own."""

@@ -181,7 +181,7 @@ def _innermost(pid):
 
 _LOOKER = """
 import asyncio, json, os, sys
-from telemetryd.bus.looks import Looks
+from telemetryd.bus.process_checks import Looks
 label, runtime, nobody = sys.argv[1:]
 os.environ["XDG_RUNTIME_DIR"] = runtime
 if os.geteuid() == 0:

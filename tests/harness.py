@@ -22,8 +22,8 @@ from broker import start_broker
 from private_bus import need
 from texts import ENDS, KATE, KATE_2026, STARTS
 
-from telemetryd.bus.edge import Edge
-from telemetryd.bus.library import Message, MessageFlag, Variant
+from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.library import Message, MessageFlag, Variant
 from telemetryd.core import manifest
 from telemetryd.errors import BusCallError
 

@@ -12,10 +12,10 @@ import pytest
 from telemetryd import errors
 from telemetryd.bus.callers import Callers
 from telemetryd.bus.dispatch import Dispatcher
-from telemetryd.bus.edge import Edge
 from telemetryd.bus.interfaces import load
-from telemetryd.bus.library import Message
 from telemetryd.bus.members import Handlers
+from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.library import Message
 
 
 class Answers:

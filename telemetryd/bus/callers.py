@@ -9,14 +9,14 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from telemetryd.bus.identity import LATE, Caller, Kind, unknown
-from telemetryd.bus.library import BUS, MessageFlag, bus_call
-from telemetryd.bus.looks import Looks
+from telemetryd.bus.process_checks import Looks
+from telemetryd.bus.transport.library import BUS, MessageFlag, bus_call
 from telemetryd.errors import STANDARD, BusCallError, BusLostError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from telemetryd.bus.library import Message
+    from telemetryd.bus.transport.library import Message
 
 _LEFT = STANDARD + "NameHasNoOwner"
 _NOT_NOW = {STANDARD + name for name in ("NoReply", "Timeout", "TimedOut", "LimitsExceeded", "NoMemory")}

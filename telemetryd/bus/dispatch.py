@@ -13,13 +13,13 @@ from contextlib import suppress
 from time import thread_time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from telemetryd.bus.faults import INTERNAL_TEXT, place
 from telemetryd.bus.identity import Caller, Kind
-from telemetryd.bus.library import Message, error, expects_reply, method_return
 from telemetryd.bus.members import Handlers, Members, Result, Route
-from telemetryd.bus.parked import Parked
+from telemetryd.bus.pending_calls import Parked
+from telemetryd.bus.transport.library import Message, error, expects_reply, method_return
 from telemetryd.core.limits import BUS_TIMEOUT_S, LONG_CALL_S, TURN_S, UNSENT_HIGH_BYTES
 from telemetryd.errors import INTERNAL, BusLostError, LimitExceededError, TelemetrydError
+from telemetryd.redact import INTERNAL_TEXT, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.bus.identity import Caller
 from telemetryd.bus.interfaces import INTROSPECTABLE, PEER, PROPERTIES, Interface, Property
-from telemetryd.bus.library import Message, Variant
+from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.engine.slices import rest
 from telemetryd.errors import STANDARD, AccessDeniedError, InvalidArgumentsError, TelemetrydError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from telemetryd.bus.library import Variant
+from telemetryd.bus.transport.library import Variant
 from telemetryd.core.limits import REPLY_MAX_BYTES
 from telemetryd.errors import LimitExceededError
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from telemetryd.bus.library import Message, MessageBus, MessageType, Variant, session_bus
+from telemetryd.bus.transport.library import Message, MessageBus, MessageType, Variant, session_bus
 from telemetryd.ctl.failures import Failure, answered, no_answer, no_bus
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 

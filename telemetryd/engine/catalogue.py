@@ -20,7 +20,7 @@ from telemetryd.core.settings import KillSwitch, Problem, Settings
 from telemetryd.core.system import SOURCES
 from telemetryd.engine.registrations import Registrations
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
-from telemetryd.faults import place
+from telemetryd.redact import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

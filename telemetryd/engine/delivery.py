@@ -13,7 +13,7 @@ from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
 from telemetryd.engine.durability import Point
 from telemetryd.errors import NotDeveloperError, TelemetrydError
-from telemetryd.troubles import Troubles
+from telemetryd.problem_log import Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from telemetryd.core.limits import SETTLE_S
 from telemetryd.engine.slices import rest
 from telemetryd.errors import StorageError, TelemetrydError
-from telemetryd.troubles import Troubles
+from telemetryd.problem_log import Troubles
 
 if TYPE_CHECKING:
     from telemetryd.engine.ports import Files

@@ -14,16 +14,16 @@ import signal
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from telemetryd.bus.applications import Applications
 from telemetryd.bus.callers import Callers
-from telemetryd.bus.control import Control, changed
+from telemetryd.bus.control1 import Control, changed
 from telemetryd.bus.dispatch import Dispatcher
-from telemetryd.bus.edge import Edge
-from telemetryd.bus.faults import place
 from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY, load
-from telemetryd.bus.library import signal as bus_signal
+from telemetryd.bus.telemetry1 import Applications
+from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.library import signal as bus_signal
 from telemetryd.core.limits import BUSY_AFTER_S, HELD_MAX_S, HELD_STEP_S, LEAVE_STEP_S, LOCK_POLL_S
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
+from telemetryd.redact import place
 from telemetryd.runtime.notify import Notifier
 from telemetryd.runtime.service import BUSY, Service, happens
 from telemetryd.system import own_package
@@ -31,7 +31,7 @@ from telemetryd.system import own_package
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping
 
-    from telemetryd.bus.library import Message
+    from telemetryd.bus.transport.library import Message
 
 _LOG = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.bus.control import Parts as ControlParts
+from telemetryd.bus.control1 import Parts as ControlParts
 from telemetryd.core.consent import Cause
 from telemetryd.engine.catalogue import Catalogue
 from telemetryd.engine.decisions import Choices
@@ -28,11 +28,11 @@ from telemetryd.engine.sampling import Daemon, Flow
 from telemetryd.engine.tallies import RunningTallies
 from telemetryd.engine.unwritten_withdrawals import Lowered
 from telemetryd.engine.without_storage import UnkeptChoices
+from telemetryd.problem_log import Troubles
 from telemetryd.runtime.clock import SecretChance, SystemClock
 from telemetryd.runtime.uploader import UploaderCourier
 from telemetryd.store import Store, no_store, open_store, purge_ordinary, unkept
 from telemetryd.system.facts import LinuxFacts
-from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -16,12 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from telemetryd.bus.applications import Applications
 from telemetryd.bus.callers import Callers
 from telemetryd.bus.dispatch import Dispatcher
-from telemetryd.bus.edge import Edge
 from telemetryd.bus.interfaces import CONTROL, TELEMETRY, load
 from telemetryd.bus.members import Handlers
+from telemetryd.bus.telemetry1 import Applications
+from telemetryd.bus.transport.connection import Edge
 from telemetryd.core import coarsen
 from telemetryd.core.definition import Combine
 from telemetryd.core.limits import LEAVE_STEP_S
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from typing import TextIO
 
-    from telemetryd.bus.library import Message
+    from telemetryd.bus.transport.library import Message
     from telemetryd.core.definition import Source
 
 _LOG = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
 from telemetryd.engine.unwritten_withdrawals import Lowered
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
-from telemetryd.faults import place
+from telemetryd.problem_log import Troubles
+from telemetryd.redact import place
 from telemetryd.runtime.assembly import Assembly, Surroundings, assemble, assemble_unkept
 from telemetryd.runtime.check_timers import Looks
 from telemetryd.runtime.lock import StateLock
@@ -18,13 +19,12 @@ from telemetryd.system import own_package
 from telemetryd.system.directories import state_directory
 from telemetryd.system.files import signature
 from telemetryd.system.installed import InstalledFiles
-from telemetryd.troubles import Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from telemetryd.bus.control import Parts as ControlParts
+    from telemetryd.bus.control1 import Parts as ControlParts
     from telemetryd.core.settings import Problem
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.sampling import Daemon

@@ -32,8 +32,8 @@ from harness import CONTROL, KATE, ROOT, TELEMETRY, Machine
 from moments import daemon_at, rows
 from raw_bus import RETURN, RawBus
 
-from telemetryd.bus.library import Message, Variant
-from telemetryd.bus.output import marshalled
+from telemetryd.bus.transport.library import Message, Variant
+from telemetryd.bus.transport.output import marshalled
 
 CONSENT = {"org.kde.kate": "kept", "org.kde.kite": "refused", "org.kde.kote": "kept", "org.kde.kute": "refused"}
 REGISTERED = {"org.kde.kbte": "kept", "org.kde.kcte": "refused", "org.kde.kdte": "kept", "org.kde.kfte": "refused"}

@@ -27,7 +27,7 @@ from benchmarks.blind_judging import Compared, Connection, call, control, ping, 
 from harness import KATE, Machine
 from moments import daemon_at
 
-from telemetryd.bus.library import Variant
+from telemetryd.bus.transport.library import Variant
 
 APP, OTHER = "org.kde.kate", "org.kde.kite"
 """Accepted and withdrawn in the trials; never accepted. Their names are of one length."""

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from harness import CONTROL, TELEMETRY
 from raw_bus import ERROR, RETURN, RawBus
 
-from telemetryd.bus.library import Message
-from telemetryd.bus.output import marshalled
+from telemetryd.bus.transport.library import Message
+from telemetryd.bus.transport.output import marshalled
 
 RELABELLINGS = 200
 _MARKS = 400

@@ -9,7 +9,7 @@ from benchmarks.blind_kits import QUESTION, SINGLE, check, declared, machine_of,
 from harness import CONTROL
 from moments import daemon_at, rows
 
-from telemetryd.bus.library import Variant
+from telemetryd.bus.transport.library import Variant
 
 APP, OTHERS = "org.kde.kate", [f"org.kde.ko{number:02}" for number in range(20)]
 ROOM = "epsilon = 0.5\n"

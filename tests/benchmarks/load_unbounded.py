@@ -3,7 +3,7 @@
 import sys
 
 from telemetryd.__main__ import main
-from telemetryd.bus import flow
+from telemetryd.bus.transport import pump
 
-flow.RECEIVE_BUDGET_BYTES = sys.maxsize
+pump.RECEIVE_BUDGET_BYTES = sys.maxsize
 sys.exit(main())

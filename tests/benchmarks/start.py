@@ -42,7 +42,7 @@ def stage(name):
 import gc, sys; gc.disable()
 from telemetryd.__main__ import _lean_asyncio
 _lean_asyncio(); stage("asyncio, without OpenSSL")
-import telemetryd.bus.library; stage("D-Bus library")
+import telemetryd.bus.transport.library; stage("D-Bus library")
 import sqlite3; stage("SQLite")
 import telemetryd.runtime.app; stage("telemetryd")
 from telemetryd.core import reading, manifest; stage("TOML and its rules, for files that are there")

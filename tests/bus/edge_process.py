@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from telemetryd.bus.edge import Edge
-from telemetryd.bus.library import NAME, bus_call, expects_reply, method_call, method_return, signal
+from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.library import NAME, bus_call, expects_reply, method_call, method_return, signal
 from telemetryd.core.limits import BUS_RETRY_S
 
 PATH, INTERFACE = "/org/example/Edge", "org.example.Edge"

@@ -12,9 +12,9 @@ from raw_bus import RawBus
 from served import connected
 
 from telemetryd.bus.callers import Callers
-from telemetryd.bus.edge import Edge
 from telemetryd.bus.identity import Kind
-from telemetryd.bus.library import BUS, MessageFlag, bus_call, signal
+from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.library import BUS, MessageFlag, bus_call, signal
 from telemetryd.errors import BusCallError
 
 PIPELINED_ROUNDS = 1000 if IS_CAMPAIGN else 60

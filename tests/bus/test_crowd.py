@@ -5,7 +5,7 @@ import time
 
 from served import connected
 
-from telemetryd.bus.library import MessageType, Variant
+from telemetryd.bus.transport.library import MessageType, Variant
 from telemetryd.core.limits import TURN_S
 
 CALLS = 150

@@ -8,11 +8,11 @@ from served import connected
 
 from telemetryd import errors
 from telemetryd.bus.dispatch import PARKED_STEP_CALLS, RUNNING_MAX_CALLS, RUNNING_MAX_EACH
-from telemetryd.bus.faults import INTERNAL_TEXT
 from telemetryd.bus.identity import Kind
 from telemetryd.bus.interfaces import PEER, PROPERTIES, TELEMETRY
-from telemetryd.bus.library import MessageFlag, MessageType, Variant
-from telemetryd.bus.parked import PARKED_MAX_BYTES, PARKED_MAX_CALLS
+from telemetryd.bus.pending_calls import PARKED_MAX_BYTES, PARKED_MAX_CALLS
+from telemetryd.bus.transport.library import MessageFlag, MessageType, Variant
+from telemetryd.redact import INTERNAL_TEXT
 
 STANDARD = "org.freedesktop.DBus.Error."
 PUSH = ["a", "b", Variant("u", 1)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetryd.bus.library import CHOICE, NAME
+from telemetryd.bus.transport.library import CHOICE, NAME
 
 MODULES = ("test_callers.py", "test_dispatch.py", "test_members.py", "test_sandbox.py")
 

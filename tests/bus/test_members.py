@@ -5,8 +5,8 @@ from served import Answers
 
 from telemetryd.bus.identity import admit_host_only
 from telemetryd.bus.interfaces import CONTROL, INTROSPECTABLE, PEER, PROPERTIES, load
-from telemetryd.bus.library import MessageType, Variant
 from telemetryd.bus.members import undeclared_or_missing
+from telemetryd.bus.transport.library import MessageType, Variant
 
 STANDARD = "org.freedesktop.DBus.Error."
 

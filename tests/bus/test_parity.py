@@ -2,10 +2,10 @@
 
 import pytest
 
-from telemetryd.bus.applications import Applications
-from telemetryd.bus.control import _SIGNATURES, Control
+from telemetryd.bus.control1 import _SIGNATURES, Control
 from telemetryd.bus.interfaces import CONTROL, TELEMETRY, load, source
 from telemetryd.bus.members import undeclared_or_missing
+from telemetryd.bus.telemetry1 import Applications
 
 HANDLERS = {
     TELEMETRY: Applications(lambda: None).handlers(),

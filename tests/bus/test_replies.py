@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.bus.library import Message, MessageType, Variant
 from telemetryd.bus.replies import bounded, fitting, size_bytes
+from telemetryd.bus.transport.library import Message, MessageType, Variant
 from telemetryd.core.limits import REPLY_MAX_BYTES
 from telemetryd.errors import LimitExceededError
 

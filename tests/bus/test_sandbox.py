@@ -13,9 +13,9 @@ BODIES = {"": [], "s": [""], "suu": ["", 0, 0], "ssb": ["", "", False], "sa{ss}"
 
 BOXED = """
 import asyncio, ctypes, json, os, sys
-from telemetryd.bus.edge import Edge
+from telemetryd.bus.transport.connection import Edge
 from telemetryd.bus.interfaces import *
-from telemetryd.bus.library import Message, Variant
+from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.errors import BusCallError
 
 async def main(address, root):

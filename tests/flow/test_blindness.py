@@ -10,8 +10,8 @@ from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, Variant
 from moments import accept_last_week, daemon_at, edit, rows
 from raw_bus import ERROR, ERROR_NAME, RETURN, SIGNATURE, RawBus
 
-from telemetryd.bus.library import Message, bus_call
-from telemetryd.bus.output import marshalled
+from telemetryd.bus.transport.library import Message, bus_call
+from telemetryd.bus.transport.output import marshalled
 
 KATE_ID, KWRITE_ID = "org.kde.kate", "org.kde.kwrite"
 ASKED = KATE + "share = 0.999999999\n"

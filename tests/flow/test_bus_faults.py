@@ -21,7 +21,7 @@ from raw_bus import ERROR, RETURN, RawBus, strings
 from receiver import Receiver
 from relayed_bus import CONTROL_CONNECTION, NAMELESS, TELEMETRY_CONNECTION, Relay
 
-from telemetryd.bus.library import bus_call
+from telemetryd.bus.transport.library import bus_call
 from telemetryd.core.limits import BUS_TIMEOUT_S
 
 KATE_ID = "org.kde.kate"

@@ -8,7 +8,7 @@ import pytest
 from harness import CONTROL, KATE, ROOT, WAIT_S, until
 from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk
 
-from telemetryd.bus.library import bus_call
+from telemetryd.bus.transport.library import bus_call
 
 KATE_ID, KWRITE_ID, QUESTION = "org.kde.kate", "org.kde.kwrite", "saves-a-week"
 KWRITE = SAVES.replace(KATE_ID, KWRITE_ID)

@@ -7,7 +7,7 @@ from harness import CONTROL, KATE, KATE_2026, PROPERTIES, CallError, Variant
 from moments import accept_last_week, rows
 from timeline import HOUR_S
 
-from telemetryd.bus.library import bus_call
+from telemetryd.bus.transport.library import bus_call
 
 KATE_ID = "org.kde.kate"
 PROPERTY_CALLS = (CONTROL[0], CONTROL[1], PROPERTIES)

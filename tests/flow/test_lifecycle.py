@@ -13,7 +13,7 @@ import pytest
 from campaign import IS_CAMPAIGN
 from harness import CONTROL, KATE, TELEMETRY, CallError, Machine
 
-from telemetryd.bus.library import bus_call
+from telemetryd.bus.transport.library import bus_call
 from telemetryd.errors import BusCallError
 
 CALLS = 400 if IS_CAMPAIGN else 120

@@ -6,7 +6,7 @@ import pytest
 from harness import CONTROL, KATE, TELEMETRY
 from moments import accept_last_week
 
-from telemetryd.bus.library import bus_call
+from telemetryd.bus.transport.library import bus_call
 
 KATE_ID = "org.kde.kate"
 RULE = "type='signal',path_namespace='/org/telemetryd'"

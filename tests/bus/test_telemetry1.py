@@ -3,9 +3,9 @@
 import pytest
 from running import APP, Running
 
-from telemetryd.bus.applications import Applications
 from telemetryd.bus.identity import Caller, Kind
-from telemetryd.bus.library import Message, Variant
+from telemetryd.bus.telemetry1 import Applications
+from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.errors import UnknownApplicationError
 
 

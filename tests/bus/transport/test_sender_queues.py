@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raw_bus import CALL, INTERFACE, MEMBER, NO_REPLY, PATH, SENDER, SIGNATURE, RawBus, strings
 
-from telemetryd.bus.turns import Refused, Turns
+from telemetryd.bus.transport.sender_queues import Refused, Turns
 from telemetryd.core.limits import MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
 
 LARGE = MESSAGE_WEIGHED_BYTES * 4

@@ -12,7 +12,7 @@ import socket
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.bus.library import Message, MessageType
+from telemetryd.bus.transport.library import Message, MessageType
 from telemetryd.core.limits import REPLY_TEMPLATES
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from confined import IS_ROOT
 from silent_fs import DEVICE, silent_root
 
 from telemetryd.bus.identity import Caller, Kind
-from telemetryd.bus.looks import Looks
+from telemetryd.bus.process_checks import Looks
 from telemetryd.core.limits import LOOK_TIMEOUT_S, LOOKS_MAX
 
 DESCRIPTORS = Path("/proc/self/fd")
@@ -36,7 +36,7 @@ async def test_credentials_that_name_nobody_are_unknown(credentials, why):
 def test_a_daemon_short_of_descriptors_is_no_proof_against_the_caller():
     """Where the daemon has no descriptor left to look with, the caller may call again: it is not taken for a sandbox."""
     program = (
-        "import asyncio, os, resource\nfrom telemetryd.bus.looks import Looks\n"
+        "import asyncio, os, resource\nfrom telemetryd.bus.process_checks import Looks\n"
         "who = {'UnixUserID': os.getuid(), 'ProcessID': os.getpid()}\n"
         "pidfd = os.pidfd_open(os.getpid())\n"
         "async def main():\n"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from telemetryd.bus import library as bus_library
-from telemetryd.bus.edge import Edge
-from telemetryd.bus.library import (
+from telemetryd.bus.transport import library as bus_library
+from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.library import (
     MessageFlag,
     MessageType,
     Variant,
@@ -26,7 +26,7 @@ from telemetryd.bus.library import (
     signal,
 )
 
-PACKAGE = Path(bus_library.__file__).parents[1]
+PACKAGE = Path(bus_library.__file__).parents[2]
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def bus_class(library):
 
 def moved(library, what):
     """What a test says when an upgrade has taken a private part away."""
-    return f"{library}: {what} has moved or changed; telemetryd/bus/wire.py or output.py needs it"
+    return f"{library}: {what} has moved or changed; telemetryd/bus/transport/wire.py or output.py needs it"
 
 
 def test_the_faster_library_is_preferred():
@@ -53,9 +53,8 @@ def test_the_faster_library_is_preferred():
 
 def test_the_environment_chooses(library):
     """TELEMETRYD_DBUS_LIBRARY decides which one is imported, and the other one is not."""
-    program = (
-        "import sys; from telemetryd.bus.library import NAME; print(NAME, *(m for m in ('dbus_fast', 'dbus_next') if m in sys.modules))"
-    )
+    both = "('dbus_fast', 'dbus_next')"
+    program = f"import sys; from telemetryd.bus.transport.library import NAME; print(NAME, *(m for m in {both} if m in sys.modules))"
     env = {**os.environ, "TELEMETRYD_DBUS_LIBRARY": library, "PYTHONPATH": str(PACKAGE.parent)}
     run = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
     assert run.stdout.split() == [library, library.replace("-", "_")]
@@ -72,7 +71,7 @@ def test_a_wrong_choice_is_a_clear_error(monkeypatch):
         choose("dbus-next")
 
 
-def imported_with(folder, versions, program="import telemetryd.bus.library"):
+def imported_with(folder, versions, program="import telemetryd.bus.transport.library"):
     """What importing the choice says where these versions are installed: each library ends the program when it is imported."""
     for module, version in versions.items():
         package = folder / module

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from telemetryd.bus.identity import Caller, admit_host_only
-from telemetryd.bus.library import Message, Variant
 from telemetryd.bus.members import Handlers, Result
 from telemetryd.bus.replies import bounded, fitting
+from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.engine.queries import MovedError
 from telemetryd.engine.slices import Pieces
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError

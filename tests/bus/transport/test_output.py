@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from telemetryd.bus.library import Message, MessageType
-from telemetryd.bus.output import Output, ReplyTemplates, marshalled
+from telemetryd.bus.transport.library import Message, MessageType
+from telemetryd.bus.transport.output import Output, ReplyTemplates, marshalled
 from telemetryd.core.limits import REPLY_TEMPLATES
 
 

@@ -6,10 +6,10 @@ import pytest
 from harness import CONTROL, KATE_2026
 from running import APP, installed
 
-from telemetryd.bus.control import Control, Parts
+from telemetryd.bus.control1 import Control, Parts
 from telemetryd.bus.interfaces import PROPERTIES, load
-from telemetryd.bus.library import Message
 from telemetryd.bus.members import Members
+from telemetryd.bus.transport.library import Message
 from telemetryd.engine.slices import Pieces
 from telemetryd.errors import BusyError, UnknownApplicationError
 

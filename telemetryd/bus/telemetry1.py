@@ -12,7 +12,7 @@ from telemetryd.errors import NotSupportedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from telemetryd.bus.library import Message
+    from telemetryd.bus.transport.library import Message
 
 VERSION = 1
 _MAX_APPLICATIONS = 1000

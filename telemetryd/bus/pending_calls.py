@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from telemetryd.bus.library import Message, Variant
+from telemetryd.bus.transport.library import Message, Variant
 
 PARKED_MAX_CALLS = 256
 """Calls of unidentified callers that wait at once. Identifying takes about 1 ms, in which a flood brings some 50."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.bus import header, weight
-from telemetryd.bus.header import FIXED, NUMBERS
+from telemetryd.bus.transport import header, value_count
+from telemetryd.bus.transport.header import FIXED, NUMBERS
 from telemetryd.core.limits import MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ class Turns:
                 self._sizes[sender] -= size
                 if self._sizes[sender] <= QUEUED_CALLER_BYTES:
                     self._over.discard(sender)
-                is_heavy = size > MESSAGE_WEIGHED_BYTES and isinstance(message, bytes) and sender != _NOBODY and weight.is_heavy(message)
+                is_weighed = size > MESSAGE_WEIGHED_BYTES and sender != _NOBODY
+                is_heavy = is_weighed and isinstance(message, bytes) and value_count.is_heavy(message)
                 yield _refused(sender, message, is_heavy=True) if is_heavy and isinstance(message, bytes) else message
         finally:
             if not queue and self._queues.get(sender) is queue:

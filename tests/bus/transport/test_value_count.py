@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raw_bus import CALL, PATH, SIGNATURE, RawBus
 
-from telemetryd.bus import weight
-from telemetryd.bus.library import Message, Variant
-from telemetryd.bus.output import marshalled
+from telemetryd.bus.transport import value_count
+from telemetryd.bus.transport.library import Message, Variant
+from telemetryd.bus.transport.output import marshalled
 from telemetryd.core.limits import MESSAGE_MAX_VALUES, SAMPLES_MAX, SOURCES_MAX
 
 TYPES = st.recursive(
@@ -52,7 +52,7 @@ def test_every_value_counts(data):
     kinds = data.draw(st.lists(TYPES, min_size=1, max_size=4))
     values = [value_of(kind, data) for kind in kinds]
     sent = message("".join(kinds), *(value for value, _ in values))
-    assert weight.count(sent) == sum(size for _, size in values)
+    assert value_count.count(sent) == sum(size for _, size in values)
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_every_value_counts(data):
 )
 def test_what_makes_sense_has_room(call):
     """The most samples, sources and text that a call may have are not too many values."""
-    assert not weight.is_heavy(call)
+    assert not value_count.is_heavy(call)
 
 
 @pytest.mark.parametrize("call", megabytes(), ids=["numbers", "texts", "variants", "structs"])
 def test_a_megabyte_of_values_is_too_much(call):
     """A call that is full of values is found out, and sooner than a library would have read it."""
     begin = time.process_time()
-    assert weight.is_heavy(call)
+    assert value_count.is_heavy(call)
     assert time.process_time() - begin < 0.2
 
 
 def test_the_bound():
     """As many values as are permitted are, and no more."""
-    assert not weight.is_heavy(message("ad", [1.0] * MESSAGE_MAX_VALUES))
-    assert weight.is_heavy(message("ad", [1.0] * (MESSAGE_MAX_VALUES + 1)))
-    assert weight.is_heavy(message("as", [""] * (MESSAGE_MAX_VALUES // 2 + 1)))
+    assert not value_count.is_heavy(message("ad", [1.0] * MESSAGE_MAX_VALUES))
+    assert value_count.is_heavy(message("ad", [1.0] * (MESSAGE_MAX_VALUES + 1)))
+    assert value_count.is_heavy(message("as", [""] * (MESSAGE_MAX_VALUES // 2 + 1)))
 
 
 @pytest.mark.parametrize("signature", ["a", "(", "z", "as", "v", "a{sv}", "(ss", "ao"])
@@ -90,4 +90,4 @@ def test_what_fits_nothing_is_left_to_the_reader(signature):
     """A body that is not what its signature says is not too heavy; nothing is raised."""
     maker = RawBus.__new__(RawBus)
     maker._serial = 0
-    assert not weight.is_heavy(maker.message(CALL, {PATH: "/a", SIGNATURE: signature}, b"\xff\0\0\0"))
+    assert not value_count.is_heavy(maker.message(CALL, {PATH: "/a", SIGNATURE: signature}, b"\xff\0\0\0"))

@@ -7,8 +7,8 @@ import contextlib
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING
 
-from telemetryd.bus.output import Output
-from telemetryd.bus.turns import Refused, Turns
+from telemetryd.bus.transport.output import Output
+from telemetryd.bus.transport.sender_queues import Refused, Turns
 from telemetryd.core.limits import (
     CROWDED_S,
     LONG_CALL_S,
@@ -28,7 +28,7 @@ from telemetryd.core.limits import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from telemetryd.bus.wire import Wire
+    from telemetryd.bus.transport.wire import Wire
 
 
 class Flow:

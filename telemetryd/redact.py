@@ -5,6 +5,9 @@ from __future__ import annotations
 import os.path
 import traceback
 
+INTERNAL_TEXT = "internal error; the journal says where"
+"""All that a caller is told (`errors.INTERNAL`)."""
+
 
 def place(failure: BaseException) -> str:
     """Type and line numbers of an exception and of its causes, outermost call first; never its text, which may hold a value."""

@@ -14,14 +14,14 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.bus.edge_socket import EdgeSocket, ListenerFullError
-from telemetryd.bus.library import Message, MessageBus
+from telemetryd.bus.transport.library import Message, MessageBus
+from telemetryd.bus.transport.socket import EdgeSocket, ListenerFullError
 from telemetryd.core.limits import BUS_RETRY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from telemetryd.bus.framing import Oversized
+    from telemetryd.bus.transport.framing import Oversized
 
 _SOMEWHERE = "unix:path=/"
 """What a library is told as the address: it gets a socket that is connected."""

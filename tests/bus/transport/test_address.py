@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from telemetryd.bus.address import session_bus, sockets
-from telemetryd.bus.edge import Edge
+from telemetryd.bus.transport.address import session_bus, sockets
+from telemetryd.bus.transport.connection import Edge
 
 
 @pytest.mark.parametrize(

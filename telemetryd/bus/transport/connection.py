@@ -15,20 +15,20 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from telemetryd.bus.address import session_bus, sockets
-from telemetryd.bus.faults import INTERNAL_TEXT, place
-from telemetryd.bus.flow import Flow
-from telemetryd.bus.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
-from telemetryd.bus.output import ReplyTemplates, marshalled
-from telemetryd.bus.wire import Wire
+from telemetryd.bus.transport.address import session_bus, sockets
+from telemetryd.bus.transport.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
+from telemetryd.bus.transport.output import ReplyTemplates, marshalled
+from telemetryd.bus.transport.pump import Flow
+from telemetryd.bus.transport.wire import Wire
 from telemetryd.core.limits import BUS_TIMEOUT_S, MESSAGE_MAX_BYTES, MESSAGE_MAX_VALUES, QUEUED_CALLER_BYTES
 from telemetryd.errors import INTERNAL, STANDARD, BusCallError, BusLostError
+from telemetryd.redact import INTERNAL_TEXT, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from telemetryd.bus.framing import Oversized
-    from telemetryd.bus.turns import Refused
+    from telemetryd.bus.transport.framing import Oversized
+    from telemetryd.bus.transport.sender_queues import Refused
 
 _CALL, _SIGNAL, _ERROR = MessageType.METHOD_CALL, MessageType.SIGNAL, MessageType.ERROR
 _DO_NOT_QUEUE = 4

@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.bus.address import session_bus
+from telemetryd.bus.transport.address import session_bus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,13 +12,13 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.bus.framing import Framing
+from telemetryd.bus.transport.framing import Framing
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable
 
-    from telemetryd.bus.framing import Oversized
+    from telemetryd.bus.transport.framing import Oversized
 
 _CHUNK_BYTES, _LARGE_BYTES = 8192, 256 * 1024
 _SMALL_BYTES = 4096

@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from telemetryd.bus import header
-from telemetryd.bus.header import FIXED, NUMBERS
+from telemetryd.bus.transport import header
+from telemetryd.bus.transport.header import FIXED, NUMBERS
 from telemetryd.core.limits import MESSAGE_MAX_VALUES
 
 _FIXED = {

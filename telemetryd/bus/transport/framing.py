@@ -15,8 +15,8 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.bus import header, weight
-from telemetryd.bus.header import FIXED, NUMBERS
+from telemetryd.bus.transport import header, value_count
+from telemetryd.bus.transport.header import FIXED, NUMBERS
 from telemetryd.core.limits import MESSAGE_MAX_BYTES, MESSAGE_WEIGHED_BYTES
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Framing:
             self._close(len(self._arrived))  # they are this message's: the kernel gives no more than one message's at a time, at its end
             return b""
         found = header.read(data[start : start + fields], order)
-        is_heavy = self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and weight.is_heavy(data[at : at + size])
+        is_heavy = self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and value_count.is_heavy(data[at : at + size])
         if is_heavy or size > MESSAGE_MAX_BYTES or not 0 < kind <= _LAST_KIND:
             self._close(found.descriptors)
             if is_heavy or size > MESSAGE_MAX_BYTES:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.bus import framing
-from telemetryd.bus.framing import Framing, Oversized
+from telemetryd.bus.transport import framing
+from telemetryd.bus.transport.framing import Framing, Oversized
 
 LIMIT = 300
 

@@ -25,10 +25,10 @@ from raw_bus import (
     strings,
 )
 
-from telemetryd.bus.edge import Edge
-from telemetryd.bus.faults import INTERNAL_TEXT
+from telemetryd.bus.transport.connection import Edge
 from telemetryd.core import limits
 from telemetryd.errors import INTERNAL, BusLostError
+from telemetryd.redact import INTERNAL_TEXT
 
 PEER, INTROSPECTABLE, PROPERTIES = (f"org.freedesktop.DBus.{name}" for name in ("Peer", "Introspectable", "Properties"))
 
