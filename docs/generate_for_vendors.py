@@ -21,12 +21,12 @@ from click.testing import CliRunner
 from telemetryd.analysis.channel import channel
 from telemetryd.analysis.planning import trend_error
 from telemetryd.core.limits import HOUR_S, MAX_TRIES, RETRY_GAP_S
-from telemetryd.core.manifest import parse
 from telemetryd.core.period import whole_periods
 from telemetryd.core.planning import hardest_share, reports_needed, share_error
 from telemetryd.core.report import Report, cell_of_labels, encode, label_of_cell, request_headers
 from telemetryd.core.schedule import Result, delivery_of
 from telemetryd.ctl.__main__ import cli
+from telemetryd.toml.manifest import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from telemetryd.core.reviews import Review, Stop, StopReason
+from telemetryd.core.signoffs import Review, Stop, StopReason
 from telemetryd.ctl import given, language, register, sheet
 from telemetryd.ctl.given import Given, Receiver
 

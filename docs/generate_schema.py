@@ -11,13 +11,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core import rules
+from telemetryd.authoring.guidance import GUIDES
 from telemetryd.core.definition import NONE, OTHER
-from telemetryd.core.guidance import GUIDES
-from telemetryd.core.tables import ApplicationTable, FlagSource, ManifestText, QuestionTable
+from telemetryd.toml import fields
+from telemetryd.toml.models.manifest_tables import ApplicationTable, FlagSource, ManifestText, QuestionTable
 
 if TYPE_CHECKING:
-    from telemetryd.core.strict import Localised
+    from telemetryd.toml.models.base import Localised
 
 FILE = Path(__file__).parents[1] / "telemetryd/ctl/manifest.schema.json"
 _SOURCES = ("FlagSource", "ChoiceSource", "NumberSource", "CountSource")
@@ -34,23 +34,23 @@ def _whole(pattern: str) -> str:
     return f"^(?:{pattern})$"
 
 
-_ID = {"pattern": _whole(rules.ID)}
-_NUMBER = {"type": "number", "minimum": -rules.EXACT, "maximum": rules.EXACT}
-_COUNT = {"type": "integer", "minimum": 0, "maximum": rules.EXACT}
+_ID = {"pattern": _whole(fields.ID)}
+_NUMBER = {"type": "number", "minimum": -fields.EXACT, "maximum": fields.EXACT}
+_COUNT = {"type": "integer", "minimum": 0, "maximum": fields.EXACT}
 _VALUE = {"type": "string", "pattern": r"^[A-Za-z0-9._+-]{1,32}$", "not": {"enum": [OTHER, NONE]}}
 _SET = {"type": "array", "minItems": 1, "uniqueItems": True}
 _SAID = {
     "application": {
-        "id": {"pattern": _whole(rules.APPLICATION_ID)},
+        "id": {"pattern": _whole(fields.APPLICATION_ID)},
         "vendor": _ID,
         "contact": {"pattern": r"^(https://|mailto:)[!-~]+$"},
-        "snap": {"pattern": _whole(rules.SNAP)},
-        "uses": _SET | {"items": {"type": "string", "pattern": _whole(f"{rules.APPLICATION_ID}/{rules.ID}")}},
+        "snap": {"pattern": _whole(fields.SNAP)},
+        "uses": _SET | {"items": {"type": "string", "pattern": _whole(f"{fields.APPLICATION_ID}/{fields.ID}")}},
     },
     "source": {"id": _ID, "bins": _SET | {"items": _NUMBER}, "values": _SET | {"items": _VALUE}},
     "question": {
         "id": _ID,
-        "sources": _SET | {"items": {"type": "string", "pattern": _whole(f"({rules.APPLICATION_ID}/)?{rules.ID}")}},
+        "sources": _SET | {"items": {"type": "string", "pattern": _whole(f"({fields.APPLICATION_ID}/)?{fields.ID}")}},
         "coarser": {"additionalProperties": _SET | {"items": {"type": ["number", "string"]}}},
         "epsilon": {"minimum": 0.1, "maximum": 4},
     },

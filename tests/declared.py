@@ -2,7 +2,6 @@
 
 from datetime import date
 
-from telemetryd.core.consent import ApplicationLevels, Circumstances, Decision, Levels
 from telemetryd.core.definition import (
     Application,
     Category,
@@ -16,9 +15,10 @@ from telemetryd.core.definition import (
     SourceType,
     digest_of,
 )
-from telemetryd.core.lot import Lot
-from telemetryd.core.reviews import Review, Standing, Stop, StopReason
+from telemetryd.core.gate import ApplicationLevels, Circumstances, Decision, Levels
+from telemetryd.core.sampling_lot import Lot
 from telemetryd.core.settings import Endpoint, KillSwitch, Lock, Settings
+from telemetryd.core.signoffs import Review, Standing, Stop, StopReason
 
 APPLICATION = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org/privacy")
 STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, "ms", edges=(500, 2000))

@@ -3,8 +3,8 @@
 from declared import asking
 
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.handover import Job, encode_job
 from telemetryd.core.report import Report, encode
+from telemetryd.core.uploader_protocol import Job, encode_job
 
 DEFINITION = asking()
 TEXT = canonical_text(DEFINITION)

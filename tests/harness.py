@@ -24,8 +24,8 @@ from texts import ENDS, KATE, KATE_2026, STARTS
 
 from telemetryd.bus.transport.connection import Edge
 from telemetryd.bus.transport.library import Message, MessageFlag, Variant
-from telemetryd.core import manifest
 from telemetryd.errors import BusCallError
+from telemetryd.toml import manifest
 
 ROOT = Path(__file__).parents[1]
 TELEMETRY = ("org.telemetryd.Telemetry1", "/org/telemetryd/Telemetry1", "org.telemetryd.Telemetry1")

@@ -6,9 +6,9 @@ from collections import Counter
 from texts import EDITOR, STARTUP, question
 
 from telemetryd.analysis.channel import channel
-from telemetryd.core.manifest import parse
 from telemetryd.core.period import whole_periods
 from telemetryd.core.report import Report, encode, label_of_cell
+from telemetryd.toml.manifest import parse
 
 PLATFORM = """\
 [[source]]

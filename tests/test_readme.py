@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from telemetryd.__main__ import USAGE
-from telemetryd.core import manifest, reading
-from telemetryd.core.settings import ConfigFile, Origin, merge
+from telemetryd.toml import config, manifest
+from telemetryd.toml.precedence import ConfigFile, Origin, merge
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -47,9 +47,9 @@ def test_examples_are_taken():
     (example,) = _blocks("manifest.md")
     configuration, reviews = _blocks("administration.md")
     (own,) = _blocks("testing-your-application.md")
-    users = merge([ConfigFile("own", Origin.USER, reading.parse_configuration(own))], do_not_track="", kuserfeedback=[])
+    users = merge([ConfigFile("own", Origin.USER, config.parse_configuration(own))], do_not_track="", kuserfeedback=[])
     assert (users.problems, [one.vendor for one in users.endpoints]) == ((), ["example"])
     assert manifest.parse(example).definitions[0].cells == 3 * 3 + 1
-    assert reading.parse_configuration(configuration).enabled is True
-    found, stops = reading.parse_reviews(reviews.replace("9f2c…", "9" * 64), "example.toml")
+    assert config.parse_configuration(configuration).enabled is True
+    found, stops = config.parse_reviews(reviews.replace("9f2c…", "9" * 64), "example.toml")
     assert (len(found), len(stops)) == (1, 1)

@@ -15,8 +15,8 @@ from ordinary import ordinary_machine, reachable
 
 from telemetryd.bus.identity import Caller, Kind, admit_host_only, admit_own_application
 from telemetryd.bus.processes import identify_process
-from telemetryd.core import manifest
 from telemetryd.errors import TelemetrydError
+from telemetryd.toml import manifest
 
 BOXED = KATE.replace('id = "org.kde.kate"', f'id = "{OWN}"\nsnap = "{SNAP}"')
 """The manifest of what the sandboxes say that they are; it names the snap that may act for it."""

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core import canonical, difference, review
-from telemetryd.core.language import ENGLISH
-from telemetryd.core.telling import tell
+from telemetryd.core import admissibility
+from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.pages import levels, several
 from telemetryd.ctl.reasons import reason
 from telemetryd.ctl.words import CONSENTS, STATES, day, word
+from telemetryd.describe import difference
+from telemetryd.describe.sentences import tell
 from telemetryd.errors import InvalidManifestError
+from telemetryd.toml import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from telemetryd.core.definition import Definition
-    from telemetryd.core.language import Words
-    from telemetryd.core.telling import Telling, ToldSource
+    from telemetryd.core.translation import Words
     from telemetryd.ctl.client import Shown
     from telemetryd.ctl.output import Page, Row
+    from telemetryd.describe.sentences import Telling, ToldSource
 
 _OTHER_VERSION = "the running telemetryd is of another version: restart it, `systemctl --user restart telemetryd`"
 
@@ -158,7 +160,7 @@ def _figures(one: Shown, definition: Definition, words: Words) -> Sequence[str]:
         return list(one["figures"])
     expected = tuple((source, tuple(shares)) for source, shares in one["expected"].items())
     asked = definition.question._replace(expected_users=one["expected_users"], expected=expected)
-    return review.sentences(review.figures(definition._replace(question=asked)), words)
+    return admissibility.sentences(admissibility.figures(definition._replace(question=asked)), words)
 
 
 def answers(source: ToldSource) -> str:

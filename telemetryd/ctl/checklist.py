@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import review
-from telemetryd.core.clauses import CLAUSES
+from telemetryd.authoring.clauses import CLAUSES
+from telemetryd.core import admissibility
 from telemetryd.core.definition import SourceType
-from telemetryd.core.system import SYSTEM
+from telemetryd.core.system_facts import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,9 +92,9 @@ def _enforced(definition: Definition) -> Iterator[tuple[str, str]]:
 
 
 def _counted(definition: Definition) -> Iterator[tuple[str, str]]:
-    of = review.figures(definition)
+    of = admissibility.figures(definition)
     asked = definition.question
-    bits = review.sentences(of)[1]
+    bits = admissibility.sentences(of)[1]
     yield "A1", f"randomised response at ε = {of.epsilon:g}: no report makes a guess about its sender much likelier"
     yield "A1", bits[0].lower() + bits[1:].rstrip(".")
     yield "A3", f"{of.cells} possible answers; {of.optimum} is what the noise suits, {of.most} is the most that is admitted"

@@ -63,7 +63,7 @@ def _read(files: _Files, manifests: _Files) -> Received:
 
 
 def _declared(file: IO[bytes]) -> Sequence[Definition]:
-    from telemetryd.core.manifest import parse  # noqa: PLC0415 - slow, and needless without a manifest
+    from telemetryd.toml.manifest import parse  # noqa: PLC0415 - slow, and needless without a manifest
 
     try:
         return parse(file.read().decode()).definitions

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.core.definition import Declaration, Definition
-    from telemetryd.core.reviews import Review, Reviews, Stop
+    from telemetryd.core.signoffs import Review, Reviews, Stop
 
 _MANIFEST = re.compile(r"^\s*(?:schema\s*=|\[\s*application\s*\])", re.MULTILINE)
 _REVIEWS = re.compile(r"^\s*\[\[\s*(?:review|stop)\s*\]\]", re.MULTILINE)
@@ -42,7 +42,7 @@ class Given(NamedTuple):
 
     def standing(self) -> Reviews:
         """What holds for each question."""
-        from telemetryd.core.reviews import Reviews  # noqa: PLC0415 - for those who ask
+        from telemetryd.core.signoffs import Reviews  # noqa: PLC0415 - for those who ask
 
         return Reviews(self.reviews, self.stops)
 
@@ -105,7 +105,7 @@ def chosen(found: Declaration, question: str) -> Sequence[Definition]:
 
 
 def _declared(path: Path, text: str) -> Declaration:
-    from telemetryd.core.manifest import parse  # noqa: PLC0415 - reads TOML
+    from telemetryd.toml.manifest import parse  # noqa: PLC0415 - reads TOML
 
     try:
         return parse(text)
@@ -114,7 +114,7 @@ def _declared(path: Path, text: str) -> Declaration:
 
 
 def _reviewed(path: Path, text: str) -> tuple[Sequence[Review], Sequence[Stop]]:
-    from telemetryd.core.reading import parse_reviews  # noqa: PLC0415 - reads TOML
+    from telemetryd.toml.config import parse_reviews  # noqa: PLC0415 - reads TOML
 
     try:
         return parse_reviews(text, str(path))
@@ -123,7 +123,7 @@ def _reviewed(path: Path, text: str) -> tuple[Sequence[Review], Sequence[Stop]]:
 
 
 def _receivers(path: Path, text: str) -> dict[str, Receiver]:
-    from telemetryd.core.reading import parse_configuration  # noqa: PLC0415 - reads TOML
+    from telemetryd.toml.config import parse_configuration  # noqa: PLC0415 - reads TOML
 
     try:
         configuration = parse_configuration(text)

@@ -11,12 +11,12 @@ from collections import ChainMap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.language import ENGLISH
+from telemetryd.core.translation import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from telemetryd.core.language import Words
+    from telemetryd.core.translation import Words
 
 CATALOGUES = Path(__file__).parents[1] / "locale"
 DOMAIN = "telemetryd"

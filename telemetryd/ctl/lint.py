@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from telemetryd.core.finding import Level
+from telemetryd.authoring.linter.finding import Level
+from telemetryd.authoring.linter.findings_of import lint as findings_of
+from telemetryd.authoring.linter.findings_of import whole
 from telemetryd.core.limits import MANIFEST_BYTES
-from telemetryd.core.lint import lint as findings_of
-from telemetryd.core.lint import whole
 from telemetryd.ctl.failures import FAILED
 from telemetryd.ctl.lint_formats import FORMATS, Linted
 from telemetryd.errors import InvalidFileError

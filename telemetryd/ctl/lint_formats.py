@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from telemetryd.core.clauses import CLAUSES
-from telemetryd.core.finding import Level
+from telemetryd.authoring.clauses import CLAUSES
+from telemetryd.authoring.linter.finding import Level
 from telemetryd.ctl.words import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from telemetryd.core.finding import Finding
+    from telemetryd.authoring.linter.finding import Finding
 
 _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow"}
 _SHOWN = 120

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from telemetryd.authoring.draft import Draft, complaints, compose
 from telemetryd.core.definition import Category, PeriodKind, SourceType
-from telemetryd.core.draft import Draft, complaints, compose
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.words import one_line
 

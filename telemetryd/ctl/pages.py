@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core.language import ENGLISH
+from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl import sentences
 from telemetryd.ctl.words import AXES, LEVELS, NEW_QUESTIONS, OWN_LEVELS, day, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from telemetryd.core.language import Words
+    from telemetryd.core.translation import Words
     from telemetryd.ctl.client import Shown
     from telemetryd.ctl.output import Page, Row
     from telemetryd.ctl.sentences import Shown as Told

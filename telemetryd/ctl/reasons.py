@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from telemetryd.core.language import ENGLISH, mark
+from telemetryd.core.translation import ENGLISH, mark
 
 if TYPE_CHECKING:
-    from telemetryd.core.language import Words
+    from telemetryd.core.translation import Words
 
 _REASONS = (
     mark("paused: {why}"),

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import report, review
+from telemetryd.core import admissibility, report
 from telemetryd.core.period import whole_periods
-from telemetryd.core.reviews import Standing, StopReason
-from telemetryd.core.telling import tell
+from telemetryd.core.signoffs import Standing, StopReason
 from telemetryd.ctl.sheet import Code, Index, Link, Row, Section, Sheet, fact
+from telemetryd.describe.sentences import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from telemetryd.core.definition import Definition
-    from telemetryd.core.language import Words
-    from telemetryd.core.telling import Telling
+    from telemetryd.core.translation import Words
     from telemetryd.ctl.given import Given, Receiver
     from telemetryd.ctl.language import Language
     from telemetryd.ctl.sheet import Fact
+    from telemetryd.describe.sentences import Telling
 
 _ANY_URL = "https://endpoint.invalid/"
 
@@ -83,7 +83,7 @@ def sheet(one: Entry, words: Words) -> Sheet:
         Section(_("When and from whom"), tuple(_course(one, words))),
         Section(_("What is sent"), tuple(_sent(one, words))),
         Section(_("Review"), tuple(_review(one, words))),
-        Section(_("In numbers"), (fact(_("Figures"), *review.sentences(review.figures(one.definition), words)),)),
+        Section(_("In numbers"), (fact(_("Figures"), *admissibility.sentences(admissibility.figures(one.definition), words)),)),
     ]
     return Sheet(one.anchor, one.told.why, one.told.who, tuple(sections))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import difference
-from telemetryd.core.telling import tell
 from telemetryd.ctl.sheet import Fact, Section, Sheet, fact
+from telemetryd.describe import difference
+from telemetryd.describe.sentences import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import difference, report, review
+from telemetryd.authoring.linter.findings_of import lint
+from telemetryd.core import admissibility, report
 from telemetryd.core.definition import translations
-from telemetryd.core.language import ENGLISH
-from telemetryd.core.lint import lint
 from telemetryd.core.period import whole_periods
-from telemetryd.core.telling import tell
+from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl import register
 from telemetryd.ctl.checklist import Check, checklist
 from telemetryd.ctl.sheet import Section, Sheet, fact
+from telemetryd.describe import difference
+from telemetryd.describe.sentences import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
+    from telemetryd.authoring.linter.finding import Finding
     from telemetryd.core.definition import Declaration, Definition
-    from telemetryd.core.difference import Change
-    from telemetryd.core.finding import Finding
-    from telemetryd.core.reviews import Reviews
+    from telemetryd.core.signoffs import Reviews
     from telemetryd.ctl.sheet import Fact
+    from telemetryd.describe.difference import Change
 
 
 class Subject(NamedTuple):
@@ -94,7 +95,7 @@ def plain(one: Reviewed) -> dict[str, Any]:
     """Everything as JSON values."""
     definition = one.entry.definition
     asked = definition.question
-    of = review.figures(definition)
+    of = admissibility.figures(definition)
     return {
         "application": definition.application.id,
         "question": asked.id,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telemetryd.core.reviews import StopReason
+from telemetryd.core.signoffs import StopReason
 from telemetryd.ctl import given as files
 from telemetryd.ctl import here, output, signing
 from telemetryd.ctl.failures import Failure
@@ -19,7 +19,7 @@ from telemetryd.ctl.options import confirm, unasked
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetryd.core.reviews import Reviews, Stop
+    from telemetryd.core.signoffs import Reviews, Stop
     from telemetryd.ctl.review_page import Reviewed
     from telemetryd.ctl.signing import Entry
 
@@ -116,8 +116,8 @@ def _day(day: datetime | None, *, is_signed: bool) -> date:
 
 def _refuse_errors(manifest: Path, text: str, today: date) -> None:
     """What a machine already knows to be wrong is not for a person to sign."""
-    from telemetryd.core.finding import Level  # noqa: PLC0415 - for those who sign
-    from telemetryd.core.lint import lint  # noqa: PLC0415 - the same
+    from telemetryd.authoring.linter.finding import Level  # noqa: PLC0415 - for those who sign
+    from telemetryd.authoring.linter.findings_of import lint  # noqa: PLC0415 - the same
 
     for one in lint(text, today):
         if one.fault.level is Level.ERROR:

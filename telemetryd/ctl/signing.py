@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import rules, toml
-from telemetryd.core.reading import parse_reviews
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.given import text_of
 from telemetryd.errors import InvalidFileError
+from telemetryd.toml import fields, parser
+from telemetryd.toml.config import parse_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,10 +63,10 @@ class Entry(NamedTuple):
 def checked(reviewer: str, record: str, day: date) -> SignOff:
     """A sign-off with a name, a mail address and a URL. Raises `Failure`."""
     try:
-        rules.line(reviewer)
+        fields.line(reviewer)
         if record:
-            rules.page_url(record)
-    except rules.RefusedError as error:
+            fields.page_url(record)
+    except fields.RefusedError as error:
         raise Failure(str(error)) from error
     if not _REVIEWER.fullmatch(reviewer) or any(one in reviewer for one in '"\\'):
         raise Failure('expected a reviewer as "Name <mail>"')
@@ -166,8 +166,8 @@ def _signed(definition: Definition, sign_off: SignOff, open_ones: Sequence[Entry
 def is_same_person(one: str, other: str) -> bool:
     """Whether two reviewers share a name or an address."""
     try:
-        rules.two_people([one, other])
-    except rules.RefusedError:
+        fields.two_people([one, other])
+    except fields.RefusedError:
         return True
     return False
 
@@ -179,7 +179,7 @@ def _entries(file: Path) -> list[Entry]:
 def _read(text: str, file: Path) -> list[Entry]:
     """The reviews of a text; also those that wait, which `parse_reviews` refuses."""
     try:
-        found: list[dict[str, Any]] = toml.loads(text).get("review", [])
+        found: list[dict[str, Any]] = parser.loads(text).get("review", [])
         return [
             Entry(one["application"], one["question"], one["definition"], tuple(one["reviewers"]), one["record"], one["date"])
             for one in found

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from telemetryd.core.reading import parse_reviews
-from telemetryd.core.reviews import Stop, StopReason
+from telemetryd.core.signoffs import Stop, StopReason
 from telemetryd.ctl import client, here, output
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.pages import standings_page
 from telemetryd.errors import InvalidFileError
 from telemetryd.system.directories import data_directories, user_config_directory
+from telemetryd.toml.config import parse_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Callable

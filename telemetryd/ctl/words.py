@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from telemetryd.core.language import mark
+from telemetryd.core.translation import mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import ledger
-from telemetryd.core.life import Outcome, State
+from telemetryd.core.lifecycle import Outcome, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from telemetryd.core.definition import Definition
     from telemetryd.core.ledger import Caps, Entry
-    from telemetryd.core.life import Step
+    from telemetryd.core.lifecycle import Step
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.ports import Consents, Key, Randomness
 

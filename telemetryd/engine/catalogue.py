@@ -12,22 +12,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import aggregate, quotas
-from telemetryd.core.consent import Presence
 from telemetryd.core.definition import Kind
-from telemetryd.core.kept import Kept
-from telemetryd.core.reviews import InstalledReviews, Reviews
+from telemetryd.core.gate import Presence
 from telemetryd.core.settings import KillSwitch, Problem, Settings
-from telemetryd.core.system import SOURCES
+from telemetryd.core.signoffs import InstalledReviews, Reviews
+from telemetryd.core.system_facts import SOURCES
 from telemetryd.engine.registrations import Registrations
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
 from telemetryd.redact import place
+from telemetryd.toml.cache import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from telemetryd.core.aggregate import Slot
     from telemetryd.core.definition import Declaration, Definition, Source
-    from telemetryd.core.reviews import Standing
+    from telemetryd.core.signoffs import Standing
     from telemetryd.engine.ports import Clock, Installation, Key, Texts
 
 _LOG = logging.getLogger(__name__)
@@ -359,7 +359,7 @@ class Catalogue:
 
 
 def _parse(text: str, application: str, whose: str = "as the file is named") -> Declaration:
-    from telemetryd.core import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
+    from telemetryd.toml import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
 
     declaration = manifest.parse(text)
     if declaration.application.id != application:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import quotas
-from telemetryd.core.consent import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Cause, Decision, closures
-from telemetryd.core.life import Outcome, State
+from telemetryd.core.gate import ACCEPT_KNOWN, INHERIT, ApplicationLevels, Cause, Decision, closures
+from telemetryd.core.lifecycle import Outcome, State
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 from telemetryd.engine.durability import Point
 from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError, InvalidArgumentsError, StorageError

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from telemetryd.core import hindrance, life, report, schedule
+from telemetryd.core import hindrance, lifecycle, report, schedule
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.life import Outcome
+from telemetryd.core.lifecycle import Outcome
 from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
 from telemetryd.engine.durability import Point
@@ -276,7 +276,7 @@ class Ticker:
     def _remember(self, row: StoredReport, outcome: str) -> None:
         record = self._parts.questions.record(row.key)
         if record.outcome is Outcome.REPORTING:
-            self._parts.questions.remember(row.key, life.delivered(record, outcome))
+            self._parts.questions.remember(row.key, lifecycle.delivered(record, outcome))
         self._parts.erasure.begin()  # of the nonce: the database's log holds the row as it was until it is emptied
 
     def _load_ticks(self) -> tuple[Ticks, int]:

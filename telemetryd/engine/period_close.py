@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import aggregate, life, noise, report, schedule
-from telemetryd.core.life import Outcome
+from telemetryd.core import aggregate, lifecycle, noise, report, schedule
+from telemetryd.core.lifecycle import Outcome
 from telemetryd.engine.budget import NO_BUDGET
 from telemetryd.engine.durability import Point
 from telemetryd.engine.ports import StoredReport
@@ -84,7 +84,7 @@ class Closing:
         """Remember what became of reports that another run delivered; True if there is news."""
         news = [(key, row) for key, row in self._reporting() if row and row.outcome != _QUEUED]
         for key, row in news:
-            self._parts.questions.remember(key, life.delivered(self._parts.questions.record(key), row.outcome))
+            self._parts.questions.remember(key, lifecycle.delivered(self._parts.questions.record(key), row.outcome))
         return bool(news)
 
     def recover(self) -> None:
@@ -104,7 +104,7 @@ class Closing:
             if definition and endpoint and is_meant and self._parts.tallies.of(key, record.period):
                 self._put(definition, endpoint)
             elif definition or self._parts.catalogue.definition(key):
-                self._parts.questions.remember(key, life.answered(record, "lost"))
+                self._parts.questions.remember(key, lifecycle.answered(record, "lost"))
 
     def _charge(self, definition: Definition) -> Endpoint | None:
         """Where the report of a period that is over goes, once it may be made; None if there is none."""
@@ -126,10 +126,10 @@ class Closing:
             self._put(definition, endpoint)
         else:
             self._parts.tallies.erase([definition.key])
-        self._parts.questions.remember(definition.key, life.Record())
+        self._parts.questions.remember(definition.key, lifecycle.Record())
 
     def _pass(self, key: Key, reason: str) -> None:
-        self._parts.questions.remember(key, life.passed(self._parts.questions.record(key), reason))
+        self._parts.questions.remember(key, lifecycle.passed(self._parts.questions.record(key), reason))
         self._parts.tallies.erase([key])
 
     def _true_cell(self, definition: Definition, period: str) -> int:

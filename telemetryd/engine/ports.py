@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from telemetryd.core.consent import ApplicationLevels, Decision, Levels
     from telemetryd.core.definition import Declaration
     from telemetryd.core.delay import Moment
+    from telemetryd.core.gate import ApplicationLevels, Decision, Levels
     from telemetryd.core.ledger import Entry
-    from telemetryd.core.life import Record
-    from telemetryd.core.lot import Lot
-    from telemetryd.core.reviews import InstalledReviews
+    from telemetryd.core.lifecycle import Record
+    from telemetryd.core.sampling_lot import Lot
     from telemetryd.core.schedule import Delivery
     from telemetryd.core.settings import Endpoint, Settings
+    from telemetryd.core.signoffs import InstalledReviews
 
 Key = tuple[str, str]
 """(application id, question id)."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import difference, report, review
-from telemetryd.core.consent import ApplicationLevels, Cause, Decision, effective
+from telemetryd.core import admissibility, report
 from telemetryd.core.definition import Application, canonical_text, translations
-from telemetryd.core.life import State
+from telemetryd.core.gate import ApplicationLevels, Cause, Decision, effective
+from telemetryd.core.lifecycle import State
 from telemetryd.core.period import period_at
+from telemetryd.describe import difference
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Rows:
         return {
             **self._about(declaration.application, callers),
             "pending": states.count(State.PENDING) if is_asked else 0,
-            "warnings": review.warnings_of(declaration),
+            "warnings": admissibility.warnings_of(declaration),
         }
 
     def absent(self, name: str, kept: set[str], callers: list[str]) -> Shown:
@@ -157,8 +158,8 @@ class Rows:
         name = definition.digest, asked.expected_users, asked.expected
         found = self._told.pop(name, None)
         if found is None:
-            figures = review.sentences(review.figures(definition))
-            found = _Told(canonical_text(definition), difference.fields(definition), figures, review.warnings(definition))
+            figures = admissibility.sentences(admissibility.figures(definition))
+            found = _Told(canonical_text(definition), difference.fields(definition), figures, admissibility.warnings(definition))
         while len(self._told) >= _TOLD_MAX:
             del self._told[next(iter(self._told))]
         self._told[name] = found
@@ -169,7 +170,7 @@ class Rows:
         accepted = _last_accepted(decision)
         if not accepted or definition.digest in decision.accepted:
             return None, []
-        from telemetryd.core import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
+        from telemetryd.toml import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
 
         try:
             before = manifest.parse(self._sources.consents.accepted_text(definition.key, accepted))

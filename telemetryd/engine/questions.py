@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import delay, life
-from telemetryd.core.consent import ApplicationLevels, Cause, Circumstances, Decision, Presence, closures_without_definition, covers
-from telemetryd.core.life import Effect, Outcome, Record, State
-from telemetryd.core.lot import draw_lot
+from telemetryd.core import delay, lifecycle
+from telemetryd.core.gate import ApplicationLevels, Cause, Circumstances, Decision, Presence, closures_without_definition, covers
+from telemetryd.core.lifecycle import Effect, Outcome, Record, State
+from telemetryd.core.sampling_lot import draw_lot
 from telemetryd.engine.budget import Budget
 from telemetryd.errors import InvalidManifestError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.definition import Definition
     from telemetryd.core.ledger import Entry
-    from telemetryd.core.life import Step
+    from telemetryd.core.lifecycle import Step
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, Consents, Key, Randomness
 
@@ -62,7 +62,7 @@ class Questions:
         ledger: dict[Key, Entry | None] = {}
         if not self._catalogue.settings.developer:
             ledger, refused = self._budget.settle({key: (self.definition(key), step) for key, step in steps.items()})
-            steps |= {key: life.without_budget(steps[key], text) for key, text in refused.items()}
+            steps |= {key: lifecycle.without_budget(steps[key], text) for key, text in refused.items()}
         self._noticed = {step.record.noticed for step in steps.values()} - {""}
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
         if changed or ledger or self._consents.is_owed:
@@ -112,8 +112,8 @@ class Questions:
         moment = self._clock.moment()
         if definition is None:
             shut = closures_without_definition(key[0], self._circumstances(key, ""))
-            return life.unanswerable(record, shut, moment)
-        return life.step(record, definition, self.circumstances(definition), moment)
+            return lifecycle.unanswerable(record, shut, moment)
+        return lifecycle.step(record, definition, self.circumstances(definition), moment)
 
     def definition(self, key: Key) -> Definition | None:
         """One question as declared now or, where it is not, as it was consented to."""
@@ -155,13 +155,13 @@ class Questions:
         entry = self._consents.ledger.get(key)
         if entry is None or entry.is_charged:
             return False
-        self._consents.settle({key: life.reporting(self.record(key), host)}, {key: entry._replace(is_charged=True)})
+        self._consents.settle({key: lifecycle.reporting(self.record(key), host)}, {key: entry._replace(is_charged=True)})
         return True
 
     def erase(self, keys: Iterable[Key]) -> None:
         """The user erased what was collected for these questions."""
         now = self._clock.now()
-        self._consents.set_records({key: life.erased(self.record(key), now).record for key in keys if key in self._consents.records})
+        self._consents.set_records({key: lifecycle.erased(self.record(key), now).record for key in keys if key in self._consents.records})
 
     def forget(self, application: str) -> list[Key]:
         """The user forgot an application: what was begun is over, what was not is as if never asked. Gives all questions concerned.
@@ -170,7 +170,7 @@ class Questions:
         """
         now = self._clock.now()
         keys = [key for key in self.decided() if key[0] == application]
-        steps = {key: life.erased(self.record(key), now, _FORGOTTEN) for key in keys if key in self._consents.records}
+        steps = {key: lifecycle.erased(self.record(key), now, _FORGOTTEN) for key in keys if key in self._consents.records}
         over = {key: step.record for key, step in steps.items() if step.record.outcome is not Outcome.OPEN}
         if keys or application in self._consents.applications:
             self._consents.forget(application, over)
@@ -179,7 +179,7 @@ class Questions:
     def shut(self, cause: Cause) -> list[Key]:
         """Shut every question at once; gives those whose tallies and reports must go."""
         now = self._clock.now()
-        steps = {key: life.shut(self.record(key), cause, now) for key in self.decided()}
+        steps = {key: lifecycle.shut(self.record(key), cause, now) for key in self.decided()}
         self._consents.set_records({key: step.record for key, step in steps.items()})
         return [key for key, step in steps.items() if step.effect is Effect.ERASE]
 
@@ -187,7 +187,7 @@ class Questions:
         """The main database was lost: what was collected with it."""
         now = self._clock.now()
         records = self._consents.records
-        lost = {key: life.lost(record, now) for key, record in records.items()}
+        lost = {key: lifecycle.lost(record, now) for key, record in records.items()}
         self._consents.set_records({key: record for key, record in lost.items() if record != records[key]})
 
     def in_state(self, outcome: Outcome) -> list[Key]:
@@ -247,7 +247,7 @@ class Questions:
         text = self._consents.accepted_text(key, digest)
         if not text:
             return None
-        from telemetryd.core import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
+        from telemetryd.toml import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
 
         try:
             definitions = manifest.parse(text).definitions

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core import delay, quotas
-from telemetryd.core.consent import absence
-from telemetryd.core.life import Outcome
+from telemetryd.core.gate import absence
+from telemetryd.core.lifecycle import Outcome
 from telemetryd.core.period import next_midnight
 from telemetryd.engine.durability import Point
 from telemetryd.engine.routes import Routes
@@ -24,8 +24,8 @@ from telemetryd.errors import BusyError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from telemetryd.core.consent import Cause
     from telemetryd.core.definition import Definition
+    from telemetryd.core.gate import Cause
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.erasure import Erasure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core import aggregate, coarsen
-from telemetryd.core.system import SOURCES, SYSTEM
+from telemetryd.core.system_facts import SOURCES, SYSTEM
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Definition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core.consent import INHERIT, ApplicationLevels
+from telemetryd.core.gate import INHERIT, ApplicationLevels
 from telemetryd.engine.decisions import HELD, Choices
 from telemetryd.errors import InvalidArgumentsError, StorageError
 

@@ -37,10 +37,10 @@ _LOG = logging.getLogger(__name__)
 
 _TOLD_TO_LEAVE = (signal.SIGTERM, signal.SIGINT)
 _LATE = (
-    "telemetryd.core.manifest",
-    "telemetryd.core.reading",
-    "telemetryd.core.kconfig",
-    "telemetryd.core.difference",
+    "telemetryd.toml.manifest",
+    "telemetryd.toml.config",
+    "telemetryd.toml.kconfig",
+    "telemetryd.describe.difference",
 )
 """What a call or a look needs and a start may not have: loaded before the daemon is ready, so that no reply depends on files."""
 _CONTROL_PATH = "/" + CONTROL.replace(".", "/")

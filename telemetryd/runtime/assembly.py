@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus.control1 import Parts as ControlParts
-from telemetryd.core.consent import Cause
+from telemetryd.core.gate import Cause
 from telemetryd.engine.catalogue import Catalogue
 from telemetryd.engine.decisions import Choices
 from telemetryd.engine.decisions import Parts as ChoiceParts

@@ -11,11 +11,11 @@ from asyncio import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from telemetryd.core.handover import SENDING, InvalidMessageError, Job, encode_job, outcome_of
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.inheritance import inherited
 from telemetryd.core.limits import COURIER_TIMEOUT_S, DELIVERY_MAX_BYTES, UPLOADER_EXIT_S
 from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, Job, encode_job, outcome_of
 from telemetryd.system import own_package
 
 if TYPE_CHECKING:

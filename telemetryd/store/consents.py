@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from telemetryd.core import life
-from telemetryd.core.consent import INHERIT, ApplicationLevels, Decision, Levels
+from telemetryd.core import lifecycle
+from telemetryd.core.gate import INHERIT, ApplicationLevels, Decision, Levels
 from telemetryd.core.ledger import Entry
-from telemetryd.core.life import Outcome, Record
-from telemetryd.core.lot import Lot
+from telemetryd.core.lifecycle import Outcome, Record
+from telemetryd.core.sampling_lot import Lot
 from telemetryd.errors import StorageError
 from telemetryd.store import integrity
 
@@ -252,7 +252,7 @@ def _record(values: Sequence[Any]) -> Record:
     """What damage did or a later version may have written is over for this one: nothing is collected."""
     outcome, *rest = values
     is_whole = outcome in set(Outcome) and list(map(type, rest)) == list(map(type, Record()[1:]))
-    return Record(Outcome(outcome), *rest) if is_whole else life.passed(Record(), "damaged")
+    return Record(Outcome(outcome), *rest) if is_whole else lifecycle.passed(Record(), "damaged")
 
 
 def noted_do_not_track(path: Path) -> bool:

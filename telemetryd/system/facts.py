@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import FACT_BYTES, FACT_S
-from telemetryd.core.system import memory_gib
+from telemetryd.core.system_facts import memory_gib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,13 +10,14 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.kept import Kept
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
-from telemetryd.core.reviews import EVERYONE, InstalledReviews, Review, Reviews, Stop
-from telemetryd.core.settings import ConfigFile, ForeignFile, Origin, Problem, merge
+from telemetryd.core.settings import Problem
+from telemetryd.core.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.system.files import entries, is_mask, listing, look, read, settled, shown
+from telemetryd.toml.cache import Kept
+from telemetryd.toml.precedence import ConfigFile, ForeignFile, Origin, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from telemetryd.core.definition import Declaration
     from telemetryd.core.settings import Settings
-    from telemetryd.core.written import ConfigurationFile
     from telemetryd.system.files import Found
+    from telemetryd.toml.models.config_tables import ConfigurationFile
 
     _Parsed = tuple[Sequence[Review], Sequence[Stop]]
 
@@ -148,7 +149,7 @@ def manifest_files(environ: Mapping[str, str]) -> dict[str, Path]:
 def load_manifest(path: Path) -> Declaration:
     """The declaration of an installed manifest, whose file is named after its id. Raises InvalidManifestError or StorageError."""
     text = _read_manifest(path)
-    from telemetryd.core import manifest  # noqa: PLC0415 - see the module's docstring
+    from telemetryd.toml import manifest  # noqa: PLC0415 - see the module's docstring
 
     declaration = manifest.parse(text)
     if declaration.application.id != path.stem:
@@ -211,7 +212,7 @@ def _parse_config(found: Found, origin: Origin) -> ConfigFile:
     path = shown(found.path)
     if found.problem or not found.text.strip():
         return ConfigFile(path, origin, None, found.problem)
-    from telemetryd.core.reading import parse_configuration  # noqa: PLC0415 - see the module's docstring
+    from telemetryd.toml.config import parse_configuration  # noqa: PLC0415 - see the module's docstring
 
     try:
         return ConfigFile(path, origin, parse_configuration(found.text))
@@ -220,7 +221,7 @@ def _parse_config(found: Found, origin: Origin) -> ConfigFile:
 
 
 def _off() -> ConfigurationFile:
-    from telemetryd.core.reading import parse_configuration  # noqa: PLC0415 - see the module's docstring
+    from telemetryd.toml.config import parse_configuration  # noqa: PLC0415 - see the module's docstring
 
     return parse_configuration("enabled = false")
 
@@ -245,7 +246,7 @@ def _parsed(path: Path, kept: Kept[_Parsed]) -> _Reviewed:
     try:
         return _Reviewed(file, *kept.get(found.text, file))
     except InvalidFileError as error:
-        from telemetryd.core.reading import concerned  # noqa: PLC0415 - see the module's docstring
+        from telemetryd.toml.config import concerned  # noqa: PLC0415 - see the module's docstring
 
         return _Reviewed(file, problem=Problem(file, str(error)), concerned=concerned(found.text))
 
@@ -253,7 +254,7 @@ def _parsed(path: Path, kept: Kept[_Parsed]) -> _Reviewed:
 def _parse_reviews(text: str, file: str) -> _Parsed:
     if not text.strip():
         return (), ()
-    from telemetryd.core.reading import parse_reviews  # noqa: PLC0415 - see the module's docstring
+    from telemetryd.toml.config import parse_reviews  # noqa: PLC0415 - see the module's docstring
 
     return parse_reviews(text, file)
 

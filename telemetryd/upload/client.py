@@ -29,7 +29,7 @@ from telemetryd.upload.job import HeldError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from telemetryd.upload.report import Request
+    from telemetryd.upload.request import Request
 
 if not hasattr(aiohttp.TCPConnector, "_wrap_existing_connection"):
     raise ImportError("before 3.10", name="aiohttp")

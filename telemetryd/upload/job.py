@@ -10,19 +10,19 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from telemetryd.core import canonical
-from telemetryd.core.handover import InvalidMessageError, Job, parse_job
 from telemetryd.core.period import whole_periods
 from telemetryd.core.report import InvalidReportError, Report, cell_of_labels, parse
 from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.uploader_protocol import InvalidMessageError, Job, parse_job
 from telemetryd.errors import InvalidManifestError, TelemetrydError
-from telemetryd.upload.report import FORMAT
+from telemetryd.toml import canonical
+from telemetryd.upload.request import FORMAT
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
     from telemetryd.core.hindrance import Hindrance
-    from telemetryd.core.reviews import Reviews
     from telemetryd.core.settings import Endpoint, Settings
+    from telemetryd.core.signoffs import Reviews
 
 REJECTED = Delivery(Result.REJECTED)
 """The bytes are no job."""

@@ -18,22 +18,22 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.handover import SENDING, InvalidMessageError, encode_delivery, job_bytes
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
 from telemetryd.core.report import REPORT_BYTES
+from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, encode_delivery, job_bytes
 from telemetryd.system import own_package
 from telemetryd.system.installed import InstalledFiles, load_settings
 from telemetryd.upload.job import REJECTED, HeldError, StaysError, definition_of, endpoint_of, is_admitted, is_declared, job_of
-from telemetryd.upload.report import Request, request
+from telemetryd.upload.request import Request, request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetryd.core.handover import Job
     from telemetryd.core.report import Report
     from telemetryd.core.schedule import Delivery
     from telemetryd.core.settings import Endpoint
+    from telemetryd.core.uploader_protocol import Job
     from telemetryd.upload.client import Client
     from telemetryd.upload.relay import SealedReport
 

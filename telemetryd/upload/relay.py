@@ -15,7 +15,7 @@ from telemetryd.errors import InvalidFileError
 from telemetryd.system.files import read_bytes
 from telemetryd.upload.binary_http import Control, InvalidBinaryHttpError, decode_response, encode_request, padded
 from telemetryd.upload.ohttp import RESPONSE, SEALING_BYTES, OhttpError, parse_keys, seal
-from telemetryd.upload.report import Request
+from telemetryd.upload.request import Request
 
 if TYPE_CHECKING:
     from telemetryd.core.settings import Endpoint

@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 from texts import EDITOR, STARTUP, question
 
-from telemetryd.core import aggregate, ledger, lot
+from telemetryd.core import aggregate, ledger, sampling_lot
 from telemetryd.core.coarsen import coarsener
-from telemetryd.core.manifest import parse
 from telemetryd.core.period import Period
 from telemetryd.core.report import cell_of_bins
 from telemetryd.core.settings import Budgets
-from telemetryd.core.system import SYSTEM
+from telemetryd.core.system_facts import SYSTEM
+from telemetryd.toml.manifest import parse
 
 HOURS = (0.5, 1, 2, 4, 8, 16)
 """Classes of hours of use a day."""
@@ -225,9 +225,9 @@ def owed(one: Person, chance: random.Random) -> list[Due]:
     """What a person answers: drawn, not begun at the acceptance, and with room in the ledger; all ten are accepted at once."""
     drawn = {}
     for number, definition in enumerate(definitions()):
-        numbers = lot.draw_lot(chance.randrange)
-        if lot.takes_part(numbers, definition.question.share):
-            period = lot.drawn_period(definition.question, numbers, one.accepted)
+        numbers = sampling_lot.draw_lot(chance.randrange)
+        if sampling_lot.takes_part(numbers, definition.question.share):
+            period = sampling_lot.drawn_period(definition.question, numbers, one.accepted)
             if period:
                 drawn[definition.key] = (number, period)
     wanted = {

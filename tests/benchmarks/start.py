@@ -46,7 +46,7 @@ import telemetryd.bus.transport.library; stage("D-Bus library")
 import sqlite3; stage("SQLite")
 import telemetryd.runtime.app; stage("telemetryd")
 from telemetryd.core import reading, manifest; stage("TOML and its rules, for files that are there")
-import telemetryd.core.tables, telemetryd.core.written; stage("pydantic, for files that are wrong")
+import telemetryd.toml.models.manifest_tables, telemetryd.toml.models.config_tables; stage("pydantic, for files that are wrong")
 """
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1/reports"\n'
 OTHER = KATE.replace("org.kde.kate", "org.kde.okular")

@@ -1,8 +1,8 @@
 import pytest
 
 from telemetryd.bus.identity import LATE, Caller, Kind, admit_host_only, admit_own_application, claimed_id, unknown
-from telemetryd.core import manifest
 from telemetryd.errors import CALLER_REFUSED, AccessDeniedError, BusyError, InvalidManifestError
+from telemetryd.toml import manifest
 
 EDITOR = "org.example.Editor"
 SCOPE = f"app-gnome-{EDITOR}-4242.scope"

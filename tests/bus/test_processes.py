@@ -10,8 +10,8 @@ from confined import CLASSIC, IS_ROOT, NOBODY, OWN, SNAP, STRICT, look_as_user, 
 
 from telemetryd.bus.identity import Caller, Kind, admit_own_application
 from telemetryd.bus.processes import DoubtError, identify_process, is_running, look
-from telemetryd.core import manifest
 from telemetryd.errors import AccessDeniedError
+from telemetryd.toml import manifest
 
 FLATPAK_INFO = "[Application]\nname=org.example.Boxed\nruntime=runtime/org.example.Platform/x86_64/1\n\n[Instance]\nname=wrong\n"
 WAIT = "print('ready', flush=True); sys.stdin.read()"

@@ -3,7 +3,8 @@ from declared import ENDPOINT, MEMORY, STARTUP, define, locked, permitted, revie
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.consent import (
+from telemetryd.core.delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
+from telemetryd.core.gate import (
     ApplicationLevels,
     Cause,
     Decision,
@@ -18,9 +19,8 @@ from telemetryd.core.consent import (
     kill_switch,
     told,
 )
-from telemetryd.core.delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
-from telemetryd.core.reviews import Standing
 from telemetryd.core.settings import KillSwitch, Lock, Settings
+from telemetryd.core.signoffs import Standing
 
 ASKED = define()
 OTHER = define(purpose="Why else?")

@@ -19,8 +19,8 @@ from telemetryd.core.definition import (
     SourceType,
     digest_of,
 )
-from telemetryd.core.difference import changes, compare, fields
-from telemetryd.core.system import SOURCES
+from telemetryd.core.system_facts import SOURCES
+from telemetryd.describe.difference import changes, compare, fields
 
 STARTUP = BARE._replace(description="Time to the first window")
 FALLBACK = "The definition changed in a way that cannot be told in a sentence: please read it as a new one."

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetryd.authoring.draft import Draft, complaints, compose, suggested
 from telemetryd.core.definition import PeriodKind, SourceType
-from telemetryd.core.draft import Draft, complaints, compose, suggested
-from telemetryd.core.manifest import parse
 from telemetryd.core.period import whole_periods
+from telemetryd.toml.manifest import parse
 
 TODAY = date(2026, 11, 24)
 WRITTEN = [name for name in Draft._fields if name not in {"type", "period", "starts", "ends"}]

@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.handover import (
+from telemetryd.core.hindrance import Hindrance, problem
+from telemetryd.core.inheritance import inherited
+from telemetryd.core.limits import DAY_S, DEFINITION_MAX_BYTES, JOB_LINE_MAX_BYTES
+from telemetryd.core.report import REPORT_BYTES
+from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.settings import Endpoint
+from telemetryd.core.uploader_protocol import (
     SENDING,
     InvalidMessageError,
     Job,
@@ -13,12 +19,6 @@ from telemetryd.core.handover import (
     parse_delivery,
     parse_job,
 )
-from telemetryd.core.hindrance import Hindrance, problem
-from telemetryd.core.inheritance import inherited
-from telemetryd.core.limits import DAY_S, DEFINITION_MAX_BYTES, JOB_LINE_MAX_BYTES
-from telemetryd.core.report import REPORT_BYTES
-from telemetryd.core.schedule import Delivery, Result, held
-from telemetryd.core.settings import Endpoint
 
 BODY = b"{}".ljust(REPORT_BYTES)
 JOB = Job("kde", "https://telemetry.example.org/v1/reports", developer=False, body=BODY, definition='{"purpose":"Größe"}')

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetryd.core.kconfig import is_switched_off
 from telemetryd.errors import InvalidFileError
+from telemetryd.toml.kconfig import is_switched_off
 
 OURS = "[UserFeedback]\n"
 

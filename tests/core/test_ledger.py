@@ -7,9 +7,9 @@ from harness import KATE_2026
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core import manifest
 from telemetryd.core.ledger import Caps, Entry, Line, caps_of, entry_of, is_exceeded, lines, obstacle, reserve, words
 from telemetryd.core.settings import Budgets
+from telemetryd.toml import manifest
 
 CAPS = caps_of(Budgets(), is_spent=False)
 HOST = "telemetry.example.org"

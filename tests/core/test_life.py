@@ -7,14 +7,14 @@ from declared import ENDPOINT, MEMORY, define, locked, permitted, review_of, sto
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core import life
-from telemetryd.core.consent import ApplicationLevels, Cause, Decision, Levels, Presence, closures, closures_without_definition, told
+from telemetryd.core import lifecycle
 from telemetryd.core.definition import Draw
 from telemetryd.core.delay import JUMP_S, Moment
-from telemetryd.core.life import Effect, Outcome, Record, State
-from telemetryd.core.lot import Lot
-from telemetryd.core.reviews import Standing
+from telemetryd.core.gate import ApplicationLevels, Cause, Decision, Levels, Presence, closures, closures_without_definition, told
+from telemetryd.core.lifecycle import Effect, Outcome, Record, State
+from telemetryd.core.sampling_lot import Lot
 from telemetryd.core.settings import Settings
+from telemetryd.core.signoffs import Standing
 
 
 def at(day, hour=12):
@@ -35,7 +35,7 @@ BEGINS, CLOSES = at("11.23", 0), at("11.30", 0)
 DAY_S, TEN_MINUTES_S = 86400, 600
 
 DRAWN = Record(period="2026-W48", begins=BEGINS, closes=CLOSES, revision=A.revision)
-REPORTING = life.reporting(DRAWN, ENDPOINT.host)
+REPORTING = lifecycle.reporting(DRAWN, ENDPOINT.host)
 OPENED = permitted(A, at=ACCEPTED)
 
 
@@ -46,13 +46,13 @@ def clocks(now):
 
 def look(record, now, definition=A, **others):
     """One look under circumstances that permit A, accepted on a Wednesday for the week after, but for `others`."""
-    return life.step(record, definition, OPENED._replace(**others), now if isinstance(now, Moment) else clocks(now))
+    return lifecycle.step(record, definition, OPENED._replace(**others), now if isinstance(now, Moment) else clocks(now))
 
 
 def unanswerable(record, now, **others):
     """One look at a question that nobody can read any more, and whose manifest is gone."""
     shut = closures_without_definition(A.application.id, OPENED._replace(**{"presence": Presence.GONE, **others}))
-    return life.unanswerable(record, shut, clocks(now))
+    return lifecycle.unanswerable(record, shut, clocks(now))
 
 
 def facts(step):
@@ -102,7 +102,7 @@ class TestOpen:
         assert active.reason == "its period ends before 2026-11-30"
         assert facts(look(DRAWN, CLOSES)) == (State.ACTIVE, Effect.CLOSE, False)
         assert facts(look(REPORTING, CLOSES)) == (State.REPORTING, Effect.NOTHING, False)
-        assert facts(look(life.answered(REPORTING, "sent"), AFTER)) == (State.ANSWERED, Effect.NOTHING, False)
+        assert facts(look(lifecycle.answered(REPORTING, "sent"), AFTER)) == (State.ANSWERED, Effect.NOTHING, False)
 
     def test_not_accepted(self):
         """What the user did not decide on is pending and leaves nothing to remember."""
@@ -151,7 +151,7 @@ class TestOpen:
     def test_accepted_too_late(self):
         """Accepted when no whole period is left: passed."""
         step = look(Record(), at("11.30"), decision=Decision(accepted={A.digest: at("11.30")}))
-        assert (step.record.outcome, step.reason) == (Outcome.PASSED, life.NO_PERIOD)
+        assert (step.record.outcome, step.reason) == (Outcome.PASSED, lifecycle.NO_PERIOD)
 
     def test_accepted_as_the_period_begins(self):
         """Accepted in the second in which a period begins: that one is not whole."""
@@ -194,10 +194,10 @@ class TestShut:
         assert step.reason == cause
         assert facts(look(step.record, AFTER)) == (State.ANSWERED, Effect.NOTHING, False)
 
-    @pytest.mark.parametrize("record", [DRAWN, REPORTING, Record(), life.passed(DRAWN, "x")])
+    @pytest.mark.parametrize("record", [DRAWN, REPORTING, Record(), lifecycle.passed(DRAWN, "x")])
     def test_developer_mode_begins(self, record):
         """Developer mode shuts all that is open, at once."""
-        step = life.shut(record, Cause.DEVELOPER, DURING)
+        step = lifecycle.shut(record, Cause.DEVELOPER, DURING)
         expected = {DRAWN: State.PASSED, REPORTING: State.ANSWERED, Record(): State.WAITING}.get(record, State.PASSED)
         assert step.state is expected
         assert not step.is_collecting
@@ -205,7 +205,7 @@ class TestShut:
 
     def test_developer_mode_while_waiting(self):
         """Left before the period begins it changes nothing, later the period was not whole."""
-        record = life.shut(DRAWN, Cause.DEVELOPER, BEFORE).record
+        record = lifecycle.shut(DRAWN, Cause.DEVELOPER, BEFORE).record
         assert look(record, BEFORE + 1).record == DRAWN
         assert look(record, DURING).record.outcome is Outcome.PASSED
 
@@ -333,7 +333,7 @@ class TestPause:
         assert facts(unanswerable(DRAWN, BEFORE)) == (State.WAITING, Effect.NOTHING, False)
         assert facts(unanswerable(DRAWN, BEFORE, levels=Levels())) == (State.WAITING, Effect.ERASE, False)
         assert unanswerable(Record(), DURING)[:2] == (Record(), State.WAITING)
-        assert facts(unanswerable(life.passed(DRAWN, "x"), AFTER)) == (State.PASSED, Effect.NOTHING, False)
+        assert facts(unanswerable(lifecycle.passed(DRAWN, "x"), AFTER)) == (State.PASSED, Effect.NOTHING, False)
 
 
 ONLY_A = Decision(accepted={A.digest: ACCEPTED})
@@ -455,13 +455,13 @@ class TestOtherEvents:
             (DRAWN, DURING, Outcome.PASSED, "erased"),
             (DRAWN, AFTER, Outcome.PASSED, "erased"),
             (REPORTING, AFTER, Outcome.ANSWERED, "erased"),
-            (life.answered(REPORTING, "sent"), AFTER, Outcome.ANSWERED, "sent"),
+            (lifecycle.answered(REPORTING, "sent"), AFTER, Outcome.ANSWERED, "sent"),
             (Record(), DURING, Outcome.OPEN, ""),
         ],
     )
     def test_erase(self, record, now, outcome, reason):
         """Erase changes nothing before the period, passes a running one, and answers a report."""
-        step = life.erased(record, now)
+        step = lifecycle.erased(record, now)
         assert (step.record.outcome, step.record.reason) == (outcome, reason)
 
     @pytest.mark.parametrize(
@@ -470,12 +470,12 @@ class TestOtherEvents:
             (DRAWN, BEFORE, Outcome.OPEN, ""),
             (DRAWN, DURING, Outcome.PASSED, "damaged"),
             (REPORTING, AFTER, Outcome.ANSWERED, "lost"),
-            (life.answered(REPORTING, "sent"), AFTER, Outcome.ANSWERED, "sent"),
+            (lifecycle.answered(REPORTING, "sent"), AFTER, Outcome.ANSWERED, "sent"),
         ],
     )
     def test_main_database_lost(self, record, now, outcome, reason):
         """With the main database goes what was collected, and only that."""
-        lost = life.lost(record, now)
+        lost = lifecycle.lost(record, now)
         assert (lost.outcome, lost.reason) == (outcome, reason)
 
     def test_endpoint_of_a_configuration_that_cannot_be_read(self):
@@ -510,7 +510,7 @@ class TestOtherEvents:
     )
     def test_delivered(self, outcome, kept, reason):
         """What the server said ends the question for good."""
-        record = life.delivered(REPORTING, outcome)
+        record = lifecycle.delivered(REPORTING, outcome)
         assert (record.outcome, record.reason) == (kept, reason)
         step = look(record, AFTER)
         assert (step.state, step.reason, step.effect) == (State(kept), reason, Effect.NOTHING)
@@ -553,7 +553,7 @@ class TestDeveloper:
         assert facts(step) == (State.ACTIVE, Effect.NOTHING, True)
         assert step.record == DRAWN
         assert facts(self.develop(step.record, AFTER)) == (State.ACTIVE, Effect.CLOSE, False)
-        assert self.develop(life.answered(DRAWN, "sent"), DURING).is_collecting
+        assert self.develop(lifecycle.answered(DRAWN, "sent"), DURING).is_collecting
 
     def test_over(self):
         """Past its last day it is expired, but what was collected before is closed."""
@@ -623,14 +623,14 @@ class History:
         standing = Standing(review_of(self.declared))
         circumstances = permitted(self.declared)._replace(**{"decision": self.decision, "standing": standing, **self.shut})
         before = self.record
-        step = life.step(before, self.declared, circumstances, clocks(self.now))
+        step = lifecycle.step(before, self.declared, circumstances, clocks(self.now))
         self.record = step.record
         if step.effect is Effect.ERASE:
             self.tally.clear()
         if step.effect is Effect.CLOSE:
             self.reports.append((self.declared, step.record, set(self.tally)))
             self.tally.clear()
-            self.record = life.reporting(step.record, ENDPOINT.host)
+            self.record = lifecycle.reporting(step.record, ENDPOINT.host)
         if step.is_collecting:
             self.tally.add((self.declared.digest, self.record.period))
         shut = closures(self.declared, circumstances)
@@ -683,17 +683,17 @@ def test_who_accepts_after_the_drawn_period_began_is_passed():
     uniform = A._replace(question=A.question._replace(draw=Draw.UNIFORM))
     circumstances = permitted(uniform, at=BEGINS + 1)
     step = look(Record(), BEGINS + 2, uniform, **circumstances._asdict())
-    assert (step.state, step.reason) == (State.PASSED, life.TOO_LATE)
+    assert (step.state, step.reason) == (State.PASSED, lifecycle.TOO_LATE)
 
 
 def test_who_is_not_drawn_is_passed():
     """A user whose lot is not below the question's share is not asked."""
     asked = A._replace(question=A.question._replace(share=0.5))
     step = look(Record(), ACCEPTED + 1, asked, **permitted(asked, at=ACCEPTED, lot=Lot(1 << 63, 0))._asdict())
-    assert (step.state, step.reason) == (State.PASSED, life.NOT_DRAWN)
+    assert (step.state, step.reason) == (State.PASSED, lifecycle.NOT_DRAWN)
 
 
 def test_without_budget_a_question_is_passed():
     """A question whose answer finds no room in the ledger is over, what was collected goes, and the cap is named."""
-    step = life.without_budget(look(DRAWN, BEGINS), "the budget of x is spent")
+    step = lifecycle.without_budget(look(DRAWN, BEGINS), "the budget of x is spent")
     assert (step.state, step.reason, step.effect) == (State.PASSED, "no budget: the budget of x is spent", Effect.ERASE)

@@ -10,15 +10,17 @@ from altered import MANIFEST, VALUES, altered, at, places, text_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core import guidance, lint_refused, tables
-from telemetryd.core.clauses import CLAUSES
-from telemetryd.core.finding import Level
-from telemetryd.core.lint import lint
-from telemetryd.core.lint_words import ASKED, EXPLORING, NAMES, UNDECIDED
-from telemetryd.core.lint_words import VALUES as CONTENT
-from telemetryd.core.manifest import parse
-from telemetryd.core.review import figures
+from telemetryd.authoring import guidance
+from telemetryd.authoring.clauses import CLAUSES
+from telemetryd.authoring.linter import refused
+from telemetryd.authoring.linter.finding import Level
+from telemetryd.authoring.linter.findings_of import lint
+from telemetryd.authoring.linter.patterns import ASKED, EXPLORING, NAMES, UNDECIDED
+from telemetryd.authoring.linter.patterns import VALUES as CONTENT
+from telemetryd.core.admissibility import figures
 from telemetryd.errors import InvalidManifestError
+from telemetryd.toml.manifest import parse
+from telemetryd.toml.models import manifest_tables
 
 FILES = sorted((Path(__file__).parents[1] / "manifests").glob("*/*.toml"))
 TEXTS = [text for path in FILES if len(text := path.read_text(errors="replace")) < 10_000]
@@ -219,12 +221,12 @@ def test_several_words():
 
 def test_guides_are_complete():
     """Every key of every table has its guide, with a clause of the policy, and no other has one."""
-    models = [tables.FlagSource, tables.ChoiceSource, tables.NumberSource, tables.CountSource]
+    models = [manifest_tables.FlagSource, manifest_tables.ChoiceSource, manifest_tables.NumberSource, manifest_tables.CountSource]
     known = {
         "schema": set(),
-        "application": set(tables.ApplicationTable.model_fields),
+        "application": set(manifest_tables.ApplicationTable.model_fields),
         "source": {name for model in models for name in model.model_fields},
-        "question": set(tables.QuestionTable.model_fields),
+        "question": set(manifest_tables.QuestionTable.model_fields),
     }
     assert {table: set(keys) - {""} for table, keys in guidance.GUIDES.items()} == known
     assert {one.clause for keys in guidance.GUIDES.values() for one in keys.values()} <= CLAUSES.keys()
@@ -233,7 +235,7 @@ def test_guides_are_complete():
 
 def test_nothing_wrong():
     """Of a text that is a manifest nothing is told as a reason against it."""
-    assert [lint_refused.faults(text) for text in TEXTS if not is_refused(text)].count([]) > 40
+    assert [refused.faults(text) for text in TEXTS if not is_refused(text)].count([]) > 40
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from harness import KATE_2026
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core import manifest
 from telemetryd.core.definition import Draw
-from telemetryd.core.lot import Lot, draw_lot, drawn_period, takes_part
 from telemetryd.core.period import whole_periods
+from telemetryd.core.sampling_lot import Lot, draw_lot, drawn_period, takes_part
+from telemetryd.toml import manifest
 
 QUESTION = manifest.parse(KATE_2026.replace('draw = "first"', 'draw = "uniform"')).definitions[0].question
 PERIODS = whole_periods(QUESTION.period, QUESTION.starts, QUESTION.ends)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from telemetryd.core.definition import Category, Combine, Detail, Draw, Kind, PeriodKind, Source, SourceType, digest_of, digest_of_all
 from telemetryd.core.limits import MANIFEST_BYTES
-from telemetryd.core.manifest import parse
-from telemetryd.core.system import SOURCES
+from telemetryd.core.system_facts import SOURCES
 from telemetryd.errors import InvalidManifestError
+from telemetryd.toml.manifest import parse
 
 APPLICATION = """schema = 1
 [application]

@@ -8,17 +8,18 @@ from declared import permitted
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from telemetryd.core import aggregate, canonical
+from telemetryd.core import aggregate
 from telemetryd.core.coarsen import coarsener
-from telemetryd.core.consent import Levels, closures
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.lot import Lot, drawn_period, takes_part
-from telemetryd.core.manifest import parse
+from telemetryd.core.gate import Levels, closures
 from telemetryd.core.noise import respond
 from telemetryd.core.report import BLANK_NONCE, Report, cell_of_bins, encode, label_of_cell
-from telemetryd.core.system import SOURCES
-from telemetryd.core.telling import tell
+from telemetryd.core.sampling_lot import Lot, drawn_period, takes_part
+from telemetryd.core.system_facts import SOURCES
+from telemetryd.describe.sentences import tell
 from telemetryd.errors import InvalidManifestError, InvalidValueError
+from telemetryd.toml import canonical
+from telemetryd.toml.manifest import parse
 
 MEMORY = "org.telemetryd.system/memory"
 SEEN = {

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from telemetryd.core import plain, reading, strict, tables, toml, written
-from telemetryd.core.reviews import Review, Stop
+from telemetryd.core.signoffs import Review, Stop
 from telemetryd.errors import InvalidFileError
+from telemetryd.toml import config, parser, reader
+from telemetryd.toml.models import base, config_tables, manifest_tables
 
 CONFIGURATION = {
     "enabled": True,
@@ -51,15 +52,15 @@ REVIEWS = {
     "stop": [{"application": "org.kde.kate", "question": "startup", "reason": "answered", "date": date(2027, 2, 1), "text": "why"}],
 }
 KINDS = [
-    (MANIFEST, plain.MANIFEST, tables.ManifestText),
-    (CONFIGURATION, plain.CONFIGURATION, written.ConfigurationFile),
-    (REVIEWS, plain.REVIEWS, written.ReviewsFile),
+    (MANIFEST, reader.MANIFEST, manifest_tables.ManifestText),
+    (CONFIGURATION, reader.CONFIGURATION, config_tables.ConfigurationFile),
+    (REVIEWS, reader.REVIEWS, config_tables.ReviewsFile),
 ]
 
 
 def plainly(value):
     """A row or model as plain data in which 1, 1.0 and True differ."""
-    if isinstance(value, plain.Row | BaseModel):
+    if isinstance(value, reader.Row | BaseModel):
         names = type(value).model_fields if isinstance(value, BaseModel) else vars(value).keys() - {"texts"}
         found = {name.rstrip("_"): plainly(getattr(value, name)) for name in names}
         translate = getattr(value, "translations", dict)
@@ -75,7 +76,7 @@ def both_of(document, shape, model):
     """What each of both readers says of what TOML's parser gave; None for what it does not read."""
     try:
         quick = shape(document)
-    except (plain.DoubtError, ValueError):
+    except (reader.DoubtError, ValueError):
         quick = None
     try:
         slow = model.model_validate(document)
@@ -87,12 +88,12 @@ def both_of(document, shape, model):
 def both(text, shape, model):
     """The same of a text; None for what the parser does not read."""
     try:
-        document = toml.read(text, InvalidFileError)
+        document = parser.read(text, InvalidFileError)
     except InvalidFileError:
         return None, None
-    quick = plain.read(shape, document)
+    quick = reader.read(shape, document)
     try:
-        slow = strict.read(model, document, InvalidFileError)
+        slow = base.read(model, document, InvalidFileError)
     except InvalidFileError:
         slow = None
     return quick, slow
@@ -183,15 +184,15 @@ date = 2026-11-21
 def laid_out(text):
     """What is read without a TOML parser; None for what is not."""
     try:
-        return reading._laid_out(text, "a.toml")
-    except (plain.DoubtError, ValueError):
+        return config._laid_out(text, "a.toml")
+    except (reader.DoubtError, ValueError):
         return None
 
 
 def by_models(text):
     """What the models read; None for what they refuse."""
     try:
-        found = strict.read(written.ReviewsFile, toml.read(text, InvalidFileError), InvalidFileError)
+        found = base.read(config_tables.ReviewsFile, parser.read(text, InvalidFileError), InvalidFileError)
     except InvalidFileError:
         return None
     reviews = [Review(*one.__dict__.values(), "a.toml") for one in found.review]
@@ -206,7 +207,7 @@ def test_laid_out():
     reviews, stops = laid_out(LAID_OUT)
     assert len(reviews) == 2
     assert len(stops) == 1
-    assert (reviews, stops) == by_models(LAID_OUT) == reading.parse_reviews(LAID_OUT, "a.toml")
+    assert (reviews, stops) == by_models(LAID_OUT) == config.parse_reviews(LAID_OUT, "a.toml")
     assert laid_out("") == by_models("") == ([], [])
 
 

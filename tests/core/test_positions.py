@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.positions import line_of, positions
+from telemetryd.authoring.lines import line_of, positions
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,6 +11,7 @@ from declared import asking as definition
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetryd.core.admissibility import figures, last_end, most_cells, objections, optimum_cells, sentences, warnings, warnings_of
 from telemetryd.core.definition import (
     Combine,
     Declaration,
@@ -22,7 +23,6 @@ from telemetryd.core.definition import (
 from telemetryd.core.noise import exp_thousandths, probabilities
 from telemetryd.core.period import period_at
 from telemetryd.core.planning import Z, reports_needed
-from telemetryd.core.review import figures, last_end, most_cells, objections, optimum_cells, sentences, warnings, warnings_of
 
 TENTHS = st.integers(1, 40)
 

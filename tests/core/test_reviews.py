@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.reviews import Review, Reviews, Stop, StopReason
+from telemetryd.core.signoffs import Review, Reviews, Stop, StopReason
 
 KEY = ("org.kde.kate", "startup-by-memory")
 DIGEST = "sha256:" + "a" * 64

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from altered import MANIFEST, altered, text_of
 
-from telemetryd.core.manifest import parse
 from telemetryd.errors import InvalidManifestError
+from telemetryd.toml.manifest import parse
 
 fastjsonschema = pytest.importorskip("fastjsonschema")
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.reading import parse_configuration
-from telemetryd.core.settings import Budgets, ConfigFile, Endpoint, ForeignFile, KillSwitch, Lock, Origin, Settings, merge
+from telemetryd.core.settings import Budgets, Endpoint, KillSwitch, Lock, Settings
+from telemetryd.toml.config import parse_configuration
+from telemetryd.toml.precedence import ConfigFile, ForeignFile, Origin, merge
 
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.example/v1"\n'
 LOCAL = '[endpoint.kde]\nname = "Local"\nurl = "{}"\n'

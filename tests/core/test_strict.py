@@ -3,9 +3,10 @@ import tomllib
 import pytest
 from pydantic import Field, ValidationError
 
-from telemetryd.core import strict, toml
-from telemetryd.core.strict import ApplicationId, Line, Localised, Strict, explain
 from telemetryd.errors import InvalidFileError
+from telemetryd.toml import parser
+from telemetryd.toml.models import base
+from telemetryd.toml.models.base import ApplicationId, Line, Localised, Strict, explain
 
 
 class Table(Localised):
@@ -28,7 +29,7 @@ class Text(Strict):
 def refusal(text):
     """The error's text for a TOML text."""
     with pytest.raises(InvalidFileError) as caught:
-        strict.read(Text, toml.read(text, InvalidFileError), InvalidFileError)
+        base.read(Text, parser.read(text, InvalidFileError), InvalidFileError)
     return str(caught.value)
 
 
@@ -63,7 +64,7 @@ def test_five_problems_are_told():
 
 def test_read():
     """A sound text is read without conversion, with its translations by language."""
-    found = strict.read(Text, tomllib.loads("number = 3\n[one]\nname = 'a'\n'name[de]' = 'b'\n'name[pt_BR]' = 'c'"), InvalidFileError)
+    found = base.read(Text, tomllib.loads("number = 3\n[one]\nname = 'a'\n'name[de]' = 'b'\n'name[pt_BR]' = 'c'"), InvalidFileError)
     assert found.number == 3
     assert found.one.translations() == {"de": {"name": "b"}, "pt_BR": {"name": "c"}}
 

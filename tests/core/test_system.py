@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetryd.core.admissibility import optimum_cells
 from telemetryd.core.definition import Combine
-from telemetryd.core.review import optimum_cells
-from telemetryd.core.system import SOURCES, SYSTEM, memory_gib, reference
+from telemetryd.core.system_facts import SOURCES, SYSTEM, memory_gib, reference
 
 GIB = 1 << 20
 

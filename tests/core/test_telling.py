@@ -4,7 +4,7 @@ import pytest
 from declared import APPLICATION, CRASHED, MEMORY, PLATFORM, STARTUP, asking
 
 from telemetryd.core.definition import Category, Combine, Detail, Draw, Kind, PeriodKind, Source, SourceType
-from telemetryd.core.telling import tell
+from telemetryd.describe.sentences import tell
 
 DAY = date(2026, 11, 2)
 SAVES = Source("saves", SourceType.COUNT, "Files saved", Combine.SUM, edges=(1, 10))

@@ -11,9 +11,9 @@ from harness import KATE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core import manifest, toml
 from telemetryd.core.limits import MANIFEST_BYTES, TABLES_MAX, TOML_DEPTH, TOML_PIECES
 from telemetryd.errors import InvalidFileError, InvalidManifestError
+from telemetryd.toml import manifest, parser
 
 PACKAGE = Path(__file__).parents[2] / "telemetryd"
 LONGEST_S = 0.3
@@ -23,8 +23,8 @@ DEEP = "a." * 30 + "a = 1\n"
 
 def fault(text):
     """What is expected of a text, without the line."""
-    with pytest.raises(toml.UnboundedError) as caught:
-        toml.check(text)
+    with pytest.raises(parser.UnboundedError) as caught:
+        parser.check(text)
     return caught.value.line, str(caught.value).partition(": expected ")[2]
 
 
@@ -45,7 +45,7 @@ def test_bounds(text, line, expected):
     """A text that is too deep or has too many pieces is refused with the line and what was expected."""
     assert fault(text) == (line, expected)
     with pytest.raises(InvalidFileError, match=r"^line "):
-        toml.read(text, InvalidFileError)
+        parser.read(text, InvalidFileError)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_bounds(text, line, expected):
 )
 def test_within_bounds(text):
     """What a real text holds is read, whatever stands in its strings and comments; longer texts may have more pieces."""
-    assert toml.read(text, InvalidFileError) == tomllib.loads(text)
+    assert parser.read(text, InvalidFileError) == tomllib.loads(text)
 
 
 QUOTES = {"'": "'\n", '"': '"\n', "'''": "'''", '"""': '"""'}
@@ -89,8 +89,8 @@ def test_strings_hide_nothing(parts, is_deep):
     except ValueError:
         return
     try:
-        toml.check(text)
-    except toml.UnboundedError as refusal:
+        parser.check(text)
+    except parser.UnboundedError as refusal:
         assert depth(document) > TOML_DEPTH
         assert text.splitlines()[refusal.line - 1].startswith("a.a.a.")  # noqa: PT017 - the same
     else:
@@ -173,8 +173,8 @@ def is_long(text):
 def is_refused(text):
     """Whether a text is too long, or kept from the parser."""
     try:
-        toml.check(text)
-    except toml.UnboundedError:
+        parser.check(text)
+    except parser.UnboundedError:
         return True
     return is_long(text)
 
@@ -210,4 +210,4 @@ def test_it_is_the_only_way():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom) and "tomllib" in ast.dump(node)
     ]
-    assert importing == [Path("core/toml.py")]
+    assert importing == [Path("toml/parser.py")]

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from texts import KATE
 
-from telemetryd.core import plain, rules
-from telemetryd.core.manifest import parse
-from telemetryd.core.reading import parse_configuration
-from telemetryd.core.rules import RefusedError
-from telemetryd.core.visible import hides
 from telemetryd.errors import InvalidManifestError
+from telemetryd.toml import fields, reader
+from telemetryd.toml.config import parse_configuration
+from telemetryd.toml.fields import RefusedError
+from telemetryd.toml.manifest import parse
+from telemetryd.toml.visible import hides
 
 SEEN = [
     *(
@@ -55,23 +55,23 @@ HIDDEN = {
 def test_seen(text):
     """What people write is a text: all scripts, French spaces, joiners and selectors where they are needed."""
     assert not hides(text)
-    assert rules.line(text)
+    assert fields.line(text)
 
 
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
 def test_hidden(text):
     """A character that is there without being seen is refused, whatever stands around it, and the error says what was expected."""
     with pytest.raises(RefusedError, match=r"^expected (one line of text that is not empty|text that shows all it holds)"):
-        rules.line(text)
+        fields.line(text)
     with pytest.raises(RefusedError):
-        rules.line(f"Name {text} it")
+        fields.line(f"Name {text} it")
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u00a0", "\u200c", "\u0301", "\u0301\u0302"])
 def test_nothing_to_see(text):
     """Spaces, joiners and marks alone are no text."""
     with pytest.raises(RefusedError):
-        rules.line(text)
+        fields.line(text)
 
 
 @given(st.text(max_size=8))
@@ -100,10 +100,10 @@ def test_letters(key, good, bad, language):
         return "\n".join([*lines[: at + 1], f'{key_in_text}"{text}"', *lines[at + 1 :]])
 
     for text in good:
-        assert plain.read(plain.MANIFEST, tomllib.loads(manifest(text))) is not None
+        assert reader.read(reader.MANIFEST, tomllib.loads(manifest(text))) is not None
         assert parse(manifest(text))
     for text in bad:
-        assert plain.read(plain.MANIFEST, tomllib.loads(manifest(text))) is None
+        assert reader.read(reader.MANIFEST, tomllib.loads(manifest(text))) is None
         with pytest.raises(InvalidManifestError, match=rf"{key}.*: expected"):
             parse(manifest(text))
 
@@ -111,4 +111,4 @@ def test_letters(key, good, bad, language):
 def test_a_host_of_other_letters_is_read_by_both_readers():
     """The light reader takes such an endpoint as the models do, so that the file stays in force."""
     text = '[endpoint.kde]\nname = "KDE"\nurl = "https://bücher.example/v1"\nresults = "https://bücher.example"\n'
-    assert plain.read(plain.CONFIGURATION, tomllib.loads(text)).endpoint["kde"].url == parse_configuration(text).endpoint["kde"].url
+    assert reader.read(reader.CONFIGURATION, tomllib.loads(text)).endpoint["kde"].url == parse_configuration(text).endpoint["kde"].url

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core import strict, toml
-from telemetryd.core.reading import parse_configuration, parse_reviews
-from telemetryd.core.reviews import Review, Stop, StopReason
 from telemetryd.core.settings import Endpoint
-from telemetryd.core.written import ConfigurationFile
+from telemetryd.core.signoffs import Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
+from telemetryd.toml import parser
+from telemetryd.toml.config import parse_configuration, parse_reviews
+from telemetryd.toml.models import base
+from telemetryd.toml.models.config_tables import ConfigurationFile
 
 DIGEST = "sha256:" + "9f2c" * 16
 REVIEW = f"""
@@ -80,7 +81,7 @@ def test_whole_configuration():
         ohttp_relay = "https://Relay.example.net"
         ohttp_keys = "/etc/telemetryd/kde.keys"
     """
-    assert strict.read(ConfigurationFile, toml.read(text, InvalidFileError), InvalidFileError).model_dump() == {
+    assert base.read(ConfigurationFile, parser.read(text, InvalidFileError), InvalidFileError).model_dump() == {
         "enabled": True,
         "developer": False,
         "idle_exit_minutes": 5.0,

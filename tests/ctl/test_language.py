@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from declared import APPLICATION, CRASHED, MEMORY, PLATFORM, STARTUP, asking
 
+from telemetryd.core.admissibility import figures, sentences
 from telemetryd.core.definition import Category, Combine, Detail, Draw, Kind, PeriodKind, SourceType
-from telemetryd.core.difference import changes
-from telemetryd.core.review import figures, sentences
-from telemetryd.core.system import SOURCES
-from telemetryd.core.telling import tell
+from telemetryd.core.system_facts import SOURCES
 from telemetryd.ctl import language
+from telemetryd.describe.difference import changes
+from telemetryd.describe.sentences import tell
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = [0, 1, 2, 5, 11, 21, 100]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from invoked import runner
 
-from telemetryd.core.clauses import CLAUSES
+from telemetryd.authoring.clauses import CLAUSES
 from telemetryd.ctl.__main__ import cli
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from invoked import runner
 
-from telemetryd.core.lint import lint
-from telemetryd.core.manifest import parse
+from telemetryd.authoring.linter.findings_of import lint
 from telemetryd.ctl.__main__ import cli
+from telemetryd.toml.manifest import parse
 
 ROOT = Path(__file__).parents[2]
 ENVIRON = {

@@ -5,9 +5,9 @@ from surveys import MANIFEST
 from surveys import definition as define
 
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.telling import tell
 from telemetryd.ctl import asked, output, pages
 from telemetryd.ctl.failures import Failure
+from telemetryd.describe.sentences import tell
 
 MEMORY = MANIFEST.replace('["startup", "platform"]', '["startup", "org.telemetryd.system/memory"]').replace("[500, 2000]", "[500]")
 DEFINITION = define(MEMORY.partition('[[source]]\nid = "platform"')[0] + "[[question]]" + MEMORY.partition("[[question]]")[2])

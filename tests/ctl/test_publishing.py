@@ -12,10 +12,10 @@ from invoked import runner
 from markdown_it import MarkdownIt
 from surveys import MANIFEST
 
-from telemetryd.core.manifest import parse
-from telemetryd.core.telling import tell
 from telemetryd.ctl.__main__ import cli
 from telemetryd.ctl.sheet import Code, Link, in_markdown, in_mediawiki
+from telemetryd.describe.sentences import tell
+from telemetryd.toml.manifest import parse
 
 ROOT = Path(__file__).parents[2]
 FINER = MANIFEST.replace("[500, 2000]", "[500, 1000, 2000]").replace("2026-12-27", "2026-12-20")

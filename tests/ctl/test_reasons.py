@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from harness import ROOT
 
-from telemetryd.core import consent, ledger, life
-from telemetryd.core.language import ENGLISH
-from telemetryd.core.reviews import Stop, StopReason
+from telemetryd.core import gate, ledger, lifecycle
+from telemetryd.core.signoffs import Stop, StopReason
+from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl import language
 from telemetryd.ctl.reasons import reason
 from telemetryd.engine.budget import NO_BUDGET
@@ -35,15 +35,21 @@ def written(module, *functions):
 
 def all_reasons():
     """Every reason that the service gives."""
-    absent = [consent.absence("X", one) for one in consent.Presence]
+    absent = [gate.absence("X", one) for one in gate.Presence]
     manifest = [one.text for one in absent if one]
-    closures = set(written(consent, "_switch_text")) | set(written(life))
+    closures = set(written(gate, "_switch_text")) | set(written(lifecycle))
     stops = [Stop("", "", one, date(2026, 12, 1), "a.toml", text).sentence for one in StopReason for text in ("", "Mehr: 1")]
     wanted = ledger.Entry("https://example.org", 2026, 1, ("org.example.Editor/saves",))
     obstacles = [f"no budget: {ledger.obstacle((), wanted, caps)}" for caps in CAPS]
-    ends = [life.NO_PERIOD, life.NOT_DRAWN, life.TOO_LATE, *life._DELIVERED.values(), f"{life._SERVER_SAYS} suspended"]
-    shut = [f"{life.CLOSED_AT_START} ({cause})" for cause in consent.Cause]
-    others = [NO_BUDGET, NO_ENDPOINT, "erased", "forgotten", "lost", "damaged", *consent.Cause, *shut]
+    ends = [
+        lifecycle.NO_PERIOD,
+        lifecycle.NOT_DRAWN,
+        lifecycle.TOO_LATE,
+        *lifecycle._DELIVERED.values(),
+        f"{lifecycle._SERVER_SAYS} suspended",
+    ]
+    shut = [f"{lifecycle.CLOSED_AT_START} ({cause})" for cause in gate.Cause]
+    others = [NO_BUDGET, NO_ENDPOINT, "erased", "forgotten", "lost", "damaged", *gate.Cause, *shut]
     return [*manifest, *closures, *stops, *obstacles, *ends, *others, *(f"paused: {text}" for text in closures)]
 
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from invoked import runner
 from surveys import MANIFEST
 
-from telemetryd.core import rules
-from telemetryd.core.clauses import CLAUSES
-from telemetryd.core.manifest import parse
-from telemetryd.core.reading import parse_reviews
-from telemetryd.core.reviews import Reviews
-from telemetryd.core.telling import tell
+from telemetryd.authoring.clauses import CLAUSES
+from telemetryd.core.signoffs import Reviews
 from telemetryd.ctl.__main__ import cli
 from telemetryd.ctl.signing import is_same_person
+from telemetryd.describe.sentences import tell
+from telemetryd.toml import fields
+from telemetryd.toml.config import parse_reviews
+from telemetryd.toml.manifest import parse
 
 ADA, BO, CY = "Ada Example <ada@example.org>", "Bo Example <bo@example.org>", "Cy Example <cy@example.org>"
 RECORD = "https://example.org/review/42"
@@ -415,8 +415,8 @@ def test_nobody_to_ask(folder):
 def test_people_are_told_apart_as_the_daemon_does(one, other):
     """Two people make a review for the command exactly if they do for the daemon."""
     try:
-        rules.two_people([one, other])
+        fields.two_people([one, other])
         are_two = True
-    except rules.RefusedError:
+    except fields.RefusedError:
         are_two = False
     assert is_same_person(one, other) != are_two

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from telemetryd.core.consent import ACCEPT_KNOWN, ASK, INHERIT, REFUSE_SILENTLY
 from telemetryd.core.definition import Detail
+from telemetryd.core.gate import ACCEPT_KNOWN, ASK, INHERIT, REFUSE_SILENTLY
 from telemetryd.ctl import words
 
 

@@ -5,7 +5,7 @@ import pytest
 from harness import KATE_2026
 from running import ACCEPTED, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
-from telemetryd.core.consent import Presence
+from telemetryd.core.gate import Presence
 from telemetryd.engine.catalogue import Catalogue
 from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError
 from telemetryd.system.installed import InstalledFiles

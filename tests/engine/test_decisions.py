@@ -8,8 +8,8 @@ import pytest
 from harness import KATE_2026
 from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, QUESTION, SHARED, installed, user_of_shared
 
-from telemetryd.core.consent import ACCEPT_KNOWN, ApplicationLevels, Cause
-from telemetryd.core.life import State
+from telemetryd.core.gate import ACCEPT_KNOWN, ApplicationLevels, Cause
+from telemetryd.core.lifecycle import State
 from telemetryd.errors import (
     AccessDeniedError,
     ChangedError,

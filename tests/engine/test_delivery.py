@@ -8,7 +8,7 @@ import pytest
 from harness import KATE_2026
 from running import AFTER, APP, DURING, LATE, Running, at, installed
 
-from telemetryd.core.life import Outcome, State
+from telemetryd.core.lifecycle import Outcome, State
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.errors import NotDeveloperError, StorageError
 

@@ -4,7 +4,7 @@ import pytest
 from harness import KATE_2026
 from running import AFTER, APP, DURING, KEY, Running, at
 
-from telemetryd.core.life import Outcome, State
+from telemetryd.core.lifecycle import Outcome, State
 from telemetryd.errors import InvalidValueError, UnknownSourceError
 
 OTHER = KATE_2026.replace("Is start-up too slow?", "Is start-up much too slow?")

@@ -7,8 +7,8 @@ import pytest
 from harness import KATE_2026
 from running import AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, collecting, installed, user_of_shared
 
-from telemetryd.core import life
-from telemetryd.core.life import Outcome, State
+from telemetryd.core import lifecycle
+from telemetryd.core.lifecycle import Outcome, State
 from telemetryd.core.report import REPORT_BYTES, parse
 from telemetryd.errors import StorageError
 
@@ -113,7 +113,7 @@ async def test_endpoint_that_appears(running):
 
 async def test_crash_before_the_report(running):
     """Died between the two files: the start makes the report of the tally that is there."""
-    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     running.restart()
     assert running.bodies() == {"startup-time": ["500..2000"]}
@@ -137,7 +137,7 @@ async def test_crash_before_the_report_of_no_sample(tmp_path):
 async def test_crash_and_a_changed_manifest(running):
     """The report of the promised tally is made under the definition that was consented to, not under the one declared now."""
     revision = running.catalogue.definition(KEY).revision
-    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     running.machine.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-12-01")
     running.restart()
@@ -147,7 +147,7 @@ async def test_crash_and_a_changed_manifest(running):
 
 async def test_crash_and_a_manifest_that_is_gone(running):
     """The promised report is made although nobody declares its question just now; then it waits for its manifest as any."""
-    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
     running.restart()
@@ -157,7 +157,7 @@ async def test_crash_and_a_manifest_that_is_gone(running):
 
 async def test_crash_and_a_configuration_that_cannot_be_read(running):
     """Whether the promised report is lost is decided once it can be read where it would go: then it is made."""
-    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
     running.clock.pass_(AFTER - DURING)
     running.configure("= broken")
     running.restart()
@@ -169,7 +169,7 @@ async def test_crash_and_a_configuration_that_cannot_be_read(running):
 
 async def test_crash_and_nobody_knows_the_definition(running):
     """The same where neither the accepted text nor the manifest can be read: it is lost once a manifest is there that declares another."""
-    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
     with running.store.consent.change() as connection:
         connection.execute("UPDATE shown SET manifest = 'schema = 2'")
     path = running.machine.root / f"share/telemetryd/manifests/{APP}.toml"
@@ -184,7 +184,7 @@ async def test_crash_and_nobody_knows_the_definition(running):
 @pytest.mark.parametrize("lose", ["tally", "endpoint"])
 async def test_crash_and_nothing_to_report(running, lose):
     """A promised report of which nothing is left, or that has nowhere to go: answered (lost), and no tally stays."""
-    running.questions.remember(KEY, life.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     if lose == "tally":
         running.store.tallies.erase([KEY])

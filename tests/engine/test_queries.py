@@ -6,10 +6,10 @@ import pytest
 from harness import KATE_2026
 from running import AFTER, APP, DURING, KEY, at, installed
 
-from telemetryd.core import canonical
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.engine.queries import MovedError
 from telemetryd.errors import UnknownApplicationError
+from telemetryd.toml import canonical
 
 FINER = KATE_2026.replace("[500, 2000]", "[500, 1000, 2000]")
 

@@ -4,8 +4,8 @@ import pytest
 from harness import KATE_2026
 from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, at, collecting, user_of_shared
 
-from telemetryd.core.consent import Cause
-from telemetryd.core.life import Outcome, Record, State
+from telemetryd.core.gate import Cause
+from telemetryd.core.lifecycle import Outcome, Record, State
 
 SYSTEM_QUESTION = KATE_2026.replace('category = "usage"', 'category = "system"')
 MANIFEST = f"share/telemetryd/manifests/{APP}.toml"

@@ -4,7 +4,7 @@ import pytest
 from harness import KATE_2026
 from running import APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, installed, user_of_shared
 
-from telemetryd.core.consent import Presence
+from telemetryd.core.gate import Presence
 from telemetryd.engine.registrations import Registrations
 from telemetryd.errors import UnknownApplicationError
 

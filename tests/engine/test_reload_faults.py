@@ -7,7 +7,7 @@ from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
 from harness import KATE_2026, ROOT
 from running import DURING, KEY, Running
 
-from telemetryd.core.life import Outcome
+from telemetryd.core.lifecycle import Outcome
 from telemetryd.errors import TelemetrydError
 
 ROUNDS = 10_000 if IS_CAMPAIGN else 150

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
 
-from telemetryd.core.life import State
+from telemetryd.core.lifecycle import State
 from telemetryd.errors import (
     BusyError,
     InvalidManifestError,

@@ -13,8 +13,8 @@ from harness import KATE_2026
 from running import AFTER, APP, DURING, KEY, LATE, QUESTION, Running, at
 from texts import FIRST
 
-from telemetryd.core.consent import Cause
-from telemetryd.core.life import Outcome, State
+from telemetryd.core.gate import Cause
+from telemetryd.core.lifecycle import Outcome, State
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.errors import InvalidArgumentsError
 

@@ -18,10 +18,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from running import ACCEPTED, AFTER, APP, DURING, KEY, QUESTION, Running
 
-from telemetryd.core import life, manifest
-from telemetryd.core.consent import Cause
-from telemetryd.core.life import Outcome
+from telemetryd.core import lifecycle
+from telemetryd.core.gate import Cause
+from telemetryd.core.lifecycle import Outcome
 from telemetryd.errors import TelemetrydError
+from telemetryd.toml import manifest
 
 REGISTERED = "org.example.registered"
 REGISTERED_KEY = (REGISTERED, QUESTION)
@@ -40,7 +41,7 @@ DELAYS = {
     Cause.UNREGISTERED: (HOUR_S, HOUR_S),
 }
 """How long each must have lasted, by the wall clock and in running time."""
-DECIDED_OF_WHAT_IS_DECLARED = {life.NO_PERIOD, life.NOT_DRAWN, life.TOO_LATE}
+DECIDED_OF_WHAT_IS_DECLARED = {lifecycle.NO_PERIOD, lifecycle.NOT_DRAWN, lifecycle.TOO_LATE}
 UNCOUNTED_S = 10 * MINUTE_S
 """Running time that a count may miss at each start of the machine."""
 MEMORY = next((path for path in (Path("/dev/shm"),) if path.is_dir()), None)
@@ -301,7 +302,7 @@ class Walk:
         if reason in DELAYS:
             assert reason in self.pausing(key)
             assert self.truth.may_be_over(key, reason)
-        elif reason.startswith(life.CLOSED_AT_START):
+        elif reason.startswith(lifecycle.CLOSED_AT_START):
             assert reason.partition("(")[2].rstrip(")") in self.ended[key]
         elif reason == Cause.ENDPOINT:
             assert (before.outcome, self.configuration) == (Outcome.REPORTING, "elsewhere")

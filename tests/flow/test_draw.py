@@ -9,7 +9,7 @@ from moments import rows
 from texts import FIRST
 from timeline import APPLICATION, DAY_S, HOUR_S, QUESTION, SOURCE, at
 
-from telemetryd.core.life import TOO_LATE
+from telemetryd.core.lifecycle import TOO_LATE
 
 UNIFORM = KATE_2026.replace(f"{FIRST}\n", "").replace("2026-01-01", "2026-10-12")
 """Kate's question without a word about the draw. All its weeks begin after the Wednesday on which it is accepted: none is too early."""

@@ -7,8 +7,8 @@ import pytest
 from harness import CONTROL, ROOT, CallError
 from moments import daemon_at
 
-from telemetryd.core.manifest import parse
-from telemetryd.core.review import FEWEST_REPORTS, figures, objections, optimum_cells
+from telemetryd.core.admissibility import FEWEST_REPORTS, figures, objections, optimum_cells
+from telemetryd.toml.manifest import parse
 
 APP = "org.kde.example"
 PATH = ROOT / f"docs/kuserfeedback/{APP}.toml"

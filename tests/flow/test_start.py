@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness import CONTROL, KATE
 
-from telemetryd.core import manifest
+from telemetryd.toml import manifest
 
 HEAVY = re.compile(r"pydantic_core|libssl|libcrypto|_hashlib|aiohttp")
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1/reports"\n'

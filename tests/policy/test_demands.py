@@ -6,8 +6,8 @@ import pytest
 from harness import CONTROL, KATE
 from moments import accept_last_week, rows
 
-from telemetryd.core import manifest, reading
 from telemetryd.errors import InvalidFileError, InvalidManifestError
+from telemetryd.toml import config, manifest
 
 ROOT = Path(__file__).parents[2]
 KATE_ID = "org.kde.kate"
@@ -58,10 +58,10 @@ def test_no_text_can_be_declared(type_):
 @pytest.mark.parametrize("key", ["record", "reviewers", "date", "definition"])
 def test_a_review_is_public(key):
     """A review without its public record, its reviewers, its date or the exact definition is none. Policy: R1, R3."""
-    assert reading.parse_reviews(REVIEW, "kde.toml")
+    assert config.parse_reviews(REVIEW, "kde.toml")
     without = "".join(line for line in REVIEW.splitlines(keepends=True) if not line.startswith(f"{key} ="))
     with pytest.raises(InvalidFileError, match=f"{key}: is missing"):
-        reading.parse_reviews(without, "kde.toml")
+        config.parse_reviews(without, "kde.toml")
 
 
 async def test_without_a_review_nothing_is_collected(machine):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from telemetryd.core.handover import SENDING, Job, encode_job
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.schedule import Delivery, Result, held
 from telemetryd.core.settings import Endpoint
+from telemetryd.core.uploader_protocol import SENDING, Job, encode_job
 from telemetryd.runtime.uploader import UploaderCourier
 
 BODY = b"{}".ljust(1024)

@@ -3,10 +3,10 @@ import sqlite3
 
 import pytest
 
-from telemetryd.core.consent import ApplicationLevels, Decision, Levels
+from telemetryd.core.gate import ApplicationLevels, Decision, Levels
 from telemetryd.core.ledger import Entry
-from telemetryd.core.life import Outcome, Record
-from telemetryd.core.lot import Lot
+from telemetryd.core.lifecycle import Outcome, Record
+from telemetryd.core.sampling_lot import Lot
 from telemetryd.errors import StorageError
 from telemetryd.store import integrity
 

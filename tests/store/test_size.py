@@ -1,9 +1,9 @@
 """How large the state directory gets: `pytest -s tests/store/test_size.py` prints it, year by year."""
 
-from telemetryd.core.consent import Levels
+from telemetryd.core.gate import Levels
 from telemetryd.core.ledger import Entry
-from telemetryd.core.life import Outcome, Record
-from telemetryd.core.lot import Lot
+from telemetryd.core.lifecycle import Outcome, Record
+from telemetryd.core.sampling_lot import Lot
 
 YEARS, APPLICATIONS, QUESTIONS_A_YEAR, TEXT_BYTES = 10, 5, 20, 48_000
 """A hundred questions a year, in manifests as large as they may be, each changed before every quarter."""

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from telemetryd.core.system import SOURCES
+from telemetryd.core.system_facts import SOURCES
 from telemetryd.system.facts import LinuxFacts, architecture, cpu_count, kernel
 
 

@@ -19,8 +19,8 @@ from handed import DEFINITION, reviews_of
 from receiver import Receiver
 from watched import Watched
 
-from telemetryd.core.handover import SENDING, parse_delivery
 from telemetryd.core.settings import Endpoint
+from telemetryd.core.uploader_protocol import SENDING, parse_delivery
 
 
 @pytest.fixture(scope="session")

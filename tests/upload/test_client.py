@@ -11,7 +11,7 @@ from telemetryd.core.limits import DAY_S, RESPONSE_MAX_BYTES
 from telemetryd.core.schedule import Delivery, Result, held
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
-from telemetryd.upload.report import request
+from telemetryd.upload.request import request
 
 SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
 RETRY = Delivery(Result.RETRY)

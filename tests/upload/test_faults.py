@@ -22,13 +22,13 @@ from handed import BODY, job
 from receiver import RESET
 from shifted import hastened
 
-from telemetryd.core.handover import SENDING, parse_delivery
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, DAY_S, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
 from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.uploader_protocol import SENDING, parse_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
-from telemetryd.upload.report import request
+from telemetryd.upload.request import request
 
 SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
 RETRY, ACCEPTED = Delivery(Result.RETRY), Delivery(Result.ACCEPTED, 200)

@@ -4,10 +4,10 @@ import pytest
 from declared import MEMORY, STARTUP, asking, define, review_of
 from handed import BODY, DEFINITION, REPORT, TEXT
 
-from telemetryd.core.handover import Job, encode_job
 from telemetryd.core.report import Report, encode
-from telemetryd.core.reviews import Reviews, Stop, StopReason
 from telemetryd.core.settings import Endpoint, KillSwitch, Settings
+from telemetryd.core.signoffs import Reviews, Stop, StopReason
+from telemetryd.core.uploader_protocol import Job, encode_job
 from telemetryd.upload.job import definition_of, endpoint_of, is_admitted, is_declared, job_of, may_connect
 
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")

@@ -22,7 +22,7 @@ from telemetryd.core.report import encode
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.runtime.uploader import UPLOADER, UploaderCourier
 from telemetryd.upload.client import Client
-from telemetryd.upload.report import request
+from telemetryd.upload.request import request
 
 ACCEPTED = Delivery(Result.ACCEPTED, 200)
 

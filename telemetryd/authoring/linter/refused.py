@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core import plain, toml
+from telemetryd.authoring.guidance import GUIDES, guide
+from telemetryd.authoring.linter.finding import entries, error, tables
 from telemetryd.core.definition import Application, SourceType
-from telemetryd.core.finding import entries, error, tables
-from telemetryd.core.guidance import GUIDES, guide
-from telemetryd.core.manifest import application_of, definition_of, source_of
-from telemetryd.core.rules import LOCALISED
 from telemetryd.errors import InvalidManifestError
+from telemetryd.toml import parser, reader
+from telemetryd.toml.fields import LOCALISED
+from telemetryd.toml.manifest import application_of, definition_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pydantic_core import ErrorDetails
 
+    from telemetryd.authoring.lines import Place
+    from telemetryd.authoring.linter.finding import Document, Fault
     from telemetryd.core.definition import Source
-    from telemetryd.core.finding import Document, Fault
-    from telemetryd.core.positions import Place
-    from telemetryd.core.tables import ManifestText, QuestionTable
+    from telemetryd.toml.models.manifest_tables import ManifestText, QuestionTable
 
 _STAND_IN = {"id": "org.example.Unknown", "name": "Unknown", "vendor": "unknown", "contact": "https://example.org/"}
 """An application in place of what is missing or wrong, so that the rest can be looked at."""
@@ -35,8 +35,8 @@ _ENTRY = 4
 
 def faults(text: str) -> list[Fault]:
     """What keeps a TOML text from being a manifest; empty if nothing does."""
-    document = toml.loads(text)
-    read: ManifestText | None = plain.read(plain.MANIFEST, document)
+    document = parser.loads(text)
+    read: ManifestText | None = reader.read(reader.MANIFEST, document)
     if read is not None:
         return list(_together(document, read, set()))
     unknown, problems = _problems(document)
@@ -51,7 +51,7 @@ def _problems(document: Document) -> tuple[list[Fault], list[ErrorDetails]]:
     """Unknown keys, which are taken out of the document because they hide what else is wrong with their table; and all else."""
     from pydantic import ValidationError  # noqa: PLC0415 - 80 ms that a text without mistakes in its fields does without
 
-    from telemetryd.core.tables import ManifestText  # noqa: PLC0415 - the same
+    from telemetryd.toml.models.manifest_tables import ManifestText  # noqa: PLC0415 - the same
 
     unknown: list[Fault] = []
     while True:
@@ -72,7 +72,7 @@ def _unknown(problem: ErrorDetails, document: Document) -> Iterator[Fault]:
     """All unknown keys of the table that a problem is about, where the models name the first."""
     from difflib import get_close_matches  # noqa: PLC0415 - for a text with this mistake only
 
-    from telemetryd.core.strict import tell  # noqa: PLC0415 - pydantic
+    from telemetryd.toml.models.base import tell  # noqa: PLC0415 - pydantic
 
     place, known = _place(problem), problem["ctx"]["known"].split(", ")
     table: Any = document
@@ -94,7 +94,7 @@ def _unknown(problem: ErrorDetails, document: Document) -> Iterator[Fault]:
 
 
 def _fault(problem: ErrorDetails, document: Document) -> Fault:
-    from telemetryd.core.strict import tell  # noqa: PLC0415 - pydantic
+    from telemetryd.toml.models.base import tell  # noqa: PLC0415 - pydantic
 
     place = _place(problem)
     is_value = len(place) == _ENTRY and place[2] == "values"
@@ -113,7 +113,7 @@ def _place(problem: ErrorDetails) -> Place:
 
 def _sound(document: Document, broken: set[Place]) -> ManifestText:
     """What is left without the tables, and the keys of [application], that something is wrong with."""
-    from telemetryd.core.tables import ManifestText  # noqa: PLC0415 - pydantic
+    from telemetryd.toml.models.manifest_tables import ManifestText  # noqa: PLC0415 - pydantic
 
     said = document["application"] if ("application",) not in broken else {}
     wrong = {place[1] for place in broken if place[0] == "application" and place[1:]}

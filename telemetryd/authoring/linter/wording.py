@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core.finding import entries, error, tables, warning
-from telemetryd.core.guidance import guide
-from telemetryd.core.lint_words import ASKED, EXPLORING, MARKED, NAMES, UNDECIDED, VALUES
-from telemetryd.core.rules import LOCALISED
+from telemetryd.authoring.guidance import guide
+from telemetryd.authoring.linter.finding import entries, error, tables, warning
+from telemetryd.authoring.linter.patterns import ASKED, EXPLORING, MARKED, NAMES, UNDECIDED, VALUES
+from telemetryd.toml.fields import LOCALISED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetryd.core.finding import Document, Fault
-    from telemetryd.core.positions import Place
+    from telemetryd.authoring.lines import Place
+    from telemetryd.authoring.linter.finding import Document, Fault
 
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 """The words of an id or text, those within `lastOpenedUrl` too."""

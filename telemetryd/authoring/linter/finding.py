@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetryd.core.positions import Place
+    from telemetryd.authoring.lines import Place
 
 Document: TypeAlias = "dict[str, Any]"
 """What `tomllib` makes of a manifest, whatever that is."""

@@ -11,18 +11,18 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from telemetryd.core import plain, rules, toml
-from telemetryd.core.reviews import EVERYONE, Review, Stop, StopReason
+from telemetryd.core.signoffs import EVERYONE, Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
+from telemetryd.toml import fields, parser, reader
 
 if TYPE_CHECKING:
-    from telemetryd.core.written import ConfigurationFile, ReviewsFile
+    from telemetryd.toml.models.config_tables import ConfigurationFile, ReviewsFile
 _CHARACTERS = r"[ !#-\[\]-~]+"
 """What stands for itself between double quotes: neither quotes, nor escapes, nor anything but ASCII."""
-_ABOUT = rf'application = "({rules.APPLICATION_ID})"\nquestion = "({rules.ID})"\n'
+_ABOUT = rf'application = "({fields.APPLICATION_ID})"\nquestion = "({fields.ID})"\n'
 _DATE = r"date = (\d{4}-\d\d-\d\d)\n"
 _REVIEW = (
-    rf'\[\[review\]\]\n{_ABOUT}definition = "({rules.DIGEST})"\nreviewers = \["({_CHARACTERS}(?:", "{_CHARACTERS})*)"\]\n'
+    rf'\[\[review\]\]\n{_ABOUT}definition = "({fields.DIGEST})"\nreviewers = \["({_CHARACTERS}(?:", "{_CHARACTERS})*)"\]\n'
     rf'record = "(https://{_CHARACTERS})"\n{_DATE}'
 )
 _STOP = rf'\[\[stop\]\]\n{_ABOUT}reason = "(answered|suspended)"\n{_DATE}(?:text = "({_CHARACTERS})"\n)?'
@@ -34,12 +34,12 @@ _OF_REVIEW = 6
 
 def parse_configuration(text: str) -> ConfigurationFile:
     """One configuration file's text."""
-    document = toml.read(text, InvalidFileError)
-    found: ConfigurationFile | None = plain.read(plain.CONFIGURATION, document)
+    document = parser.read(text, InvalidFileError)
+    found: ConfigurationFile | None = reader.read(reader.CONFIGURATION, document)
     if found is None:
-        from telemetryd.core import strict, written  # noqa: PLC0415 - pydantic
+        from telemetryd.toml.models import base, config_tables  # noqa: PLC0415 - pydantic
 
-        found = strict.read(written.ConfigurationFile, document, InvalidFileError)
+        found = base.read(config_tables.ConfigurationFile, document, InvalidFileError)
     return found
 
 
@@ -47,13 +47,13 @@ def parse_reviews(text: str, file: str) -> tuple[list[Review], list[Stop]]:
     """The reviews and stops of one file's text, marked with the file's name; one that is wrong makes the whole file an InvalidFileError."""
     try:
         return _laid_out(text, file)
-    except (plain.DoubtError, ValueError):
-        document = toml.read(text, InvalidFileError)
-    found: ReviewsFile | None = plain.read(plain.REVIEWS, document)
+    except (reader.DoubtError, ValueError):
+        document = parser.read(text, InvalidFileError)
+    found: ReviewsFile | None = reader.read(reader.REVIEWS, document)
     if found is None:
-        from telemetryd.core import strict, written  # noqa: PLC0415 - pydantic
+        from telemetryd.toml.models import base, config_tables  # noqa: PLC0415 - pydantic
 
-        found = strict.read(written.ReviewsFile, document, InvalidFileError)
+        found = base.read(config_tables.ReviewsFile, document, InvalidFileError)
     reviews = [
         Review(one.application, one.question, one.definition, tuple(one.reviewers), one.record, one.date, file) for one in found.review
     ]
@@ -66,12 +66,12 @@ def concerned(text: str) -> frozenset[str]:
     Where it is no TOML its end may be missing, and what is no table with an application could be about any.
     """
     try:
-        document = toml.loads(text)
+        document = parser.loads(text)
     except ValueError:
         document = {}
     entries = [one for value in document.values() for one in (value if isinstance(value, list) else [value])]
     names = [one.get("application") if isinstance(one, dict) else None for one in entries]
-    known = [one for one in names if isinstance(one, str) and re.fullmatch(rules.APPLICATION_ID, one, re.ASCII)]
+    known = [one for one in names if isinstance(one, str) and re.fullmatch(fields.APPLICATION_ID, one, re.ASCII)]
     return frozenset(known if known and len(known) == len(names) else [EVERYONE])
 
 
@@ -84,16 +84,16 @@ def _laid_out(text: str, file: str) -> tuple[list[Review], list[Stop]]:
     while at < len(text):
         piece = piece_of(text, at)
         if piece is None:
-            raise plain.DoubtError
+            raise reader.DoubtError
         at = piece.end()
         found = piece.groups()
         if found[0]:
             application, question, definition, written, record, day = found[:_OF_REVIEW]
             if written not in people:
-                people[written] = tuple(plain.reviewers(written.split('", "')))
+                people[written] = tuple(reader.reviewers(written.split('", "')))
             day_of_review = date.fromisoformat(day)
-            reviews.append(Review(application, question, definition, people[written], plain.page_url(record), day_of_review, file))
+            reviews.append(Review(application, question, definition, people[written], reader.page_url(record), day_of_review, file))
         elif found[_OF_REVIEW]:
             application, question, reason, day, told = found[_OF_REVIEW:]
-            stops.append(Stop(application, question, StopReason(reason), date.fromisoformat(day), file, plain.line(told) if told else ""))
+            stops.append(Stop(application, question, StopReason(reason), date.fromisoformat(day), file, reader.line(told) if told else ""))
     return reviews, stops

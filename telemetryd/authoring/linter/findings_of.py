@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from telemetryd.core import lint_figures, lint_refused, lint_wording, toml
-from telemetryd.core.finding import Finding, error
+from telemetryd.authoring.lines import line_of, positions
+from telemetryd.authoring.linter import figures, refused, wording
+from telemetryd.authoring.linter.finding import Finding, error
 from telemetryd.core.limits import MANIFEST_BYTES
-from telemetryd.core.manifest import parse
-from telemetryd.core.positions import line_of, positions
 from telemetryd.errors import InvalidManifestError
+from telemetryd.toml import parser
+from telemetryd.toml.manifest import parse
 
 if TYPE_CHECKING:
     from datetime import date
@@ -39,15 +40,15 @@ def lint(text: str, today: date, installed_as: str = "") -> list[Finding]:
             return [whole(1, "begins with a byte order mark (BOM), which TOML does not have", "save the file as UTF-8 without BOM")]
         if line:
             return [whole(line, str(refusal))]
-        faults = lint_refused.faults(text) or [whole(1, str(refusal)).fault]
+        faults = refused.faults(text) or [whole(1, str(refusal)).fault]
     else:
-        faults = lint_figures.faults(declaration, today)
+        faults = figures.faults(declaration, today)
         if installed_as not in {"", declaration.application.id}:
             message = f"[application]: id: expected {installed_as!r}, as the file is named"
             faults.append(error(("application", "id"), "T2", message, "give the file the name of the application's id, or it is not read"))
     lines = positions(text)
     wrong = {fault.place for fault in faults}
-    faults = [*faults, *(fault for fault in lint_wording.faults(toml.loads(text)) if fault.place not in wrong)]
+    faults = [*faults, *(fault for fault in wording.faults(parser.loads(text)) if fault.place not in wrong)]
     return sorted((Finding(line_of(fault.place, lines), fault) for fault in faults), key=_order)
 
 
@@ -65,8 +66,8 @@ def _unreadable(text: str) -> int:
     if len(text.encode(errors="surrogatepass")) > MANIFEST_BYTES:
         return 1
     try:
-        toml.loads(text)
-    except toml.UnboundedError as failure:
+        parser.loads(text)
+    except parser.UnboundedError as failure:
         return failure.line
     except ValueError as failure:
         return _syntax_line(text, str(failure))

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.definition import Category, Detail
 from telemetryd.core.delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
-from telemetryd.core.reviews import Standing, StopReason
-from telemetryd.core.system import SYSTEM
+from telemetryd.core.signoffs import Standing, StopReason
+from telemetryd.core.system_facts import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
 
     from telemetryd.core.definition import Definition
     from telemetryd.core.delay import Delay
-    from telemetryd.core.lot import Lot
+    from telemetryd.core.sampling_lot import Lot
     from telemetryd.core.settings import Lock, Settings
 
 INHERIT = 3

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from telemetryd.core.definition import NONE, OTHER
-from telemetryd.core.system import SYSTEM
-from telemetryd.core.visible import hides, letters, shows
+from telemetryd.core.system_facts import SYSTEM
+from telemetryd.toml.visible import hides, letters, shows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

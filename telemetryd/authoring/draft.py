@@ -10,12 +10,12 @@ import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.authoring.linter.findings_of import lint
 from telemetryd.core.definition import PeriodKind, SourceType
-from telemetryd.core.lint import lint
 from telemetryd.core.period import DAY, period_at
 
 if TYPE_CHECKING:
-    from telemetryd.core.finding import Fault
+    from telemetryd.authoring.linter.finding import Fault
 
 _EPOCH = date(1970, 1, 1)
 _HALF_YEAR = {PeriodKind.DAY: 60, PeriodKind.WEEK: 26, PeriodKind.MONTH: 6}

@@ -9,18 +9,18 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from telemetryd.authoring.guidance import guide
+from telemetryd.authoring.linter.finding import warning
+from telemetryd.core.admissibility import FEWEST_REPORTS, figures, of_one_fact
 from telemetryd.core.definition import OTHER, Category, SourceType, number_label
-from telemetryd.core.finding import warning
-from telemetryd.core.guidance import guide
-from telemetryd.core.review import FEWEST_REPORTS, figures, of_one_fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from telemetryd.authoring.lines import Place
+    from telemetryd.authoring.linter.finding import Fault
     from telemetryd.core.definition import Declaration, Definition, Source
-    from telemetryd.core.finding import Fault
-    from telemetryd.core.positions import Place
 
 _LONG = timedelta(days=274)
 """Nine months: longer than a season and its comparison with the next; a question that takes longer should say why to its reviewers."""

@@ -10,9 +10,9 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from telemetryd.core import rules
-from telemetryd.core.rules import LINE, LOCALISED
 from telemetryd.errors import TelemetrydError
+from telemetryd.toml import fields
+from telemetryd.toml.fields import LINE, LOCALISED
 
 _MOST_PROBLEMS = 5
 """So many of a text's problems are told at once: enough to mend it in one go, few enough to read."""
@@ -22,11 +22,11 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.@/\[\]<=>+-]{1,200}")
 T = TypeVar("T", bound=BaseModel)
 
 
-Line = Annotated[str, Field(max_length=LINE), AfterValidator(rules.line)]
-Id = Annotated[str, AfterValidator(rules.identifier)]
-ApplicationId = Annotated[str, AfterValidator(rules.application_id)]
-PageUrl = Annotated[str, Field(max_length=LINE), AfterValidator(rules.page_url)]
-Contact = Annotated[str, Field(max_length=LINE), AfterValidator(rules.contact)]
+Line = Annotated[str, Field(max_length=LINE), AfterValidator(fields.line)]
+Id = Annotated[str, AfterValidator(fields.identifier)]
+ApplicationId = Annotated[str, AfterValidator(fields.application_id)]
+PageUrl = Annotated[str, Field(max_length=LINE), AfterValidator(fields.page_url)]
+Contact = Annotated[str, Field(max_length=LINE), AfterValidator(fields.contact)]
 
 
 class Strict(BaseModel):
@@ -64,8 +64,8 @@ class Localised(Strict):
         """Texts in other languages keep the rule of the text that they translate."""
         for key, text in self.__pydantic_extra__.items():
             try:
-                rules.TRANSLATED[key.partition("[")[0]](text)
-            except rules.RefusedError as failure:
+                fields.TRANSLATED[key.partition("[")[0]](text)
+            except fields.RefusedError as failure:
                 raise PydanticCustomError("translation", "{key}: {expected}", {"key": key, "expected": str(failure)}) from None
         return self
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.rules import LOCALISED
-from telemetryd.core.system import SYSTEM
+from telemetryd.core.system_facts import SYSTEM
+from telemetryd.toml.fields import LOCALISED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetryd.core.positions import Place
+    from telemetryd.authoring.lines import Place
 
 
 class Guide(NamedTuple):

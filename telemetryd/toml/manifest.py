@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from telemetryd.core import plain, toml
+from telemetryd.core.admissibility import MOST_CELLS, objections
 from telemetryd.core.definition import (
     Application,
     Category,
@@ -25,15 +25,15 @@ from telemetryd.core.definition import (
     digest_of_all,
 )
 from telemetryd.core.limits import MANIFEST_BYTES, TABLES_MAX
-from telemetryd.core.review import MOST_CELLS, objections
-from telemetryd.core.system import SOURCES, SYSTEM
+from telemetryd.core.system_facts import SOURCES, SYSTEM
 from telemetryd.errors import InvalidManifestError
+from telemetryd.toml import parser, reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetryd.core.strict import Localised
-    from telemetryd.core.tables import AnySource, ApplicationTable, ManifestText, QuestionTable
+    from telemetryd.toml.models.base import Localised
+    from telemetryd.toml.models.manifest_tables import AnySource, ApplicationTable, ManifestText, QuestionTable
 
 _OURS = "org.telemetryd"
 _NO_DIGEST = "sha256:" + 64 * "0"
@@ -54,14 +54,14 @@ def parse(text: str) -> Declaration:
 
 
 def _read(text: str) -> ManifestText:
-    document = toml.read(text, InvalidManifestError)
+    document = parser.read(text, InvalidManifestError)
     if any(isinstance(tables, list) and len(tables) > TABLES_MAX for tables in document.values()):
         raise InvalidManifestError(f"expected at most {TABLES_MAX} tables of a kind")
-    found: ManifestText | None = plain.read(plain.MANIFEST, document)
+    found: ManifestText | None = reader.read(reader.MANIFEST, document)
     if found is None:
-        from telemetryd.core import strict, tables  # noqa: PLC0415 - pydantic
+        from telemetryd.toml.models import base, manifest_tables  # noqa: PLC0415 - pydantic
 
-        found = strict.read(tables.ManifestText, document, InvalidManifestError)
+        found = base.read(manifest_tables.ManifestText, document, InvalidManifestError)
     return found
 
 

@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from telemetryd.core import rules
-from telemetryd.core.reviews import StopReason
-from telemetryd.core.rules import LINE, PATH, URL
-from telemetryd.core.strict import ApplicationId, Id, Line, PageUrl, Strict
+from telemetryd.core.signoffs import StopReason
+from telemetryd.toml import fields
+from telemetryd.toml.fields import LINE, PATH, URL
+from telemetryd.toml.models.base import ApplicationId, Id, Line, PageUrl, Strict
 
-EndpointUrl = Annotated[str, Field(max_length=URL), AfterValidator(rules.endpoint_url)]
-RelayUrl = Annotated[str, Field(max_length=URL), AfterValidator(rules.relay_url)]
-ResultsUrl = Annotated[str, Field(max_length=LINE), AfterValidator(rules.results_url)]
-FilePath = Annotated[str, Field(max_length=PATH), AfterValidator(rules.file_path)]
+EndpointUrl = Annotated[str, Field(max_length=URL), AfterValidator(fields.endpoint_url)]
+RelayUrl = Annotated[str, Field(max_length=URL), AfterValidator(fields.relay_url)]
+ResultsUrl = Annotated[str, Field(max_length=LINE), AfterValidator(fields.results_url)]
+FilePath = Annotated[str, Field(max_length=PATH), AfterValidator(fields.file_path)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Level = Annotated[int, Field(ge=0, le=2)]
 
@@ -59,8 +59,8 @@ class ReviewTable(Strict):
 
     application: ApplicationId
     question: Id
-    definition: Annotated[str, AfterValidator(rules.digest)]
-    reviewers: Annotated[list[Line], AfterValidator(rules.two_people)]
+    definition: Annotated[str, AfterValidator(fields.digest)]
+    reviewers: Annotated[list[Line], AfterValidator(fields.two_people)]
     record: PageUrl
     date: date
 

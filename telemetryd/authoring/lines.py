@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, TypeAlias
 
-from telemetryd.core import toml
+from telemetryd.toml import parser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +101,7 @@ class _Reader:
             self._skip(_BLANKS)
             quoted = self._text[self._at] in "\"'"
             written = self._take(_STRING if quoted else _BARE_KEY)
-            parts.append(toml.loads(f"key = {written}")["key"] if quoted else written)
+            parts.append(parser.loads(f"key = {written}")["key"] if quoted else written)
             self._skip(_BLANKS)
             if self._text[self._at] != ".":
                 return parts

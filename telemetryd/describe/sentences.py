@@ -12,18 +12,18 @@ from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.consent import axes
 from telemetryd.core.definition import Combine, Draw, Kind, PeriodKind, SourceType, number_label
-from telemetryd.core.language import ENGLISH, decimal, mark
+from telemetryd.core.gate import axes
 from telemetryd.core.noise import exp_thousandths, probabilities
 from telemetryd.core.period import whole_periods
-from telemetryd.core.system import SYSTEM
+from telemetryd.core.system_facts import SYSTEM
+from telemetryd.core.translation import ENGLISH, decimal, mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from telemetryd.core.definition import Definition, Question, Source
-    from telemetryd.core.language import Words
+    from telemetryd.core.translation import Words
 
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 

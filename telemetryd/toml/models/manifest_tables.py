@@ -8,22 +8,22 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from telemetryd.core import rules
 from telemetryd.core.definition import Category, Draw, Kind, PeriodKind
-from telemetryd.core.rules import EXACT, LINE, NAME, SOURCES, UNIT, refused
-from telemetryd.core.strict import ApplicationId, Contact, Id, Line, Localised, Strict
+from telemetryd.toml import fields
+from telemetryd.toml.fields import EXACT, LINE, NAME, SOURCES, UNIT, refused
+from telemetryd.toml.models.base import ApplicationId, Contact, Id, Line, Localised, Strict
 
-_Edges = Annotated[list[Annotated[int | float, PlainValidator(rules.edge)]], AfterValidator(rules.rising)]
-_CountEdges = Annotated[list[Annotated[int, PlainValidator(rules.count_edge)]], AfterValidator(rules.rising)]
-_Value = Annotated[str, AfterValidator(rules.choice_value)]
-_Unit = Annotated[str, Field(max_length=UNIT), AfterValidator(rules.line)]
-_Snap = Annotated[str, AfterValidator(rules.snap_name)]
-_Reason = Annotated[str, Field(max_length=LINE), AfterValidator(rules.reason)]
-_Shared = Annotated[str, AfterValidator(rules.shared_source)]
-_Asked = Annotated[str, AfterValidator(rules.asked_source)]
-_Kept = Annotated[int | float | str, PlainValidator(rules.kept)]
-_Shares = Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], AfterValidator(rules.whole)]
-_Date = Annotated[date, AfterValidator(rules.this_millennium)]
+_Edges = Annotated[list[Annotated[int | float, PlainValidator(fields.edge)]], AfterValidator(fields.rising)]
+_CountEdges = Annotated[list[Annotated[int, PlainValidator(fields.count_edge)]], AfterValidator(fields.rising)]
+_Value = Annotated[str, AfterValidator(fields.choice_value)]
+_Unit = Annotated[str, Field(max_length=UNIT), AfterValidator(fields.line)]
+_Snap = Annotated[str, AfterValidator(fields.snap_name)]
+_Reason = Annotated[str, Field(max_length=LINE), AfterValidator(fields.reason)]
+_Shared = Annotated[str, AfterValidator(fields.shared_source)]
+_Asked = Annotated[str, AfterValidator(fields.asked_source)]
+_Kept = Annotated[int | float | str, PlainValidator(fields.kept)]
+_Shares = Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], AfterValidator(fields.whole)]
+_Date = Annotated[date, AfterValidator(fields.this_millennium)]
 
 
 class ApplicationTable(Localised):
@@ -32,12 +32,12 @@ class ApplicationTable(Localised):
     translatable: ClassVar = ("name", "summary")
 
     id: ApplicationId
-    name: Annotated[str, Field(max_length=NAME), AfterValidator(rules.name)]
+    name: Annotated[str, Field(max_length=NAME), AfterValidator(fields.name)]
     summary: Line = ""
     vendor: Id
     contact: Contact
     kind: Annotated[Kind, Field(strict=False)] = Kind.APPLICATION
-    uses: Annotated[list[_Shared], AfterValidator(rules.distinct)] | None = None
+    uses: Annotated[list[_Shared], AfterValidator(fields.distinct)] | None = None
     snap: _Snap = ""
 
 
@@ -62,7 +62,7 @@ class ChoiceSource(SourceTable):
 
     type: Literal["choice"]
     combine: Literal["last", "mode"] = "last"
-    values: Annotated[list[_Value], AfterValidator(rules.declarable)]
+    values: Annotated[list[_Value], AfterValidator(fields.declarable)]
 
 
 class NumberSource(SourceTable):
@@ -93,14 +93,14 @@ class QuestionTable(Localised):
     decision: _Reason
     category: Annotated[Category, Field(strict=False)]
     detail: Literal["basic", "detailed"]
-    sources: Annotated[list[_Asked], Field(max_length=SOURCES), AfterValidator(rules.distinct)]
+    sources: Annotated[list[_Asked], Field(max_length=SOURCES), AfterValidator(fields.distinct)]
     coarser: dict[str, list[_Kept]] = Field(default_factory=dict)
     period: Annotated[PeriodKind, Field(strict=False)]
     starts: _Date
     ends: _Date
     draw: Annotated[Draw, Field(strict=False)] = Draw.UNIFORM
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    epsilon: Annotated[float, AfterValidator(rules.tenths)] = 2.0
+    epsilon: Annotated[float, AfterValidator(fields.tenths)] = 2.0
     expected_users: Annotated[int, Field(ge=1, le=EXACT)] | None = None
     expected: dict[str, _Shares] = Field(default_factory=dict)
 

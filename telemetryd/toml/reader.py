@@ -11,10 +11,10 @@ from datetime import date
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core import rules
 from telemetryd.core.definition import Category, Draw, Kind, PeriodKind
-from telemetryd.core.reviews import StopReason
-from telemetryd.core.rules import EXACT, LINE, LOCALISED, NAME, PATH, SOURCES, UNIT, URL
+from telemetryd.core.signoffs import StopReason
+from telemetryd.toml import fields
+from telemetryd.toml.fields import EXACT, LINE, LOCALISED, NAME, PATH, SOURCES, UNIT, URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -128,11 +128,11 @@ def _share(value: Any) -> float:
 
 
 def _epsilon(value: Any) -> float:
-    return rules.tenths(_number(value))
+    return fields.tenths(_number(value))
 
 
 def _date(value: Any) -> date:
-    return rules.this_millennium(_typed(date)(value))
+    return fields.this_millennium(_typed(date)(value))
 
 
 def _source(value: Any) -> Any:
@@ -145,24 +145,24 @@ def _doubt() -> Any:
     raise DoubtError
 
 
-line = _text(rules.line, LINE)
-_TRANSLATED = {key: _text(rule, LINE) for key, rule in rules.TRANSLATED.items()}
-_id = _text(rules.identifier)
-_application_id = _text(rules.application_id)
-page_url = _text(rules.page_url, LINE)
-_path = _text(rules.file_path, PATH)
-_relay_url = _text(rules.relay_url, URL)
-reviewers = _list(line, rules.two_people)
+line = _text(fields.line, LINE)
+_TRANSLATED = {key: _text(rule, LINE) for key, rule in fields.TRANSLATED.items()}
+_id = _text(fields.identifier)
+_application_id = _text(fields.application_id)
+page_url = _text(fields.page_url, LINE)
+_path = _text(fields.file_path, PATH)
+_relay_url = _text(fields.relay_url, URL)
+reviewers = _list(line, fields.two_people)
 _flag = _typed(bool)
 _any_text = _typed(str)
 
 _SOURCE: Mapping[str, Check] = {"id": _id, "description": line, "type": _any_text}
-_EDGES, _COUNT_EDGES = _list(rules.edge, rules.rising), _list(rules.count_edge, rules.rising)
-_UNIT: Mapping[str, Check] = {"unit": _text(rules.line, UNIT)}
+_EDGES, _COUNT_EDGES = _list(fields.edge, fields.rising), _list(fields.count_edge, fields.rising)
+_UNIT: Mapping[str, Check] = {"unit": _text(fields.line, UNIT)}
 _SOURCES = {
     "flag": _table({**_SOURCE, "combine": _one_of("last", "any", "all")}, {"combine": "last"}, ("description",)),
     "choice": _table(
-        {**_SOURCE, "combine": _one_of("last", "mode"), "values": _list(_text(rules.choice_value), rules.declarable)},
+        {**_SOURCE, "combine": _one_of("last", "mode"), "values": _list(_text(fields.choice_value), fields.declarable)},
         {"combine": "last"},
         ("description",),
     ),
@@ -180,13 +180,13 @@ _SOURCES = {
 _APPLICATION = _table(
     {
         "id": _application_id,
-        "name": _text(rules.name, NAME),
+        "name": _text(fields.name, NAME),
         "summary": line,
         "vendor": _id,
-        "contact": _text(rules.contact, LINE),
+        "contact": _text(fields.contact, LINE),
         "kind": _text(Kind),
-        "uses": _list(_text(rules.shared_source), rules.distinct),
-        "snap": _text(rules.snap_name),
+        "uses": _list(_text(fields.shared_source), fields.distinct),
+        "snap": _text(fields.snap_name),
     },
     {"summary": "", "kind": Kind.APPLICATION, "uses": None, "snap": ""},
     ("name", "summary"),
@@ -198,8 +198,8 @@ _QUESTION = _table(
         "decision": _TRANSLATED["decision"],
         "category": _text(Category),
         "detail": _one_of("basic", "detailed"),
-        "sources": _list(_text(rules.asked_source), rules.distinct, SOURCES),
-        "coarser": _map(_any_text, _list(rules.kept)),
+        "sources": _list(_text(fields.asked_source), fields.distinct, SOURCES),
+        "coarser": _map(_any_text, _list(fields.kept)),
         "period": _text(PeriodKind),
         "starts": _date,
         "ends": _date,
@@ -207,7 +207,7 @@ _QUESTION = _table(
         "share": _share,
         "epsilon": _epsilon,
         "expected_users": _whole_number(1, EXACT),
-        "expected": _map(_any_text, _map(_any_text, _number, rules.whole)),
+        "expected": _map(_any_text, _map(_any_text, _number, fields.whole)),
     },
     {"coarser": {}, "draw": Draw.UNIFORM, "share": 1.0, "epsilon": 2.0, "expected_users": None, "expected": {}},
     ("purpose", "decision"),
@@ -224,10 +224,10 @@ _LIMITS = _table(
 _ENDPOINT = _table(
     {
         "name": line,
-        "url": _text(rules.endpoint_url, URL),
+        "url": _text(fields.endpoint_url, URL),
         "format": _one_of("report", "otlp", "kuserfeedback"),
         "ca_file": _path,
-        "results": _text(rules.results_url, LINE),
+        "results": _text(fields.results_url, LINE),
         "ohttp_relay": _relay_url,
         "ohttp_keys": _path,
     },
@@ -245,7 +245,7 @@ _REVIEW = _table(
     {
         "application": _application_id,
         "question": _id,
-        "definition": _text(rules.digest),
+        "definition": _text(fields.digest),
         "reviewers": reviewers,
         "record": page_url,
         "date": _typed(date),

@@ -8,15 +8,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.declared_words import named
 from telemetryd.core.definition import OTHER, Combine, Source, SourceType, number_label
-from telemetryd.core.language import ENGLISH, decimal, mark
-from telemetryd.core.system import SYSTEM
+from telemetryd.core.system_facts import SYSTEM
+from telemetryd.core.translation import ENGLISH, decimal, mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from telemetryd.core.definition import Application, Definition, Question
-    from telemetryd.core.language import Words
+    from telemetryd.core.translation import Words
 
 _COMBINED = {
     Combine.LAST: mark("the last value of the period"),
@@ -28,23 +29,6 @@ _COMBINED = {
     Combine.MODE: mark("the most frequent value of the period"),
     Combine.ANY: mark("whether it was ever true in the period"),
     Combine.ALL: mark("whether it was always true in the period"),
-}
-_NAMES = {
-    "system": mark("system"),
-    "usage": mark("usage"),
-    "basic": mark("basic"),
-    "detailed": mark("detailed"),
-    "day": mark("day"),
-    "week": mark("week"),
-    "month": mark("month"),
-    "uniform": mark("uniform"),
-    "first": mark("first"),
-    "application": mark("application"),
-    "shared": mark("shared"),
-    "flag": mark("flag"),
-    "choice": mark("choice"),
-    "number": mark("number"),
-    "count": mark("count"),
 }
 """The words of a declaration, as they stand in sentences."""
 
@@ -92,11 +76,6 @@ def compare(old: Definition, new: Definition, words: Words = ENGLISH) -> list[Ch
     ]
     unknown = words.gettext("The definition changed in a way that cannot be told in a sentence: please read it as a new one.")
     return found or [Change(Direction.OTHER, "definition", unknown)]
-
-
-def named(name: str, words: Words) -> str:
-    """A word of a declaration (`usage`, `week` …) as it stands in a sentence."""
-    return words.gettext(_NAMES[name])
 
 
 def _described(field: Source, words: Words) -> str:

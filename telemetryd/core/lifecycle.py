@@ -16,18 +16,18 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.consent import Cause, Closed, Presence, closures, told
 from telemetryd.core.definition import Draw
 from telemetryd.core.delay import AT_ONCE, notice
-from telemetryd.core.lot import drawn_period, takes_part
+from telemetryd.core.gate import Cause, Closed, Presence, closures, told
 from telemetryd.core.period import period_at
+from telemetryd.core.sampling_lot import drawn_period, takes_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetryd.core.consent import Circumstances
     from telemetryd.core.definition import Definition
     from telemetryd.core.delay import Moment
+    from telemetryd.core.gate import Circumstances
 
 
 class State(StrEnum):

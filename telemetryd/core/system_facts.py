@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from telemetryd.core.definition import Combine, Source, SourceType
-from telemetryd.core.language import mark
+from telemetryd.core.translation import mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,19 +10,19 @@ from math import ceil, log2
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.declared_words import named
 from telemetryd.core.definition import Draw, PeriodKind, SourceType
-from telemetryd.core.difference import named
-from telemetryd.core.language import ENGLISH, decimal
 from telemetryd.core.noise import exp_thousandths, probabilities
 from telemetryd.core.period import first_whole_period, whole_periods
 from telemetryd.core.planning import bits_with_none, entropy_bits, reports_needed, sufficient_share
 from telemetryd.core.report import REPORT_BYTES, longest
+from telemetryd.core.translation import ENGLISH, decimal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from telemetryd.core.definition import Declaration, Definition, Source
-    from telemetryd.core.language import Words
+    from telemetryd.core.translation import Words
 
 MOST_CELLS = 32
 """Cells of an answer whatever its ε: the more there are, the more an answer says of one person."""

@@ -1,0 +1,1 @@
+"""For people who declare and review; no ordinary start of the daemon imports it."""

@@ -1,0 +1,1 @@
+"""Definitions in sentences, in the person's language; pure."""
