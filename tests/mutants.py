@@ -23,7 +23,8 @@ from cosmic_ray.work_db import use_db
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "build/mutants"
-CORE = "tests/core"
+PURE = ("core", "toml", "describe", "authoring")
+"""Packages that are nothing but rules, and whose tests lie in a folder of the same name."""
 TESTS = {
     "telemetryd/engine/period_close.py": ["tests/engine/test_period_close.py"],
     "telemetryd/engine/tallies.py": ["tests/engine/test_tallies.py"],
@@ -31,7 +32,7 @@ TESTS = {
     "telemetryd/bus/dispatch.py": ["tests/bus/test_dispatch.py", "tests/bus/test_parity.py"],
     "telemetryd/bus/callers.py": ["tests/bus/test_callers.py", "tests/bus/test_identity.py"],
 }
-"""Modules outside of core, and the tests that are theirs."""
+"""Modules outside of these, and the tests that are theirs."""
 WIDER = {
     "telemetryd/engine/period_close.py": ["tests/flow/test_report.py"],
     "telemetryd/store/consents.py": ["tests/engine/test_decisions.py"],
@@ -55,12 +56,18 @@ def sample(modules, count, seed):
     return random.Random(seed).sample(every, min(count, len(every))), len(every)
 
 
+def _pure():
+    found = [one for package in PURE for one in (ROOT / "telemetryd" / package).rglob("[!_]*.py")]
+    return [str(one.relative_to(ROOT)) for one in sorted(found)]
+
+
 def tests(module):
     """The tests of a module's own, then wider ones."""
     if module in TESTS:
         return [TESTS[module], *([WIDER[module]] if module in WIDER else [])]
-    own = f"{CORE}/test_{Path(module).stem}.py"
-    return [*([[own]] if (ROOT / own).exists() else []), [CORE]]
+    package = Path(module).parts[1]
+    own = f"tests/{package}/test_{Path(module).stem}.py"
+    return [*([[own]] if (ROOT / own).exists() else []), [f"tests/{package}"]]
 
 
 def copy(number):
@@ -145,7 +152,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     given = parser.parse_args()
-    modules = given.modules or [*(str(one.relative_to(ROOT)) for one in sorted((ROOT / "telemetryd/core").glob("[!_]*.py"))), *TESTS]
+    modules = given.modules or [*_pure(), *TESTS]
     try_unchanged(modules, copy(0))
     specs, population = sample(modules, given.sample, given.seed)
     tried = run(specs, given.minutes)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-UNIT = ROOT / "systemd" / "telemetryd.runtime.service"
+UNIT = ROOT / "systemd" / "telemetryd.service"
 
 
 def verify(unit, runtime):
@@ -55,7 +55,7 @@ def test_verification_notices_a_slip(tmp_path, line, slip):
     """The check would see a mistyped key or value: systemd names the line, though its exit status is 0."""
     assert line in UNIT.read_text()
     done = verify(installed(tmp_path, UNIT.read_text().replace(line, slip)), tmp_path / "runtime")
-    assert "telemetryd.runtime.service:" in done.stderr
+    assert "telemetryd.service:" in done.stderr
 
 
 def test_unit_can_still_look_at_its_callers():
@@ -64,7 +64,7 @@ def test_unit_can_still_look_at_its_callers():
     assert [line for line in UNIT.read_text().splitlines() if line.startswith(needing)] == []
 
 
-@pytest.mark.parametrize("name", ["telemetryd.runtime.service", "telemetryd-tick.service"])
+@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
 def test_unit_leaves_nothing_behind(name):
     """No core dump and no variable of the session can carry samples or TLS keys out, divert the daemon's files, or bring other code."""
     lines = (UNIT.parent / name).read_text().splitlines()

@@ -1,6 +1,6 @@
 """The declaration as enforced: light, immutable, with its digest; what the rest of the daemon knows of a manifest.
 
-`core.manifest` turns a manifest's text into a `Declaration`; nothing else makes one. A `Definition` is one question with its sources as
+`toml.manifest` turns a manifest's text into a `Declaration`; nothing else makes one. A `Definition` is one question with its sources as
 they are asked (after `coarser`) and the application it belongs to: the unit that is reviewed, consented to, collected and reported.
 """
 

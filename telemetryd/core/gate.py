@@ -2,7 +2,7 @@
 
 `closures` gives what shuts a question, in a fixed order: kill switch, lock and level, the application's own level, the
 question's refusal, the acceptance of exactly this definition, the manifest's presence, review and stop. A question's lifetime and the
-draw of its period come after it, in `core.life`. The decision is made when something changes, not for every sample.
+draw of its period come after it, in `core.lifecycle`. The decision is made when something changes, not for every sample.
 """
 
 from __future__ import annotations

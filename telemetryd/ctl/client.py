@@ -1,6 +1,6 @@
 """Talks to org.telemetryd.Control1 on the session bus: one method for each member, plain values in and out.
 
-This is the only module of telemetryctl that knows D-Bus; it takes the library from `bus.library`, which is the one import of it.
+This is the only module of telemetryctl that knows D-Bus; it takes the library from `bus.transport.library`, which is the one import of it.
 """
 
 from __future__ import annotations

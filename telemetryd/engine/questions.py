@@ -1,6 +1,6 @@
 """Every question's state: looked at when anything changes and at ticks, never for a sample. Policy: C1, M4.
 
-`look` asks `core.life` of each question that the user decided on, remembers what it says, erases what must go, and gives what must be
+`look` asks `core.lifecycle` of each question that the user decided on, remembers what it says, erases what must go, and gives what must be
 closed. What is not decided on has no record and nothing to erase.
 """
 

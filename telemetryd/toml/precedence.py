@@ -25,7 +25,7 @@ _NOT_SET = {"", "0", "false", "no"}
 """Values of DO_NOT_TRACK, in any case, that do not mean it; all others do."""
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _LOOPBACK = rf"https?://(?:localhost|\[::1\]|127(?:\.{_OCTET}){{3}})(?::\d+)?/.*"
-"""Of the URLs as `core.rules` leaves them, those that stay on this machine; 127.0.0.256 is a name and goes elsewhere. A start without
+"""Of the URLs as `toml.fields` leaves them, those that stay on this machine; 127.0.0.256 is a name and goes elsewhere. A start without
 endpoints need not compile it."""
 
 
@@ -175,7 +175,7 @@ def _objection(table: EndpointTable, origin: Origin, *, may_stay_here: bool) -> 
 
 
 def _host_name(url: str) -> str:
-    """The host of a URL as `core.rules` leaves it, without a port."""
+    """The host of a URL as `toml.fields` leaves it, without a port."""
     return re.sub(r":\d+$", "", url.split("/")[2])
 
 

@@ -45,7 +45,7 @@ _lean_asyncio(); stage("asyncio, without OpenSSL")
 import telemetryd.bus.transport.library; stage("D-Bus library")
 import sqlite3; stage("SQLite")
 import telemetryd.runtime.app; stage("telemetryd")
-from telemetryd.core import reading, manifest; stage("TOML and its rules, for files that are there")
+from telemetryd.toml import config, manifest; stage("TOML and its rules, for files that are there")
 import telemetryd.toml.models.manifest_tables, telemetryd.toml.models.config_tables; stage("pydantic, for files that are wrong")
 """
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1/reports"\n'

@@ -12,13 +12,13 @@ COUNTS = {"T": 4, "C": 8, "A": 4, "M": 4, "P": 2, "R": 4}
 SHOWN_BY = {
     # The user reads sentences, the whole of what is asked, and without a network.
     "T1": [
-        "core/test_telling.py::test_every_question_that_a_user_has_is_answered",
+        "describe/test_sentences.py::test_every_question_that_a_user_has_is_answered",
         "ctl/test_pages.py::test_question_shows_everything_that_consent_is_given_to",
     ],
     "T2": [
         "flow/test_report.py::test_preview_history_and_receiver_have_the_same_bytes",
         "flow/test_report.py::test_each_report_travels_alone_with_the_headers_that_the_history_shows",
-        "core/test_meaning.py::test_equal_words_are_equal_digests",
+        "toml/test_canonical.py::test_equal_words_are_equal_digests",
     ],
     "T3": [
         "flow/test_no_network.py::test_the_daemon_opens_no_network_socket_and_loads_no_http_client",
@@ -53,29 +53,29 @@ SHOWN_BY = {
     ],
     "C5": ["test_readme.py::test_session_works_when_pasted", "ctl/test_command.py::test_page_names_every_command_and_status"],
     "C6": [
-        "core/test_settings.py::test_no_endpoint_of_a_user",
+        "toml/test_precedence.py::test_no_endpoint_of_a_user",
         "flow/test_weeks.py::test_endpoint_changed",
         "upload/test_client.py::test_no_redirects",
         "flow/test_developer.py::test_nothing_goes_to_another_machine",
     ],
-    "C7": ["core/test_settings.py::test_no_plain_http", "upload/test_client.py::test_no_trust", "upload/test_client.py::test_old_tls"],
+    "C7": ["toml/test_precedence.py::test_no_plain_http", "upload/test_client.py::test_no_trust", "upload/test_client.py::test_old_tls"],
     # The contact answers; that there is one, and that the user sees it, is ours.
     "C8": ["policy/test_demands.py::test_what_is_mandatory", "policy/test_demands.py::test_the_contact_is_shown"],
-    "A1": ["core/test_manifest.py::test_refused", "core/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable"],
+    "A1": ["toml/test_manifest.py::test_refused", "core/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable"],
     "A2": [
         "core/test_report.py::test_bytes_are_exactly_these",
         "flow/test_report.py::test_what_waits_to_be_sent_again_stays_the_same_bytes",
         "flow/test_shared.py::test_the_report_does_not_say_who_pushed",
     ],
-    "A3": ["core/test_review.py::test_cells", "core/test_report.py::test_everything_else_is_refused"],
+    "A3": ["core/test_admissibility.py::test_cells", "core/test_report.py::test_everything_else_is_refused"],
     # What a server keeps is the vendor's; that a request has nothing but the report is ours.
     "A4": ["core/test_report.py::test_headers", "upload/test_client.py::test_every_byte", "upload/test_client.py::test_a_connection_each"],
-    "M1": ["policy/test_demands.py::test_what_is_mandatory", "core/test_manifest.py::test_refused"],
+    "M1": ["policy/test_demands.py::test_what_is_mandatory", "toml/test_manifest.py::test_refused"],
     "M2": ["core/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable", "core/test_aggregate.py::test_a_million_samples"],
     "M3": ["core/test_aggregate.py::test_answers", "flow/test_shared.py::test_the_consenting_ones_are_merged"],
     "M4": [
         "policy/test_demands.py::test_what_is_mandatory",
-        "core/test_review.py::test_lifetime",
+        "core/test_admissibility.py::test_lifetime",
         "flow/test_weeks.py::test_stopped",
         "flow/test_sending.py::test_final_answers",
     ],
@@ -87,11 +87,11 @@ SHOWN_BY = {
     ],
     "P2": [
         "policy/test_demands.py::test_what_is_mandatory",
-        "core/test_consent.py::test_axes",
-        "core/test_manifest.py::test_only_system_facts",
+        "core/test_gate.py::test_axes",
+        "toml/test_manifest.py::test_only_system_facts",
     ],
     "R1": [
-        "core/test_written.py::test_two_people",
+        "toml/test_config.py::test_two_people",
         "policy/test_demands.py::test_without_a_review_nothing_is_collected",
         "ctl/test_review.py::test_two_people_make_a_review",
     ],

@@ -204,7 +204,7 @@ def test_purge_while_someone_reads(folder, database):
 _WRITER = """
 import sys, os
 from pathlib import Path
-from telemetryd.store import whole
+from telemetryd.store import integrity as whole
 from telemetryd.store.database import Database
 from telemetryd.store.schema import Schema
 database = Database(Path(sys.argv[1]), Schema(("CREATE TABLE word (text TEXT)",)))

@@ -44,7 +44,7 @@ def test_xdg_variables():
 
 def test_home_without_xdg_variables(tmp_path):
     """Without XDG variables, and with relative ones, which the specification has ignored, the directories lie in the home."""
-    code = "import os; from telemetryd import directories as d; print(d.user_config_directory(os.environ), d.state_directory(os.environ))"
+    code = "import os; from telemetryd.system import directories as d; print(d.user_config_directory(os.environ), d.state_directory(os.environ))"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | {"HOME": str(tmp_path)}
     for extra in ({}, {"XDG_CONFIG_HOME": "relative", "XDG_STATE_HOME": ""}):
         printed = subprocess.run([sys.executable, "-c", code], env=environ | extra, capture_output=True, text=True, check=True).stdout
@@ -54,7 +54,7 @@ def test_home_without_xdg_variables(tmp_path):
 
 def test_a_relative_path_is_refused_by_ourselves(tmp_path):
     """A relative path counts as unset without platformdirs being asked, whose older versions obey it; a colon is a part of a path."""
-    code = "import os, sys; sys.modules['platformdirs'] = None; from telemetryd import directories as d; "
+    code = "import os, sys; sys.modules['platformdirs'] = None; from telemetryd.system import directories as d; "
     code += "print(d.user_config_directory(os.environ), d.state_directory(os.environ))"
     for config, state in (("relative", "./relative"), ("~/x", "..")):
         environ = os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": config, "XDG_STATE_HOME": state}

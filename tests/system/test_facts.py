@@ -53,7 +53,7 @@ def test_cpu_count():
     online = int(subprocess.run(["getconf", "_NPROCESSORS_ONLN"], capture_output=True, check=True).stdout)
     assert LinuxFacts({}).read("cpu_count") == cpu_count() == online
     code = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from telemetryd.facts import linux; print(linux.cpu_count())"
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from telemetryd.system import facts; print(facts.cpu_count())"
     )
     assert int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) == online
 

@@ -254,7 +254,8 @@ def test_names_that_are_no_text(tree):
 
 AS_NOBODY = """
 import os
-from telemetryd.core import manifest, written
+from telemetryd.toml import manifest
+from telemetryd.toml.models import config_tables
 from telemetryd.system.installed import load_reviews, load_settings
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)

@@ -140,10 +140,10 @@ def test_no_pydantic():
     """A manifest, a configuration and reviews that are right import no pydantic; a manifest that is wrong does, and is explained."""
     code = f"""
 import sys
-from telemetryd.core import manifest, reading
+from telemetryd.toml import config, manifest
 manifest.parse({KATE!r})
-reading.parse_configuration({text_of(CONFIGURATION)!r})
-reading.parse_reviews({text_of(REVIEWS)!r}, "a.toml")
+config.parse_configuration({text_of(CONFIGURATION)!r})
+config.parse_reviews({text_of(REVIEWS)!r}, "a.toml")
 print("pydantic" in sys.modules)
 try:
     manifest.parse("schema = 2")
