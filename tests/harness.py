@@ -32,6 +32,8 @@ TELEMETRY = ("org.telemetryd.Telemetry1", "/org/telemetryd/Telemetry1", "org.tel
 CONTROL = ("org.telemetryd.Control1", "/org/telemetryd/Control1", "org.telemetryd.Control1")
 PROPERTIES = "org.freedesktop.DBus.Properties"
 WAIT_S = 20
+PATIENCE_S = 60
+"""For a reply: a submission starts a process for each report."""
 """Longest wait for something that has to happen."""
 
 _BUS_CONFIG = """\
@@ -269,7 +271,7 @@ class Machine:
     @contextlib.asynccontextmanager
     async def client(self, on_signal=None):
         """A client on this machine's bus, over our own edge: the libraries' writers do not survive thousands of calls at once."""
-        edge = Edge(address=self.address, on_signal=on_signal)
+        edge = Edge(address=self.address, on_signal=on_signal, patience_s=PATIENCE_S)
         await edge.connect()
         try:
             yield Client(edge)

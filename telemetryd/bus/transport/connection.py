@@ -48,7 +48,7 @@ class Edge:
     """One connection. `on_call` gets every method call, whatever its path and interface, and answers it by `acknowledge` or `send`.
 
     `on_batch_end` is called after each batch that held a call. What the handlers raise stays here: the caller gets a fixed error, the log
-    the place. Without `on_call`, calls are refused. `address` is for tests; else it is the environment's session bus.
+    the place. Without `on_call`, calls are refused. For tests are `address`, else the environment's session bus, and how long `ask` waits.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
@@ -59,12 +59,13 @@ class Edge:
         on_batch_end: Callable[[], None] | None = None,
         descriptors: bool = False,
         address: str | None = None,
+        patience_s: float = BUS_TIMEOUT_S,
     ) -> None:
         self._on_call = on_call or self._refuse
         self._on_signal = on_signal
         self._on_batch_end = on_batch_end
         self._descriptors = descriptors
-        self._address = address
+        self._address, self._patience_s = address, patience_s
         self._wire = Wire(self._on_message, self._on_oversized)
         self._flow = Flow(self._wire, self._end_batch, self._lose, None if descriptors else self._on_refused)
         self._templates = ReplyTemplates()
@@ -104,7 +105,7 @@ class Edge:
         self._pending[message.serial] = message.destination, answer
         try:
             self.send(message)
-            async with asyncio.timeout(BUS_TIMEOUT_S):
+            async with asyncio.timeout(self._patience_s):
                 reply = await answer
         except BaseException:
             if answer.done() and not answer.cancelled() and not answer.exception():
