@@ -15,7 +15,7 @@ LIBRARIES = ("dbus-fast", "dbus-next")
 PATIENCE_S = 10
 """For a task that was told to end, and for what it waits for: a loaded machine is slow."""
 
-settings.register_profile("telemetryd", deadline=None)
+settings.register_profile("telemetryd", deadline=None, max_examples=50)
 settings.register_profile("campaign", deadline=None, max_examples=5000)  # make campaign
 settings.load_profile("telemetryd")
 
