@@ -12,8 +12,8 @@ quietly() { "$@" >"$log" 2>&1 </dev/null || { cat "$log" >&2; return 1; }; }
 
 main_job=tests/flow/test_report.py::test_preview_history_and_receiver_have_the_same_bytes
 case ${1-} in
-short) set -- tests/ctl/test_command.py tests/ctl/test_live.py::test_status_says_why tests/upload/test_client.py tests/upload/test_end_to_end.py \
-    tests/bus/transport/test_library.py tests/bus/test_members.py "$main_job" ;;
+short) set -- tests/ctl/test_command.py tests/ctl/test_live.py::test_status_says_why tests/upload/test_end_to_end.py \
+    tests/bus/transport/test_library.py "$main_job" ;;
 whole) set -- tests/ctl tests/upload tests/bus "$main_job" ;;
 *)
     echo 'usage: packaging/least.sh short|whole' >&2
