@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from click.testing import CliRunner
 
 from telemetryd.analysis.channel import channel
-from telemetryd.analysis.planning import trend_error
+from telemetryd.analysis.trend_planning import trend_error
 from telemetryd.core.limits import HOUR_S, MAX_TRIES, RETRY_GAP_S
 from telemetryd.core.period import whole_periods
 from telemetryd.core.planning import hardest_share, reports_needed, share_error

@@ -6,12 +6,12 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 from xml.sax.saxutils import escape
 
-from telemetryd.analysis.words import DRAWN, percent, title_of, trend_of
+from telemetryd.analysis.number_words import DRAWN, percent, title_of, trend_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetryd.analysis.findings import Finding, Findings, Period
+    from telemetryd.analysis.question_findings import Finding, Findings, Period
     from telemetryd.analysis.trend import Trend
 
 _WIDTH, _HEAD, _PANEL = 760, 40, 230

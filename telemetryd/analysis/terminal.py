@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.analysis.words import DRAWN, percent
+from telemetryd.analysis.number_words import DRAWN, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetryd.analysis.findings import Finding, Period
+    from telemetryd.analysis.question_findings import Finding, Period
     from telemetryd.analysis.shares import Estimate
     from telemetryd.analysis.trend import Trend
 

@@ -13,7 +13,7 @@ from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.pages import levels, several
 from telemetryd.ctl.reasons import reason
-from telemetryd.ctl.words import CONSENTS, STATES, day, word
+from telemetryd.ctl.value_words import CONSENTS, STATES, day, word
 from telemetryd.describe import difference
 from telemetryd.describe.sentences import tell
 from telemetryd.errors import InvalidManifestError
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from telemetryd.core.definition import Definition
     from telemetryd.core.translation import Words
-    from telemetryd.ctl.client import Shown
-    from telemetryd.ctl.output import Page, Row
+    from telemetryd.ctl.control_client import Shown
+    from telemetryd.ctl.printing import Page, Row
     from telemetryd.describe.sentences import Telling, ToldSource
 
 _OTHER_VERSION = "the running telemetryd is of another version: restart it, `systemctl --user restart telemetryd`"

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telemetryd.ctl import client, output, sentences
+from telemetryd.ctl import control_client, printing, state_sentences
 from telemetryd.ctl.failures import NOTHING, Failure, answered
 from telemetryd.ctl.options import InOrder, as_json, confirm, levels, unasked
 from telemetryd.ctl.pages import application_page, standings_page, status_page
-from telemetryd.ctl.words import ABSENT, LEVELS, NEW_QUESTIONS, OWN_LEVELS, counted, number
+from telemetryd.ctl.value_words import ABSENT, LEVELS, NEW_QUESTIONS, OWN_LEVELS, counted, number
 from telemetryd.errors import ChangedError, UnknownQuestionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetryd.ctl.client import Control, Shown
+    from telemetryd.ctl.control_client import Control, Shown
 
 _NEW_HELP = "What happens to questions that you have not decided. accept: also unseen ones, of applications of which you accepted one."
 
@@ -50,11 +50,11 @@ def everywhere(system: str | None, usage: str | None, new_questions: str | None,
             await control.set_property(name, value)
         properties = await control.properties()
         if is_json:
-            output.emit(properties)
+            printing.emit(properties)
             return
-        status_page(output.Page(), sentences.Shown(properties, await control.applications(), await control.questions("")))
+        status_page(printing.Page(), state_sentences.Shown(properties, await control.applications(), await control.questions("")))
 
-    client.run(work)
+    control_client.run(work)
 
 
 @consent.command(short_help="Set the levels of APP.")
@@ -73,11 +73,11 @@ def application(app: str, system: str | None, usage: str | None, *, is_json: boo
         await control.set_application(app, *chosen)
         now = await control.application(app)
         if is_json:
-            output.emit(now)
+            printing.emit(now)
         else:
-            application_page(output.Page(), now)
+            application_page(printing.Page(), now)
 
-    client.run(work)
+    control_client.run(work)
 
 
 @consent.command(short_help="Accept questions of APP, as shown.")
@@ -102,11 +102,11 @@ def accept(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) ->
         await control.accept(app, {one["id"]: one["digest"] for one in chosen})
         await _tell(control, app, [one["id"] for one in chosen], is_json=is_json)
 
-    about, chosen = client.run(look)
+    about, chosen = control_client.run(look)
     if not is_json:
         _show(about, chosen)
     confirm("Accept it?" if len(chosen) == 1 else f"Accept these {len(chosen)} questions?", is_agreed=yes)
-    client.run(take)
+    control_client.run(take)
 
 
 @consent.command(short_help="Refuse questions of APP.")
@@ -133,7 +133,7 @@ def _decide(app: str, questions: Sequence[str], *, is_allowed: bool, is_json: bo
             await control.set_question(app, question, allowed=is_allowed)
         await _tell(control, app, questions, is_json=is_json)
 
-    client.run(work)
+    control_client.run(work)
 
 
 def _chosen(app: str, found: Sequence[Shown], named: Sequence[str]) -> list[Shown]:
@@ -157,7 +157,7 @@ def _chosen(app: str, found: Sequence[Shown], named: Sequence[str]) -> list[Show
 def _show(application: Shown, questions: Sequence[Shown]) -> None:
     from telemetryd.ctl.asked import heading, question_page  # noqa: PLC0415 - what a definition means: needed where one is shown
 
-    page = output.Page()
+    page = printing.Page()
     heading(page, application)
     page.gap()
     page.say(counted(len(questions), "question") + " to accept:")
@@ -171,6 +171,6 @@ async def _tell(control: Control, app: str, questions: Sequence[str], *, is_json
     """Where the questions stand after a decision."""
     now = [one for one in await control.questions(app) if one["id"] in questions]
     if is_json:
-        output.emit(now)
+        printing.emit(now)
     else:
-        standings_page(output.Page(), now)
+        standings_page(printing.Page(), now)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telemetryd.ctl import client, output, reports
+from telemetryd.ctl import control_client, printing, reports
 from telemetryd.ctl.failures import answered
 from telemetryd.ctl.options import as_json
 from telemetryd.errors import NotDeveloperError
 
 if TYPE_CHECKING:
-    from telemetryd.ctl.client import Control
+    from telemetryd.ctl.control_client import Control
 
 _SOURCE, _BIN = 24, 16
 """Widths of the columns of `monitor`, which cannot know what comes."""
@@ -35,11 +35,11 @@ def submit(*, is_json: bool) -> None:
         after, _ = await control.history(0, 0)
         found = [json.loads(one) for one in (Counter(map(json.dumps, after)) - Counter(map(json.dumps, before))).elements()]
         if is_json:
-            output.emit(found)
+            printing.emit(found)
         else:
             reports.show(found, bodies=False)
 
-    client.run(work)
+    control_client.run(work)
 
 
 @click.command(short_help="Developer mode: watch pushes arrive.")
@@ -57,7 +57,7 @@ def monitor(app: str, count: int | None, *, is_json: bool) -> None:
             raise answered(NotDeveloperError.bus_name, "", app)
         if app:
             await control.application(app)
-        page = None if is_json else output.Page()
+        page = None if is_json else printing.Page()
         if page:
             page.say(f"{'SOURCE':{_SOURCE}} {'BIN':{_BIN}} VERDICT", "bold")
         left, after = count, 0
@@ -68,8 +68,8 @@ def monitor(app: str, count: int | None, *, is_json: bool) -> None:
                     source, label, verdict = event
                     page.verbatim(f"{source:{_SOURCE}} {label:{_BIN}} {verdict}")
                 else:
-                    output.emit_line(event)
+                    printing.emit_line(event)
             left = None if left is None else left - len(events)
 
     with suppress(KeyboardInterrupt):
-        client.run(work)
+        control_client.run(work)

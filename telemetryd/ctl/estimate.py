@@ -6,14 +6,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from telemetryd.ctl import output
+from telemetryd.ctl import printing
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetryd.analysis.findings import Findings, Question
+    from telemetryd.analysis.question_findings import Findings, Question
     from telemetryd.analysis.received import Received
     from telemetryd.core.definition import Definition
 
@@ -37,16 +37,16 @@ def estimate(files: _Files, manifests: _Files, *, svg: IO[str] | None, is_json: 
 
     Without --manifest only the answers that were seen are known, and nothing is said of the number of users.
     """
-    from telemetryd.analysis.findings import questions  # noqa: PLC0415 - no other command needs the analysis
-    from telemetryd.ctl import findings  # noqa: PLC0415 - the same
+    from telemetryd.analysis.question_findings import questions  # noqa: PLC0415 - no other command needs the analysis
+    from telemetryd.ctl import estimate_pages  # noqa: PLC0415 - the same
 
     received = _read(files, manifests)
     known, obscure = questions(received)
     found = list(_found(known, asked))
     if is_json:
-        output.emit(findings.plain(received, found, obscure))
+        printing.emit(estimate_pages.plain(received, found, obscure))
     else:
-        findings.page(received, found, obscure)
+        estimate_pages.page(received, found, obscure)
     if not received.tallies:
         raise Failure("there is no report to count", NOTHING)
     if svg:
@@ -73,8 +73,8 @@ def _declared(file: IO[bytes]) -> Sequence[Definition]:
 
 def _found(known: Sequence[Question], asked: dict[str, Any]) -> Iterator[Findings]:
     """What is known of the questions that the command line is about; it is wrong if there are reports but none of these."""
-    from telemetryd.analysis.findings import find  # noqa: PLC0415 - see estimate
     from telemetryd.analysis.layout import View, fitted  # noqa: PLC0415 - see estimate
+    from telemetryd.analysis.question_findings import find  # noqa: PLC0415 - see estimate
 
     view = View(asked["of"], asked["given"], asked["is_answered"])
     if view.given and (view.is_answered or view.of == view.given):

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from telemetryd.ctl.words import one_line
+from telemetryd.ctl.value_words import one_line
 from telemetryd.errors import (
     CALLER_REFUSED,
     INTERNAL,

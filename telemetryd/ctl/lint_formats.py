@@ -11,7 +11,7 @@ import click
 
 from telemetryd.authoring.clauses import CLAUSES
 from telemetryd.authoring.linter.finding import Level
-from telemetryd.ctl.words import counted, printable
+from telemetryd.ctl.value_words import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

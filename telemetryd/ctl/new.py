@@ -12,7 +12,7 @@ import click
 from telemetryd.authoring.draft import Draft, complaints, compose
 from telemetryd.core.definition import Category, PeriodKind, SourceType
 from telemetryd.ctl.failures import NOTHING, Failure
-from telemetryd.ctl.words import one_line
+from telemetryd.ctl.value_words import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.core.translation import ENGLISH
-from telemetryd.ctl import sentences
-from telemetryd.ctl.words import AXES, LEVELS, NEW_QUESTIONS, OWN_LEVELS, day, word
+from telemetryd.ctl import state_sentences
+from telemetryd.ctl.value_words import AXES, LEVELS, NEW_QUESTIONS, OWN_LEVELS, day, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetryd.core.translation import Words
-    from telemetryd.ctl.client import Shown
-    from telemetryd.ctl.output import Page, Row
-    from telemetryd.ctl.sentences import Shown as Told
+    from telemetryd.ctl.control_client import Shown
+    from telemetryd.ctl.printing import Page, Row
+    from telemetryd.ctl.state_sentences import Shown as Told
 
 _ENDS = {"", "unreviewed", "pending"}
 """States of questions that `status` only counts; those that the user decided on are listed."""
@@ -22,7 +22,7 @@ _ENDS = {"", "unreviewed", "pending"}
 
 def status_page(page: Page, shown: Told) -> None:
     """The effective state in a sentence, then what it comes from."""
-    page.say(sentences.status(shown), "bold")
+    page.say(state_sentences.status(shown), "bold")
     page.gap()
     page.facts(_status_rows(shown))
 
@@ -134,12 +134,12 @@ def _status_rows(shown: Told) -> Iterator[Row]:
     for axis in AXES:
         yield axis, _level(shown, axis)
     new_questions = properties.get("NewQuestions", 1)
-    held = [f"held at {word(NEW_QUESTIONS, limit)} by {file}" for limit, file in sentences.locks(properties, "new_questions")[:1]]
+    held = [f"held at {word(NEW_QUESTIONS, limit)} by {file}" for limit, file in state_sentences.locks(properties, "new_questions")[:1]]
     yield "New questions", word(NEW_QUESTIONS, new_questions) + (f" ({held[0]})" if held and new_questions else "")
     waiting = [f"{one['pending']} of {one['id']}" for one in shown.applications if one.get("pending")]
     yield "For you to decide", ", ".join(waiting) or "nothing"
-    yield from several("Switched off", [sentences.switch(*one) for one in properties.get("KillSwitches", ())])
-    yield from several("Locked", [sentences.lock(*one) for one in properties.get("Locks", ())])
+    yield from several("Switched off", [state_sentences.switch(*one) for one in properties.get("KillSwitches", ())])
+    yield from several("Locked", [state_sentences.lock(*one) for one in properties.get("Locks", ())])
     if properties.get("Developer"):
         yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
     yield from several("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
@@ -149,7 +149,7 @@ def _status_rows(shown: Told) -> Iterator[Row]:
 def _level(shown: Told, axis: str) -> str:
     """The user's level, and the one that holds if it is another."""
     chosen = shown.properties.get(axis, 0)
-    holds = 0 if shown.properties.get("KillSwitches") else sentences.effective(shown.properties, axis)
+    holds = 0 if shown.properties.get("KillSwitches") else state_sentences.effective(shown.properties, axis)
     said = word(LEVELS, chosen)
     return said if chosen == holds else f"{said} (your choice; {word(LEVELS, holds)} now)"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetryd.ctl import given as files
-from telemetryd.ctl import language, output
+from telemetryd.ctl import language, printing
 from telemetryd.ctl.failures import NOTHING, Failure
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def diff(old: Path, new: Path, *, form: str, code: str) -> None:
     found = release.compared(before, after)
     chosen = language.of((code,))
     if form == "json":
-        output.emit(release.plain(found, chosen))
+        printing.emit(release.plain(found, chosen))
     elif form == "markdown":
         click.echo(markdown(None, [release.sheet(found, chosen)]), nl=False)
     else:
-        output.Page().sheet(release.sheet(found, chosen))
+        printing.Page().sheet(release.sheet(found, chosen))
 
 
 def _or_nothing(path: Path) -> Declaration | None:

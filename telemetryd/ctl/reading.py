@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telemetryd.ctl import client, output, sentences
+from telemetryd.ctl import control_client, printing, state_sentences
 from telemetryd.ctl.options import as_json
 from telemetryd.ctl.pages import applications_page, status_page
 
 if TYPE_CHECKING:
-    from telemetryd.ctl.client import Control
+    from telemetryd.ctl.control_client import Control
 
 
 @click.command(short_help="Say whether telemetry is on, and why.")
@@ -27,12 +27,12 @@ def status(*, is_json: bool) -> None:
         applications, questions = await control.applications(), await control.questions("")
         properties = await control.properties()  # only now has every manifest been read, and a broken one become a problem
         if is_json:
-            output.emit(properties)
+            printing.emit(properties)
             return
-        shown = sentences.Shown(properties, applications, questions)
-        status_page(output.Page(), shown)
+        shown = state_sentences.Shown(properties, applications, questions)
+        status_page(printing.Page(), shown)
 
-    client.run(work)
+    control_client.run(work)
 
 
 @click.command("list", short_help="List the applications that ask.")
@@ -46,11 +46,11 @@ def applications(*, is_json: bool) -> None:
     async def work(control: Control) -> None:
         found = await control.applications()
         if is_json:
-            output.emit(found)
+            printing.emit(found)
         else:
-            applications_page(output.Page(), found)
+            applications_page(printing.Page(), found)
 
-    client.run(work)
+    control_client.run(work)
 
 
 @click.command(short_help="Show an application's questions.")
@@ -62,11 +62,11 @@ def show(app: str, *, is_json: bool) -> None:
     async def work(control: Control) -> None:
         found = await control.questions(app)
         if is_json:
-            output.emit(found)
+            printing.emit(found)
             return
         from telemetryd.ctl.asked import heading, question_page  # noqa: PLC0415 - what a definition means: 20 ms that `status` does without
 
-        page = output.Page()
+        page = printing.Page()
         heading(page, await control.application(app))
         if not found:
             page.gap()
@@ -75,4 +75,4 @@ def show(app: str, *, is_json: bool) -> None:
             page.gap()
             question_page(page, question)
 
-    client.run(work)
+    control_client.run(work)

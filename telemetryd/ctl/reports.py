@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telemetryd.ctl import client, output
+from telemetryd.ctl import control_client, printing
 from telemetryd.ctl.options import as_json, confirm, unasked
 from telemetryd.ctl.pages import history_page, preview_page, report_page, standings_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetryd.ctl.client import Control, Shown
+    from telemetryd.ctl.control_client import Control, Shown
 
     _Whole = click.ParamType[int]
 else:
@@ -54,11 +54,11 @@ def preview(app: str, *, is_json: bool) -> None:
     async def work(control: Control) -> None:
         found = await control.preview(app)
         if is_json:
-            output.emit(found)
+            printing.emit(found)
         else:
-            preview_page(output.Page(), found)
+            preview_page(printing.Page(), found)
 
-    client.run(work)
+    control_client.run(work)
 
 
 @click.command(short_help="List the reports that were made.")
@@ -85,13 +85,13 @@ def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
         if not is_whole:
             click.echo(f"telemetryctl: these are the newest {len(found)}: one answer of telemetryd holds no more", err=True)
         if is_json:
-            output.emit(found)
+            printing.emit(found)
         else:
             ended = {(one["application"], one["question"]) for one in found if one["outcome"] in _ENDED}
             questions = await control.questions("") if ended else []
             show(found, [one for one in questions if (one["application"], one["id"]) in ended], bodies=bodies)
 
-    client.run(work)
+    control_client.run(work)
 
 
 @click.command(short_help="Show how much you have revealed.")
@@ -102,9 +102,9 @@ def ledger(*, is_json: bool) -> None:
     async def work(control: Control) -> None:
         found = await control.ledger()
         if is_json:
-            output.emit(found)
+            printing.emit(found)
             return
-        page = output.Page()
+        page = printing.Page()
         if found:
             page.table(("HOST", "OF", "IN", "SPENT", "RESERVED", "CAP"), [_entry(one) for one in found])
             for one in found:
@@ -115,7 +115,7 @@ def ledger(*, is_json: bool) -> None:
         else:
             page.say("The ledger is empty: no answer is recorded in it, and nothing is reserved.")
 
-    client.run(work)
+    control_client.run(work)
 
 
 @click.command(short_help="Erase what was not yet sent, and the history.")
@@ -137,14 +137,14 @@ def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
         await control.erase(app)
         now = await control.questions(app)
         if is_json:
-            output.emit(now)
+            printing.emit(now)
             return
-        page = output.Page()
+        page = printing.Page()
         page.say("Erased.")
         if now:
             standings_page(page, now)
 
-    client.run(work)
+    control_client.run(work)
 
 
 @click.command(short_help="Forget an application that is not installed.")
@@ -163,11 +163,11 @@ def forget(app: str, *, yes: bool, is_json: bool) -> None:
     async def work(control: Control) -> None:
         await control.forget(app)
         if is_json:
-            output.emit(await control.applications())
+            printing.emit(await control.applications())
         else:
-            output.Page().say("Forgotten. If it runs and registers again, you decide on its questions anew.")
+            printing.Page().say("Forgotten. If it runs and registers again, you decide on its questions anew.")
 
-    client.run(work)
+    control_client.run(work)
 
 
 def _first_day(text: str) -> date:
@@ -178,7 +178,7 @@ def _first_day(text: str) -> date:
 
 def show(reports: list[Shown], ended: Sequence[Shown] = (), *, bodies: bool) -> None:
     """Reports for a person: a table, or each with everything that it said; then why the questions that `ended` did."""
-    page = output.Page()
+    page = printing.Page()
     if not reports:
         page.say("No report was made.")
     elif not bodies:

@@ -12,7 +12,7 @@ import click
 
 from telemetryd.core.signoffs import StopReason
 from telemetryd.ctl import given as files
-from telemetryd.ctl import here, output, signing
+from telemetryd.ctl import here, printing, signing
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.options import confirm, unasked
 
@@ -129,11 +129,11 @@ def _show(found: Sequence[Reviewed], form: str) -> None:
     from telemetryd.ctl.sheet import markdown  # noqa: PLC0415 - the same
 
     if form == "json":
-        output.emit([review_page.plain(one) for one in found])
+        printing.emit([review_page.plain(one) for one in found])
     elif form == "markdown":
         click.echo("\n".join(markdown(None, [review_page.sheet(one)]) for one in found), nl=False)
     else:
-        page = output.Page()
+        page = printing.Page()
         for number, one in enumerate(found):
             if number:
                 page.gap()

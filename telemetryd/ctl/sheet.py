@@ -6,7 +6,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.ctl.words import one_line
+from telemetryd.ctl.value_words import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

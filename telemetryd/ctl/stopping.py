@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from telemetryd.core.signoffs import Stop, StopReason
-from telemetryd.ctl import client, here, output
+from telemetryd.ctl import control_client, here, printing
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.pages import standings_page
 from telemetryd.errors import InvalidFileError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
-    from telemetryd.ctl.client import Control, Shown
+    from telemetryd.ctl.control_client import Control, Shown
 
 _FOLDER = "reviews.d"
 _VERBS = {StopReason.ANSWERED: "stop", StopReason.SUSPENDED: "suspend"}
@@ -89,7 +89,7 @@ def _end(reason: StopReason, wish: Wish) -> None:
     except OSError as error:
         click.echo(text, nl=False)
         raise Failure(f"{path} cannot be written ({error.strerror}): nothing was changed; the text above is what belongs there") from error
-    page = output.Page()
+    page = printing.Page()
     page.say(f"Written: {path}")
     _tell(page, wish, path)
 
@@ -153,7 +153,7 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _tell(page: output.Page, wish: Wish, path: Path) -> None:
+def _tell(page: printing.Page, wish: Wish, path: Path) -> None:
     """Where the question stands for the user who runs this, if a daemon can be asked: it looks at its files for that.
 
     Raises `Failure` if it does not obey.
@@ -163,7 +163,7 @@ def _tell(page: output.Page, wish: Wish, path: Path) -> None:
         return await control.questions("")
 
     try:
-        found = [one for one in client.run(look) if (one["application"], one["id"]) == (wish.app, wish.question)]
+        found = [one for one in control_client.run(look) if (one["application"], one["id"]) == (wish.app, wish.question)]
     except Failure:
         page.say("No daemon could be asked here. Each one obeys when it next looks at its files: at its next tick at the latest.")
         return

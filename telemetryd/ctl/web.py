@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from telemetryd.ctl.sheet import Code, Link
-from telemetryd.ctl.words import one_line
+from telemetryd.ctl.value_words import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

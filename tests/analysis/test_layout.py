@@ -2,7 +2,7 @@ import pytest
 from surveys import definition
 
 from telemetryd.analysis.layout import Layout, View, columns, declared, fitted, guessed
-from telemetryd.analysis.words import answer_of, given_of, title_of
+from telemetryd.analysis.number_words import answer_of, given_of, title_of
 from telemetryd.core.report import cell_of_labels
 
 LAYOUT = declared(definition())

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from surveys import bodies, definition
 
-from telemetryd.analysis.findings import find, questions
 from telemetryd.analysis.layout import View
+from telemetryd.analysis.number_words import percent, slope, trend_of
+from telemetryd.analysis.question_findings import find, questions
 from telemetryd.analysis.received import Received, by_revision
 from telemetryd.analysis.svg import picture
 from telemetryd.analysis.terminal import LEGEND, WIDTH, drawing
-from telemetryd.analysis.words import percent, slope, trend_of
 
 ASKED = definition()
 EVERYTHING = View()

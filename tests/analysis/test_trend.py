@@ -4,9 +4,9 @@ import pytest
 from surveys import courses, deviation, mean
 
 from telemetryd.analysis.channel import channel
-from telemetryd.analysis.planning import trend_error
 from telemetryd.analysis.shares import Share, estimate
 from telemetryd.analysis.trend import trend
+from telemetryd.analysis.trend_planning import trend_error
 
 PERIODS = 26
 USERS = 5200

@@ -5,7 +5,7 @@ from surveys import MANIFEST
 from surveys import definition as define
 
 from telemetryd.core.definition import canonical_text
-from telemetryd.ctl import asked, output, pages
+from telemetryd.ctl import asked, pages, printing
 from telemetryd.ctl.failures import Failure
 from telemetryd.describe.sentences import tell
 
@@ -86,7 +86,7 @@ def joined(text):
 def test_question_shows_everything_that_consent_is_given_to(width, columns, capsys):
     """Every key of a question is on its page, at 80 columns too, where no line is longer and the digest stays whole, to be copied."""
     columns(width)
-    asked.question_page(output.Page(), QUESTION)
+    asked.question_page(printing.Page(), QUESTION)
     shown = capsys.readouterr().out
     texts = ("application", "id", "state", "reason", "purpose", "decision", "ends", "example", "endpoint", "record")
     told = tell(DEFINITION)
@@ -122,18 +122,18 @@ def test_question_shows_everything_that_consent_is_given_to(width, columns, caps
 )
 def test_question_in_other_words(changed, said, capsys):
     """What is missing is said, what is unknown is shown as it is."""
-    asked.question_page(output.Page(), QUESTION | changed)
+    asked.question_page(printing.Page(), QUESTION | changed)
     assert said in capsys.readouterr().out
 
 
 def test_applications(columns, capsys):
     """An application has one line with the levels in force; a level that this version does not know is shown as such."""
     columns(120)
-    pages.applications_page(output.Page(), [APPLICATION])
+    pages.applications_page(printing.Page(), [APPLICATION])
     head, line = capsys.readouterr().out.splitlines()
     assert head.split() == ["APPLICATION", "NAME", "SYSTEM", "USAGE", "TO", "DECIDE", "KIND"]
     assert line.split() == ["org.kde.kate", "Kate", "off", "unknown", "(8)", "2", "application,", "registered", "by", "itself"]
-    pages.application_page(output.Page(), APPLICATION)
+    pages.application_page(printing.Page(), APPLICATION)
     assert "inherit (off now)" in (shown := capsys.readouterr().out)
     assert "unknown (9) (unknown (8) now)" in shown
 
@@ -152,27 +152,27 @@ CALLERS = {
 def test_heading(columns, capsys):
     """Who asks is named with the contact for concerns, and of those who called, what is verified and what is a claim."""
     columns(120)
-    asked.heading(output.Page(), APPLICATION | {"callers": CALLERS})
+    asked.heading(printing.Page(), APPLICATION | {"callers": CALLERS})
     shown = capsys.readouterr().out
     assert shown.startswith("Kate (org.kde.kate): Text editor\n")
     assert "kde; for concerns: https://kde.org/privacypolicy-apps" in shown
     assert "warnings sources a, b: descriptions that say nearly the same" in shown
     assert ", ".join(CALLERS.values()) in " ".join(shown.split())
-    asked.heading(output.Page(), APPLICATION)
+    asked.heading(printing.Page(), APPLICATION)
     assert "none so far" in (shown := capsys.readouterr().out)
     assert "registered by a program, not installed" in shown
 
 
 def test_nobody_asks(capsys):
     """Without applications the page says so in words."""
-    pages.applications_page(output.Page(), [])
+    pages.applications_page(printing.Page(), [])
     assert "No application asks anything" in capsys.readouterr().out
 
 
 def test_history(columns, capsys):
     """A report has one line; an outcome that this version does not know is shown as it is."""
     columns(80)
-    pages.history_page(output.Page(), [REPORT])
+    pages.history_page(printing.Page(), [REPORT])
     _, line = capsys.readouterr().out.splitlines()
     assert line.split() == ["2026-11-18", "org.kde.kate/startup-by-memory", "2026-W48", "marvelled", "2", "503"]
 
@@ -181,12 +181,12 @@ def test_report_with_its_bytes(columns, capsys):
     """A report's page has its headers in order and its body on one line, however narrow, and counts the blanks instead of showing them."""
     columns(40)
     long = '{"schema":1,"application":"org.kde.kate","question":"startup-by-memory"}'
-    pages.report_page(output.Page(), REPORT | {"body": long.ljust(1024)})
+    pages.report_page(printing.Page(), REPORT | {"body": long.ljust(1024)})
     shown = capsys.readouterr().out
     assert long in shown.splitlines()
     assert shown.index("Content-Type: application/json") < shown.index("Content-Length: 1024")
     assert joined(f"(and {1024 - len(long)} blanks that fill it up to 1024 bytes)") in joined(shown)
-    pages.report_page(output.Page(), REPORT | {"body": "", "tries": 0, "status": 0, "endpoint": ""})
+    pages.report_page(printing.Page(), REPORT | {"body": "", "tries": 0, "status": 0, "endpoint": ""})
     assert "(no body is kept)" in capsys.readouterr().out
 
 
@@ -206,7 +206,7 @@ def test_preview_says_what_is_final(locale, running, waiting, monkeypatch, capsy
     """The preview says in a line, in the person's language, which reports are before noise and which will be sent as they are."""
     monkeypatch.setenv("LC_ALL", locale)
     reports = [("org.kde.kate/one", "https://example.org/", f'{{"nonce":"{nonce * 32}"}}') for nonce in "0f"]
-    pages.preview_page(output.Page(), reports)
+    pages.preview_page(printing.Page(), reports)
     one, two = map(joined, capsys.readouterr().out.split("\n\n"))
     for shown, said, (_, _, body) in ((one, running, reports[0]), (two, waiting, reports[1])):
         assert shown.startswith("org.kde.kate/one")
@@ -215,8 +215,8 @@ def test_preview_says_what_is_final(locale, running, waiting, monkeypatch, capsy
 
 def test_preview_of_nothing(capsys):
     """Where nothing would be sent, or nowhere, it is said."""
-    pages.preview_page(output.Page(), [])
-    pages.preview_page(output.Page(), [("org.kde.kate/one", "", "{}")])
+    pages.preview_page(printing.Page(), [])
+    pages.preview_page(printing.Page(), [("org.kde.kate/one", "", "{}")])
     nothing, _, nowhere, *_ = capsys.readouterr().out.splitlines()
     assert nothing == "Nothing would be sent: no question is collecting, and no report waits."
     assert nowhere == "nowhere: no endpoint is configured for this vendor, so nothing is sent"
@@ -225,7 +225,7 @@ def test_preview_of_nothing(capsys):
 def test_translation_stands_beside_the_original(monkeypatch, capsys):
     """Where the manifest has the person's language, its text comes first and the reviewed original right below; else the original alone."""
     monkeypatch.setenv("LC_ALL", "de_AT.UTF-8")
-    asked.question_page(output.Page(), QUESTION)
+    asked.question_page(printing.Page(), QUESTION)
     shown = capsys.readouterr().out
     assert shown.index("Startet es zu langsam?") < shown.index(QUESTION["purpose"])
     assert shown.count(QUESTION["decision"]) == 1
@@ -236,14 +236,14 @@ def test_translation_stands_beside_the_original(monkeypatch, capsys):
 def test_what_is_shown_is_what_the_digest_stands_for(changed, capsys):
     """A definition that does not give the digest is not shown: nobody accepts one thing and reads another."""
     with pytest.raises(Failure, match="another version"):
-        asked.question_page(output.Page(), QUESTION | changed)
+        asked.question_page(printing.Page(), QUESTION | changed)
     assert capsys.readouterr().out == ""
 
 
 def test_changes_are_told_from_the_definitions(capsys):
     """What changed is told from the definition that was accepted before."""
     before = DEFINITION._replace(application=DEFINITION.application._replace(vendor="gnome"))
-    asked.question_page(output.Page(), QUESTION | {"accepted_definition": canonical_text(before)})
+    asked.question_page(printing.Page(), QUESTION | {"accepted_definition": canonical_text(before)})
     assert "The answer now goes to the vendor example instead of gnome." in capsys.readouterr().out
 
 
@@ -251,7 +251,7 @@ def test_others_texts_do_nothing(capsys):
     """Neither markup nor escape sequences nor emoji names in an application's texts are obeyed."""
     evil = {"decision": "[bold]:smile:[/bold]\x1b[31m\n\u202eevil"}
     texts = {"de": {"question/startup-by-platform/purpose": "\x1b[31m"}}
-    asked.question_page(output.Page(), QUESTION | {"figures": [evil["decision"]], "reason": "\x07", "translations": texts})
+    asked.question_page(printing.Page(), QUESTION | {"figures": [evil["decision"]], "reason": "\x07", "translations": texts})
     shown = capsys.readouterr().out
     assert "[bold]:smile:[/bold]\N{REPLACEMENT CHARACTER}[31m" in shown
     assert not {"\x1b", "\x07", "\u202e"} & set(shown)
@@ -260,12 +260,12 @@ def test_others_texts_do_nothing(capsys):
 def test_json_is_ascii_and_the_same(capsys):
     """JSON gives back exactly the service's values, and nothing in it acts on a terminal."""
     value = [QUESTION | {"purpose": "Größe\x9b\x1b[31m", "ends": "\u202e"}]
-    output.emit(value)
+    printing.emit(value)
     shown = capsys.readouterr().out
     assert json.loads(shown) == value
     assert shown.isascii()
     assert "\x1b" not in shown
-    output.emit_line(["startup", "<500", "kept"])
+    printing.emit_line(["startup", "<500", "kept"])
     assert capsys.readouterr().out == '["startup", "<500", "kept"]\n'
 
 
@@ -273,5 +273,5 @@ def test_json_is_ascii_and_the_same(capsys):
 def test_odd_columns(value, monkeypatch, capsys):
     """A COLUMNS that is no width is ignored."""
     monkeypatch.setenv("COLUMNS", value)
-    output.Page().say("word " * 40)
+    printing.Page().say("word " * 40)
     assert 80 < max(map(len, capsys.readouterr().out.splitlines())) <= 100

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.ctl.words import AXES, LEVELS, NEW_QUESTIONS, OFF, counted, known_level, listed, one_line, word
+from telemetryd.ctl.value_words import AXES, LEVELS, NEW_QUESTIONS, OFF, counted, known_level, listed, one_line, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 import pytest
 
-from telemetryd.ctl import sentences
-from telemetryd.ctl.sentences import Shown
+from telemetryd.ctl import state_sentences
+from telemetryd.ctl.state_sentences import Shown
 
 ETC = "/etc/telemetryd/telemetryd.toml"
 FLEET = "/etc/telemetryd/telemetryd.toml.d/fleet.toml"
@@ -11,7 +11,7 @@ KATE = "org.kde.kate"
 def said(*, applications=(), questions=(), **properties):
     """The sentence for these properties; what is not given is as on a fresh machine."""
     fresh = {"System": 0, "Usage": 0, "NewQuestions": 1, "Developer": False, "KillSwitches": [], "Locks": [], "Problems": []}
-    return sentences.status(Shown(fresh | properties, applications, questions))
+    return state_sentences.status(Shown(fresh | properties, applications, questions))
 
 
 def question(state, reason="", name="startup"):
@@ -154,7 +154,7 @@ def test_at_most_three_things_are_told():
 )
 def test_lock(what, text):
     """A lock is told with its word, and one that is not understood as it is."""
-    assert sentences.lock(what, "F") == text
+    assert state_sentences.lock(what, "F") == text
 
 
 def test_others_texts_cannot_act_on_the_terminal():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from telemetryd.analysis.number_words import given_of, percent, slope, title_of, trend_of
 from telemetryd.analysis.terminal import LEGEND, drawing
-from telemetryd.analysis.words import given_of, percent, slope, title_of, trend_of
 from telemetryd.core.definition import Draw
-from telemetryd.ctl.output import Page
-from telemetryd.ctl.words import counted
+from telemetryd.ctl.printing import Page
+from telemetryd.ctl.value_words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetryd.analysis.findings import Finding, Findings, Users
+    from telemetryd.analysis.question_findings import Finding, Findings, Users
     from telemetryd.analysis.received import Asked, Lines, Received
     from telemetryd.analysis.shares import Estimate
     from telemetryd.analysis.trend import Trend

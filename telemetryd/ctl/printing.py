@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetryd.ctl import language
-from telemetryd.ctl.words import printable
+from telemetryd.ctl.value_words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
