@@ -4,7 +4,7 @@
  * rename or an unlinking. RECORDER_DIE_AT: the process kills itself at the N-th moment; each step has one before it and one after it.
  *
  * A record is a `struct record`, the path, and the bytes written (or, of a rename, the new path). Nothing is opened or allocated before
- * the first step. The system is asked directly where the program may have other libraries preloaded (libfaketime) or we are in the way.
+ * the first step. The system is asked directly where the program may have other libraries preloaded (shifted.c) or we are in the way.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -67,7 +67,7 @@ class Consents:
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is sealed. It is on disk with the next sync, and in the file proper when the logs are emptied (`disk`)."""
+        """A transaction that is sealed. It is on disk with the next sync, and in the file proper when the logs are emptied."""
         with self._database.change() as connection:
             for statement in self._owed.values():
                 connection.execute(*statement)

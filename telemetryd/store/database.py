@@ -44,7 +44,7 @@ _UNTOLD = "-untold"
 class Database:
     """A file that is made at its first write and is readable (empty) before.
 
-    No commit waits for the disk or folds the log into the file: a thread does, where something is promised (`sync`, `fold`; see `disk`).
+    No commit waits for the disk or folds the log into the file: a thread does, where something is promised (`sync`, `fold`).
 
     `was_lost` tells that a damaged file was set aside, by this process or by one that died before `loss_is_told`. `on_unsettled` is called
     after the first commit that a power cut would undo, and again only after a `sync`; `on_large` when the log should be emptied. A file

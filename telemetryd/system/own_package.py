@@ -49,7 +49,7 @@ def _signatures(folder: str) -> Iterator[_Signature]:
 
 
 class Noted:
-    """What the files below a folder look like now, to be compared later: at each look, so in half a millisecond."""
+    """What the files below a folder look like now, to be compared later: at each look of the daemon, so without listing anything."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder

@@ -1,6 +1,6 @@
 """The texts of configuration files and of reviews and stops, checked; raises InvalidFileError, upon which the caller fails closed.
 
-A text in which nothing is in doubt costs no pydantic (`plain`); every other one goes to the models (`written`), which tell what is wrong.
+A text in which nothing is in doubt costs no pydantic (`reader`); every other one goes to `models`, which tell what is wrong.
 Reviews laid out as the documentation lays them out do not even need a TOML parser: all of them are read at every start, so that no question
 is open that one of them stops, and a thousand applications have ten thousand. Policy: C4, C6, R1.
 """

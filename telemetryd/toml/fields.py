@@ -1,6 +1,6 @@
 """What one value of a TOML text may be: the rules of the fields, each written once.
 
-The models in `tables` and `written` hold every field to them and say what is wrong; `plain` reads a text that keeps them all.
+The `models` hold every field to them and say what is wrong; `reader` reads a text that keeps them all.
 Each takes a value of the right type and gives what is kept of it, or raises RefusedError. Policy: A1, C6, C7, M1, P1, R1.
 """
 

@@ -1,6 +1,6 @@
 """A manifest's TOML text becomes the enforced `Declaration`, or an error that says where, what and why not.
 
-A text in which nothing is in doubt costs no pydantic (`plain`); every other one goes to the models (`tables`), which tell what is wrong.
+A text in which nothing is in doubt costs no pydantic (`reader`); every other one goes to `models`, which tell what is wrong.
 Policy: M1, M2, M4, P1, P2.
 """
 

@@ -1,6 +1,6 @@
 """TOML texts in which nothing is in doubt, read without pydantic, whose import alone takes 80 ms and 11 MB.
 
-Each shape below says of a table what its model in `tables` or `written` says, with the same rules for the fields (`rules`). What is read
+Each shape below says of a table what its model in `models` says, with the same rules for the `fields`. What is read
 has the attributes of the models. In doubt a text is not read here: the models then decide about it and say what is wrong. So a mistake
 here can cost time, never let anything in that the models refuse; a test compares both over every kind of text. Policy: A1, M1, M4, P1, R1.
 """

@@ -107,7 +107,7 @@ def _passed(data: bytes, at: int, typed: tuple[bytes, int], order: int) -> tuple
         return _passed(data, at + 2 + len(inner), (inner, 0), order)[0], place
     if kind == ord("a"):
         start = at + 4 + -(at + 4) % _ALIGNMENTS[signature[place]]
-        return start + _number(data, at, order), _type_end(signature, place)
+        return start + _number(data, at, order), end_of_type(signature, place)
     while signature[place] != _CLOSING[kind]:
         at, place = _passed(data, at, (signature, place), order)
     return at, place + 1
@@ -118,14 +118,14 @@ def _number(data: bytes, at: int, order: int) -> int:
     return number
 
 
-def _type_end(signature: bytes, place: int) -> int:
+def end_of_type(signature: bytes, place: int) -> int:
     """Where one complete type ends."""
     kind = signature[place]
     place += 1
     if kind == ord("a"):
-        return _type_end(signature, place)
+        return end_of_type(signature, place)
     if kind in _CLOSING:
         while signature[place] != _CLOSING[kind]:
-            place = _type_end(signature, place)
+            place = end_of_type(signature, place)
         return place + 1
     return place

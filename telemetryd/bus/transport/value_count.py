@@ -10,7 +10,7 @@ import struct
 from typing import NamedTuple
 
 from telemetryd.bus.transport import header
-from telemetryd.bus.transport.header import FIXED, NUMBERS
+from telemetryd.bus.transport.header import FIXED, NUMBERS, end_of_type
 from telemetryd.core.limits import MESSAGE_MAX_VALUES
 
 _FIXED = {
@@ -134,16 +134,3 @@ class _Scale:
             left -= _TEXT
         self.left = left
         self._take(0)
-
-
-def end_of_type(signature: bytes, place: int) -> int:
-    """Where one complete type ends."""
-    kind = signature[place]
-    place += 1
-    if kind == ord("a"):
-        return end_of_type(signature, place)
-    if kind in _CLOSING:
-        while signature[place] != _CLOSING[kind]:
-            place = end_of_type(signature, place)
-        return place + 1
-    return place
