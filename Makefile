@@ -1,17 +1,17 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench blind campaign coverage least debian13 upgrade clean
+.PHONY: help demo test check format bench blind campaign coverage least debian13 generators upgrade clean
 SHELL := /bin/sh
 PY := .venv/bin/python
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## The whole flow on this machine, in half a minute, over a private session bus and a receiver of its own
 	@packaging/bootstrap.sh demo
 	@$(PY) packaging/demo/demo.py
 
-test: ## Everything that has to pass: linters, the least versions, all tests
+test: ## Everything that has to pass: linters, the least versions, all tests (OPTIONAL=no: without opendp and PySide6)
 	@packaging/bootstrap.sh test
 	@packaging/check.sh test
 
@@ -19,17 +19,20 @@ check: ## The linters only
 	@packaging/bootstrap.sh test
 	@packaging/check.sh lint
 
-format: ## Format the code, and mend what the linter can mend
+format: ## Format the code, and fix what the linter can fix
 	@packaging/bootstrap.sh test
 	@$(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .
 
-bench: ## Figures: start-up, what calls and load cost (docs/performance.md), and the attack on the reports (docs/privacy.md)
+bench: ## Figures: start-up, calls and load (docs/performance.md), last pushes, the attack on the reports (docs/privacy.md), who answers
 	@packaging/bootstrap.sh bench
 	@$(PY) tests/benchmarks/start.py --awake
 	@$(PY) tests/benchmarks/load.py --awake
 	@$(PY) tests/benchmarks/replies.py --awake
+	@$(PY) tests/benchmarks/last_push.py
 	@$(PY) tests/benchmarks/blind.py --awake
 	@$(PY) tests/benchmarks/linkage.py
+	@$(PY) tests/benchmarks/selection.py
+	@$(PY) tests/benchmarks/moves.py
 
 blind: ## What an application sees beside the user's acts, at starts, midnights, ticks and the timer's run (half a day)
 	@packaging/bootstrap.sh bench
@@ -42,7 +45,7 @@ campaign: ## The long forms: fifty times the examples, hundreds of crashes, thou
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
 		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/engine/test_walks.py tests/engine/test_reload_faults.py
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q --timeout=900 -k 'come_and_go or its_own_descriptor' tests/bus/test_callers.py tests/flow/test_bus_faults.py
-	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt --group mutants
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --constraint packaging/constraints.txt --group mutants
 	@$(PY) tests/mutants.py
 
 coverage: ## All tests once more, and that they reach every branch of the core (half an hour)
@@ -55,6 +58,10 @@ least: ## The tests in which libraries matter, with the least versions that pypr
 
 debian13: ## The same on what Debian 13 itself has, and nothing else (as root, with mmdebstrap; makes a root of 0.7 GB in build/)
 	@packaging/debian13.sh
+
+generators: ## Every generator of D-Bus code, and what they make compiled and run, for Qt 5, Qt 6, GLib and sdbus-c++ (0.4 GB of Debian packages)
+	@packaging/bootstrap.sh generators
+	@TELEMETRYD_GENERATORS=1 $(PY) -m pytest -q --timeout=900 tests/bus/test_generators.py
 
 upgrade: ## Newest versions of all Python packages; then run the tests and commit packaging/constraints.txt
 	@packaging/bootstrap.sh test

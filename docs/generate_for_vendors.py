@@ -20,7 +20,6 @@ from click.testing import CliRunner
 
 from telemetryd.analysis.channel import channel
 from telemetryd.analysis.trend_planning import trend_error
-from telemetryd.core.limits import HOUR_S, MAX_TRIES, RETRY_GAP_S
 from telemetryd.core.period import whole_periods
 from telemetryd.core.planning import hardest_share, reports_needed, share_error
 from telemetryd.core.report import Report, cell_of_labels, encode, label_of_cell, request_headers
@@ -40,14 +39,12 @@ END = "<!-- end -->"
 _USERS = 20_000
 _FOUND = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
 """Standard errors of a change that an interval at 95 % tells from 0 in four of five cases."""
-_REPORT = ("org.example.Editor", "startup-time", "304b3fc4c769", "2026-W48", ("500..2000",), 2.0, "0123456789abcdef" * 2)
+_REPORT = ("org.example.Editor", "startup-time", "6757fa992756", "2026-W48", ("500..2000",), 2.0, "0123456789abcdef" * 2)
 _MEANINGS = {
     Result.ACCEPTED: "done; never sent again",
     Result.ANSWERED: "the question is over on this machine",
     Result.SUSPENDED: "the question is suspended on this machine",
-    Result.REJECTED: "the report is dropped and recorded as such",
-    Result.RETRY: f"the same bytes again, at most {MAX_TRIES} tries in all, {RETRY_GAP_S // HOUR_S} hours or more apart; "
-    "`Retry-After` is heeded, rounded up to days",
+    Result.REJECTED: "the answer is lost, and the status recorded; never sent again",
 }
 _MANIFEST = """\
 schema = 1
@@ -91,7 +88,7 @@ def needed() -> str:
     """How many reports a share takes."""
     heads = ("ε", "answers", "p", "q", *(f"± 2 points, {share}" for share in ("worst share", "share of 10 %")))
     rows = ["| " + " | ".join([*heads, *(f"SE of {share} %, 2,000 reports" for share in (10, 50))]) + " |", "|" + "---|" * 8]
-    for epsilon, cells in ((None, 4), (1.0, 4), (2.0, 2), (2.0, 4), (2.0, 12), (2.0, 24), (3.0, 4), (4.0, 4)):
+    for epsilon, cells in ((None, 4), (1.0, 4), (2.0, 2), (2.0, 4), (2.0, 8), (2.0, 12), (2.0, 24), (3.0, 4), (4.0, 4)):
         noise = channel(cells, epsilon)
         errors = [f"{100 * share_error(share, 2000, noise):.2f} points" for share in (0.1, 0.5)]
         counts = [f"{reports_needed(0.02, noise):,} ({hardest_share(noise):.0%})", f"{reports_needed(0.02, noise, 0.1):,}"]
@@ -135,7 +132,7 @@ def codes() -> str:
     """What the uploader makes of each status."""
     meanings: dict[Result, list[str]] = {}
     for status in (200, 202, 204, 301, 400, 403, 404, 408, 410, 413, 425, 429, 451, 500, 502, 503):
-        meanings.setdefault(delivery_of(status, None, 0).result, []).append(str(status))
+        meanings.setdefault(delivery_of(status).result, []).append(str(status))
     rows = [f"| {', '.join(statuses)} | {result} | {_MEANINGS[result]} |" for result, statuses in meanings.items()]
     return "| status, for example | outcome | what the user's machine does |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 

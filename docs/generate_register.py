@@ -10,8 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from telemetryd.core.signoffs import Review, Stop, StopReason
-from telemetryd.ctl import given, language, register, sheet
-from telemetryd.ctl.given import Given, Receiver
+from telemetryd.ctl.files import inputs
+from telemetryd.ctl.files.inputs import Inputs, Receiver
+from telemetryd.ctl.render import language, register, sheet
 
 PAGE = Path(__file__).with_name("register.md")
 EXAMPLES = PAGE.parent / "examples"
@@ -26,7 +27,7 @@ _HEAD = """\
 
 def page() -> str:
     """The page as it should be."""
-    found = given.given([EXAMPLES])
+    found = inputs.read_inputs([EXAMPLES])
     definitions = [one for declaration in found.declarations.values() for one in declaration.definitions]
     reviewers = ("Ada Example <ada@example.org>", "Bo Example <bo@example.org>")
     # The last one is left unreviewed, and the first one is over, so that each state is seen.
@@ -39,7 +40,7 @@ def page() -> str:
         one: Receiver(one.title(), f"https://telemetry.example.org/{one}", f"https://example.org/{one}/results") for one in vendors
     }
     chosen = language.of(())
-    entries = register.entries(Given(found.declarations, reviews, stops, receivers), chosen)
+    entries = register.entries(Inputs(found.declarations, reviews, stops, receivers), chosen)
     return _HEAD + sheet.markdown(register.index(entries, chosen.words), [register.sheet(one, chosen.words) for one in entries])
 
 

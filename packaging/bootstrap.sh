@@ -1,13 +1,13 @@
 #!/bin/sh
 # Prepares a fresh checkout: system packages, the virtual environment .venv, and the project in it.
-# usage: packaging/bootstrap.sh demo|test|bench     (what it is prepared for decides which programs are needed)
+# usage: packaging/bootstrap.sh demo|test|bench|generators     (what it is prepared for decides which programs and packages are needed)
+# With OPTIONAL=no in the environment the two large packages stay away with which tests only compare: opendp and PySide6.
 # Silent and quick (some 50 ms) when there is nothing to do. Writes nowhere but into .venv, and installs system packages: as root, or through
 # sudo where it asks for no password; else it names them and stops.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
 venv=$root/.venv
-stamp=$venv/.ready
 
 say() { printf '%s\n' "$*" >&2; }
 stop() {
@@ -19,13 +19,23 @@ stop() {
 for_demo='dbus-daemon:dbus'
 for_test="$for_demo dbus-send:dbus dbus-run-session:dbus gdbus:libglib2.0-bin busctl:systemd systemd-analyze:systemd
     strace:strace setpriv:util-linux unshare:util-linux /sbin/setcap:libcap2-bin bwrap:bubblewrap mkfs.ext4:e2fsprogs /bin/kill:procps cc:gcc /usr/include/stdio.h:libc6-dev
-    /usr/include/systemd/sd-bus.h:libsystemd-dev"
+    /usr/include/systemd/sd-bus.h:libsystemd-dev
+    /usr/lib/qt5/bin/qdbusxml2cpp:qtbase5-dev-tools /usr/lib/qt6/bin/qdbusxml2cpp:qt6-base-dev-tools gdbus-codegen:libglib2.0-dev-bin
+    sdbus-c++-xml2cpp:libsdbus-c++-bin dbus-binding-tool:libdbus-glib-1-dev-bin dbusxx-xml2cpp:libdbus-c++-bin"
+doc=/usr/share/doc   # what has no file of the same name on every architecture is known by its copyright
+for_generators="$for_test obus-gen-interface:libobus-ocaml-bin dbus-cppc:dbus-cpp-bin c++:g++ pkg-config:pkg-config
+    /usr/include/glib-2.0/gio/gio.h:libglib2.0-dev $doc/qtbase5-dev/copyright:qtbase5-dev $doc/qt6-base-dev/copyright:qt6-base-dev
+    $doc/libsdbus-c++-dev/copyright:libsdbus-c++-dev"
 
-case ${1-} in
-demo) programs=$for_demo ;;
-test) programs=$for_test ;;
-bench) programs=$for_test ;;
-*) stop "usage: packaging/bootstrap.sh demo|test|bench" ;;
+set_of_groups=${1-}
+[ "${OPTIONAL-} ${1-}" != 'no test' ] || set_of_groups=bench
+for_bench='--group build --group demo --group test --group check'
+case $set_of_groups in
+demo) programs=$for_demo groups='--group build --group demo' ;;
+bench) programs=$for_test groups=$for_bench ;;
+generators) programs=$for_generators groups=$for_bench ;;
+test) programs=$for_test groups="$for_bench --group test-opendp --group test-qt" ;;
+*) stop "usage: packaging/bootstrap.sh demo|test|bench|generators" ;;
 esac
 
 has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
@@ -106,6 +116,7 @@ if [ -n "$packages" ]; then
     [ -z "$still" ] || stop "Installed, and still missing: what the packages ${still% } should bring. Is it on the PATH ($PATH)?"
 fi
 
+stamp=$venv/.ready-$set_of_groups
 # What the environment depends on. Contents, not times: a clone's times say nothing, and a moved checkout needs a new environment.
 key() {
     {
@@ -121,11 +132,24 @@ fi
 say 'Preparing .venv (once; about half a minute) …'
 is_python_of_venv || quietly "$(find_python)" -m venv --clear "$venv" || stop "The virtual environment $venv could not be made."
 pip="$venv/bin/python -m pip --disable-pip-version-check --no-input"
-# Dependency groups need pip 25.1; Debian 12 brings 23.0.
-# shellcheck disable=SC2086
-quietly $pip install --upgrade 'pip>=25.1' &&
-    quietly $pip install --constraint packaging/constraints.txt --editable '.[fast]' --group test --group check ||
-    stop "The Python packages could not be installed into $venv."
+needed=$venv/needed.txt
+# Every file that is installed has a hash in packaging/constraints.txt. Only wheels are taken: what builds an sdist would have no hash.
+# The project itself has none. It is installed after its dependencies, without them, and built by the hatchling that came with them.
+# First comes pip: Debian's own knows no dependency groups, and takes no hashes from constraints.
+print_dependencies='
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+print(*project["dependencies"], *project["optional-dependencies"]["fast"], sep="\n")'
+install_all() {
+    awk '/^[^ #]/ { is_pip = /^pip==/ } is_pip' packaging/constraints.txt >"$needed"
+    # shellcheck disable=SC2086
+    quietly $pip install --require-hashes --only-binary :all: --requirement "$needed" &&
+        "$venv/bin/python" -c "$print_dependencies" >"$needed" &&
+        quietly $pip install --require-hashes --only-binary :all: --constraint packaging/constraints.txt --requirement "$needed" $groups &&
+        quietly $pip install --no-index --no-deps --no-build-isolation --editable .
+}
+install_all || stop "The Python packages could not be installed into $venv."
 
 # A second kind of bus for the tests. The package is unpacked, not installed: installed, it would be this machine's system bus from the next
 # start on. What the program needs of libraries comes with dbus-daemon.

@@ -1,11 +1,14 @@
 #!/bin/sh
 # Runs the checks. Says nothing of those that pass; shows the whole output of the first that fails, and ends with its status.
-# usage: packaging/check.sh lint|test|coverage     (lint: ruff, mypy, import-linter; test: the same, the least versions, then all tests)
+# usage: packaging/check.sh lint|test|coverage     (lint: ruff, mypy, import-linter, vulture; test: the same, the least versions, then all tests)
 set -eu
 cd "$(dirname "$0")/.."
 python=$PWD/.venv/bin/python
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d)
+log=$logs/log
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
+# Each of the test runner's processes would compile all tests, if what one compiled were not kept.
+unset PYTHONDONTWRITEBYTECODE
 
 # check NAME COMMAND…
 check() {
@@ -28,6 +31,9 @@ lint() {
     check 'ruff format' "$python" -m ruff format --check --quiet .
     check 'mypy' "$python" -m mypy
     check 'import-linter' "$python" -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+    # Twice: what only tests use is dead too.
+    check 'vulture' "$python" -m vulture telemetryd packaging docs
+    check 'vulture of the tests' "$python" -m vulture telemetryd packaging docs tests
 }
 
 tests() {
@@ -51,8 +57,11 @@ coverage() {
 case ${1-} in
 lint) lint ;;
 test)
+    # Beside each other: each takes one processor.
+    (log=$logs/least && check 'least versions' packaging/least.sh short) &
+    least=$!
     lint
-    check 'least versions' packaging/least.sh short
+    wait $least
     tests
     ;;
 coverage) coverage ;;

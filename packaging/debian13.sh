@@ -8,7 +8,7 @@ root=$PWD/build/debian13
 packages=ca-certificates,python3,python3-pip,python3-hatchling,python3-editables,python3-dbus-fast,python3-dbus-next,python3-pydantic,\
 python3-platformdirs,python3-aiohttp,python3-click,python3-rich,python3-pytest,python3-pytest-asyncio,python3-pytest-timeout,\
 python3-pytest-xdist,python3-hypothesis,python3-trustme,python3-fastjsonschema,dbus,dbus-bin,libglib2.0-bin,systemd,strace,\
-util-linux,e2fsprogs,procps,gcc,libc6-dev,libsystemd-dev,git,make
+util-linux,e2fsprogs,procps,gcc,libc6-dev,libsystemd-dev,git,make,qtbase5-dev-tools,qt6-base-dev-tools,libglib2.0-dev-bin,libsdbus-c++-bin,libdbus-glib-1-dev-bin,libdbus-c++-bin,libobus-ocaml-bin,dbus-cpp-bin,python3-sdbus,python3-jinja2
 
 # In the new root: nothing is mounted for longer than the tests take.
 if [ "${1-}" = inside ]; then
@@ -36,4 +36,5 @@ mkdir -p "$root/srv/telemetryd"
 git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- | tar --extract --directory="$root/srv/telemetryd"
 chroot "$root" python3 -m pip install --quiet --root-user-action ignore --no-warn-script-location --break-system-packages \
     --no-index --no-deps --no-build-isolation --editable /srv/telemetryd
+chroot "$root" dpkg-query --show python3 $(printf %s "$packages" | tr ',' '\n' | grep '^python3-')
 exec unshare --mount --pid --fork "$0" inside "$@"

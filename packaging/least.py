@@ -1,7 +1,7 @@
 """Prints the least versions that pyproject.toml permits, as pins: `name==version`, one a line, markers kept.
 
 usage: packaging/least.py            (what telemetryd needs, with every extra)
-       packaging/least.py test       (what its tests need beside that, as last seen to pass; without what is only compared with)
+       packaging/least.py test       (what its tests need beside that, as last seen to pass)
 """
 
 import re
@@ -11,8 +11,8 @@ from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_COMPARED_WITH = {"PySide6-Essentials", "opendp", "coverage"}
-"""Large, and of no use here: tests that compare with them are skipped, and nothing is measured."""
+_UNUSED = {"coverage"}
+"""Of no use here: nothing is measured."""
 
 
 def least() -> list[str]:
@@ -24,12 +24,14 @@ def least() -> list[str]:
 def tools() -> list[str]:
     """The test tools in the versions of packaging/constraints.txt."""
     group = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["test"]
-    known = dict(line.split("==") for line in (ROOT / "packaging/constraints.txt").read_text().splitlines() if "==" in line)
+    known = dict(_PIN.findall((ROOT / "packaging/constraints.txt").read_text()))
     names = [_NAME.match(one)[0] for one in group]
-    return [f"{name}=={known[name]}" for name in names if name not in _COMPARED_WITH and not _is_pinned(name)]
+    return [f"{name}=={known[name]}" for name in names if name not in _UNUSED and not _is_pinned(name)]
 
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
+_PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)", re.MULTILINE)
+"""A line of packaging/constraints.txt: name and version."""
 
 
 def _least(requirement: str) -> str:

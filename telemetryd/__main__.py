@@ -7,17 +7,21 @@ import logging
 import os
 import resource
 import sys
+from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 USAGE = """usage: telemetryd [--leave-when-idle | --tick | --record FILE [COMMAND ...] | --help | --version]
 
-Runs the telemetry daemon on the session bus until it is told to leave.
+Runs the telemetry daemon on the session bus until it is told to exit.
 
-  --leave-when-idle  leave after five minutes without calls, unless the configuration says otherwise: where a timer starts ticks
-  --tick             do what is due (close periods, hand one report to the uploader) and leave: what the timer runs
-  --record FILE      for an application's own tests: write every sample that is pushed into FILE, keep and send nothing;
-                     with a COMMAND, run it and leave with its exit status
+  --leave-when-idle  exit after five minutes without calls, unless the configuration says otherwise; for systems where a timer starts ticks
+  --tick             do due work and exit: close periods, and hand one report to the uploader (run by the timer)
+  --record FILE      for an application's own tests: write every pushed sample into FILE, and keep and send nothing;
+                     with a COMMAND, run it and exit with its exit status
 
 The user's command is telemetryctl. Configuration: telemetryd/telemetryd.toml, then telemetryd/telemetryd.toml.d/*.toml, in /etc, /usr/share
 and your own configuration directory.
@@ -28,7 +32,10 @@ IDLE_EXIT_MINUTES = 5.0
 
 
 def main() -> int:
-    """Run the daemon. Exit status: 0 it left as asked or is already running, 1 it could not run, 2 wrong usage, else a command's own."""
+    """Run the daemon. Exit status: 0 it left as asked or is already running, 1 it could not run, 2 wrong usage, 3 no D-Bus library will do.
+
+    With --record the status is that of the command, if there is one.
+    """
     match sys.argv[1:]:
         case [] | ["--leave-when-idle"] as given:
             return _run(IDLE_EXIT_MINUTES if given else IDLE_NEVER)
@@ -52,11 +59,8 @@ def main() -> int:
 def _run(idle_exit_minutes: float) -> int:
     gc.disable()  # a start makes thousands of objects that stay, and looking through them for garbage takes a tenth of it
     asyncio = _lean_asyncio()
-    try:
+    with _with_libraries():
         from telemetryd.runtime import app  # noqa: PLC0415 - --help is quick
-    except ImportError as failure:  # a library is missing, or is of a version that cannot be used
-        sys.stderr.write(f"ERROR: {failure}\n")
-        return 1
 
     _prepare()
     gc.freeze()
@@ -67,7 +71,8 @@ def _run(idle_exit_minutes: float) -> int:
 
 def _tick() -> int:
     asyncio = _lean_asyncio()
-    from telemetryd.runtime import timer  # noqa: PLC0415 - --help is quick
+    with _with_libraries():
+        from telemetryd.runtime import timer  # noqa: PLC0415 - --help is quick
 
     _prepare()
     status: int = asyncio.run(timer.run(os.environ))
@@ -76,11 +81,24 @@ def _tick() -> int:
 
 def _record(path: str, command: list[str]) -> int:
     _lean_asyncio()
-    from telemetryd.runtime import recorder  # noqa: PLC0415 - --help is quick
+    with _with_libraries():
+        from telemetryd.runtime import recorder  # noqa: PLC0415 - --help is quick
 
     environ = dict(os.environ)
-    _quiet_plugins_and_log()  # what else `_prepare` does, a command would inherit
+    _log()  # what else `_prepare` does, a command would inherit
     return recorder.run(path, command, environ)
+
+
+@contextmanager
+def _with_libraries() -> Iterator[None]:
+    """What is imported in the block may lack a library, or find none that will do: then the program ends with a line that says so."""
+    from telemetryd.errors import UnusableLibraryError  # noqa: PLC0415 - not before `_lean_asyncio`
+
+    try:
+        yield
+    except (ImportError, UnusableLibraryError) as failure:
+        sys.stderr.write(f"ERROR: {failure}\n")
+        sys.exit(getattr(failure, "exit_status", 1))
 
 
 def _lean_asyncio() -> Any:
@@ -104,12 +122,10 @@ def _lean_asyncio() -> Any:
 def _prepare() -> None:
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _quiet_plugins_and_log()
+    _log()
 
 
-def _quiet_plugins_and_log() -> None:
-    # pydantic would look through every installed package for plugins, and run what it finds.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+def _log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
 
 

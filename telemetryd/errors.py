@@ -1,24 +1,25 @@
-"""The error tree: one class for each error that the bus names or that a caller branches on.
+"""All errors: one class for each error that has a name on the bus or that a caller branches on.
 
-    TelemetrydError                     (never raised itself)
+    TelemetrydError                     never raised itself
     ├── UnknownApplicationError         no such application is declared
     ├── UnknownSourceError              the application declares no such source
     ├── UnknownQuestionError            the application asks no such question
-    ├── InvalidManifestError            a declaration that cannot be admitted
+    ├── InvalidManifestError            a manifest that is refused
     ├── InvalidFileError                a configuration or review file that cannot be read (never on the bus)
     ├── InvalidValueError               a value of a type or range that the source does not take
     ├── InvalidArgumentsError           a call with the wrong signature or an argument out of range
-    ├── ChangedError                    the digest is not the one that is asked for now
-    ├── NotSupportedError               a member that exists and cannot do its work yet
+    ├── ChangedError                    the digest is not that of the current definition
+    ├── NotSupportedError               a member that this installation cannot perform
     ├── NotDeveloperError               needs developer mode
     ├── AccessDeniedError               the caller may not do this
     ├── LimitExceededError              a bound of `core.limits` is reached
     ├── BusyError                       try again: another daemon, or an erasure that waits for a reader
-    ├── StorageError                    the state directory does not take what it should
+    ├── StorageError                    the state directory cannot be read or written
     ├── BusLostError                    no connection to the session bus, or no longer (never on the bus)
-    └── BusCallError                    the bus or a peer answered a call of ours with an error (never on the bus)
+    ├── UnusableLibraryError            no D-Bus library that telemetryd can use is installed (never on the bus)
+    └── BusCallError                    the bus or a peer answered our call with an error (never on the bus)
 
-Texts never hold a collected value: they say what was expected.
+Texts say what was expected and never hold a collected value.
 """
 
 from __future__ import annotations
@@ -26,17 +27,26 @@ from __future__ import annotations
 PREFIX = "org.telemetryd.Error."
 STANDARD = "org.freedesktop.DBus.Error."
 INTERNAL = PREFIX + "Internal"
+_NAME_SHOWN = 120
+"""Most characters of a caller's name in an error text; an application's id has half as many."""
 
 CALLER_REFUSED = "this program "
-"""How the text of an AccessDenied begins that is about who calls: it says why, and what to do instead."""
+"""The beginning of an AccessDenied text that is about the caller; the text says why, and what to do instead."""
 LOCKED = "is locked to at most"
-"""What stands in the text of an AccessDenied that is about an administrator's lock."""
+"""A part of every AccessDenied text that is about an administrator's lock."""
 
 
 class TelemetrydError(Exception):
-    """Anything that telemetryd refuses or cannot do; the text is fit for the caller."""
+    """Anything that telemetryd refuses or cannot do. The text may be shown to the caller."""
 
     bus_name = INTERNAL
+    exit_status = 1
+    """How a program ends that cannot go on."""
+
+
+def named(name: str) -> str:
+    """A name that a caller gave, quoted for an error text. A long name is cut, because it may have a megabyte."""
+    return repr(name) if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]!r}…"
 
 
 class UnknownApplicationError(TelemetrydError):
@@ -58,17 +68,17 @@ class UnknownQuestionError(TelemetrydError):
 
 
 class InvalidManifestError(TelemetrydError):
-    """The text is no admissible manifest; the message says where and what was expected."""
+    """The text is not an admissible manifest. The message says where, and what was expected."""
 
     bus_name = PREFIX + "InvalidManifest"
 
 
 class InvalidFileError(TelemetrydError):
-    """A configuration or review file does not say what such a file can say."""
+    """A configuration or review file has contents that such a file cannot have."""
 
 
 class InvalidValueError(TelemetrydError):
-    """The value does not fit the source's type; the message says what was expected, never what came."""
+    """The value does not fit the source's type. The message says what was expected, never the value."""
 
     bus_name = PREFIX + "InvalidValue"
 
@@ -86,13 +96,13 @@ class ChangedError(TelemetrydError):
 
 
 class NotSupportedError(TelemetrydError):
-    """The member is declared and cannot do its work in this installation."""
+    """The member exists, but this installation cannot perform it."""
 
     bus_name = PREFIX + "NotSupported"
 
 
 class NotDeveloperError(TelemetrydError):
-    """The member works in developer mode only."""
+    """The member works only in developer mode."""
 
     bus_name = PREFIX + "NotDeveloper"
 
@@ -104,38 +114,44 @@ class AccessDeniedError(TelemetrydError):
 
 
 class LimitExceededError(TelemetrydError):
-    """A bound is reached; the message says which and how large it is."""
+    """A bound is reached. The message names it and its size."""
 
     bus_name = STANDARD + "LimitsExceeded"
 
 
 class BusyError(TelemetrydError):
-    """The work waits for something else: call again."""
+    """The work has to wait; the caller should try again."""
 
     bus_name = PREFIX + "Busy"
 
 
 class StorageError(TelemetrydError):
-    """The state directory cannot be read or written. `place` is where: for the journal and the user, never for applications."""
+    """The state directory cannot be read or written. `path` is for the journal and the user, never for applications."""
 
     bus_name = PREFIX + "Storage"
 
-    def __init__(self, text: str, place: str = "") -> None:
+    def __init__(self, text: str, path: str = "") -> None:
         super().__init__(text)
-        self.place = place
+        self.path = path
 
     @property
-    def placed(self) -> str:
-        """The text with the place."""
-        return f"{self.place}: {self}" if self.place else str(self)
+    def text_with_path(self) -> str:
+        """The text, after the path if there is one."""
+        return f"{self.path}: {self}" if self.path else str(self)
 
 
 class BusLostError(TelemetrydError):
-    """The session bus cannot be reached, or the connection to it is gone."""
+    """The session bus cannot be reached, or the connection is lost."""
+
+
+class UnusableLibraryError(TelemetrydError):
+    """No D-Bus library is installed that telemetryd can use; the text names what is installed, and why it will not do."""
+
+    exit_status = 3
 
 
 class BusCallError(TelemetrydError):
-    """A call of ours was answered with an error: its name, and its text as the bus or the peer wrote it."""
+    """Our call was answered with an error. `name` and `text` are those of the bus or the peer."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(f"{name}: {text}")

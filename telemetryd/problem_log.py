@@ -1,4 +1,4 @@
-"""A problem that lasts is named once in the journal, whoever runs into it, and again when it comes back."""
+"""Logs a lasting problem once, whichever part runs into it, and again if it returns."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     import logging
 
 
-class Troubles:
-    """What is known to be wrong at the moment: each cause, and what could not be done for it."""
+class ProblemLog:
+    """The current problems: each cause, with the messages of the work that it prevents."""
 
     def __init__(self) -> None:
         self._known: dict[str, set[str]] = {}
 
-    def say(self, log: logging.Logger, what: str, failure: Exception) -> None:
-        """Tell the journal, if this cause was not told yet; `what` says what could not be done, with a place for the cause."""
+    def warn_once(self, log: logging.Logger, message: str, failure: Exception) -> None:
+        """Log a warning if this cause is not known yet. `message` names the prevented work, with a `%s` for the cause."""
         cause = str(failure)
         if cause not in self._known:
-            log.warning(what, failure.placed if isinstance(failure, StorageError) else failure)
-        self._known.setdefault(cause, set()).add(what)
+            log.warning(message, failure.text_with_path if isinstance(failure, StorageError) else failure)
+        self._known.setdefault(cause, set()).add(message)
 
-    def over(self, what: str) -> None:
-        """This could be done again. A cause is forgotten when it is in the way of nothing."""
-        self._known = {cause: rest for cause, undone in self._known.items() if (rest := undone - {what})}
+    def solved(self, message: str) -> None:
+        """The work of this message succeeded. A cause that prevents nothing any more is forgotten."""
+        self._known = {cause: rest for cause, messages in self._known.items() if (rest := messages - {message})}

@@ -1,4 +1,4 @@
-"""What is said about a fault of our own: nothing to the caller, the place in the code to the journal, a collected value to nobody."""
+"""Reports of internal errors without collected values: a fixed text for the caller, the lines of code for the journal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os.path
 import traceback
 
 INTERNAL_TEXT = "internal error; the journal says where"
-"""All that a caller is told (`errors.INTERNAL`)."""
+"""The whole text of `errors.INTERNAL` for the caller."""
 
 
-def place(failure: BaseException) -> str:
-    """Type and line numbers of an exception and of its causes, outermost call first; never its text, which may hold a value."""
+def redacted_traceback(failure: BaseException) -> str:
+    """Types and line numbers of an exception and its causes, outermost call first. The text is left out, because it may hold a value."""
     frames = " > ".join(
         f"{os.path.basename(frame.f_code.co_filename)}:{line} {frame.f_code.co_name}"  # noqa: PTH119 - no pathlib on a path of text
         for frame, line in traceback.walk_tb(failure.__traceback__)
     )
     cause = failure.__cause__ or failure.__context__
-    return f"{type(failure).__name__} at {frames}" + (f", after {place(cause)}" if cause else "")
+    return f"{type(failure).__name__} at {frames}" + (f", after {redacted_traceback(cause)}" if cause else "")

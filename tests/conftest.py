@@ -6,10 +6,10 @@ from inspect import iscoroutinefunction
 from itertools import product
 
 import pytest
-from campaign import IS_CAMPAIGN
-from harness import Machine
 from hypothesis import settings
-from private_bus import BUSES
+from support.bus.private_bus import BUSES
+from support.campaign import IS_CAMPAIGN
+from support.machine import Machine
 
 LIBRARIES = ("dbus-fast", "dbus-next")
 PATIENCE_S = 10

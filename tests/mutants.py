@@ -13,7 +13,9 @@ import random
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
@@ -40,6 +42,7 @@ WIDER = {
 EQUAL = ("ReplaceBinaryOperator_BitOr", "ReplaceUnaryOperator_Delete_Not_None", "RemoveDecorator")
 """Operators of which nearly every mutant is the same program: `int | None` in an annotation, `@property` (which nothing then finds)."""
 PYTEST = ("-m", "pytest", "-q", "-x")
+ENVIRON = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(PLACE / "home")}
 TIMEOUT_S = 120.0
 WORKERS = 2
 
@@ -79,7 +82,19 @@ def copy(number):
     for name in filter(None, listed.decode().split("\0")):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, tree / name)
+    _give_interpreter(tree)
     return tree
+
+
+def _give_interpreter(tree):
+    """An interpreter of the tree's own: its telemetryd, and this environment's packages. Uploaders take nothing from PYTHONPATH."""
+    venv.create(tree / ".venv")
+    (packages,) = (tree / ".venv/lib").glob("python*/site-packages")
+    (packages / "tree.pth").write_text(f"{tree}\n{sysconfig.get_path('purelib')}\n")
+
+
+def _python(tree):
+    return str(tree / ".venv/bin/python")
 
 
 TRY = """
@@ -95,13 +110,9 @@ print(json.dumps([done.worker_outcome.value, done.test_outcome.value if done.tes
 def try_unchanged(modules, tree):
     """Without a mutation the tests pass in a copy: else every mutant would count as found."""
     chosen = sorted({one for module in modules for group in tests(module) for one in group})
-    done = subprocess.run([sys.executable, *PYTEST, *chosen], cwd=tree, env=_environ(tree), capture_output=True, text=True, check=False)
+    done = subprocess.run([_python(tree), *PYTEST, *chosen], cwd=tree, env=ENVIRON, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{done.stdout[-2000:]}\nThe tests fail without any mutation.")
-
-
-def _environ(tree):
-    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
 
 
 def attempt(spec, tree):
@@ -110,11 +121,11 @@ def attempt(spec, tree):
     told |= {"start_pos": spec.start_pos, "end_pos": spec.end_pos, "operator_args": spec.operator_args}
     outcome, difference = "survived", ""
     for chosen in tests(str(spec.module_path)):
-        command = " ".join([sys.executable, *PYTEST, *chosen])
+        command = " ".join([_python(tree), *PYTEST, *chosen])
         done = subprocess.run(
-            [sys.executable, "-c", TRY, json.dumps(told), command, str(TIMEOUT_S)],
+            [_python(tree), "-c", TRY, json.dumps(told), command, str(TIMEOUT_S)],
             cwd=tree,
-            env=_environ(tree),
+            env=ENVIRON,
             capture_output=True,
             text=True,
             check=True,

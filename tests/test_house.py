@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 import tokenize
+import tomllib
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import pytest
-from shifted import shifted_by
-from timeline import DAY_S
+from support.shifted_time import shifted_by
+from support.timeline import DAY_S
 
 from telemetryd import errors
 
@@ -137,6 +140,28 @@ def test_every_clause_is_cited():
     assert sorted(CLAUSES - cited - NOT_OURS.keys()) == []
 
 
+def test_documented_ranges():
+    """The table in docs/administration.md has each dependency, its oldest version and the end of its range, as pyproject.toml says."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    ranges = {re.match(r"([\w-]+)>=([\d.]+)(?:,<([\d.]+))?(?:;|$)", one).groups(default="") for one in required}
+    rows = re.findall(r"^\| ([\w-]+)(?:, \w+.*)? \| ([\d.]+) \| ([\d.]*) ?\|$", (ROOT / "docs/administration.md").read_text(), re.MULTILINE)
+    assert set(rows) == ranges | {("Python", project["requires-python"].removeprefix(">="), "")}
+
+
+def test_no_two_of_one_name():
+    """No two modules have one name, and no two public classes have."""
+    paths = [path for path in PACKAGE if not path.stem.startswith("__")]
+    classes = [
+        node.name
+        for path in paths
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [name for name, count in Counter(path.stem for path in paths).items() if count > 1] == []
+    assert [name for name, count in Counter(classes).items() if count > 1] == []
+
+
 def test_commands_exist():
     """Every `make` command of the documents is one of the Makefile, and each of those says what it does."""
     makefile = (ROOT / "Makefile").read_text()
@@ -168,10 +193,21 @@ def test_folders_hold_what_they_should():
     assert [path for folder in ("dbus", "systemd") for path in (ROOT / folder).rglob("*.py")] == []
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     expected = (
-        ".ci .gitignore .pre-commit-hooks.yaml ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE Makefile README.md SECURITY.md "
-        "dbus docs packaging pyproject.toml systemd telemetryd tests"
+        ".ci .gitignore .pre-commit-hooks.yaml ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE LICENSES Makefile README.md "
+        "SECURITY.md dbus docs packaging pyproject.toml systemd telemetryd tests"
     )
     assert sorted(top - set(expected.split())) == []
+
+
+def test_what_others_build_in_is_mit():
+    """The interface files and all examples say that they are MIT, and the package has the licence's text."""
+    files = [path for folder in ("dbus", "docs/examples", "docs/kuserfeedback") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    built_in = [path for path in files if path.suffix != ".in"]
+    assert len(built_in) > 15
+    assert [path for path in built_in if "SPDX-License-Identifier: MIT" not in "".join(path.read_text().splitlines()[:3])] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (project["license"], project["license-files"]) == ("GPL-3.0-or-later AND MIT", ["LICENSE", "LICENSES/MIT.txt"])
+    assert (ROOT / "LICENSES/MIT.txt").read_text().startswith("MIT License\n")
 
 
 def test_start_loads_no_heavy_library():

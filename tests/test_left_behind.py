@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import ROOT
+from support.machine import ROOT
 
 LEAVING = """
 import asyncio

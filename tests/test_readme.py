@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from telemetryd.__main__ import USAGE
+from telemetryd.system.directories import data_directories
 from telemetryd.toml import config, manifest
 from telemetryd.toml.precedence import ConfigFile, Origin, merge
 
@@ -49,7 +50,20 @@ def test_examples_are_taken():
     (own,) = _blocks("testing-your-application.md")
     users = merge([ConfigFile("own", Origin.USER, config.parse_configuration(own))], do_not_track="", kuserfeedback=[])
     assert (users.problems, [one.vendor for one in users.endpoints]) == ((), ["example"])
-    assert manifest.parse(example).definitions[0].cells == 3 * 3 + 1
+    assert manifest.parse(example).definitions[0].cells == 3 * 2 + 1
     assert config.parse_configuration(configuration).enabled is True
     found, stops = config.parse_reviews(reviews.replace("9f2c…", "9" * 64), "example.toml")
     assert (len(found), len(stops)) == (1, 1)
+
+
+def test_pushing_shows_the_examples():
+    """Every block of code in docs/pushing.md stands in an example that a test runs, and the directories of manifests are the daemon's."""
+    page = (ROOT / "docs/pushing.md").read_text()
+    files = {path.name: path.read_text() for path in (ROOT / "docs/examples/clients").iterdir()}
+    sections = re.findall(r"^From \[(\S+)\]\(examples/clients/\1\)(.*?)(?=^#)", page, re.DOTALL | re.MULTILINE)
+    assert {name for name, _ in sections} == files.keys() - {"telemetryd_types.h"}
+    for name, section in sections:
+        blocks = re.findall(r"^```\w+\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+        assert blocks, name
+        assert [block for block in blocks if block not in files[name]] == []
+    assert [folder for folder in data_directories({}) if f"`{folder}/manifests`" not in page] == []

@@ -148,13 +148,13 @@ class Demo:
         check(json.loads(self._stage.telemetryctl("preview", "--json")) == [], "nothing waits, and nothing would be sent")
         lines(self._ctl("history"))
         say(
-            "Of reports that it had tried to send the history says `unknown`, and keeps no byte. What remains: your own decisions, the "
+            "Of reports that reached nobody the history says `erased`, and keeps no byte. What remains: your own decisions, the "
             "texts of the questions, and the history of what was sent, which `telemetryctl erase --all` removes."
         )
 
     def leave(self) -> None:
         """The end"""
-        check(self._stage.stop_daemon() == 0, "the daemon leaves when it is told to, with status 0")
+        check(self._stage.stop_daemon() == 0, "the daemon exits when it is told to, with status 0")
 
     def _ctl(self, *arguments: str) -> str:
         """Run telemetryctl as a person would, and show the command."""

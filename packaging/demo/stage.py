@@ -21,6 +21,10 @@ from typing import NamedTuple, Self
 
 import trustme
 
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+
+from support.bus.dbus_daemon import address, dbus_daemon
+
 HERE = Path(__file__).parent
 APPLICATIONS = HERE / "applications"
 ROOT = HERE.parents[1]
@@ -31,18 +35,6 @@ INSTALLED = ("org.example.shared", "org.example.session")
 _DESKTOP = ("XDG_SESSION_TYPE", "WAYLAND_DISPLAY", "DISPLAY", "LANG", "TERM")
 """What the applications may see of the session in which the demo was started."""
 
-_BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path={bus}</listen>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"""
 _CONFIGURATION = """\
 [endpoint.example]
 name = "Example"
@@ -108,7 +100,7 @@ class Stage:
             self.receiver = Receiver(self.folder)
             stack.callback(self.receiver.stop)
             self._lay_out()
-            self._start_bus(stack)
+            stack.enter_context(dbus_daemon(self.folder, self.environ))
             self.daemon = self._start_daemon(stack)
             self._exit = stack.pop_all()
         return self
@@ -169,18 +161,8 @@ class Stage:
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             "TELEMETRYD_CONFIG_DIRS": str(self.folder / "etc"),
             "TELEMETRYD_DATA_DIRS": str(self.folder / "share"),
-            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.folder}/bus",
+            "DBUS_SESSION_BUS_ADDRESS": address(self.folder),
         }
-
-    def _start_bus(self, stack: contextlib.ExitStack) -> None:
-        configuration = self.folder / "bus.conf"
-        configuration.write_text(_BUS.format(bus=self.folder / "bus"), encoding="utf-8")
-        command = ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address"]
-        with (self.folder / "bus.log").open("wb") as log:
-            bus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environ)
-        stack.callback(_end, bus)
-        if not bus.stdout or not bus.stdout.readline():
-            raise RuntimeError("dbus-daemon did not start: " + (self.folder / "bus.log").read_text(encoding="utf-8"))
 
     def _start_daemon(self, stack: contextlib.ExitStack) -> subprocess.Popen[bytes]:
         """The real daemon, ready: it says so as it does to systemd."""

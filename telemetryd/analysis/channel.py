@@ -1,4 +1,4 @@
-"""What randomised response does to an answer, as the two probabilities that undo it on average."""
+"""Randomised response as a channel: the two probabilities with which its effect on counts is undone."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from telemetryd.core.noise import probabilities
 
 
 class Channel(NamedTuple):
-    """`truth`: probability that an answer arrives as it was; `lie`: that it arrives as any one given other answer. Exact."""
+    """Exact probabilities. `truth`: an answer arrives as it was. `lie`: it arrives as one particular other answer."""
 
     truth: Fraction
     lie: Fraction
 
     @property
     def gain(self) -> Fraction:
-        """How much of a difference between two shares is left in what arrives, 0 to 1."""
+        """The fraction of a difference between two shares that is left in the reports, 0 to 1."""
         return self.truth - self.lie
 
 
 def channel(cells: int, epsilon: float | None) -> Channel:
-    """The channel of a question of so many answers, `none` included; without ε every answer arrives as it was."""
+    """The channel of a question with so many answers, `none` included. Without ε, every answer arrives as it was."""
     if epsilon is None:
         return Channel(Fraction(1), Fraction(0))
     return Channel(*probabilities(cells, epsilon))

@@ -1,4 +1,4 @@
-"""The answers of a question and the shares that can be asked of them: joint, of one source, given another."""
+"""The answers of a question, and the shares that can be estimated: joint, of one source, or conditional on another source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
 
 Labels = tuple[tuple[str, str], ...]
-"""(source, label) of each source that is spoken of."""
+"""(source, label) of each source that a share is about."""
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -35,12 +35,12 @@ class Layout(NamedTuple):
         return prod(map(len, self.labels)) + 1
 
     def answers(self) -> list[tuple[str, ...]]:
-        """All answers; a cell's number is its place."""
+        """All answers; the number of a cell is its index."""
         return [*product(*self.labels), none_answer(len(self.names))]
 
 
 class View(NamedTuple):
-    """Which shares are shown: of one source's labels instead of whole answers; given another source's; among users with a sample."""
+    """The shares to show: of the source `of` instead of whole answers; conditional on the source `given`; among users with a sample."""
 
     of: str = ""
     given: str = ""
@@ -48,7 +48,7 @@ class View(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One share in words and as sets. `given` is empty for a share among all users, or all who gave an answer."""
+    """One share in words and as sets. `given` is empty for a share among all users, or among all users with a sample."""
 
     answer: Labels
     given: Labels
@@ -56,33 +56,33 @@ class Column(NamedTuple):
     is_answered: bool = False
 
 
-def declared(definition: Definition) -> Layout:
+def layout_of(definition: Definition) -> Layout:
     """The layout that a definition gives."""
     return Layout(tuple(field.id for field in definition.fields), tuple(field.labels for field in definition.fields))
 
 
-def guessed(answers: Iterable[tuple[str, ...]]) -> Layout | None:
-    """The layout that can be guessed from answers of equal length; None if they are more than a question may have.
+def guess_layout(answers: Iterable[tuple[str, ...]]) -> Layout | None:
+    """A layout from the answers that were seen, all of equal length; None if there are more than a question may have.
 
-    Its sources go by their place: 1, 2 … A label that nobody reported is missing, which biases the shares under noise.
+    Its sources are named by their position: 1, 2 … A label that nobody reported is missing, which biases the shares under noise.
     """
-    places = [sorted(set(labels) - {NONE}, key=_order) for labels in zip(*answers, strict=True)]
-    layout = Layout(tuple(str(place) for place in range(1, len(places) + 1)), tuple(map(tuple, places)))
+    labels_by_source = [sorted(set(labels) - {NONE}, key=_sort_key) for labels in zip(*answers, strict=True)]
+    layout = Layout(tuple(str(number) for number in range(1, len(labels_by_source) + 1)), tuple(map(tuple, labels_by_source)))
     return layout if layout.cells <= MOST_CELLS else None
 
 
-def fitted(layout: Layout, view: View) -> View | None:
-    """The view with the layout's own names of its sources, of which the part after the slash is enough; None if it does not apply."""
-    given = _name(layout, view.given)
-    of = _name(layout, view.of)
+def resolve_view(layout: Layout, view: View) -> View | None:
+    """The view with full names of its sources; the part after the slash is enough. None if the layout has no such view."""
+    given = _source_name(layout, view.given)
+    of = _source_name(layout, view.of)
     if given is None or of is None or (given and (given == of or len(layout.names) == 1)):
         return None
     return view._replace(of=of, given=given)
 
 
-def _name(layout: Layout, asked: str) -> str | None:
-    found = [name for name in layout.names if asked in {name, name.rpartition("/")[2]}] if asked else [""]
-    return found[0] if len(found) == 1 else None
+def _source_name(layout: Layout, reference: str) -> str | None:
+    matches = [name for name in layout.names if reference in {name, name.rpartition("/")[2]}] if reference else [""]
+    return matches[0] if len(matches) == 1 else None
 
 
 def columns(layout: Layout, view: View) -> Iterator[Column]:
@@ -91,15 +91,15 @@ def columns(layout: Layout, view: View) -> Iterator[Column]:
     everything = frozenset(range(len(answers)))
     samples = everything - {len(answers) - 1}
     if view.given:
-        for given in _combinations(layout, [view.given]):
+        for condition in _combinations(layout, [view.given]):
             others = [view.of] if view.of else [name for name in layout.names if name != view.given]
-            within = _matching(layout, answers, given)
+            within = _matching_cells(layout, answers, condition)
             for answer in _combinations(layout, others):
-                yield Column(answer, given, Share(within & _matching(layout, answers, answer), within, len(answers)))
+                yield Column(answer, condition, Share(within & _matching_cells(layout, answers, answer), within, len(answers)))
         return
     among = samples if view.is_answered else everything
     for answer in _combinations(layout, [view.of] if view.of else layout.names):
-        yield Column(answer, (), Share(_matching(layout, answers, answer), among, len(answers)), view.is_answered)
+        yield Column(answer, (), Share(_matching_cells(layout, answers, answer), among, len(answers)), view.is_answered)
     if not view.is_answered:
         yield Column(tuple((name, NONE) for name in layout.names), (), Share(everything - samples, everything, len(answers)))
 
@@ -107,17 +107,17 @@ def columns(layout: Layout, view: View) -> Iterator[Column]:
 def _combinations(layout: Layout, names: Iterable[str]) -> list[Labels]:
     chosen = list(names)
     labels = [layout.labels[layout.names.index(name)] for name in chosen]
-    return [tuple(zip(chosen, one, strict=True)) for one in product(*labels)]
+    return [tuple(zip(chosen, combination, strict=True)) for combination in product(*labels)]
 
 
-def _matching(layout: Layout, answers: list[tuple[str, ...]], wanted: Labels) -> frozenset[int]:
+def _matching_cells(layout: Layout, answers: list[tuple[str, ...]], wanted: Labels) -> frozenset[int]:
     """The cells whose answers have these labels."""
-    places = [(layout.names.index(name), label) for name, label in wanted]
-    return frozenset(cell for cell, answer in enumerate(answers) if all(answer[place] == label for place, label in places))
+    positions = [(layout.names.index(name), label) for name, label in wanted]
+    return frozenset(cell for cell, answer in enumerate(answers) if all(answer[position] == label for position, label in positions))
 
 
-def _order(label: str) -> tuple[int, float, str]:
-    """Bins by their edges, then values, `other` last."""
+def _sort_key(label: str) -> tuple[int, float, str]:
+    """Sort key: bins by their edges, then values, then `other`."""
     number = _NUMBER.search(label)
     if label.startswith("<") and number:
         return 0, float(number[0]), label

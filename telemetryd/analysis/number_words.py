@@ -1,4 +1,4 @@
-"""Numbers and answers as they are written under every chart and in every table."""
+"""Numbers and answers as text, the same in every chart and table."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ if TYPE_CHECKING:
     from telemetryd.analysis.trend import Trend
 
 POINTS = 100
-"""Percentage points of a whole."""
-DRAWN = (-0.5, 1.5)
-"""Shares that a picture has room for at most; an interval that goes beyond is cut off there, and says so in the terminal."""
+"""Percentage points in a share of 1."""
+DRAWN_SHARES = (-0.5, 1.5)
+"""The widest range of shares that is drawn. Intervals are cut off there; the terminal marks them with < or >."""
 _BELIEVABLE = 0.01
-"""A line that fits worse than this probability is called bad."""
+"""A fit below this probability is called bad."""
 
 
 def percent(share: float) -> str:
-    """A share in per cent, or a difference of shares in percentage points, without a sign where it is 0."""
+    """A share in per cent, or a difference of shares in percentage points; never `-0.0`."""
     text = f"{POINTS * share:.1f}"
     return "0.0" if text == "-0.0" else text
 
 
 def slope(change: float) -> str:
-    """A change in percentage points with its sign and one digit more than a share."""
+    """A change in percentage points, with its sign and one more digit than a share."""
     text = f"{POINTS * change:+.2f}"
     return "+0.00" if text == "-0.00" else text
 
 
-def answer_of(column: Column) -> str:
-    """The answer that a share is of: `none`, or `startup <500, memory 4..16`."""
+def answer_text(column: Column) -> str:
+    """The answer of a share: `none`, or `startup <500, memory 4..16`."""
     if all(label == NONE for _, label in column.answer):
         return NONE
-    return _said(column.answer)
+    return _labels_text(column.answer)
 
 
-def given_of(column: Column) -> str:
-    """Among whom: "" for all users."""
-    return _said(column.given) if column.given else "users with a sample" if column.is_answered else ""
+def population_text(column: Column) -> str:
+    """The users that the share is among; "" for all."""
+    return _labels_text(column.given) if column.given else "users with a sample" if column.is_answered else ""
 
 
-def title_of(column: Column) -> str:
-    """Answer and among whom."""
-    given = given_of(column)
-    return f"{answer_of(column)}, among {given}" if given else answer_of(column)
+def share_title(column: Column) -> str:
+    """The answer, and the users that the share is among."""
+    population = population_text(column)
+    return f"{answer_text(column)}, among {population}" if population else answer_text(column)
 
 
-def trend_of(trend: Trend, unit: str) -> str:
+def trend_sentence(trend: Trend, unit: str) -> str:
     """A trend in a sentence."""
     line = trend.slope
     verdict = "a trend" if line.low > 0 or line.high < 0 else "no trend seen"
@@ -57,5 +57,5 @@ def trend_of(trend: Trend, unit: str) -> str:
     return f"{text}; but the points scatter more than chance allows about a line" if is_bad else text
 
 
-def _said(labels: Labels) -> str:
+def _labels_text(labels: Labels) -> str:
     return ", ".join(f"{name.rpartition('/')[2]} {label}" for name, label in labels)

@@ -1,4 +1,4 @@
-"""Everything that the reports of one question tell, ready to be shown."""
+"""All estimates from the reports of one question: its shares, their trends, and the number of users."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.analysis.channel import channel
-from telemetryd.analysis.layout import columns, count_cells, declared, guessed
+from telemetryd.analysis.layout import columns, count_cells, guess_layout, layout_of
 from telemetryd.analysis.received import in_order
 from telemetryd.analysis.shares import Share, estimate
 from telemetryd.analysis.trend import trend
-from telemetryd.analysis.users import Sampling, consenting, with_answer
-from telemetryd.core.definition import Draw
+from telemetryd.analysis.users import SampledUsers, consenting_users, users_with_answer
 from telemetryd.core.period import whole_periods
 
 if TYPE_CHECKING:
@@ -19,22 +18,22 @@ if TYPE_CHECKING:
 
     from telemetryd.analysis.channel import Channel
     from telemetryd.analysis.layout import Column, Layout, View
-    from telemetryd.analysis.received import Asked, Received, Tally
+    from telemetryd.analysis.received import Received, ReportGroup, Tally
     from telemetryd.analysis.shares import Estimate
     from telemetryd.analysis.trend import Trend
     from telemetryd.core.definition import Definition
 
 
-class Question(NamedTuple):
-    """Reports that can be counted, and what their answers can be; without a definition these are the labels that were seen."""
+class CountedQuestion(NamedTuple):
+    """Reports that can be counted, and the possible answers. Without a definition, these are the labels that were seen."""
 
-    asked: Asked
+    group: ReportGroup
     tally: Tally
     definition: Definition | None
     layout: Layout
 
 
-class Period(NamedTuple):
+class ReportedPeriod(NamedTuple):
     """One period that reports came from."""
 
     number: int
@@ -42,8 +41,8 @@ class Period(NamedTuple):
     reports: int
 
 
-class Finding(NamedTuple):
-    """One share: over all periods together, in each (in the order of `Findings.periods`), and as a line."""
+class ShareFinding(NamedTuple):
+    """One share: over all periods together, in each period in the order of `Findings.periods`, and as a line."""
 
     column: Column
     overall: Estimate | None
@@ -54,28 +53,27 @@ class Finding(NamedTuple):
 class Users(NamedTuple):
     """How many users there are.
 
-    `chance` is a user's probability to report in one period, `draws` the number of periods drawn from, `seen` how many of them lie between
-    the first and the last that reports came from.
+    `probability` is that of one user to report in one period. `draws` is the number of periods that are drawn from. `seen` is how many of
+    them lie between the first and the last period with a report.
 
-    With the uniform draw they consent through a period, on average over all or in each; with `first` they accepted before it.
+    Users are those who consent through a period.
     """
 
-    draw: Draw
     draws: int
     seen: int
-    chance: float
+    probability: float
     consenting: Estimate
     with_sample: Estimate | None
     by_period: tuple[Estimate, ...]
 
 
 class Findings(NamedTuple):
-    """What is known of one question; `channel` is what the noise does to its answers."""
+    """The estimates of one question; `channel` is what the noise does to its answers."""
 
-    question: Question
+    question: CountedQuestion
     channel: Channel
-    periods: tuple[Period, ...]
-    shares: tuple[Finding, ...]
+    periods: tuple[ReportedPeriod, ...]
+    shares: tuple[ShareFinding, ...]
     users: Users | None
 
     @property
@@ -92,56 +90,55 @@ class _Counts(NamedTuple):
     by_period: Mapping[int, Mapping[int, int]]
 
 
-def questions(received: Received) -> tuple[list[Question], list[Asked]]:
-    """What can be counted, and what cannot: of those, more different answers were seen than a question can have."""
-    known: list[Question] = []
-    obscure: list[Asked] = []
-    for asked, tally in sorted(received.tallies.items(), key=lambda one: tuple(map(str, one[0]))):
-        definition = received.definition(asked)
-        layout = declared(definition) if definition else guessed(answer for counts in tally.values() for answer in counts)
+def split_questions(received: Received) -> tuple[list[CountedQuestion], list[ReportGroup]]:
+    """The groups that can be counted, and those that cannot: more different answers came than a question can have."""
+    countable: list[CountedQuestion] = []
+    uncountable: list[ReportGroup] = []
+    for group, tally in sorted(received.tallies.items(), key=lambda item: tuple(map(str, item[0]))):
+        definition = received.definition(group)
+        layout = layout_of(definition) if definition else guess_layout(answer for counts in tally.values() for answer in counts)
         if layout:
-            known.append(Question(asked, tally, definition, layout))
+            countable.append(CountedQuestion(group, tally, definition, layout))
         else:
-            obscure.append(asked)
-    return known, obscure
+            uncountable.append(group)
+    return countable, uncountable
 
 
-def find(question: Question, view: View) -> Findings:
-    """Everything about one question; the view must be one `fitted` to its layout."""
-    asked, tally, definition, layout = question
-    periods = tuple(Period(number, label, tally[label].total()) for number, label in in_order(asked.kind, tally))
+def evaluate(question: CountedQuestion, view: View) -> Findings:
+    """All estimates of one question. `resolve_view` must have given the view for this question's layout."""
+    group, tally, definition, layout = question
+    periods = tuple(ReportedPeriod(number, label, tally[label].total()) for number, label in in_order(group.kind, tally))
     by_period = {period.number: count_cells(layout, tally[period.label]) for period in periods}
     overall: Counter[int] = Counter()
     for cells in by_period.values():
         overall.update(cells)
-    counts = _Counts(channel(layout.cells, asked.epsilon), overall, by_period)
-    shares = tuple(_finding(column, counts) for column in columns(layout, view))
+    counts = _Counts(channel(layout.cells, group.epsilon), overall, by_period)
+    shares = tuple(_share_finding(column, counts) for column in columns(layout, view))
     users = _users(definition, periods, counts) if definition else None
     return Findings(question, counts.channel, periods, shares, users)
 
 
-def _finding(column: Column, counts: _Counts) -> Finding:
-    """A share; where all periods together do not tell it there is no line through them either."""
+def _share_finding(column: Column, counts: _Counts) -> ShareFinding:
+    """A share and its line; there is no line if all periods together do not give an estimate."""
     noise, share = counts.channel, column.share
     overall = estimate(counts.overall, share, noise)
-    each = tuple(estimate(cells, share, noise) for cells in counts.by_period.values())
-    return Finding(column, overall, each, trend(counts.by_period, share, noise) if overall else None)
+    by_period = tuple(estimate(cells, share, noise) for cells in counts.by_period.values())
+    return ShareFinding(column, overall, by_period, trend(counts.by_period, share, noise) if overall else None)
 
 
-def _users(definition: Definition, periods: tuple[Period, ...], counts: _Counts) -> Users:
-    asked = definition.question
-    draws = len(whole_periods(asked.period, asked.starts, asked.ends))
-    chance = asked.share / draws if asked.draw is Draw.UNIFORM else asked.share
+def _users(definition: Definition, periods: tuple[ReportedPeriod, ...], counts: _Counts) -> Users:
+    question = definition.question
+    draws = len(whole_periods(question.period, question.starts, question.ends))
+    probability = question.share / draws
     everything = frozenset(range(definition.cells))
     samples = Share(everything - {definition.cells - 1}, everything, definition.cells)
     seen = periods[-1].number - periods[0].number + 1
-    sampling = Sampling(chance, seen if asked.draw is Draw.UNIFORM else 1)
+    sampling = SampledUsers(probability, seen)
     return Users(
-        draw=asked.draw,
         draws=draws,
         seen=seen,
-        chance=chance,
-        consenting=consenting(sum(period.reports for period in periods), sampling),
-        with_sample=with_answer(counts.overall, samples, counts.channel, sampling),
-        by_period=tuple(consenting(period.reports, Sampling(chance)) for period in periods),
+        probability=probability,
+        consenting=consenting_users(sum(period.reports for period in periods), sampling),
+        with_sample=users_with_answer(counts.overall, samples, counts.channel, sampling),
+        by_period=tuple(consenting_users(period.reports, SampledUsers(probability)) for period in periods),
     )

@@ -1,4 +1,4 @@
-"""Lines that a server stored become counts: one report a line, repeated deliveries dropped, anything else named by its line alone."""
+"""Counts from the lines that a server stored, one report a line. Repeated deliveries are dropped; other lines are listed by number."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from telemetryd.core.report import Report
 
 Definitions = dict[tuple[str, str, str], "Definition"]
-"""What is known of the questions, by (application, question, revision)."""
+"""Definitions by (application, question, revision)."""
 
 _DAY_LABEL = len("2026-11-24")
 _MONTHS = 12
 _WEEK_DAYS = 7
 
 
-class Asked(NamedTuple):
-    """Reports that can be counted together. `fields` is the number of labels in an answer."""
+class ReportGroup(NamedTuple):
+    """The key of reports that are counted together. `fields` is the number of labels in an answer."""
 
     application: str
     question: str
@@ -40,7 +40,7 @@ Tally = dict[str, Counter[tuple[str, ...]]]
 
 
 class Lines(NamedTuple):
-    """What became of the lines of one file, by their numbers from 1: `unfit` is a report that its definition does not allow."""
+    """The lines of one file by outcome, as numbers from 1. `unfit` lines are reports that their definition does not allow."""
 
     name: str
     accepted: list[int]
@@ -50,59 +50,59 @@ class Lines(NamedTuple):
 
 
 def by_revision(definitions: Iterable[Definition]) -> Definitions:
-    """Definitions as `Received` looks for them."""
-    return {(*one.key, one.revision): one for one in definitions}
+    """Definitions under the keys of `Definitions`."""
+    return {(*definition.key, definition.revision): definition for definition in definitions}
 
 
 class Received:
-    """Collects files of reports; `tallies` are the counts so far, `files` what became of each line."""
+    """Collects files of reports. `tallies` are the counts so far, `files` the outcome of each line."""
 
     def __init__(self, definitions: Definitions) -> None:
-        self.tallies: dict[Asked, Tally] = {}
+        self.tallies: dict[ReportGroup, Tally] = {}
         self.files: list[Lines] = []
         self._definitions = definitions
         self._periods: dict[tuple[str, str, str], frozenset[str]] = {}
         self._nonces: set[bytes] = set()
 
     def read(self, name: str, lines: Iterable[bytes]) -> None:
-        """Take in one file; its name is for the reader only. Empty lines are nothing."""
-        found = Lines(name, [], [], [], [])
+        """Count the reports of one file. The name is only for messages; empty lines are skipped."""
+        file_lines = Lines(name, [], [], [], [])
         for number, line in enumerate(lines, 1):
             if line.strip():
-                self._take(line, found).append(number)
-        self.files.append(found)
+                self._count(line, file_lines).append(number)
+        self.files.append(file_lines)
 
-    def definition(self, asked: Asked) -> Definition | None:
-        """What is known of a question."""
-        return self._definitions.get((asked.application, asked.question, asked.revision))
+    def definition(self, group: ReportGroup) -> Definition | None:
+        """The group's definition, or None if no manifest gives it."""
+        return self._definitions.get((group.application, group.question, group.revision))
 
-    def _take(self, line: bytes, found: Lines) -> list[int]:
-        """Count one line; the list that its number belongs to. A server may have cut the padding off."""
+    def _count(self, line: bytes, file_lines: Lines) -> list[int]:
+        """Count one line; returns the list for its number. The line may lack its padding: servers may cut that off."""
         try:
             report = parse(line.rstrip().ljust(REPORT_BYTES))
         except InvalidReportError:
-            return found.broken
+            return file_lines.broken
         kind = kind_of(report.period)
         if kind is None or not self._fits(report):
-            return found.unfit
+            return file_lines.unfit
         nonce = bytes.fromhex(report.nonce)
         if nonce in self._nonces:
-            return found.repeated
+            return file_lines.repeated
         self._nonces.add(nonce)
-        asked = Asked(report.application, report.question, report.revision, report.epsilon, kind, len(report.answer))
-        self.tallies.setdefault(asked, {}).setdefault(report.period, Counter())[report.answer] += 1
-        return found.accepted
+        group = ReportGroup(report.application, report.question, report.revision, report.epsilon, kind, len(report.answer))
+        self.tallies.setdefault(group, {}).setdefault(report.period, Counter())[report.answer] += 1
+        return file_lines.accepted
 
     def _fits(self, report: Report) -> bool:
-        """Whether a definition that is known allows this answer, period and ε (which is missing where no noise was added)."""
+        """Whether the definition allows this answer, period and ε. Without a definition every report fits; without noise ε is None."""
         key = report.application, report.question, report.revision
         definition = self._definitions.get(key)
         if definition is None:
             return True
-        asked = definition.question
+        question = definition.question
         if key not in self._periods:
-            self._periods[key] = frozenset(period.label for period in whole_periods(asked.period, asked.starts, asked.ends))
-        if report.period not in self._periods[key] or report.epsilon not in {None, asked.epsilon}:
+            self._periods[key] = frozenset(period.label for period in whole_periods(question.period, question.starts, question.ends))
+        if report.period not in self._periods[key] or report.epsilon not in {None, question.epsilon}:
             return False
         if len(report.answer) != len(definition.fields):
             return False
@@ -114,7 +114,7 @@ class Received:
 
 
 def kind_of(label: str) -> PeriodKind | None:
-    """The kind of a period by its label; None where the calendar has no such period."""
+    """The kind of a period by its label; None if the calendar has no such period."""
     kind = PeriodKind.WEEK if "W" in label else PeriodKind.DAY if len(label) == _DAY_LABEL else PeriodKind.MONTH
     try:
         number_of(kind, label)
@@ -124,7 +124,7 @@ def kind_of(label: str) -> PeriodKind | None:
 
 
 def number_of(kind: PeriodKind, label: str) -> int:
-    """The number of a period among its kind: consecutive periods have consecutive numbers. Raises ValueError."""
+    """The number of a period; consecutive periods have consecutive numbers. Raises ValueError."""
     match kind:
         case PeriodKind.DAY:
             return date.fromisoformat(label).toordinal()

@@ -1,13 +1,13 @@
-"""Counts become unbiased shares with confidence intervals.
+"""Unbiased shares with confidence intervals, from counts.
 
-A share is that of the users whose answer is in a set of cells (`of`), among all, or among those whose answer is in a larger set (`given`).
-Of N reports the count of a set of s cells is binomial with λ = s·q + θ·(p - q), θ being the set's true share; so θ̂ = (C/N - s·q)/(p - q) is
-unbiased. It is never clipped: below 0 it says that chance alone gave fewer such reports than the noise does on average, and cutting it off
-would bias every mean of shares.
+A share is the fraction of users whose answer is in a set of cells, `of`. It is among all users, or among those in a larger set, `given`.
+Let θ be the true share of a set of s cells. Of N reports, the set's count C is binomial with λ = s·q + θ·(p - q). So
+θ̂ = (C/N - s·q)/(p - q) is unbiased. It is never clipped: a value below 0 only means fewer such reports than the noise gives on average.
+Clipping would bias every mean of shares.
 
-Intervals invert the score test: they hold every share r for which |x̂ - r·ŷ| is within z standard deviations *under r*, x̂ and ŷ being the
-estimates of the two sets. Among all users that is Wilson's interval of C/N, carried over; without noise, Wilson's interval of the count
-among the given ones; in general Fieller's, with the variance taken at r instead of at the estimate.
+Intervals invert the score test. They hold every share r for which |x̂ - r·ŷ| is within z standard deviations *under r*. Here x̂ and ŷ are
+the estimates of the two sets. Among all users, this is Wilson's interval of C/N, transformed. Without noise, it is Wilson's interval of
+the count within `given`. In general it is Fieller's, with the variance taken at r instead of at the estimate.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What is asked of the counts: the users with an answer in `of`, among those with one in `given`, a superset of it.
+    """A share to estimate: the users with an answer in `of`, among those with an answer in its superset `given`.
 
     `cells` is the number of all answers; `given` is all of them for a share among all users.
     """
@@ -48,7 +48,7 @@ class Share(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Of one sample of `reports`: unbiased estimates of the shares of both sets, and the observed share of `given`."""
+    """From so many `reports`: unbiased estimates of the shares of both sets, and the observed share of `given`."""
 
     reports: int
     of: float
@@ -69,7 +69,7 @@ class Spread(NamedTuple):
 
 
 def moments(counts: Mapping[int, int], share: Share, channel: Channel) -> Moments:
-    """The two sets' estimated shares from how many reports each cell got; at least one report."""
+    """The estimated shares of both sets, from the reports of each cell. There must be at least one report."""
     reports = sum(counts.values())
     seen = [sum(counts.get(cell, 0) for cell in cells) / reports for cells in (share.of, share.given)]
     gain, lie = float(channel.gain), float(channel.lie)
@@ -77,28 +77,28 @@ def moments(counts: Mapping[int, int], share: Share, channel: Channel) -> Moment
     return Moments(reports, of, given, seen[1]) if len(share.given) < share.cells else Moments(reports, of, 1.0, 1.0)
 
 
-def spread(found: Moments, share: Share, channel: Channel) -> Spread:
-    """The variance of one report's x - r·y, were r the share, with `given` as common as it was found to be."""
+def spread(sample: Moments, share: Share, channel: Channel) -> Spread:
+    """The variance of one report's x - r·y if r were the share, with `given` as frequent as in the sample."""
     gain, floor = float(channel.gain), len(share.of) * float(channel.lie)
-    slope, outside = found.given * gain, 1 - found.given_observed
+    slope, outside = sample.given * gain, 1 - sample.given_observed
     constant = floor * (1 - floor)
     linear = slope * (1 - 2 * floor) - 2 * floor * outside
-    square = found.given_observed * outside - slope * slope - 2 * slope * outside
+    square = sample.given_observed * outside - slope * slope - 2 * slope * outside
     return Spread(constant / gain**2, linear / gain**2, square / gain**2)
 
 
 def estimate(counts: Mapping[int, int], share: Share, channel: Channel) -> Estimate | None:
-    """The share with its interval; None where `given` is too rare to be told from nobody: then any share is possible."""
+    """The share with its interval; None if `given` is not significantly above 0, because then any share is possible."""
     if not sum(counts.values()):
         return None
-    found = moments(counts, share, channel)
-    variance = spread(found, share, channel)
-    scale = Z * Z / found.reports
-    square = found.given**2 - scale * variance.square
-    if found.given <= 0 or square <= 0:
+    sample = moments(counts, share, channel)
+    variance = spread(sample, share, channel)
+    scale = Z * Z / sample.reports
+    square = sample.given**2 - scale * variance.square
+    if sample.given <= 0 or square <= 0:
         return None
-    middle = (2 * found.of * found.given + scale * variance.linear) / (2 * square)
-    reach = sqrt(max(0.0, middle**2 - (found.of**2 - scale * variance.constant) / square))
-    value = found.of / found.given
-    error = sqrt(variance.at(value) / found.reports) / found.given
+    middle = (2 * sample.of * sample.given + scale * variance.linear) / (2 * square)
+    reach = sqrt(max(0.0, middle**2 - (sample.of**2 - scale * variance.constant) / square))
+    value = sample.of / sample.given
+    error = sqrt(variance.at(value) / sample.reports) / sample.given
     return Estimate(value, error, middle - reach, middle + reach)

@@ -1,4 +1,4 @@
-"""Shares over the periods as one SVG picture: a panel for each share, with intervals, the trend and its 95 % band. Written by hand."""
+"""Shares over the periods as one SVG picture: a panel for each share, with intervals, the trend and its 95 % band."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 from xml.sax.saxutils import escape
 
-from telemetryd.analysis.number_words import DRAWN, percent, title_of, trend_of
+from telemetryd.analysis.number_words import DRAWN_SHARES, percent, share_title, trend_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetryd.analysis.question_findings import Finding, Findings, Period
+    from telemetryd.analysis.question_findings import Findings, ReportedPeriod, ShareFinding
     from telemetryd.analysis.trend import Trend
 
 _WIDTH, _HEAD, _PANEL = 760, 40, 230
@@ -19,7 +19,7 @@ _WIDTH, _HEAD, _PANEL = 760, 40, 230
 _LEFT, _RIGHT, _ABOVE, _BELOW = 64, 20, 44, 34
 """Margins of the drawing inside its panel."""
 _LABELS, _GRID_LINES = 9, 5
-"""At most so many periods are named, and about so many lines drawn."""
+"""Most periods that get a label, and about how many grid lines are drawn."""
 _STYLE = (
     "text{font:12px sans-serif;fill:#222}.title{font-weight:bold;font-size:14px}.small{fill:#555}"
     ".name{font-size:13px}.grid{stroke:#ddd}.zero{stroke:#888}.bar{stroke:#1f5f99;stroke-width:2}.dot{fill:#1f5f99}"
@@ -28,7 +28,7 @@ _STYLE = (
 
 
 class _Frame(NamedTuple):
-    """Where numbers lie in one panel: `first` and `last` are period numbers, `low` and `high` shares, `top` pixels from above."""
+    """The coordinates of one panel: `first` and `last` period numbers, `low` and `high` shares, `top` in pixels."""
 
     first: int
     last: int
@@ -43,21 +43,21 @@ class _Frame(NamedTuple):
         return _LEFT + inner * ((period - self.first + 0.5) / (span + 1))
 
     def y(self, share: float) -> float:
-        """Pixels from above; what is outside lies on the edge."""
+        """Pixels from above; shares outside the panel are moved to its edge."""
         share = min(max(share, self.low), self.high)
         return self.top + _ABOVE + (_PANEL - _ABOVE - _BELOW) * (self.high - share) / (self.high - self.low)
 
 
-def picture(found: Sequence[Findings]) -> str:
-    """The whole file; a share without a single estimate has no panel."""
+def picture(findings: Sequence[Findings]) -> str:
+    """The text of the SVG file; a share without any estimate has no panel."""
     body: list[str] = []
     height = 0
-    for one in found:
-        body += [_text(_LEFT, height + 28, f"{one.question.asked.application} {one.question.asked.question}", 'class="name"')]
+    for finding in findings:
+        body += [_text(_LEFT, height + 28, f"{finding.question.group.application} {finding.question.group.question}", 'class="name"')]
         height += _HEAD
-        for share in one.shares:
+        for share in finding.shares:
             if any(share.by_period):
-                body += _panel(one, share, height)
+                body += _panel(finding, share, height)
                 height += _PANEL
     return "\n".join(
         [
@@ -71,30 +71,33 @@ def picture(found: Sequence[Findings]) -> str:
     )
 
 
-def _panel(found: Findings, share: Finding, top: float) -> Iterator[str]:
-    frame, step = _framed(found, share, top)
-    yield _text(_LEFT, top + 14, title_of(share.column), 'class="title"')
+def _panel(findings: Findings, share: ShareFinding, top: float) -> Iterator[str]:
+    frame, step = _frame_of(findings, share, top)
+    yield _text(_LEFT, top + 14, share_title(share.column), 'class="title"')
     if share.trend:
-        yield _text(_LEFT, top + 32, trend_of(share.trend, found.question.asked.kind), 'class="small"')
+        yield _text(_LEFT, top + 32, trend_sentence(share.trend, findings.question.group.kind), 'class="small"')
     yield from _grid(frame, step)
-    yield from _names(frame, found.periods)
+    yield from _period_labels(frame, findings.periods)
     if share.trend:
         yield from _trend(frame, share.trend)
-    for period, one in zip(found.periods, share.by_period, strict=True):
-        if one:
+    for period, estimate in zip(findings.periods, share.by_period, strict=True):
+        if estimate:
             x = frame.x(period.number)
-            yield f'<line class="bar" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.y(one.low):.1f}" y2="{frame.y(one.high):.1f}"/>'
-        if one and frame.low <= one.value <= frame.high:
-            yield f'<circle class="dot" cx="{frame.x(period.number):.1f}" cy="{frame.y(one.value):.1f}" r="3.5"/>'
+            yield f'<line class="bar" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.y(estimate.low):.1f}" y2="{frame.y(estimate.high):.1f}"/>'
+        if estimate and frame.low <= estimate.value <= frame.high:
+            yield f'<circle class="dot" cx="{frame.x(period.number):.1f}" cy="{frame.y(estimate.value):.1f}" r="3.5"/>'
 
 
-def _framed(found: Findings, share: Finding, top: float) -> tuple[_Frame, float]:
-    """A frame that all intervals fit in, from grid line to grid line, and the distance of these."""
-    known = [one for one in share.by_period if one]
-    low, high = max(DRAWN[0], min(one.low for one in known)), min(DRAWN[1], max(one.high for one in known))
+def _frame_of(findings: Findings, share: ShareFinding, top: float) -> tuple[_Frame, float]:
+    """A frame that holds all intervals and ends at grid lines, and the distance between grid lines."""
+    estimates = [estimate for estimate in share.by_period if estimate]
+    low, high = (
+        max(DRAWN_SHARES[0], min(estimate.low for estimate in estimates)),
+        min(DRAWN_SHARES[1], max(estimate.high for estimate in estimates)),
+    )
     step = _step(low, high)
     bottom = floor(low / step) * step
-    frame = _Frame(found.periods[0].number, found.periods[-1].number, bottom, max(ceil(high / step) * step, bottom + step), top)
+    frame = _Frame(findings.periods[0].number, findings.periods[-1].number, bottom, max(ceil(high / step) * step, bottom + step), top)
     return frame, step
 
 
@@ -114,23 +117,23 @@ def _grid(frame: _Frame, step: float) -> Iterator[str]:
         yield _text(_LEFT - 8, y + 4, f"{percent(share)} %", 'text-anchor="end"')
 
 
-def _names(frame: _Frame, periods: Sequence[Period]) -> Iterator[str]:
+def _period_labels(frame: _Frame, periods: Sequence[ReportedPeriod]) -> Iterator[str]:
     every = ceil(len(periods) / _LABELS)
     for period in periods[::every]:
         yield _text(frame.x(period.number), frame.top + _PANEL - _BELOW + 18, period.label, 'text-anchor="middle"')
 
 
 def _trend(frame: _Frame, trend: Trend) -> Iterator[str]:
-    """The band and the line, kept inside the panel."""
+    """The band and the line, clipped to the panel."""
     numbers = [frame.first + part * (frame.last - frame.first) / 24 for part in range(25)]
     values = [trend.at(number) for number in numbers]
 
     def points(shares: Sequence[float], xs: Sequence[float]) -> str:
         return " ".join(f"{frame.x(x):.1f},{frame.y(share):.1f}" for x, share in zip(xs, shares, strict=True))
 
-    upper, lower = points([one.high for one in values], numbers), points([one.low for one in values][::-1], numbers[::-1])
+    upper, lower = points([value.high for value in values], numbers), points([value.low for value in values][::-1], numbers[::-1])
     yield f'<polygon class="band" points="{upper} {lower}"/>'
-    yield f'<polyline class="trend" points="{points([one.value for one in values], numbers)}"/>'
+    yield f'<polyline class="trend" points="{points([value.value for value in values], numbers)}"/>'
 
 
 def _text(x: float, y: float, text: str, attributes: str) -> str:

@@ -1,10 +1,10 @@
 """A share over the periods as a straight line, by weighted least squares.
 
-Each period's weight is one over the variance that theory gives it *on the line*, not at its own estimate: else low estimates would weigh
-more and pull the line down. Among a part of the users the line is that of the ratio: Σ w·(x̂ - (a + b·t)·ŷ) = 0, which stays unbiased where
+A period's weight is the inverse of its theoretical variance *on the line*, not at its own estimate. Otherwise low estimates would weigh
+more and pull the line down. Among a part of the users, the line is that of the ratio: Σ w·(x̂ - (a + b·t)·ŷ) = 0. This stays unbiased if
 ŷ is uncertain; with ŷ = 1 it is ordinary weighted least squares.
 
-The standard error counts the noise and who happened to be drawn. It knows nothing of shares that truly jump about the line: `fit` does.
+The standard error covers the noise and the random sample of users. It does not cover true shares that scatter about the line: `fit` does.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from telemetryd.analysis.shares import Moments, Share, Spread
 
 _ROUNDS = 3
-"""Times that the weights are taken anew from the line; the second already changes little."""
+"""How often the weights are recomputed from the line; the second round already changes little."""
 
 
 class Trend(NamedTuple):
-    """The line: `slope` per period, `level` at the period `middle`, their covariance, and how well it fits.
+    """The line: `slope` per period, `level` at the period `middle`, their covariance, and the goodness of fit.
 
-    `fit` is the probability of points at least this scattered if the share truly moves on a line; None for two points. Below 0.01 the
-    standard error is too small to be believed.
+    `fit` is the probability of points at least as scattered if the true share moves on a line; None for two points. Below 0.01 the
+    standard error is too small to be trusted.
     """
 
     slope: Estimate
@@ -44,7 +44,7 @@ class Trend(NamedTuple):
         step = period - self.middle
         value = self.level + step * self.slope.value
         variance = self.level_variance + 2 * step * self.covariance + (step * self.slope.standard_error) ** 2
-        return _normal(value, sqrt(max(0.0, variance)))
+        return _normal_estimate(value, sqrt(max(0.0, variance)))
 
 
 class _Line(NamedTuple):
@@ -60,55 +60,65 @@ class _Line(NamedTuple):
 
 class _Point(NamedTuple):
     step: float
-    found: Moments
+    sample: Moments
     weight: float
 
 
 def trend(counts: Mapping[int, Mapping[int, int]], share: Share, channel: Channel) -> Trend | None:
-    """The line through the periods, given as period number → cell → reports; None with fewer than two periods."""
+    """The line through the periods; None with fewer than two. `counts` is period number → cell → reports."""
     samples = [(period, moments(cells, share, channel)) for period, cells in sorted(counts.items()) if sum(cells.values())]
     if len(samples) < 2:  # noqa: PLR2004 - a line needs two points
         return None
-    everything = _pooled([found for _, found in samples])
+    everything = _pool([sample for _, sample in samples])
     if everything.given <= 0:
         return None
     variance = spread(everything, share, channel)
-    middle = sum(period * found.reports for period, found in samples) / everything.reports
+    middle = sum(period * sample.reports for period, sample in samples) / everything.reports
     line = _Line(everything.of / everything.given, 0.0)
     points: list[_Point] = []
     for _ in range(_ROUNDS):
-        points = [_Point(period - middle, found, _weight(line.at(period - middle), found.reports, variance)) for period, found in samples]
+        points = [
+            _Point(period - middle, sample, _weight(line.at(period - middle), sample.reports, variance)) for period, sample in samples
+        ]
         solved = _solve(points)
         if solved is None:
             return None
         line = solved
     return Trend(
-        _normal(line.slope, sqrt(line.slope_variance)), middle, line.level, line.level_variance, line.covariance, _fit(points, line)
+        _normal_estimate(line.slope, sqrt(line.slope_variance)),
+        middle,
+        line.level,
+        line.level_variance,
+        line.covariance,
+        _fit(points, line),
     )
 
 
-def _pooled(found: Sequence[Moments]) -> Moments:
+def _pool(samples: Sequence[Moments]) -> Moments:
     """All periods as one sample."""
-    reports = sum(one.reports for one in found)
-    of, given, observed = (sum(part * one.reports for part, one in zip(parts, found, strict=True)) / reports for parts in _columns(found))
-    return found[0]._replace(reports=reports, of=of, given=given, given_observed=observed)
+    reports = sum(sample.reports for sample in samples)
+    of, given, observed = (
+        sum(part * sample.reports for part, sample in zip(parts, samples, strict=True)) / reports for parts in _shares_by_set(samples)
+    )
+    return samples[0]._replace(reports=reports, of=of, given=given, given_observed=observed)
 
 
-def _columns(found: Sequence[Moments]) -> tuple[list[float], list[float], list[float]]:
-    return [one.of for one in found], [one.given for one in found], [one.given_observed for one in found]
+def _shares_by_set(samples: Sequence[Moments]) -> tuple[list[float], list[float], list[float]]:
+    return [sample.of for sample in samples], [sample.given for sample in samples], [sample.given_observed for sample in samples]
 
 
 def _weight(share: float, reports: int, variance: Spread) -> float:
-    """One over the variance of a period of so many reports, its share kept off 0 and 1 by half a report: there it would be infinite."""
+    """The inverse variance of a period with so many reports."""
+    # At a share of 0 or 1 the variance can be 0 and the weight infinite, so the share stays half a report away from both.
     edge = 1 / (2 * reports + 2)
     return reports / variance.at(min(max(share, edge), 1 - edge))
 
 
 def _solve(points: Sequence[_Point]) -> _Line | None:
-    """The line that the weighted points give; None where they decide nothing."""
-    left = [sum(one.weight * one.found.given * one.step**power for one in points) for power in range(3)]
-    plain = [sum(one.weight * one.step**power for one in points) for power in range(3)]
-    right = [sum(one.weight * one.found.of * one.step**power for one in points) for power in range(2)]
+    """The weighted least-squares line; None if the points do not determine one."""
+    left = [sum(point.weight * point.sample.given * point.step**power for point in points) for power in range(3)]
+    plain = [sum(point.weight * point.step**power for point in points) for power in range(3)]
+    right = [sum(point.weight * point.sample.of * point.step**power for point in points) for power in range(2)]
     determinant = left[0] * left[2] - left[1] ** 2
     if determinant <= 0:
         return None
@@ -129,10 +139,10 @@ def _fit(points: Sequence[_Point], line: _Line) -> float | None:
     freedom = len(points) - 2
     if not freedom:
         return None
-    square = sum(one.weight * (one.found.of - line.at(one.step) * one.found.given) ** 2 for one in points)
+    square = sum(point.weight * (point.sample.of - line.at(point.step) * point.sample.given) ** 2 for point in points)
     middle, deviation = 1 - 2 / (9 * freedom), sqrt(2 / (9 * freedom))
     return 1 - NormalDist(middle, deviation).cdf((square / freedom) ** (1 / 3))
 
 
-def _normal(value: float, error: float) -> Estimate:
+def _normal_estimate(value: float, error: float) -> Estimate:
     return Estimate(value, error, value - Z * error, value + Z * error)

@@ -1,4 +1,4 @@
-"""What a trend can show before the question is asked; `core.planning` has the same arithmetic for a share."""
+"""The precision of a trend, computed before the question is asked; `core.planning` does the same for a share."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 
 def trend_error(share: float, reports: float, channel: Channel, periods: int) -> float:
-    """Standard error of a trend, as a change of the share per period, of `reports` spread evenly over the periods; at least two."""
+    """Standard error of a trend, as a change of the share per period. `reports` are spread evenly over two or more `periods`."""
     return share_error(share, reports / periods, channel) / sqrt(periods * (periods**2 - 1) / 12)

@@ -1,8 +1,7 @@
 """How many users consent, from how many reports arrive.
 
-Each consenting user is drawn for one of the question's P periods, evenly, and with probability `share` takes part at all. Whoever consents
-through a period therefore reports for it with probability π = share / P, whether or not there was anything to report. So R reports mean
-R / π users. With `draw = "first"` each report is a user who accepted in the time before that period, and π = share.
+A consenting user takes part with probability `share`, and is then drawn for one of the question's P periods, all equally likely. So a user
+who consents through a period reports for it with probability π = share / P, with or without a sample. R reports mean R / π users.
 """
 
 from __future__ import annotations
@@ -19,39 +18,39 @@ if TYPE_CHECKING:
     from telemetryd.analysis.shares import Share
 
 
-class Sampling(NamedTuple):
-    """How reports come about: a user reports in one period with probability `chance`; the reports counted are those of `periods` ones."""
+class SampledUsers(NamedTuple):
+    """A user reports in one period with this `probability`; the reports of so many `periods` are counted."""
 
-    chance: float
+    probability: float
     periods: int = 1
 
     @property
-    def whole(self) -> float:
+    def reports_per_user(self) -> float:
         """Reports for each user who consents throughout."""
-        return self.chance * self.periods
+        return self.probability * self.periods
 
 
-def consenting(reports: float, sampling: Sampling) -> Estimate:
+def consenting_users(reports: float, sampling: SampledUsers) -> Estimate:
     """Users who consent through a period; for several periods the mean number.
 
-    Reports of different periods are taken as independent, which makes the interval somewhat too wide. It inverts the score test of a
-    binomial count, so it is never below 0, and holds for no report too.
+    The interval treats reports of different periods as independent, which makes it slightly too wide. It inverts the score test of a
+    binomial count, so it is never below 0 and is valid without any report.
     """
-    spare = 1 - sampling.chance
+    spare = 1 - sampling.probability
     middle = reports + Z * Z * spare / 2
     reach = Z * sqrt(spare * (reports + Z * Z * spare / 4))
     error = sqrt(reports * spare)
-    return Estimate(*(part / sampling.whole for part in (reports, error, middle - reach, middle + reach)))
+    return Estimate(*(part / sampling.reports_per_user for part in (reports, error, middle - reach, middle + reach)))
 
 
-def with_answer(counts: Mapping[int, int], share: Share, channel: Channel, sampling: Sampling) -> Estimate | None:
-    """Those of the consenting users whose answer is in `share.of`, as a number: unbiased, and below 0 by chance where there are few."""
+def users_with_answer(counts: Mapping[int, int], share: Share, channel: Channel, sampling: SampledUsers) -> Estimate | None:
+    """The number of consenting users whose answer is in `share.of`: unbiased, so a small number can come out below 0."""
     if not sum(counts.values()):
         return None
-    found = moments(counts, share, channel)
+    sample = moments(counts, share, channel)
     gain = float(channel.gain)
-    seen = found.of * gain + len(share.of) * float(channel.lie)
-    square = found.of**2 + seen * (1 - seen) / gain**2
-    value = found.reports * found.of / sampling.whole
-    error = sqrt(max(0.0, found.reports * (square - sampling.chance * found.of**2))) / sampling.whole
+    seen = sample.of * gain + len(share.of) * float(channel.lie)
+    square = sample.of**2 + seen * (1 - seen) / gain**2
+    value = sample.reports * sample.of / sampling.reports_per_user
+    error = sqrt(max(0.0, sample.reports * (square - sampling.probability * sample.of**2))) / sampling.reports_per_user
     return Estimate(value, error, value - Z * error, value + Z * error)

@@ -1,4 +1,4 @@
-"""The clauses of KDE's Telemetry Policy (revision of 17 January 2020), each in one line: what findings and checklists refer to."""
+"""The clauses of KDE's Telemetry Policy, revision of 17 January 2020, each in one line, for findings and checklists."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ CLAUSES: Mapping[str, str] = MappingProxyType(
         "R4": "Received data is reviewed regularly, and collecting is suspended upon a violation.",
     }
 )
-"""Clause id → what it demands."""
+"""Clause id → its demand."""

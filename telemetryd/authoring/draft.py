@@ -1,7 +1,6 @@
-"""A first manifest out of a few answers: one source, one question about it, as `telemetryctl new` writes it.
+"""Makes a first manifest from a few answers, with one source and one question, for `telemetryctl new`. Policy: M1, M2, M4.
 
-Before everything is answered, sample texts stand in, about which `lint` has nothing to say: whatever it finds is due to what was answered.
-Policy: M1, M2, M4.
+Samples replace missing answers. `lint` has no findings about the samples, so every finding concerns a given answer.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ if TYPE_CHECKING:
 
 _EPOCH = date(1970, 1, 1)
 _HALF_YEAR = {PeriodKind.DAY: 60, PeriodKind.WEEK: 26, PeriodKind.MONTH: 6}
-"""Periods that a question is asked in, unless another end is given: half a year, of days two months, which do for most."""
+"""The default number of periods of a question: half a year, or two months of days. That is enough for most questions."""
 
 
 class Draft(NamedTuple):
-    """The answers; each is what stands in the manifest, lists as their entries with spaces or commas between."""
+    """The answers as texts; lists have spaces or commas between their entries."""
 
     id: str = "org.example.Editor"
     name: str = "Editor"
@@ -45,8 +44,8 @@ class Draft(NamedTuple):
     ends: str = ""
 
 
-def suggested(kind: PeriodKind, today: date) -> tuple[date, date]:
-    """When a question might be asked: from the first period that begins after a day, long enough for its answer."""
+def suggest_dates(kind: PeriodKind, today: date) -> tuple[date, date]:
+    """(starts, ends) of a question: from the first period that begins after `today`, for `_HALF_YEAR` periods."""
     start = end = period_at(kind, (today - _EPOCH).days * DAY).end
     for _ in range(_HALF_YEAR[kind]):
         end = period_at(kind, end).end
@@ -54,66 +53,66 @@ def suggested(kind: PeriodKind, today: date) -> tuple[date, date]:
 
 
 def complaints(draft: Draft, today: date) -> list[Fault]:
-    """What is wrong or doubtful with the answers so far."""
-    return [found.fault for found in lint(compose(draft, today), today)]
+    """The findings about the answers so far."""
+    return [finding.fault for finding in lint(compose(draft, today), today)]
 
 
 def compose(draft: Draft, today: date) -> str:
     """The text of the manifest."""
     before = date.fromisoformat(draft.starts) - timedelta(days=1) if draft.starts else today
-    starts, ends = suggested(PeriodKind(draft.period), before)
+    starts, ends = suggest_dates(PeriodKind(draft.period), before)
     return f"""\
 schema = 1
 
 [application]
-id = {_text(draft.id)}
-name = {_text(draft.name)}
-vendor = {_text(draft.vendor)}    # whose server the answers go to: an endpoint that the distribution or administrator configured
-contact = {_text(draft.contact)}
+id = {_quote(draft.id)}
+name = {_quote(draft.name)}
+vendor = {_quote(draft.vendor)}    # whose server the answers go to: an endpoint that the distribution or administrator configured
+contact = {_quote(draft.contact)}
 
 [[source]]
-id = {_text(draft.source)}    # what the program pushes to
-type = {_text(draft.type)}
-description = {_text(draft.description)}
+id = {_quote(draft.source)}    # what the program pushes to
+type = {_quote(draft.type)}
+description = {_quote(draft.description)}
 {_bins(draft)}
 [[question]]
-id = {_text(draft.question)}
-purpose = {_text(draft.purpose)}
-decision = {_text(draft.decision)}
-category = {_text(draft.category)}    # system, or usage: the axis of consent that it falls under
-detail = {_text(draft.detail)}    # basic or detailed: the level that a user must have chosen
-sources = [{_text(draft.source)}]    # further ones in the same question are a correlation
-period = {_text(draft.period)}    # one answer covers a calendar day, week or month (UTC)
+id = {_quote(draft.question)}
+purpose = {_quote(draft.purpose)}
+decision = {_quote(draft.decision)}
+category = {_quote(draft.category)}    # system, or usage: the axis of consent that it falls under
+detail = {_quote(draft.detail)}    # basic or detailed: the level that a user must have chosen
+sources = [{_quote(draft.source)}]    # further ones in the same question are a correlation
+period = {_quote(draft.period)}    # one answer covers a calendar day, week or month (UTC)
 starts = {draft.starts or starts}
 ends = {draft.ends or ends}    # at most a year later
 """
 
 
 def _bins(draft: Draft) -> str:
-    """The keys that the type of the source has."""
+    """The lines of the keys that depend on the type of the source."""
     match draft.type:
         case SourceType.CHOICE:
-            return f"values = [{', '.join(map(_text, _entries(draft.values)))}]    # anything else becomes other\n"
+            return f"values = [{', '.join(map(_quote, _entries(draft.values)))}]    # anything else becomes other\n"
         case SourceType.NUMBER | SourceType.COUNT:
-            unit = f"unit = {_text(draft.unit)}\n" if draft.unit else ""
-            return f"{unit}bins = [{', '.join(map(_number, _entries(draft.bins)))}]    # edges: two are three bins\n"
+            unit = f"unit = {_quote(draft.unit)}\n" if draft.unit else ""
+            return f"{unit}bins = [{', '.join(map(_number, _entries(draft.bins)))}]    # two edges make three bins\n"
         case _:
             return ""
 
 
-def _entries(written: str) -> list[str]:
-    return written.replace(",", " ").split()
+def _entries(text: str) -> list[str]:
+    return text.replace(",", " ").split()
 
 
-def _number(written: str) -> str:
-    """A number as TOML has it; anything else as a text, which `lint` then finds."""
+def _number(text: str) -> str:
+    """A TOML number; anything else becomes a text, which `lint` then reports."""
     for kind in (int, float):
         try:
-            return repr(kind(written))
+            return repr(kind(text))
         except ValueError:
             continue
-    return _text(written)
+    return _quote(text)
 
 
-def _text(written: str) -> str:
-    return json.dumps(written, ensure_ascii=False)
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

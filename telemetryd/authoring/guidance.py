@@ -1,6 +1,6 @@
-"""What every key of a manifest is for: the clause of the policy that it serves, and how to write it.
+"""The guide of each manifest key, from `toml.manifest_keys`: the clause of the policy that it serves, and how to write it. Policy: T1.
 
-Told by `lint` where a key is wrong or missing, by editors through the JSON Schema, and by `telemetryctl new`. Policy: T1.
+`lint` shows it for a wrong or missing key, editors show it through the JSON Schema, and `telemetryctl new` shows it too.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.system_facts import SYSTEM
 from telemetryd.toml.fields import LOCALISED
+from telemetryd.toml.manifest_keys import APPLICATION, MANIFEST, QUESTION, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetryd.authoring.lines import Place
+    from telemetryd.toml.mistakes import Place
+    from telemetryd.toml.tables import TableKey
 
 
 class Guide(NamedTuple):
@@ -24,56 +25,57 @@ class Guide(NamedTuple):
     help: str
 
 
+def _guides(keys: Mapping[str, TableKey]) -> dict[str, Guide]:
+    return {name: Guide(key.clause, key.help) for name, key in keys.items()}
+
+
 _TEXT = Guide("T2", "see the manifest's documentation: schema = 1, [application], [[source]] and [[question]]")
+_TABLES = _guides(MANIFEST.keys)
 GUIDES: Mapping[str, Mapping[str, Guide]] = MappingProxyType(
     {
-        "schema": {"": Guide("T2", "write schema = 1 in the first line: the version of the manifest's format")},
-        "application": {
-            "": Guide("T2", "write one table [application] with id, name, vendor and contact: who asks"),
-            "id": Guide("T2", 'write the reverse-DNS id of the desktop file: id = "org.example.Editor"'),
-            "name": Guide("T1", 'write the name that users know, at most 80 characters: name = "Editor"'),
-            "summary": Guide("T1", 'write in a few words what the program is: summary = "Text editor"'),
-            "vendor": Guide("C6", 'name the endpoint that the distribution or administrator configured: vendor = "example"'),
-            "contact": Guide("C8", 'write where users turn to with concerns: contact = "https://example.org/privacy", or mailto:'),
-            "kind": Guide("T2", 'write "application", or "shared" for sources that many applications push into'),
-            "uses": Guide("T2", 'list the shared sources that the program pushes into: uses = ["org.example.frameworks/crash"]'),
-            "snap": Guide("A1", 'name the snap that may push for the program, in an installed manifest only: snap = "example-editor"'),
-        },
-        "source": {
-            "": Guide("T2", "write one table [[source]] for each thing that is measured: id, type, description and its bins"),
-            "id": Guide("T2", 'write a short name, the one that the program pushes to: id = "startup"'),
-            "type": Guide("P1", "write flag, choice, number or count: there is no type for texts, because no free text is ever collected"),
-            "description": Guide("T1", 'say what is measured, for a user: description = "Time from process start to the first window"'),
-            "unit": Guide("T1", 'write the unit in at most 16 characters: unit = "ms"'),
-            "combine": Guide("M2", "write which one value of a period is kept; every type has a few of its own"),
-            "values": Guide("M2", 'list the few answers that matter, all else becomes "other": values = ["wayland", "x11"]'),
-            "bins": Guide("M2", "list the edges of the bins in rising order, two edges are three bins: bins = [500, 2000]"),
-        },
-        "question": {
-            "": Guide("M1", "write one table [[question]] for each thing that has to be known: nothing is collected without one"),
-            "id": Guide("T2", 'write a short name: id = "startup-by-memory"'),
-            "purpose": Guide("M1", 'ask what has to be known: purpose = "Is start-up too slow on machines with little memory?"'),
-            "decision": Guide("M1", 'say what the answer will change: decision = "Whether the session restore is loaded lazily"'),
-            "category": Guide("P2", 'write "system" for what the installation is like, "usage" for how it is used'),
-            "detail": Guide("C1", 'write the level that a user must have chosen: "basic" or "detailed"'),
-            "sources": Guide("T2", f"list the sources that answer it: ids of this manifest's, or {SYSTEM}/ and a system fact; at most 4"),
-            "coarser": Guide("M2", "keep fewer edges or values of a source for this question: coarser = { startup = [2000] }"),
-            "period": Guide("M4", "write the calendar period that one answer covers: day, week or month"),
-            "starts": Guide("M4", "write the first day as a date without quotes: starts = 2026-11-02"),
-            "ends": Guide("M4", "write the last day as a date without quotes, at most a year after starts: ends = 2027-06-27"),
-            "draw": Guide("A3", 'write which period a user answers in: "uniform" (drawn at random) or "first"'),
-            "share": Guide("A3", "write the part of the consenting users who are asked at all, above 0 and at most 1: share = 0.5"),
-            "epsilon": Guide("A3", "write the protection of an answer in steps of 0.1, from 0.1 (strong) to 4.0: epsilon = 2.0"),
-            "expected_users": Guide("A3", "write how many users are expected to accept, for the arithmetic only: expected_users = 20000"),
-            "expected": Guide("M2", 'guess the share of each label: expected = { startup = { "<500" = 0.7, ">=500" = 0.3 } }'),
-        },
+        "schema": {"": _TABLES["schema"]},
+        "application": {"": _TABLES["application"], **_guides(APPLICATION.keys)},
+        "source": {"": _TABLES["source"], **{key: guide for table in SOURCE.tables.values() for key, guide in _guides(table.keys).items()}},
+        "question": {"": _TABLES["question"], **_guides(QUESTION.keys)},
     }
 )
 """Table → key → guide; "" is the table itself."""
 
 
+_HELP_BY_REASON = (
+    ("expected none in a shared manifest", 'take it out, or write kind = "application"'),
+    (
+        "expected shared sources of other manifests",
+        "list shared sources of other manifests only: the program pushes its own anyway",
+    ),
+    ("combine: expected sum: applications", 'write combine = "sum", or kind = "shared" in [application]'),
+    ("id: expected an id that no other", "give each of them an id of its own"),
+    ("category: expected system: the question asks", 'write category = "system"'),
+    ("possible answers at epsilon", "ask for fewer sources, or keep fewer bins or values of them: coarser = { startup = [2000] }"),
+    ("expected a longest report", "give the sources edges with fewer digits, and values and ids with fewer letters"),
+    ("another manifest's source", "take it out, and ask about it in the manifest that declares it"),
+    ("own sources go by their id alone", "write the id alone, without the application's"),
+    ("expected a [[source]] with this id", "declare it in a table [[source]], or take it out"),
+    ("unknown system fact", "write one of the known facts, or take it out"),
+    ("expected sources that the question asks for", "take it out, or add it to the question's sources"),
+    ("a flag has nothing to leave out", "take it out: a flag has two bins, and both are needed"),
+    ("expected one or more of the source's", "list some of the edges or values that the source itself has"),
+    ("expected labels of its bins", "write the labels as they are listed here"),
+    ("expected a date that is not before starts", "write a last day that comes after the first one"),
+    ("expected at least one whole calendar", "write a later last day, or a shorter period"),
+    ("values without", "take these two out: telemetryd adds them itself"),
+    ("expected an id outside of", "write the id of the program itself, as its desktop file has it"),
+)
+"""(words of a reason, help), for reasons that the guide of a key does not fit. The first match counts."""
+
+
+def help_for(place: Place, reason: str) -> str:
+    """How to correct a mistake at a place."""
+    return next((help_text for words, help_text in _HELP_BY_REASON if words in reason), guide(place).help)
+
+
 def guide(place: Place) -> Guide:
-    """The guide of a key or table, or of what holds it; a translated text is a matter of being understood."""
+    """The guide of a key or table, or of its container. Translations have a guide of their own."""
     names = [part for part in place if isinstance(part, str)]
     guides = GUIDES.get(names[0]) if names else None
     if guides is None:

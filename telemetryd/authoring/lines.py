@@ -1,22 +1,21 @@
-"""Where in a TOML text each table, key and item stands: `tomllib` gives values without lines.
+"""Finds the line of each table, key and item in a TOML text, because `tomllib` gives values without lines.
 
-Only for a text that `tomllib` has read: what is no TOML has no positions, and its error names the line itself. A place is the way to a
-value in the document that `tomllib` gives, such as ("question", 0, "coarser", "startup", 1). A table stands at its header or, if it has
-none, at the first key in it.
+The text must be valid TOML; otherwise the parser's error names the line. A place is the path to a value in the parsed document, such as
+("question", 0, "coarser", "startup", 1). The line of a table is that of its header or, without one, of its first key.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from telemetryd.toml import parser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Place: TypeAlias = "tuple[str | int, ...]"
+    from telemetryd.toml.mistakes import Place
 
 _GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BLANKS = re.compile(r"[ \t]*")
@@ -29,7 +28,7 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _OTHER_VALUE = re.compile(r"[^\s,\]}#]+(?: [0-9][^\s,\]}#]*)?")
-"""A number, a boolean or a time; between a date and its time a blank may stand."""
+"""A number, a boolean or a time. A date and its time may have a space between them."""
 
 
 def positions(text: str) -> dict[Place, int]:
@@ -38,7 +37,7 @@ def positions(text: str) -> dict[Place, int]:
 
 
 def line_of(place: Place, lines: Mapping[Place, int]) -> int:
-    """The line of a place or, where nothing stands there, of what it is missing in; 1 for the whole text."""
+    """The line of a place. A missing place has the line of its container, and the whole text has line 1."""
     while place not in lines:
         if not place:
             return 1
@@ -47,14 +46,14 @@ def line_of(place: Place, lines: Mapping[Place, int]) -> int:
 
 
 class _Reader:
-    """Goes through a text once. Methods named after something read it at `_at` and leave `_at` behind it."""
+    """Scans a text once. A method named after a part of TOML reads that part at `_at`, and moves `_at` behind it."""
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
-        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+        self._starts = [0, *(newline.end() for newline in re.finditer("\n", text))]
         self._lines: dict[Place, int] = {}
         self._lengths: dict[Place, int] = {}
-        """How many tables an array of tables has so far."""
+        """The index of the last table so far in each array of tables."""
 
     def read(self) -> dict[Place, int]:
         table: Place = ()
@@ -72,7 +71,7 @@ class _Reader:
         self._at += 1 + is_item
         place: Place = ()
         for part in above:
-            place = self._latest((*place, part), line)
+            place = self._last_table((*place, part), line)
         place = (*place, last)
         if is_item:
             self._lines.setdefault(place, line)
@@ -81,8 +80,8 @@ class _Reader:
         self._lines[place] = line
         return place
 
-    def _latest(self, place: Place, line: int) -> Place:
-        """The table that a header goes through: of an array of tables the last one."""
+    def _last_table(self, place: Place, line: int) -> Place:
+        """The place of a parent table in a header. For an array of tables it is the last table."""
         self._lines.setdefault(place, line)
         return (*place, self._lengths[place]) if place in self._lengths else place
 
@@ -100,8 +99,8 @@ class _Reader:
         while True:
             self._skip(_BLANKS)
             quoted = self._text[self._at] in "\"'"
-            written = self._take(_STRING if quoted else _BARE_KEY)
-            parts.append(parser.loads(f"key = {written}")["key"] if quoted else written)
+            key = self._take(_STRING if quoted else _BARE_KEY)
+            parts.append(parser.loads(f"key = {key}")["key"] if quoted else key)
             self._skip(_BLANKS)
             if self._text[self._at] != ".":
                 return parts
@@ -143,13 +142,13 @@ class _Reader:
         return bisect_right(self._starts, self._at)
 
     def _skip(self, blanks: re.Pattern[str]) -> int:
-        found = blanks.match(self._text, self._at)
-        self._at = found.end() if found else self._at
+        match = blanks.match(self._text, self._at)
+        self._at = match.end() if match else self._at
         return self._at
 
     def _take(self, pattern: re.Pattern[str]) -> str:
-        found = pattern.match(self._text, self._at)
-        if not found:  # pragma: no cover - tomllib read the text
+        match = pattern.match(self._text, self._at)
+        if not match:  # pragma: no cover - tomllib read the text
             raise ValueError(f"line {self._line()}: expected TOML")
-        self._at = found.end()
-        return found[0]
+        self._at = match.end()
+        return match[0]

@@ -1,6 +1,6 @@
-"""The identities of the connections on the bus, asked for once each and forgotten when they leave it.
+"""The identities of connections on the bus. Each is queried once and forgotten when the connection ends.
 
-Everything goes over the nameless connection: one whose reading pauses while its callers are identified could never hear the answer.
+All queries use the nameless connection: a connection that stops reading while its callers are identified could not receive the reply.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from telemetryd.bus.identity import LATE, Caller, Kind, unknown
-from telemetryd.bus.process_checks import Looks
+from telemetryd.bus.identity import LATE, Caller, Confinement, unknown
+from telemetryd.bus.process_checks import ProcessChecks
 from telemetryd.bus.transport.library import BUS, MessageFlag, bus_call
 from telemetryd.errors import STANDARD, BusCallError, BusLostError
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from telemetryd.bus.transport.library import Message
 
-_LEFT = STANDARD + "NameHasNoOwner"
-_NOT_NOW = {STANDARD + name for name in ("NoReply", "Timeout", "TimedOut", "LimitsExceeded", "NoMemory")}
-"""Errors that say nothing about the caller."""
-_NOT_TOLD = unknown("the session bus does not say who it is")
+_HAS_LEFT = STANDARD + "NameHasNoOwner"
+_TRANSIENT = {STANDARD + name for name in ("NoReply", "Timeout", "TimedOut", "LimitsExceeded", "NoMemory")}
+"""Errors that may pass: they say nothing about the caller."""
+_NO_CREDENTIALS = unknown("the session bus does not say who it is")
 
 MAX_KNOWN = 1024
-"""Identities kept at once: a desktop has some 100 connections; the one known longest is asked for again."""
+"""Most identities in memory. A desktop has some 100 connections. The oldest entry is dropped, and queried again if needed."""
 
 
-class Questions(Protocol):
-    """The nameless connection, as far as it is needed here."""
+class DriverQuestions(Protocol):
+    """The part of the nameless connection that is used here."""
 
     def send(self, message: Message) -> None:
         """Send without waiting for an answer."""
@@ -38,21 +38,21 @@ class Questions(Protocol):
 
 
 class Callers:
-    """Who is who. `known` is read by the dispatchers for every call; a name that is missing in it has to be identified first.
+    """The known callers. Dispatchers read `known` for every call. A name that is missing there has to be identified first.
 
-    A connection is watched from before it is asked about, by a match rule of its own, so that its leaving is never missed and the
-    coming and going of all others wakes nobody.
+    Each connection gets a match rule of its own before it is queried. So its leaving is never missed, and the leaving of all others does
+    not wake the daemon.
     """
 
-    def __init__(self, bus: Questions, known_max: int = MAX_KNOWN) -> None:
+    def __init__(self, bus: DriverQuestions, known_max: int = MAX_KNOWN) -> None:
         self.known: dict[str, Caller] = {}
         self._bus = bus
         self._known_max = known_max
         self._watched: set[str] = set()
-        self._looks = Looks()
+        self._process_checks = ProcessChecks()
 
     async def identify(self, sender: str) -> Caller | None:
-        """The caller with this unique name, or None if it has left the bus: then nobody is there to be answered."""
+        """The caller with this unique name, or None if it has left the bus."""
         if sender in self.known:
             return self.known[sender]
         self._watch(sender)
@@ -60,30 +60,30 @@ class Callers:
             reply = await self._bus.ask(bus_call("GetConnectionCredentials", "s", [sender]))
         except BusCallError as refused:
             self._forget(sender)
-            return None if refused.name == _LEFT else LATE if refused.name in _NOT_NOW else _NOT_TOLD
+            return None if refused.name == _HAS_LEFT else LATE if refused.name in _TRANSIENT else _NO_CREDENTIALS
         except (BusLostError, TimeoutError):
             return LATE
         caller = await self._caller(reply)
-        if sender in self._watched and caller.kind is not Kind.LATE:
+        if sender in self._watched and caller.kind is not Confinement.LATE:
             self._remember(sender, caller)
         return caller
 
     def on_signal(self, signal: Message) -> str | None:
-        """Forget a connection that has left, and give its name; only the bus itself is believed."""
+        """Forget a connection that has left, and return its name. Only signals of the bus itself count."""
         if signal.sender == BUS and signal.member == "NameOwnerChanged" and signal.signature == "sss" and not signal.body[2]:
-            left: str = signal.body[0]
-            self._forget(left)
-            return left
+            name: str = signal.body[0]
+            self._forget(name)
+            return name
         return None
 
     async def _caller(self, reply: Message) -> Caller:
-        """Who the credentials name; every descriptor that came along is closed."""
+        """The caller of these credentials. All descriptors of the reply are closed."""
         try:
             credentials = {key: value.value for key, value in reply.body[0].items()}
             index = credentials.get("ProcessFD")
             if index is not None and index >= len(reply.unix_fds):
-                return _NOT_TOLD
-            return await self._looks.identify(credentials, None if index is None else reply.unix_fds[index])
+                return _NO_CREDENTIALS
+            return await self._process_checks.identify(credentials, None if index is None else reply.unix_fds[index])
         finally:
             for descriptor in reply.unix_fds:
                 os.close(descriptor)

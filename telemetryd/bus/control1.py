@@ -1,18 +1,17 @@
-"""What the user's own programs call: Control1. Every act takes effect with its reply; no signal carries a value. Policy: C1, C2, T2."""
+"""Control1, for the user's own programs. Every act takes effect before its reply, and no signal carries a value. Policy: C1, C2, T2."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from functools import wraps
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.members import Handlers, Result
-from telemetryd.bus.replies import bounded, fitting
+from telemetryd.bus.reply_size import bounded, fitting
 from telemetryd.bus.transport.library import Message, Variant
-from telemetryd.engine.queries import MovedError
-from telemetryd.engine.slices import Pieces
+from telemetryd.engine.queries import ViewChangedError
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError
 
 if TYPE_CHECKING:
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
 
     from telemetryd.core.settings import Problem
     from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.decisions import Choices
-    from telemetryd.engine.delivery import Ticker
+    from telemetryd.engine.delivery import Deliveries
     from telemetryd.engine.erasure import Erasure
-    from telemetryd.engine.monitor import Watch
-    from telemetryd.engine.ports import Consents
-    from telemetryd.engine.queries import Views
+    from telemetryd.engine.monitor import Monitor
+    from telemetryd.engine.ports import ConsentStore
+    from telemetryd.engine.queries import Queries
     from telemetryd.engine.query_rows import Shown
+    from telemetryd.engine.slices import Slices
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,74 +33,102 @@ T = TypeVar("T")
 VERSION = 1
 
 _SIGNATURES = {
-    **dict.fromkeys(("system", "usage", "effective_system", "effective_usage", "pending", "consent", "tries", "status", "year"), "u"),
-    **dict.fromkeys(("installed",), "b"),
+    **dict.fromkeys(("system", "usage", "effective_system", "effective_usage", "consent", "status", "year"), "u"),
+    **dict.fromkeys(("pending", "pending_shut"), "u"),
+    **dict.fromkeys(("installed", "capped"), "b"),
     **dict.fromkeys(("callers", "fields", "changes", "reviewers", "figures", "warnings"), "as"),
-    **dict.fromkeys(("last_sent", "created", "expected_users"), "t"),
+    **dict.fromkeys(("last_sent", "created", "sent", "due_until", "expected_users"), "t"),
     **dict.fromkeys(("epsilon", "spent", "reserved", "cap"), "d"),
+    "cause_args": "a{ss}",
     "headers": "a(ss)",
     "translations": "a{sa{ss}}",
     "expected": "a{sad}",
 }
-"""The type of each key of the dictionaries; all others are texts."""
+"""Key → D-Bus type in the dictionaries. All other keys are strings."""
+_REPORT_SIGNATURES = _SIGNATURES | {"id": "t"}
+"""The same for a report, whose `id` is a number."""
+_LEDGER_SIGNATURES = _SIGNATURES | {"answers": "u"}
+"""The same for a line of the ledger, in which `answers` is a number."""
 
 
-_SPENT = "the privacy ledger was lost, so all of it counts as spent: no question will be answered any more"
-_HELD_UP = "erasure pending: nothing of it is used any more, but another process reads the file, and so it is still on the disk"
-_ASK_QUESTIONS = "ask for the questions of the applications that you know"
+_LEDGER_LOST = "the privacy ledger was lost, so every budget counts as spent: no question will be answered any more"
+_ERASURE_PENDING = "erasure pending: the erased data is not used any more, but stays on the disk while another process reads the file"
+_ASK_QUESTIONS = "ask for the questions of one application at a time"
 _NOTHING_ELSE = "there is nothing smaller to ask for"
 _TRIES = 5
-"""Views that are begun before the caller is told to call again: nothing changes so often but by somebody's doing."""
+"""Attempts to make a view before BusyError: the state does not change so often unless someone changes it on purpose."""
 
 
-def _placed(act: Callable[P, Awaitable[Result]]) -> Callable[P, Coroutine[Any, Any, Result]]:
-    """An act of the user: a storage error says where. Applications are never told."""
+def _with_path(act: Callable[P, Awaitable[Result]]) -> Callable[P, Coroutine[Any, Any, Result]]:
+    """Add the path to the text of a storage error. Only the user sees it, never an application."""
 
     @wraps(act)
-    async def told(*args: P.args, **others: P.kwargs) -> Result:
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> Result:
         try:
-            return await act(*args, **others)
+            return await act(*args, **kwargs)
         except StorageError as failure:
-            raise StorageError(failure.placed) from failure
+            raise StorageError(failure.text_with_path) from failure
 
-    return told
+    return wrapper
 
 
-class Parts(NamedTuple):
-    """What the control object works on."""
+class Acts(Protocol):
+    """The acts of the user: see `Decisions`, and `DecisionsWithoutStorage` while nothing can be stored."""
 
-    choices: Choices
-    consents: Consents
+    async def set_level(self, name: str, level: int) -> None:
+        """Set a global level."""
+
+    async def set_application(self, application: str, system: int, usage: int) -> None:
+        """Set an application's levels."""
+
+    async def set_question(self, application: str, question: str, *, is_allowed: bool) -> None:
+        """Refuse a question, or end its refusal."""
+
+    async def accept(self, application: str, digests: Mapping[str, str]) -> None:
+        """Accept questions by the digests that were shown."""
+
+    async def erase(self, application: str) -> None:
+        """Erase what was collected for an application, or for all ("")."""
+
+    async def forget(self, application: str) -> None:
+        """Withdraw everything from an application that is not installed."""
+
+
+class ControlParts(NamedTuple):
+    """The parts behind Control1 over one pair of databases. If others are opened, all parts are replaced together."""
+
+    choices: Acts
+    consents: ConsentStore
     catalogue: Catalogue
-    views: Views
-    ticker: Ticker
-    watch: Watch
+    views: Queries
+    ticker: Deliveries
+    monitor: Monitor
     erasure: Erasure
     problems: Callable[[], Sequence[Problem]]
-    """What is wrong with the store."""
+    """The problems of the store."""
 
 
 class Control:
-    """The object behind Control1. `parts` gives the running daemon's parts or raises the error that every call is answered with.
+    """The object behind Control1. `parts` returns the running parts, or raises the error that answers every call.
 
-    `fresh` is awaited before each call: it looks at the files, and decides what is owed. `announce` is called after each act of the user.
+    `refresh` is awaited before each call: it checks the files, and decides what is owed. `announce` is called after each act of the user.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
         self,
-        parts: Callable[[], Parts],
-        fresh: Callable[[], Awaitable[None]],
+        parts: Callable[[], ControlParts],
+        refresh: Callable[[], Awaitable[None]],
         callers: Callable[[], Mapping[str, frozenset[str]]],
         *,
         announce: Callable[[], None],
-        pieces: Pieces | None = None,
+        slices: Slices,
     ) -> None:
-        self._parts, self._fresh = parts, fresh
+        self._parts, self._refresh = parts, refresh
         self._callers, self._announce = callers, announce
-        self._pieces = pieces or Pieces()
+        self._slices = slices
 
     def handlers(self) -> Handlers:
-        """What answers each member."""
+        """The handlers of all members."""
         return Handlers(
             methods={
                 "ListApplications": self._list_applications,
@@ -125,25 +152,25 @@ class Control:
                 "NewQuestions": lambda _caller, level: self._set_level("new_questions", level),
             },
             guard=admit_host_only,
-            prepare=self._fresh,
+            prepare=self._refresh,
         )
 
     def _snapshot(self) -> dict[str, Callable[[], Any]]:
-        """Getters over one look at all files."""
+        """Getters over one state of the parts."""
         parts = self._parts()
         return _getters(lambda: parts)
 
-    async def _shown(self, make: Callable[[Parts], Iterator[T | None]]) -> list[T]:
-        """All rows of a view, put together in pieces; begun anew if what it shows changed meanwhile.
+    async def _view(self, make: Callable[[ControlParts], Iterator[T | None]]) -> list[T]:
+        """All rows of a view, made in slices. A view is made again if its state changed meanwhile.
 
-        Raises BusyError if it changes again and again.
+        Raises BusyError if the state changes again and again.
         """
         for _ in range(_TRIES):
-            with suppress(MovedError):
-                return await self._pieces.run(make(self._parts()))
-        raise BusyError("what you asked for is changing all the time: call again")
+            with suppress(ViewChangedError):
+                return await self._slices.run(make(self._parts()))
+        raise BusyError("the answer keeps changing while it is made: call again")
 
-    @_placed
+    @_with_path
     async def _set_level(self, name: str, level: int) -> Result:
         try:
             await self._parts().choices.set_level(name, level)
@@ -152,12 +179,12 @@ class Control:
         return None
 
     async def _list_applications(self, _caller: Caller, _call: Message) -> Result:
-        return [await self._shown(lambda parts: bounded(_dictionaries(parts.views.applications(self._callers())), _ASK_QUESTIONS))]
+        return [await self._view(lambda parts: bounded(_dictionaries(parts.views.applications(self._callers())), _ASK_QUESTIONS))]
 
     async def _list_questions(self, _caller: Caller, call: Message) -> Result:
-        return [await self._shown(lambda parts: bounded(_dictionaries(parts.views.questions(*call.body)), _ask_each(*call.body)))]
+        return [await self._view(lambda parts: bounded(_dictionaries(parts.views.questions(*call.body)), _ask_each(*call.body)))]
 
-    @_placed
+    @_with_path
     async def _set_application(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.set_application(*call.body)
@@ -165,7 +192,7 @@ class Control:
             self._announce()
         return None
 
-    @_placed
+    @_with_path
     async def _set_question(self, _caller: Caller, call: Message) -> Result:
         application, question, is_allowed = call.body
         try:
@@ -174,7 +201,7 @@ class Control:
             self._announce()
         return None
 
-    @_placed
+    @_with_path
     async def _accept(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.accept(*call.body)
@@ -183,21 +210,21 @@ class Control:
         return None
 
     async def _preview(self, _caller: Caller, call: Message) -> Result:
-        return [await self._shown(lambda parts: bounded(_structures(parts.views.preview(*call.body)), _ask_each(*call.body)))]
+        return [await self._view(lambda parts: bounded(_structures(parts.views.preview(*call.body)), _ask_each(*call.body)))]
 
     async def _history(self, _caller: Caller, call: Message) -> Result:
         since, limit = call.body
 
-        def rows(parts: Parts) -> Iterator[dict[str, Variant] | None]:
-            found = _dictionaries(parts.views.history(since))
-            return bounded(islice(found, limit), "ask for fewer, or 0 for as many as fit") if limit else fitting(found)
+        def rows(parts: ControlParts) -> Iterator[dict[str, Variant] | None]:
+            views = _dictionaries(parts.views.history(since), _REPORT_SIGNATURES)
+            return bounded(islice(views, limit), "ask for fewer, or 0 for as many as fit") if limit else fitting(views)
 
-        return [await self._shown(rows)]
+        return [await self._view(rows)]
 
     async def _ledger(self, _caller: Caller, _call: Message) -> Result:
-        return [await self._shown(lambda parts: bounded(_dictionaries(parts.views.ledger()), _NOTHING_ELSE))]
+        return [await self._view(lambda parts: bounded(_dictionaries(parts.views.ledger(), _LEDGER_SIGNATURES), _NOTHING_ELSE))]
 
-    @_placed
+    @_with_path
     async def _erase(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.erase(*call.body)
@@ -205,7 +232,7 @@ class Control:
             self._announce()
         return None
 
-    @_placed
+    @_with_path
     async def _forget(self, _caller: Caller, call: Message) -> Result:
         try:
             await self._parts().choices.forget(*call.body)
@@ -213,59 +240,59 @@ class Control:
             self._announce()
         return None
 
-    @_placed
+    @_with_path
     async def _submit(self, _caller: Caller, _call: Message) -> Result:
         await self._parts().ticker.submit()
         self._announce()
         return None
 
     async def _watch(self, _caller: Caller, call: Message) -> Result:
-        if not self._parts().watch.is_on:
+        if not self._parts().monitor.is_on:
             raise NotDeveloperError("Watch works in developer mode only: set developer = true in your telemetryd.toml")
         application, after = call.body
         if application:
             self._parts().catalogue.get(application)
-        number, events = await self._parts().watch.since(application, after)
-        return [number, [[one.source, one.label, one.verdict] for one in events]]
+        number, events = await self._parts().monitor.since(application, after)
+        return [number, [[event.source, event.label, event.verdict] for event in events]]
 
 
-def _getters(look: Callable[[], Parts]) -> dict[str, Callable[[], Any]]:
-    """A getter for each property; each looks by itself."""
+def _getters(get_parts: Callable[[], ControlParts]) -> dict[str, Callable[[], Any]]:
+    """A getter for each property. Each one calls `get_parts`."""
     return {
-        "System": lambda: look().consents.levels.system,
-        "Usage": lambda: look().consents.levels.usage,
-        "NewQuestions": lambda: look().consents.levels.new_questions,
+        "System": lambda: get_parts().consents.levels.system,
+        "Usage": lambda: get_parts().consents.levels.usage,
+        "NewQuestions": lambda: get_parts().consents.levels.new_questions,
         "Version": lambda: VERSION,
-        "Developer": lambda: look().catalogue.settings.developer,
-        "KillSwitches": lambda: [[one.what, one.file] for one in look().catalogue.settings.kill_switches],
-        "Locks": lambda: [[f"{one.what}={one.limit}", one.file] for one in look().catalogue.settings.locks],
-        "Problems": lambda: _problems(look()),
+        "Developer": lambda: get_parts().catalogue.settings.developer,
+        "KillSwitches": lambda: [[switch.what, switch.file] for switch in get_parts().catalogue.settings.kill_switches],
+        "Locks": lambda: [[f"{lock.what}={lock.limit}", lock.file] for lock in get_parts().catalogue.settings.locks],
+        "Problems": lambda: _problems(get_parts()),
     }
 
 
-def _problems(parts: Parts) -> list[list[str]]:
-    found = [[one.file, one.text] for one in (*parts.problems(), *parts.catalogue.problems, *parts.ticker.problems())]
+def _problems(parts: ControlParts) -> list[list[str]]:
+    problems = [[problem.file, problem.text] for problem in (*parts.problems(), *parts.catalogue.problems, *parts.ticker.problems())]
     if parts.consents.is_spent:
-        found.append(["consent.sqlite", _SPENT])
+        problems.append(["consent.sqlite", _LEDGER_LOST])
     if parts.erasure.is_held_up:
-        found.append(["telemetry.sqlite", _HELD_UP])
-    return found
+        problems.append(["telemetry.sqlite", _ERASURE_PENDING])
+    return problems
 
 
-def _dictionaries(shown: Iterator[Shown | None]) -> Iterator[dict[str, Variant] | None]:
-    for one in shown:
-        yield one and {key: Variant(_SIGNATURES.get(key, "s"), value) for key, value in one.items()}
+def _dictionaries(rows: Iterator[Shown | None], signatures: Mapping[str, str] = _SIGNATURES) -> Iterator[dict[str, Variant] | None]:
+    for row in rows:
+        yield row and {key: Variant(signatures.get(key, "s"), value) for key, value in row.items()}
 
 
-def _structures(shown: Iterator[tuple[str, ...] | None]) -> Iterator[list[str] | None]:
-    for one in shown:
-        yield list(one) if one else None
+def _structures(rows: Iterator[tuple[str, ...] | None]) -> Iterator[list[str] | None]:
+    for row in rows:
+        yield list(row) if row else None
 
 
 def _ask_each(application: str) -> str:
-    return _NOTHING_ELSE if application else "ask for each application"
+    return _NOTHING_ELSE if application else "ask for one application at a time"
 
 
 def changed(properties: list[str]) -> list[Any]:
-    """The body of PropertiesChanged: always all of them together, without values, so that a broadcast says only that something changed."""
+    """The body of PropertiesChanged: always all properties, without values, so that a broadcast says only that something changed."""
     return ["org.telemetryd.Control1", {}, properties]

@@ -1,7 +1,7 @@
-"""Answers every call of one connection: identify the caller, find the member, run it, reply in order.
+"""Answers every call of one connection: identifies the caller, finds the member, runs it and replies in order.
 
-The replies of a batch wait until the batch is committed (`finish`), in the order of their calls; errors wait in the same row, so that one
-write carries all. A caller that is not known yet has its calls parked until it is, and they count against a bound.
+The replies of a batch, errors included, wait in the order of their calls until the batch is committed (`finish`). Then one write carries
+all. Calls of a caller that is not identified yet are pending, and their number and size are bounded.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from time import thread_time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from telemetryd.bus.identity import Caller, Kind
-from telemetryd.bus.members import Handlers, Members, Result, Route
-from telemetryd.bus.pending_calls import Parked
+from telemetryd.bus.identity import Caller, Confinement
+from telemetryd.bus.members import Handlers, MemberRoute, Members, Result
+from telemetryd.bus.pending_calls import PendingCalls
 from telemetryd.bus.transport.library import Message, error, expects_reply, method_return
 from telemetryd.core.limits import BUS_TIMEOUT_S, LONG_CALL_S, TURN_S, UNSENT_HIGH_BYTES
 from telemetryd.errors import INTERNAL, BusLostError, LimitExceededError, TelemetrydError
-from telemetryd.redact import INTERNAL_TEXT, place
+from telemetryd.redact import INTERNAL_TEXT, redacted_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -27,21 +28,21 @@ if TYPE_CHECKING:
     from telemetryd.bus.interfaces import Interface
 
 RUNNING_MAX_CALLS = 128
-"""Calls that are worked on, or wait for something, at once: a user has a handful of windows."""
+"""Most calls with a running task: a user has a handful of windows."""
 RUNNING_MAX_EACH = 32
-"""Those of one caller: who floods with calls that take long must not take every place. A window asks for a dozen things at once."""
+"""Most running calls of one caller, so that a flood cannot take every slot. A window makes a dozen calls at once."""
 
-PARKED_STEP_CALLS = 16
-"""Parked calls that are committed and answered together: their replies may be lists of a megabyte."""
+PENDING_STEP_CALLS = 16
+"""Pending calls that are committed and answered together: their replies may be lists of a megabyte."""
 
 POSTPONED_MAX_CALLS = 4096
-"""Replies that wait for a file at once, above which nothing more is read: some milliseconds of a flood, 1 MB."""
+"""Most replies that wait for a file before reading stops: some milliseconds of a flood, 1 MB."""
 
 _log = logging.getLogger(__name__)
 
 
-class Connection(Protocol):
-    """One connection of the edge, as far as it is needed here."""
+class ConnectionPort(Protocol):
+    """The part of a connection that is used here."""
 
     def acknowledge(self, sender: str, serial: int) -> None:
         """Send an empty reply."""
@@ -51,19 +52,19 @@ class Connection(Protocol):
 
     @property
     def backlog(self) -> int:
-        """Bytes that are not written yet."""
+        """Unwritten bytes."""
 
     async def drained(self, timeout_s: float) -> None:
         """Return when everything is written."""
 
     def block(self, sender: str) -> None:
-        """Calls of a caller take long: hand over no more of it for now."""
+        """Hand over no more calls of a caller for now, because they take long."""
 
     def unblock(self, sender: str) -> None:
         """Hand over the calls of a caller again."""
 
     def forget(self, sender: str) -> None:
-        """Drop what was received of a caller and is not handed over yet."""
+        """Drop the calls of a caller that are not handed over yet."""
 
     def hold(self) -> None:
         """Stop reading."""
@@ -73,7 +74,7 @@ class Connection(Protocol):
 
 
 class Identities(Protocol):
-    """Who is who, as `callers.Callers` knows."""
+    """The identities of callers: see `callers.Callers`."""
 
     known: dict[str, Caller]
 
@@ -81,66 +82,76 @@ class Identities(Protocol):
         """The caller with this unique name, or None if it has left the bus."""
 
 
-class Dispatcher:
-    """Answers the calls of one connection for one object.
+C_co = TypeVar("C_co", bound=ConnectionPort, covariant=True)
 
-    `spawn` starts a task in the application's task group. `settle` commits what was done since the last batch and then calls `finish`:
-    the edge's end of a batch does the same; here it is called after parked calls, which belong to no batch.
+
+class ConnectionFactory(Protocol[C_co]):
+    """Makes a connection, which connects later."""
+
+    def __call__(self, *, on_call: Callable[[Message], None], on_batch_end: Callable[[], None]) -> C_co:
+        """Make a connection that hands over each call, and reports the end of each batch with a call."""
+
+
+class Dispatcher(Generic[C_co]):
+    """Makes one connection and answers its calls for one object.
+
+    `spawn` starts a task in the application's task group. `settle` commits everything since the last batch and then calls `finish` of its
+    dispatcher. It is called at the end of a batch, and after pending calls, which belong to no batch.
     """
 
     def __init__(  # noqa: PLR0913 - the last three are by keyword: what the composition root puts in place
         self,
-        connection: Connection,
+        connect: ConnectionFactory[C_co],
         interface: Interface,
         handlers: Handlers,
         *,
         callers: Identities,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        settle: Callable[[], None],
+        settle: Callable[[Dispatcher[C_co]], None],
     ) -> None:
-        self._connection = connection
         self._members = Members(interface, handlers)
-        self._exact = self._members.exact()
+        self._routes = self._members.by_signature()
         self._callers = callers
         self._known = callers.known
         self._spawn = spawn
-        self._settle = settle
+        self._settle = partial(settle, self)
         self._replies: list[tuple[Message, Message | None, bool]] = []
-        self._parked = Parked()
-        self._queues = self._parked.queues
+        self._pending = PendingCalls()
+        self._queues = self._pending.queues
         self._is_held = self._is_postponed = False
         self._running = 0
         self._running_of: Counter[str] = Counter()
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self.connection = connect(on_call=self.on_call, on_batch_end=self._settle)
 
     def on_call(self, call: Message) -> None:
-        """Take one call; its reply is sent by `finish`, or when its task is done."""
+        """Take one call. `finish` sends its reply, or its task does when it is done."""
         sender = call.sender
         caller = self._known.get(sender)
         if caller is None or sender in self._queues:
-            self._park(call)
+            self._add_pending(call)
         else:
             self._dispatch(caller, call)
 
     def finish(self, failure: TelemetrydError | None = None) -> None:
-        """Send the replies of the batch. With a failure, that is the answer to every call whose success needed the commit."""
+        """Send the replies of the batch. A failure of the commit answers every call that needed it."""
         replies, self._replies = self._replies, []
         if self._is_postponed:
             self._is_postponed = False
-            self._connection.resume()
+            self.connection.resume()
         for call, reply, awaits_commit in replies:
             if awaits_commit and failure is not None:
-                self._connection.send(refusal(call, failure))
+                self.connection.send(refusal(call, failure))
             elif reply is None:
-                self._connection.acknowledge(call.sender, call.serial)
+                self.connection.acknowledge(call.sender, call.serial)
             else:
                 self._send(call, reply)
 
     def postpone(self) -> None:
-        """The files cannot be written for a moment: send the replies that need no commit. All others wait, kept or refused.
+        """Send the replies that need no commit, because the files cannot be written for a moment. All others wait, kept or refused.
 
-        Many of them stop reading until `finish` sends them.
+        If many wait, reading stops until `finish` sends them.
         """
         replies, self._replies = self._replies, []
         for row in replies:
@@ -148,33 +159,33 @@ class Dispatcher:
             if awaits_commit:
                 self._replies.append(row)
             elif reply is None:
-                self._connection.acknowledge(call.sender, call.serial)
+                self.connection.acknowledge(call.sender, call.serial)
             else:
                 self._send(call, reply)
         if len(self._replies) >= POSTPONED_MAX_CALLS and not self._is_postponed:
             self._is_postponed = True
-            self._connection.hold()
+            self.connection.hold()
 
     def forget(self, sender: str) -> None:
-        """Drop all calls that wait of a caller that has left the bus: nobody is there to be answered."""
-        self._connection.forget(sender)
-        self._parked.empty(sender)
+        """Drop all waiting calls of a caller that has left the bus."""
+        self.connection.forget(sender)
+        self._pending.empty(sender)
         self._resume()
 
     @property
     def is_quiet(self) -> bool:
-        """Whether no call is parked and none is being worked on."""
+        """Whether no call is pending or running."""
         return self._quiet.is_set()
 
     async def wait_until_quiet(self) -> None:
-        """Return when no call is parked and none is being worked on: before the connection may be closed."""
+        """Return when no call is pending or running, so that the connection may be closed."""
         await self._quiet.wait()
 
     def _dispatch(self, caller: Caller, call: Message) -> None:
-        """Run one call. The first two lines are the hot path: one lookup by (path, interface, member, signature)."""
+        """Run one call. The hot path is one lookup by (path, interface, member, signature)."""
         try:
-            route = self._exact.get((call.path, call.interface, call.member, call.signature)) or self._members.route(caller, call)
-            if caller.kind is not Kind.HOST and route.guard is not None:
+            route = self._routes.get((call.path, call.interface, call.member, call.signature)) or self._members.route(caller, call)
+            if caller.kind is not Confinement.HOST and route.guard is not None:
                 route.guard(caller, call.body)
             result = route.handler(caller, call)
         except Exception as failure:  # noqa: BLE001 - the edge of the bus: whatever a handler raises is answered
@@ -190,11 +201,11 @@ class Dispatcher:
         if expects_reply(call):
             self._replies.append((call, refusal(call, failure), False))
 
-    def _start(self, call: Message, work: Coroutine[Any, Any, Result], route: Route) -> None:
+    def _start(self, call: Message, work: Coroutine[Any, Any, Result], route: MemberRoute) -> None:
         sender = call.sender
         if self._running >= RUNNING_MAX_CALLS or self._running_of[sender] >= RUNNING_MAX_EACH:
             work.close()
-            text = f"at most {RUNNING_MAX_CALLS} calls are worked on at the same time, {RUNNING_MAX_EACH} of one caller"
+            text = f"at most {RUNNING_MAX_CALLS} calls run at the same time, {RUNNING_MAX_EACH} of one caller"
             self._refuse(call, LimitExceededError(text))
             return
         self._running += 1
@@ -211,8 +222,8 @@ class Dispatcher:
 
         self._spawn(self._run(call, work, route)).add_done_callback(end)
 
-    async def _run(self, call: Message, work: Coroutine[Any, Any, Result], route: Route) -> None:
-        """Work on one call in a task of its own and reply when it is done."""
+    async def _run(self, call: Message, work: Coroutine[Any, Any, Result], route: MemberRoute) -> None:
+        """Run one call in a task of its own, and reply when it is done."""
         try:
             reply = method_return(call, route.returns, await work or [])
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
@@ -221,67 +232,67 @@ class Dispatcher:
             self._send(call, reply)
 
     def _send(self, call: Message, reply: Message) -> None:
-        """Send a reply; one that does not fit its signature is a fault of the handler and answered as such."""
+        """Send a reply. If it does not fit its signature, the handler is at fault, and the caller gets an internal error."""
         try:
-            self._connection.send(reply)
+            self.connection.send(reply)
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
-            self._connection.send(refusal(call, failure))
+            self.connection.send(refusal(call, failure))
 
-    def _park(self, call: Message) -> None:
-        """Keep a call until its caller is known; the first one of a caller asks who it is."""
-        is_first = self._parked.add(call)
-        if self._parked.is_full and not self._is_held:
+    def _add_pending(self, call: Message) -> None:
+        """Keep a call until its caller is identified. The first call of a caller starts that."""
+        is_first = self._pending.add(call)
+        if self._pending.is_full and not self._is_held:
             self._is_held = True
-            self._connection.hold()
+            self.connection.hold()
         if is_first:
             self._quiet.clear()
             self._spawn(self._identify(call.sender))
 
     async def _identify(self, sender: str) -> None:
-        """Find out who a caller is and run what it has called. What that raises is this caller's alone: it would end the task group."""
+        """Identify a caller and run its calls. An exception must not leave this task, or it would end the task group."""
         try:
-            await self._run_parked(sender)
+            await self._run_pending(sender)
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
-            _log.error("internal error in the work for one caller: %s", place(failure))
+            _log.error("internal error in the work for one caller: %s", redacted_traceback(failure))
         finally:
             self._resume()
 
-    async def _run_parked(self, sender: str) -> None:
-        """Run what a caller has called before it was known; one that has left is not heard."""
+    async def _run_pending(self, sender: str) -> None:
+        """Identify a caller and run its pending calls. Those of a caller that has left are dropped."""
         queue = self._queues[sender]
         try:
             caller = await self._callers.identify(sender)
             begin = thread_time()
             while queue and caller is not None:
                 before = thread_time()
-                self._dispatch(caller, self._parked.take(queue))
-                if thread_time() - before > LONG_CALL_S:
-                    self._connection.block(sender)
-                if len(self._replies) >= PARKED_STEP_CALLS or thread_time() - begin > TURN_S:
-                    await self._relieve()
+                self._dispatch(caller, self._pending.take(queue))
+                if queue and thread_time() - before > LONG_CALL_S:
+                    self.connection.block(sender)
+                if len(self._replies) >= PENDING_STEP_CALLS or thread_time() - begin > TURN_S:
+                    await self._send_answered()
                     begin = thread_time()
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
             for call, _ in queue:
                 self._refuse(call, failure)
         finally:
-            self._parked.drop(sender)
-            self._connection.unblock(sender)
+            self._pending.drop(sender)
+            self.connection.unblock(sender)
             self._note_quiet()
         self._settle()
 
-    async def _relieve(self) -> None:
-        """Send what parked calls were answered so far, let others have their turn, and wait while too much of it is not read by anyone."""
+    async def _send_answered(self) -> None:
+        """Send the replies so far, let other tasks run, and wait while too much output is unread."""
         self._settle()
         self._resume()
         await asyncio.sleep(0)
-        while self._connection.backlog > UNSENT_HIGH_BYTES:
+        while self.connection.backlog > UNSENT_HIGH_BYTES:
             with suppress(TimeoutError, BusLostError):
-                await self._connection.drained(BUS_TIMEOUT_S)
+                await self.connection.drained(BUS_TIMEOUT_S)
 
     def _resume(self) -> None:
-        if self._is_held and not self._parked.is_full:
+        if self._is_held and not self._pending.is_full:
             self._is_held = False
-            self._connection.resume()
+            self.connection.resume()
 
     def _note_quiet(self) -> None:
         if not self._running and not self._queues:
@@ -289,8 +300,8 @@ class Dispatcher:
 
 
 def refusal(call: Message, failure: Exception) -> Message:
-    """The error that answers a failed call: our own errors by name and text; anything else says nothing, and the journal has the place."""
+    """The error for a failed call: our own errors by name and text. Anything else gets a fixed text, and the journal has the traceback."""
     if isinstance(failure, TelemetrydError):
         return error(call, failure.bus_name, str(failure))
-    _log.error("internal error: %s", place(failure))
+    _log.error("internal error: %s", redacted_traceback(failure))
     return error(call, INTERNAL, INTERNAL_TEXT)

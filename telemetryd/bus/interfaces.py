@@ -1,7 +1,7 @@
-"""The interfaces as `dbus/*.xml` declare them: what is dispatched, checked and answered to Introspect comes from these files alone.
+"""The interfaces of `dbus/*.xml`. Dispatch, checks of arguments and introspection use these files alone.
 
-A wheel carries the files as package data (`bus/xml/`); in a checkout they are read where they are written. Found beside this module and
-parsed with expat: importlib.resources would cost 6 ms of every start, ElementTree 2 ms.
+A wheel has the files as package data (`bus/xml/`), a checkout in `dbus/`. They are found by the path of this module and parsed with expat:
+importlib.resources would cost 6 ms of every start, ElementTree 2 ms.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Interface(NamedTuple):
     text: str
 
     def introspection(self, path: str) -> str | None:
-        """What Introspect answers at a path: the object, one of the nodes above it, or None where there is nothing."""
+        """The reply to Introspect at a path: for the object, or for a node above it. None if nothing is there."""
         if path == self.path:
             return f"{_DOCTYPE}<node>\n  {self.text}\n{_PROPERTIES}{_STANDARD}</node>\n"
         above = path.rstrip("/") + "/"

@@ -1,4 +1,4 @@
-"""The calls of callers that are not identified yet, in order, and how much they take."""
+"""The pending calls: those of callers that are not identified yet."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from telemetryd.bus.transport.library import Message, Variant
 
-PARKED_MAX_CALLS = 256
-"""Calls of unidentified callers that wait at once. Identifying takes about 1 ms, in which a flood brings some 50."""
-PARKED_MAX_BYTES = 6 * 1024 * 1024
-"""Their size, estimated: some ninety manifests of the largest size; what the bus has read already may go beyond by one batch."""
+PENDING_MAX_CALLS = 256
+"""Most pending calls. Identifying a caller takes about 1 ms, in which a flood brings some 50."""
+PENDING_MAX_BYTES = 6 * 1024 * 1024
+"""Their estimated size: some ninety manifests of the largest size. One batch that was read already may exceed it."""
 
 
-class Parked:
-    """The calls of callers that are not identified yet, in order, and how much they take."""
+class PendingCalls:
+    """Queues of pending calls by sender, with their number and size."""
 
     def __init__(self) -> None:
         self.queues: dict[str, deque[tuple[Message, int]]] = {}
@@ -24,10 +24,10 @@ class Parked:
     @property
     def is_full(self) -> bool:
         """Whether a bound is reached."""
-        return self._calls >= PARKED_MAX_CALLS or self._bytes >= PARKED_MAX_BYTES
+        return self._calls >= PENDING_MAX_CALLS or self._bytes >= PENDING_MAX_BYTES
 
     def add(self, call: Message) -> bool:
-        """Keep a call; says whether it is its caller's first."""
+        """Add a call. True if it is its caller's first."""
         size = size_bytes(call.body)
         self._calls += 1
         self._bytes += size
@@ -36,19 +36,19 @@ class Parked:
         return is_first
 
     def take(self, queue: deque[tuple[Message, int]]) -> Message:
-        """The oldest call of a queue."""
+        """Remove and return the oldest call of a queue."""
         call, size = queue.popleft()
         self._calls -= 1
         self._bytes -= size
         return call
 
     def drop(self, sender: str) -> None:
-        """Forget a caller and what is left of its calls."""
+        """Drop a caller and its calls."""
         self.empty(sender)
         del self.queues[sender]
 
     def empty(self, sender: str) -> None:
-        """Forget what is left of a caller's calls; further ones still wait behind them."""
+        """Drop a caller's calls. Later calls still join its queue."""
         queue = self.queues.get(sender) or deque()
         self._calls -= len(queue)
         self._bytes -= sum(size for _, size in queue)
@@ -56,7 +56,7 @@ class Parked:
 
 
 def size_bytes(value: Any) -> int:
-    """About what a value takes in a message: exact sizes would need the message as it came."""
+    """The approximate size of a value in a message. The exact size would need the received bytes."""
     if isinstance(value, str | bytes):
         return 8 + len(value)
     if isinstance(value, Variant):

@@ -1,8 +1,8 @@
-"""Looks at the processes of callers without ever making the others wait.
+"""Identifies the processes of callers without delaying other calls.
 
-The root directory of a program in a mount namespace of its own may be a file system that the program itself serves (FUSE): a look there
-takes as long as that program likes. So these looks are made in threads, with a bound for how long and how many; a caller whose look takes
-too long is told to try again. Programs in the daemon's own namespaces have its root, and are looked at where they are met.
+A program in its own mount namespace may have a root directory on a file system that it serves itself (FUSE). Access to that may take any
+time, so such a check runs in a thread, with bounds for duration and number. If it takes too long, the caller is told to try again.
+Programs in the daemon's own namespaces have its root, and are checked in the loop.
 """
 
 from __future__ import annotations
@@ -23,77 +23,77 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Looks:
-    """The looks that are being made. A thread that is stuck in one has its place until it comes back.
+class ProcessChecks:
+    """The running checks. A stuck thread keeps its slot until its check returns.
 
-    The kernel lets a process go only when none of its threads waits for such a file system. A daemon that has one leaves the bus and its
-    files as always, and its process ends later.
+    The kernel ends a process only when none of its threads waits for such a file system. A daemon with such a thread leaves the bus and
+    closes its files as usual, and its process ends later.
     """
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(LOOKS_MAX)
+        self._slots = asyncio.Semaphore(LOOKS_MAX)
 
     async def identify(self, credentials: Mapping[str, Any], pidfd: int | None) -> Caller:
-        """The caller that a connection's credentials name. LATE where the look takes too long.
+        """The caller of a connection's credentials. LATE if the check takes too long.
 
-        `pidfd` is the bus's own, where it gives one, and holds the process that connected; it is not closed. Without one ours holds the
+        `pidfd` comes from the bus and refers to the process that connected. It is not closed. Without one, a new pidfd refers to the
         process that has the number now.
         """
         try:
-            pid, label = processes.named(credentials)
-            held = os.pidfd_open(pid) if pidfd is None else os.dup(pidfd)
-        except processes.DoubtError as doubt:
-            return doubt.caller
+            pid, label = processes.process_named(credentials)
+            own_pidfd = os.pidfd_open(pid) if pidfd is None else os.dup(pidfd)
+        except processes.UnclearProcessError as unclear:
+            return unclear.caller
         except OSError as failure:
-            return processes.failed(failure)
-        if not _is_at_home(pid):
-            return await self._in_thread(pid, held, label)
+            return processes.caller_for(failure)
+        if not _is_in_our_namespaces(pid):
+            return await self._identify_in_thread(pid, own_pidfd, label)
         try:
-            return processes.identify_process(pid, held, label)
+            return processes.identify_process(pid, own_pidfd, label)
         finally:
-            os.close(held)
+            os.close(own_pidfd)
 
-    async def _in_thread(self, pid: int, held: int, label: str) -> Caller:
-        """Look in a thread as soon as there is a place; the descriptor is closed when the look is over."""
+    async def _identify_in_thread(self, pid: int, own_pidfd: int, label: str) -> Caller:
+        """Check in a thread as soon as there is a slot. The descriptor is closed after the check."""
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
-                await self._places.acquire()
+                await self._slots.acquire()
         except BaseException as failure:
-            os.close(held)
+            os.close(own_pidfd)
             if isinstance(failure, TimeoutError):
                 return LATE
             raise
-        found = self._start(pid, held, label)
+        result = self._start_thread(pid, own_pidfd, label)
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
-                return await found
+                return await result
         except TimeoutError:
             return LATE
 
-    def _start(self, pid: int, held: int, label: str) -> asyncio.Future[Caller]:
+    def _start_thread(self, pid: int, own_pidfd: int, label: str) -> asyncio.Future[Caller]:
         loop = asyncio.get_running_loop()
-        found: asyncio.Future[Caller] = loop.create_future()
+        result: asyncio.Future[Caller] = loop.create_future()
 
         def end(caller: Caller) -> None:
-            self._places.release()
-            if not found.done():
-                found.set_result(caller)
+            self._slots.release()
+            if not result.done():
+                result.set_result(caller)
 
         def look() -> None:
             caller = LATE
             try:
-                caller = processes.identify_process(pid, held, label)
+                caller = processes.identify_process(pid, own_pidfd, label)
             finally:
-                os.close(held)
+                os.close(own_pidfd)
                 with suppress(RuntimeError):  # the loop has ended meanwhile
                     loop.call_soon_threadsafe(end, caller)
 
         threading.Thread(target=look, name="look", daemon=True).start()
-        return found
+        return result
 
 
-def _is_at_home(pid: int) -> bool:
-    """Whether a process is in the daemon's mount and user namespaces, so that only an administrator could have given it another root."""
+def _is_in_our_namespaces(pid: int) -> bool:
+    """Whether a process is in the daemon's mount and user namespaces. Then only an administrator could have given it another root."""
     try:
         return all(
             os.path.samestat(Path(f"/proc/{pid}/ns/{name}").stat(), Path(f"/proc/self/ns/{name}").stat()) for name in ("mnt", "user")

@@ -1,8 +1,8 @@
-"""Finds out who a process is, from the bus's credentials and /proc, never from what the process says.
+"""Identifies a process by the bus's credentials and /proc, never by what the process says.
 
-Flatpak: its sandbox has `/.flatpak-info` in its root. Snap: an AppArmor label, else a control group, `snap.NAME.…`. Container: another user
-namespace. Everything else of the same user is a host program. "Could not look" is not "is sandboxed": the root of a program that has
-capabilities, or is not dumpable, cannot be opened; what stays readable decides then, and what is in doubt is unknown.
+A Flatpak sandbox has `/.flatpak-info` in its root. A snap has the AppArmor label or control group `snap.NAME.…`. A container has another
+user namespace. Any other process of the same user is a host program. An unreadable root does not mean a sandbox: that of a program with
+capabilities, or of one that is not dumpable, cannot be opened. Then other entries decide, and a doubtful caller is unknown.
 """
 
 from __future__ import annotations
@@ -15,128 +15,131 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetryd.bus.identity import APP_UNIT, ID, LATE, Caller, Kind, unknown
+from telemetryd.bus.identity import APP_UNIT, ID, LATE, Caller, Confinement, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
 _FILE_MAX_BYTES = 64 * 1024
-"""A .flatpak-info has 1 to 3 KiB, a cgroup file less; what a longer one has not said by then, it does not say."""
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
-_LOOK = os.O_PATH | os.O_DIRECTORY
+"""A .flatpak-info has 1 to 3 KiB, a cgroup file less. The rest of a longer one is ignored."""
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY
 
 _SHORT_OF = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
-"""What this daemon or the machine is short of at the moment: it says nothing about the caller."""
+"""Errors of a shortage in the daemon or the machine: they say nothing about the caller."""
 
 _SNAP_NAME = r"(?P<name>[a-z0-9-]{1,40})"
 _SNAP_LABEL = re.compile(rf"snap\.{_SNAP_NAME}[._+].*")
 _SNAP_GROUP = re.compile(rf"snap\.{_SNAP_NAME}(?:[._+-].*)?")
 _MODE = re.compile(r".*\((?P<mode>[a-z]+)\)")
 _NOT_CONFINING = {"complain", "unconfined"}
-"""AppArmor's modes that forbid nothing: classic snaps, and snaps in developer mode."""
+"""AppArmor's modes that forbid nothing, as of classic snaps and snaps in developer mode."""
 
 _ENDED = unknown("the process that connected to the session bus has ended; connect in the process that calls")
 _NO_PROCESS = unknown("the session bus does not say which process it is")
 _OTHER_USER = unknown("it runs as another user")
 _NOT_SHOWN = unknown("its entry in /proc cannot be read")
-_HIDDEN_ROOT = unknown("its root directory cannot be looked at, and it has NoNewPrivs set, as programs in a sandbox have")
-_BAD_INFO = unknown("the .flatpak-info in its root directory does not say plainly which application it is")
+_HIDDEN_ROOT = unknown("its root directory cannot be inspected, and it has NoNewPrivs set, as programs in a sandbox do")
+_BAD_INFO = unknown("the .flatpak-info in its root directory does not name its application clearly")
 
 
-class DoubtError(Exception):
-    """Something that should be readable and plain is not."""
+class UnclearProcessError(Exception):
+    """Something that should be readable and unambiguous is not."""
 
     def __init__(self, caller: Caller) -> None:
         super().__init__()
         self.caller = caller
 
 
-def named(credentials: Mapping[str, Any]) -> tuple[int, str]:
-    """The process that a connection's credentials name, and its security label or "". Raises DoubtError where they name none of ours."""
+def process_named(credentials: Mapping[str, Any]) -> tuple[int, str]:
+    """The pid in a connection's credentials, and its security label or "".
+
+    Raises UnclearProcessError if they name no process of this user.
+    """
     if credentials.get("UnixUserID") != os.getuid():
-        raise DoubtError(_OTHER_USER)
+        raise UnclearProcessError(_OTHER_USER)
     if not credentials.get("ProcessID"):
-        raise DoubtError(_NO_PROCESS)
+        raise UnclearProcessError(_NO_PROCESS)
     label = bytes(credentials.get("LinuxSecurityLabel", b""))
     return credentials["ProcessID"], label.rstrip(b"\0").decode(errors="replace")
 
 
 def identify_process(pid: int, pidfd: int, label: str = "") -> Caller:
-    """The caller that a process is. `pidfd` holds the process: while that runs, which is asked last, nobody else can have its number.
+    """The caller of a process. `label` is the security label that the bus knows of its connection, or "".
 
-    `label` is the security label that the bus knows of its connection, or "".
+    `pidfd` refers to the process. It is checked last: if the process still runs, no other process had its number meanwhile.
     """
     try:
-        with _opened(f"/proc/{pid}", _LOOK) as process:
-            caller = look(process, label)
-    except DoubtError as doubt:
-        caller = doubt.caller
+        with _open(f"/proc/{pid}", _DIRECTORY) as process:
+            caller = inspect(process, label)
+    except UnclearProcessError as unclear:
+        caller = unclear.caller
     except OSError as failure:
-        caller = failed(failure)
+        caller = caller_for(failure)
     except UnicodeDecodeError:
         caller = _NOT_SHOWN
     return caller if is_running(pidfd) else _ENDED
 
 
 def is_running(pidfd: int) -> bool:
-    """Whether the process that a pidfd holds has not ended: a pidfd becomes readable then."""
+    """Whether the process of a pidfd runs: the pidfd becomes readable when it ends."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     return not poll.poll(0)
 
 
-def failed(failure: OSError) -> Caller:
-    """What a caller is whose process could not be looked at."""
+def caller_for(failure: OSError) -> Caller:
+    """The caller of a process whose check failed with this error."""
     return LATE if failure.errno in _SHORT_OF else _ENDED if failure.errno == errno.ESRCH else _NOT_SHOWN
 
 
-def look(process: int, label: str = "") -> Caller:
-    """What /proc says of the process whose directory is open: it stays that process's, whoever gets the number next.
+def inspect(process: int, label: str = "") -> Caller:
+    """The caller by an open directory of /proc, which stays that of its process even if the number is reused.
 
-    Raises OSError where something that every process shows cannot be read, DoubtError where it is not plain.
+    Raises OSError if an entry that every process has cannot be read, and UnclearProcessError if an entry is ambiguous.
     """
     labels = [text for text in (label, _own_label(process)) if text]
-    if confined := _confined(labels):  # first: some of these may make a root of their own, with any .flatpak-info in it
-        return Caller(Kind.SNAP, confined)
+    if confined := _confining_snap(labels):  # first: some snaps may make a root of their own, with any .flatpak-info in it
+        return Caller(Confinement.SNAP, confined)
     info = _flatpak_info(process)
     if info is not None:
         return _flatpak(info)
-    with _opened("cgroup", _READ, process) as file:
-        groups = _groups(_text(file))
+    with _open("cgroup", _FILE, process) as file:
+        groups = _groups(_read_text(file))
     is_free = any(_mode(label) in _NOT_CONFINING for label in labels)
     if not is_free and (snap := _snap(groups)):
-        return Caller(Kind.SNAP, snap)
+        return Caller(Confinement.SNAP, snap)
     unit = next((group for group in reversed(groups) if APP_UNIT.fullmatch(group)), "")
-    return Caller(Kind.HOST if _is_in_our_namespace(process) else Kind.CONTAINER, label=unit)
+    return Caller(Confinement.HOST if _is_in_our_namespace(process) else Confinement.CONTAINER, label=unit)
 
 
 def _flatpak_info(process: int) -> str | None:
-    """The text of the sandbox's `.flatpak-info`, or None if it is in no Flatpak sandbox. Raises DoubtError if nobody knows.
+    """The text of the sandbox's `.flatpak-info`, or None if the process is in no Flatpak sandbox. Raises UnclearProcessError if in doubt.
 
-    The kernel opens the root of a process only for whom it would let trace the process. Every Flatpak sandbox sets NoNewPrivs, which never
-    goes: without it a process is in none.
+    The kernel opens the root of a process only for callers that may trace it. Every Flatpak sandbox sets NoNewPrivs, which cannot be
+    cleared: a process without it is in no such sandbox.
     """
     try:
-        root = os.open("root", _LOOK, dir_fd=process)
+        root = os.open("root", _DIRECTORY, dir_fd=process)
     except PermissionError:
         if not _has_no_new_privileges(process):
             return None
-        raise DoubtError(_HIDDEN_ROOT) from None
+        raise UnclearProcessError(_HIDDEN_ROOT) from None
     try:
         return _info_in(root)
     except PermissionError:
         if _is_root_on_fuse(process):
             return None
-        raise DoubtError(_BAD_INFO) from None
+        raise UnclearProcessError(_BAD_INFO) from None
     finally:
         os.close(root)
 
 
 def _info_in(root: int) -> str | None:
     try:
-        with _opened(".flatpak-info", _READ, root) as file:
-            return _text(file)
+        with _open(".flatpak-info", _FILE, root) as file:
+            return _read_text(file)
     except FileNotFoundError:
         return None
     except PermissionError:
@@ -144,106 +147,106 @@ def _info_in(root: int) -> str | None:
     except (OSError, UnicodeDecodeError) as failure:
         if isinstance(failure, OSError) and failure.errno in _SHORT_OF:
             raise
-        raise DoubtError(_BAD_INFO) from None
+        raise UnclearProcessError(_BAD_INFO) from None
 
 
 def _has_no_new_privileges(process: int) -> bool:
-    """What cannot be read counts as set."""
-    with _opened("status", _READ, process) as file:
-        return "\nNoNewPrivs:\t0\n" not in _text(file)
+    """Whether NoNewPrivs is set, or not shown."""
+    with _open("status", _FILE, process) as file:
+        return "\nNoNewPrivs:\t0\n" not in _read_text(file)
 
 
 def _is_root_on_fuse(process: int) -> bool:
-    """Containers of an ordinary user may have such a root, which nobody else may look into; a Flatpak's is a tmpfs."""
-    with _opened("mountinfo", _READ, process) as file:
-        mounts = [line.split(" ") for line in _text(file).splitlines()]
+    """Whether the root is on FUSE, as in containers of an ordinary user. No one else may read it. A Flatpak's root is a tmpfs."""
+    with _open("mountinfo", _FILE, process) as file:
+        mounts = [line.split(" ") for line in _read_text(file).splitlines()]
     kinds = [fields[fields.index("-") + 1] for fields in mounts if fields[4:5] == ["/"] and "-" in fields[:-1]]
     return bool(kinds) and kinds[-1].startswith("fuse")
 
 
 def _is_in_our_namespace(process: int) -> bool:
-    """Whether a process is in the daemon's user namespace; where the kernel does not let us compare, the mapping of users tells."""
+    """Whether a process is in the daemon's user namespace. If the kernel does not let us compare them, the uid mappings are compared."""
     try:
         return os.path.samestat(os.stat("ns/user", dir_fd=process), Path("/proc/self/ns/user").stat())
     except PermissionError:
-        with _opened("uid_map", _READ, process) as file:
-            return _text(file) == Path("/proc/self/uid_map").read_text(encoding="utf-8")
+        with _open("uid_map", _FILE, process) as file:
+            return _read_text(file) == Path("/proc/self/uid_map").read_text(encoding="utf-8")
 
 
 def _flatpak(info: str) -> Caller:
     name = _value(info, "Application", "name")
     if not ID.fullmatch(name):
-        raise DoubtError(_BAD_INFO)
+        raise UnclearProcessError(_BAD_INFO)
     is_known = _is_known_instance(_value(info, "Instance", "instance-id"), name)
-    return Caller(Kind.FLATPAK if is_known else Kind.FLATPAK_CLAIMED, name)
+    return Caller(Confinement.FLATPAK if is_known else Confinement.FLATPAK_CLAIMED, name)
 
 
 def _is_known_instance(instance: str, name: str) -> bool:
-    """Whether Flatpak has written down that it started this instance of the application: in `info`, in a directory for each instance."""
+    """Whether Flatpak recorded that it started this instance of the application: in `info`, in a directory for each instance."""
     if not ID.fullmatch(instance) or not instance.strip("."):
         return False
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     try:
-        with _opened(f"{runtime}/.flatpak/{instance}/info", _READ) as file:
-            info = _text(file) if os.fstat(file).st_uid == os.getuid() else ""
+        with _open(f"{runtime}/.flatpak/{instance}/info", _FILE) as file:
+            info = _read_text(file) if os.fstat(file).st_uid == os.getuid() else ""
     except (OSError, UnicodeDecodeError):
         return False
     return (_value(info, "Application", "name"), _value(info, "Instance", "instance-id")) == (name, instance)
 
 
-def _value(info: str, wanted: str, name: str) -> str:
-    """The value of a key in a group of a key file; "" where there is none, as the application of a bare runtime."""
+def _value(info: str, section: str, name: str) -> str:
+    """The value of a key in a group of a key file, or "". A bare runtime has no application."""
     group = ""
     for line in info.split("\n"):
         key, separator, value = line.partition("=")
         if line.startswith("["):
             group = line.strip()
-        elif separator and group == f"[{wanted}]" and key.strip() == name:
+        elif separator and group == f"[{section}]" and key.strip() == name:
             return value.strip()
     return ""
 
 
 def _snap(groups: Sequence[str]) -> str:
-    """The snap that a control group is of, where no label says more: of any hierarchy; "" for none."""
-    found = next((group for group in groups if group.startswith("snap.")), None)
-    if found is None:
+    """The snap of a control group in any hierarchy, or "". It is used if no label says more."""
+    name = next((group for group in groups if group.startswith("snap.")), None)
+    if name is None:
         return ""
-    match = _SNAP_GROUP.fullmatch(found)
+    match = _SNAP_GROUP.fullmatch(name)
     if match is None:
-        raise DoubtError(unknown("its control group is a snap's, without the name of one"))
+        raise UnclearProcessError(unknown("its control group is that of a snap, but names none"))
     return match["name"]
 
 
-def _confined(labels: Sequence[str]) -> str:
+def _confining_snap(labels: Sequence[str]) -> str:
     """The snap whose AppArmor profile confines a process, or ""."""
-    found = [match["name"] for label in labels if (match := _SNAP_LABEL.fullmatch(label)) and _mode(label) not in _NOT_CONFINING]
-    return found[0] if found else ""
+    names = [match["name"] for label in labels if (match := _SNAP_LABEL.fullmatch(label)) and _mode(label) not in _NOT_CONFINING]
+    return names[0] if names else ""
 
 
 def _mode(label: str) -> str:
-    """The mode of an AppArmor label, `PROFILE (mode)` or `unconfined`; "" where it says none, as other labels do."""
+    """The mode of an AppArmor label, `PROFILE (mode)` or `unconfined`. "" for other labels."""
     match = _MODE.fullmatch(label)
     return match["mode"] if match else "unconfined" if label == "unconfined" else ""
 
 
 def _own_label(process: int) -> str:
-    """The AppArmor label of a process, or that of another security module; "" where the kernel has none."""
+    """The label of a process in AppArmor or another security module, or ""."""
     for name in ("attr/apparmor/current", "attr/current"):
         try:
-            with _opened(name, _READ, process) as file:
-                return _text(file).rstrip("\0\n")
+            with _open(name, _FILE, process) as file:
+                return _read_text(file).rstrip("\0\n")
         except (OSError, UnicodeDecodeError):
             continue
     return ""
 
 
 def _groups(text: str) -> list[str]:
-    """The names of all control groups, outermost first, that /proc/PID/cgroup lists in any hierarchy."""
+    """The names of all control groups in /proc/PID/cgroup, in any hierarchy, outermost first."""
     return [name for line in text.splitlines() for name in line.split(":", 2)[-1].split("/") if name]
 
 
-def _text(file: int) -> str:
-    """The text of an open file, up to the bound; /proc gives it in pieces."""
+def _read_text(file: int) -> str:
+    """The text of an open file, up to the bound. /proc gives it in pieces."""
     pieces: list[bytes] = []
     while (left := _FILE_MAX_BYTES - sum(map(len, pieces))) and (piece := os.read(file, left)):
         pieces.append(piece)
@@ -251,7 +254,7 @@ def _text(file: int) -> str:
 
 
 @contextmanager
-def _opened(path: str, flags: int, directory: int | None = None) -> Iterator[int]:
+def _open(path: str, flags: int, directory: int | None = None) -> Iterator[int]:
     descriptor = os.open(path, flags, dir_fd=directory)
     try:
         yield descriptor

@@ -1,4 +1,4 @@
-"""What applications call: Telemetry1. No reply, error or property depends on what the user consented to. Policy: C3."""
+"""Telemetry1, for applications. No reply, error or property depends on the user's consent. Policy: C3."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _MAX_APPLICATIONS = 1000
-"""Applications whose callers are remembered for the user, in memory: more than a desktop has."""
+"""Most applications whose callers are remembered for the user, in memory: more than a desktop has."""
 _MAX_NOTED = 4096
-"""Connections and applications that are known to be noted; all are forgotten together, and noted again."""
+"""Most entries of `_noted`. All are dropped together and noted again."""
 _MAX_CALLERS = 16
-"""Callers remembered of one application: its program, a few launchers of it; a program can make up any number of units."""
+"""Most callers remembered of one application: its program and a few launchers. A program can invent any number of units."""
 
 
-class Measuring(Protocol):
-    """The running daemon, as far as applications reach it."""
+class SamplingPort(Protocol):
+    """The part of the running daemon that applications use."""
 
     def register(self, application: str, text: str) -> str:
-        """Declare what an application would like to measure; gives the digest."""
+        """Register a manifest. Returns its digest."""
 
     def snap(self, application: str) -> str:
-        """The snap that may act for an application, as its installed manifest says; "" for none."""
+        """The snap that may act for an application, from its installed manifest, or ""."""
 
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample."""
 
     def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
-        """Take samples of several sources, or none of them."""
+        """Take samples of several sources, all or none."""
 
 
 class Applications:
-    """The object behind Telemetry1. `daemon` gives the running daemon or raises the error that every call is answered with."""
+    """The object behind Telemetry1. `daemon` returns the running daemon, or raises the error that answers every call."""
 
-    def __init__(self, daemon: Callable[[], Measuring]) -> None:
+    def __init__(self, daemon: Callable[[], SamplingPort]) -> None:
         self._daemon = daemon
         self._callers: dict[str, frozenset[str]] = {}
         self._noted: set[tuple[str, str]] = set()
-        """(connection, application) of calls that were noted, so that each sample costs one look-up."""
+        """(connection, application) of noted calls, so that each sample costs one look-up."""
 
     @property
     def callers(self) -> Mapping[str, frozenset[str]]:
-        """Application id → identities, verified or claimed, that registered it or pushed for it since the start."""
+        """Application id → identities, verified or claimed, that registered or pushed for it since the start."""
         return self._callers
 
     def handlers(self) -> Handlers:
-        """What answers each member."""
+        """The handlers of all members."""
         return Handlers(
             methods={
                 "Register": self._register,
@@ -89,7 +89,7 @@ class Applications:
         raise NotSupportedError("this installation has no settings window; the user can run: telemetryctl status")
 
     def _note(self, caller: Caller, sender: str, application: str) -> None:
-        """Remember who has called for an application, kept samples or refused ones alike."""
+        """Remember a caller of an application, for kept and refused samples alike."""
         if (sender, application) in self._noted:
             return
         if len(self._noted) >= _MAX_NOTED:

@@ -1,1 +1,1 @@
-"""The rules, pure: no I/O, no clock, no chance, no logging. Time and chance arrive as arguments."""
+"""The rules as pure functions: no I/O, no clock, no random source, no logging. Time and random numbers are arguments."""

@@ -1,4 +1,4 @@
-"""The words of a declaration (`usage`, `week` …) as they stand in sentences, in the person's language."""
+"""The words of a declaration (`usage`, `week` …) in the user's language."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ _NAMES = {
     "day": mark("day"),
     "week": mark("week"),
     "month": mark("month"),
-    "uniform": mark("uniform"),
-    "first": mark("first"),
     "application": mark("application"),
     "shared": mark("shared"),
     "flag": mark("flag"),
@@ -28,6 +26,6 @@ _NAMES = {
 }
 
 
-def named(name: str, words: Words) -> str:
-    """A word of a declaration (`usage`, `week` …) as it stands in a sentence."""
+def translated_word(name: str, words: Words) -> str:
+    """A word of a declaration in the form of running text."""
     return words.gettext(_NAMES[name])

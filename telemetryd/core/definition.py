@@ -1,7 +1,7 @@
-"""The declaration as enforced: light, immutable, with its digest; what the rest of the daemon knows of a manifest.
+"""The immutable form of a manifest, with its digest, as the daemon enforces it.
 
-`toml.manifest` turns a manifest's text into a `Declaration`; nothing else makes one. A `Definition` is one question with its sources as
-they are asked (after `coarser`) and the application it belongs to: the unit that is reviewed, consented to, collected and reported.
+Only `toml.manifest` makes a `Declaration`, from the text of a manifest. A `Definition` is one question with its application and its sources
+after `coarser`. It is the unit of review, consent, collection and reports.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from datetime import date
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from itertools import pairwise
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
+    from collections.abc import Callable, Mapping, Sequence
+
+    _Form = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 OTHER = "other"
 """The label of every value that a choice does not declare."""
@@ -25,7 +28,13 @@ NONE = "none"
 """The label of an answer without a complete sample."""
 
 _DIGEST_CONTEXT = "telemetryd-definition-1\n"
-_REVISION = slice(len("sha256:"), len("sha256:") + 12)
+_REVISION_CONTEXT = "telemetryd-revision-1\n"
+_REVISION_DIGITS = 12
+_NUMERIC_OF_SOURCE = ("id", "type", "unit", "combine", "bins", "values")
+"""The keys of a source's canonical form that change the numbers. No text that people read is one of them."""
+
+Key = tuple[str, str]
+"""(application id, question id): what names a question, whatever its definition."""
 
 
 class SourceType(StrEnum):
@@ -38,7 +47,7 @@ class SourceType(StrEnum):
 
 
 class Combine(StrEnum):
-    """How a period's samples become one."""
+    """How the samples of a period become one."""
 
     LAST = "last"
     MIN = "min"
@@ -73,14 +82,7 @@ class PeriodKind(StrEnum):
     MONTH = "month"
 
 
-class Draw(StrEnum):
-    """Which period a user answers in."""
-
-    UNIFORM = "uniform"
-    FIRST = "first"
-
-
-class Kind(StrEnum):
+class ManifestKind(StrEnum):
     """Whether a manifest is an application's own or holds sources that many applications push into."""
 
     APPLICATION = "application"
@@ -88,10 +90,10 @@ class Kind(StrEnum):
 
 
 class Source(NamedTuple):
-    """One thing that is measured, and the bins that are all that is kept of it (Policy: A3, M2).
+    """One measured thing, and the bins that its values are reduced to (Policy: A3, M2).
 
-    `id` is the source's own id in a `Declaration.sources`, and the reference as the question wrote it (`startup` or
-    `org.telemetryd.system/memory`) in a `Definition.fields`. `edges` belong to numbers and counts, `values` to choices.
+    `id` is the source's own id in `Declaration.sources`. In `Definition.fields` it is the reference that the question wrote, such as
+    `startup` or `org.telemetryd.system/memory`. `edges` belong to numbers and counts, `values` to choices.
     """
 
     id: str
@@ -104,14 +106,14 @@ class Source(NamedTuple):
 
     @property
     def bin_count(self) -> int:
-        """Number of bins, without writing their labels, which takes as long as all of a text's other checks."""
+        """Number of bins. It does not make the labels, which would take as long as all other checks of a text."""
         if self.type is SourceType.FLAG:
             return 2
         return len(self.values if self.type is SourceType.CHOICE else self.edges) + 1
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The text of each bin, in the order of the bins' numbers."""
+        """The label of each bin, in the order of their numbers."""
         if self.type is SourceType.FLAG:
             return ("false", "true")
         if self.type is SourceType.CHOICE:
@@ -120,9 +122,9 @@ class Source(NamedTuple):
 
 
 class Application(NamedTuple):
-    """Who asks. `uses` are the shared sources that it pushes into, as `application/source`.
+    """The application that asks. `uses` are the shared sources that it pushes into, as `application/source`.
 
-    `snap` is the one snap that may act for it, "" for none: an installed manifest's word, and no part of the digest.
+    `snap` is the only snap that may act for it, or "". Only an installed manifest may name one; it is not part of the digest.
     """
 
     id: str
@@ -130,13 +132,13 @@ class Application(NamedTuple):
     summary: str
     vendor: str
     contact: str
-    kind: Kind = Kind.APPLICATION
+    kind: ManifestKind = ManifestKind.APPLICATION
     uses: tuple[str, ...] = ()
     snap: str = ""
 
 
 class Question(NamedTuple):
-    """What is asked, why, for how long, and how the answer is protected (Policy: M1, M4)."""
+    """A question: its purpose, sources, dates and protection (Policy: M1, M4)."""
 
     id: str
     purpose: str
@@ -148,16 +150,15 @@ class Question(NamedTuple):
     period: PeriodKind
     starts: date
     ends: date
-    draw: Draw
     share: float
     epsilon: float
     expected_users: int = 0
     expected: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    """For each source whose shares are guessed beforehand, one for each label of the field, adding up to 1 ± 0.01."""
+    """(reference, one expected share for each label of the field), for some of the sources; shares add up to 1 ± 0.01."""
 
 
 class Definition(NamedTuple):
-    """One question as it is enforced; equal digests are equal questions to the user's consent."""
+    """One question as it is enforced. Consent treats definitions with equal digests as equal."""
 
     application: Application
     question: Question
@@ -165,14 +166,17 @@ class Definition(NamedTuple):
     digest: str
 
     @property
-    def key(self) -> tuple[str, str]:
-        """(application id, question id): what an answer, a draw and a refusal stick to."""
+    def key(self) -> Key:
+        """Answers, draws and refusals belong to it, whatever the definition."""
         return self.application.id, self.question.id
 
     @property
     def revision(self) -> str:
-        """First 12 hex digits of the digest: what a report calls the definition."""
-        return self.digest[_REVISION]
+        """The name of the definition in reports: 12 hex digits over what changes the numbers.
+
+        Definitions that differ in texts, dates or consent alone share it, so that a report tells nothing of a text.
+        """
+        return _revision_of(self.application, self.question, self.fields)
 
     @property
     def cells(self) -> int:
@@ -181,9 +185,9 @@ class Definition(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """One manifest as enforced. `texts` maps a language to the localised texts, each under its key.
+    """One manifest as enforced. `texts` maps language → key → localised text.
 
-    Keys of texts: `name`, `summary`, `source/ID/description`, `question/ID/purpose`, `question/ID/decision`.
+    Keys: `name`, `summary`, `source/ID/description`, `question/ID/purpose`, `question/ID/decision`.
     """
 
     application: Application
@@ -194,12 +198,12 @@ class Declaration(NamedTuple):
 
 
 def number_label(number: float) -> str:
-    """The one text of a number: 500 and 500.0 are `500`, and minus zero is `0`."""
+    """The canonical text of a number: 500 and 500.0 are `500`, and minus zero is `0`."""
     return format(Decimal(repr(number or 0)).normalize(), "f")
 
 
 def edge_labels(edges: Sequence[float]) -> tuple[str, ...]:
-    """The texts of the bins between edges: `<a`, `a..b` (meaning [a, b)), `>=z`."""
+    """The labels of the bins between edges: `<a`, `a..b` for [a, b), `>=z`."""
     texts = [number_label(edge) for edge in edges]
     between = [f"{low}..{high}" for low, high in pairwise(texts)]
     return (f"<{texts[0]}", *between, f">={texts[-1]}")
@@ -212,25 +216,35 @@ def digest_of(application: Application, question: Question, fields: Sequence[Sou
 
 def digest_of_all(definitions: Sequence[Definition]) -> str:
     """The digest of a manifest: over the canonical forms of all its questions in declared order."""
-    return _hash([_canonical(one.application, one.question, one.fields) for one in definitions])
+    return _hash([_canonical(definition.application, definition.question, definition.fields) for definition in definitions])
 
 
 def translations(definition: Definition, texts: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """Of a declaration's texts in other languages those of one question: language → key → text."""
-    asked = definition.question.id
+    """The localised texts of one question: language → key → text. `texts` are those of its declaration."""
+    question_id = definition.question.id
     keys = {
         "name",
-        f"question/{asked}/purpose",
-        f"question/{asked}/decision",
-        *(f"source/{one.id}/description" for one in definition.fields),
+        f"question/{question_id}/purpose",
+        f"question/{question_id}/decision",
+        *(f"source/{field.id}/description" for field in definition.fields),
     }
-    found = {language: {key: text for key, text in known.items() if key in keys} for language, known in texts.items()}
-    return {language: known for language, known in found.items() if known}
+    chosen = {language: {key: text for key, text in by_key.items() if key in keys} for language, by_key in texts.items()}
+    return {language: by_key for language, by_key in chosen.items() if by_key}
 
 
 def canonical_text(definition: Definition) -> str:
-    """The text that the digest is taken over, but for its first line: JSON, which `canonical.read` takes back."""
+    """The digest's input without its first line: JSON, which `toml.canonical.read` parses."""
     return _text_of(_canonical(definition.application, definition.question, definition.fields))
+
+
+def _revision_of(application: Application, question: Question, fields: Sequence[Source]) -> str:
+    form = _canonical(application, question, fields)
+    numeric = {
+        "application": _only(form["application"], ("id",)),
+        "sources": [_only(source, _NUMERIC_OF_SOURCE) for source in form["sources"]],
+        "question": _only(form["question"], ("id", "period", "share", "epsilon")),
+    }
+    return hashlib.sha256((_REVISION_CONTEXT + _text_of(numeric)).encode()).hexdigest()[:_REVISION_DIGITS]
 
 
 def _hash(canonical: Any) -> str:
@@ -243,30 +257,20 @@ def _text_of(canonical: Any) -> str:
 
 
 def _canonical(application: Application, question: Question, fields: Sequence[Source]) -> dict[str, Any]:
-    """Everything that consent is given to, as JSON values; texts in other languages and `expected*` are left out on purpose."""
+    """Everything that consent covers, as JSON values. Localised texts and `expected*` are left out on purpose."""
     return {
-        "application": {key: getattr(application, key) for key in ("id", "name", "vendor", "contact", "kind")},
+        "application": {key: write(getattr(application, key)) for key, (write, _) in APPLICATION_FORM.items()},
         "sources": [_canonical_source(source) for source in fields],
-        "question": {
-            "id": question.id,
-            "purpose": question.purpose,
-            "decision": question.decision,
-            "category": question.category,
-            "detail": question.detail.name.lower(),
-            "sources": list(question.sources),
-            "coarser": {reference: [_text(item) for item in subset] for reference, subset in question.coarser},
-            "period": question.period,
-            "starts": question.starts.isoformat(),
-            "ends": question.ends.isoformat(),
-            "draw": question.draw,
-            "share": number_label(question.share),
-            "epsilon": number_label(question.epsilon),
-        },
+        "question": {key: write(getattr(question, key)) for key, (write, _) in QUESTION_FORM.items()},
     }
 
 
+def _only(form: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: form[key] for key in keys if key in form}
+
+
 def _canonical_source(source: Source) -> dict[str, Any]:
-    form: dict[str, Any] = {key: getattr(source, key) for key in ("id", "type", "description", "unit", "combine")}
+    form: dict[str, Any] = {key: write(getattr(source, key)) for key, (write, _) in SOURCE_FORM.items()}
     if source.edges:
         form["bins"] = [number_label(edge) for edge in source.edges]
     if source.values:
@@ -274,5 +278,52 @@ def _canonical_source(source: Source) -> dict[str, Any]:
     return form
 
 
+def _identity(value: Any) -> Any:
+    return value
+
+
+def _detail_word(detail: Detail) -> str:
+    return detail.name.lower()
+
+
+def _detail_of_word(word: str) -> Detail:
+    return Detail[word.upper()]
+
+
+def _subsets(coarser: tuple[tuple[str, tuple[float | str, ...]], ...]) -> dict[str, list[str]]:
+    return {reference: [_text(item) for item in subset] for reference, subset in coarser}
+
+
+def _pairs(subsets: Mapping[str, Sequence[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((reference, tuple(subset)) for reference, subset in subsets.items())
+
+
 def _text(item: float | str) -> str:
     return item if isinstance(item, str) else number_label(item)
+
+
+_AS_IS: _Form = (_identity, _identity)
+APPLICATION_FORM: Mapping[str, _Form] = MappingProxyType(
+    {"id": _AS_IS, "name": _AS_IS, "vendor": _AS_IS, "contact": _AS_IS, "kind": (_identity, ManifestKind)}
+)
+SOURCE_FORM: Mapping[str, _Form] = MappingProxyType(
+    {"id": _AS_IS, "type": (_identity, SourceType), "description": _AS_IS, "unit": _AS_IS, "combine": (_identity, Combine)}
+)
+"""The form of a source without its edges and values, which are present only if it has some."""
+QUESTION_FORM: Mapping[str, _Form] = MappingProxyType(
+    {
+        "id": _AS_IS,
+        "purpose": _AS_IS,
+        "decision": _AS_IS,
+        "category": (_identity, Category),
+        "detail": (_detail_word, _detail_of_word),
+        "sources": (list, tuple),
+        "coarser": (_subsets, _pairs),
+        "period": (_identity, PeriodKind),
+        "starts": (date.isoformat, date.fromisoformat),
+        "ends": (date.isoformat, date.fromisoformat),
+        "share": (number_label, float),
+        "epsilon": (number_label, float),
+    }
+)
+"""Field → (function to canonical JSON, its inverse): the input of a digest."""

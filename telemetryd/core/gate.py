@@ -1,8 +1,8 @@
 """Consent levels, locks and kill switches: the gate that every sample passes first. Policy: C1, C3, C4.
 
-`closures` gives what shuts a question, in a fixed order: kill switch, lock and level, the application's own level, the
-question's refusal, the acceptance of exactly this definition, the manifest's presence, review and stop. A question's lifetime and the
-draw of its period come after it, in `core.lifecycle`. The decision is made when something changes, not for every sample.
+`obstacles` lists what blocks a question, in a fixed order. First come the kill switch, locks and levels, the application's level and the
+refusal. Then come the acceptance of exactly this definition, the presence of the manifest, stop and review. `core.lifecycle` adds the dates
+and the drawn period. The gate decides when something changes, not for every sample.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.causes import Cause, Reason, because
 from telemetryd.core.definition import Category, Detail
-from telemetryd.core.delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
-from telemetryd.core.signoffs import Standing, StopReason
+from telemetryd.core.obstacle_delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.system_facts import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
 
     from telemetryd.core.definition import Definition
-    from telemetryd.core.delay import Delay
+    from telemetryd.core.obstacle_delay import Delay
     from telemetryd.core.sampling_lot import Lot
-    from telemetryd.core.settings import Lock, Settings
+    from telemetryd.core.settings import Settings
+    from telemetryd.core.signoffs import Standing
 
 INHERIT = 3
 """An application's own level that follows the global one."""
@@ -30,38 +31,26 @@ REFUSE_SILENTLY, ASK, ACCEPT_KNOWN = 0, 1, 2
 """The values of NewQuestions."""
 
 
-class Cause(StrEnum):
-    """Why a question is shut; the order is the gate's order. What has a delay of its own is a cause of its own."""
+class Obstacle(NamedTuple):
+    """One reason that blocks a question, and how long it pauses before it erases."""
 
-    KILL_SWITCH = "kill switch"
-    DO_NOT_TRACK = "DO_NOT_TRACK is set"
-    UNREADABLE = "configuration unreadable"
-    LOCK = "lock"
-    LEVEL = "level"
-    APPLICATION = "application level"
-    REFUSED = "refused"
-    CHANGED = "definition changed"
-    PENDING = "not accepted"
-    GONE = "manifest gone"
-    MANIFEST = "manifest unreadable"
-    DROPPED = "no longer asked"
-    UNREGISTERED = "no longer registered"
-    EVICTED = "registration made room"
-    STOPPED = "stopped"
-    SUSPENDED = "suspended"
-    REVIEWS = "reviews unreadable"
-    REVIEW = "review unreadable"
-    UNREVIEWED = "not reviewed"
-    DEVELOPER = "developer mode"
-    ENDPOINT = "endpoint changed"
-
-
-class Closed(NamedTuple):
-    """What shuts a question: the cause, a sentence for the user, and for how long it pauses before it erases."""
-
-    cause: Cause
-    text: str
+    reason: Reason
     delay: Delay = AT_ONCE
+
+    @property
+    def cause(self) -> Cause:
+        """The cause; NONE if only the user's acceptance is missing."""
+        return self.reason.cause
+
+    @property
+    def kind(self) -> str:
+        """The name by which its delay is counted: see `Reason.kind`."""
+        return self.reason.kind
+
+
+NOT_ACCEPTED = Obstacle(Reason())
+"""The obstacle if the user has not accepted this definition. It has no cause, because the state *pending* says so."""
+NO_REVIEW_READABLE = because(Cause.REVIEWS, what="review")
 
 
 class Levels(NamedTuple):
@@ -73,7 +62,7 @@ class Levels(NamedTuple):
 
 
 class ApplicationLevels(NamedTuple):
-    """The user's choice for one application. 0 off, 1 basic, 2 detailed, 3 as the global level says."""
+    """The user's choice for one application. 0 off, 1 basic, 2 detailed, 3 follows the global level."""
 
     system: int = INHERIT
     usage: int = INHERIT
@@ -87,9 +76,9 @@ class Decision(NamedTuple):
 
 
 class Presence(StrEnum):
-    """Whether the manifest that declares a question is there.
+    """Whether the manifest that declares a question is available.
 
-    `DROPPED` is one that asks this question no more, `EVICTED` one that was registered and made room for another application's.
+    `DROPPED`: it no longer asks this question. `EVICTED`: its registration made room for another application.
     """
 
     PRESENT = "present"
@@ -101,10 +90,9 @@ class Presence(StrEnum):
 
 
 class Circumstances(NamedTuple):
-    """Everything outside a question's own life that decides whether it is shut.
+    """Everything outside the record of a question that may block it.
 
-    `is_superseded`: the definition is the one that was consented to, and the manifest declares another by now. `lot` is drawn when the
-    question is first accepted.
+    `is_superseded`: the definition is the accepted one, but the manifest now declares another. `lot` is drawn at the first acceptance.
     """
 
     settings: Settings
@@ -118,12 +106,12 @@ class Circumstances(NamedTuple):
     lot: Lot | None = None
 
 
-def effective(what: str, levels: Levels, application: ApplicationLevels, settings: Settings) -> int:
-    """The level (0 to 2) that holds for an application on one axis, `system` or `usage`; 0 while a kill switch is on."""
+def effective_level(axis: str, levels: Levels, application: ApplicationLevels, settings: Settings) -> int:
+    """The level in force (0 to 2) of an application on one axis, `system` or `usage`; 0 while a kill switch is on."""
     if settings.kill_switches:
         return 0
-    ceiling: int = min(getattr(levels, what), settings.ceiling(what))
-    own: int = getattr(application, what)
+    ceiling: int = min(getattr(levels, axis), settings.ceiling(axis))
+    own: int = getattr(application, axis)
     return ceiling if own == INHERIT else min(own, ceiling)
 
 
@@ -134,122 +122,117 @@ def axes(definition: Definition) -> tuple[str, ...]:
     return (category, Category.SYSTEM) if uses_facts and category is not Category.SYSTEM else (category,)
 
 
-def closures(definition: Definition, now: Circumstances) -> list[Closed]:
-    """Everything that shuts a question, in the gate's order; nothing: then its period alone decides."""
-    return list(_closures(definition, now))
+def obstacles(definition: Definition, circumstances: Circumstances) -> list[Obstacle]:
+    """All obstacles of a question in the order of the gate; if empty, its dates and period decide alone."""
+    return list(_iterate_obstacles(definition, circumstances))
 
 
-def closures_without_definition(application: str, now: Circumstances) -> list[Closed]:
-    """What shuts a question that nobody can read any more: it may need every axis in detail, for nobody knows what it was."""
-    every = (Category.SYSTEM, Category.USAGE)
-    refused = [Closed(Cause.REFUSED, "you refused this question")] if now.decision.refused else []
-    absent = absence(application, now.presence)
-    return [*_switches(now), *_level_closures(every, Detail.DETAILED, application, now), *refused, *([absent] if absent else [])]
+def obstacles_without_definition(application: str, circumstances: Circumstances) -> list[Obstacle]:
+    """The obstacles of a question whose definition cannot be read: it is assumed to need every axis in detail."""
+    all_axes = (Category.SYSTEM, Category.USAGE)
+    refused = [Obstacle(because(Cause.REFUSED))] if circumstances.decision.refused else []
+    absent = absence(application, circumstances.presence)
+    return [
+        *_switch_obstacles(circumstances),
+        *_level_obstacles(all_axes, Detail.DETAILED, application, circumstances),
+        *refused,
+        *([absent] if absent else []),
+    ]
 
 
-def told(shut: Sequence[Closed], over: Container[str] = ()) -> tuple[Closed, bool]:
-    """Of at least one closure that which the user is told of, and whether it is final: at once, or because its own delay is `over`.
+def deciding_obstacle(blocked_by: Sequence[Obstacle], over: Container[str] = ()) -> tuple[Obstacle, bool]:
+    """The obstacle to show, and whether it is final: it has no delay, or its kind is in `over`. Needs at least one obstacle.
 
-    What is final is told before what pauses: it ended the question, and an unreadable file must not delay what a withdrawal erases.
+    Final obstacles come before pausing ones. Otherwise an unreadable file could delay the erasure that follows a withdrawal.
     """
-    final = next((one for one in shut if one.delay == AT_ONCE or one.cause in over), None)
-    return (final, True) if final else (shut[0], False)
+    final = next((obstacle for obstacle in blocked_by if obstacle.delay == AT_ONCE or obstacle.kind in over), None)
+    return (final, True) if final else (blocked_by[0], False)
 
 
-def absence(application: str, presence: Presence) -> Closed | None:
-    """What shuts everything of an application whose manifest is not there, or does not ask this; None if it is there."""
-    found = {
-        Presence.GONE: Closed(Cause.GONE, f"the manifest of {application} is gone", GONE),
-        Presence.UNREADABLE: Closed(Cause.MANIFEST, f"the manifest of {application} is unreadable", UNREADABLE),
-        Presence.DROPPED: Closed(Cause.DROPPED, f"{application} no longer asks this question", GONE),
-        Presence.UNREGISTERED: Closed(Cause.UNREGISTERED, f"{application} has not registered for 90 days", UNREGISTERED),
-        Presence.EVICTED: Closed(Cause.EVICTED, f"{application} has to register again: too many others did", EVICTED),
+def absence(application: str, presence: Presence) -> Obstacle | None:
+    """The obstacle if the manifest of an application is missing, or does not ask this question; None if it is present."""
+    absences = {
+        Presence.GONE: Obstacle(because(Cause.GONE, how="removed", application=application), GONE),
+        Presence.UNREADABLE: Obstacle(because(Cause.UNREADABLE, what="manifest", application=application), UNREADABLE),
+        Presence.DROPPED: Obstacle(because(Cause.GONE, how="not_asked", application=application), GONE),
+        Presence.UNREGISTERED: Obstacle(because(Cause.GONE, how="unregistered", application=application), UNREGISTERED),
+        Presence.EVICTED: Obstacle(because(Cause.GONE, how="displaced", application=application), EVICTED),
     }
-    return None if presence is Presence.PRESENT else found[presence]
+    return None if presence is Presence.PRESENT else absences[presence]
 
 
-def kill_switch(settings: Settings) -> Closed | None:
-    """The kill switch that counts: one that a person set before one that merely cannot be read (fail closed)."""
+def kill_switch(settings: Settings) -> Obstacle | None:
+    """The obstacle of the kill switches. One that a person set comes before an unreadable file, which also counts (fail closed)."""
     if not settings.kill_switches:
         return None
-    switch = min(settings.kill_switches, key=lambda one: one.what == "unreadable")
-    text = _switch_text(switch.what, switch.file)
-    if switch.what == "unreadable":
-        return Closed(Cause.UNREADABLE, text, UNREADABLE)
-    return Closed(Cause.DO_NOT_TRACK if switch.what == "DO_NOT_TRACK" else Cause.KILL_SWITCH, text)
+    switch = min(settings.kill_switches, key=lambda switch: switch.what == "unreadable")
+    match switch.what:
+        case "unreadable":
+            return Obstacle(because(Cause.UNREADABLE, what="configuration", file=switch.file), UNREADABLE)
+        case "DO_NOT_TRACK":
+            return Obstacle(because(Cause.DO_NOT_TRACK))
+        case _:
+            return Obstacle(because(Cause.KILL_SWITCH, file=switch.file))
 
 
 def covers(definition: Definition, levels: Levels, application: ApplicationLevels, settings: Settings) -> bool:
-    """Whether the levels of an application that pushes into a shared question permit it."""
-    return all(effective(axis, levels, application, settings) >= definition.question.detail for axis in axes(definition))
+    """Whether the levels of an application permit its pushes into a shared question."""
+    return all(effective_level(axis, levels, application, settings) >= definition.question.detail for axis in axes(definition))
 
 
-def _closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
+def _iterate_obstacles(definition: Definition, circumstances: Circumstances) -> Iterator[Obstacle]:
     application = definition.application.id
-    yield from _switches(now)
-    yield from _level_closures(axes(definition), definition.question.detail, application, now)
-    yield from _decision_closures(definition, now)
-    absent = absence(application, now.presence)
+    yield from _switch_obstacles(circumstances)
+    yield from _level_obstacles(axes(definition), definition.question.detail, application, circumstances)
+    yield from _decision_obstacles(definition, circumstances)
+    absent = absence(application, circumstances.presence)
     if absent:
         yield absent
-    yield from _review_closures(definition, now)
+    yield from _review_obstacles(definition, circumstances)
 
 
-def _switches(now: Circumstances) -> list[Closed]:
-    switch = kill_switch(now.settings)
+def _switch_obstacles(circumstances: Circumstances) -> list[Obstacle]:
+    switch = kill_switch(circumstances.settings)
     return [switch] if switch else []
 
 
-def _level_closures(needed: Sequence[str], detail: Detail, application: str, now: Circumstances) -> Iterator[Closed]:
+def _level_obstacles(needed: Sequence[str], detail: Detail, application: str, circumstances: Circumstances) -> Iterator[Obstacle]:
+    level = detail.name.lower()
     for axis in needed:
-        lock: Lock | None = min((one for one in now.settings.locks if one.what == axis), key=lambda one: one.limit, default=None)
-        if lock and lock.limit < detail:
-            yield Closed(Cause.LOCK, f"the administrator limits {axis.capitalize()} in {lock.file}")
-        if getattr(now.levels, axis) < detail:
-            yield Closed(Cause.LEVEL, f"{axis.capitalize()} is below {detail.name.lower()}")
+        locks = [lock for lock in circumstances.settings.locks if lock.what == axis]
+        strictest = min(locks, key=lambda lock: lock.limit, default=None)
+        if strictest and strictest.limit < detail:
+            yield Obstacle(because(Cause.LOCK, axis=axis, level=level, file=strictest.file))
+        if getattr(circumstances.levels, axis) < detail:
+            yield Obstacle(because(Cause.LEVEL, axis=axis, level=level))
     for axis in needed:
-        own = getattr(now.application, axis)
+        own = getattr(circumstances.application, axis)
         if own < detail:
-            yield Closed(Cause.APPLICATION, f"{axis.capitalize()} is below {detail.name.lower()} for {application}")
+            yield Obstacle(because(Cause.APPLICATION_LEVEL, axis=axis, level=level, application=application))
 
 
-def _decision_closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
-    decision = now.decision
+def _decision_obstacles(definition: Definition, circumstances: Circumstances) -> Iterator[Obstacle]:
+    decision = circumstances.decision
     if decision.refused:
-        yield Closed(Cause.REFUSED, "you refused this question")
+        yield Obstacle(because(Cause.REFUSED))
     if definition.digest in decision.accepted:
         return
     if decision.accepted:
-        yield Closed(Cause.CHANGED, "the definition changed since you accepted it")
-    if min(now.levels.new_questions, now.settings.ceiling("new_questions")) == REFUSE_SILENTLY:
-        yield Closed(Cause.PENDING, "new questions are refused")
-    yield Closed(Cause.PENDING, "you have not accepted this question")
+        yield Obstacle(because(Cause.CHANGED))
+    yield NOT_ACCEPTED
 
 
-def _review_closures(definition: Definition, now: Circumstances) -> Iterator[Closed]:
-    """A stop is for the question, whatever its definition. Without the manifest nobody knows whether the right one is reviewed."""
-    stop, review = now.standing.stop, now.standing.review
+def _review_obstacles(definition: Definition, circumstances: Circumstances) -> Iterator[Obstacle]:
+    """A stop applies to every definition of the question. Without a manifest the review is not checked: the right digest is unknown."""
+    stop, review = circumstances.standing.stop, circumstances.standing.review
     if stop:
-        cause = Cause.STOPPED if stop.reason is StopReason.ANSWERED else Cause.SUSPENDED
-        yield Closed(cause, stop.sentence)
-    if not now.are_reviews_readable:
-        yield Closed(Cause.REVIEWS, "a file of reviews cannot be read", UNREADABLE)
-    is_reviewed = now.settings.developer or (review is not None and review.definition == definition.digest)
-    if is_reviewed or now.presence is not Presence.PRESENT:
+        yield Obstacle(stop.why)
+    if not circumstances.are_reviews_readable:
+        yield Obstacle(because(Cause.REVIEWS, what="stop"), UNREADABLE)
+    is_reviewed = circumstances.settings.developer or (review is not None and review.definition == definition.digest)
+    if is_reviewed or circumstances.presence is not Presence.PRESENT:
         return
-    if now.are_reviews_readable:
-        yield Closed(Cause.UNREVIEWED, "no review of this definition is installed", GONE)
-    else:  # the missing review may stand in the file that cannot be read
-        yield Closed(Cause.REVIEW, "no review of this definition can be read", UNREADABLE)
-
-
-def _switch_text(what: str, file: str) -> str:
-    match what:
-        case "unreadable":
-            return f"{file} cannot be read, which counts as off"
-        case "DO_NOT_TRACK":
-            return "DO_NOT_TRACK is set in the environment"
-        case "kuserfeedback":
-            return f"{file} switches KUserFeedback off"
-        case _:
-            return f"{file} says enabled = false"
+    if circumstances.are_reviews_readable:
+        yield Obstacle(because(Cause.UNREVIEWED), GONE)
+    else:  # the unreadable file may contain the missing review
+        yield Obstacle(NO_REVIEW_READABLE, UNREADABLE)

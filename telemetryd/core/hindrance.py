@@ -1,6 +1,7 @@
-"""What is wrong with our own installation or configuration, so that a report cannot leave: it waits, and the user is told. Policy: T2.
+"""Why a report reached nobody: a fault of our own installation or configuration, or of the network. The report waits. Policy: T2.
 
-The words are stable: the uploader hands one back, the database keeps it with the report, and programs may depend on them.
+The words are stable: the uploader returns them, and the database stores them with the report. `error_word` gives those of the history.
+The user sees a fault that somebody has to repair as a problem of the service. A network that is away is not one.
 """
 
 from __future__ import annotations
@@ -15,12 +16,21 @@ if TYPE_CHECKING:
 
 
 class Hindrance(StrEnum):
-    """What is in the way."""
+    """The reason for which a report reached nobody."""
+
+    DNS = "dns"
+    """The server's name was not found. A machine without a network finds no name."""
+    REFUSED = "refused"
+    """The server, or the network on the way, refused the connection or broke it off before it stood."""
+    TIMEOUT = "timeout"
+    """No connection stood in time."""
+    REPORT = "report"
+    """What is stored of the report is damaged."""
 
     UPLOADER = "uploader"
-    """It does not start, or ended before it had a connection."""
+    """The uploader does not start, or ended before it had a connection."""
     PACKAGE = "package"
-    """The files of telemetryd are not those that are running."""
+    """The installed files of telemetryd are not those that are running."""
     CLIENT = "client"
     """The HTTP client is missing or too old."""
     OHTTP = "ohttp"
@@ -30,22 +40,30 @@ class Hindrance(StrEnum):
     CA_FILE = "ca-file"
     """The authority's certificate cannot be used."""
     AUTHORITY = "tls-authority"
-    """The server's certificate does not lead to an authority that is trusted."""
+    """The server's certificate does not lead to a trusted authority."""
     STRICT = "tls-strict"
-    """A certificate lacks what a strict check demands, as Python 3.13 makes it."""
+    """A certificate fails the strict verification, the default since Python 3.13."""
     NAME = "tls-name"
     """The server's certificate is for another name."""
     EXPIRED = "tls-expired"
     """The server's certificate is not valid at this time."""
     CONFIGURATION = "configuration"
-    """The configuration or the reviews, as the uploader reads them, do not permit it."""
+    """The configuration or the reviews, as the uploader reads them, do not permit the report."""
     DEFINITION = "definition"
-    """The definition that was consented to cannot be read by this version."""
+    """This version cannot read the accepted definition."""
 
+
+_OF_THE_NETWORK = frozenset({Hindrance.DNS, Hindrance.REFUSED, Hindrance.TIMEOUT})
+_ERRORS: dict[str, str] = {
+    **{word: str(word) for word in (*_OF_THE_NETWORK, Hindrance.KEYS, Hindrance.AUTHORITY, Hindrance.NAME, Hindrance.EXPIRED)},
+    Hindrance.STRICT: "tls-authority",
+}
+"""The history's words. All other hindrances are our "own"."""
 
 _SENTENCES = {
+    Hindrance.REPORT: "a stored report is damaged, so it cannot be sent",
     Hindrance.UPLOADER: "telemetryd-upload does not start, or ends before it has a connection (the journal says more)",
-    Hindrance.PACKAGE: "telemetryd was replaced while it was running; reports leave once it has been started again",
+    Hindrance.PACKAGE: "telemetryd was replaced while it was running; reports are sent after it has been restarted",
     Hindrance.CLIENT: "aiohttp is missing or too old: expected aiohttp 3.10 and aiohappyeyeballs 2.5, or newer",
     Hindrance.OHTTP: "the extra for relays is missing or too old: expected pyhpke and cryptography (telemetryd[ohttp])",
     Hindrance.KEYS: "this file cannot be read, or holds no usable key",
@@ -59,10 +77,22 @@ _SENTENCES = {
 }
 
 
-def problem(word: str, endpoint: Endpoint) -> Problem:
-    """What the user is told of reports for an endpoint that wait: the file in question, if there is one, and what is wrong.
+def error_word(word: str, outcome: str) -> str:
+    """The history's `error` for a report with this hindrance and outcome, or ""."""
+    if outcome == "rejected":
+        return "status"
+    return _ERRORS.get(word, "own") if word else ""
 
-    A word that this version does not know is a later one's, and refers to the journal.
+
+def is_problem(word: str) -> bool:
+    """Whether somebody has to repair something, other than the network."""
+    return word not in _OF_THE_NETWORK
+
+
+def problem(word: str, endpoint: Endpoint) -> Problem:
+    """The problem that the user sees for the waiting reports of an endpoint: the file at fault, if any, and a sentence.
+
+    An unknown word comes from a later version; its sentence refers to the journal.
     """
     files = {Hindrance.KEYS: endpoint.ohttp_keys, Hindrance.CA_FILE: endpoint.ca_file}
     hindrance = Hindrance(word) if word in _SENTENCES else Hindrance.UPLOADER

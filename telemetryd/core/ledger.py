@@ -1,9 +1,10 @@
-"""The privacy budget: what all answers together can ever reveal, per endpoint host and per measured thing. Policy: A1, A2.
+"""The privacy budget: the total ε of all answers, per endpoint host and per source. Policy: A1, A2.
 
-Each answer charges its ε once to the host that gets it and once to each of its sources. A charge is never refunded; a reservation, made
-when a question is accepted, is released if no report came of it. A source's cap counts across hosts: it bounds what can ever be known of
-one fact.
-Amounts are tenths of ε, so that sums are exact. All of this holds for one state directory.
+Each answer charges its ε once to the host that receives it and once to each of its sources. A charge is never refunded. From the beginning
+of its period an answer is held, and it is released if no report results (`core.room`). A source's cap counts across hosts: it bounds what
+anyone can learn of one fact.
+
+Amounts are tenths of ε, so that sums are exact. A ledger covers one state directory.
 """
 
 from __future__ import annotations
@@ -11,23 +12,22 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.causes import Cause, because
 from telemetryd.core.noise import exp_thousandths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from telemetryd.core.definition import Definition
+    from telemetryd.core.causes import Reason
+    from telemetryd.core.definition import Definition, Key
     from telemetryd.core.settings import Budgets
 
 _TWO_DIGITS = 10_000
-"""Thousandths of a factor from which on two digits need no fraction."""
-
-Key = tuple[str, str]
-"""(application id, question id)."""
+"""The least factor, in thousandths, that is rounded to two digits without a fraction."""
 
 
-class Entry(NamedTuple):
-    """What one answer costs: `tenths` of ε, in calendar year `year`, told to `host`, about `sources`."""
+class Charge(NamedTuple):
+    """The cost of one answer: `tenths` of ε about `sources`, sent to `host`. `year` is that of the last second of its period (UTC)."""
 
     host: str
     year: int
@@ -37,9 +37,10 @@ class Entry(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One sum of the ledger, in tenths of ε. `source` "" is the host as a whole; for a source `host` is "": its cap counts across hosts.
+    """One sum of the ledger and its cap, in tenths of ε.
 
-    `year` 0 is for life.
+    The sum of a host has `source` "". The sum of a source has `host` "", because its cap counts across hosts. `year` 0 means for life. The
+    sum of an application's answers has neither, and no cap of its own (0). `answers` counts the reports that were made.
     """
 
     host: str
@@ -48,10 +49,12 @@ class Line(NamedTuple):
     spent: int
     reserved: int
     cap: int
+    application: str = ""
+    answers: int = 0
 
 
 class Caps(NamedTuple):
-    """The caps in tenths of ε."""
+    """The caps of a source, of a host in a year, and of a host for life, in tenths of ε."""
 
     source: int
     year: int
@@ -59,72 +62,94 @@ class Caps(NamedTuple):
 
 
 def caps_of(budgets: Budgets, *, is_spent: bool) -> Caps:
-    """The caps in force; a damaged ledger reads as spent."""
-    return Caps(0, 0, 0) if is_spent else Caps(*(round(one * 10) for one in budgets))
+    """The caps in force. All are 0 for a lost ledger, because nobody knows what was spent."""
+    return Caps(0, 0, 0) if is_spent else Caps(*(round(cap * 10) for cap in budgets))
 
 
-def entry_of(definition: Definition, host: str, year: int) -> Entry:
-    """What answering a question costs."""
+def charge_for(definition: Definition, host: str, year: int) -> Charge:
+    """The charge of a question's answer, not yet final."""
     application = definition.application.id
-    sources = tuple(one if "/" in one else f"{application}/{one}" for one in definition.question.sources)
-    return Entry(host, year, round(definition.question.epsilon * 10), sources)
+    sources = tuple(source if "/" in source else f"{application}/{source}" for source in definition.question.sources)
+    return Charge(host, year, round(definition.question.epsilon * 10), sources)
 
 
-def obstacle(entries: Iterable[Entry], wanted: Entry, caps: Caps) -> str:
-    """The cap that leaves no room for an answer, in words, or ""."""
-    kept = list(entries)
-    to_host = [one for one in kept if one.host == wanted.host]
-    if _sum(to_host) + wanted.tenths > caps.life:
-        return f"the budget of {wanted.host} is spent"
-    if _sum(one for one in to_host if one.year == wanted.year) + wanted.tenths > caps.year:
-        return f"the budget of {wanted.host} for {wanted.year} is spent"
-    for source in wanted.sources:
-        if _sum(one for one in kept if source in one.sources) + wanted.tenths > caps.source:
-            return f"the budget of {source} is spent"
-    return ""
+class Sums:
+    """The sums of entries under their caps, and whether another answer fits beside them."""
+
+    def __init__(self, caps: Caps, entries: Iterable[Charge] = ()) -> None:
+        self._caps = caps
+        self._hosts: dict[str, int] = {}
+        self._years: dict[tuple[str, int], int] = {}
+        self._sources: dict[str, int] = {}
+        for entry in entries:
+            self.add(entry)
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether any sum exceeds its cap, because the cap was lowered afterwards."""
+        caps = self._caps
+        pairs = ((self._hosts, caps.life), (self._years, caps.year), (self._sources, caps.source))
+        return any(total > cap for sums, cap in pairs for total in sums.values())
+
+    def add(self, entry: Charge) -> None:
+        """Count an answer, whether it fits or not."""
+        year = entry.host, entry.year
+        self._hosts[entry.host] = self._hosts.get(entry.host, 0) + entry.tenths
+        self._years[year] = self._years.get(year, 0) + entry.tenths
+        for source in entry.sources:
+            self._sources[source] = self._sources.get(source, 0) + entry.tenths
+
+    def obstacle(self, entry: Charge) -> Reason | None:
+        """The first cap that the answer would exceed; None if it fits."""
+        caps, host, tenths = self._caps, entry.host, entry.tenths
+        if self._hosts.get(host, 0) + tenths > caps.life:
+            return because(Cause.NO_ROOM, cap="life", host=host)
+        if self._years.get((host, entry.year), 0) + tenths > caps.year:
+            return because(Cause.NO_ROOM, cap="year", host=host, year=str(entry.year))
+        # Across all hosts, because hosts may share what they learn of one fact.
+        for source in entry.sources:
+            if self._sources.get(source, 0) + tenths > caps.source:
+                return because(Cause.NO_ROOM, cap="source", source=source)
+        return None
+
+    def copy(self) -> Sums:
+        """Sums that grow apart from these."""
+        other = Sums(self._caps)
+        other._hosts, other._years, other._sources = dict(self._hosts), dict(self._years), dict(self._sources)
+        return other
 
 
-def is_exceeded(entries: Iterable[Entry], caps: Caps) -> bool:
-    """Whether any cap is exceeded: it was lowered since."""
-    return any(line.spent + line.reserved > line.cap for line in lines(entries, caps))
+def lines(entries: Mapping[Key, Charge], caps: Caps) -> list[Line]:
+    """Every sum that is not zero: hosts for life and by year, then sources, then applications."""
+    charges = list(entries.values())
+    sums = []
+    for host in sorted({charge.host for charge in charges}):
+        of_host = [charge for charge in charges if charge.host == host]
+        sums.append(_line(of_host, Line(host, "", 0, 0, 0, caps.life)))
+        years = sorted({charge.year for charge in of_host})
+        sums += [_line([charge for charge in of_host if charge.year == year], Line(host, "", year, 0, 0, caps.year)) for year in years]
+    sources = sorted({source for charge in charges for source in charge.sources})
+    return [
+        *sums,
+        *(_line([charge for charge in charges if source in charge.sources], Line("", source, 0, 0, 0, caps.source)) for source in sources),
+        *(
+            _line([entry for key, entry in entries.items() if key[0] == application], Line("", "", 0, 0, 0, 0, application))
+            for application in sorted({application for application, _ in entries})
+        ),
+    ]
 
 
-def reserve(
-    kept: Mapping[Key, Entry], wanted: Mapping[Key, Entry], caps: Caps, draw: Callable[[int], int]
-) -> tuple[dict[Key, Entry], dict[Key, str]]:
-    """Reserve for questions in random order, so that which of them finds no room says nothing: (reserved, obstacle of each other one)."""
-    reserved: dict[Key, Entry] = {}
-    refused: dict[Key, str] = {}
-    for key in _shuffled(sorted(wanted), draw):
-        obstacle_found = obstacle((*kept.values(), *reserved.values()), wanted[key], caps)
-        if obstacle_found:
-            refused[key] = obstacle_found
-        else:
-            reserved[key] = wanted[key]
-    return reserved, refused
-
-
-def lines(entries: Iterable[Entry], caps: Caps) -> list[Line]:
-    """Every sum that has a cap and is not zero: hosts for life and by year, then sources."""
-    kept = list(entries)
-    found = []
-    for host in sorted({one.host for one in kept}):
-        of_host = [one for one in kept if one.host == host]
-        found.append(_line(of_host, Line(host, "", 0, 0, 0, caps.life)))
-        years = sorted({one.year for one in of_host})
-        found += [_line([one for one in of_host if one.year == year], Line(host, "", year, 0, 0, caps.year)) for year in years]
-    sources = sorted({source for one in kept for source in one.sources})
-    return [*found, *(_line([one for one in kept if source in one.sources], Line("", source, 0, 0, 0, caps.source)) for source in sources)]
-
-
-def words(line: Line, entries: Iterable[Entry]) -> str:
-    """What a line means, in computed words. Never "at most so sure": how sure someone becomes depends on what they knew before."""
-    told = [one for one in entries if _concerns(line, one)]
-    if not told:
+def words(line: Line, entries: Mapping[Key, Charge]) -> str:
+    """The meaning of a line, as sentences with computed bounds; "" if no charge concerns it."""
+    concerned = [charge for key, charge in entries.items() if _concerns(line, key, charge)]
+    if not concerned:
         return ""
-    most = max(one.tenths for one in told)
+    if line.application:
+        return _words_about_use(line)
+    # Never "at most so sure": certainty depends on prior knowledge, and only the factor of the odds has a bound.
+    most = max(charge.tenths for charge in concerned)
     alone = f"Each answer can multiply anyone's odds about you by at most {_factor(most)} (even odds become {_percent(most)} %)."
-    if len(told) == 1:
+    if len(concerned) == 1:
         return alone.replace("Each answer", "This answer")
     together = _factor(line.spent + line.reserved)
     about = f"about {line.source}" if line.source else "about everything that they tell together"
@@ -134,7 +159,18 @@ def words(line: Line, entries: Iterable[Entry]) -> str:
     )
 
 
-def _concerns(line: Line, entry: Entry) -> bool:
+def _words_about_use(line: Line) -> str:
+    """Each answer is `none` or not, so it tells with its whole ε whether the application was used."""
+    return (
+        f"Each report names {line.application}, and its answer tells whether you used it in that period. Whoever ties your reports together"
+        f" learns from them whether you use it at all: at most × {_factor(line.spent + line.reserved)}."  # noqa: RUF001 - the sign is meant
+        " This has no limit of its own, only those of the server."
+    )
+
+
+def _concerns(line: Line, key: Key, entry: Charge) -> bool:
+    if line.application:
+        return key[0] == line.application
     if line.source:
         return line.source in entry.sources
     return entry.host == line.host and line.year in {0, entry.year}
@@ -150,23 +186,15 @@ def _factor(tenths: int) -> str:
 
 
 def _percent(tenths: int) -> int:
-    """What even odds become, in whole percent."""
+    """The probability in whole percent that even odds become at most."""
     factor = exp_thousandths(tenths / 10)
     return round(100 * factor / (factor + 1000))
 
 
-def _line(entries: Sequence[Entry], empty: Line) -> Line:
-    charged = _sum(one for one in entries if one.is_charged)
-    return empty._replace(spent=charged, reserved=_sum(entries) - charged)
+def _line(entries: Sequence[Charge], empty: Line) -> Line:
+    charged = [entry for entry in entries if entry.is_charged]
+    return empty._replace(spent=_sum(charged), reserved=_sum(entries) - _sum(charged), answers=len(charged))
 
 
-def _sum(entries: Iterable[Entry]) -> int:
-    return sum(one.tenths for one in entries)
-
-
-def _shuffled(keys: list[Key], draw: Callable[[int], int]) -> list[Key]:
-    """The keys in uniformly random order."""
-    for place in range(len(keys) - 1, 0, -1):
-        other = draw(place + 1)
-        keys[place], keys[other] = keys[other], keys[place]
-    return keys
+def _sum(entries: Iterable[Charge]) -> int:
+    return sum(charge.tenths for charge in entries)

@@ -1,13 +1,15 @@
-"""The life of a question for one user: draw, period, answered, passed. Policy: M4, C1.
+"""The state machine of a question for one user. Policy: M4, C1.
 
     unreviewed → pending → waiting → active → reporting → answered
                                         └─ passed      (or expired, stopped, suspended, refused on the way)
 
-`step` is asked whenever anything changes and at each tick: it gives the state that the user sees, what is to be remembered, and what the
-daemon has to do. *answered* and *passed* stick to (application, question id), whatever the definition.
+The daemon calls `step` whenever something changes, and at each tick. A step gives the state to show, the record to store and the
+effect to carry out.
 
-Nothing final follows from not being able to look. Without the manifest that declares a question, only these end it: what the user or an
-administrator decides, a stop, and the manifest's own absence once that has lasted its delay.
+*answered* and *passed* belong to (application, question id), whatever the definition.
+
+While the declaring manifest cannot be read, only three things end a question. They are a decision of the user or an administrator, a stop,
+and the absence of the manifest once its delay is over.
 """
 
 from __future__ import annotations
@@ -16,22 +18,25 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.definition import Draw
-from telemetryd.core.delay import AT_ONCE, notice
-from telemetryd.core.gate import Cause, Closed, Presence, closures, told
-from telemetryd.core.period import period_at
-from telemetryd.core.sampling_lot import drawn_period, takes_part
+from telemetryd.core.causes import Cause, Reason, because
+from telemetryd.core.gate import NO_REVIEW_READABLE, Obstacle, Presence, deciding_obstacle, obstacles
+from telemetryd.core.limits import DAY_S
+from telemetryd.core.obstacle_delay import AT_ONCE, notice
+from telemetryd.core.period import first_whole_period, period_at
+from telemetryd.core.record import ERASED, Outcome, Record, clear_obstacle, finish_report, iso_date, mark_passed
+from telemetryd.core.sampling_lot import drawn_period
+from telemetryd.core.schedule import window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from telemetryd.core.definition import Definition
-    from telemetryd.core.delay import Moment
     from telemetryd.core.gate import Circumstances
+    from telemetryd.core.obstacle_delay import Moment
 
 
 class State(StrEnum):
-    """Where a question is, as the user is shown it."""
+    """The state of a question that the user sees."""
 
     UNREVIEWED = "unreviewed"
     PENDING = "pending"
@@ -46,78 +51,42 @@ class State(StrEnum):
     REFUSED = "refused"
 
 
-class Outcome(StrEnum):
-    """What is kept of a question's life. OPEN until its period closed or passed; all but REPORTING are final."""
-
-    OPEN = ""
-    REPORTING = "reporting"
-    ANSWERED = "answered"
-    PASSED = "passed"
-    SUSPENDED = "suspended"
-
-
 class Effect(StrEnum):
-    """What the daemon must do now."""
+    """The action of the daemon: nothing, delete the collected data, or close the period and make its report."""
 
     NOTHING = "nothing"
     ERASE = "erase"
     CLOSE = "close"
 
 
-class Record(NamedTuple):
-    """What the consent file remembers of one question beside the user's decision.
-
-    `period`, `begins` and `closes` (Unix s) are the drawn period's, 0 before it is known. `closed_cause` tells what shut the question when
-    it was last looked at, and `is_paused` (1 or 0) whether that may still pass; `noticed` counts how long: see `core.delay`. `revision` is
-    the definition's that the period was drawn for, "" before that: what was collected under another one is never counted.
-    """
-
-    outcome: Outcome = Outcome.OPEN
-    reason: str = ""
-    period: str = ""
-    begins: int = 0
-    closes: int = 0
-    host: str = ""
-    closed_cause: str = ""
-    is_paused: int = 0
-    noticed: str = ""
-    revision: str = ""
-
-
 class Step(NamedTuple):
-    """The answer of `step`: `is_collecting` says whether samples are kept now."""
+    """The result of one step. `is_collecting` says whether samples are stored from now on."""
 
     record: Record
     state: State
-    reason: str = ""
+    reason: Reason = Reason()
     effect: Effect = Effect.NOTHING
     is_collecting: bool = False
 
 
-_DAY_S = 86400
-_SETTLED = {
-    Cause.STOPPED: State.STOPPED,
-    Cause.SUSPENDED: State.SUSPENDED,
-    Cause.UNREVIEWED: State.UNREVIEWED,
-    Cause.REVIEW: State.UNREVIEWED,
-    Cause.REFUSED: State.REFUSED,
+_FIXED_STATES = {
+    str(Cause.STOPPED): State.STOPPED,
+    str(Cause.SUSPENDED): State.SUSPENDED,
+    str(Cause.UNREVIEWED): State.UNREVIEWED,
+    NO_REVIEW_READABLE.kind: State.UNREVIEWED,
+    str(Cause.REFUSED): State.REFUSED,
 }
-"""What others settle whatever the user accepts, and the user's own refusal: the first that applies is shown."""
-
-_SERVER_SAYS = "the server says that the question is"
-_DELIVERED = {"accepted": "sent", "answered": f"{_SERVER_SAYS} answered"}
-NO_PERIOD = "no whole period is left before it ends"
-NOT_DRAWN = "you were not drawn: only a part of the users is asked"
-TOO_LATE = "the period that was drawn for you had begun when you accepted"
-CLOSED_AT_START = "it was shut when its period began"
+"""States that no acceptance can change, by the kind of the obstacle. The first that applies is shown."""
+ANSWERABLE = {Cause.NONE, Cause.CHANGED}
+"""Causes of a pending question that a yes removes."""
 
 
-class Look(NamedTuple):
-    """One look at a question: what is asked, under which circumstances, all that shuts it, and when."""
+class Evaluation(NamedTuple):
+    """The input of one step: the definition, its circumstances and obstacles, and the time."""
 
     definition: Definition
     circumstances: Circumstances
-    closures: Sequence[Closed]
+    obstacles: Sequence[Obstacle]
     moment: Moment
 
     @property
@@ -127,8 +96,13 @@ class Look(NamedTuple):
 
     @property
     def is_declared(self) -> bool:
-        """Whether the definition is the one that is declared now; else it is what was consented to, and the manifest is not there."""
+        """Whether a manifest declares this definition now. Otherwise it is the accepted text, and the manifest is missing."""
         return self.circumstances.presence is Presence.PRESENT
+
+    @property
+    def has_endpoint(self) -> bool:
+        """Whether the vendor has a server now."""
+        return self.circumstances.settings.endpoint(self.definition.application.vendor) is not None
 
     @property
     def accepted(self) -> int | None:
@@ -139,221 +113,236 @@ class Look(NamedTuple):
     def is_over(self) -> bool:
         """Whether the question's last day (inclusive) has passed."""
         ends = self.definition.question.ends
-        return self.now >= datetime(ends.year, ends.month, ends.day, tzinfo=UTC).timestamp() + _DAY_S
+        return self.now >= datetime(ends.year, ends.month, ends.day, tzinfo=UTC).timestamp() + DAY_S
 
 
 def step(record: Record, definition: Definition, circumstances: Circumstances, now: Moment) -> Step:
-    """One look at a question."""
-    look = Look(definition, circumstances, closures(definition, circumstances), now)
+    """The next step of a question whose definition is known."""
+    evaluation = Evaluation(definition, circumstances, obstacles(definition, circumstances), now)
     if circumstances.settings.developer:
-        return _develop(record, look)
+        return _step_developer(record, evaluation)
     if record.outcome is Outcome.REPORTING:
-        return _report(record, [*_endpoint_changed(record, look), *_concerning_report(look)], now)
+        blocked_by = [*_route_obstacle(record, evaluation), *_report_obstacles(evaluation)]
+        return _step_report(record, blocked_by, now, has_endpoint=evaluation.has_endpoint)
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
-    return _unaccepted(record, look) if look.accepted is None else _accepted(record, look, look.accepted)
+    return _step_unaccepted(record, evaluation) if evaluation.accepted is None else _step_accepted(record, evaluation, evaluation.accepted)
 
 
-def unanswerable(record: Record, shut: Sequence[Closed], now: Moment) -> Step:
-    """A look at a question of which not even the accepted text can be read; `shut` is `consent.closures_without_definition`."""
+def step_without_definition(record: Record, blocked_by: Sequence[Obstacle], now: Moment) -> Step:
+    """The step if not even the accepted text can be read. `blocked_by` comes from `gate.obstacles_without_definition`."""
     if record.outcome is Outcome.REPORTING:
-        return _report(record, shut, now)
+        return _step_report(record, blocked_by, now)
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
     if not record.begins:
-        return Step(record, State.WAITING, told(shut)[0].text)
-    return _shut(*_judged(record, shut, now), now.wall)
+        return Step(record, State.WAITING, deciding_obstacle(blocked_by)[0].reason)
+    return _step_blocked_period(*_count_obstacles(record, blocked_by, now), now.wall)
 
 
-def erased(record: Record, now: int, reason: str = "erased") -> Step:
-    """The user erases what was collected: a running period is passed, a report is answered; before, nothing changes."""
+def erase(record: Record, now: int, cause: Cause = Cause.ERASED) -> Step:
+    """The user erases the collected data: a running period is passed, and a report is answered. Before the period nothing changes."""
     if record.outcome is Outcome.REPORTING:
-        return _answered(record, reason)
+        return _finish_report(record, because(cause))
     if record.outcome is Outcome.OPEN and record.begins and record.begins <= now:
-        return _pass(record, reason)
+        return _pass(record, because(cause))
     return Step(record, State(record.outcome) if record.outcome else State.WAITING, record.reason)
 
 
-def lost(record: Record, now: int) -> Record:
-    """The main database is lost: what was collected with it."""
+def interrupt(record: Record, cause: Cause, now: int) -> Step:
+    """Block a question at once for a reason outside its definition: developer mode begins."""
     if record.outcome is Outcome.REPORTING:
-        return record._replace(outcome=Outcome.ANSWERED, reason="lost")
-    if record.outcome is Outcome.OPEN and record.begins and record.begins <= now:
-        return record._replace(outcome=Outcome.PASSED, reason="damaged")
-    return record
-
-
-def shut(record: Record, cause: Cause, now: int) -> Step:
-    """Something outside the definition shuts everything at once: developer mode begins."""
-    if record.outcome is Outcome.REPORTING:
-        return _answered(record, cause)
+        return _finish_report(record, because(cause))
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
-    record = record._replace(closed_cause=cause, is_paused=0, noticed="")
+    # The cause stays in the record: `_step_open` passes the question if its period begins before developer mode ends.
+    record = record.with_reason(because(cause))._replace(is_paused=0, noticed="")
     if record.begins and record.begins <= now:
-        return _pass(record, cause)
-    return Step(record, State.WAITING, str(cause), Effect.ERASE)
+        return _pass(record, because(cause))
+    return Step(record, State.WAITING, because(cause), Effect.ERASE)
 
 
-def without_budget(step: Step, obstacle: str) -> Step:
-    """The privacy budget has no room for the answer: the question is passed."""
-    return _pass(step.record, f"no budget: {obstacle}")
+def pass_without_room(step: Step, obstacle: Reason) -> Step:
+    """Pass a question whose period has begun. `obstacle` is that of `room.Look.passed`."""
+    return _pass(step.record, obstacle)
 
 
-def reporting(record: Record, host: str) -> Record:
-    """The period closed and its report is made for `host`."""
-    return _unmark(record)._replace(outcome=Outcome.REPORTING, reason="", host=host)
+def show_room(step: Step, shown: Reason | None) -> Step:
+    """Say that a waiting question has no room; `shown` is that of `room.Look.waiting`, or None if nothing is known."""
+    is_plain = step.state is State.WAITING and not step.record.cause
+    return step._replace(reason=shown) if is_plain and shown and shown.cause else step
 
 
-def answered(record: Record, reason: str) -> Record:
-    """The report's life is over: sent, dropped or lost."""
-    return _unmark(record)._replace(outcome=Outcome.ANSWERED, reason=reason)
+def _step_report(record: Record, blocked_by: Sequence[Obstacle], now: Moment, *, has_endpoint: bool = True) -> Step:
+    if not blocked_by:
+        reason = _due(record, now.wall) if has_endpoint else because(Cause.NO_ENDPOINT)
+        return Step(clear_obstacle(record), State.REPORTING, reason)
+    record, obstacle = _count_obstacles(record, blocked_by, now)
+    return Step(record, State.REPORTING, obstacle.reason) if record.is_paused else _finish_report(record, obstacle.reason)
 
 
-def delivered(record: Record, outcome: str) -> Record:
-    """No try of the report is possible any more; `outcome` as the history calls it."""
-    if outcome == "suspended":
-        return record._replace(outcome=Outcome.SUSPENDED, reason=f"{_SERVER_SAYS} suspended")
-    return answered(record, _DELIVERED.get(outcome, outcome))
+def _due(record: Record, now: int) -> Reason:
+    """The days between which the report most likely leaves, and its last day; the last day alone once those are over."""
+    first = window(record.begins, record.closes)
+    most_likely = {"due_from": iso_date(first.start), "due": _last_day(first.end)} if now < first.end else {}
+    return _plain(**most_likely, due_until=_last_day(first.expires))
 
 
-def passed(record: Record, reason: str) -> Record:
-    """The period is over without an answer."""
-    return _unmark(record)._replace(outcome=Outcome.PASSED, reason=reason)
+def _report_obstacles(evaluation: Evaluation) -> list[Obstacle]:
+    """The obstacles of a report. It is sent under the accepted definition, so a new definition or its review does not block it."""
+    is_changed = evaluation.circumstances.is_superseded or evaluation.accepted is None
+    ignored = {Cause.CHANGED, Cause.NONE, Cause.UNREVIEWED} if is_changed else set()
+    return [obstacle for obstacle in evaluation.obstacles if obstacle.cause not in ignored]
 
 
-def _report(record: Record, shut: Sequence[Closed], now: Moment) -> Step:
-    if not shut:
-        record = _unmark(record)
-        return Step(record, State.REPORTING, record.reason)
-    record, closed = _judged(record, shut, now)
-    return Step(record, State.REPORTING, "paused: " + closed.text) if record.is_paused else _answered(record, closed.cause)
+def _route_obstacle(record: Record, evaluation: Evaluation) -> list[Obstacle]:
+    """The obstacle of a report whose accepted route is no longer configured."""
+    endpoint = evaluation.circumstances.settings.endpoint(evaluation.definition.application.vendor)
+    # An unreadable file may hold the endpoint, so its absence proves nothing.
+    is_known = all(switch.what != "unreadable" for switch in evaluation.circumstances.settings.kill_switches)
+    has_changed = is_known and record.host and endpoint and endpoint.route_id != record.host
+    return [Obstacle(because(Cause.ENDPOINT_CHANGED))] if has_changed else []
 
 
-def _concerning_report(look: Look) -> list[Closed]:
-    """A report is sent under the definition that was consented to: a changed one, and the review that moved on, do not concern it."""
-    is_changed = look.circumstances.is_superseded or look.accepted is None
-    ignored = {Cause.CHANGED, Cause.PENDING, Cause.UNREVIEWED} if is_changed else set()
-    return [one for one in look.closures if one.cause not in ignored]
+def _step_unaccepted(record: Record, evaluation: Evaluation) -> Step:
+    """Without an acceptance of exactly this definition nothing is kept. A running period of another definition is passed."""
+    if record.begins and record.begins <= evaluation.now:
+        return _pass(record, because(Cause.CHANGED))
+    state, reason = _fixed_state(evaluation) or (State.PENDING, _why_pending(evaluation))
+    if not evaluation.circumstances.decision.accepted:
+        return Step(record, state, reason)
+    record, _ = _count_obstacles(record._replace(period="", begins=0, closes=0, digest=""), evaluation.obstacles, evaluation.moment)
+    return Step(record, state, reason, Effect.ERASE)
 
 
-def _endpoint_changed(record: Record, look: Look) -> list[Closed]:
-    """Consent named another host than the one that is configured now; not known while a file of the configuration cannot be read."""
-    endpoint = look.circumstances.settings.endpoint(look.definition.application.vendor)
-    is_known = all(one.what != "unreadable" for one in look.circumstances.settings.kill_switches)
-    is_other = is_known and record.host and endpoint and endpoint.way != record.host
-    return [Closed(Cause.ENDPOINT, "reports would go another way than the one consented to")] if is_other else []
+def _why_pending(evaluation: Evaluation) -> Reason:
+    """What a yes would not remove; else that the definition changed, or nothing."""
+    others = [obstacle.reason for obstacle in evaluation.obstacles if obstacle.cause not in ANSWERABLE]
+    if others:
+        return others[0]
+    return evaluation.obstacles[0].reason if _has_period_left(evaluation) else because(Cause.TOO_LATE)
 
 
-def _unaccepted(record: Record, look: Look) -> Step:
-    """Without an acceptance of exactly this definition nothing is kept; the running period of another definition is passed."""
-    if record.begins and record.begins <= look.now:
-        return _pass(record, Cause.CHANGED)
-    state, text = _settled(look) or (State.PENDING, look.closures[0].text)
-    if not look.circumstances.decision.accepted:
-        return Step(record, state, text)
-    record, _ = _judged(record._replace(period="", begins=0, closes=0, revision=""), look.closures, look.moment)
-    return Step(record, state, text, Effect.ERASE)
+def _has_period_left(evaluation: Evaluation) -> bool:
+    """Whether a yes now could lead to an answer: the drawn period, or any before the draw, is still to begin."""
+    question, lot, now = evaluation.definition.question, evaluation.circumstances.lot, evaluation.now
+    if evaluation.circumstances.settings.developer:
+        return True
+    if lot is not None:
+        return drawn_period(question, lot, now) is not None
+    return first_whole_period(question.period, question.starts, question.ends, now + 1) is not None
 
 
-def _accepted(record: Record, look: Look, accepted: int) -> Step:
-    asked, lot = look.definition.question, look.circumstances.lot
+def _step_accepted(record: Record, evaluation: Evaluation, accepted: int) -> Step:
+    question, lot, digest = evaluation.definition.question, evaluation.circumstances.lot, evaluation.definition.digest
     if lot is None:
-        return Step(record, State.WAITING, "the draw is to come")
-    is_drawn = record.revision == look.definition.revision
-    if not is_drawn and not look.is_declared:
-        return _undecided(record, look)
-    if not takes_part(lot, asked.share):
-        return _pass(record, NOT_DRAWN)
-    period = drawn_period(asked, lot, accepted)
+        return Step(record, State.WAITING)
+    is_drawn = record.digest == digest
+    if not is_drawn and not evaluation.is_declared:
+        return _step_undecided(record, evaluation)
+    period = drawn_period(question, lot, accepted)
     if period is None:
-        return _pass(record, NO_PERIOD if asked.draw is Draw.FIRST else TOO_LATE)
-    has_begun = period.start <= look.now or 0 < record.begins <= look.now
+        return _pass(record, because(Cause.TOO_LATE))
+    # The drawn period, or the one that is stored for another definition.
+    has_begun = period.start <= evaluation.now or 0 < record.begins <= evaluation.now
+    # The record belongs to another definition. Data of two definitions must not mix, so the period is passed.
     if not is_drawn and has_begun and record != Record():
-        return _pass(record, Cause.CHANGED)
-    record = record._replace(period=period.label, begins=period.start, closes=period.end, revision=look.definition.revision)
-    step = _closed(record, look) if look.closures else _open(record, look.now)
+        return _pass(record, because(Cause.CHANGED))
+    record = record._replace(period=period.label, begins=period.start, closes=period.end, digest=digest)
+    step = _step_blocked(record, evaluation) if evaluation.obstacles else _step_open(record, evaluation)
+    # A fresh draw also deletes what an earlier definition left behind.
     return step if is_drawn or step.effect is not Effect.NOTHING else step._replace(effect=Effect.ERASE)
 
 
-def _undecided(record: Record, look: Look) -> Step:
-    """The period was not drawn for what was accepted, and what is declared now is not there: nothing is decided before it is back."""
+def _step_undecided(record: Record, evaluation: Evaluation) -> Step:
+    """Wait: no period is drawn for the accepted text, and the manifest is missing. A draw without it could pass the question for good."""
     unsettled = State.WAITING if record == Record() else State.PENDING
-    return Step(record, *(_settled(look) or (unsettled, told(look.closures)[0].text)))
+    return Step(record, *(_fixed_state(evaluation) or (unsettled, deciding_obstacle(evaluation.obstacles)[0].reason)))
 
 
-def _closed(record: Record, look: Look) -> Step:
-    record, closed = _judged(record, look.closures, look.moment)
-    step = _shut(record, closed, look.now)
-    settled = _settled(look) if step.state is State.WAITING else None
-    return step._replace(state=settled[0], reason=settled[1]) if settled else step
+def _step_blocked(record: Record, evaluation: Evaluation) -> Step:
+    record, obstacle = _count_obstacles(record, evaluation.obstacles, evaluation.moment)
+    step = _step_blocked_period(record, obstacle, evaluation.now)
+    fixed = _fixed_state(evaluation) if step.state is State.WAITING else None
+    return step._replace(state=fixed[0], reason=fixed[1]) if fixed else step
 
 
-def _shut(record: Record, closed: Closed, now: int) -> Step:
-    """A period that has begun is lost; before it there is something to erase only if the clock was set back."""
+def _step_blocked_period(record: Record, obstacle: Obstacle, now: int) -> Step:
+    """A final obstacle passes a period that has begun. Before that there is data to erase only if the clock was set back."""
     if now < record.begins:
-        return Step(record, State.WAITING, closed.text, Effect.NOTHING if record.is_paused else Effect.ERASE)
-    return Step(record, State.ACTIVE, "paused: " + closed.text) if record.is_paused else _pass(record, closed.cause)
+        return Step(record, State.WAITING, obstacle.reason, Effect.NOTHING if record.is_paused else Effect.ERASE)
+    return Step(record, State.ACTIVE, obstacle.reason) if record.is_paused else _pass(record, obstacle.reason)
 
 
-def _open(record: Record, now: int) -> Step:
-    if record.closed_cause and not record.is_paused and record.begins <= now:
-        return _pass(record, f"{CLOSED_AT_START} ({record.closed_cause})")
-    record = _unmark(record)
-    if now < record.begins:
-        return Step(record, State.WAITING, f"its period begins on {_date(record.begins)}")
-    if now < record.closes:
-        return Step(record, State.ACTIVE, f"its period ends before {_date(record.closes)}", is_collecting=True)
-    return Step(record, State.ACTIVE, "its period is over", Effect.CLOSE)
+def _step_open(record: Record, evaluation: Evaluation) -> Step:
+    now = evaluation.now
+    # The last step saw a final obstacle, so the question was still blocked when its period began. A period with a gap does not count.
+    if record.cause and not record.is_paused and record.begins <= now:
+        return _pass(record, record.reason)
+    record = clear_obstacle(record)
+    if record.closes <= now:
+        return Step(record, State.ACTIVE, _plain(ended=_last_day(record.closes)), Effect.CLOSE)
+    is_active, ends = record.begins <= now, _last_day(record.closes)
+    plain = _plain(ends=ends) if is_active else _plain(begins=iso_date(record.begins), ends=ends)
+    reason = plain if evaluation.has_endpoint else because(Cause.NO_ENDPOINT)
+    return Step(record, State.ACTIVE if is_active else State.WAITING, reason, is_collecting=is_active)
 
 
-def _develop(record: Record, look: Look) -> Step:
-    """Developer mode: the current period counts at once, whole or not, and an answer does not end anything."""
-    if look.closures:
-        unsettled = State.PENDING if look.accepted is None else State.WAITING
-        state, text = _settled(look) or (unsettled, look.closures[0].text)
-        return Step(Record(), state, text, Effect.ERASE)
-    running = period_at(look.definition.question.period, look.now)
-    is_other = record.revision not in {"", look.definition.revision}
+def _step_developer(record: Record, evaluation: Evaluation) -> Step:
+    """The step in developer mode: collect in the current period at once, even if it is partly over. An answer ends nothing."""
+    fresh = Record(report=record.report, sent=record.sent)
+    if evaluation.obstacles:
+        unsettled = (State.PENDING, _why_pending(evaluation))
+        if evaluation.accepted is not None:
+            unsettled = (State.WAITING, evaluation.obstacles[0].reason)
+        return Step(fresh, *(_fixed_state(evaluation) or unsettled), Effect.ERASE)
+    running = period_at(evaluation.definition.question.period, evaluation.now)
+    is_other = record.digest not in {"", evaluation.definition.digest}
+    # The stored period has ended since the last step. It is closed before its data is replaced by that of the current one.
     if record.period and record.period != running.label and not is_other:
-        return Step(record, State.ACTIVE, "its period is over", Effect.CLOSE)
-    if look.is_over:
-        return Step(Record(), State.EXPIRED, _ended(look), Effect.ERASE)
-    record = Record(period=running.label, begins=running.start, closes=running.end, revision=look.definition.revision)
-    return Step(record, State.ACTIVE, "developer mode", Effect.ERASE if is_other else Effect.NOTHING, is_collecting=True)
+        return Step(record, State.ACTIVE, _plain(ended=_last_day(record.closes)), Effect.CLOSE)
+    if evaluation.is_over:
+        return Step(fresh, State.EXPIRED, _end_text(evaluation), Effect.ERASE)
+    record = fresh._replace(period=running.label, begins=running.start, closes=running.end, digest=evaluation.definition.digest)
+    reason = _plain(ends=_last_day(record.closes))
+    return Step(record, State.ACTIVE, reason, Effect.ERASE if is_other else Effect.NOTHING, is_collecting=True)
 
 
-def _settled(look: Look) -> tuple[State, str] | None:
-    """The state, with its reason, that does not depend on what the user accepts: see `_SETTLED`; *expired* comes after a stop."""
-    texts = {one.cause: one.text for one in look.closures}
-    if look.is_over and look.is_declared and not {Cause.STOPPED, Cause.SUSPENDED} & texts.keys():
-        return State.EXPIRED, _ended(look)
-    return next(((state, texts[cause]) for cause, state in _SETTLED.items() if cause in texts), None)
+def _fixed_state(evaluation: Evaluation) -> tuple[State, Reason] | None:
+    """The state and reason that no acceptance can change, if any: see `_FIXED_STATES`. A stop comes before *expired*."""
+    reasons = {obstacle.kind: obstacle.reason for obstacle in evaluation.obstacles}
+    if evaluation.is_over and evaluation.is_declared and not {Cause.STOPPED, Cause.SUSPENDED} & reasons.keys():
+        return State.EXPIRED, _end_text(evaluation)
+    return next(((state, reasons[kind]) for kind, state in _FIXED_STATES.items() if kind in reasons), None)
 
 
-def _ended(look: Look) -> str:
-    return "it ended on " + look.definition.question.ends.isoformat()
+def _end_text(evaluation: Evaluation) -> Reason:
+    return _plain(ended=evaluation.definition.question.ends.isoformat())
 
 
-def _judged(record: Record, shut: Sequence[Closed], now: Moment) -> tuple[Record, Closed]:
-    """Remember what shuts a question, and the closure that counts. What ends it at once needs no count: nothing is written for one."""
-    is_final = any(one.delay == AT_ONCE for one in shut)
-    noticed = notice(record.noticed, {} if is_final else {one.cause: one.delay for one in shut}, now)
-    closed, is_over = told(shut, noticed.over)
-    return record._replace(closed_cause=closed.cause, is_paused=int(not is_over), noticed=noticed.text), closed
+def _count_obstacles(record: Record, blocked_by: Sequence[Obstacle], now: Moment) -> tuple[Record, Obstacle]:
+    """The record with the obstacle that counts, and that obstacle."""
+    # A final obstacle ends the question now. Counting the others would only write the consent file once more.
+    is_final = any(obstacle.delay == AT_ONCE for obstacle in blocked_by)
+    noticed = notice(record.noticed, {} if is_final else {obstacle.kind: obstacle.delay for obstacle in blocked_by}, now)
+    obstacle, is_over = deciding_obstacle(blocked_by, noticed.over)
+    return record.with_reason(obstacle.reason)._replace(is_paused=int(not is_over), noticed=noticed.text), obstacle
 
 
-def _unmark(record: Record) -> Record:
-    return record._replace(closed_cause="", is_paused=0, noticed="")
+def _pass(record: Record, reason: Reason) -> Step:
+    return Step(mark_passed(record, reason), State.PASSED, reason, Effect.ERASE)
 
 
-def _pass(record: Record, reason: str) -> Step:
-    return Step(passed(record, reason), State.PASSED, reason, Effect.ERASE)
+def _finish_report(record: Record, reason: Reason) -> Step:
+    """Erase the report. `engine.erasure` corrects what became of it if an attempt is under way."""
+    return Step(finish_report(record, reason, ERASED), State.ANSWERED, reason, Effect.ERASE)
 
 
-def _answered(record: Record, reason: str) -> Step:
-    return Step(answered(record, reason), State.ANSWERED, reason, Effect.ERASE)
+def _plain(**args: str) -> Reason:
+    """The dates of a state that needs no cause."""
+    return Reason(Cause.NONE, tuple(args.items()))
 
 
-def _date(unix: int) -> str:
-    return datetime.fromtimestamp(unix, UTC).date().isoformat()
+def _last_day(end: int) -> str:
+    """The day before an end (Unix s) that is exclusive."""
+    return iso_date(end - 1)

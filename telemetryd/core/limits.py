@@ -4,153 +4,157 @@ from __future__ import annotations
 
 # Reports: schedule and delivery.
 DAY_S = 86_400
-WINDOW_MIN_S = 7 * DAY_S
-"""Shortest window in which a period's reports leave: a day's reports must not all arrive on the day after."""
-MAX_TRIES = 3
-"""Tries a report. A server that is down for three days keeps its vendor from one answer, never the user from peace."""
-RETRY_GAP_S = DAY_S
-"""Least time between two tries of one report, also after a try whose outcome nobody knows."""
-RETRY_AFTER_MAX_S = 62 * DAY_S
-"""Longest Retry-After that is believed: two windows of a month; a longer one would drop the report, which is what 4xx is for."""
+WINDOW_DELAY_S = 7 * DAY_S
+"""Time from a period's end to the window of its reports. A machine that was off at the end of the period is mostly on again by then."""
+WINDOW_MIN_S = 28 * DAY_S
+"""Shortest window for the reports of a period. In a shorter one the day of arrival would say when a machine was on."""
+SECOND_WINDOW_S = 56 * DAY_S
+"""Span after the window in which a late report may leave: a machine that is on once a fortnight has four days of use in it."""
 HOUR_S = 3600
-"""Running time in which there is exactly one tick."""
+"""Span of running time with exactly one tick."""
 RUN_STEP_MAX_S = 600
-"""Most running time that one run may add: the timer's interval; what is longer was not running time."""
+"""Most running time that one run may add: the interval of the timer. The rest of a longer gap was no running time."""
 RUN_GAP_S = 900
-"""Longest time between two runs of one session: the timer's interval, its accuracy (1 min) and the longest delivery (90 s), rounded up."""
+"""Longest time between two runs of one session: interval and accuracy (1 min) of the timer, and longest delivery (90 s), rounded up."""
 DAY_OF_USE_GAP_S = 4 * HOUR_S
-"""Shortest time without a run that counts as a night: more than a long lunch, less than the sleep of whoever sleeps little."""
+"""Shortest time without a run that counts as a night: longer than a lunch, shorter than a short sleep."""
 
 # The uploader and the courier.
 JOB_LINE_MAX_BYTES = 4096
 """Longest first line of a job: a vendor's name and a URL (2,048 characters at most) in JSON."""
 DEFINITION_MAX_BYTES = 256 * 1024
-"""Longest canonical text of a definition: a question of the longest manifest, even if JSON had to escape every character twice."""
+"""Longest canonical text of a definition: a question of the longest manifest in which JSON escapes every character twice."""
 DELIVERY_MAX_BYTES = 256
-"""Longest line in which the uploader says what became of the report."""
+"""Longest line with the uploader's outcome."""
 JOB_TIMEOUT_S = 10.0
-"""For the whole job, which is written in one go by a process of this machine."""
+"""Timeout for the whole job, which a process of this machine writes at once."""
 CONNECT_TIMEOUT_S = 20.0
 """Name look-up, TCP and TLS together: two TCP retransmissions (1 s, 2 s) and a slow resolver's second try (5 s)."""
 ANSWER_TIMEOUT_S = 20.0
-"""Longest silence of a server once connected; it has one kilobyte to store."""
+"""Longest silence of a connected server, which has to store one kilobyte."""
 UPLOAD_TIMEOUT_S = 60.0
-"""Everything from the look-up to the answer's status; a server that trickles headers ends here."""
+"""Everything from the look-up to the status of the answer; bounds a server that trickles headers."""
 RESPONSE_TIMEOUT_S = 5.0
-"""A body has a few hundred bytes if it is a relay's; a server's own is read only so that it sees an orderly end."""
+"""Timeout for the body: a relay's has a few hundred bytes, and a server's is read only to end the connection in order."""
 RESPONSE_MAX_BYTES = 64 * 1024
-"""Most of a response's body that is read: ignored if it is a server's own, opened if it is a relay's."""
+"""Most bytes read of a response's body. A relay's body is decrypted, a server's is ignored."""
 RECEIVED_MAX_BYTES = 256 * 1024
-"""Most that is taken from a server over one connection, TLS, interim answers and headers included: four times a body's bound, with room for
-long chains of certificates. Else one that sends without end was listened to at full speed until a timeout: 23 GB in a minute, measured."""
+"""Most bytes read from a server over one connection, including TLS, interim answers and headers: four times a body. It has room for long
+chains of certificates. Without it, an endless answer was read at full speed until the timeout: 23 GB in a minute, measured."""
 OHTTP_KEYS_BYTES = 16 * 1024
-"""Longest file of a gateway's keys that is read; one key takes 47 bytes, and a rotation has two or three."""
+"""Longest file of a gateway's keys. A key takes 47 bytes, and a rotation has two or three."""
 COURIER_TIMEOUT_S = 90.0
-"""A whole delivery as the daemon sees it: the uploader's own timeouts (75 s) and its start on a slow disk."""
+"""Timeout of the daemon for a delivery: the timeouts of the uploader (75 s), and its start on a slow disk."""
+IDLE_MARGIN_S = 100.0
+"""No delivery begins in the last part of the idle time: it would be broken off by the exit. It takes COURIER_TIMEOUT_S, and an outcome."""
 JOB_MAX_S = 300
-"""A try that began less than so long ago may be under way in another process: the longest delivery, several times over."""
+"""A younger attempt may still run in another process: several times the longest delivery. An older one without an outcome is unknown."""
 UPLOADER_EXIT_S = 2.0
-"""How long an uploader that has answered may take to end before it is killed."""
+"""Time for an uploader to exit after its answer, before it is killed."""
 
 # Declarations.
 TOML_DEPTH = 4
-"""Most parts of a key, and most lists and tables in each other: `question.expected.startup."<500"` is as deep as anything that we read.
-With 49 parts in a header and in each key, 64 KiB took a parser 0.6 s; with four any text takes a tenth of that."""
+"""Most parts of a key, and most levels of nested lists and tables. `question.expected.startup."<500"` is the deepest key that we read.
+With 49 parts in a header and in each key, 64 KiB took a parser 0.6 s. With four, any text takes a tenth of that."""
 TOML_PIECES = 5000
-"""Most keys, values and tables in each 64 KiB of a TOML text, as their signs are counted; each takes a parser 2 to 9 µs. A manifest of a
-hundred sources, a hundred questions and 1,400 texts in other languages, which fill it, has 3,600."""
+"""Most keys, values and tables in each 64 KiB of a TOML text, counted by their delimiters; each takes a parser 2 to 9 µs. A full manifest
+with a hundred sources, a hundred questions and 1,400 translated texts has 3,600."""
 MANIFEST_BYTES = 64 * 1024
 """Longest text of a manifest: a hundred questions in ten languages; at 10 MB the parser alone would hold the daemon for seconds."""
 
 TABLES_MAX = 120
-"""Most tables of a kind in a manifest that are looked at: some more than may be registered, so that who has too many is told so. 64 KiB
-hold 2,500 of them."""
+"""Most tables of a kind in a manifest that are checked: above the limits for registration, so that their errors appear. 64 KiB can hold
+2,500 tables."""
 SOURCES_MAX = 100
-"""Sources an application: KDE's largest uses twelve today; each costs a few hundred bytes while it is pushed to."""
+"""Most sources of an application. KDE's largest has twelve today; each costs a few hundred bytes while it gets samples."""
 QUESTIONS_MAX = 100
-"""Questions an application: more than anyone would read before accepting them."""
+"""Most questions of an application: more than anyone would read before accepting them."""
 APPLICATIONS_MAX = 2000
-"""Applications that registered by themselves; the one used least recently makes room. A desktop has some 200; their texts are all that is
-kept without consent (128 MB)."""
+"""Most applications that registered themselves; the least recently used one is dropped. A desktop has about 200. Their texts are the only
+data stored without consent, at most 128 MB."""
 SAMPLES_MAX = 10_000
-"""Samples a call: 80 KB of doubles, folded in 2 ms; who has more sends another call."""
+"""Most samples of a call: 80 KB of doubles, folded in 2 ms. Further samples need another call."""
 OPEN_QUESTIONS_MAX = 500
-"""Questions accepted and not over: a look at all of them takes some 5 ms, and budgets end far below (eight a year with one vendor)."""
+"""Most accepted questions that are not over: all of them are evaluated in 5 ms. Budgets end far below, at eight a year for one vendor."""
 DECOYS_MAX = 20_000
 """Decoy tallies kept at once (some 500 bytes each): a thousand applications with ten questions, and as many again in shared sources."""
+SHARED_MAX_BYTES = 256 * 1024
+"""Most bytes of declared texts and tuples that are kept to be shared: those of ten manifests with ten sources and nothing in common."""
 
 SETTLE_S = 5.0
-"""From a commit of samples to the sync of its log, which is what a power cut may take: little to miss, and rare enough for a disk."""
+"""Time from a commit of samples to the sync of its log. A power cut loses at most so much, and the disk is not synced too often."""
 
 # Files of the system.
 CONFIG_BYTES = 256 * 1024
-"""Longest configuration or review file that is read: some 900 reviews, which take 0.1 s to parse."""
+"""Longest configuration or review file: about 900 reviews, which take 0.1 s to parse."""
 KCONFIG_BYTES = 64 * 1024
-"""Longest KUserFeedback file that is read; as written by its settings page it has a few dozen bytes."""
+"""Longest KUserFeedback file; its settings page writes a few dozen bytes."""
 FACT_BYTES = 64 * 1024
-"""Most that is read of a file under /proc or of os-release; /proc/meminfo has 1.5 KB."""
+"""Most bytes read of a file under /proc or of os-release; /proc/meminfo has 1.5 KB."""
 FACT_S = 1.0
-"""Longest wait for the program that detects virtual machines; it takes some 5 ms."""
+"""Longest wait for the program that detects virtual machines; it takes about 5 ms."""
 
 # The connections to the bus.
 BUS_TIMEOUT_S = 10.0
 """Longest wait for the bus or for a peer's reply; the bus answers within a millisecond, on a thrashing machine within seconds."""
 LOOK_TIMEOUT_S = 2.0
-"""Longest wait for a look at a caller's process, which takes 0.1 ms; its file system may be its own, and never answer."""
+"""Longest inspection of a caller's process, which takes 0.1 ms. A file system of its own may never answer."""
 LOOKS_MAX = 8
-"""Looks at once at processes in other namespaces, stuck ones counted: a login starts a few Flatpaks in the same moment, each for 0.2 ms."""
+"""Most concurrent inspections of processes in other namespaces, stuck ones included. A login starts a few Flatpaks; each takes 0.2 ms."""
 BUS_RETRY_S = 0.02
 """Pause before the next try to connect while the bus's queue of new connections (30 places) is full."""
 MESSAGE_MAX_BYTES = 1024 * 1024
-"""Longest message that is taken; the longest that makes sense is a manifest (64 KiB) or 10,000 samples (80 KB)."""
+"""Longest accepted message. The longest useful one is a manifest (64 KiB) or 10,000 samples (80 KB)."""
 REPLY_MAX_BYTES = 1024 * 1024
-"""Longest reply that is made: some 250 questions or 600 reports, which take dbus-next 40 ms to marshal, and the loop with it."""
+"""Longest reply: about 250 questions or 600 reports. dbus-next blocks the loop for 40 ms to marshal it."""
 MESSAGE_WEIGHED_BYTES = 16 * 1024
-"""Messages above this are held until they are whole and their values are counted; below, there is room for 4,000 values."""
+"""Longer messages are buffered until they are complete, and their values are counted. Shorter ones have at most 4,000 values."""
 MESSAGE_MAX_VALUES = 24_000
-"""Most values in a message, where a text counts twice and a variant three times: 10,000 texts as samples of a hundred sources. dbus-next
-takes 40 ms to read so many, and a second for what a megabyte can hold."""
+"""Most values in a message: 10,000 texts as samples of a hundred sources. A text counts as two, a struct as
+six, a variant or an array as twelve. The library dbus-next takes 40 ms to read so many, but a second for as many as fit a megabyte."""
 RECEIVE_BUDGET_BYTES = 32 * 1024
-"""Most that is read in one batch: some 200 small calls, handled in 2 to 20 ms, after which everyone gets the replies."""
+"""Most bytes read in one batch: about 200 small calls, which take 2 to 20 ms before their replies are sent."""
 TURN_S = 0.005
-"""A sender's share of the time while others wait: 200 pushes; the wait of everyone else is that, and the last of its calls."""
+"""A sender's share of the time while others wait: 200 pushes. All others wait that long, plus the last call of the share."""
 TOGETHER_MAX, SHORT_BYTES = 32, 4096
-"""Most calls of one sender that go to the library together, and their length: each by itself costs dbus-next a sixth more."""
+"""Most calls of one sender that the library gets together, and their length: alone, each costs dbus-next a sixth more."""
 CROWDED_S = 1.0
-"""How long messages are sorted by sender after the last turn that took longer than a share: a flood pauses between its waves."""
+"""Messages are sorted by sender for so long after a turn that exceeded its share, because a flood comes in waves."""
 RECEIVE_CROWDED_BYTES = 1024 * 1024
-"""Most that is received before the next turn while messages are sorted: fifteen of the longest texts, or 6,000 small calls."""
+"""Most bytes received before the next turn while messages are sorted: fifteen of the longest texts, or 6,000 small calls."""
 STREAM_BYTES = 64 * 1024
-"""So much at once says that the bus has more for us, which it gives us only as we take it (208 KiB at a time)."""
+"""A read of this size shows that the bus has more data for us, which it sends in pieces of 208 KiB."""
 STREAM_PAUSE_S, STREAM_PAUSES = 0.0005, 8
-"""Then the next turn waits so long for more, and at most so many times: a turn of 20 ms lets 200 kB in, and a pause as much."""
+"""The next turn then waits so long for more data, and at most so many times. A turn of 20 ms lets 200 kB in, as does a pause."""
 REFUSING_PAUSES = 5
-"""So many times as often if calls are refused: they cost nothing more than being received, and others' are behind them."""
+"""Factor for the number of pauses while calls are refused: refusals are cheap, and calls of others are queued behind them."""
+REST_S = 0.001
+"""Pause between two steps of a user's decision: a waiting call can pass the bus and be answered. A decision has up to eight steps."""
 LONG_CALL_S = 0.001
-"""What a call takes that is long: a push takes a fiftieth of that, a text of a hundred questions twenty times as much."""
+"""Duration from which a call counts as long. A push takes a fiftieth, and a text of a hundred questions twenty times as much."""
 QUEUED_CALLER_BYTES = 6 * 1024 * 1024
-"""Most that one sender may have waiting to be handled: a hundred of the longest texts, or 20,000 pushes."""
+"""Most queued bytes of one sender: a hundred of the longest texts, or 20,000 pushes."""
 QUEUED_MAX_BYTES = 8 * 1024 * 1024
-"""Most that waits in all on one connection; then it is not read."""
+"""Most queued bytes of one connection; above, it is not read."""
 UNSENT_HIGH_BYTES = 256 * 1024
-"""Unsent output above which nothing more is read: about the size of the socket's own buffer (208 KiB)."""
+"""Unsent output above which reading stops: about the size of the socket's buffer (208 KiB)."""
 UNSENT_LOW_BYTES = 64 * 1024
-"""Unsent output below which reading goes on: far enough from the bound above that the two do not alternate for every batch."""
+"""Unsent output below which reading resumes: far enough from the upper bound that they do not alternate with each batch."""
 REPLY_TEMPLATES = 1024
-"""Callers whose empty reply is kept prepared (100 bytes each); a desktop has some 100 connections."""
+"""Most callers whose empty reply is cached (100 bytes each); a desktop has about 100 connections."""
 
 # The daemon's start and exit.
 LOCK_POLL_S = 0.05
-"""How often a start looks whether the daemon that holds the lock owns both names, or has left."""
+"""Interval at which a start checks whether the holder of the lock owns both names, or has exited."""
 BUSY_AFTER_S = 10.0
-"""After so long the lock's holder serves another session bus of this user: callers are told, and the lock is tried so often."""
+"""After so long the lock's holder serves another session bus of this user. Callers get an error; the lock is tried at this interval."""
 ROW_POLL_S = 0.5
-"""How often a delivery by the timer looks whether its report was erased meanwhile: nothing wakes it when another process does that."""
+"""Interval at which a delivery by the timer checks whether another process erased its report; no event tells it."""
 OUTCOME_WAIT_S = 10.0
-"""How long a delivery by the timer tries to write its outcome down while others write; after that the report is sent again a day later."""
+"""How long a delivery by the timer tries to store its outcome while others write. If it fails, the outcome is unknown for good."""
 HELD_MAX_S = 5.0
-"""How long samples wait for another process that writes to the file: a backup takes less, and a caller's own patience is 25 s."""
+"""How long samples wait for another writer of the file: a backup takes less, and a caller's timeout is 25 s."""
 HELD_STEP_S = 0.01
-"""How often it is looked whether it has ended."""
+"""Interval at which that writer is checked."""
 LEAVE_STEP_S = 5.0
-"""The longest that each step of leaving may take."""
+"""Longest duration of each step of the exit."""

@@ -1,6 +1,6 @@
-"""Calendar periods in UTC: which one a moment is in, and which lie wholly between two dates. Policy: M4.
+"""Calendar periods in UTC: the period of a moment, and the whole periods between two dates. Policy: M4.
 
-Moments are Unix seconds; a period is [start, end). Dates are inclusive at both ends. Good for the years 1 to 9998.
+Moments are Unix seconds; a period is [start, end). Dates are inclusive at both ends. Valid for the years 1 to 9998.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Period(NamedTuple):
-    """One calendar period: `label` is what a report calls it, `start` and `end` are Unix seconds, `end` the first one outside."""
+    """One calendar period [start, end) in Unix seconds; `label` is its name in reports."""
 
     kind: PeriodKind
     label: str
@@ -26,29 +26,23 @@ class Period(NamedTuple):
 
 
 def period_at(kind: PeriodKind, unix: float) -> Period:
-    """The period that a moment is in."""
+    """The period that contains a moment."""
     return _period_of(kind, date.fromordinal(int(unix // DAY) + _EPOCH))
 
 
 def whole_periods(kind: PeriodKind, starts: date, ends: date) -> tuple[Period, ...]:
     """The periods that lie wholly within the two dates, in order; empty if there is none."""
     end = _midnight(ends + timedelta(days=1))
-    found: list[Period] = []
+    periods: list[Period] = []
     period = first_whole_period(kind, starts, ends, _midnight(starts))
     while period and period.end <= end:
-        found.append(period)
+        periods.append(period)
         period = period_at(kind, period.end)
-    return tuple(found)
-
-
-def nth_whole_period(kind: PeriodKind, starts: date, ends: date, number: int) -> Period | None:
-    """Period `number`, from 0, of those that lie wholly within the two dates, or None where there are not so many."""
-    periods = whole_periods(kind, starts, ends)
-    return periods[number] if 0 <= number < len(periods) else None
+    return tuple(periods)
 
 
 def first_whole_period(kind: PeriodKind, starts: date, ends: date, after_unix: float) -> Period | None:
-    """The first period that begins at or after a moment and lies wholly within the two dates, or None: then it is too late."""
+    """The first period that begins at or after a moment and lies wholly within the two dates, or None."""
     earliest = max(_midnight(starts), after_unix)
     period = period_at(kind, earliest)
     if period.start < earliest:
@@ -57,7 +51,7 @@ def first_whole_period(kind: PeriodKind, starts: date, ends: date, after_unix: f
 
 
 def next_midnight(unix: float) -> int:
-    """The first midnight in UTC after a moment; a midnight's is the following one."""
+    """The first midnight in UTC that is later than a moment."""
     return (int(unix // DAY) + 1) * DAY
 
 

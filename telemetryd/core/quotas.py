@@ -1,6 +1,6 @@
-"""What applications may ask of the daemon, at most. Every check depends on what is declared and sent, never on what is kept. Policy: C3.
+"""Limits for applications. Checks depend on declarations and calls, never on stored data, so they reveal no consent. Policy: C3.
 
-Each raises LimitExceededError, which says the bound (`core.limits` has the reasons). A burst is no error: nothing counts calls in time.
+Each check raises LimitExceededError with the bound; `core.limits` has the reasons. Nothing counts calls in time, so bursts are allowed.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 def check_text(text: str) -> None:
-    """The length of a manifest's text that is registered."""
+    """Check the length of a registered manifest."""
     if len(text) > MANIFEST_BYTES or len(text.encode(errors="surrogatepass")) > MANIFEST_BYTES:
         raise LimitExceededError(f"a manifest has at most {MANIFEST_BYTES} bytes")
 
 
 def check_declaration(declaration: Declaration) -> None:
-    """How much one application declares."""
+    """Check the numbers of sources and questions of one application."""
     _check("an application declares", len(declaration.sources), SOURCES_MAX, "sources")
     _check("an application asks", len(declaration.definitions), QUESTIONS_MAX, "questions")
 
 
 def check_samples(samples: int) -> None:
-    """How many samples one call has."""
+    """Check the number of samples of one call."""
     _check("a call has", samples, SAMPLES_MAX, "samples")
 
 
 def check_open(questions: int) -> None:
-    """How many questions are open at once, with those that the user would accept."""
+    """Check the number of open questions, including those that are about to be accepted."""
     _check("there are", questions, OPEN_QUESTIONS_MAX, "questions accepted and not over")
 
 
-def _check(what: str, count: int, bound: int, of: str) -> None:
+def _check(subject: str, count: int, bound: int, noun: str) -> None:
     if count > bound:
-        raise LimitExceededError(f"{what} at most {bound} {of}")
+        raise LimitExceededError(f"{subject} at most {bound} {noun}")

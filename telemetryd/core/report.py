@@ -1,6 +1,6 @@
-"""The report: one answer to one question for one period, as the only bytes that ever leave. Policy: A2, A3, M1.
+"""The report: one answer to one question for one period. Its bytes are the only data that ever leaves. Policy: A2, A3, M1.
 
-The preview, the history and the upload are these bytes. Nothing else travels with them: `request_headers` is all that is added.
+The preview, the history and the upload are the same bytes. An upload adds only the `request_headers`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
 
 REPORT_BYTES = 1024
-"""Every report has this size, so that its length says nothing of the answer."""
+"""Size of every report, so that its length tells nothing about the answer."""
 SEALED_BYTES = 2304
-"""Every report that goes by way of a relay has this size once it is sealed: report (1,024), the longest URL that can be configured (1,000),
-and the most that both encodings add (97) all fit, so that its length does not tell endpoints apart either."""
-BLANK_NONCE = "0" * 32
-"""Stands for a nonce that is not drawn yet (preview) or no longer needed (history)."""
+"""Size of every sealed report for a relay, so that its length does not tell endpoints apart.
 
+It fits the report (1,024), the longest configurable URL (1,000) and the overhead of both encodings (97)."""
+BLANK_NONCE = "0" * 32
+"""Stands for a nonce that is not drawn yet, as in a preview, or no longer needed, as in the history."""
+
+_ANY_REVISION = "0" * 12
+"""As long as every revision."""
 _SCHEMA = 1
 _ANSWERS_MAX = 4
 _EPSILON = range(1, 41)
@@ -50,11 +53,11 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class InvalidReportError(TelemetrydError):
-    """The bytes are no report, or the report does not fit its size; the text never says what they hold."""
+    """The bytes are not a report, or the report exceeds its size. The text never repeats the contents."""
 
 
 class Report(NamedTuple):
-    """One answer. `answer` has one label a source; `epsilon` is None where no noise was added; `nonce` is drawn for this report alone."""
+    """One answer. `answer` has one label for each source; `epsilon` is None without noise; each report has its own `nonce`."""
 
     application: str
     question: str
@@ -66,7 +69,7 @@ class Report(NamedTuple):
 
 
 def encode(report: Report) -> bytes:
-    """The bytes of a report: exactly `REPORT_BYTES` of them."""
+    """The `REPORT_BYTES` bytes of a report. Raises InvalidReportError if it is too long."""
     text = json.dumps({"schema": _SCHEMA, **report._asdict()}, separators=(",", ":"), ensure_ascii=False)
     body = text.encode()
     if len(body) > REPORT_BYTES:
@@ -75,13 +78,13 @@ def encode(report: Report) -> bytes:
 
 
 def example(definition: Definition, period: str) -> str:
-    """A report as it could be sent for a period: the first answer of each field, and no nonce yet; without the blanks that fill it up."""
+    """The text of a possible report for a period, with the first label of each field and a blank nonce, without padding."""
     answer = tuple(field.labels[0] for field in definition.fields)
     return encode(Report(*definition.key, definition.revision, period, answer, definition.question.epsilon, BLANK_NONCE)).decode().rstrip()
 
 
 def parse(body: bytes) -> Report:
-    """The report that these bytes are; whatever `encode` would not give is refused, free text included. Policy: P1."""
+    """The report in these bytes. All that `encode` would not give raises InvalidReportError, free text included. Policy: P1."""
     try:
         fields = json.loads(body.decode("ascii"))
     except (ValueError, RecursionError) as error:
@@ -93,12 +96,12 @@ def parse(body: bytes) -> Report:
 
 
 def none_answer(fields: int) -> tuple[str, ...]:
-    """The joint answer of a question of so many fields for which there is no complete sample."""
+    """The joint answer `none` of a question of so many fields."""
     return (NONE,) * fields
 
 
 def cell_of_bins(definition: Definition, bins: Sequence[int] | None) -> int:
-    """The number of an answer: mixed radix over the fields' bins, the first field the highest digit; None is the last cell."""
+    """The number of an answer: mixed radix over the bins, with the first field as the highest digit; None is the last cell."""
     if bins is None:
         return definition.cells - 1
     cell = 0
@@ -110,7 +113,7 @@ def cell_of_bins(definition: Definition, bins: Sequence[int] | None) -> int:
 
 
 def cell_of_labels(definition: Definition, labels: Sequence[str]) -> int:
-    """The number of an answer given as labels."""
+    """The number of an answer in labels. Raises InvalidReportError."""
     if tuple(labels) == none_answer(len(definition.fields)):
         return cell_of_bins(definition, None)
     try:
@@ -121,31 +124,31 @@ def cell_of_labels(definition: Definition, labels: Sequence[str]) -> int:
 
 
 def label_of_cell(definition: Definition, cell: int) -> tuple[str, ...]:
-    """The labels of the answer with this number, one a field."""
+    """The labels of the answer with this number, one for each field. Raises InvalidReportError."""
     if not 0 <= cell < definition.cells:
         raise InvalidReportError("The question has no such cell.")
     if cell == definition.cells - 1:
         return none_answer(len(definition.fields))
     labels = [field.labels for field in definition.fields]
-    return tuple(names[cell // prod(map(len, labels[place + 1 :])) % len(names)] for place, names in enumerate(labels))
+    return tuple(names[cell // prod(map(len, labels[index + 1 :])) % len(names)] for index, names in enumerate(labels))
 
 
-def longest(definition: Definition) -> int:
-    """Bytes of the longest report that the definition can give before it is padded: more than `REPORT_BYTES` cannot be declared."""
+def longest_report_bytes(definition: Definition) -> int:
+    """Bytes of the longest report of a definition before padding; a definition above `REPORT_BYTES` is refused."""
     answer = tuple(max((*field.labels, NONE), key=len) for field in definition.fields)
-    report = Report(*definition.key, definition.revision, "2026-11-24", answer, None, BLANK_NONCE)
+    report = Report(*definition.key, _ANY_REVISION, "2026-11-24", answer, None, BLANK_NONCE)
     return len(json.dumps({"schema": _SCHEMA, **report._asdict()}, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def blank_nonce(body: bytes) -> bytes:
-    """The same bytes with zeros for the nonce: a seized disk cannot be matched with a server's table. Never fails. Policy: A2."""
+    """The same bytes with a blank nonce, so that a seized disk cannot be matched with a server's table. Never fails. Policy: A2."""
     return _NONCE_IN_BODY.sub(BLANK_NONCE.encode(), body)
 
 
 def request_headers(url: str, relay: str = "") -> Headers:
-    """All headers that travel with a report, in their order: nothing that tells one machine from another. Policy: A2, A4.
+    """All headers of an upload in their order; none tells machines apart. Policy: A2, A4.
 
-    By way of a relay: the four that it sees, then all that is sealed beside the report.
+    With a relay: the four headers that it sees, then those that are sealed with the report.
     """
     if relay:
         return relay_headers(relay) + sealed_headers(url)
@@ -153,12 +156,12 @@ def request_headers(url: str, relay: str = "") -> Headers:
 
 
 def relay_headers(relay: str) -> Headers:
-    """All headers that a relay gets with a sealed report, the same for every endpoint behind it. Policy: A4."""
+    """The headers of a sealed report to a relay, the same for every endpoint behind it. Policy: A4."""
     return _headers(relay, "message/ohttp-req", SEALED_BYTES)
 
 
 def sealed_headers(url: str) -> Headers:
-    """What the sealed request says beside the report, named as in HTTP/2: the gateway posts the report to `url`, as JSON."""
+    """The sealed headers, named as in HTTP/2: the gateway posts the report to `url` as JSON."""
     scheme, _, rest = url.partition("://")
     return (
         (":method", "POST"),
@@ -174,20 +177,20 @@ def _headers(url: str, content_type: str, size_bytes: int) -> Headers:
 
 
 def _host(url: str) -> str:
-    """The host of a URL in lower case, with its port if that is not the scheme's own."""
+    """The host of a URL in lower case, with its port unless it is the default."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].lower()
     return host.removesuffix(f":{parts.port}") if parts.port == _DEFAULT_PORTS.get(parts.scheme) else host
 
 
 def _report(fields: Any) -> Report | None:
-    """The fields as a report if each is what such a field can be; a wrong key set shows when it is encoded again."""
+    """The report, or None if a field is invalid. The caller finds unknown keys and a wrong order by encoding it again."""
     if not isinstance(fields, dict) or not all(_matches(fields.get(key), form) for key, form in _TEXTS.items()):
         return None
     if not _is_answer(fields.get("answer")) or not _is_epsilon(fields.get("epsilon", ...)):
         return None
-    known: dict[str, Any] = {key: fields[key] for key in Report._fields}
-    return Report(**{**known, "answer": tuple(known["answer"])})
+    values: dict[str, Any] = {key: fields[key] for key in Report._fields}
+    return Report(**{**values, "answer": tuple(values["answer"])})
 
 
 def _matches(value: Any, form: re.Pattern[str]) -> bool:

@@ -1,7 +1,7 @@
-"""The draw: whether a user takes part in a question, and in which period. Policy: M4.
+"""Random assignment: whether a user takes part in a question, and in which period. Policy: M4.
 
-Two 64-bit numbers are drawn when a question is first accepted, and kept whatever is withdrawn, erased or accepted again. The period is
-drawn over *all* periods of the question, not over the remaining ones: else those who come late would pile up at its end and bias the trend.
+Three 64-bit numbers are drawn at the first acceptance. They survive withdrawals, erasures and new acceptances. The period is drawn from
+*all* periods of the question, not from the remaining ones. Otherwise late users would pile up at its end and bias the trend.
 """
 
 from __future__ import annotations
@@ -9,39 +9,50 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.definition import Draw
-from telemetryd.core.period import first_whole_period, whole_periods
+from telemetryd.core.period import whole_periods
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from telemetryd.core.definition import Question
     from telemetryd.core.period import Period
 
-_BITS = 64
+BITS = 64
+"""Of each number of a lot."""
 
 
 class Lot(NamedTuple):
-    """A user's two numbers for a question, each uniform in [0, 2⁶⁴): one for taking part, one for the period."""
+    """A user's random numbers for a question, each uniform in [0, 2⁶⁴): for taking part, for the period, and its rank among those with one.
+
+    Where not all answers have room in the budget, those of lower ranks get it first.
+    """
 
     part: int
     period: int
+    rank: int
 
 
-def draw_lot(draw: Callable[[int], int]) -> Lot:
-    """Draw both numbers; `draw(n)` gives a uniform integer in [0, n)."""
-    return Lot(draw(1 << _BITS), draw(1 << _BITS))
+def draw_lot(rng: Callable[[int], int]) -> Lot:
+    """Draw the numbers; `rng(n)` gives a uniform integer in [0, n)."""
+    return Lot(rng(1 << BITS), rng(1 << BITS), rng(1 << BITS))
 
 
-def takes_part(lot: Lot, share: float) -> bool:
-    """Whether a user with this lot is among the `share` of consenting users who are asked."""
-    return lot.part < int(Decimal(repr(share)) * (1 << _BITS))
+def bar(share: float, endpoint_share: float) -> int:
+    """The number that `Lot.part` must be below: the question's share of the endpoint's share."""
+    return int(Decimal(repr(share)) * Decimal(repr(endpoint_share)) * (1 << BITS))
+
+
+def takes_part(lot: Lot, share: float, endpoint_share: float) -> bool:
+    """Whether the user belongs to the part of the consenting users who are asked."""
+    return lot.part < bar(share, endpoint_share)
 
 
 def drawn_period(question: Question, lot: Lot, accepted: int) -> Period | None:
-    """The period in which a user answers who accepted at `accepted` (Unix s); None: it had begun by then, or there is none left."""
-    if question.draw is Draw.FIRST:
-        return first_whole_period(question.period, question.starts, question.ends, accepted + 1)
-    periods = whole_periods(question.period, question.starts, question.ends)
-    period = periods[lot.period * len(periods) >> _BITS]
+    """The period of a user who accepted at `accepted` (Unix s); None if it had begun by then."""
+    period = period_among(whole_periods(question.period, question.starts, question.ends), lot)
     return period if period.start > accepted else None
+
+
+def period_among(periods: Sequence[Period], lot: Lot) -> Period:
+    """The period that the lot draws from all of a question's, each with the same probability."""
+    return periods[lot.period * len(periods) >> BITS]

@@ -1,31 +1,35 @@
-"""When a report leaves, how often it is tried, and what each answer of a server means. Policy: A2, M4.
+"""When a report leaves, and what the outcome of its one delivery means. Policy: A2, M4.
 
-What this protects: every user's reports arrive, and nobody's arrive together; reports that arrive together would be one report again.
+The aim: every report arrives, no two reports of a user arrive together, and no server gets a report twice. Reports that arrive together
+could be linked, as could two copies of one report.
 
-- The *window* of a period's reports begins when the period closes and is as long as the period, at least seven days. The *slot*, uniform
-  in the window, is the moment from which a report may leave; after a failed try that moment is a day later.
-- A *tick* is the only moment at which anything leaves: one in each hour of running time, at a uniform moment of that hour. It sends one
-  report at most, so a tick that finds several takes one at random and leaves the others to later ticks.
-- A process that a timer starts never ticks at once: it starts at the machine's own second of the minute, and a minute after each start of
-  the machine, and both would tie its reports together. If the moment passed unseen (most often between two days), it is drawn anew from the
-  next hour: from less, ticks would crowd after each start.
-- A *session* is a stretch of runs with no gap between them. A report is *late* if its moment came before the running session began: this
-  machine was off or asleep then, or its clock was set forward, or the session in which the moment came ended without another tick. All of
-  these would leave soon after a start, so they count alike: at most one late report a day (UTC), picked at random. Reports whose moment
-  came in the running session are not late, however many ticks they wait; they go first.
-- A *day of use* ends with a gap of four hours. The late report leaves at a tick that is uniform among as many as the longer of the last two
-  days of use had, not at the first: people who start their machine at the same time each day would else send in the hour after it only,
-  and be found by the time of day. It is drawn anew at each tick (one of the n that are left has the chance 1 / n), so a day that is shorter
-  than usual costs a day and no report, and one that is longer changes nothing.
-- What has not left by the end of a second window is dropped.
+- The *window* of a period's reports begins seven days after the period's end and is as long as the period, at least 28 days. The *slot*,
+  uniform in the window, is the moment from which a report may leave. The *second window* is the next 56 days. A report that has not left
+  by its end is dropped. So the day of arrival says little of when the machine was on.
+- A report is *delivered* when its connection stood and the first byte of its request was written. Then it is final, whatever came: the
+  server's status, or nothing. A server that could make a machine send twice would tie two moments and addresses together.
+- What surely reached nobody is not a try: no network, name, connection or TLS, or a fault of our own installation. Such a report is *held*:
+  its slot is drawn anew, uniform in what is left of the window, else of the second window.
+- A *tick* is the only moment at which a report leaves. Each hour of running time has one tick, at a uniform moment of that hour. A tick
+  sends at most one report. If several are due, it picks one at random and leaves the others to later ticks.
+- The last part of a daemon's idle time sends nothing, because the exit would break the delivery off. What was due waits for another tick.
+- A process that was started by a timer never ticks at once. It starts at a fixed second of the minute, and a minute after each boot; both
+  would link its reports. A tick whose moment passed between two processes is drawn again from the next hour. From a shorter span, ticks
+  would crowd after each start.
+- A *session* is a sequence of runs without a gap. A report is *late* if its slot came before the current session began. The machine was
+  off or asleep then, or its clock was set forward, or the earlier session ended without another tick. All these reports would leave soon
+  after a start, so they are treated alike: at most one late report a day (UTC), that whose second window ends first. Other reports go
+  first, and are never late, however many ticks they wait.
+- A *day of use* ends with a gap of four hours. The late report does not leave at the first tick of a day. Otherwise users who start their
+  machine at the same time each day would be recognised by the time of day. It leaves at a uniform tick among as many as the longer of the
+  last two days of use had. Each tick draws again, with probability 1 / n if n are left. A shorter day delays the report by a day; a longer
+  one changes nothing.
 
-Times are whole Unix seconds; `draw(n)` gives a uniform integer in [0, n).
+Times are whole Unix seconds; `rng(n)` gives a uniform integer in [0, n).
 """
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,11 +37,11 @@ from telemetryd.core.limits import (
     DAY_OF_USE_GAP_S,
     DAY_S,
     HOUR_S,
-    MAX_TRIES,
-    RETRY_AFTER_MAX_S,
-    RETRY_GAP_S,
+    IDLE_MARGIN_S,
     RUN_GAP_S,
     RUN_STEP_MAX_S,
+    SECOND_WINDOW_S,
+    WINDOW_DELAY_S,
     WINDOW_MIN_S,
 )
 
@@ -46,88 +50,75 @@ if TYPE_CHECKING:
 
     from telemetryd.core.hindrance import Hindrance
 
-_RETRIED = frozenset({408, 425, 429})
-"""4xx that speak of the moment, not of the report (RFC 9110, 8470, 6585)."""
 _ANSWERED, _SUSPENDED = 410, 451
 _DAY_TICKS = DAY_S // HOUR_S
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HTTP_DATE = re.compile(rf"[A-Z][a-z]{{2}}, (\d\d) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
-_DELAY = re.compile(r"\d{1,10}", re.ASCII)
 
 
 class Result(StrEnum):
-    """What became of a delivery."""
+    """The result of handing a report over. All but `HELD` are final."""
 
     ACCEPTED = "accepted"
     ANSWERED = "answered"
     """The question is over: nobody sends it any more (M4)."""
     SUSPENDED = "suspended"
     """The question is under review again (R4)."""
-    RETRY = "retry"
-    """Not accepted now, or never sent: the same bytes may be tried again."""
     REJECTED = "rejected"
-    """Will never be accepted: dropped and recorded."""
+    """Any other status."""
     UNKNOWN = "unknown"
-    """The bytes may have left and nobody says so; tried again like `RETRY`: the nonce lets the server drop the second."""
+    """The bytes may have left, and no status came."""
     HELD = "held"
-    """Something of our own installation or configuration is in the way: nothing left, and it was no try."""
+    """Surely nothing left. The report waits for another slot."""
 
 
 class Delivery(NamedTuple):
-    """The outcome of one try. `status` is the HTTP status, 0 without an answer; `retry_after_s` is in whole days.
+    """The outcome of handing a report over. `status` is the HTTP status, 0 without an answer.
 
-    `hindrance` says what is in the way of a report that is held, and is "" otherwise.
+    `hindrance` names the cause of a held delivery, and is "" otherwise.
     """
 
     result: Result
     status: int = 0
-    retry_after_s: int | None = None
     hindrance: str = ""
 
 
-def held(hindrance: Hindrance) -> Delivery:
-    """The outcome where something of our own is in the way."""
+def held_delivery(hindrance: Hindrance) -> Delivery:
+    """The outcome if the report reached nobody."""
     return Delivery(Result.HELD, hindrance=hindrance)
 
 
 class Window(NamedTuple):
-    """[start, end) in which a report's slot lies."""
+    """The span [start, end) that contains a report's slot at first. The second window is [end, expires)."""
 
     start: int
     end: int
 
+    @property
+    def expires(self) -> int:
+        """The end of the second window."""
+        return self.end + SECOND_WINDOW_S
+
 
 class Queued(NamedTuple):
-    """A report that waits. `tries` counts the tries begun; `not_before` is the earliest moment of the next one, 0 before the first.
-
-    Before a try begins, `tries + 1` and `retry_at(now)` are committed: a try whose outcome is lost is followed by the next a day later.
-    """
+    """A waiting report, none of whose bytes has left."""
 
     id: int
     window: Window
     slot: int
-    tries: int = 0
-    not_before: int = 0
-
-    @property
-    def moment(self) -> int:
-        """From when it may leave."""
-        return max(self.slot, self.not_before)
 
 
 class Choice(NamedTuple):
-    """The report that a tick sends; a late one uses up the day."""
+    """The report that a tick sends; a late report uses up the day."""
 
     id: int
     is_late: bool
 
 
 class Ticks(NamedTuple):
-    """Running time and its ticks, kept over sessions.
+    """Running time and its ticks, stored across sessions.
 
-    `seen` is the wall time of the last run and `since` the wall time at which the running session began; of the running hour,
-    `passed_s` seconds are over, its tick comes at `moment_s` and `is_done` says whether it came. `today` ticks came in the running day of
-    use, `before` and `earlier` in the last two that had any.
+    `seen` is the wall time of the last run, and `since` that of the start of the current session. `passed_s` seconds of the current hour
+    are over; its tick comes at `moment_s`, and `is_done` says whether it came. `today` counts the ticks of the current day of use,
+    `before` and `earlier` those of the last two that had any.
     """
 
     seen: int
@@ -141,7 +132,7 @@ class Ticks(NamedTuple):
 
     @property
     def left(self) -> int:
-        """How many ticks a usual day of use has left, the one that has just come included; at least 1."""
+        """The number of ticks left in a usual day of use, including the current one; at least 1."""
         return max(self.before - self.today + 1, self.earlier - self.today + 1, 1)
 
     @property
@@ -152,87 +143,88 @@ class Ticks(NamedTuple):
 
     @property
     def tick_in_s(self) -> int | None:
-        """Seconds until the tick if it comes before the timer's next run, and so has to be waited for."""
+        """Seconds until the tick, if it comes before the timer's next run, so that the process has to wait for it."""
         return None if self.is_done or self.moment_s - self.passed_s > RUN_STEP_MAX_S else self.wait_s
 
-    def resume(self, now: int, elapsed_s: int, draw: Callable[[int], int]) -> Ticks:
+    def resume(self, now: int, elapsed_s: int, rng: Callable[[int], int]) -> Ticks:
         """The state after the first run of a process that a timer started; never a tick."""
-        hour = _rolled_over(self._counted(now, elapsed_s), draw)
+        hour = _next_hour_if_over(self._after_run(now, elapsed_s), rng)
         if not hour.is_done and hour.passed_s >= hour.moment_s:
-            return hour._replace(moment_s=hour.passed_s + draw(HOUR_S))
+            return hour._replace(moment_s=hour.passed_s + rng(HOUR_S))
         return hour
 
-    def advance(self, now: int, elapsed_s: int, draw: Callable[[int], int]) -> tuple[Ticks, bool]:
-        """The state after a run that was waited for, and whether this run is a tick."""
-        hour = self._counted(now, elapsed_s)
+    def advance(self, now: int, elapsed_s: int, rng: Callable[[int], int]) -> tuple[Ticks, bool]:
+        """The state after a later run of the process, and whether this run is a tick."""
+        hour = self._after_run(now, elapsed_s)
         if not hour.is_done and hour.passed_s >= hour.moment_s:
-            return _rolled_over(_ticked(hour), draw), True
-        return _rolled_over(hour, draw), False
+            return _next_hour_if_over(_after_tick(hour), rng), True
+        return _next_hour_if_over(hour, rng), False
 
-    def _counted(self, now: int, elapsed_s: int) -> Ticks:
-        """Running time and session after a run.
+    def _after_run(self, now: int, elapsed_s: int) -> Ticks:
+        """The state with the running time and session of a run.
 
-        `elapsed_s` is the time since the last run by the caller's best clock; it counts up to the timer's interval, and not at all if
-        negative. A gap in wall time, or a clock set back, begins a session.
+        `elapsed_s` is the time since the last run by the caller's best clock. At most the timer's interval of it counts; a negative one
+        counts as 0. A gap in wall time, or a clock that was set back, begins a session.
         """
         gap_s = now - self.seen
-        of_use = _next_day(self) if gap_s > DAY_OF_USE_GAP_S else self
+        ticks = _next_day(self) if gap_s > DAY_OF_USE_GAP_S else self
         passed_s = self.passed_s + min(max(elapsed_s, 0), RUN_STEP_MAX_S)
-        return of_use._replace(seen=now, since=self.since if 0 <= gap_s <= RUN_GAP_S else now, passed_s=passed_s)
+        return ticks._replace(seen=now, since=self.since if 0 <= gap_s <= RUN_GAP_S else now, passed_s=passed_s)
 
 
-def first_hour(now: int, draw: Callable[[int], int]) -> Ticks:
-    """The state where none is kept yet."""
-    return Ticks(seen=now, since=now, passed_s=0, moment_s=draw(HOUR_S))
+def first_hour(now: int, rng: Callable[[int], int]) -> Ticks:
+    """The first state, if none is stored."""
+    return Ticks(seen=now, since=now, passed_s=0, moment_s=rng(HOUR_S))
 
 
 def window(period_start: int, period_end: int) -> Window:
     """The window of the reports of the period [period_start, period_end)."""
-    return Window(period_end, period_end + max(period_end - period_start, WINDOW_MIN_S))
+    start = period_end + WINDOW_DELAY_S
+    return Window(start, start + max(period_end - period_start, WINDOW_MIN_S))
 
 
-def slot(of: Window, draw: Callable[[int], int]) -> int:
+def slot(window: Window, rng: Callable[[int], int]) -> int:
     """A uniform moment in the window."""
-    return of.start + draw(of.end - of.start)
+    return window.start + rng(window.end - window.start)
 
 
-def retry_at(now: int) -> int:
-    """The earliest moment of the try after one that begins now."""
-    return now + RETRY_GAP_S
+def next_slot(window: Window, now: int, rng: Callable[[int], int]) -> int:
+    """The slot of a report that was held: uniform in what is left of the window, else of the second one.
 
-
-def next_try(tries: int, now: int, delivery: Delivery) -> int | None:
-    """The earliest moment of the next try after this outcome of try number `tries`; None: there is no other, the report is over.
-
-    What is held does not count as a try, however often it happens.
+    If both are over, it is `now`; the report is dropped then.
     """
-    if delivery.result is Result.HELD:
-        return now + RETRY_GAP_S
-    if delivery.result not in {Result.RETRY, Result.UNKNOWN} or tries >= MAX_TRIES:
-        return None
-    return now + max(RETRY_GAP_S, delivery.retry_after_s or 0)
+    start = max(now, window.start)
+    end = window.end if start < window.end else window.expires
+    return start + rng(end - start) if start < end else start
 
 
-def is_expired(of: Window, now: int) -> bool:
+def is_expired(window: Window, now: int) -> bool:
     """Whether the second window is over."""
-    return now >= of.end + (of.end - of.start)
+    return now >= window.expires
 
 
-def is_over(report: Queued, now: int) -> bool:
-    """Whether no try is left; one whose last outcome was lost is over a day after its last try began."""
-    return is_expired(report.window, now) or (report.tries >= MAX_TRIES and now >= report.not_before)
-
-
-def choose(queue: Iterable[Queued], ticks: Ticks, last_late_day: int, draw: Callable[[int], int]) -> Choice | None:
-    """The report that the tick at `ticks.seen` sends; `last_late_day` is the day (`day_of`) of the last late report sent, -1 without."""
+def choose(queue: Iterable[Queued], ticks: Ticks, last_late_day: int, rng: Callable[[int], int]) -> Choice | None:
+    """The report that the tick at `ticks.seen` sends, if any; `last_late_day` is the `day_of` the last late report, or -1."""
     now = ticks.seen
-    due = [one for one in queue if one.moment <= now and one.tries < MAX_TRIES and not is_expired(one.window, now)]
-    on_time = [one.id for one in due if one.moment >= ticks.since]
+    due = [report for report in queue if report.slot <= now and not is_expired(report.window, now)]
+    on_time = [report.id for report in due if report.slot >= ticks.since]
     if on_time:
-        return Choice(on_time[draw(len(on_time))], is_late=False)
-    if not due or last_late_day == day_of(now) or draw(ticks.left):
+        return Choice(on_time[rng(len(on_time))], is_late=False)
+    if not due or last_late_day == day_of(now) or rng(ticks.left):
         return None
-    return Choice(due[draw(len(due))].id, is_late=True)
+    first = min(report.window.expires for report in due)
+    # By chance among equals: the order of ids is that of their making, and would repeat itself.
+    soonest = [report.id for report in due if report.window.expires == first]
+    return Choice(soonest[rng(len(soonest))], is_late=True)
+
+
+def has_time(idle_s: float, rest_s: float) -> bool:
+    """Whether a delivery that begins now ends before an idle exit, which is due in `rest_s` of `idle_s` seconds (0: never).
+
+    An exit breaks a delivery off. It does not wait for one either: when the names are released would tell applications, and a server that
+    is slow on purpose, whose report it is. Half of a short idle time is kept, so that frequent calls do not hold every report back.
+    """
+    return not idle_s or rest_s >= min(IDLE_MARGIN_S, idle_s / 2)
 
 
 def day_of(now: int) -> int:
@@ -240,54 +232,32 @@ def day_of(now: int) -> int:
     return now // DAY_S
 
 
-def delivery_of(status: int, retry_after: str | None, now: int) -> Delivery:
-    """What an HTTP status means; `retry_after` is the header of that name as received.
+def delivery_of(status: int) -> Delivery:
+    """The delivery that an HTTP status means.
 
-    Redirects are never followed: 3xx, like any status that HTTP does not give for a whole answer, is a rejection. A report whose
-    endpoint moved is lost; a report that follows a redirect would leave for a host that nobody consented to (Policy: C6).
+    Redirects are never followed, because the new host has no consent (Policy: C6). So 3xx is a rejection, as is any unexpected status. A
+    report whose endpoint has moved is lost.
     """
     if status == _ANSWERED:
         return Delivery(Result.ANSWERED, status)
     if status == _SUSPENDED:
         return Delivery(Result.SUSPENDED, status)
-    if status in _RETRIED or status // 100 == 5:  # noqa: PLR2004 - a class of statuses
-        return Delivery(Result.RETRY, status, _retry_after_s(retry_after, now))
-    return Delivery(Result.ACCEPTED if status // 100 == 2 else Result.REJECTED, status)  # noqa: PLR2004 - the same
+    return Delivery(Result.ACCEPTED if status // 100 == 2 else Result.REJECTED, status)  # noqa: PLR2004 - a class of statuses
 
 
-def _rolled_over(hour: Ticks, draw: Callable[[int], int]) -> Ticks:
-    """The next hour of running time with a moment of its own, once this one is over and had its tick."""
+def _next_hour_if_over(hour: Ticks, rng: Callable[[int], int]) -> Ticks:
+    """The state of the next hour of running time, if this one is over and had its tick; otherwise this state."""
     if hour.passed_s < HOUR_S or not hour.is_done:
         return hour
-    return hour._replace(passed_s=hour.passed_s % HOUR_S, moment_s=draw(HOUR_S), is_done=False)
+    return hour._replace(passed_s=hour.passed_s % HOUR_S, moment_s=rng(HOUR_S), is_done=False)
 
 
-def _ticked(hour: Ticks) -> Ticks:
-    """The state after the hour's tick; a machine that is never off has days of use of 24 ticks."""
-    of_use = _next_day(hour) if hour.today >= _DAY_TICKS else hour
-    return of_use._replace(is_done=True, today=of_use.today + 1)
+def _after_tick(hour: Ticks) -> Ticks:
+    """The state after the hour's tick. A machine that is never off has days of use of 24 ticks."""
+    ticks = _next_day(hour) if hour.today >= _DAY_TICKS else hour
+    return ticks._replace(is_done=True, today=ticks.today + 1)
 
 
-def _next_day(of_use: Ticks) -> Ticks:
-    """Another day of use begins; one without a tick does not count."""
-    return of_use._replace(today=0, before=of_use.today, earlier=of_use.before) if of_use.today else of_use
-
-
-def _retry_after_s(header: str | None, now: int) -> int | None:
-    """Whole days, rounded up; None where the header says nothing believable. The obsolete forms of dates are not read."""
-    text = (header or "").strip()
-    seconds = int(text) if _DELAY.fullmatch(text) else _seconds_until(text, now)
-    days = -(-seconds // DAY_S)
-    return days * DAY_S if 0 < seconds <= RETRY_AFTER_MAX_S else None
-
-
-def _seconds_until(text: str, now: int) -> int:
-    match = _HTTP_DATE.fullmatch(text)
-    if match is None:
-        return 0
-    day, month, year, hour, minute, second = match.groups()
-    try:
-        moment = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-    except ValueError:
-        return 0
-    return int(moment.timestamp()) - now
+def _next_day(ticks: Ticks) -> Ticks:
+    """The state with a new day of use. A day without a tick does not count."""
+    return ticks._replace(today=0, before=ticks.today, earlier=ticks.before) if ticks.today else ticks

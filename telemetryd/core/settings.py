@@ -1,4 +1,4 @@
-"""The frozen settings that the rest is given, as `toml.precedence` makes them of every configuration file in force. Policy: C4, C6."""
+"""The settings, as `toml.precedence` merges them from all configuration files in force. Policy: C4, C6."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """A file that says something wrong, and what: shown to the user, never fatal."""
+    """A mistake in a file, shown to the user and never fatal."""
 
     file: str
     text: str
@@ -28,10 +28,10 @@ class Lock(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """Where a vendor's reports go: from system configuration only (or a user's, to loopback, in developer mode).
+    """The destination of a vendor's reports. It comes from system configuration; in developer mode also from the user's, if on loopback.
 
-    With `ohttp_relay` they go there, sealed for the endpoint's gateway with a key of the file `ohttp_keys`, and nowhere else; `ca_file` is
-    the relay's then, the only server that is connected to.
+    With `ohttp_relay`, reports go to that relay only, sealed for the endpoint's gateway with a key of the file `ohttp_keys`. `ca_file` then
+    belongs to the relay, because no other server is connected to. `share` multiplies the share of each question of the vendor.
     """
 
     vendor: str
@@ -42,15 +42,16 @@ class Endpoint(NamedTuple):
     results: str = ""
     ohttp_relay: str = ""
     ohttp_keys: str = ""
+    share: float = 1.0
 
     @property
     def host(self) -> str:
-        """Host name (with port if one is written) of the URL: what a consent names and a budget is kept for."""
+        """Host name of the URL, with its port if one is written. Consents name it, and budgets belong to it."""
         return _host(self.url)
 
     @property
-    def way(self) -> str:
-        """Host, and the relay's if there is one: a report that waits never takes another way than when it was made."""
+    def route_id(self) -> str:
+        """The host, and the relay's host if there is one. A waiting report keeps the route that it was made for."""
         return f"{self.host} by {_host(self.ohttp_relay)}" if self.ohttp_relay else self.host
 
 
@@ -63,7 +64,7 @@ class Budgets(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What all configuration files together say. Without any file: on, no endpoint, nothing locked."""
+    """The merged settings. The default: on, no endpoint, nothing locked."""
 
     kill_switches: tuple[KillSwitch, ...] = ()
     locks: tuple[Lock, ...] = ()
@@ -74,12 +75,12 @@ class Settings(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
     def endpoint(self, vendor: str) -> Endpoint | None:
-        """The endpoint configured for a vendor, or none."""
-        return next((one for one in self.endpoints if one.vendor == vendor), None)
+        """The configured endpoint of a vendor, or None."""
+        return next((endpoint for endpoint in self.endpoints if endpoint.vendor == vendor), None)
 
-    def ceiling(self, what: str) -> int:
-        """The highest level that the locks on `what` permit."""
-        return min((lock.limit for lock in self.locks if lock.what == what), default=2)
+    def ceiling(self, setting: str) -> int:
+        """The highest level that the locks on `setting` permit."""
+        return min((lock.limit for lock in self.locks if lock.what == setting), default=2)
 
 
 def _host(url: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.causes import Cause, because
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from telemetryd.core.causes import Reason
     from telemetryd.core.settings import Problem
 
 
@@ -32,7 +35,7 @@ class StopReason(StrEnum):
 
 
 class Stop(NamedTuple):
-    """The end of a question for everyone, installed with a package update, or for one user; `text` says why, if it does."""
+    """The end of a question: for everyone, installed with a package update, or for one user. `text` is the reason, or ""."""
 
     application: str
     question: str
@@ -42,18 +45,19 @@ class Stop(NamedTuple):
     text: str = ""
 
     @property
-    def sentence(self) -> str:
-        """What the user is told."""
-        told = "the question has been answered" if self.reason is StopReason.ANSWERED else "the question is suspended"
-        return f"{told} ({self.file}, {self.date.isoformat()})" + (f": {self.text}" if self.text else "")
+    def why(self) -> Reason:
+        """Why the question is blocked by it, for the user."""
+        cause = Cause.STOPPED if self.reason is StopReason.ANSWERED else Cause.SUSPENDED
+        text = {"text": self.text} if self.text else {}
+        return because(cause, file=self.file, date=self.date.isoformat(), **text)
 
 
 EVERYONE = ""
-"""In the place of an application's id: any application."""
+"""Stands for an application's id: any application."""
 
 
 class Standing(NamedTuple):
-    """What reviews and stops say of one question: `review` is the one in force, `stop` what ends it; neither means unreviewed."""
+    """The review in force and the stop of one question. A question with neither is unreviewed."""
 
     review: Review | None = None
     stop: Stop | None = None
@@ -76,10 +80,10 @@ class Reviews:
     __hash__ = None  # type: ignore[assignment]  # nobody looks one up
 
     def standing(self, application: str, question: str) -> Standing:
-        """What holds for one question.
+        """The review and stop in force for one question.
 
-        The latest review by date holds; equal dates with different digests admit none. A stop beats a review of its date or an earlier
-        one; a suspension is lifted by a later review, a stop because the question is answered never: asking again takes a new id.
+        The latest review by date counts. If two of that date have different digests, none counts. A stop takes precedence over reviews up
+        to its date. A later review lifts a suspension, but never an answered question: asking again takes a new id.
         """
         key = application, question
         review = _latest(self._reviews.get(key, ()))
@@ -92,25 +96,25 @@ class Reviews:
         return Standing(review)
 
     def admits_report(self, application: str, question: str, digest: str) -> bool:
-        """Whether a report of a definition with this digest may leave: it was reviewed, and nothing stops the question.
+        """Whether a report of a definition with this digest may leave: it was reviewed, and no stop is in force.
 
-        Not only the latest review counts: a report is sent under the definition that was consented to.
+        Earlier reviews count too, because a report is sent under the accepted definition.
         """
         reviews = self._reviews.get((application, question), ())
-        alone = [_latest(one for one in reviews if one.date == review.date) for review in reviews]
-        is_reviewed = any(review and review.definition == digest for review in alone)
+        in_force = [_latest(other for other in reviews if other.date == review.date) for review in reviews]
+        is_reviewed = any(review and review.definition == digest for review in in_force)
         return is_reviewed and self.standing(application, question).stop is None
 
 
 class InstalledReviews(NamedTuple):
-    """What is installed: reviews and stops of all files that can be read, a problem for each that cannot, and whom those may concern."""
+    """The contents of all readable files, the problems of the others, and the applications that those may concern."""
 
     reviews: Reviews
     problems: tuple[Problem, ...] = ()
     doubtful: frozenset[str] = frozenset()
 
     def are_readable_for(self, application: str) -> bool:
-        """Whether no file that cannot be read could hide a stop or a newer review of the application's questions."""
+        """Whether no unreadable file could hide a stop or a newer review of the application's questions."""
         return self.doubtful.isdisjoint({EVERYONE, application})
 
 

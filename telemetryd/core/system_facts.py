@@ -1,7 +1,7 @@
-"""The system facts: what the daemon itself measures of this machine, so that no application does. Policy: A3, M2, P2.
+"""The system facts: sources that the daemon itself measures, so that no application has to. Policy: A3, M2, P2.
 
-Their bins are frozen for ever: answers of different years have to stay comparable, and consent was given to these bins. Other bins are
-another name. All are kept as the last value of the period and have at most 12 cells, which randomised response at ε = 2 carries well.
+Their bins never change, because consent covers them and answers of different years must be comparable. Other bins get another name. All
+facts use the last value of the period, and have at most 12 cells. A question may keep fewer with `coarser`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SYSTEM = "org.telemetryd.system"
 
 _KIB_PER_GIB = 1 << 20
 
-# The ids of /etc/os-release of ten distributions; all else is `other`, because ten and `other` are the bins that ε = 2 carries well.
+# The ids of /etc/os-release of ten distributions; all else is `other`, because each value more takes more reports.
 # Source: the Steam Hardware Survey, Linux only, of October and November 2025: steamos about 27 %, then arch, linuxmint, cachyos, bazzite
 # and ubuntu with 4 to 10 % each, about 18 % in none of the 15 listed. It counts players; debian, fedora, manjaro and opensuse-tumbleweed
 # are a choice of ours, for the desktops at work that it misses.
@@ -44,7 +44,7 @@ _ARCHITECTURES = ("aarch64", "armv7l", "i686", "ppc64le", "riscv64", "x86_64")
 
 
 def reference(name: str) -> str:
-    """What a question writes for a system fact."""
+    """The reference to a system fact in a question."""
     return f"{SYSTEM}/{name}"
 
 
@@ -80,10 +80,10 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 
 
 def memory_gib(total_kib: int) -> int:
-    """The installed size in GiB that a MemTotal in KiB belongs to.
+    """The installed memory in GiB for a MemTotal in KiB: the next of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32 and so on.
 
-    That is the next of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32 and so on, always in steps of a power of two and one and a half of it.
-    MemTotal lacks what firmware, graphics and the kernel keep for themselves, so a machine with 16 GiB reports a little less.
+    MemTotal excludes memory of the firmware, the graphics and the kernel, so a machine with 16 GiB shows a little less. The steps are
+    powers of two and one and a half times those.
     """
     size = 1
     while size * _KIB_PER_GIB < total_kib:

@@ -1,7 +1,7 @@
-"""The program's own words in other languages: what a translator is, and the marks that put a message into the catalogues.
+"""Translation of the program's own texts: the protocol of a translator, and the marks for messages. Policy: T1.
 
-The core has no catalogue: it is given a translator, such as one of `gettext`'s, and speaks English with `ENGLISH`. Messages stand in the
-code as literals, in calls of `_`, `gettext`, `ngettext`, `pgettext` or `mark`; `packaging/catalogues.py` collects them. Policy: T1.
+The core has no catalogue. Callers pass a translator, such as one of `gettext`; `ENGLISH` returns the source texts. Messages are literals in
+calls of `_`, `gettext`, `ngettext`, `pgettext` or `mark`, never f-strings. `packaging/catalogues.py` collects them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ class Words(Protocol):
     """A translator, with the methods of gettext's translations."""
 
     def gettext(self, message: str, /) -> str:
-        """A message in the language."""
+        """The translation of a message."""
         ...
 
     def ngettext(self, singular: str, plural: str, count: int, /) -> str:
-        """A message in the form that goes with a number."""
+        """The translation in the plural form of a number."""
         ...
 
     def pgettext(self, context: str, message: str, /) -> str:
-        """A message that is short enough to mean several things."""
+        """The translation of a message that is ambiguous without its context."""
         ...
 
 
@@ -33,7 +33,7 @@ class _English:
         return message
 
     def ngettext(self, singular: str, plural: str, count: int, /) -> str:
-        """One of both forms."""
+        """The singular or the plural."""
         return singular if count == 1 else plural
 
     def pgettext(self, _context: str, message: str, /) -> str:
@@ -42,14 +42,14 @@ class _English:
 
 
 ENGLISH: Words = _English()
-"""Says everything as it stands in the code."""
+"""Returns each message as it is in the code."""
 
 
 def decimal(number: str, words: Words) -> str:
-    """A number with the sign that the language writes before decimals."""
+    """A number with the decimal separator of the language."""
     return number.replace(".", words.pgettext("before decimals", "."))
 
 
 def mark(message: str) -> str:
-    """The message itself: marks one in a table, which is translated where it is used."""
+    """The message itself; marks a message in a table that is translated where it is used."""
     return message

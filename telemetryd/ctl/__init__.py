@@ -1,1 +1,1 @@
-"""telemetryctl: the user's command. It speaks to org.telemetryd.Control1 on the session bus and to nothing else."""
+"""telemetryctl: the user's command. Of services, it calls only org.telemetryd.Control1 on the session bus."""

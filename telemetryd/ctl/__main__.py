@@ -1,4 +1,4 @@
-"""Arguments in, exit status out: `telemetryctl`. Policy: C1, C2, C5."""
+"""The entry point of `telemetryctl`. Policy: C1, C2, C5."""
 
 from __future__ import annotations
 
@@ -9,43 +9,44 @@ from typing import NoReturn
 
 import click
 
-from telemetryd.ctl.options import InOrder
+from telemetryd.ctl.options import OrderedGroup
 
-_CTL = "telemetryd.ctl"
+_PACKAGE = "telemetryd.ctl.commands"
 _COMMANDS = {
-    "status": f"{_CTL}.reading:status",
-    "list": f"{_CTL}.reading:applications",
-    "show": f"{_CTL}.reading:show",
-    "consent": f"{_CTL}.consent:consent",
-    "preview": f"{_CTL}.reports:preview",
-    "history": f"{_CTL}.reports:history",
-    "ledger": f"{_CTL}.reports:ledger",
-    "erase": f"{_CTL}.reports:erase",
-    "forget": f"{_CTL}.reports:forget",
-    "submit": f"{_CTL}.developing:submit",
-    "monitor": f"{_CTL}.developing:monitor",
-    "stop": f"{_CTL}.stopping:stop",
-    "suspend": f"{_CTL}.stopping:suspend",
-    "review": f"{_CTL}.reviewing:review",
-    "diff": f"{_CTL}.publishing:diff",
-    "document": f"{_CTL}.publishing:document",
-    "estimate": f"{_CTL}.estimate:estimate",
-    "new": f"{_CTL}.new:new",
-    "lint": f"{_CTL}.lint:lint",
-    "schema": f"{_CTL}.new:schema",
+    "status": f"{_PACKAGE}.status:status",
+    "list": f"{_PACKAGE}.status:applications",
+    "show": f"{_PACKAGE}.status:show",
+    "consent": f"{_PACKAGE}.consent:consent",
+    "preview": f"{_PACKAGE}.history:preview",
+    "history": f"{_PACKAGE}.history:history",
+    "ledger": f"{_PACKAGE}.history:ledger",
+    "erase": f"{_PACKAGE}.history:erase",
+    "forget": f"{_PACKAGE}.history:forget",
+    "submit": f"{_PACKAGE}.submit:submit",
+    "monitor": f"{_PACKAGE}.submit:monitor",
+    "stop": f"{_PACKAGE}.stop:stop",
+    "suspend": f"{_PACKAGE}.stop:suspend",
+    "review": f"{_PACKAGE}.review:review",
+    "diff": f"{_PACKAGE}.document:diff",
+    "document": f"{_PACKAGE}.document:document",
+    "estimate": f"{_PACKAGE}.estimate:estimate",
+    "new": f"{_PACKAGE}.new:new",
+    "lint": f"{_PACKAGE}.lint:lint",
+    "plan": f"{_PACKAGE}.plan:plan",
+    "schema": f"{_PACKAGE}.new:schema",
 }
-"""Each command and where it is, in the order of their use."""
+"""The commands in the order of use: name → `module:function`."""
 
 
 @click.group(
-    cls=InOrder,
+    cls=OrderedGroup,
     modules=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Exit status:
   0  done
   1  refused or failed; standard error says why and what to do next
-  2  wrong command line, or nobody can be asked and --yes is missing
+  2  wrong command line, or no terminal to ask you and no --yes
   3  the service or the session bus is not there, or does not answer
   4  nothing was changed: you declined, or there was nothing to do""",
 )
@@ -58,22 +59,22 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command. What the system refuses, such as output to a full disk, is told in one line: status 1."""
+    """Run the command. An OSError, such as output to a full disk, is reported in one line, with status 1."""
     try:
         try:
             cli(prog_name="telemetryctl")
         finally:
-            if sys.stdout is not None:  # closed by whoever started us
+            if sys.stdout is not None:  # None if the caller closed it
                 sys.stdout.flush()
     except OSError as failure:
-        _give_up(failure)
+        _fail(failure)
 
 
-def _give_up(failure: OSError) -> NoReturn:
+def _fail(failure: OSError) -> NoReturn:
     where = f"{failure.filename}: " if failure.filename else ""
     with contextlib.suppress(OSError):  # standard error may be full as well
         click.echo(f"telemetryctl: {where}{failure.strerror or failure}", err=True)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what could not be written would fail again at exit
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # flushing the unwritten rest would fail again at exit
     sys.exit(1)
 
 

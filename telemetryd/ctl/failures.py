@@ -1,4 +1,4 @@
-"""What went wrong, and what to do next, on one line; and the exit status that a script sees."""
+"""Failures of the command: one line with the reason and the next step, and the exit status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from telemetryd.ctl.value_words import one_line
+from telemetryd.ctl.safe_text import one_line
 from telemetryd.errors import (
     CALLER_REFUSED,
     INTERNAL,
@@ -26,12 +26,12 @@ from telemetryd.errors import (
 )
 
 DONE, FAILED, MISUSED, UNAVAILABLE, NOTHING = range(5)
-"""Exit statuses: done; refused or failed; wrong command line; no service; nothing was changed (declined, or nothing to do)."""
+"""Exit statuses. `NOTHING`: nothing was changed, because the user declined or there was nothing to do."""
 
 _HOW_TO_START = "start it with `telemetryd` or `systemctl --user start telemetryd`, or install it if it is missing"
 _HOW_TO_DEVELOP = (
     "write `developer = true` into your own telemetryd.toml (usually ~/.config/telemetryd/telemetryd.toml); "
-    "it ends for good what is being collected"
+    "this permanently ends every question that is open on this account"
 )
 _JOURNAL = "`journalctl --user -u telemetryd` has the details"
 
@@ -42,7 +42,7 @@ _UNAVAILABLE = {
     "Disconnected": "the session bus closed the connection: try again",
     "TimedOut": f"telemetryd could not be started in time: {_JOURNAL}",
 }
-"""Standard errors of the bus that mean that nobody answers."""
+"""Standard errors of the bus that mean that the service does not answer."""
 
 _NEXT: dict[type[TelemetrydError], str] = {
     UnknownApplicationError: "`telemetryctl list` names the applications",
@@ -54,20 +54,20 @@ _NEXT: dict[type[TelemetrydError], str] = {
     StorageError: f"check the space and the rights of that directory; {_JOURNAL}",
 }
 _TOO_LONG = "the reply would be longer"
-"""How the service begins to say that an answer has too many rows: no moment to come has fewer."""
+"""The beginning of the text for an answer with too many rows; trying again does not help."""
 _LOCKS = "nothing was changed; `telemetryctl status` shows the locks"
 _NOT_ALLOWED = "nothing was changed; the session bus, or a proxy between telemetryctl and the bus, does not permit this"
 _FIXED = {
     NotDeveloperError.bus_name: f"this works in developer mode only: {_HOW_TO_DEVELOP}",
     INTERNAL: f"telemetryd failed: {_JOURNAL}",
 }
-"""Errors whose own text says nothing more."""
+"""Errors whose own text adds nothing."""
 _NEXT_BY_NAME = {error.bus_name: hint for error, hint in _NEXT.items()}
 _OTHER_VERSION = {STANDARD + name for name in ("UnknownMethod", "UnknownObject", "UnknownInterface", "UnknownProperty")}
 
 
 class Failure(click.ClickException):
-    """Ends the command with a line on standard error and an exit status; `name` is the error of the bus that it stands for, or ""."""
+    """Ends the command with a line on standard error and an exit status. `name` is the D-Bus error behind it, or ""."""
 
     def __init__(self, message: str, status: int = FAILED, name: str = "") -> None:
         super().__init__(one_line(message))
@@ -79,8 +79,8 @@ class Failure(click.ClickException):
         click.echo(f"telemetryctl: {self.message}", file=file or sys.stderr)
 
 
-def answered(name: str, text: str, application: str) -> Failure:
-    """The failure that an error of the bus is; `application` is the one that the command is about, or ""."""
+def failure_for(name: str, text: str, application: str) -> Failure:
+    """The failure for a D-Bus error; `application` is the subject of the command, or ""."""
     short = name.removeprefix(STANDARD)
     if short in _UNAVAILABLE:
         return Failure(_UNAVAILABLE[short], UNAVAILABLE)
@@ -101,7 +101,7 @@ def answered(name: str, text: str, application: str) -> Failure:
 
 
 def _denied(text: str) -> Failure:
-    """AccessDenied has three causes: who calls, whose text says what to do; a lock; and whatever stands between us and the service."""
+    """AccessDenied has three causes: the caller, whose text says what to do; a lock; the bus or a proxy before the service."""
     if text.startswith(CALLER_REFUSED):
         return Failure(f"nothing was changed, because {text}")
     return Failure(f"{text or AccessDeniedError.bus_name}; {_LOCKS if LOCKED in text else _NOT_ALLOWED}")

@@ -1,4 +1,4 @@
-"""What several commands have in common: options, and asking the person."""
+"""Options that several commands have, and the prompt for confirmation."""
 
 from __future__ import annotations
 
@@ -8,49 +8,53 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetryd.ctl.failures import NOTHING, Failure
+from telemetryd.ctl.failures import NOTHING, UNAVAILABLE, Failure
+from telemetryd.errors import UnusableLibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class InOrder(click.Group):
-    """A group whose commands are listed in the order of their use, and imported when they are used: `lint` needs no D-Bus library."""
+class OrderedGroup(click.Group):
+    """A group that lists its commands in the order of use and imports each when it is used: `lint` needs no D-Bus library."""
 
     def __init__(self, *arguments: Any, modules: Mapping[str, str] | None = None, **others: Any) -> None:
-        """`modules` says of each command where it is, as `telemetryd.ctl.reading:status`."""
+        """`modules` maps each command to `module:function`, such as `telemetryd.ctl.commands.status:status`."""
         super().__init__(*arguments, **others)
         self._modules = modules or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names in order."""
+        """The names in the order of use."""
         for name in self._modules:
             self.get_command(ctx, name)
         return list(self._modules or self.commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name, imported now if it was not yet."""
+        """The command with this name, imported on first use."""
         if cmd_name in self._modules and cmd_name not in self.commands:
             module, _, command = self._modules[cmd_name].partition(":")
-            self.add_command(getattr(import_module(module), command), cmd_name)
+            try:
+                self.add_command(getattr(import_module(module), command), cmd_name)
+            except UnusableLibraryError as failure:
+                raise Failure(str(failure), UNAVAILABLE) from None
         return super().get_command(ctx, cmd_name)
 
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON for scripts: what the service answers, under the same keys.")
-unasked = click.option("--yes", is_flag=True, help="Do not ask.")
+assume_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-def levels(option: str, words: dict[int, str], about: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option that takes one of some words."""
-    return click.option(option, type=click.Choice(list(words.values())), help=about)
+def level_option(option: str, words: dict[int, str], help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option that takes one of the words."""
+    return click.option(option, type=click.Choice(list(words.values())), help=help_text)
 
 
 def confirm(question: str, *, is_agreed: bool) -> None:
-    """Ask on the terminal, unless the person agreed beforehand. Raises `Failure` if declined."""
+    """Ask on the terminal, unless the user agreed beforehand. Raises `Failure` if declined, UsageError without a terminal."""
     if is_agreed:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError("Nobody can be asked here: look first, then give --yes.")
+        raise click.UsageError("This needs a terminal to ask you. Check first, then repeat with --yes.")
     try:
         is_agreed = click.confirm(question, default=False, err=True)
     except click.Abort:

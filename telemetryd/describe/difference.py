@@ -1,6 +1,6 @@
-"""Two definitions compared, and one described, in plain words. Policy: T1, T2, T4.
+"""The differences between two definitions, in sentences. Policy: T1, T2, T4.
 
-Whatever is part of a definition's digest has its sentence here, so equal sentences mean that the same was accepted.
+Every part of a definition's digest has a sentence here. So equal sentences mean equal definitions.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.declared_words import named
+from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import OTHER, Combine, Source, SourceType, number_label
 from telemetryd.core.system_facts import SYSTEM
 from telemetryd.core.translation import ENGLISH, decimal, mark
@@ -30,11 +30,11 @@ _COMBINED = {
     Combine.ANY: mark("whether it was ever true in the period"),
     Combine.ALL: mark("whether it was always true in the period"),
 }
-"""The words of a declaration, as they stand in sentences."""
+"""How a source combines its samples, as part of a sentence."""
 
 
 class Direction(StrEnum):
-    """Which way a change goes for the user's privacy."""
+    """The direction of a change for the user's privacy: narrower means that less is learnt."""
 
     NARROWER = mark("narrower")
     WIDER = mark("wider")
@@ -42,7 +42,7 @@ class Direction(StrEnum):
 
 
 class Change(NamedTuple):
-    """One difference: which way it goes, the part of the declaration, the sentence."""
+    """One difference: its direction, the changed part of the declaration, and the sentence."""
 
     direction: Direction
     part: str
@@ -50,37 +50,52 @@ class Change(NamedTuple):
 
 
 def fields(definition: Definition, words: Words = ENGLISH) -> list[str]:
-    """What is kept of each source, one sentence each."""
-    return [_described(field, words) for field in definition.fields]
+    """One sentence for each source: what is measured, its bins, and how samples are combined."""
+    return [_source_sentence(field, words) for field in definition.fields]
 
 
-def combined(field: Source, words: Words = ENGLISH) -> str:
-    """How a period's samples become one."""
+def _combination(field: Source, words: Words) -> str:
     return words.gettext("read by telemetryd itself") if field.id.startswith(f"{SYSTEM}/") else words.gettext(_COMBINED[field.combine])
 
 
 def changes(old: Definition, new: Definition, words: Words = ENGLISH) -> list[str]:
-    """What is another in the new definition, one sentence each; empty only if the digests are equal."""
+    """The differences, one sentence each; empty only if the digests are equal."""
     return [change.text for change in compare(old, new, words)]
 
 
 def compare(old: Definition, new: Definition, words: Words = ENGLISH) -> list[Change]:
-    """The same, with the direction of each change."""
+    """The differences with their directions; empty only if the digests are equal."""
     if old.digest == new.digest:
         return []
-    found = [
+    listed = [
         *_application_changes(old.application, new.application, words),
         *_question_changes(old.question, new.question, words),
         *_protection_changes(old.question, new.question, words),
         *_field_changes(old, new, words),
     ]
-    unknown = words.gettext("The definition changed in a way that cannot be told in a sentence: please read it as a new one.")
-    return found or [Change(Direction.OTHER, "definition", unknown)]
+    unknown = words.gettext("The definition changed in a way that no sentence here can tell: please read it as a new definition.")
+    return listed or [Change(Direction.OTHER, "definition", unknown)]
 
 
-def _described(field: Source, words: Words) -> str:
+NEW_ID = "ask it under a new id; to end it early, stop it (`telemetryctl stop`)"
+"""The help for dates that moved."""
+
+
+def moved_dates(old: Definition, new: Definition) -> dict[str, str]:
+    """The date keys that differ between two definitions of one question, each with the reason against it. Policy: M4.
+
+    Whoever answered under the old dates does not answer again. So some periods of the new dates would hold new users only.
+    """
+    if old.key != new.key:
+        return {}
+    pairs = {key: (str(getattr(old.question, key)), str(getattr(new.question, key))) for key in ("starts", "ends", "period")}
+    why = "as before: users who accepted it would be missing from some of the new periods"
+    return {key: f"expected {before}, {why}" for key, (before, after) in pairs.items() if before != after}
+
+
+def _source_sentence(field: Source, words: Words) -> str:
     unit = f" {field.unit}" if field.unit else ""
-    texts = {"what": field.description, "bins": ", ".join(field.labels) + unit, "how": combined(field, words)}
+    texts = {"what": field.description, "bins": ", ".join(field.labels) + unit, "how": _combination(field, words)}
     return words.gettext("{what}, as one of: {bins} ({how})").format(**texts)
 
 
@@ -96,7 +111,7 @@ def _application_changes(old: Application, new: Application, words: Words) -> It
         yield _other("contact", _("The contact for concerns is now {new} instead of {old}."), (new.contact, old.contact))
     if new.kind != old.kind:
         text = _("The declaration is now of the kind {new} instead of {old}.")
-        yield _other("kind", text, (named(new.kind, words), named(old.kind, words)))
+        yield _other("kind", text, (translated_word(new.kind, words), translated_word(old.kind, words)))
 
 
 def _question_changes(old: Question, new: Question, words: Words) -> Iterator[Change]:
@@ -109,14 +124,14 @@ def _question_changes(old: Question, new: Question, words: Words) -> Iterator[Ch
         yield _other("decision", _("What the answer decides is now “{new}” instead of “{old}”."), (new.decision, old.decision))
     if new.category != old.category:
         text = _("It now falls under the consent for {new} data instead of {old} data.")
-        yield _other("category", text, (named(new.category, words), named(old.category, words)))
+        yield _other("category", text, (translated_word(new.category, words), translated_word(old.category, words)))
     if new.detail != old.detail:
         text = _("It now needs the level {new} instead of {old}.")
-        levels = named(new.detail.name.lower(), words), named(old.detail.name.lower(), words)
+        levels = translated_word(new.detail.name.lower(), words), translated_word(old.detail.name.lower(), words)
         yield _change("detail", text, levels, is_wider=new.detail < old.detail)
     if new.period != old.period:
         text = _("One answer now covers a {new} instead of a {old}.")
-        yield _other("period", text, (named(new.period, words), named(old.period, words)))
+        yield _other("period", text, (translated_word(new.period, words), translated_word(old.period, words)))
     yield from _date_changes(old, new, words)
 
 
@@ -134,9 +149,6 @@ def _date_changes(old: Question, new: Question, words: Words) -> Iterator[Change
 
 def _protection_changes(old: Question, new: Question, words: Words) -> Iterator[Change]:
     _ = words.gettext
-    if new.draw != old.draw:
-        text = _("The period that a user answers in is now drawn as {new} instead of {old}.")
-        yield _other("draw", text, (named(new.draw, words), named(old.draw, words)))
     if new.share != old.share:
         more = _("The share of users who take part is now {new} instead of {old} (more users).")
         fewer = _("The share of users who take part is now {new} instead of {old} (fewer users).")
@@ -159,27 +171,27 @@ def _field_changes(old: Definition, new: Definition, words: Words) -> Iterator[C
     after = {field.id: field for field in new.fields}
     for name in before:
         if name not in after:
-            yield Change(Direction.NARROWER, "sources", _("{name} is no longer asked for.").format(name=_quoted(name)))
+            yield Change(Direction.NARROWER, "sources", _("{name} is no longer asked for.").format(name=_quote(name)))
     for name, field in after.items():
         if name not in before:
-            text = _("{name} is new: {field}.").format(name=_quoted(name), field=_described(field, words))
+            text = _("{name} is new: {field}.").format(name=_quote(name), field=_source_sentence(field, words))
             yield Change(Direction.WIDER, "sources", text)
         else:
             yield from _source_changes(before[name], field, words)
             yield from _coarser_changes(name, old.question, new.question, words)
     if before.keys() == after.keys() and list(before) != list(after):
-        text = _("The sources are now asked for in another order: {names}.").format(names=", ".join(map(_quoted, after)))
+        text = _("The sources are now asked for in another order: {names}.").format(names=", ".join(map(_quote, after)))
         yield Change(Direction.OTHER, "sources", text)
 
 
 def _source_changes(old: Source, new: Source, words: Words) -> Iterator[Change]:
-    _, name = words.gettext, _quoted(new.id)
+    _, name = words.gettext, _quote(new.id)
     if new.description != old.description:
         yield _other("description", _("{name} is now described as “{new}” instead of “{old}”."), (new.description, old.description), name)
     if new.type != old.type:
         text = _("{name} is now a {new} instead of a {old}: {field}.")
-        said = {"name": name, "new": named(new.type, words), "old": named(old.type, words), "field": _described(new, words)}
-        yield Change(Direction.OTHER, "type", text.format(**said))
+        types = {"new": translated_word(new.type, words), "old": translated_word(old.type, words)}
+        yield Change(Direction.OTHER, "type", text.format(name=name, **types, field=_source_sentence(new, words)))
     if new.unit != old.unit:
         yield _other("unit", _("{name} is now in {new} instead of {old}."), (new.unit or _("no unit"), old.unit or _("no unit")), name)
     if new.combine != old.combine:
@@ -195,12 +207,12 @@ def _label_change(name: str, old: Source, new: Source, words: Words) -> Change:
         before, after = old.values, new.values
     else:
         before, after = tuple(map(number_label, old.edges)), tuple(map(number_label, new.edges))
-    added = [one for one in after if one not in before]
-    gone = [one for one in before if one not in after]
+    added = [item for item in after if item not in before]
+    gone = [item for item in before if item not in after]
     direction = Direction.WIDER if not gone else Direction.NARROWER if not added else Direction.OTHER
-    told = [_told(items, new, words, is_new=is_new) for items, is_new in ((added, True), (gone, False)) if items]
-    both = words.gettext("{one} and {other}").format(one=told[0], other=told[1]) if len(told) > 1 else told[0]
-    text = _sizes(old, new, words).format(name=name, now=len(new.labels), before=len(old.labels), other=OTHER, what=both)
+    clauses = [_edge_clause(items, new, words, is_new=is_new) for items, is_new in ((added, True), (gone, False)) if items]
+    text = words.gettext("{one} and {other}").format(one=clauses[0], other=clauses[1]) if len(clauses) > 1 else clauses[0]
+    text = _sizes(old, new, words).format(name=name, now=len(new.labels), before=len(old.labels), other=OTHER, what=text)
     return Change(direction, "bins", text + words.gettext(_FINENESS[direction]))
 
 
@@ -219,7 +231,7 @@ def _sizes(old: Source, new: Source, words: Words) -> str:
     return _("{name} is now kept in {now} bins instead of {before}: {what}")
 
 
-def _told(items: list[str], source: Source, words: Words, *, is_new: bool) -> str:
+def _edge_clause(items: list[str], source: Source, words: Words, *, is_new: bool) -> str:
     number, unit = len(items), f" {source.unit}" if source.unit else ""
     if source.type is SourceType.CHOICE:
         new = words.ngettext("the value {items} is new", "the values {items} are new", number)
@@ -231,22 +243,22 @@ def _told(items: list[str], source: Source, words: Words, *, is_new: bool) -> st
 
 
 def _coarser_changes(name: str, old: Question, new: Question, words: Words) -> Iterator[Change]:
-    """A question's bins can stay the same while `coarser` comes or goes and the source's own bins change; the digest names it."""
+    """The change of `coarser`. It is part of the digest even if the question's bins stay the same, because the source's own may change."""
     was, now = name in dict(old.coarser), name in dict(new.coarser)
     if was != now:
         only = words.gettext("{name} is now declared with only some of its source's bins.")
         everything = words.gettext("{name} is now declared with all of its source's bins.")
-        yield Change(Direction.OTHER, "coarser", (only if now else everything).format(name=_quoted(name)))
+        yield Change(Direction.OTHER, "coarser", (only if now else everything).format(name=_quote(name)))
 
 
-def _change(part: str, text: str, both: tuple[str, str], *, is_wider: bool) -> Change:
-    """`both`: what it is now, and what it was."""
-    return Change(Direction.WIDER if is_wider else Direction.NARROWER, part, text.format(new=both[0], old=both[1]))
+def _change(part: str, text: str, new_and_old: tuple[str, str], *, is_wider: bool) -> Change:
+    """`new_and_old` are the two values that the sentence names."""
+    return Change(Direction.WIDER if is_wider else Direction.NARROWER, part, text.format(new=new_and_old[0], old=new_and_old[1]))
 
 
-def _other(part: str, text: str, both: tuple[str, str], name: str = "") -> Change:
-    return Change(Direction.OTHER, part, text.format(new=both[0], old=both[1], name=name))
+def _other(part: str, text: str, new_and_old: tuple[str, str], name: str = "") -> Change:
+    return Change(Direction.OTHER, part, text.format(new=new_and_old[0], old=new_and_old[1], name=name))
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return f"`{name}`"

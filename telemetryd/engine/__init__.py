@@ -1,1 +1,1 @@
-"""The running flow: a sample's way to a report, the user's decisions, what is shown of it; it knows the outside by its ports only."""
+"""The running flow: samples become reports, users decide, and both are shown. It reaches the outside only through its ports."""

@@ -1,67 +1,63 @@
-"""The ledger at work: reserve for what may be answered, release what will not be. Charging is part of making a report. Policy: A1, A2."""
+"""Gives the open questions of one evaluation their room in the privacy budget. A report is charged when it is made. Policy: A1, A2."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from telemetryd.core import ledger
-from telemetryd.core.lifecycle import Outcome, State
+from telemetryd.core import ledger, room
+from telemetryd.core.gate import Decision
+from telemetryd.core.record import Outcome
+from telemetryd.core.room import Candidate
+from telemetryd.core.sampling_lot import takes_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetryd.core.definition import Definition
-    from telemetryd.core.ledger import Caps, Entry
-    from telemetryd.core.lifecycle import Step
+    from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.ledger import Caps, Charge
+    from telemetryd.core.record import Record
     from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.ports import Consents, Key, Randomness
-
-NO_BUDGET = "no budget"
+    from telemetryd.engine.ports import ConsentStore
 
 
-class Settlement(NamedTuple):
-    """Ledger changes (None: released) and, for each question that finds no room, the cap that is in the way."""
-
-    changes: dict[Key, Entry | None]
-    refused: dict[Key, str]
-
-
-def caps_in_force(catalogue: Catalogue, consents: Consents) -> Caps:
-    """The caps as the strictest file says; zero if the ledger was lost."""
+def caps_in_force(catalogue: Catalogue, consents: ConsentStore) -> Caps:
+    """The caps of the strictest file. They are zero if the ledger was lost."""
     return ledger.caps_of(catalogue.settings.budgets, is_spent=consents.is_spent)
 
 
 class Budget:
-    """What the user's answers may still cost."""
+    """The rest of the privacy budget."""
 
-    def __init__(self, catalogue: Catalogue, consents: Consents, chance: Randomness) -> None:
-        self._catalogue, self._consents, self._chance = catalogue, consents, chance
+    def __init__(self, catalogue: Catalogue, consents: ConsentStore) -> None:
+        self._catalogue, self._consents = catalogue, consents
 
-    def settle(self, looks: Mapping[Key, tuple[Definition | None, Step]]) -> Settlement:
-        """What one look at all questions means for the ledger; nothing is remembered."""
-        caps = caps_in_force(self._catalogue, self._consents)
-        held = {key: entry for key, entry in self._consents.ledger.items() if not entry.is_charged}
-        charged = {key: entry for key, entry in self._consents.ledger.items() if entry.is_charged}
-        wanted = {key: entry for key, look in looks.items() if key not in charged and (entry := self._wanted(held.get(key), *look))}
-        kept = {key: entry for key, entry in wanted.items() if held.get(key) == entry}
-        if ledger.is_exceeded((*charged.values(), *kept.values()), caps):
-            kept = {}
-        new = {key: entry for key, entry in wanted.items() if key not in kept}
-        reserved, refused = ledger.reserve({**charged, **kept}, new, caps, self._chance.below)
-        released: dict[Key, Entry | None] = dict.fromkeys(held.keys() - kept.keys())
-        return Settlement({**released, **reserved}, refused)
+    def look(self, evaluations: Mapping[Key, tuple[Definition | None, Record]], now: int) -> room.Look:
+        """Which questions have room, by the definition and the record of each after its step. Nothing is stored."""
+        candidates = {key: candidate for key, pair in evaluations.items() if (candidate := self._candidate(key, *pair))}
+        return room.look(self._consents.ledger, candidates, caps_in_force(self._catalogue, self._consents), now)
 
-    def _wanted(self, held: Entry | None, definition: Definition | None, step: Step) -> Entry | None:
-        """What has to be reserved for a question as it stands: nothing while it is shut or over; a pause changes nothing."""
-        record = step.record
-        if definition is None or record.outcome is not Outcome.OPEN or not record.closes:
+    def _candidate(self, key: Key, definition: Definition | None, record: Record) -> Candidate | None:
+        """An open question with a period, unless something shuts it for good."""
+        lot, is_shut = self._consents.lots.get(key), record.cause and not record.is_paused
+        if record.outcome is not Outcome.OPEN or not record.closes or is_shut or lot is None:
             return None
-        if step.state is State.ACTIVE and record.closed_cause:
-            return held
-        if step.state not in {State.WAITING, State.ACTIVE} or record.closed_cause:
-            return None
+        common = Candidate(lot.rank, 0, record.begins, self._held(key), is_paused=bool(record.is_paused))
+        # Without the definition or the whole configuration nobody knows the endpoint: what is held stays, and nothing is decided.
+        if definition is None or self._is_configuration_unreadable():
+            return common
         endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
         if endpoint is None:
-            return held if step.state is State.ACTIVE else None
-        return ledger.entry_of(definition, endpoint.host, datetime.fromtimestamp(record.closes, UTC).year)
+            return common._replace(entry=None)
+        return common._replace(
+            accepted=self._consents.decisions.get(key, Decision()).accepted.get(definition.digest, record.begins),
+            entry=ledger.charge_for(definition, endpoint.host, datetime.fromtimestamp(record.closes - 1, UTC).year),
+            is_drawn=takes_part(lot, definition.question.share, endpoint.share),
+        )
+
+    def _held(self, key: Key) -> Charge | None:
+        entry = self._consents.ledger.get(key)
+        return entry if entry and not entry.is_charged else None
+
+    def _is_configuration_unreadable(self) -> bool:
+        return any(switch.what == "unreadable" for switch in self._catalogue.settings.kill_switches)

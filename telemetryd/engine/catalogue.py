@@ -1,7 +1,7 @@
-"""What is declared and permitted now: manifests (installed or registered), reviews, stops and settings. Policy: T3, R1.
+"""The manifests, installed or registered, with reviews, stops and settings in force. Policy: T3, R1.
 
-What holds is one `Snapshot` of the files, published whole; if anything fails on the way, what is published is that everything is off.
-Manifests are parsed when an application is first asked for, so that a start does not pay for applications that do not run.
+One `Snapshot` of the files is in force and is replaced as a whole. If reading fails, a snapshot is published in which everything is off.
+A manifest is parsed when its application is first needed, so that a start does not pay for applications that do not run.
 """
 
 from __future__ import annotations
@@ -12,44 +12,45 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import aggregate, quotas
-from telemetryd.core.definition import Kind
+from telemetryd.core.definition import ManifestKind
 from telemetryd.core.gate import Presence
 from telemetryd.core.settings import KillSwitch, Problem, Settings
 from telemetryd.core.signoffs import InstalledReviews, Reviews
 from telemetryd.core.system_facts import SOURCES
 from telemetryd.engine.registrations import Registrations
-from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError
-from telemetryd.redact import place
-from telemetryd.toml.cache import Kept
+from telemetryd.engine.sharing import Shared
+from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError, named
+from telemetryd.redact import redacted_traceback
+from telemetryd.toml.cache import ParseCache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from telemetryd.core.aggregate import Slot
-    from telemetryd.core.definition import Declaration, Definition, Source
+    from telemetryd.core.definition import Declaration, Definition, Key, Source
     from telemetryd.core.signoffs import Standing
-    from telemetryd.engine.ports import Clock, Installation, Key, Texts
+    from telemetryd.engine.ports import Clock, Installation, TextStore
 
 _LOG = logging.getLogger(__name__)
 
 REGISTERED_DAYS = 90
-"""Without an installed manifest, an application that has not registered for so long counts as withdrawn."""
+"""An application without an installed manifest counts as withdrawn if its last registration is older than this."""
 
 
 _EVERYTHING = "the installed files"
-_NOT_LOOKED = "they could not be looked at, which counts as off; the journal says where"
-_OTHERWISE = "declared otherwise meanwhile"
-"""In the place of a digest: no definition has it, and nobody accepted it."""
+_NOT_READ = "they could not be checked, so everything is off to be safe; the journal says where"
+_CHANGED = "declared otherwise meanwhile"
+"""Replaces a digest: no definition has it, and nobody accepted it."""
 
 
 class Snapshot(NamedTuple):
-    """What the files said at one look."""
+    """The contents of the files at one moment."""
 
     settings: Settings = Settings()
     reviewed: InstalledReviews = InstalledReviews(Reviews())
     installed: frozenset[str] = frozenset()
     changes: int = 0
-    """How often a manifest that was read has turned out to be another one since."""
+    """How often a manifest changed after it was read."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -57,70 +58,82 @@ class Snapshot(NamedTuple):
         return bool(self.reviewed.doubtful) or any(switch.what == "unreadable" for switch in self.settings.kill_switches)
 
     @property
-    def unreadable(self) -> Snapshot:
-        """The same where nobody knows what they say by now: off."""
+    def with_everything_off(self) -> Snapshot:
+        """This snapshot with a kill switch: the present contents of the files are not known."""
         off = KillSwitch("unreadable", _EVERYTHING)
-        problem = Problem(_EVERYTHING, _NOT_LOOKED)
+        problem = Problem(_EVERYTHING, _NOT_READ)
         settings = self.settings
-        shut = settings._replace(kill_switches=(*settings.kill_switches, off), problems=(*settings.problems, problem))
-        return self._replace(settings=shut)
+        settings_off = settings._replace(kill_switches=(*settings.kill_switches, off), problems=(*settings.problems, problem))
+        return self._replace(settings=settings_off)
 
 
-class Registered(NamedTuple):
-    """What a registration means: `changed` are the definitions, as they were until now, that are declared otherwise or no longer.
+class RegisterResult(NamedTuple):
+    """What follows from a registration.
 
-    `evicted` is the application whose registration made room, or "".
+    `changed` are the former definitions that the new text changes or drops. `evicted` is the application whose registration was removed
+    to make room, or "".
     """
 
     declaration: Declaration
-    is_news: bool = False
+    is_new_text: bool = False
     changed: tuple[Definition, ...] = ()
     evicted: str = ""
 
 
-class Catalogue:
-    """The declarations in force; `refresh` looks whether any file changed.
+class Standpoint(NamedTuple):
+    """Everything in the files about one question."""
 
-    A registered text counts for samples at once, and for what is decided from the next decision on: until then that is owed.
+    settings: Settings
+    definition: Definition | None
+    presence: Presence
+    standing: Standing
+    are_reviews_readable: bool
+    """Whether every file that could review or stop the application's questions can be read."""
+
+
+class Catalogue:
+    """The declarations in force. `refresh` checks whether a file changed.
+
+    A registered text applies to samples at once, and to decisions from the next decision on. Until then the decision is owed.
     """
 
-    def __init__(self, installation: Installation, texts: Texts, clock: Clock) -> None:
+    def __init__(self, installation: Installation, texts: TextStore, clock: Clock) -> None:
         self._installation, self._texts, self._clock = installation, texts, clock
         self._declarations: dict[str, Declaration | TelemetrydError] = {}
-        self._pushing: dict[str, Declaration | TelemetrydError] = {}
-        self._kept, self._kept_pushing = Kept(_parse), Kept(_parse)
+        self._for_samples: dict[str, Declaration | TelemetrydError] = {}
+        self._cache, self._cache_for_samples = ParseCache(_shared_parse()), ParseCache(_shared_parse())
         self._owed: dict[str, dict[Key, Definition]] = {}
-        """Application → the definitions that a registered text changed since the last decision: A, B and A again is a change too."""
+        """Application → definitions that a registered text changed since the last decision. A, then B, then A counts as a change."""
         self._registered = Registrations()
-        self._snapshot, self._is_shut, self._is_known = Snapshot(), False, False
+        self._snapshot, self._is_off, self._has_snapshot = Snapshot(), False, False
         self._fingerprint: object = None
-        """What the next look has to find if nothing changed; None: it reads everything again, also what could not be read for a moment."""
+        """The expected fingerprint if no file changed. None makes the next check read everything, also what was unreadable before."""
         self.refresh()
 
     def refresh(self) -> bool:
-        """Read everything again if a file changed; True if so.
+        """Read everything again if a file changed. True if the contents differ.
 
-        Whatever fails on the way counts as a file that cannot be read, until a look succeeds. Policy: C4.
+        Any failure counts as a file that cannot be read, until a check succeeds. Policy: C4.
         """
         try:
             fingerprint = self._installation.fingerprint()
             if fingerprint == self._fingerprint:
                 return False
-            snapshot = self._taken()
-            registered = self._registered.renewed(self._texts.months())
+            snapshot = self._read_snapshot()
+            registered = self._registered.with_months(self._texts.months())
         except Exception as failure:  # noqa: BLE001 - fail closed, whatever it is: a module that is away for a moment, a disk, a fault of ours
-            self._shut(failure)
+            self._publish_off(failure)
             return True
-        is_news = self._is_shut or not self._is_known or snapshot != self._snapshot
+        is_news = self._is_off or not self._has_snapshot or snapshot != self._snapshot
         if is_news:
-            self._snapshot, self._registered, self._is_shut, self._is_known = snapshot, registered, False, True
+            self._snapshot, self._registered, self._is_off, self._has_snapshot = snapshot, registered, False, True
             self._forget_declarations()
         self._fingerprint = None if snapshot.is_doubtful else fingerprint
         return is_news
 
     @property
     def settings(self) -> Settings:
-        """What the configuration files say."""
+        """The settings of the configuration files."""
         return self._snapshot.settings
 
     @property
@@ -133,34 +146,37 @@ class Catalogue:
 
     @property
     def is_owed(self) -> bool:
-        """Whether a registered text is still to be decided on."""
+        """Whether a decision about a registered text is owed."""
         return bool(self._owed)
 
     @contextmanager
-    def changed_meanwhile(self) -> Iterator[bool]:
-        """What was declared otherwise since the last decision, as if it still were; says whether there is any."""
-        for application, changed in self._owed.items():
+    def expose_owed_changes(self) -> Iterator[bool]:
+        """Within the block, definitions that changed since the last decision have a digest that nobody accepted.
+
+        So an evaluation ends their periods, even if the present text is the former one again. Yields whether there are any.
+        """
+        for application, owed in self._owed.items():
             self._declarations.pop(application, None)
             declaration = self.find(application)
             if declaration:
-                kept = [one for one in declaration.definitions if one.key not in changed]
-                others = [one._replace(digest=_OTHERWISE) for one in changed.values()]
-                self._declarations[application] = declaration._replace(definitions=(*kept, *others))
+                unchanged = [definition for definition in declaration.definitions if definition.key not in owed]
+                changed = [definition._replace(digest=_CHANGED) for definition in owed.values()]
+                self._declarations[application] = declaration._replace(definitions=(*unchanged, *changed))
         try:
             yield self.is_owed
         finally:
             for application in self._owed:
                 self._declarations.pop(application, None)
 
-    def owed_is_done(self) -> None:
-        """What was registered is decided on."""
+    def clear_owed(self) -> None:
+        """The owed decisions are made."""
         self._owed.clear()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Every file that says something wrong, those of manifests read so far included, and what the environment overrides."""
+        """Every file with a fault, including manifests read so far, and every override in the environment."""
         broken = [
-            Problem(self._installation.place(name), str(error))
+            Problem(self._installation.manifest_file(name), str(error))
             for name, error in self._declarations.items()
             if isinstance(error, TelemetrydError)
         ]
@@ -180,175 +196,182 @@ class Catalogue:
         if application not in self._declarations:
             if application not in self._installed and application not in self._registered:
                 return None
-            self._declarations[application] = self._read(application, self._kept)
-        found = self._declarations[application]
-        return None if isinstance(found, TelemetrydError) else found
+            self._declarations[application] = self._read(application, self._cache)
+        declaration = self._declarations[application]
+        return None if isinstance(declaration, TelemetrydError) else declaration
 
     def get(self, application: str) -> Declaration:
         """An application's declaration. Raises UnknownApplicationError."""
-        found = self.find(application)
-        if found is None:
-            raise UnknownApplicationError(f"no manifest of {application!r} is installed or registered")
-        return found
+        declaration = self.find(application)
+        if declaration is None:
+            raise UnknownApplicationError(f"no manifest of {named(application)} is installed or registered")
+        return declaration
 
-    def pushing(self, application: str) -> Declaration:
-        """An application's declaration for its samples. Raises UnknownApplicationError.
+    def get_for_samples(self, application: str) -> Declaration:
+        """An application's declaration, for its samples. Raises UnknownApplicationError.
 
-        It is read once for them even where a decision has read it: the first sample takes as long whatever the user accepted. Policy: C3.
+        Samples have a cache of their own. So the first sample takes equally long whether or not a decision has read the manifest, which
+        depends on what the user accepted. Policy: C3.
         """
-        return self._pushed(application) or self.get(application)
+        return self._find_for_samples(application) or self.get(application)
 
     def definition(self, key: Key) -> Definition | None:
         """One question as declared now, or None."""
-        declaration = self.find(key[0])
-        return next((one for one in declaration.definitions if one.key == key), None) if declaration else None
+        application, question = key
+        declaration = self.find(application)
+        definitions = declaration.definitions if declaration else ()
+        return next((definition for definition in definitions if definition.question.id == question), None)
 
     def question(self, application: str, question: str) -> Definition:
         """One question as declared now. Raises UnknownApplicationError or UnknownQuestionError."""
-        found = next((one for one in self.get(application).definitions if one.question.id == question), None)
-        if found is None:
-            raise UnknownQuestionError(f"{application} asks no question {question!r}")
-        return found
+        declared = next((definition for definition in self.get(application).definitions if definition.question.id == question), None)
+        if declared is None:
+            raise UnknownQuestionError(f"{application} asks no question {named(question)}")
+        return declared
 
     def snap(self, application: str) -> str:
-        """The snap that may act for an application, as its installed manifest says; "" for none. Policy: C3 (looked at as for samples)."""
-        declaration = self._pushed(application) if application in self._installed else None
+        """The snap that may act for an application, from its installed manifest, or "". It uses the cache of samples. Policy: C3."""
+        declaration = self._find_for_samples(application) if application in self._installed else None
         return declaration.application.snap if declaration else ""
 
     def slots(self, definition: Definition, declaration: Declaration | None = None) -> tuple[Slot, ...]:
-        """The layout of a definition's tallies; the declaration is the one that it stands in, if not the one in force."""
+        """The layout of a definition's tallies. `declaration` is the one that contains it, if that is not the one in force."""
         declaration = declaration or self.get(definition.application.id)
         return aggregate.layout(definition, (*declaration.sources, *SOURCES.values()))
 
     def shared_source(self, reference: str) -> Source | None:
         """The shared source that `application/source` names, if it is installed."""
         owner, _, name = reference.partition("/")
-        declaration = self._pushed(owner)
-        if declaration is None or declaration.application.kind is not Kind.SHARED:
+        declaration = self._find_for_samples(owner)
+        if declaration is None or declaration.application.kind is not ManifestKind.SHARED:
             return None
         return next((source for source in declaration.sources if source.id == name), None)
 
     def presence(self, application: str) -> Presence:
-        """Whether the application's manifest is there; a registration that is too old is not. Unreadable before any look succeeded."""
-        if not self._is_known:
+        """Whether the application's manifest is present. Until the first check succeeds, it counts as unreadable."""
+        if not self._has_snapshot:
             return Presence.UNREADABLE
         if application in self._installed:
             return Presence.PRESENT if self.find(application) else Presence.UNREADABLE
         month = self._registered.month(application)
         if not month:
-            return Presence.EVICTED if self._registered.is_missed(application) else Presence.GONE
+            return Presence.EVICTED if self._registered.was_evicted(application) else Presence.GONE
         return Presence.UNREGISTERED if self._is_old(month) else Presence.PRESENT
 
     def standing(self, definition: Definition) -> Standing:
-        """What reviews and stops say of a question."""
-        return self.standing_of(definition.key)
+        """The review and the stop of a question."""
+        return self._reviewed.reviews.standing(*definition.key)
 
-    def standing_of(self, key: Key) -> Standing:
-        """The same of one that may be declared no more."""
-        return self._reviewed.reviews.standing(*key)
+    def standpoint(self, key: Key) -> Standpoint:
+        """Everything in the files about a question, even if it is no longer declared."""
+        application, _ = key
+        reviewed = self._snapshot.reviewed
+        return Standpoint(
+            self._snapshot.settings,
+            self.definition(key),
+            self.presence(application),
+            reviewed.reviews.standing(*key),
+            reviewed.are_readable_for(application),
+        )
 
-    def are_reviews_readable(self, application: str) -> bool:
-        """Whether no file that cannot be read could hide what reviews and stops say of an application's questions."""
-        return self._reviewed.are_readable_for(application)
+    def register(self, application: str, text: str) -> RegisterResult:
+        """Check a manifest's text and store it, unless a manifest is installed for the application, which wins. "" refers to the latter.
 
-    def register(self, application: str, text: str) -> Registered:
-        """Check a manifest's text and keep it, unless one is installed for the application: that one wins. No text asks for that one.
-
-        The month of the last registration never goes back: a clock that stood in 1970 for a while must not make the application gone.
-        What this does depends on what is declared, never on what was decided. Policy: C3.
+        The month of the last registration never goes back: a clock that was wrong for a while must not make the application absent.
+        The work depends on declarations, never on decisions of the user. Policy: C3.
 
         Raises:
-            InvalidManifestError: the text is not admissible or is another application's.
-            LimitExceededError: it declares too much.
-            UnknownApplicationError: no text, and none is installed or registered.
+            InvalidManifestError: the text is not admissible, or belongs to another application.
+            LimitExceededError: the text declares too much.
+            UnknownApplicationError: the text is empty, and no manifest is installed or registered.
         """
         self._registered.use(application)
         if not text:
-            return Registered(self.pushing(application))
+            return RegisterResult(self.get_for_samples(application))
         quotas.check_text(text)
         declaration = _parse(text, application, "the application that registers")
         quotas.check_declaration(declaration)
-        if declaration.application.kind is Kind.SHARED:
+        if declaration.application.kind is ManifestKind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
         if application in self._installed:
-            return Registered(declaration)
+            return RegisterResult(declaration)
         if declaration.application.snap:
             raise InvalidManifestError("[application] snap: expected an installed manifest: any program could register this one")
         is_news = not self._texts.is_kept(application, text)
-        before = self._pushed(application) if is_news else None
+        before = self._find_for_samples(application) if is_news else None
         month = max(datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m"), self._registered.month(application))
-        evicted = self._registered.in_the_way(application)
+        evicted = self._registered.next_to_evict(application)
         self._texts.keep(application, text, month, instead_of=evicted)
         self._registered.put(application, month)
-        self._pushing[application] = declaration
-        self._drop(evicted)
-        changed = self._owe(application, before, declaration) if is_news else ()
-        return Registered(declaration, is_news, changed, evicted)
+        self._for_samples[application] = declaration
+        self._forget_registration(evicted)
+        changed = self._note_owed(application, before, declaration) if is_news else ()
+        return RegisterResult(declaration, is_news, changed, evicted)
 
-    def _owe(self, application: str, before: Declaration | None, declaration: Declaration) -> tuple[Definition, ...]:
-        """Remember what has to be decided; gives the definitions that changed."""
-        digests = {one.digest for one in declaration.definitions}
-        changed = tuple(one for one in (before.definitions if before else ()) if one.digest not in digests)
-        self._owed.setdefault(application, {}).update({one.key: one for one in changed})
+    def _note_owed(self, application: str, before: Declaration | None, declaration: Declaration) -> tuple[Definition, ...]:
+        """Note the owed decision. Returns the definitions that changed."""
+        digests = {definition.digest for definition in declaration.definitions}
+        changed = tuple(definition for definition in (before.definitions if before else ()) if definition.digest not in digests)
+        self._owed.setdefault(application, {}).update({definition.key: definition for definition in changed})
         return changed
 
     def forget(self, application: str) -> None:
-        """Drop what an application registered: until it registers again, nothing is declared. Raises StorageError."""
+        """Drop an application's registration. Raises StorageError."""
         if application in self._registered:
             self._texts.drop(application)
-            self._drop(application)
+            self._forget_registration(application)
         self._registered.forget(application)
 
     def use(self, application: str) -> None:
-        """An application pushes, whatever becomes of it: its registration is not the next to make room."""
+        """Note that an application pushes, kept or refused: its registration is not the next one to be evicted."""
         self._registered.use(application)
 
     def expect(self, applications: Iterable[str]) -> None:
-        """Of these something is kept, as of a decision: where their registration makes room they are paused, not gone."""
-        self._registered.expect(one for one in applications if one not in self._installed)
+        """At a decision, something is stored of these applications: if their registration is evicted, they are paused, not absent."""
+        self._registered.expect(application for application in applications if application not in self._installed)
 
-    def _drop(self, application: str) -> None:
+    def _forget_registration(self, application: str) -> None:
         self._registered.drop(application)
         self._declarations.pop(application, None)
-        self._pushing.pop(application, None)
+        self._for_samples.pop(application, None)
         self._owed.pop(application, None)
 
     def text(self, application: str) -> str:
-        """The manifest's text as it is in force. Raises StorageError if it is installed and cannot be read."""
+        """The text of the manifest in force. Raises StorageError if it is installed and cannot be read."""
         return self._installation.text(application) if application in self._installed else self._texts.get(application) or ""
 
-    def _pushed(self, application: str) -> Declaration | None:
-        if application not in self._pushing and (application in self._installed or application in self._registered):
-            self._pushing[application] = self._read(application, self._kept_pushing)
-            self._declarations.setdefault(application, self._pushing[application])
-        found = self._pushing.get(application)
-        return None if isinstance(found, TelemetrydError) else found
+    def _find_for_samples(self, application: str) -> Declaration | None:
+        if application not in self._for_samples and (application in self._installed or application in self._registered):
+            self._for_samples[application] = self._read(application, self._cache_for_samples)
+            self._declarations.setdefault(application, self._for_samples[application])
+        declaration = self._for_samples.get(application)
+        return None if isinstance(declaration, TelemetrydError) else declaration
 
-    def _taken(self) -> Snapshot:
+    def _read_snapshot(self) -> Snapshot:
         installation = self._installation
         return Snapshot(installation.settings(), installation.reviews(), frozenset(installation.applications()), installation.changes)
 
-    def _shut(self, failure: Exception) -> None:
-        """Publish that everything is off: what changed at the moment of a failure may have been a kill switch."""
-        if not self._is_shut:
-            _LOG.error("the installed files could not be looked at, which counts as off: %s", place(failure))
-            self._snapshot = self._snapshot.unreadable
-        self._is_shut = True
+    def _publish_off(self, failure: Exception) -> None:
+        """Publish that everything is off: the change that could not be read may be a kill switch."""
+        if not self._is_off:
+            _LOG.error("the installed files could not be checked, so everything is off: %s", redacted_traceback(failure))
+            self._snapshot = self._snapshot.with_everything_off
+        self._is_off = True
         self._fingerprint = None  # no look equals it, so the next one reads everything
 
     def _forget_declarations(self) -> None:
         self._declarations.clear()
-        self._pushing.clear()
-        self._kept.turn()
-        self._kept_pushing.turn()
+        self._for_samples.clear()
+        self._cache.next_generation()
+        self._cache_for_samples.next_generation()
 
-    def _read(self, application: str, kept: Kept[Declaration]) -> Declaration | TelemetrydError:
+    def _read(self, application: str, cache: ParseCache[Declaration]) -> Declaration | TelemetrydError:
         try:
-            return kept.get(self.text(application), application)
+            return cache.get(self.text(application), application)
         except (InvalidManifestError, StorageError) as error:
             return error
         except Exception as failure:  # noqa: BLE001 - as in `refresh`: nothing final is decided about what nobody could read
-            _LOG.error("a manifest could not be read: %s", place(failure))
+            _LOG.error("a manifest could not be read: %s", redacted_traceback(failure))
             self._fingerprint = None
             return StorageError("the manifest could not be read; the journal says where")
 
@@ -363,5 +386,11 @@ def _parse(text: str, application: str, whose: str = "as the file is named") -> 
 
     declaration = manifest.parse(text)
     if declaration.application.id != application:
-        raise InvalidManifestError(f"[application] id: expected {application!r}, {whose}")
+        raise InvalidManifestError(f"[application] id: expected {named(application)}, {whose}")
     return declaration
+
+
+def _shared_parse() -> Callable[[str, str], Declaration]:
+    """`_parse`, whose results share what is equal in them."""
+    shared = Shared()
+    return lambda text, application: shared.share_declaration(_parse(text, application))

@@ -4,316 +4,371 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from telemetryd.core import hindrance, lifecycle, report, schedule
+from telemetryd.core import hindrance, report, schedule
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.lifecycle import Outcome
 from telemetryd.core.limits import JOB_MAX_S
+from telemetryd.core.record import Outcome, record_delivery, record_developer_report
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
-from telemetryd.engine.durability import Point
-from telemetryd.errors import NotDeveloperError, TelemetrydError
-from telemetryd.problem_log import Troubles
+from telemetryd.engine.durability import CLOSED, Point
+from telemetryd.engine.ports import UNKNOWN, ending_of
+from telemetryd.errors import NotDeveloperError, StorageError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
+    from telemetryd.core.definition import Key
     from telemetryd.core.schedule import Delivery
     from telemetryd.core.settings import Endpoint, Problem
     from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.decisions import Choices
+    from telemetryd.engine.decisions import Decisions
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.erasure import Erasure
-    from telemetryd.engine.ports import Clock, Courier, Key, Randomness, Reports, StoredReport
+    from telemetryd.engine.ports import Clock, Courier, Randomness, ReportStore, StoredReport
     from telemetryd.engine.questions import Questions
-    from telemetryd.engine.sampling import Daemon
+    from telemetryd.engine.sampling import Sampling
+    from telemetryd.problem_log import ProblemLog
 
 _LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_PRETENDED_S = 2
-"""Longest time after which a tick without a report does what another one does when its report has arrived."""
-_UNDONE, _UNKEPT = "a tick could not do its work: %s", "running time could not be kept: %s"
+_IMITATED_MAX_S = 2
+"""Longest wait of a tick without a report before it uses the disk, as a tick does after a delivery."""
+_TICK_FAILED, _TICKS_NOT_SAVED = "a tick could not do its work: %s", "running time could not be kept: %s"
 _SECOND_PARTS = 1_000_000
-"""Parts of a second that can be told apart by whoever sees a report arrive."""
-_FINAL = {Result.ACCEPTED: "accepted", Result.ANSWERED: "answered", Result.SUSPENDED: "suspended", Result.REJECTED: "dropped"}
-
-
-class Parts(NamedTuple):
-    """What due work needs."""
-
-    catalogue: Catalogue
-    questions: Questions
-    choices: Choices
-    daemon: Daemon
-    reports: Reports
-    courier: Courier
-    clock: Clock
-    chance: Randomness
-    erasure: Erasure
-    run: Run
+"""Resolution of random waits: an observer of arrivals cannot resolve less than a microsecond."""
+_DROPPED = "dropped"
 
 
 class Run(Protocol):
-    """Takes steps when it is their turn."""
+    """Runs steps when it is their turn."""
 
     async def __call__(self, steps: Steps[T]) -> T:
-        """What the steps give."""
+        """The result of the steps."""
 
 
-class Try(NamedTuple):
-    """One try of a report that is written down as begun; `row` is the report before it, `definition` the canonical text consented to."""
+class Attempt(NamedTuple):
+    """A delivery attempt that is stored as begun. From then on bytes may have left, unless its outcome says that surely none has.
+
+    `row` is the report, `definition` the canonical text that was consented to.
+    """
 
     endpoint: Endpoint
     row: StoredReport
     definition: str
 
 
-class Ticker:
-    """One tick in each hour of running time; reports leave at no other moment."""
+class Sending:
+    """The attempts that are running in this process."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self.troubles = Troubles()
-        self._sending: dict[Key, asyncio.Task[Delivery]] = {}
+    def __init__(self) -> None:
+        self._tasks: dict[Key, asyncio.Task[Delivery]] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._tasks
+
+    async def run(self, key: Key, work: Coroutine[Any, Any, Delivery]) -> Delivery | None:
+        """The result of an attempt, or None if it was aborted."""
+        task = self._tasks[key] = asyncio.ensure_future(work)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            running = asyncio.current_task()
+            if running and running.cancelling():  # the caller itself is cancelled, not only the attempt
+                raise
+            return None
+        finally:
+            self._tasks.pop(key, None)
+
+    def abort(self, keys: Iterable[Key]) -> None:
+        """Abort the attempts of these questions. Bytes that were sent cannot be called back, and the history says so."""
+        for key in keys:
+            if key in self._tasks:
+                self._tasks[key].cancel()
+
+    def abort_all(self) -> None:
+        """Abort all attempts, because other databases are opened."""
+        self.abort(list(self._tasks))
+
+    async def end(self) -> None:
+        """Abort all attempts before an exit, and wait until it is stored which of them surely sent nothing."""
+        tasks = list(self._tasks.values())
+        self.abort_all()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+class Deliveries:
+    """One tick in each hour of running time. Reports are sent at no other moment.
+
+    `run` runs steps when it is their turn. `may_act` says whether the state directory is still the one at its path. `has_time` says whether
+    a delivery would end before the process exits because it is idle.
+    """
+
+    def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
+        self,
+        *,
+        catalogue: Catalogue,
+        questions: Questions,
+        choices: Decisions,
+        daemon: Sampling,
+        reports: ReportStore,
+        courier: Courier,
+        clock: Clock,
+        rng: Randomness,
+        erasure: Erasure,
+        sending: Sending,
+        run: Run,
+        may_act: Callable[[], bool],
+        has_time: Callable[[], bool],
+        troubles: ProblemLog,
+    ) -> None:
+        self._catalogue, self._questions, self._choices, self._daemon = catalogue, questions, choices, daemon
+        self._reports, self._courier, self._clock, self._rng = reports, courier, clock, rng
+        self._erasure, self._sending, self._run, self._troubles = erasure, sending, run, troubles
+        self._may_act, self._has_time = may_act, has_time
         self._ticks, self._late_day = self._load_ticks()
-        self._seen = parts.clock.monotonic()
-        self.may_act: Callable[[], bool] = lambda: True
-        """Whether the databases are still those at their place."""
+        self._seen = clock.monotonic()
 
     async def run_once(self) -> None:
-        """Wait for the next moment that may be a tick, and do what is due if it is one."""
+        """Wait for the next possible tick, and do what is due if it is one."""
         await asyncio.sleep(self._wait_s())
-        if not self.may_act():
+        if not self._may_act():
             return
         is_due = self.advance()
-        self.keep()
+        self.save_ticks()
         if is_due and not await self.tick():
-            await self._pretend()
+            await self._imitate_delivery()
 
     def start_by_timer(self) -> float | None:
-        """The first run of a process that the timer started; seconds to wait for `run_by_timer`, or None: there is no tick to wait for.
+        """Start a process of the timer. Returns the seconds until `run_by_timer_steps`, or None if no tick is near.
 
         The time since the last run counts, up to the timer's interval.
         """
-        now = self._parts.clock.now()
-        self._ticks = self._ticks.resume(now, now - self._ticks.seen, self._parts.chance.below)
-        self.keep()
+        now = self._clock.now()
+        self._ticks = self._ticks.resume(now, now - self._ticks.seen, self._rng.below)
+        self.save_ticks()
         return None if self._ticks.tick_in_s is None else self._wait_s()
 
-    def running_by_timer(self) -> Steps[Try | None]:
-        """The run for which that process waited, up to the try that it has to `deliver` and to `conclude`, if there is one."""
-        is_due = self.advance(self._parts.clock.now() - self._ticks.seen)
-        self.keep()
-        return (yield from self.beginning()) if is_due else None
+    def run_by_timer_steps(self) -> Steps[Attempt | None]:
+        """The timer's run, up to the attempt that the caller has to `deliver` and `conclude`, if there is one."""
+        is_due = self.advance(self._clock.now() - self._ticks.seen)
+        self.save_ticks()
+        return (yield from self.begin_tick_steps()) if is_due else None
 
     def advance(self, elapsed_s: int | None = None) -> bool:
-        """Count running time: so many seconds, or as the clock says since the last time; True at a tick's moment."""
-        now = self._parts.clock.now()
+        """Count running time: these seconds, or those since the last call. True if a tick is due."""
+        now = self._clock.now()
         if elapsed_s is None:
-            elapsed_s = int(self._parts.clock.monotonic() - self._seen)
+            elapsed_s = int(self._clock.monotonic() - self._seen)
             self._seen += elapsed_s
-        self._ticks, is_due = self._ticks.advance(now, elapsed_s, self._parts.chance.below)
-        self._late_day = min(self._late_day, schedule.day_of(now))  # a clock that was fast: set right it frees no second report today
+        self._ticks, is_due = self._ticks.advance(now, elapsed_s, self._rng.below)
+        self._late_day = min(self._late_day, schedule.day_of(now))  # correcting a fast clock must not allow a second report today
         return is_due
 
     async def tick(self) -> bool:
-        """Everything that is due now; whether a report was sent."""
+        """Do everything that is due now. True if a report was sent."""
         try:
-            begun = await self._parts.run(self.beginning())
-            if begun:
-                await self._complete(begun)
+            attempt = await self._run(self.begin_tick_steps())
+            if attempt:
+                await self._complete(attempt)
         except TelemetrydError as error:
-            self.troubles.say(_LOG, _UNDONE, error)
+            self._note_failure(error)
             return False
-        self.troubles.over(_UNDONE)
-        return bool(begun)
+        self._troubles.solved(_TICK_FAILED)
+        return bool(attempt)
 
-    async def _pretend(self) -> None:
-        """A tick without a report has the disk do what it does after one: so it tells nobody whether anything was sent. Policy: C3."""
-        await asyncio.sleep(self._parts.chance.below(_SECOND_PARTS) / _SECOND_PARTS * _PRETENDED_S)
+    async def _imitate_delivery(self) -> None:
+        """Use the disk as after a delivery, so that nobody can tell whether a report was sent. Policy: C3."""
+        await asyncio.sleep(self._rng.below(_SECOND_PARTS) / _SECOND_PARTS * _IMITATED_MAX_S)
         try:
-            await self._parts.run(self._parts.erasure.finishing())
+            await self._run(self._erasure.finish_steps())
         except TelemetrydError as error:
-            self.troubles.say(_LOG, _UNDONE, error)
+            self._note_failure(error)
 
-    def beginning(self) -> Steps[Try | None]:
-        """A tick up to the network."""
-        yield from self.tidying()
-        begun = self._begin_one() if self._parts.daemon.is_in_mode else None
-        yield Point.SYNCED  # a try is written down before any byte leaves
-        return begun
+    def _note_failure(self, error: TelemetrydError) -> None:
+        """Warn of a tick's failure. A tick of files that were closed meanwhile is over, and that is no trouble."""
+        if str(error) != CLOSED:
+            self._troubles.warn_once(_LOG, _TICK_FAILED, error)
 
-    def tidying(self) -> Steps[None]:
-        """Look at files and questions anew, close what is over, finish erasures, drop what is too old to send or to keep."""
-        yield from self._parts.daemon.reloading()
-        if not self._parts.daemon.is_in_mode:
+    def begin_tick_steps(self) -> Steps[Attempt | None]:
+        """A tick, up to the network."""
+        yield from self.tidy_steps()
+        attempt = self._begin_next() if self._daemon.is_in_mode and self._has_time() else None
+        yield Point.SYNCED  # an attempt is on the disk before any byte is sent
+        return attempt
+
+    def tidy_steps(self) -> Steps[None]:
+        """Check files and questions, close periods that are over, finish erasures, and drop what is too old to send or to keep.
+
+        An attempt whose process ended without an outcome is over too: bytes may have left, so the report never leaves again.
+        """
+        yield from self._daemon.reload_steps()
+        if not self._daemon.is_in_mode:
             return
-        yield from self._parts.daemon.recovering()
-        yield from self._parts.choices.owing()
-        yield from self._parts.daemon.deciding()
-        if self._parts.choices.accept_known():
-            yield from self._parts.daemon.deciding()
-        now = self._parts.clock.now()
-        for row in self._parts.reports.queue():
-            if not self._is_under_way(row) and schedule.is_over(_queued(row), now):
-                self._finish(row, "dropped", row.status)
-        while self._parts.reports.prune(now):
+        yield from self._daemon.recover_steps()
+        yield from self._choices.erase_owed_steps()
+        yield from self._daemon.decide_steps()
+        if self._choices.accept_known():
+            yield from self._daemon.decide_steps()
+        now = self._clock.now()
+        for row in self._reports.queue():
+            if self._is_under_way(row):
+                continue
+            if row.started or schedule.is_expired(_queued(row).window, now):
+                self._finish(row._replace(outcome=UNKNOWN if row.started else _DROPPED))
+        while self._reports.prune(now):
             yield Point.SYNCED
-        yield from self._parts.erasure.finishing()
+        yield from self._erasure.finish_steps()
 
     async def submit(self) -> None:
         """Developer mode: close the running periods and send every report at once. Raises NotDeveloperError."""
-        if not self._parts.catalogue.settings.developer:
+        if not self._catalogue.settings.developer:
             raise NotDeveloperError("Submit works in developer mode only: set developer = true in your telemetryd.toml")
-        await self._parts.run(self._parts.daemon.closing_running())
-        for row in self._parts.reports.queue():
+        await self._run(self._daemon.close_running_steps())
+        for row in self._reports.queue():
             await self.send(row)
-        await self._parts.run(self._parts.erasure.finishing())
+        await self._run(self._erasure.finish_steps())
 
     async def send(self, row: StoredReport) -> None:
-        """One try, if the report may be sent."""
-        begun = await self._parts.run(self._beginning_of(row))
-        if begun:
-            await self._complete(begun)
+        """One attempt, if the report may be sent."""
+        attempt = await self._run(self._begin_attempt_steps(row))
+        if attempt:
+            await self._complete(attempt)
 
-    async def deliver(self, begun: Try) -> Delivery:
-        """Hand a try to the uploader; touches no database."""
-        return await self._parts.courier.deliver(begun.endpoint, begun.row.body, begun.definition)
+    async def deliver(self, attempt: Attempt) -> Delivery:
+        """Hand an attempt to the uploader. No database is used, but if it is cancelled: a report that surely was not sent waits again."""
+
+        def take_back() -> None:
+            row = attempt.row
+            with suppress(StorageError):  # then the outcome is unknown, and the next process says so
+                self._reports.hold(row, self._next_slot(row), row.held)
+
+        return await self._courier.deliver(attempt.endpoint, attempt.row.body, attempt.definition, on_unsent=take_back)
+
+    async def end(self) -> None:
+        """Abort what is under way, before an exit."""
+        await self._sending.end()
 
     def problems(self) -> list[Problem]:
-        """What of our own is in the way of reports that wait."""
-        settings = self._parts.catalogue.settings
-        found = ((word, settings.endpoint(vendor)) for vendor, word in self._parts.reports.held())
-        return [hindrance.problem(word, endpoint) for word, endpoint in found if endpoint]
-
-    def abort_all(self) -> None:
-        """Break off everything: other databases are opened."""
-        self.abort(list(self._sending))
-
-    def abort(self, keys: Iterable[Key]) -> None:
-        """Break off sending what is erased; bytes that have left cannot be called back, and the history says so."""
-        for key in keys:
-            if key in self._sending:
-                self._sending[key].cancel()
+        """The problems of this installation that hold reports back."""
+        settings = self._catalogue.settings
+        held = ((word, settings.endpoint(vendor)) for vendor, word in self._reports.held() if hindrance.is_problem(word))
+        return [hindrance.problem(word, endpoint) for word, endpoint in held if endpoint]
 
     def _wait_s(self) -> float:
-        """Seconds until the next run; a tick's with a random part of a second, for whole ones would keep that of the process's start."""
-        part = self._parts.chance.below(_SECOND_PARTS) / _SECOND_PARTS
+        """Seconds until the next run. A tick's has a random part of a second: else all ticks share that of the process's start."""
+        part = self._rng.below(_SECOND_PARTS) / _SECOND_PARTS
         return self._ticks.wait_s if self._ticks.tick_in_s is None else self._ticks.wait_s + part
 
-    def _begin_one(self) -> Try | None:
-        rows = {row.id: row for row in self._parts.reports.queue() if self._may_send(row)}
-        choice = schedule.choose(map(_queued, rows.values()), self._ticks, self._late_day, self._parts.chance.below)
+    def _begin_next(self) -> Attempt | None:
+        rows = {row.id: row for row in self._reports.queue() if self._may_send(row)}
+        choice = schedule.choose(map(_queued, rows.values()), self._ticks, self._late_day, self._rng.below)
         if choice is None:
             return None
         if choice.is_late:
-            self._late_day = schedule.day_of(self._parts.clock.now())
-            self.keep()
-        return self._begin(rows[choice.id])
+            self._late_day = schedule.day_of(self._clock.now())
+            self.save_ticks()
+        return self._begin_attempt(rows[choice.id])
 
     def _may_send(self, row: StoredReport) -> bool:
-        """Whether nothing stops or pauses the report: consented to, no kill switch, nothing unreadable, its endpoint is there."""
-        settings, record = self._parts.catalogue.settings, self._parts.questions.record(row.key)
-        is_wanted = settings.developer or (record.outcome is Outcome.REPORTING and not record.closed_cause)
+        """Whether the report may be sent: consented to, no kill switch, no unreadable file, an endpoint, and no attempt ever begun.
+
+        An attempt that surely sent nothing has been taken back, and does not count.
+        """
+        settings, record = self._catalogue.settings, self._questions.record(row.key)
+        is_wanted = settings.developer or (record.outcome is Outcome.REPORTING and not record.cause)
         endpoint = settings.endpoint(row.vendor)
-        return is_wanted and not settings.kill_switches and endpoint is not None and not self._is_under_way(row)
+        is_new = not row.started and row.key not in self._sending
+        return is_wanted and not settings.kill_switches and endpoint is not None and is_new
 
     def _is_under_way(self, row: StoredReport) -> bool:
-        """Whether the report is being sent, by this process or perhaps by the timer's, which delivers without the lock."""
-        return row.key in self._sending or (row.started > 0 and 0 <= self._parts.clock.now() - row.started < JOB_MAX_S)
+        """Whether the report may be being sent, by this process or by the timer's, which delivers without the lock."""
+        return row.key in self._sending or (row.started > 0 and 0 <= self._clock.now() - row.started < JOB_MAX_S)
 
-    def _begin(self, row: StoredReport) -> Try | None:
-        """Write a try down before any byte leaves; None if the report may not be sent."""
-        endpoint = self._parts.catalogue.settings.endpoint(row.vendor)
+    def _begin_attempt(self, row: StoredReport) -> Attempt | None:
+        """Store an attempt before any byte is sent. None if the report may not be sent."""
+        endpoint = self._catalogue.settings.endpoint(row.vendor)
         if endpoint is None or not self._may_send(row):
             return None
-        now = self._parts.clock.now()
-        # The configuration may have changed since the report was made; the history says where this try goes, and with what.
-        row = row._replace(url=endpoint.url, headers=report.request_headers(endpoint.url, endpoint.ohttp_relay))
-        self._parts.reports.start(row, now, schedule.retry_at(now))
-        return Try(endpoint, row, self._definition(row))
+        # The configuration may have changed since the report was made: the history shows where this attempt goes, with which headers.
+        headers = report.request_headers(endpoint.url, endpoint.ohttp_relay)
+        row = row._replace(url=endpoint.url, headers=headers, started=self._clock.now())
+        return Attempt(endpoint, row, self._definition(row)) if self._reports.start(row) else None
 
     def _definition(self, row: StoredReport) -> str:
-        """The canonical text of what the report answers; "" where this version cannot read it."""
-        definition = self._parts.questions.consented(row.key)
+        """The canonical text of the question that the report answers, or "" if this version cannot read it."""
+        definition = self._questions.consented(row.key)
         return canonical_text(definition) if definition and definition.revision == row.revision else ""
 
-    def _beginning_of(self, row: StoredReport) -> Steps[Try | None]:
-        """One try, if the report may be sent."""
-        begun = self._begin(row)
+    def _begin_attempt_steps(self, row: StoredReport) -> Steps[Attempt | None]:
+        """One attempt, if the report may be sent."""
+        attempt = self._begin_attempt(row)
         yield Point.SYNCED
-        return begun
+        return attempt
 
-    async def _complete(self, begun: Try) -> None:
-        """Deliver, and complete what was written down."""
-        row = begun.row
-        task = asyncio.ensure_future(self.deliver(begun))
-        self._sending[row.key] = task
-        try:
-            delivery = await task
-        except asyncio.CancelledError:
-            running = asyncio.current_task()
-            if running and running.cancelling():
-                raise
-            return
-        finally:
-            self._sending.pop(row.key, None)
-        await self._parts.run(self._concluding(row, delivery))
+    async def _complete(self, attempt: Attempt) -> None:
+        """Deliver the attempt, and store its result."""
+        delivery = await self._sending.run(attempt.row.key, self.deliver(attempt))
+        if delivery is not None:
+            await self._run(self._conclude_steps(attempt.row, delivery))
 
-    def _concluding(self, row: StoredReport, delivery: Delivery) -> Steps[None]:
-        outcome = conclude(self._parts.reports, row, delivery, self._parts.clock.now())
+    def _conclude_steps(self, row: StoredReport, delivery: Delivery) -> Steps[None]:
+        outcome = self.conclude(row, delivery)
         if outcome:
-            self._remember(row, outcome)
-        yield from self._parts.erasure.finishing()
+            self._remember(row._replace(outcome=outcome, status=delivery.status))
+        yield from self._erasure.finish_steps()
 
-    def _finish(self, row: StoredReport, outcome: str, status: int) -> None:
-        """The report's life is over without another try."""
-        if self._parts.reports.finish(row, outcome, status=status, body=report.blank_nonce(row.body)):
-            self._remember(row, outcome)
+    def conclude(self, row: StoredReport, delivery: Delivery) -> str:
+        """Store the result of an attempt, in one transaction. Returns the report's outcome.
 
-    def _remember(self, row: StoredReport, outcome: str) -> None:
-        record = self._parts.questions.record(row.key)
+        It is "" if the report waits for another slot, or if the row was erased meanwhile: then it stays erased.
+        """
+        if delivery.result is Result.HELD:
+            self._reports.hold(row, self._next_slot(row), delivery.hindrance)
+            return ""
+        outcome = str(delivery.result)
+        return outcome if self._reports.finish(row, outcome, status=delivery.status, body=report.blank_nonce(row.body)) else ""
+
+    def _next_slot(self, row: StoredReport) -> int:
+        return schedule.next_slot(_queued(row).window, self._clock.now(), self._rng.below)
+
+    def _finish(self, row: StoredReport) -> None:
+        """End a report without a status, by its outcome."""
+        if self._reports.finish(row, row.outcome, status=0, body=report.blank_nonce(row.body)):
+            self._remember(row)
+
+    def _remember(self, row: StoredReport) -> None:
+        """Store the end of a report with its question."""
+        record = self._questions.record(row.key)
         if record.outcome is Outcome.REPORTING:
-            self._parts.questions.remember(row.key, lifecycle.delivered(record, outcome))
-        self._parts.erasure.begin()  # of the nonce: the database's log holds the row as it was until it is emptied
+            self._questions.remember(row.key, record_delivery(record, ending_of(row)))
+        elif self._catalogue.settings.developer:
+            self._questions.remember(row.key, record_developer_report(record, ending_of(row)))
+        self._erasure.begin()  # of the nonce: the database's log holds the former row until it is emptied
 
     def _load_ticks(self) -> tuple[Ticks, int]:
-        now = self._parts.clock.now()
-        kept = self._parts.reports.ticks()
-        if not kept:
-            return schedule.first_hour(now, self._parts.chance.below), -1
-        *fields, late_day = kept
+        now = self._clock.now()
+        stored = self._reports.ticks()
+        if not stored:
+            return schedule.first_hour(now, self._rng.below), -1
+        *fields, late_day = stored
         return Ticks._make(fields), late_day
 
-    def keep(self) -> None:
-        """Running time counts over sessions, however short; it is kept only while something waits: without consent nothing is written."""
-        records = map(self._parts.questions.record, self._parts.questions.accepted())
-        if any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} and not record.closed_cause for record in records):
+    def save_ticks(self) -> None:
+        """Store the running time, which counts across sessions. It is stored only while a question waits: without consent nothing is."""
+        records = map(self._questions.record, self._questions.accepted())
+        if any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} and not record.cause for record in records):
             try:
-                self._parts.reports.keep_ticks((*self._ticks, self._late_day))
+                self._reports.keep_ticks((*self._ticks, self._late_day))
             except TelemetrydError as error:
-                self.troubles.say(_LOG, _UNKEPT, error)
+                self._troubles.warn_once(_LOG, _TICKS_NOT_SAVED, error)
             else:
-                self.troubles.over(_UNKEPT)
-
-
-def conclude(reports: Reports, row: StoredReport, delivery: Delivery, now: int) -> str:
-    """Write down what became of a try, in one transaction; gives what became of the report.
-
-    "" if another try is possible, or if the row was erased meanwhile: then it stays so.
-    """
-    next_try = schedule.next_try(row.tries + 1, now, delivery)
-    if next_try is not None and delivery.hindrance:
-        reports.hold(row, next_try, delivery.hindrance)
-        return ""
-    if next_try is not None:
-        reports.postpone(row, next_try, delivery.status)
-        return ""
-    outcome = _FINAL.get(delivery.result, "dropped")
-    return outcome if reports.finish(row, outcome, status=delivery.status, body=report.blank_nonce(row.body)) else ""
+                self._troubles.solved(_TICKS_NOT_SAVED)
 
 
 def _queued(row: StoredReport) -> Queued:
-    return Queued(row.id, Window(row.opens, row.closes), row.slot, row.tries, row.not_before)
+    return Queued(row.id, Window(row.opens, row.closes), row.slot)

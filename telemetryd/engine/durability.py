@@ -1,7 +1,8 @@
-"""Where work waits for the disk, and who waits: one thread, never the loop that serves applications. Policy: C1, C3.
+"""Waits for the disk in a thread, never in the loop that serves applications. Policy: C1, C3.
 
-Whatever has an order on the disk is written as steps: they yield a `Point` where all that they committed has to be on the disk before they
-go on. `Disk.run` takes the steps on the loop and has the thread wait; `Disk.now` waits itself: for a start, an exit and the timer's run.
+Work whose order on the disk matters is a generator of steps. It yields a `Point` where everything that it committed must be on the disk
+before it goes on. `Disk.run` runs the steps on the loop, and the thread waits. `Disk.now` waits itself: at a start, at an exit and in the
+timer's run. A function that returns such a generator is called `…_steps`: without `yield from` it does nothing.
 """
 
 from __future__ import annotations
@@ -13,82 +14,91 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from telemetryd.core.limits import SETTLE_S
-from telemetryd.engine.slices import rest
+from telemetryd.core.limits import REST_S, SETTLE_S
+from telemetryd.engine.ports import CommitListener
 from telemetryd.errors import StorageError, TelemetrydError
-from telemetryd.problem_log import Troubles
+from telemetryd.problem_log import ProblemLog
 
 if TYPE_CHECKING:
     from telemetryd.engine.ports import Files
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+F = TypeVar("F", bound="Files")
 CLOSED = "the files were closed meanwhile: call again"
-_UNSETTLED = "the disk does not take what was committed: %s"
+_SYNC_FAILED = "committed data could not be written to disk: %s"
 
 
 class Point(Enum):
-    """What steps wait for; what they are sent then says whether it was reached."""
+    """What steps wait for. The value that is sent back says whether it was reached."""
 
     SYNCED = auto()
-    """A power cut undoes nothing that was committed before."""
+    """A power cut does not undo what was committed before."""
     RESTED = auto()
-    """Whoever called meanwhile was answered. Nothing is asked of the disk."""
+    """Calls that arrived meanwhile are answered. The disk is not used."""
     EMPTIED = auto()
-    """The same, and what was erased before is in no log either. Not reached while another process reads a file."""
+    """As SYNCED, and no log holds what was erased before. It is not reached while another process reads a file."""
 
 
 Steps = Generator[Point, bool, T]
-"""Work that the disk keeps in order. Nobody else takes steps meanwhile: see `Work`."""
+"""Work with an order on the disk. Only one generator runs at a time: see `Work`."""
 
 
-class Disk:
-    """`hold` keeps every sample's reply waiting, kept and refused alike, while the logs are emptied: nobody may write to them then."""
+class Disk(Generic[F]):
+    """Opens `files` and listens to their commits.
 
-    def __init__(self, files: Files, hold: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
-        self._files, self._hold = files, hold
-        self.troubles = Troubles()
+    `hold` delays the replies to all samples, kept and refused, while the logs are emptied: nothing may write to the logs then.
+    """
+
+    def __init__(
+        self,
+        open_files: Callable[[CommitListener], F],
+        hold: Callable[[], AbstractContextManager[object]] = nullcontext,
+        troubles: ProblemLog | None = None,
+    ) -> None:
+        self._hold, self._troubles = hold, troubles or ProblemLog()
         self._jobs: deque[_Job] = deque()
-        self._serving = Lock()
-        """Held by whoever looks whether there are jobs, or whether there is a thread."""
+        self._jobs_lock = Lock()
+        """Guards `_jobs` and `_thread`, so that no job is added between the thread's last check and its end."""
         self._thread: Thread | None = None
-        self._is_over = False
+        self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
-        self._later: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._emptying = asyncio.Lock()
+        self.files = open_files(CommitListener(self.settle, self.shrink))
 
     def now(self, steps: Steps[T]) -> T:
-        """Take the steps, waiting for the disk at each point. Raises what they raise, StorageError for the disk's own failures."""
+        """Run the steps, and wait for the disk at each point. Raises what they raise, and StorageError if the disk fails."""
         try:
-            _take(steps, self._reach_now).send(None)
+            _run_steps(steps, self._reach_now).send(None)
         except StopIteration as end:
             result: T = end.value
             return result
         raise AssertionError("it awaits nothing that is not done at once")
 
     async def run(self, steps: Steps[T]) -> T:
-        """The same while the loop goes on."""
-        return await _take(steps, self._reach)
+        """Run the steps while the loop goes on."""
+        return await _run_steps(steps, self._reach)
 
     def settle(self) -> None:
-        """Something was committed that a power cut would undo: a sync follows in a few seconds, so it takes no more than those."""
-        if self._timer is None and not self._is_over:
-            self._timer = asyncio.get_running_loop().call_later(SETTLE_S, self._settle)
+        """Schedule a sync, because a power cut would undo a commit: at most the last few seconds can be lost."""
+        if self._timer is None and not self._is_closed:
+            self._timer = asyncio.get_running_loop().call_later(SETTLE_S, self._start_sync)
 
     def shrink(self) -> None:
-        """A log has grown: empty them all."""
-        if not self._emptying.locked() and not self._is_over:
-            self._do_later(self._empty())
+        """Empty all logs, because one has grown."""
+        if not self._emptying.locked() and not self._is_closed:
+            self._start_task(self._empty())
 
     def close(self) -> None:
-        """The files are about to be closed, which settles them: nothing is begun any more, and what the thread does is over."""
-        self._is_over = True
+        """Start no more work, and wait for the thread. The files are closed next, which syncs them."""
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for task in self._later:
+        for task in self._tasks:
             task.cancel()
         thread = self._thread
         if thread is not None:
@@ -96,9 +106,9 @@ class Disk:
 
     async def _reach_now(self, point: Point) -> bool:
         if point is Point.EMPTIED:
-            return self._files.purge()
+            return self.files.purge()
         if point is Point.SYNCED:
-            self._files.sync()
+            self.files.sync()
         return True
 
     async def _reach(self, point: Point) -> bool:
@@ -108,35 +118,38 @@ class Disk:
         return await (self._empty() if point is Point.EMPTIED else self._sync())
 
     async def _sync(self) -> bool:
-        await self._wait(self._files.sync)
+        await self._wait(self.files.sync)
         return True
 
     async def _empty(self) -> bool:
-        """Most is copied while samples are written; what came meanwhile is copied, and the logs are cut off, while they wait."""
+        """Copy the logs into the files and empty them.
+
+        The first copy takes long and runs while samples are written. The second one has little left to copy, so samples wait briefly.
+        """
         async with self._emptying:
-            await self._wait(self._files.fold)
+            await self._wait(self.files.fold)
             with self._hold():
-                await self._wait(self._files.fold)
-                is_done = self._files.cut()
-            await self._wait(self._files.sync)
+                await self._wait(self.files.fold)
+                is_done = self.files.cut()
+            await self._wait(self.files.sync)
             return is_done
 
     async def _wait(self, work: Callable[[], None]) -> None:
-        """Have the thread do it, after what others have it do. There is none while it has nothing to do: an idle daemon is one thread."""
-        if self._is_over:
+        """Have the thread do the work, after earlier jobs. The thread ends when no job is left: an idle daemon has one thread only."""
+        if self._is_closed:
             raise StorageError(CLOSED)
         job = _Job(work, asyncio.get_running_loop().create_future())
-        with self._serving:
+        with self._jobs_lock:
             self._jobs.append(job)
             if self._thread is None:
-                self._thread = Thread(target=self._serve, name="disk")
+                self._thread = Thread(target=self._run_jobs, name="disk")
                 self._thread.start()
         await job.done
 
-    def _serve(self) -> None:
-        """The thread."""
+    def _run_jobs(self) -> None:
+        """The main function of the thread: run jobs until none is left."""
         while True:
-            with self._serving:
+            with self._jobs_lock:
                 if not self._jobs:
                     self._thread = None
                     return
@@ -147,27 +160,32 @@ class Disk:
             except BaseException as raised:  # noqa: BLE001 - it is raised where the job is waited for
                 failure = raised
             with suppress(RuntimeError):  # the loop was closed meanwhile
-                job.done.get_loop().call_soon_threadsafe(job.tell, failure)
+                job.done.get_loop().call_soon_threadsafe(job.complete, failure)
 
-    def _settle(self) -> None:
+    def _start_sync(self) -> None:
         self._timer = None
-        self._do_later(self._sync())
+        self._start_task(self._sync())
 
-    def _do_later(self, work: Any) -> None:
-        async def do() -> None:
+    def _start_task(self, work: Any) -> None:
+        async def run() -> None:
             try:
                 await work
             except StorageError as failure:
-                self.troubles.say(_LOG, _UNSETTLED, failure)
+                self._troubles.warn_once(_LOG, _SYNC_FAILED, failure)
             else:
-                self.troubles.over(_UNSETTLED)
+                self._troubles.solved(_SYNC_FAILED)
 
-        task = asyncio.get_running_loop().create_task(do())
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-async def _take(steps: Steps[T], reach: Callable[[Point], Awaitable[bool]]) -> T:
+async def rest() -> None:
+    """Return when calls that arrived meanwhile are answered. A call that waits in the bus needs a moment to arrive."""
+    await asyncio.sleep(REST_S)
+
+
+async def _run_steps(steps: Steps[T], reach: Callable[[Point], Awaitable[bool]]) -> T:
     try:
         point = next(steps)
         while True:
@@ -185,13 +203,13 @@ async def _take(steps: Steps[T], reach: Callable[[Point], Awaitable[bool]]) -> T
 
 
 class _Job(NamedTuple):
-    """What the thread is to do, and who waits for it."""
+    """Work for the thread, and the future that waits for it."""
 
     work: Callable[[], None]
     done: asyncio.Future[None]
 
-    def tell(self, failure: BaseException | None) -> None:
-        """It is done, or raised something."""
+    def complete(self, failure: BaseException | None) -> None:
+        """Set the result of the work, unless its caller has gone."""
         if self.done.done():
             return
         if failure:
@@ -201,46 +219,46 @@ class _Job(NamedTuple):
 
 
 class Work:
-    """What decides and changes, one after another: the user's acts, ticks, closings, owed decisions. Push and Register do not wait.
+    """Runs everything that decides and changes, one after another: acts of the user, ticks, closings, owed decisions.
 
-    The lock outlives the files: those that are opened next have the same one.
+    Push and Register do not wait for it. The lock outlives the files: those that are opened next use the same lock.
     """
 
-    def __init__(self, lock: asyncio.Lock, disk: Disk) -> None:
+    def __init__(self, lock: asyncio.Lock, disk: Disk[Any]) -> None:
         self._lock, self._disk = lock, disk
-        self._over = asyncio.Event()
+        self._closed = asyncio.Event()
 
     async def run(self, steps: Steps[T]) -> T:
-        """Take these steps when it is their turn. Raises StorageError if the files were closed meanwhile."""
+        """Run these steps when it is their turn. Raises StorageError if the files were closed meanwhile."""
         async with self._lock:
-            return await self.go_on(steps)
+            return await self.run_locked(steps)
 
-    async def go_on(self, steps: Steps[T]) -> T:
-        """Take these steps: the lock is held already."""
-        if self._over.is_set():
+    async def run_locked(self, steps: Steps[T]) -> T:
+        """Run these steps. The caller holds the lock."""
+        if self._closed.is_set():
             steps.close()
             raise StorageError(CLOSED)
         return await self._disk.run(steps)
 
-    async def unless_over(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do something as long as the files are open; whether it was done to the end."""
-        task, over = asyncio.ensure_future(work), asyncio.ensure_future(self._over.wait())
+    async def run_until_closed(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Run the work while the files are open. False if they were closed before it ended."""
+        task, closed = asyncio.ensure_future(work), asyncio.ensure_future(self._closed.wait())
         try:
-            await asyncio.wait([task, over], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([task, closed], return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 return False
             task.result()
             return True
         finally:
-            for one in (task, over):
-                one.cancel()
-                await asyncio.wait([one])
+            for future in (task, closed):
+                future.cancel()
+                await asyncio.wait([future])
 
     def now(self, steps: Steps[T]) -> T:
-        """Take them at once: nobody else is there yet, or any more."""
+        """Run the steps at once: at a start or an exit nothing else runs."""
         return self._disk.now(steps)
 
     def end(self) -> None:
-        """The files are closed: whoever still waits for his turn has none."""
-        self._over.set()
+        """End, because the files are closed. Waiting steps get StorageError."""
+        self._closed.set()
         self._disk.close()

@@ -1,42 +1,137 @@
-"""What was erased, and whether anything of it is left in our files. Policy: C2."""
+"""Erases rows of tallies and reports, and knows whether our files still hold any of them. Policy: C2.
+
+The user's acts, an evaluation of the questions, a start and the beginning of developer mode say what to erase. Rows are erased at once, in
+memory and on disk. Their text stays in the databases' logs until these are emptied: until then the erasure is pending.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetryd.core import obstacle_delay
+from telemetryd.core.gate import absence
+from telemetryd.core.record import Outcome
 from telemetryd.engine.durability import Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from telemetryd.core.definition import Key
+    from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.ports import Key
+    from telemetryd.engine.ports import Clock, ReportStore
+    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.tallies import RunningTallies
 
 
 class Erasure:
-    """An erasure is pending from its begin until the logs were emptied after it. `abort` breaks off sending what was erased.
+    """An erasure is pending from its beginning until the logs were emptied after it. `abort` aborts sending what was erased.
 
-    Pending at first: a run that was killed may have left one.
+    It is pending at first, because a run that was killed may have left one. `purge_elsewhere` tries to finish one in other files, and says
+    whether it did.
     """
 
-    def __init__(self, abort: Callable[[Iterable[Key]], None]) -> None:
-        self._abort = abort
+    def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
+        self,
+        *,
+        catalogue: Catalogue,
+        questions: Questions,
+        tallies: RunningTallies,
+        reports: ReportStore,
+        clock: Clock,
+        abort: Callable[[Iterable[Key]], None],
+        purge_elsewhere: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._catalogue, self._questions, self._tallies = catalogue, questions, tallies
+        self._reports, self._clock, self._abort, self._purge_elsewhere = reports, clock, abort, purge_elsewhere
         self.is_pending = True
         self.is_held_up = False
-        """Whether the last attempt failed, because another process reads."""
-        self._left: Callable[[], bool] = lambda: True
+        """Whether the last attempt failed because another process reads a file."""
 
     def begin(self, keys: Iterable[Key] = ()) -> None:
-        """Rows were erased, those of some questions among them; their text is in the database's log until that is emptied."""
+        """Note that rows were erased, and abort sending those of these questions. Their text is in the log until that is emptied."""
         self._abort(keys)
         self.is_pending = True
 
-    def include(self, left: Callable[[], bool]) -> None:
-        """An erasure in other files is pending as well; `left` tries to finish it, and says whether it did."""
-        self._left, self.is_pending = left, True
-
-    def finishing(self) -> Steps[bool]:
-        """Empty the logs; whether nothing is pending. The disk is asked for the same whether anything was erased or not. Policy: C3."""
+    def finish_steps(self) -> Steps[bool]:
+        """Empty the logs. True if nothing is pending. The disk is used equally whether anything was erased or not. Policy: C3."""
         is_done = yield Point.EMPTIED
-        self.is_held_up = self.is_pending = not (self._left() and is_done)
+        self.is_held_up = self.is_pending = not (self._purge_elsewhere() and is_done)
         return not self.is_pending
+
+    def erase(self, keys: list[Key]) -> bool:
+        """Erase the tallies and queued reports of questions. True if there were any."""
+        if not keys:
+            return False
+        is_tally = self._tallies.erase(keys)
+        is_erased = self._erase_queued(keys) or is_tally
+        if is_erased:
+            self.begin(keys)
+        return is_erased
+
+    def erase_unwanted(self, keys: Iterable[Key]) -> bool:
+        """Erase these questions, which are no longer permitted, and everything else that lacks consent. True if there was anything."""
+        return self.erase(sorted(self._orphans().union(keys))) | self._erase_withdrawn_pushers()
+
+    def erase_all(self, keys: Iterable[Key]) -> None:
+        """Erase everything that was collected or queued, and everything of these questions."""
+        collected = {key for key, _ in self._tallies.contributions()}
+        self.erase(sorted(collected.union(keys, self._queued_questions())))
+
+    def erase_pushed(self, application: str) -> None:
+        """Erase what an application pushed into shared questions."""
+        for key, pusher in self._tallies.contributions():
+            if pusher == application and self._tallies.erase([key], pusher):
+                self.begin()
+
+    def erase_history_steps(self, application: str) -> Steps[None]:
+        """Erase the history of an application, or of all ("")."""
+        while self._reports.forget(application):
+            yield Point.SYNCED
+        self.begin()
+
+    def _orphans(self) -> set[Key]:
+        """Questions with a tally or report but no consent: after damage of the consent file, or an erasure that could not be written."""
+        collected = {key for key, _ in self._tallies.contributions()}
+        orphans = collected - self._questions.unfinished()
+        if self._catalogue.settings.developer:
+            return orphans
+        return orphans | (self._queued_questions() - set(self._questions.in_state(Outcome.REPORTING)))
+
+    def _queued_questions(self) -> set[Key]:
+        """Questions with a queued report."""
+        return {report.key for report in self._reports.queue()}
+
+    def _erase_queued(self, keys: Iterable[Key]) -> bool:
+        """Erase the queued reports of questions. True if there were any."""
+        wanted = set(keys)
+        affected = [report for report in self._reports.queue() if report.key in wanted]
+        if affected:
+            self._questions.note_attempts({report.key: report.started for report in affected if report.started})
+            self._reports.erase(sorted({report.key for report in affected}))
+        return bool(affected)
+
+    def _erase_withdrawn_pushers(self) -> bool:
+        """Erase the parts of shared questions whose applications were withdrawn while the period runs."""
+        switches = self._catalogue.settings.kill_switches
+        if switches and all(switch.what == "unreadable" for switch in switches):
+            self._tallies.note_missing("")
+            return False  # a pause: see core.obstacle_delay.UNREADABLE
+        contributions = [(key, pusher) for key, pusher in self._tallies.contributions() if pusher != key[0]]
+        absent = self._absent_pushers({pusher for _, pusher in contributions})
+        is_erased = False
+        for key, pusher in contributions:
+            definition = self._questions.definition(key)
+            if pusher in absent or (definition and not self._questions.covers(definition, pusher)):
+                is_erased |= self._tallies.erase([key], pusher)
+        if is_erased:
+            self.begin()
+        return is_erased
+
+    def _absent_pushers(self, pushers: Iterable[str]) -> frozenset[str]:
+        """The applications whose manifest was absent for longer than is allowed."""
+        absences = {pusher: absence(pusher, self._catalogue.presence(pusher)) for pusher in sorted(pushers)}
+        delays = {name: obstacle.delay for name, obstacle in absences.items() if obstacle}
+        noticed = obstacle_delay.notice(self._tallies.missing, delays, self._clock.moment())
+        self._tallies.note_missing(noticed.text)
+        return noticed.over

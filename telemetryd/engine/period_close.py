@@ -1,162 +1,141 @@
-"""A period's end: tallies become a report in the queue, or the question is passed. Also the preview, by the same code. Policy: M3, T2.
+"""Ends a period: its tallies become a queued report, or the question is not answered. The preview uses the same code. Policy: M3, T2.
 
-Two files cannot be changed in one transaction, so the order is: the tally has a row; the consent file gets the charge and says *reporting*;
-both are on the disk; then the main file gets the report and loses the tallies in one transaction. `recover` finishes what a crash left
-between these steps.
+One transaction cannot change two files, so the order is fixed. The tally gets a row; the consent file gets the charge and *reporting*;
+both are synced; then one transaction of the main file adds the report and erases the tallies. `recover` finishes this after a crash.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from telemetryd.core import aggregate, lifecycle, noise, report, schedule
-from telemetryd.core.lifecycle import Outcome
-from telemetryd.engine.budget import NO_BUDGET
+from telemetryd.core import aggregate, noise, report, schedule
+from telemetryd.core.causes import Cause, because
+from telemetryd.core.record import UNKNOWN, Outcome, Record, finish_report, mark_passed, record_delivery
 from telemetryd.engine.durability import Point
-from telemetryd.engine.ports import StoredReport
+from telemetryd.engine.ports import QUEUED, StoredReport, ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetryd.core.definition import Definition
+    from telemetryd.core.definition import Definition, Key
     from telemetryd.core.settings import Endpoint
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.ports import Clock, Key, Randomness, Reports
+    from telemetryd.engine.ports import Clock, Randomness, ReportStore
     from telemetryd.engine.questions import Questions
     from telemetryd.engine.tallies import RunningTallies
 
-NO_ENDPOINT = "no endpoint"
 _NONCE_BITS = 128
 
 
-class Parts(NamedTuple):
-    """What closing needs."""
+class PeriodClose:
+    """Makes reports: one for each question and period."""
 
-    catalogue: Catalogue
-    questions: Questions
-    tallies: RunningTallies
-    reports: Reports
-    clock: Clock
-    chance: Randomness
+    def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
+        self,
+        *,
+        catalogue: Catalogue,
+        questions: Questions,
+        tallies: RunningTallies,
+        reports: ReportStore,
+        clock: Clock,
+        rng: Randomness,
+    ) -> None:
+        self._catalogue, self._questions, self._tallies, self._reports = catalogue, questions, tallies, reports
+        self._clock, self._rng = clock, rng
 
+    def close_steps(self, definitions: Iterable[Definition]) -> Steps[None]:
+        """End questions' periods: queue their reports, or pass them if the vendor has no endpoint or nothing is held for them.
 
-class Closing:
-    """Makes reports; one question, one period, one report."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    def closing(self, definitions: Iterable[Definition]) -> Steps[None]:
-        """End questions' periods: queue their reports, or pass them where the vendor has no endpoint or the budget no room.
-
-        The disk is waited for once, whether there is anything to close or not: nobody can tell by it. Policy: C3.
+        There is exactly one sync, even if nothing closes, so that the disk does not show it. Policy: C3.
         """
         charged = [(definition, endpoint) for definition in definitions if (endpoint := self._charge(definition))]
         yield Point.SYNCED
         for definition, endpoint in charged:
-            self._put(definition, endpoint)
+            self._queue_report(definition, endpoint)
 
     def preview(self, definition: Definition, period: str) -> bytes:
-        """The report as it would be sent if the period closed now, but for what chance adds: before noise, with a blank nonce."""
+        """The report if the period closed now, without its random parts: before noise, with a blank nonce."""
         return self._encode(definition, period, self._true_cell(definition, period), report.BLANK_NONCE)
 
-    def erase(self, keys: Iterable[Key]) -> bool:
-        """Erase the queued reports of questions; True if there were any."""
-        gone = set(keys)
-        doomed = {one.key for one in self._parts.reports.queue() if one.key in gone}
-        if doomed:
-            self._parts.reports.erase(sorted(doomed))
-        return bool(doomed)
-
-    def queued(self) -> set[Key]:
-        """Questions with a queued report."""
-        return {one.key for one in self._parts.reports.queue()}
-
-    def orphans(self) -> set[Key]:
-        """Questions with a queued report of which nothing is remembered: their consent was lost, so the report goes too."""
-        if self._parts.catalogue.settings.developer:
-            return set()
-        wanted = set(self._parts.questions.in_state(Outcome.REPORTING))
-        return self.queued() - wanted
-
     def note_outcomes(self) -> bool:
-        """Remember what became of reports that another run delivered; True if there is news."""
-        news = [(key, row) for key, row in self._reporting() if row and row.outcome != _QUEUED]
-        for key, row in news:
-            self._parts.questions.remember(key, lifecycle.delivered(self._parts.questions.record(key), row.outcome))
-        return bool(news)
+        """Store the outcomes of reports that another process delivered. True if there were any."""
+        outcomes = [(key, row) for key, row in self._promised_reports() if row and row.outcome != QUEUED]
+        for key, row in outcomes:
+            self._questions.remember(key, record_delivery(self._questions.record(key), ending_of(row)))
+        return bool(outcomes)
 
     def recover(self) -> None:
-        """Finish what a crash left: a report that was promised and not made.
+        """Make the reports that were promised before a crash.
 
-        It is lost only if that is known: neither while a file of the configuration cannot be read, nor while nobody knows its definition.
+        A report counts as lost only if that is certain: not while a configuration file or the definition cannot be read.
         """
-        if any(switch.what == "unreadable" for switch in self._parts.catalogue.settings.kill_switches):
+        if any(switch.what == "unreadable" for switch in self._catalogue.settings.kill_switches):
             return
-        for key, row in self._reporting():
+        for key, row in self._promised_reports():
             if row:
                 continue
-            record = self._parts.questions.record(key)
-            definition = self._parts.questions.consented(key)
-            endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor) if definition else None
-            is_meant = endpoint is not None and endpoint.way == record.host
-            if definition and endpoint and is_meant and self._parts.tallies.of(key, record.period):
-                self._put(definition, endpoint)
-            elif definition or self._parts.catalogue.definition(key):
-                self._parts.questions.remember(key, lifecycle.answered(record, "lost"))
+            record = self._questions.record(key)
+            definition = self._questions.consented(key)
+            endpoint = self._catalogue.settings.endpoint(definition.application.vendor) if definition else None
+            is_meant = endpoint is not None and endpoint.route_id == record.host
+            if definition and endpoint and is_meant and self._tallies.of(key, record.period):
+                self._queue_report(definition, endpoint)
+            elif definition or self._catalogue.definition(key):
+                self._questions.remember(key, finish_report(record, because(Cause.LOST), UNKNOWN))
 
     def _charge(self, definition: Definition) -> Endpoint | None:
-        """Where the report of a period that is over goes, once it may be made; None if there is none."""
-        endpoint = self._parts.catalogue.settings.endpoint(definition.application.vendor)
-        if self._parts.catalogue.settings.developer:
+        """Charge the budget for the report of a closed period. Returns its endpoint, or None if there is no report to queue."""
+        endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
+        if self._catalogue.settings.developer:
             self._close_for_developer(definition, endpoint)
             return None
         if endpoint is None:
-            self._pass(definition.key, NO_ENDPOINT)
+            self._pass_over(definition.key, Cause.NO_ENDPOINT)
             return None
-        self._keep_row(definition, self._parts.questions.record(definition.key).period)
-        if self._parts.questions.charge(definition.key, endpoint.way):
+        self._ensure_row(definition, self._questions.record(definition.key).period)
+        if self._questions.charge(definition.key, endpoint.route_id):
             return endpoint
-        self._pass(definition.key, NO_BUDGET)
+        self._pass_over(definition.key, Cause.NO_ROOM)
         return None
 
     def _close_for_developer(self, definition: Definition, endpoint: Endpoint | None) -> None:
         if endpoint:
-            self._put(definition, endpoint)
+            self._queue_report(definition, endpoint)
         else:
-            self._parts.tallies.erase([definition.key])
-        self._parts.questions.remember(definition.key, lifecycle.Record())
+            self._tallies.erase([definition.key])
+        before = self._questions.record(definition.key)
+        self._questions.remember(definition.key, Record(report=before.report, sent=before.sent))
 
-    def _pass(self, key: Key, reason: str) -> None:
-        self._parts.questions.remember(key, lifecycle.passed(self._parts.questions.record(key), reason))
-        self._parts.tallies.erase([key])
+    def _pass_over(self, key: Key, cause: Cause) -> None:
+        self._questions.remember(key, mark_passed(self._questions.record(key), because(cause)))
+        self._tallies.erase([key])
 
     def _true_cell(self, definition: Definition, period: str) -> int:
         slots = aggregate.layout(definition, ())
-        tallies = self._parts.tallies.of(definition.key, period)
+        tallies = self._tallies.of(definition.key, period)
         bins = aggregate.answer(slots, aggregate.merge(slots, (tally.cells for tally in tallies)))
         return report.cell_of_bins(definition, bins)
 
     @staticmethod
     def _encode(definition: Definition, period: str, cell: int, nonce: str) -> bytes:
-        """The bytes of a report: what is sent and what the preview shows come from here."""
+        """The bytes of a report. Both the sent report and the preview come from here."""
         answer = report.label_of_cell(definition, cell)
         return report.encode(report.Report(*definition.key, definition.revision, period, answer, definition.question.epsilon, nonce))
 
-    def _reporting(self) -> list[tuple[Key, StoredReport | None]]:
-        """Every question whose report was promised, with its row."""
-        keys = self._parts.questions.in_state(Outcome.REPORTING)
-        return [(key, self._parts.reports.newest(key, self._parts.questions.record(key).period)) for key in keys]
+    def _promised_reports(self) -> list[tuple[Key, StoredReport | None]]:
+        """Every question whose report was promised, with the report's row if there is one."""
+        keys = self._questions.in_state(Outcome.REPORTING)
+        return [(key, self._reports.newest(key, self._questions.record(key).period)) for key in keys]
 
-    def _keep_row(self, definition: Definition, period: str) -> None:
-        """A question without any sample has a row too from here on: without one, recovery would take it for lost."""
-        slots = self._parts.catalogue.slots(definition)
-        self._parts.tallies.keep(self._parts.tallies.get(definition.key, definition.application.id, period, slots))
+    def _ensure_row(self, definition: Definition, period: str) -> None:
+        """Give a question a row even without a sample: without a row, `recover` would take its tally for lost."""
+        slots = self._catalogue.slots(definition)
+        self._tallies.keep(self._tallies.get(definition.key, definition.application.id, period, slots))
 
-    def _put(self, definition: Definition, endpoint: Endpoint) -> None:
-        """Noise, nonce and slot are drawn here; the true answer is erased in the transaction that keeps the noisy one."""
-        record, draw = self._parts.questions.record(definition.key), self._parts.chance.below
+    def _queue_report(self, definition: Definition, endpoint: Endpoint) -> None:
+        """Draw noise, nonce and slot, and queue the report. The same transaction erases the true tallies."""
+        record, draw = self._questions.record(definition.key), self._rng.below
         window = schedule.window(record.begins, record.closes)
         cell = noise.respond(self._true_cell(definition, record.period), definition.cells, definition.question.epsilon, draw)
         nonce = f"{draw(1 << _NONCE_BITS):032x}"
@@ -170,13 +149,10 @@ class Closing:
             url=endpoint.url,
             headers=report.request_headers(endpoint.url, endpoint.ohttp_relay),
             body=self._encode(definition, record.period, cell, nonce),
-            created=self._parts.clock.now(),
+            created=self._clock.now(),
             slot=schedule.slot(window, draw),
             opens=window.start,
             closes=window.end,
         )
-        self._parts.reports.put(row)
-        self._parts.tallies.forget(definition.key, record.period)
-
-
-_QUEUED = "queued"
+        self._reports.put(row)
+        self._tallies.forget(definition.key, record.period)

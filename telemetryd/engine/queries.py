@@ -1,98 +1,120 @@
-"""What the user is shown: dictionaries with the keys of Control1, made from what is enforced. Nothing is written. Policy: T1, T2, T3."""
+"""The views of Control1, made from the state that is enforced. Nothing is written. Policy: T1, T2, T3."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from telemetryd.core import ledger
+from telemetryd.core.hindrance import error_word
 from telemetryd.core.limits import DAY_S
+from telemetryd.core.schedule import Window
 from telemetryd.engine.budget import caps_in_force
-from telemetryd.engine.query_rows import Rows
+from telemetryd.engine.ports import QUEUED
+from telemetryd.engine.query_rows import QueryRows
 from telemetryd.errors import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from telemetryd.core.definition import Definition
-    from telemetryd.engine.ports import Key
-    from telemetryd.engine.query_rows import Shown, Sources
+    from telemetryd.core.definition import Definition, Key
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.known_questions import KnownQuestions
+    from telemetryd.engine.period_close import PeriodClose
+    from telemetryd.engine.ports import Clock, ConsentStore, ReportStore
+    from telemetryd.engine.query_rows import Shown
+    from telemetryd.engine.questions import Questions
 
 
-class MovedError(BusyError):
-    """What is shown changed while it was being put together."""
+class ViewChangedError(BusyError):
+    """The state changed while a view was being made."""
 
 
-class Views:
-    """Read-only; nothing is written. Each view gives rows, or None where there is none yet: whoever asks may rest between two of them.
+class Queries:
+    """Read-only views. Each yields rows, or None where a row is left out, so that the caller can pause after each step.
 
-    A view is of one moment: it raises MovedError if the user's choices, what is remembered of questions, the files in force or the day are
-    not what they were at its first row. What an application registers meanwhile is shown as it is when its turn comes: it concerns that
-    application alone, and would let any program keep the user from ever seeing the list.
+    A view shows one moment: it raises ViewChangedError if user's choices, records, files or the day changed since its first row.
+    Registrations meanwhile do not count: they concern one application, and any program could prevent the view by registering again.
     """
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-        self._rows = Rows(sources)
+    def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
+        self,
+        *,
+        catalogue: Catalogue,
+        consents: ConsentStore,
+        questions: Questions,
+        period_close: PeriodClose,
+        reports: ReportStore,
+        clock: Clock,
+        known: KnownQuestions,
+    ) -> None:
+        self._catalogue, self._consents, self._questions, self._period_close = catalogue, consents, questions, period_close
+        self._reports, self._clock, self._known = reports, clock, known
+        self._rows = QueryRows(catalogue, consents, questions, clock)
 
     def applications(self, callers: Mapping[str, frozenset[str]]) -> Iterator[Shown | None]:
-        """Every application that is declared, or of which something is kept; `callers` are the identities seen calling for each."""
-        catalogue, known, is_of_then = self._sources.catalogue, self._sources.known, self._moment()
-        kept = known.kept()
+        """Every application that is declared or has stored data. `callers` are the identities that called for each application."""
+        catalogue, known, check_unchanged = self._catalogue, self._known, self._unchanged_check()
+        stored = known.kept()
         for name in known.applications():
             declaration, its_callers = catalogue.find(name), sorted(callers.get(name, ()))
             if declaration:
                 yield self._rows.application(declaration, its_callers)
-            elif not catalogue.is_installed(name) or known.keeps(name, kept):
-                yield self._rows.absent(name, kept.get(name, set()), its_callers)
+            elif not catalogue.is_installed(name) or known.is_anything_kept(name, stored):
+                yield self._rows.absent(name, stored.get(name, set()), its_callers)
             else:
-                yield None  # nothing is known but that its manifest cannot be read, which is a problem
-            is_of_then()
+                yield None  # nothing is known of it but an unreadable manifest, which the property Problems shows
+            check_unchanged()
 
     def questions(self, application: str) -> Iterator[Shown]:
-        """Every question of an application, or of all (""), that is asked or about which something is kept.
+        """Every question of an application, or of all (""), that is declared or has stored data.
 
         Raises UnknownApplicationError.
         """
-        known, is_of_then = self._sources.known, self._moment()
+        known, check_unchanged = self._known, self._unchanged_check()
         if application:
             known.check(application)
-        kept = known.kept()
+        stored = known.kept()
         for name in [application] if application else known.applications():
-            sent = self._sources.reports.last_sent(name)
-            for key, definition in self._of(name, kept.get(name, set())):
-                yield self._rows.question(definition, sent.get(key[1], 0)) if definition else self._rows.lost(key, sent.get(key[1], 0))
-                is_of_then()
+            for key, definition in self._questions_of(name, stored.get(name, set())):
+                if definition:
+                    yield self._rows.question(definition)
+                else:
+                    yield self._rows.question_without_definition(key, self._reports.newest(key))
+                check_unchanged()
 
     def preview(self, application: str) -> Iterator[tuple[str, str, str] | None]:
-        """(application/question, URL, body) of each report that is being made or waits; the nonce of one being made is blank."""
-        is_of_then = self._moment()
+        """(application/question, URL, body) of each report that is being made or waits. A report being made has a blank nonce."""
+        check_unchanged = self._unchanged_check()
         if application:
-            self._sources.known.check(application)
-        for row in self._sources.reports.queue():
+            self._known.check(application)
+        for row in self._reports.queue():
             if application in {"", row.application}:
                 yield f"{row.application}/{row.question}", row.url, row.body.decode(errors="replace")
-                is_of_then()
-        for key in self._sources.questions.accepted():
+                check_unchanged()
+        for key in self._questions.accepted():
             if application in {"", key[0]}:
-                yield self._collected(key)
-                is_of_then()
+                yield self._preview_of(key)
+                check_unchanged()
 
     def history(self, since: int) -> Iterator[Shown]:
-        """The reports created at or after `since` (Unix s), newest first; a few are read at a time."""
-        keys = ("application", "question", "revision", "period", "created", "tries", "outcome", "status")
-        for row in self._sources.reports.latest(min(since, _LATEST)):
+        """The reports created at or after `since` (Unix s), newest first. A few rows are read at a time."""
+        keys = ("id", "application", "question", "revision", "period", "created", "outcome", "status")
+        for row in self._reports.latest(min(since, _LATEST)):
             yield {
                 **{key: getattr(row, key) for key in keys},
+                "sent": 0 if row.outcome == QUEUED else row.started,
+                "due_until": Window(row.opens, row.closes).expires,
+                "error": error_word(row.held, row.outcome),
                 "endpoint": row.url,
                 "headers": [list(header) for header in row.headers],
                 "body": row.body.decode(errors="replace"),
             }
 
     def ledger(self) -> Iterator[Shown]:
-        """Every sum of the privacy budget, and what it means."""
-        is_of_then = self._moment()
-        caps = caps_in_force(self._sources.catalogue, self._sources.consents)
-        entries = self._sources.consents.ledger.values()
+        """Every line of the privacy ledger, with a sentence for the user."""
+        check_unchanged = self._unchanged_check()
+        caps = caps_in_force(self._catalogue, self._consents)
+        entries = self._consents.ledger
         for line in ledger.lines(entries, caps):
             yield {
                 "host": line.host,
@@ -101,25 +123,37 @@ class Views:
                 "spent": line.spent / 10,
                 "reserved": line.reserved / 10,
                 "cap": line.cap / 10,
+                "answers": line.answers,
+                "vendor_name": self._vendor_name(line.host),
+                "application": line.application,
+                "capped": not line.application,
                 "text": ledger.words(line, entries),
             }
-            is_of_then()
+            check_unchanged()
 
-    def _moment(self) -> Callable[[], None]:
-        """A check that everything is as it is now. What changes is never changed in place, so that looking at the objects will do."""
-        then, day = self._state(), self._sources.clock.now() // DAY_S
+    def _vendor_name(self, host: str) -> str:
+        """The names of the vendors whose endpoints have this host now; "" if there is none."""
+        endpoints = self._catalogue.settings.endpoints
+        return ", ".join(sorted({endpoint.name for endpoint in endpoints if endpoint.host == host}))
+
+    def _unchanged_check(self) -> Callable[[], None]:
+        """A function that raises ViewChangedError if the state is not the present one.
+
+        It compares identities, which is enough: all of these objects are replaced and never changed in place.
+        """
+        initial, day = self._state(), self._clock.now() // DAY_S
 
         def check() -> None:
-            is_same = all(one is before for one, before in zip(self._state(), then, strict=True))
-            if not is_same or self._sources.clock.now() // DAY_S != day:
-                raise MovedError("what you asked for is changing: call again")
+            is_same = all(current is before for current, before in zip(self._state(), initial, strict=True))
+            if not is_same or self._clock.now() // DAY_S != day:
+                raise ViewChangedError("the answer changed while it was made: call again")
 
         return check
 
     def _state(self) -> tuple[object, ...]:
-        consents = self._sources.consents
+        consents = self._consents
         return (
-            self._sources.catalogue.settings,
+            self._catalogue.settings,
             consents.levels,
             consents.applications,
             consents.decisions,
@@ -128,27 +162,27 @@ class Views:
             consents.ledger,
         )
 
-    def _of(self, application: str, kept: set[str]) -> Iterator[tuple[Key, Definition | None]]:
-        """The questions of an application: those that are asked, in their order; then those that are not and of which something is kept."""
-        declaration = self._sources.catalogue.find(application)
-        declared = {one.key: one for one in declaration.definitions} if declaration else {}
+    def _questions_of(self, application: str, stored: set[str]) -> Iterator[tuple[Key, Definition | None]]:
+        """The questions of an application: the declared ones in their order, then others with stored data."""
+        declaration = self._catalogue.find(application)
+        declared = {definition.key: definition for definition in declaration.definitions} if declaration else {}
         yield from declared.items()
-        others = {(application, question) for question in kept.union(self._sources.reports.questions(application))}
-        for key in sorted(others - declared.keys()):
-            yield key, self._sources.questions.definition(key)
+        undeclared = {(application, question) for question in stored.union(self._reports.questions(application))}
+        for key in sorted(undeclared - declared.keys()):
+            yield key, self._questions.definition(key)
 
-    def _collected(self, key: Key) -> tuple[str, str, str] | None:
-        definition = self._sources.questions.definition(key)
-        step = self._sources.questions.step(definition) if definition else None
+    def _preview_of(self, key: Key) -> tuple[str, str, str] | None:
+        definition = self._questions.definition(key)
+        step = self._questions.step(definition) if definition else None
         if not definition or not step or not step.is_collecting:
             return None
-        body = self._sources.closing.preview(definition, step.record.period).decode()
+        body = self._period_close.preview(definition, step.record.period).decode()
         return f"{key[0]}/{key[1]}", self._url(definition), body
 
     def _url(self, definition: Definition) -> str:
-        endpoint = self._sources.catalogue.settings.endpoint(definition.application.vendor)
+        endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
         return endpoint.url if endpoint else ""
 
 
 _LATEST = (1 << 63) - 1
-"""The latest time that the store knows; the bus's `t` goes further."""
+"""The largest number of the store. The bus type `t` has larger ones."""

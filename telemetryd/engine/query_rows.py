@@ -1,43 +1,33 @@
-"""The rows of what the user is shown: one application, one question, with the keys of Control1. Policy: T1, T2, T3."""
+"""The rows of the views: one application or one question, with the keys of Control1. Policy: T1, T2, T3."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import admissibility, report
+from telemetryd.core import admissibility, report, room
+from telemetryd.core.causes import Cause, because
 from telemetryd.core.definition import Application, canonical_text, translations
-from telemetryd.core.gate import ApplicationLevels, Cause, Decision, effective
-from telemetryd.core.lifecycle import State
+from telemetryd.core.explanation import Situation, explain
+from telemetryd.core.gate import REFUSE_SILENTLY, ApplicationLevels, Decision, effective_level
+from telemetryd.core.lifecycle import ANSWERABLE, State, Step
 from telemetryd.core.period import period_at
+from telemetryd.core.record import ERASED, Ending, Outcome, Record, record_delivery
 from telemetryd.describe import difference
+from telemetryd.engine.ports import QUEUED, ending_of
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
-    from telemetryd.core.definition import Declaration, Definition
+    from telemetryd.core.definition import Declaration, Definition, Key
     from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.known_questions import Known
-    from telemetryd.engine.period_close import Closing
-    from telemetryd.engine.ports import Clock, Consents, Key, Reports
+    from telemetryd.engine.ports import Clock, ConsentStore, StoredReport
     from telemetryd.engine.questions import Questions
 
 Shown = dict[str, Any]
 """One dictionary of Control1: key → plain value."""
 
 
-class Sources(NamedTuple):
-    """Where the views look."""
-
-    catalogue: Catalogue
-    consents: Consents
-    questions: Questions
-    closing: Closing
-    reports: Reports
-    clock: Clock
-    known: Known
-
-
-class _Told(NamedTuple):
-    """What a definition says in words, whatever the user decides."""
+class _Wording(NamedTuple):
+    """The texts of a definition, which do not depend on the user's decisions."""
 
     definition: str
     fields: list[str]
@@ -45,34 +35,37 @@ class _Told(NamedTuple):
     warnings: list[str]
 
 
-class Rows:
-    """Makes rows, from what is enforced now; nothing is written."""
+class QueryRows:
+    """Makes rows from the state that is enforced now."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-        self._told: dict[tuple[object, ...], _Told] = {}
+    def __init__(self, catalogue: Catalogue, consents: ConsentStore, questions: Questions, clock: Clock) -> None:
+        self._catalogue, self._consents, self._questions, self._clock = catalogue, consents, questions, clock
+        self._wordings: dict[tuple[object, ...], _Wording] = {}
 
     def application(self, declaration: Declaration, callers: list[str]) -> Shown:
         """An application that is declared."""
-        levels, settings = self._sources.consents.levels, self._sources.catalogue.settings
-        states = [self._sources.questions.step(definition).state for definition in declaration.definitions]
-        is_asked = min(levels.new_questions, settings.ceiling("new_questions"))
+        levels, settings = self._consents.levels, self._catalogue.settings
+        steps = [self._questions.step(definition) for definition in declaration.definitions]
+        reasons = [step.reason for step in steps if step.state is State.PENDING]
+        is_asked = min(levels.new_questions, settings.ceiling("new_questions")) != REFUSE_SILENTLY
+        startable = sum(reason.cause in ANSWERABLE for reason in reasons) if is_asked else 0
         return {
             **self._about(declaration.application, callers),
-            "pending": states.count(State.PENDING) if is_asked else 0,
+            "pending": startable,
+            "pending_shut": len(reasons) - startable,
             "warnings": admissibility.warnings_of(declaration),
         }
 
-    def absent(self, name: str, kept: set[str], callers: list[str]) -> Shown:
-        """An application that declares nothing now: what it was, as far as an accepted definition says it."""
-        definitions = (self._sources.questions.definition((name, question)) for question in sorted(kept))
-        about = next((one.application for one in definitions if one), None) or Application(name, name, "", "", "")
-        kind = "unreadable" if self._sources.catalogue.is_installed(name) else "gone"
-        return {**self._about(about, callers), "kind": kind, "pending": 0, "warnings": []}
+    def absent(self, name: str, stored: set[str], callers: list[str]) -> Shown:
+        """An application without a declaration. Name and vendor come from an accepted definition, if there is one."""
+        definitions = (self._questions.definition((name, question)) for question in sorted(stored))
+        about = next((definition.application for definition in definitions if definition), None) or Application(name, name, "", "", "")
+        kind = "unreadable" if self._catalogue.is_installed(name) else "gone"
+        return {**self._about(about, callers), "kind": kind, "pending": 0, "pending_shut": 0, "warnings": []}
 
     def _about(self, about: Application, callers: list[str]) -> Shown:
-        settings, levels = self._sources.catalogue.settings, self._sources.consents.levels
-        own = self._sources.consents.applications.get(about.id, ApplicationLevels())
+        settings, levels = self._catalogue.settings, self._consents.levels
+        own = self._consents.applications.get(about.id, ApplicationLevels())
         return {
             "id": about.id,
             "name": about.name,
@@ -82,119 +75,138 @@ class Rows:
             "kind": str(about.kind),
             "system": own.system,
             "usage": own.usage,
-            "effective_system": effective("system", levels, own, settings),
-            "effective_usage": effective("usage", levels, own, settings),
-            "installed": self._sources.catalogue.is_installed(about.id),
+            "effective_system": effective_level("system", levels, own, settings),
+            "effective_usage": effective_level("usage", levels, own, settings),
+            "installed": self._catalogue.is_installed(about.id),
             "callers": callers,
         }
 
-    def question(self, definition: Definition, last_sent: int) -> Shown:
-        """A question: as it is asked or, where it is not any more, as it was consented to."""
-        asked = definition.question
-        step = self._sources.questions.step(definition)
-        decision = self._sources.consents.decisions.get(definition.key, Decision())
-        admitted = self._sources.catalogue.standing(definition).review
+    def question(self, definition: Definition) -> Shown:
+        """A question: the declared definition, else the one that was consented to."""
+        question = definition.question
+        step = self._questions.step(definition)
+        decision = self._consents.decisions.get(definition.key, Decision())
+        review = self._catalogue.standing(definition).review
         before, changes = self._changes(definition, decision)
-        stop = self._sources.catalogue.standing(definition).stop
-        is_reviewed = admitted is not None and admitted.definition == definition.digest
-        told = self._in_words(definition)
+        is_reviewed = review is not None and review.definition == definition.digest
+        wording = self._wording_of(definition)
         return {
             "application": definition.application.id,
-            "id": asked.id,
-            "state": str(step.state),
-            "reason": stop.sentence if stop and step.reason in _STOPPED else step.reason,
+            "id": question.id,
+            **_standing(step),
             "digest": definition.digest,
-            "purpose": asked.purpose,
-            "decision": asked.decision,
-            "category": str(asked.category),
-            "detail": asked.detail.name.lower(),
-            "period": str(asked.period),
-            "ends": asked.ends.isoformat(),
-            "fields": told.fields,
-            "definition": told.definition,
+            "purpose": question.purpose,
+            "decision": question.decision,
+            "category": str(question.category),
+            "detail": question.detail.name.lower(),
+            "period": str(question.period),
+            "ends": question.ends.isoformat(),
+            "fields": wording.fields,
+            "definition": wording.definition,
             "translations": self._translations(definition),
             "changes": changes,
             "accepted_definition": canonical_text(before) if before else "",
-            "example": report.example(definition, period_at(asked.period, self._sources.clock.now()).label),
+            "example": report.example(definition, period_at(question.period, self._clock.now()).label),
             "consent": 2 if decision.refused else int(definition.digest in decision.accepted),
             "accepted_digest": _last_accepted(decision),
-            "last_sent": last_sent,
             "drawn_period": step.record.period,
-            "epsilon": float(asked.epsilon),
+            "room": room.word(self._questions.room_of(definition.key)),
+            "epsilon": float(question.epsilon),
             "endpoint": self._url(definition),
-            "reviewers": list(admitted.reviewers) if admitted and is_reviewed else [],
-            "record": admitted.record if admitted and is_reviewed else "",
-            "expected_users": asked.expected_users,
-            "expected": {reference: list(shares) for reference, shares in asked.expected},
-            "figures": told.figures,
-            "warnings": told.warnings,
+            "reviewers": list(review.reviewers) if review and is_reviewed else [],
+            "record": review.record if review and is_reviewed else "",
+            "expected_users": question.expected_users,
+            "expected": {reference: list(shares) for reference, shares in question.expected},
+            "figures": wording.figures,
+            "warnings": wording.warnings,
         }
 
-    def lost(self, key: Key, last_sent: int) -> Shown:
-        """A question of which no definition can be read any more: what is kept of it. The same keys, empty where nobody knows."""
-        step, decision = self._sources.questions.step_of(key), self._sources.consents.decisions.get(key, Decision())
-        is_remembered = key in self._sources.consents.records
-        state = step.state if is_remembered else State.REFUSED if decision.refused else State.ANSWERED  # the last: a report alone is left
-        nothing: Shown = {name: [] for name in ("fields", "changes", "reviewers", "figures", "warnings")}
-        nothing |= dict.fromkeys(("digest", "purpose", "decision", "category", "detail", "period", "ends", "definition"), "")
-        nothing |= {"accepted_definition": "", "example": "", "endpoint": "", "record": "", "translations": {}, "expected": {}}
+    def question_without_definition(self, key: Key, newest: StoredReport | None) -> Shown:
+        """A question of which no definition can be read. It has the same keys, with empty values where nothing is known.
+
+        If nothing but its `newest` report is known, the report says where it stands.
+        """
+        step, decision = self._questions.step_of(key), self._consents.decisions.get(key, Decision())
+        if key not in self._consents.records and not decision.accepted:
+            step = Step(Record(), State.REFUSED, because(Cause.REFUSED)) if decision.refused else _step_of_report(newest)
+        defaults: Shown = {name: [] for name in ("fields", "changes", "reviewers", "figures", "warnings")}
+        defaults |= dict.fromkeys(("digest", "purpose", "decision", "category", "detail", "period", "ends", "definition"), "")
+        defaults |= {"accepted_definition": "", "example": "", "endpoint": "", "record": "", "translations": {}, "expected": {}}
         return {
-            **nothing,
+            **defaults,
             "application": key[0],
             "id": key[1],
-            "state": str(state),
-            "reason": step.reason,
+            **_standing(step),
             "consent": 2 if decision.refused else 0,
             "accepted_digest": _last_accepted(decision),
-            "last_sent": last_sent,
             "drawn_period": step.record.period,
+            "room": "",
             "epsilon": 0.0,
             "expected_users": 0,
         }
 
-    def _in_words(self, definition: Definition) -> _Told:
-        """What a definition says, kept by what it is made of: the arithmetic takes longer than all the rest of a row."""
-        asked = definition.question
-        name = definition.digest, asked.expected_users, asked.expected
-        found = self._told.pop(name, None)
-        if found is None:
+    def _wording_of(self, definition: Definition) -> _Wording:
+        """The texts of a definition, cached by their inputs: their arithmetic takes longer than the rest of a row."""
+        question = definition.question
+        cache_key = definition.digest, question.expected_users, question.expected
+        wording = self._wordings.pop(cache_key, None)
+        if wording is None:
             figures = admissibility.sentences(admissibility.figures(definition))
-            found = _Told(canonical_text(definition), difference.fields(definition), figures, admissibility.warnings(definition))
-        while len(self._told) >= _TOLD_MAX:
-            del self._told[next(iter(self._told))]
-        self._told[name] = found
-        return found
+            wording = _Wording(canonical_text(definition), difference.fields(definition), figures, admissibility.warnings(definition))
+        while len(self._wordings) >= _WORDINGS_MAX:
+            del self._wordings[next(iter(self._wordings))]
+        self._wordings[cache_key] = wording
+        return wording
 
     def _changes(self, definition: Definition, decision: Decision) -> tuple[Definition | None, list[str]]:
-        """The definition that was accepted last, if it is another one and still known, and how this one differs from it."""
+        """The last accepted definition, if it differs and can be read, and the differences from it to this one."""
         accepted = _last_accepted(decision)
         if not accepted or definition.digest in decision.accepted:
             return None, []
         from telemetryd.toml import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
 
         try:
-            before = manifest.parse(self._sources.consents.accepted_text(definition.key, accepted))
+            before = manifest.parse(self._consents.accepted_text(definition.key, accepted))
         except InvalidManifestError:
             return None, ["The definition that you accepted is of another version of telemetryd and cannot be compared."]
-        old = next((one for one in before.definitions if one.digest == accepted), None)
+        old = next((definition for definition in before.definitions if definition.digest == accepted), None)
         return old, difference.changes(old, definition) if old else []
 
     def _translations(self, definition: Definition) -> dict[str, dict[str, str]]:
-        """The question's texts in other languages, which no digest covers: only of a manifest that was installed with the system."""
-        catalogue, application = self._sources.catalogue, definition.application.id
+        """The question's texts in other languages. No digest covers them, so only those of installed manifests are shown."""
+        catalogue, application = self._catalogue, definition.application.id
         declaration = catalogue.find(application) if catalogue.is_installed(application) else None
         return translations(definition, declaration.texts) if declaration else {}
 
     def _url(self, definition: Definition) -> str:
-        endpoint = self._sources.catalogue.settings.endpoint(definition.application.vendor)
+        endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
         return endpoint.url if endpoint else ""
+
+
+def _standing(step: Step) -> Shown:
+    """The state of a question, why it is in it, and what became of its report."""
+    outcome = QUEUED if step.record.outcome is Outcome.REPORTING else step.record.report
+    cause, args = step.reason.cause, dict(step.reason.args)
+    return {
+        "state": str(step.state),
+        "cause": str(cause),
+        "cause_args": args,
+        "reason": explain(Situation(step.state, cause, args, outcome)),
+        "outcome": outcome,
+        "last_sent": step.record.sent,
+    }
+
+
+def _step_of_report(report: StoredReport | None) -> Step:
+    """Where a question stands of which only a report or a tally is known. What has not ended is about to be erased, as it lacks consent."""
+    is_ended = report is not None and report.outcome != QUEUED
+    record = record_delivery(Record(), ending_of(report) if report and is_ended else Ending(ERASED))
+    return Step(record, State(record.outcome), record.reason)
 
 
 def _last_accepted(decision: Decision) -> str:
     return max(decision.accepted, key=lambda digest: decision.accepted[digest], default="")
 
 
-_STOPPED = {Cause.STOPPED, Cause.SUSPENDED}
-"""What is remembered of a question that passed, or whose report was erased, because of a stop; while that is there, it says more."""
-_TOLD_MAX = 1000
-"""Definitions whose words are kept (some 3 KB each): those that were asked for last."""
+_WORDINGS_MAX = 1000
+"""Most cached texts, some 3 KB each. The least recently used one is dropped."""

@@ -1,131 +1,162 @@
-"""Every question's state: looked at when anything changes and at ticks, never for a sample. Policy: C1, M4.
+"""The state of every question. It is evaluated at ticks and when anything changes, never for a sample. Policy: C1, M4.
 
-`look` asks `core.lifecycle` of each question that the user decided on, remembers what it says, erases what must go, and gives what must be
-closed. What is not decided on has no record and nothing to erase.
+`evaluate` asks `core.lifecycle` about each question that the user decided on. It stores the new records, and returns what must be erased
+and what must be closed. A question without a decision has no record and nothing to erase.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import delay, lifecycle
-from telemetryd.core.gate import ApplicationLevels, Cause, Circumstances, Decision, Presence, closures_without_definition, covers
-from telemetryd.core.lifecycle import Effect, Outcome, Record, State
+from telemetryd.core import lifecycle, obstacle_delay, room
+from telemetryd.core.causes import Cause, because
+from telemetryd.core.gate import ApplicationLevels, Circumstances, Decision, Presence, covers, obstacles_without_definition
+from telemetryd.core.lifecycle import Effect, State
+from telemetryd.core.record import ERASED, Outcome, Record, begin_report, mark_lost, record_attempt
 from telemetryd.core.sampling_lot import draw_lot
 from telemetryd.engine.budget import Budget
-from telemetryd.errors import InvalidManifestError
+from telemetryd.errors import InvalidManifestError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from telemetryd.core.definition import Definition
-    from telemetryd.core.ledger import Entry
+    from telemetryd.core.causes import Reason
+    from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.ledger import Charge
     from telemetryd.core.lifecycle import Step
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.ports import Clock, Consents, Key, Randomness
+    from telemetryd.engine.catalogue import Catalogue, Standpoint
+    from telemetryd.engine.ports import Clock, ConsentStore, Randomness
 
-_FORGOTTEN = "forgotten"
-"""What ended a question's life: its application was forgotten."""
+_DISPLACED = because(Cause.GONE, how="displaced", application="").kind
+"""The name under which the delay of an evicted registration is counted."""
+_UNFINISHED = {Outcome.OPEN, Outcome.REPORTING}
 
 
-class Opened(NamedTuple):
-    """When samples are kept for one definition of a question: in a period, which lies in [begins, closes), Unix s."""
+class OpenPeriod(NamedTuple):
+    """The period in which samples of one definition are kept: [begins, closes), Unix s."""
 
     period: str
     begins: int
     closes: int
 
 
-class Looked(NamedTuple):
-    """What one look at everything asks for: questions whose tallies and reports go, and periods that are over."""
+class DueWork(NamedTuple):
+    """The result for all questions: those whose tallies and reports are erased, and those whose period is over."""
 
     erase: list[Key]
     close: list[Definition]
 
 
+class _QuestionEvaluation(NamedTuple):
+    """The result for one question. `definition` is the declared one, else the one that was consented to."""
+
+    step: Step
+    declared: Definition | None
+    definition: Definition | None
+
+
 class Questions:
-    """The states as of the last look."""
+    """The states as of the last evaluation."""
 
-    def __init__(self, catalogue: Catalogue, consents: Consents, clock: Clock, chance: Randomness) -> None:
-        self._catalogue, self._consents, self._clock, self._chance = catalogue, consents, clock, chance
-        self._budget = Budget(catalogue, consents, chance)
+    def __init__(self, catalogue: Catalogue, consents: ConsentStore, clock: Clock, rng: Randomness) -> None:
+        self._catalogue, self._consents, self._clock, self._rng = catalogue, consents, clock, rng
+        self._budget = Budget(catalogue, consents)
+        self._rooms: dict[Key, Reason] = {}
+        """The room of each waiting question at the last evaluation: see `core.room.Look.waiting`."""
         self._accepted: dict[str, Definition | None] = {}
-        self._noticed: set[str] = set()
-        self._opened: dict[tuple[Key, str], Opened] = {}
-        """(question, digest) → its period, as the last look left it: all that samples know of what was decided."""
+        self._delays: set[str] = set()
+        self._open_periods: dict[tuple[Key, str], OpenPeriod] = {}
+        """(question, digest) → its period at the last evaluation. Samples use nothing else of what was decided."""
 
-    def look(self) -> Looked:
-        """Look at every question that the user decided on, and remember what changed. If it fails, nothing is open."""
-        self._opened = {}
-        self._draw()
-        steps = {key: self.step_of(key) for key in self.decided()}
-        ledger: dict[Key, Entry | None] = {}
+    def evaluate(self) -> DueWork:
+        """Evaluate every question that the user decided on, and store what changed. If it fails, no question is open."""
+        self._open_periods = {}
+        self._draw_lots()
+        evaluations = {key: self._evaluate_question(key) for key in self.decided()}
+        steps = {key: evaluation.step for key, evaluation in evaluations.items()}
+        ledger: dict[Key, Charge | None] = {}
+        self._rooms = {}
         if not self._catalogue.settings.developer:
-            ledger, refused = self._budget.settle({key: (self.definition(key), step) for key, step in steps.items()})
-            steps |= {key: lifecycle.without_budget(steps[key], text) for key, text in refused.items()}
-        self._noticed = {step.record.noticed for step in steps.values()} - {""}
+            records = {key: (item.definition, item.step.record) for key, item in evaluations.items()}
+            ledger, passed, self._rooms = self._budget.look(records, self._clock.now())
+            steps |= {key: lifecycle.pass_without_room(steps[key], reason) for key, reason in passed.items()}
+        self._delays = {step.record.noticed for step in steps.values()} - {""}
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
         if changed or ledger or self._consents.is_owed:
             self._consents.settle(changed, ledger)
-        self._opened = {(key, digest): opened for key, step in steps.items() for digest, opened in self._open(key, step)}
-        closing = [self._catalogue.definition(key) for key, step in steps.items() if step.effect is Effect.CLOSE]
-        return Looked(
+        else:
+            self._write_as_much(steps)
+        self._open_periods = {
+            (key, digest): period
+            for key, step in steps.items()
+            if self._rooms.get(key, room.YES) == room.YES
+            for digest, period in _open_periods_of(evaluations[key].declared, step)
+        }
+        closing = [evaluations[key].declared for key, step in steps.items() if step.effect is Effect.CLOSE]
+        return DueWork(
             [key for key, step in steps.items() if step.effect is Effect.ERASE],
             [definition for definition in closing if definition],
         )
 
+    def _write_as_much(self, steps: Mapping[Key, Step]) -> None:
+        """Write an unchanged record if a question is open: whether an evaluation changed one is not to be seen by its time. Policy: C3."""
+        same = next((key for key, step in steps.items() if step.record.outcome is Outcome.OPEN and not step.record.cause), None)
+        if same is not None:
+            with suppress(StorageError):  # nothing is lost: the row exists already
+                self._consents.settle({same: steps[same].record}, {})
+
     def is_due(self) -> bool:
-        """Whether a look would find that a delay is over, or has to begin anew: it is decided at the next look of any kind."""
-        return bool(self._noticed) and delay.is_due(self._noticed, self._clock.moment())
+        """Whether a delay is over or must begin anew, so that an evaluation is due."""
+        return bool(self._delays) and obstacle_delay.is_due(self._delays, self._clock.moment())
 
     def open_period(self, definition: Definition, pusher: str, now: int) -> str:
-        """The period to which a sample of an application counts for a question, "" if it is not kept: one look-up, whatever was decided."""
+        """The period that an application's sample counts for, or "" if it is not kept. It is one look-up, whatever was decided."""
         is_covered = self.covers(definition, pusher)
-        opened = self._opened.get((definition.key, definition.digest))
-        return opened.period if opened and is_covered and opened.begins <= now < opened.closes else ""
+        period = self._open_periods.get((definition.key, definition.digest))
+        return period.period if period and is_covered and period.begins <= now < period.closes else ""
 
     def open_keys(self, now: int) -> list[Key]:
-        """The questions that are in their period."""
-        return [key for (key, _), opened in self._opened.items() if opened.begins <= now < opened.closes]
+        """The questions whose period is running."""
+        return [key for (key, _), period in self._open_periods.items() if period.begins <= now < period.closes]
 
     def suspend(self, definitions: Iterable[Definition]) -> None:
-        """These are declared otherwise by now: nothing is kept for them until the next look."""
+        """Keep nothing for these definitions until the next evaluation: their declaration changed."""
         for definition in definitions:
-            self._opened.pop((definition.key, definition.digest), None)
+            self._open_periods.pop((definition.key, definition.digest), None)
 
     def suspend_all(self) -> None:
-        """Nobody knows what holds: nothing is kept until the next look."""
-        self._opened = {}
+        """Keep nothing until the next evaluation: the present state is not known."""
+        self._open_periods = {}
 
     def step(self, definition: Definition) -> Step:
-        """One question's state now; nothing is remembered."""
+        """One question's state now. Nothing is stored."""
         return self.step_of(definition.key)
 
     def step_of(self, key: Key) -> Step:
-        """The same of a question that may be declared no more.
+        """One question's state now, even if it is no longer declared.
 
-        What the user withdraws is judged by what was consented to, even where the manifest is gone or declares something else by now.
+        A withdrawal applies to the definition that was consented to, even if the manifest is absent or has changed.
         """
-        record, definition = self.record(key), self.definition(key)
-        if record.outcome is Outcome.REPORTING:
-            definition = self.consented(key) or definition
-        moment = self._clock.moment()
-        if definition is None:
-            shut = closures_without_definition(key[0], self._circumstances(key, ""))
-            return lifecycle.unanswerable(record, shut, moment)
-        return lifecycle.step(record, definition, self.circumstances(definition), moment)
+        return lifecycle.show_room(self._evaluate_question(key).step, self.room_of(key))
+
+    def room_of(self, key: Key) -> Reason | None:
+        """Whether a waiting question has room: see `core.room.Look.waiting`; None if it does not wait, or has no endpoint."""
+        return self._rooms.get(key)
 
     def definition(self, key: Key) -> Definition | None:
-        """One question as declared now or, where it is not, as it was consented to."""
+        """The declared definition of a question, else the one that was consented to."""
         return self._catalogue.definition(key) or self.consented(key)
 
     def consented(self, key: Key) -> Definition | None:
-        """The definition that a question's period or report belongs to, as it was accepted; None if this version cannot read it."""
+        """The accepted definition of a question's period or report. None if this version cannot read its text."""
+        return self._consented(key, self._catalogue.definition(key))
+
+    def _consented(self, key: Key, declared: Definition | None) -> Definition | None:
         accepted = self._consents.decisions.get(key, Decision()).accepted
-        drawn = "sha256:" + self.record(key).revision
+        drawn = self.record(key).digest
         latest_first = sorted(accepted, key=lambda digest: accepted[digest], reverse=True)
-        digest = next((one for one in latest_first if one.startswith(drawn)), "")
-        declared = self._catalogue.definition(key)
+        digest = next((digest for digest in latest_first if drawn in {"", digest}), "")
         if declared and declared.digest == digest:
             return declared
         if digest not in self._accepted:
@@ -133,112 +164,127 @@ class Questions:
         return self._accepted[digest]
 
     def snapshot(self) -> object:
-        """What differs from an earlier one if any state that is remembered changed since."""
+        """A value that changes with every stored record and decision."""
         return dict(self._consents.records), dict(self._consents.decisions)
 
     @property
     def is_owed(self) -> bool:
-        """Whether something that is shut is not on disk yet."""
+        """Whether a withdrawal or an end is not on disk yet."""
         return self._consents.is_owed
 
     def record(self, key: Key) -> Record:
-        """What is remembered of a question."""
+        """The stored record of a question."""
         return self._consents.records.get(key, Record())
 
     def remember(self, key: Key, record: Record) -> None:
-        """Keep what is to be remembered of a question."""
+        """Store the record of a question."""
         if record != self.record(key):
             self._consents.set_records({key: record})
 
     def charge(self, key: Key, host: str) -> bool:
-        """The period closed and its report will be made: charge what was reserved for it; False if nothing was: then no report."""
+        """Charge what is held for a closed period, before its report is made. False if nothing is held: then no report."""
         entry = self._consents.ledger.get(key)
         if entry is None or entry.is_charged:
             return False
-        self._consents.settle({key: lifecycle.reporting(self.record(key), host)}, {key: entry._replace(is_charged=True)})
+        self._consents.settle({key: begin_report(self.record(key), host)}, {key: entry._replace(is_charged=True)})
         return True
 
     def erase(self, keys: Iterable[Key]) -> None:
-        """The user erased what was collected for these questions."""
+        """Store that the user erased what was collected for these questions."""
         now = self._clock.now()
-        self._consents.set_records({key: lifecycle.erased(self.record(key), now).record for key in keys if key in self._consents.records})
+        self._consents.set_records({key: lifecycle.erase(self.record(key), now).record for key in keys if key in self._consents.records})
+
+    def note_attempts(self, started: Mapping[Key, int]) -> None:
+        """Store that these erased reports may have left. `started`: question → when its attempt began (Unix s)."""
+        erased = {key: record_attempt(self.record(key), begun) for key, begun in started.items() if self.record(key).report == ERASED}
+        if erased:
+            self._consents.set_records(erased)
 
     def forget(self, application: str) -> list[Key]:
-        """The user forgot an application: what was begun is over, what was not is as if never asked. Gives all questions concerned.
+        """The user forgot an application: end its running questions and drop the others. Returns all questions concerned.
 
-        Refusals, lots, final states and charges stay: they protect. Policy: C2, M4.
+        Refusals, lots, final states and charges stay, because they protect the user. Policy: C2, M4.
         """
         now = self._clock.now()
         keys = [key for key in self.decided() if key[0] == application]
-        steps = {key: lifecycle.erased(self.record(key), now, _FORGOTTEN) for key in keys if key in self._consents.records}
-        over = {key: step.record for key, step in steps.items() if step.record.outcome is not Outcome.OPEN}
+        steps = {key: lifecycle.erase(self.record(key), now, Cause.FORGOTTEN) for key in keys if key in self._consents.records}
+        ended = {key: step.record for key, step in steps.items() if step.record.outcome is not Outcome.OPEN}
         if keys or application in self._consents.applications:
-            self._consents.forget(application, over)
+            self._consents.forget(application, ended)
         return keys
 
-    def shut(self, cause: Cause) -> list[Key]:
-        """Shut every question at once; gives those whose tallies and reports must go."""
+    def shut_all(self, cause: Cause) -> list[Key]:
+        """Close every question at once. Returns those whose tallies and reports must be erased."""
         now = self._clock.now()
-        steps = {key: lifecycle.shut(self.record(key), cause, now) for key in self.decided()}
+        steps = {key: lifecycle.interrupt(self.record(key), cause, now) for key in self.decided()}
         self._consents.set_records({key: step.record for key, step in steps.items()})
         return [key for key, step in steps.items() if step.effect is Effect.ERASE]
 
-    def lose(self) -> None:
-        """The main database was lost: what was collected with it."""
+    def note_data_loss(self) -> None:
+        """Store that the main database was lost, with all that was collected."""
         now = self._clock.now()
         records = self._consents.records
-        lost = {key: lifecycle.lost(record, now) for key, record in records.items()}
+        lost = {key: mark_lost(record, now) for key, record in records.items()}
         self._consents.set_records({key: record for key, record in lost.items() if record != records[key]})
 
     def in_state(self, outcome: Outcome) -> list[Key]:
-        """The questions of which this outcome is remembered."""
+        """The questions with this outcome."""
         return [key for key, record in self._consents.records.items() if record.outcome is outcome]
 
     def circumstances(self, definition: Definition) -> Circumstances:
-        """What decides, beside its own life, whether a question is shut."""
-        return self._circumstances(definition.key, definition.digest)
+        """Everything except its own record that decides whether a question is blocked."""
+        key = definition.key
+        return self._circumstances(key, definition.digest, self._catalogue.standpoint(key))
 
     def covers(self, definition: Definition, pusher: str) -> bool:
-        """Whether the levels of an application that pushes into a (shared) question permit it."""
+        """Whether the pushing application's levels permit its part of a question."""
         own = self._consents.applications.get(pusher, ApplicationLevels())
         return covers(definition, self._consents.levels, own, self._catalogue.settings)
 
     def accepted(self) -> list[Key]:
-        """The questions of which the user accepted some definition."""
+        """The questions with an accepted definition."""
         return sorted(key for key, decision in self._consents.decisions.items() if decision.accepted)
 
+    def unfinished(self) -> set[Key]:
+        """The accepted questions that may have tallies or a queued report."""
+        return {key for key in self.accepted() if self.record(key).outcome in _UNFINISHED}
+
     def decided(self) -> list[Key]:
-        """The questions of which anything is remembered."""
+        """The questions with an accepted definition or a record."""
         return sorted({*self.accepted(), *self._consents.records})
 
-    def _open(self, key: Key, step: Step) -> list[tuple[str, Opened]]:
-        """The definition that is open, or will be when its period begins; none while anything shuts it."""
-        record, definition = step.record, self._catalogue.definition(key)
-        is_open = step.is_collecting or (step.state is State.WAITING and record.outcome is Outcome.OPEN and not record.closed_cause)
-        if definition is None or not is_open or not record.begins:
-            return []
-        return [(definition.digest, Opened(record.period, record.begins, record.closes))]
-
-    def _draw(self) -> None:
-        """Draw for each question that is accepted for the first time."""
+    def _draw_lots(self) -> None:
+        """Draw a lot for each question that is accepted for the first time."""
         new = [key for key in self.accepted() if key not in self._consents.lots]
         if new:
-            self._consents.keep_lots({key: draw_lot(self._chance.below) for key in new})
+            self._consents.keep_lots({key: draw_lot(self._rng.below) for key in new})
 
-    def _circumstances(self, key: Key, digest: str) -> Circumstances:
+    def _evaluate_question(self, key: Key) -> _QuestionEvaluation:
+        record, files = self.record(key), self._catalogue.standpoint(key)
+        definition = files.definition or self._consented(key, None)
+        judged = definition
+        if record.outcome is Outcome.REPORTING:
+            judged = self._consented(key, files.definition) or definition
+        moment = self._clock.moment()
+        if judged is None:
+            obstacles = obstacles_without_definition(key[0], self._circumstances(key, "", files))
+            return _QuestionEvaluation(lifecycle.step_without_definition(record, obstacles, moment), None, None)
+        circumstances = self._circumstances(key, judged.digest, files)
+        return _QuestionEvaluation(lifecycle.step(record, judged, circumstances, moment), files.definition, definition)
+
+    def _circumstances(self, key: Key, digest: str, files: Standpoint) -> Circumstances:
         application, _ = key
-        declared = self._catalogue.definition(key)
-        presence = self._catalogue.presence(application)
-        if presence is Presence.GONE and delay.is_noticed(self.record(key).noticed, Cause.EVICTED):
-            presence = Presence.EVICTED  # as an earlier process knew
+        declared, presence = files.definition, files.presence
+        if presence is Presence.GONE and obstacle_delay.is_noticed(self.record(key).noticed, _DISPLACED):
+            presence = Presence.EVICTED  # an earlier process knew it: the list of evicted applications is in memory only
         return Circumstances(
-            self._catalogue.settings,
+            files.settings,
             self._consents.levels,
             self._consents.applications.get(application, ApplicationLevels()),
             self._consents.decisions.get(key, Decision()),
-            self._catalogue.standing_of(key),
+            files.standing,
             Presence.DROPPED if declared is None and presence is Presence.PRESENT else presence,
-            self._catalogue.are_reviews_readable(application),
+            files.are_reviews_readable,
             is_superseded=declared is not None and declared.digest != digest,
             lot=self._consents.lots.get(key),
         )
@@ -253,4 +299,13 @@ class Questions:
             definitions = manifest.parse(text).definitions
         except InvalidManifestError:
             return None
-        return next((one for one in definitions if one.digest == digest), None)
+        return next((definition for definition in definitions if definition.digest == digest), None)
+
+
+def _open_periods_of(definition: Definition | None, step: Step) -> list[tuple[str, OpenPeriod]]:
+    """The period of the declared definition, if it is open or will open when the period begins. Empty while anything blocks it."""
+    record = step.record
+    is_open = step.is_collecting or (step.state is State.WAITING and record.outcome is Outcome.OPEN and not record.cause)
+    if definition is None or not is_open or not record.begins:
+        return []
+    return [(definition.digest, OpenPeriod(record.period, record.begins, record.closes))]

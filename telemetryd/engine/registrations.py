@@ -1,7 +1,7 @@
-"""The applications that registered themselves, in the order of their last use, and which of them are missed. Policy: C3.
+"""The applications that registered themselves, in the order of their last use, and which of them were evicted. Policy: C3.
 
-A registration makes room for another one, whatever was decided about it: so no program can lock others out, and nothing that an application
-sees depends on the user. What was decided stays, and is paused until the application registers again.
+The registration that was used least recently is evicted, whatever the user decided about it. So no program can lock others out, and nothing
+that an application sees depends on the user. Decisions stay, and are paused until the application registers again.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 
 class Registrations:
-    """Application id → month (`2026-11`) of its last registration; the one that was used least recently is the first.
+    """Application id → month (`2026-11`) of its last registration, the least recently used one first.
 
-    Registering and pushing is use, whatever becomes of the samples. The order is in memory: after a start the older month comes first.
+    Registering and pushing count as use, even if samples are refused. The order is in memory: after a start the older month comes first.
     """
 
-    def __init__(self, months: Mapping[str, str] | None = None, most: int = APPLICATIONS_MAX) -> None:
-        self._most = most
-        self._months = {one: month for month, one in sorted((month, one) for one, month in (months or {}).items())}
+    def __init__(self, months: Mapping[str, str] | None = None, limit: int = APPLICATIONS_MAX) -> None:
+        self._limit = limit
+        oldest_first = sorted((month, application) for application, month in (months or {}).items())
+        self._months = {application: month for month, application in oldest_first}
         self._latest = ""
         self._expected: frozenset[str] = frozenset()
-        """What was registered at the last decision; and of what was so earlier, that of which something is kept."""
+        """What was registered at the last decision, and earlier registrations of which something is stored."""
 
     def __contains__(self, application: str) -> bool:
         return application in self._months
@@ -38,47 +39,47 @@ class Registrations:
         return self._months.get(application, "")
 
     def use(self, application: str) -> None:
-        """An application pushes: of all that registered it was used last."""
+        """Note that an application pushes: it is now the last one used."""
         if application != self._latest:  # most pushes come after one of the same application
             self._latest = application
             if application in self._months:
                 self._months[application] = self._months.pop(application)
 
     def put(self, application: str, month: str) -> None:
-        """An application registered."""
+        """Add a registration, as the last one used."""
         self._months.pop(application, None)
         self._months[application] = month
         self._latest = application
 
     def drop(self, application: str) -> None:
-        """A registration is gone."""
+        """Remove a registration."""
         self._months.pop(application, None)
         if self._latest == application:
             self._latest = ""
 
-    def in_the_way(self, application: str) -> str:
-        """Which registration has to go so that this application's finds room; "" if there is room."""
-        is_full = len(self._months) >= self._most and application not in self._months
+    def next_to_evict(self, application: str) -> str:
+        """The registration to evict so that this application can register, or "" if there is room."""
+        is_full = len(self._months) >= self._limit and application not in self._months
         return next(iter(self._months)) if is_full else ""
 
     def expect(self, applications: Iterable[str]) -> None:
-        """Of these something is kept, as of a decision: they are missed as long as that is so."""
+        """At a decision, something is stored of these applications: remember that they were registered."""
         self._expected = self._expected.intersection(applications).union(self._months)
 
     def forget(self, application: str) -> None:
-        """The user forgot an application: nobody misses it."""
+        """Remove an application that the user forgot: it does not count as evicted."""
         self.drop(application)
         self._expected -= {application}
 
-    def is_missed(self, application: str) -> bool:
-        """Whether an application's registration made room for another one, as far as that is known since the start."""
+    def was_evicted(self, application: str) -> bool:
+        """Whether an application's registration was evicted since the start."""
         return application in self._expected and application not in self._months
 
-    def renewed(self, months: Mapping[str, str]) -> Registrations:
-        """The same with what the disk says by now, in the order of use."""
-        found = Registrations(months, self._most)
+    def with_months(self, months: Mapping[str, str]) -> Registrations:
+        """A copy with these months from the disk, in the same order of use."""
+        renewed = Registrations(months, self._limit)
         for application in self._months:
-            if application in found:
-                found.put(application, months[application])
-        found._latest, found._expected = self._latest, self._expected
-        return found
+            if application in renewed:
+                renewed.put(application, months[application])
+        renewed._latest, renewed._expected = self._latest, self._expected
+        return renewed

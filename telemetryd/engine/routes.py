@@ -1,7 +1,7 @@
-"""Where samples go: for each source of an application its coarsener, and the tally of each question that asks for it. Policy: C1, C3.
+"""Routes of samples: for each source of an application its coarsener, and the tally of each question that asks for it. Policy: C1, C3.
 
-What may be collected was decided before, and is looked up when a route is made, not for every sample: a sample decides nothing. For a
-question that is not open, or for which the application lacks consent, stands a decoy: the same is done, and nothing of it is kept.
+A route is made from earlier decisions and is used for many samples: a sample decides nothing. A question that is not open, or for which the
+application lacks consent, gets a decoy: the work is the same, and nothing is kept.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core import aggregate, coarsen
+from telemetryd.core.explanation import Situation, explain
 from telemetryd.core.period import period_at
 from telemetryd.errors import InvalidValueError, UnknownSourceError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Route(NamedTuple):
-    """Where one application's samples of one source go; `verdict` says it in words for developer mode."""
+    """The route of one application's samples of one source. `verdict` describes it in developer mode."""
 
     source: Source
     coarsen: Coarsener
@@ -35,35 +36,35 @@ class Route(NamedTuple):
             return self.coarsen(type_code, (value,))
         element = type_code[1:]
         if len(element) != 1 or element not in "ybnqiuxtds":
-            raise InvalidValueError(coarsen.expected(self.source, many=True))
+            raise InvalidValueError(coarsen.expected_type(self.source, many=True))
         return self.coarsen(element, value)
 
 
 class Routes:
-    """The routes of the applications that pushed since the last decision. `is_told`: whether verdicts are wanted, in developer mode."""
+    """The routes of the applications that pushed since the last decision. `with_verdicts` is set in developer mode."""
 
-    def __init__(self, catalogue: Catalogue, questions: Questions, tallies: RunningTallies, *, is_told: bool) -> None:
+    def __init__(self, catalogue: Catalogue, questions: Questions, tallies: RunningTallies, *, with_verdicts: bool) -> None:
         self._catalogue, self._questions, self._tallies = catalogue, questions, tallies
-        self._is_told = is_told
+        self._with_verdicts = with_verdicts
         self._routes: dict[str, dict[str, Route]] = {}
 
     def clear(self) -> None:
-        """Something changed: decide anew with the next sample."""
+        """Drop all routes: the next sample makes them anew."""
         self._routes.clear()
 
     def forget(self, application: str) -> None:
-        """An application declared something else."""
+        """Drop the routes of an application whose declaration changed."""
         self._routes.pop(application, None)
 
     def find(self, application: str, source: str, now: int) -> Route:
-        """The route of an application's source at a time (Unix s) of today.
+        """The route of an application's source. `now` (Unix s) lies in the day of the routes.
 
         Raises UnknownApplicationError, UnknownSourceError or StorageError.
         """
         self._catalogue.use(application)
         routes = self._routes.get(application)
         if routes is None:
-            routes = self._routes[application] = self._make_routes(self._catalogue.pushing(application), now)
+            routes = self._routes[application] = self._make_routes(self._catalogue.get_for_samples(application), now)
         route = routes.get(source)
         if route is None:
             raise UnknownSourceError(f"{application} declares no such source; it declares: {', '.join(sorted(routes)) or 'none'}")
@@ -76,7 +77,7 @@ class Routes:
         for reference in declaration.application.uses:
             source = self._catalogue.shared_source(reference)
             if source:
-                owner = self._catalogue.pushing(reference.partition("/")[0])
+                owner = self._catalogue.get_for_samples(reference.partition("/")[0])
                 routes[reference] = self._make_route(owner, source, application, now)
         return routes
 
@@ -87,18 +88,19 @@ class Routes:
             if source.id not in definition.question.sources:
                 continue
             period = self._questions.open_period(definition, pusher, now)
-            if self._is_told:
+            if self._with_verdicts:
                 verdicts.append(self._verdict(definition, is_open=bool(period)))
             slots = self._catalogue.slots(definition, owner)
             if period:
                 tally = self._tallies.get(definition.key, pusher, period, slots)
             else:
-                slots = aggregate.decoy(slots)
+                slots = aggregate.decoy_slots(slots)
                 tally = self._tallies.decoy(definition.key, pusher, period_at(definition.question.period, now).label, slots)
             folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
         return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts))
 
     def _verdict(self, definition: Definition, *, is_open: bool) -> str:
-        """What becomes of a sample, in words."""
-        state = self._questions.step(definition)
-        return f"{definition.question.id}: {'kept' if is_open else f'not kept ({state.state}: {state.reason})'}"
+        """Whether samples of a question are kept, and why not."""
+        step = self._questions.step(definition)
+        why = explain(Situation(step.state, step.reason.cause, dict(step.reason.args), step.record.report))
+        return f"{definition.question.id}: {'kept' if is_open else f'not kept: {why}'}"

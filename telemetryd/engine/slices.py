@@ -1,6 +1,6 @@
-"""Long work in the loop, a piece at a time: between two pieces everything else that waits is done. Policy: T3.
+"""Runs long work in the loop in pieces. Other tasks run between two pieces. Policy: T3.
 
-The work is an iterator, which holds no lock and may see a change between two of its steps: it looks for that itself.
+The work is an iterator without a lock. The state may change between two of its steps, and it has to check that itself.
 """
 
 from __future__ import annotations
@@ -14,40 +14,34 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PIECE_S = 0.005
-"""When a piece ends: after the first step that goes beyond. A step takes a millisecond, or a few where a manifest is read first."""
+"""Length of a piece: it ends after the first step that goes beyond. A step takes a millisecond, or a few if it reads a manifest."""
 WORKS_MAX = 4
-"""Works that are begun and not done; each may hold a reply of a megabyte. Further ones wait, in order."""
+"""Most works that are running, each with a reply of up to a megabyte. Further ones wait in order."""
 
 
-async def rest() -> None:
-    """Return when whoever called meanwhile was answered: calls are read in one turn of the loop, but after what was put off to it."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-
-class Pieces:
-    """Runs works, one piece of one of them in two turns of the loop, however many there are."""
+class Slices:
+    """Runs works: at most one piece of one work in two turns of the loop."""
 
     def __init__(self, piece_s: float = PIECE_S) -> None:
         self._piece_s = piece_s
-        self._begun, self._turn = asyncio.Semaphore(WORKS_MAX), asyncio.Lock()
+        self._work_slots, self._turn = asyncio.Semaphore(WORKS_MAX), asyncio.Lock()
 
     async def run(self, work: Iterator[T | None]) -> list[T]:
-        """Everything that the work gives, but for None: that is a place to rest at. Raises whatever the work raises."""
-        found: list[T] = []
-        async with self._begun:
-            while await self._piece(work, found):
+        """All results of the work. A None is a step without a result. Raises what the work raises."""
+        results: list[T] = []
+        async with self._work_slots:
+            while await self._run_piece(work, results):
                 pass
-        return found
+        return results
 
-    async def _piece(self, work: Iterator[T | None], found: list[T]) -> bool:
-        """One piece; True if there is more to do. The turn is kept until the loop has been round: the next piece comes after that."""
+    async def _run_piece(self, work: Iterator[T | None], results: list[T]) -> bool:
+        """Run one piece. True if there is more to do. The lock is held for one turn of the loop more, so that other tasks come first."""
         now = asyncio.get_running_loop().time
         async with self._turn:
             end, is_more = now() + self._piece_s, False
-            for one in work:
-                if one is not None:
-                    found.append(one)
+            for result in work:
+                if result is not None:
+                    results.append(result)
                 if now() >= end:
                     is_more = True
                     break

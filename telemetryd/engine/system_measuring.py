@@ -1,4 +1,4 @@
-"""What the daemon itself measures of this machine, so that no application has to. Policy: M2, P2."""
+"""Measures system facts in the daemon, so that no application has to. Policy: M2, P2."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from telemetryd.engine.tallies import RunningTallies
 
 
-class Measuring:
+class SystemMeasuring:
     """Puts system facts into the tallies of the questions that ask for them."""
 
     def __init__(self, catalogue: Catalogue, questions: Questions, tallies: RunningTallies, facts: SystemFacts) -> None:
         self._catalogue, self._questions, self._tallies, self._facts = catalogue, questions, tallies, facts
 
     def measure(self, now: int) -> None:
-        """Read each fact once for every question that asks for it and is in its period, and for no other; counts once it is committed."""
+        """Read each fact once for every question that asks for it and whose period runs. It counts once it is committed."""
         for key in self._questions.open_keys(now):
             definition = self._catalogue.definition(key)
             if definition and any(field.id.startswith(SYSTEM + "/") for field in definition.fields):

@@ -1,4 +1,4 @@
-"""Puts the parts of the running daemon together over one pair of databases; with `app`, the only place that constructs adapters."""
+"""Builds the parts of the running daemon over one pair of databases. Only this module and `app` construct adapters."""
 
 from __future__ import annotations
 
@@ -8,38 +8,33 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.bus.control1 import Parts as ControlParts
-from telemetryd.core.gate import Cause
+from telemetryd.bus.control1 import ControlParts
+from telemetryd.core.causes import Cause
 from telemetryd.engine.catalogue import Catalogue
-from telemetryd.engine.decisions import Choices
-from telemetryd.engine.decisions import Parts as ChoiceParts
-from telemetryd.engine.delivery import Parts as TickParts
-from telemetryd.engine.delivery import Ticker
+from telemetryd.engine.decisions import Decisions
+from telemetryd.engine.delivery import Deliveries, Sending
 from telemetryd.engine.durability import Disk, Work
 from telemetryd.engine.erasure import Erasure
-from telemetryd.engine.known_questions import Known
-from telemetryd.engine.monitor import Watch
-from telemetryd.engine.period_close import Closing
-from telemetryd.engine.period_close import Parts as ClosingParts
-from telemetryd.engine.queries import Views
-from telemetryd.engine.query_rows import Sources
+from telemetryd.engine.known_questions import KnownQuestions
+from telemetryd.engine.monitor import Monitor
+from telemetryd.engine.period_close import PeriodClose
+from telemetryd.engine.queries import Queries
 from telemetryd.engine.questions import Questions
-from telemetryd.engine.sampling import Daemon, Flow
+from telemetryd.engine.sampling import Sampling
 from telemetryd.engine.tallies import RunningTallies
-from telemetryd.engine.unwritten_withdrawals import Lowered
-from telemetryd.engine.without_storage import UnkeptChoices
-from telemetryd.problem_log import Troubles
-from telemetryd.runtime.clock import SecretChance, SystemClock
+from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
+from telemetryd.engine.without_storage import DecisionsWithoutStorage
+from telemetryd.problem_log import ProblemLog
+from telemetryd.runtime.clock import SecretRandomness, SystemClock
 from telemetryd.runtime.uploader import UploaderCourier
-from telemetryd.store import Store, no_store, open_store, purge_ordinary, unkept
+from telemetryd.store import Store, no_store, open_store, purge_ordinary, storage_problem
 from telemetryd.system.facts import LinuxFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.ports import Key
     from telemetryd.errors import StorageError
     from telemetryd.system.installed import InstalledFiles
 
@@ -48,9 +43,12 @@ class Assembly(NamedTuple):
     """The running parts over one pair of databases."""
 
     store: Store
-    daemon: Daemon
+    daemon: Sampling
+    decisions: Decisions
     control: ControlParts
-    ticker: Ticker
+    ticker: Deliveries
+    sending: Sending
+    known: KnownQuestions
     work: Work
     erasure: Erasure
     is_developer: bool
@@ -63,7 +61,7 @@ class Assembly(NamedTuple):
             self.store.close()
 
     def close_all_but_queue(self) -> None:
-        """Commit, and close what is stale once another process has the lock; `store.reports` and `store.main` stay open."""
+        """Commit, and close what may not be used without the lock. `store.reports` and `store.main` stay open."""
         self._end()
         self.store.consent.close()
         self.store.decoys.close()
@@ -71,114 +69,213 @@ class Assembly(NamedTuple):
     def _end(self) -> None:
         self.work.end()
         self.daemon.commit()
-        self.ticker.keep()
+        self.ticker.save_ticks()
         if self.store.consents.is_owed:
             self.store.consents.settle({}, {})
         if self.erasure.is_pending:
-            self.work.now(self.erasure.finishing())
+            self.work.now(self.erasure.finish_steps())
 
 
 class Surroundings(NamedTuple):
-    """What the parts get from whoever serves: see `disk.Work`, `disk.Disk` and `daemon.Daemon`."""
+    """What the service passes to the parts at each opening of the databases. It outlives them.
+
+    See `durability.Work`, `durability.Disk`, `sampling.Sampling` and `delivery.Deliveries`.
+    """
 
     lock: asyncio.Lock
     hold: Callable[[], AbstractContextManager[object]] = nullcontext
-    on_news: Callable[[], object] = lambda: None
-    on_day: Callable[[], object] = lambda: None
-    lowered: Lowered | None = None
-    troubles: Troubles | None = None
+    on_decision_owed: Callable[[], object] = lambda: None
+    on_new_day: Callable[[], object] = lambda: None
+    may_act: Callable[[], bool] = lambda: True
+    has_time: Callable[[], bool] = lambda: True
+    lowered: UnwrittenWithdrawals | None = None
+    troubles: ProblemLog | None = None
 
 
 def assemble(installation: InstalledFiles, directory: Path, surroundings: Surroundings) -> Assembly:
-    """Open the databases and put the parts over them; in developer mode its own pair, after shutting what the other pair has open.
+    """Open the databases and build the parts over them. Developer mode has its own pair, and first closes the other pair's questions.
 
-    What was taken back before, while they could not be used, is taken back first.
+    Withdrawals from the time when the databases could not be used are applied first.
 
     Raises:
         StorageError: the databases cannot be used.
     """
     is_developer = installation.settings().developer
     is_erased = not is_developer or _shut_for_developer(installation, directory)
-    with _closed_on_failure(open_store(directory, is_developer=is_developer)) as store:
-        assembly = _put_together(installation, store, surroundings, is_developer=is_developer)
-        if not is_erased:
-            assembly.erasure.include(partial(purge_ordinary, directory))
+    purge_elsewhere = _nothing_to_purge if is_erased else partial(purge_ordinary, directory)
+    with _open_databases(directory, surroundings, is_developer=is_developer) as disk:
+        assembly = _build(installation, disk, surroundings, is_developer=is_developer, purge_elsewhere=purge_elsewhere)
         if surroundings.lowered:
-            surroundings.lowered.apply(store.consents)
-        assembly.work.now(_starting(assembly))
+            surroundings.lowered.apply(disk.files.consents)
+        assembly.work.now(_start_steps(assembly))
     return assembly
 
 
-def assemble_unkept(installation: InstalledFiles, surroundings: Surroundings, why: StorageError) -> Assembly:
-    """The parts over nothing, for the user to look at: what stands for databases that cannot be used."""
-    store = no_store(why)
-    assembly = _put_together(installation, store, surroundings, is_developer=installation.settings().developer)
-    choices = UnkeptChoices(assembly.control.choices.parts, why)
-    return assembly._replace(control=assembly.control._replace(choices=choices, problems=lambda: [unkept(why)]))
+def assemble_without_storage(installation: InstalledFiles, surroundings: Surroundings, why: StorageError) -> Assembly:
+    """The parts without databases: the user sees an empty state and can withdraw consent."""
+    disk = Disk(lambda _: no_store(why), surroundings.hold, surroundings.troubles)
+    assembly = _build(installation, disk, surroundings, is_developer=installation.settings().developer)
+    control = assembly.control
+    lowered = surroundings.lowered or UnwrittenWithdrawals()
+    choices = DecisionsWithoutStorage(control.catalogue, assembly.known, shown=control.consents.levels, lowered=lowered, why=why)
+    return assembly._replace(control=control._replace(choices=choices, problems=lambda: [storage_problem(why)]))
 
 
-def _starting(assembly: Assembly) -> Steps[None]:
-    yield from assembly.daemon.starting()
-    yield from assembly.control.choices.owing()
-    yield from assembly.erasure.finishing()
+def _start_steps(assembly: Assembly) -> Steps[None]:
+    yield from assembly.daemon.start_steps()
+    yield from assembly.decisions.erase_owed_steps()
+    yield from assembly.erasure.finish_steps()
+
+
+def _nothing_to_purge() -> bool:
+    return True
 
 
 @contextmanager
-def _closed_on_failure(store: Store) -> Iterator[Store]:
+def _open_databases(directory: Path, surroundings: Surroundings, *, is_developer: bool) -> Iterator[Disk[Store]]:
+    """Open databases. They are closed if the block fails."""
+    disk = Disk(partial(open_store, directory, is_developer=is_developer), surroundings.hold, surroundings.troubles)
     try:
-        yield store
+        yield disk
     except BaseException:
-        store.close()
+        disk.close()
+        disk.files.close()
         raise
 
 
 def _shut_for_developer(installation: InstalledFiles, directory: Path) -> bool:
-    """Whether nothing is left of what that erased; False while another process reads the ordinary main file."""
+    """Close the questions of the ordinary databases. False if another process reads the main file, which may hold erased text."""
     if not (directory / "consent.sqlite").exists():
         return True
-    with _closed_on_failure(open_store(directory, is_developer=False)) as store:
-        ordinary = _put_together(installation, store, Surroundings(asyncio.Lock()), is_developer=False)
+    surroundings = Surroundings(asyncio.Lock())
+    with _open_databases(directory, surroundings, is_developer=False) as disk:
+        ordinary = _build(installation, disk, surroundings, is_developer=False)
     try:
-        return ordinary.work.now(_shutting(ordinary))
+        return ordinary.work.now(_shut_steps(ordinary))
     finally:
         ordinary.close()
 
 
-def _shutting(ordinary: Assembly) -> Steps[bool]:
-    yield from ordinary.daemon.catching_up()
-    yield from ordinary.daemon.shutting(Cause.DEVELOPER)
-    return (yield from ordinary.erasure.finishing())
+def _shut_steps(ordinary: Assembly) -> Steps[bool]:
+    yield from ordinary.daemon.catch_up_steps()
+    yield from ordinary.daemon.shut_steps(Cause.DEVELOPER)
+    return (yield from ordinary.erasure.finish_steps())
 
 
-def _put_together(installation: InstalledFiles, store: Store, surroundings: Surroundings, *, is_developer: bool) -> Assembly:
-    clock, chance = SystemClock(), SecretChance()
-    watch = Watch(is_on=is_developer)
-    catalogue = Catalogue(installation, store.texts, clock)
-    questions = Questions(catalogue, store.consents, clock, chance)
-    if store.consent.was_lost or (store.consent.aside() and not store.consents.is_spent):
-        store.consents.spend()
+def _build(  # noqa: PLR0913 - by keyword: what differs from one pair of databases to another
+    installation: InstalledFiles,
+    disk: Disk[Store],
+    surroundings: Surroundings,
+    *,
+    is_developer: bool,
+    purge_elsewhere: Callable[[], bool] = _nothing_to_purge,
+) -> Assembly:
+    parts = _Parts(installation, disk, surroundings, is_developer=is_developer)
+    erasure = parts.erasure(purge_elsewhere)
+    daemon = parts.sampling(erasure)
+    decisions = parts.decisions(daemon, erasure)
+    ticker = parts.deliveries(daemon, decisions, erasure)
+    control = parts.control(decisions, ticker, erasure)
+    return Assembly(disk.files, daemon, decisions, control, ticker, parts.sending, parts.known, parts.work, erasure, is_developer)
+
+
+class _Parts:
+    """The parts that others share. Each method builds one of the others."""
+
+    def __init__(self, installation: InstalledFiles, disk: Disk[Store], surroundings: Surroundings, *, is_developer: bool) -> None:
+        self._store, self._surroundings, self._is_developer = disk.files, surroundings, is_developer
+        self._clock, self._rng, self._monitor = SystemClock(), SecretRandomness(), Monitor(is_on=is_developer)
+        self._consents, self._reports = self._store.consents, self._store.reports
+        self._catalogue = Catalogue(installation, self._store.texts, self._clock)
+        self._questions = Questions(self._catalogue, self._consents, self._clock, self._rng)
+        _note_losses(self._store, self._questions)
+        self._tallies = RunningTallies(self._store.tallies, self._store.decoys)
+        self._period_close = PeriodClose(
+            catalogue=self._catalogue,
+            questions=self._questions,
+            tallies=self._tallies,
+            reports=self._reports,
+            clock=self._clock,
+            rng=self._rng,
+        )
+        self.known = KnownQuestions(self._catalogue, self._consents, self._tallies, self._reports)
+        self.sending, self.work = Sending(), Work(surroundings.lock, disk)
+
+    def erasure(self, purge_elsewhere: Callable[[], bool]) -> Erasure:
+        return Erasure(
+            catalogue=self._catalogue,
+            questions=self._questions,
+            tallies=self._tallies,
+            reports=self._reports,
+            clock=self._clock,
+            abort=self.sending.abort,
+            purge_elsewhere=purge_elsewhere,
+        )
+
+    def sampling(self, erasure: Erasure) -> Sampling:
+        return Sampling(
+            catalogue=self._catalogue,
+            questions=self._questions,
+            tallies=self._tallies,
+            period_close=self._period_close,
+            erasure=erasure,
+            facts=LinuxFacts(os.environ),
+            clock=self._clock,
+            monitor=self._monitor,
+            on_decision_owed=self._surroundings.on_decision_owed,
+            on_new_day=self._surroundings.on_new_day,
+        )
+
+    def decisions(self, daemon: Sampling, erasure: Erasure) -> Decisions:
+        return Decisions(
+            daemon=daemon,
+            questions=self._questions,
+            consents=self._consents,
+            catalogue=self._catalogue,
+            files=self._store,
+            clock=self._clock,
+            known=self.known,
+            erasure=erasure,
+            run=self.work.run,
+            lowered=self._surroundings.lowered or UnwrittenWithdrawals(),
+        )
+
+    def deliveries(self, daemon: Sampling, decisions: Decisions, erasure: Erasure) -> Deliveries:
+        return Deliveries(
+            catalogue=self._catalogue,
+            questions=self._questions,
+            choices=decisions,
+            daemon=daemon,
+            reports=self._reports,
+            courier=UploaderCourier(lambda: self._is_developer),
+            clock=self._clock,
+            rng=self._rng,
+            erasure=erasure,
+            sending=self.sending,
+            run=self.work.run,
+            may_act=self._surroundings.may_act,
+            has_time=self._surroundings.has_time,
+            troubles=self._surroundings.troubles or ProblemLog(),
+        )
+
+    def control(self, decisions: Decisions, ticker: Deliveries, erasure: Erasure) -> ControlParts:
+        views = Queries(
+            catalogue=self._catalogue,
+            consents=self._consents,
+            questions=self._questions,
+            period_close=self._period_close,
+            reports=self._reports,
+            clock=self._clock,
+            known=self.known,
+        )
+        return ControlParts(decisions, self._consents, self._catalogue, views, ticker, self._monitor, erasure, self._store.problems)
+
+
+def _note_losses(store: Store, questions: Questions) -> None:
+    """Store in each file what the loss of the other one means."""
+    if store.consent.was_lost or (store.consent.quarantined() and not store.consents.is_spent):
+        store.consents.mark_ledger_lost()
     if store.main.was_lost:
-        questions.lose()
+        questions.note_data_loss()
     if not store.consents.is_owed:
-        store.loss_is_told()
-    tallies = RunningTallies(store.tallies, store.decoys)
-    closing = Closing(ClosingParts(catalogue, questions, tallies, store.reports, clock, chance))
-
-    def abort(keys: Iterable[Key]) -> None:
-        ticker.abort(keys)
-
-    erasure = Erasure(abort)
-    disk = Disk(store, surroundings.hold)
-    work = Work(surroundings.lock, disk)
-    flow = Flow(catalogue, questions, tallies, closing, erasure, LinuxFacts(os.environ), clock, watch)
-    daemon = Daemon(flow, on_news=surroundings.on_news, on_day=surroundings.on_day)
-    known = Known(catalogue, store.consents, tallies, store.reports)
-    about = (daemon, questions, store.consents, catalogue, store, store.reports, clock, known, erasure)
-    choices = Choices(ChoiceParts(*about, work.run, surroundings.lowered or Lowered()))
-    courier = UploaderCourier(lambda: is_developer)
-    ticker = Ticker(TickParts(catalogue, questions, choices, daemon, store.reports, courier, clock, chance, erasure, work.run))
-    views = Views(Sources(catalogue, store.consents, questions, closing, store.reports, clock, known))
-    control = ControlParts(choices, store.consents, catalogue, views, ticker, watch, erasure, store.problems)
-    ticker.troubles = disk.troubles = surroundings.troubles or Troubles()
-    store.tell_unsettled(disk.settle, disk.shrink)
-    return Assembly(store, daemon, control, ticker, work, erasure, is_developer)
+        store.acknowledge_loss()

@@ -1,4 +1,4 @@
-"""sd_notify(3), spoken by hand: one datagram for each state, silent where nobody listens. No text holds a value."""
+"""sd_notify(3): one datagram for each state, and nothing without a listener. No text contains a value."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
 
 
 class Notifier:
-    """Tells systemd (`NOTIFY_SOCKET`) how the daemon is; each method says whether the word was taken, and never waits."""
+    """Tells systemd (`NOTIFY_SOCKET`) the state of the daemon. Each method returns whether it was delivered, and never waits."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
 
     def ready(self) -> bool:
-        """The daemon is up: both names are owned."""
+        """Report that the daemon is ready: both names are owned."""
         return self._send("READY=1")
 
     def stopping(self) -> bool:
-        """The daemon is leaving: whoever starts it now gets a new one."""
+        """Report that the daemon exits, so that a start now starts a new one."""
         return self._send("STOPPING=1")
 
     def status(self, text: str) -> bool:
-        """One line for `systemctl --user status`."""
+        """Set the line for `systemctl --user status`."""
         return self._send("STATUS=" + text.replace("\n", " "))
 
     def _send(self, state: str) -> bool:

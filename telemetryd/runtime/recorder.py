@@ -1,8 +1,7 @@
-"""`telemetryd --record`: stands in for the daemon in an application's own tests, on a bus of their own, and writes down what was called.
+"""`telemetryd --record`: replaces the daemon in an application's tests, on a bus of their own, and records the calls.
 
-Behind the bus is the real daemon over a state directory that is made for the run and removed after it: so every declaration and sample is
-answered with the real digests and errors. Nobody consents, no tick runs and no uploader is started, so nothing is collected or sent. The
-only thing that knows values is the file, which is the test's own.
+It runs the real daemon over a temporary state directory, so every registration and sample gets the real digest or error. There is no
+consent, no tick and no uploader, so nothing is collected or sent. Only the recording, which belongs to the test, contains values.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from telemetryd.bus.dispatch import Dispatcher
 from telemetryd.bus.interfaces import CONTROL, TELEMETRY, load
 from telemetryd.bus.members import Handlers
 from telemetryd.bus.telemetry1 import Applications
-from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.connection import Connection
 from telemetryd.core import coarsen
 from telemetryd.core.definition import Combine
 from telemetryd.core.limits import LEAVE_STEP_S
@@ -40,21 +39,21 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _LOGIN = ("org.freedesktop.systemd1", "org.gnome.SessionManager", "org.kde.ksmserver", "org.xfce.SessionManager", "org.mate.SessionManager")
-"""Whoever owns one of these names on a bus runs a person's session there, whose applications push what that person does."""
+"""If one of these names is owned on a bus, it is the session of a person, whose applications push what that person does."""
 _NOT_HERE = (
-    "the session bus of a login is not recorded; run it on one of your tests' own: dbus-run-session -- telemetryd --record FILE COMMAND"
+    "the session bus of a login is not recorded; run it on a bus of your tests: dbus-run-session -- telemetryd --record FILE COMMAND"
 )
 _NO_CONTROL = "this telemetryd records what a test pushes: there is no consent to give, and nothing is collected or sent"
 
 
 class Recorder:
-    """What Telemetry1 calls: the real daemon, and one line of JSON in the file for each sample, registration and refusal."""
+    """The object behind Telemetry1: the real daemon, and one line of JSON for each sample, registration and refusal."""
 
     def __init__(self, service: Service, lines: TextIO) -> None:
         self._service, self._lines = service, lines
 
     def register(self, application: str, text: str) -> str:
-        """Declare an application; gives the digest. Raises what the daemon raises."""
+        """Register a manifest. Returns its digest. Raises what the daemon raises."""
         about = {"call": "Register", "application": application}
         try:
             digest = self._service.daemon().register(application, text)
@@ -64,7 +63,7 @@ class Recorder:
         return digest
 
     def snap(self, application: str) -> str:
-        """The snap that may act for an application, as the daemon knows it."""
+        """The snap that may act for an application, or ""."""
         return self._service.daemon().snap(application)
 
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
@@ -77,7 +76,7 @@ class Recorder:
         self._note_samples(about, type_code, (value,))
 
     def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
-        """Take samples of several sources, or none of them. Raises what the daemon raises."""
+        """Take samples of several sources, all or none. Raises what the daemon raises."""
         about = {"call": "PushMany", "application": application}
         try:
             self._service.daemon().push_many(application, samples)
@@ -89,11 +88,11 @@ class Recorder:
             self._note_samples(about | {"source": source}, code.removeprefix("a"), values)
 
     def commit(self) -> TelemetrydError | None:
-        """Let whoever waits for the reply find the lines in the file; the error if that is not possible."""
+        """Flush the file before the replies, so that the caller finds the lines. Returns the error, if any."""
         try:
             self._lines.flush()
         except OSError as error:
-            return _unwritten(error)
+            return _write_error(error)
         return self._service.commit()
 
     def _note_samples(self, about: dict[str, str], type_code: str, values: Sequence[Any]) -> None:
@@ -104,11 +103,11 @@ class Recorder:
 
     def _source(self, application: str, name: str) -> Source:
         catalogue = self._service.assembly().control.catalogue
-        own = (source for source in catalogue.pushing(application).sources if source.id == name)
-        found = catalogue.shared_source(name) if "/" in name else next(own, None)
-        if found is None:
+        own = (source for source in catalogue.get_for_samples(application).sources if source.id == name)
+        source = catalogue.shared_source(name) if "/" in name else next(own, None)
+        if source is None:
             raise UnknownSourceError("the declaration changed meanwhile: call again")
-        return found
+        return source
 
     def _refuse(self, about: Mapping[str, Any], refusal: TelemetrydError) -> NoReturn:
         self._note({**about, "error": refusal.bus_name, "message": str(refusal)})
@@ -118,22 +117,22 @@ class Recorder:
         try:
             self._lines.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise _unwritten(error) from error
+            raise _write_error(error) from error
 
 
 class Recording:
-    """One run: both names on the bus, and a command that is run meanwhile, if there is one."""
+    """One run: both names on the bus, and a command that runs meanwhile, if there is one."""
 
     def __init__(self, environ: Mapping[str, str], state: str, lines: TextIO) -> None:
         self._environ = environ
         self._service = Service({**environ, "XDG_STATE_HOME": state}, 0)
         self._recorder = Recorder(self._service, lines)
         self._stop = asyncio.Event()
-        self._bus = Edge(on_signal=self._on_signal, descriptors=True)
+        self._bus = Connection(on_signal=self._on_signal, descriptors=True)
         self._callers = Callers(self._bus)
 
     async def run(self, command: Sequence[str]) -> int:
-        """Record until told to leave, the bus is gone, or the command ends; gives the exit status."""
+        """Record until a signal, the loss of the bus, or the end of the command. Returns the exit status."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -145,7 +144,7 @@ class Recording:
             try:
                 return await self._serve(tasks, command)
             except (TelemetrydError, TimeoutError) as failure:  # the task group would put it into a group of exceptions
-                return _failed(failure)
+                return _log_failure(failure)
             finally:
                 self._service.close()
                 for task in asyncio.all_tasks() - {asyncio.current_task()}:
@@ -157,45 +156,40 @@ class Recording:
         refusing = Handlers(
             dict.fromkeys(control.methods, _refuse), dict.fromkeys(control.properties, _refuse), dict.fromkeys(control.properties, _refuse)
         )
-        edges = {TELEMETRY: await self._offer(TELEMETRY, Applications(lambda: self._recorder).handlers())}
-        edges[CONTROL] = await self._offer(CONTROL, refusing)
-        self._service.take()
-        for name, (edge, _) in edges.items():
-            if not await edge.own(name):
+        dispatchers = {TELEMETRY: await self._offer(TELEMETRY, Applications(lambda: self._recorder).handlers())}
+        dispatchers[CONTROL] = await self._offer(CONTROL, refusing)
+        self._service.lock_acquired()
+        for name, dispatcher in dispatchers.items():
+            if not await dispatcher.connection.own(name):
                 _LOG.error("%s is owned by another process: a recording does not take a running daemon's place", name)
                 return 1
         Notifier(self._environ).ready()
-        status = await self._wait(command, [edge for edge, _ in edges.values()])
-        for name, (edge, dispatcher) in edges.items():
-            await _in_time(edge.release(name))
+        status = await self._wait(command, [dispatcher.connection for dispatcher in dispatchers.values()])
+        for name, dispatcher in dispatchers.items():
+            await _in_time(dispatcher.connection.release(name))
             await _in_time(dispatcher.wait_until_quiet())
-            dispatcher.finish(self._recorder.commit())
-            await edge.disconnect()
+            self._settle(dispatcher)
+            await dispatcher.connection.disconnect()
         await self._bus.disconnect()
         return status
 
-    async def _offer(self, name: str, handlers: Handlers) -> tuple[Edge, Dispatcher]:
-        """A connection of its own for one name, as the daemon has them."""
-
-        def settle() -> None:
-            dispatcher.finish(self._recorder.commit())
-
-        def on_call(message: Message) -> None:
-            dispatcher.on_call(message)
-
-        edge = Edge(on_call=on_call, on_batch_end=settle)
+    async def _offer(self, name: str, handlers: Handlers) -> Dispatcher[Connection]:
+        """Connect for one name, as the daemon does."""
         spawn = self._tasks.create_task
-        dispatcher = Dispatcher(edge, load(name), handlers, callers=self._callers, spawn=spawn, settle=settle)
-        await edge.connect()
-        return edge, dispatcher
+        dispatcher = Dispatcher(Connection, load(name), handlers, callers=self._callers, spawn=spawn, settle=self._settle)
+        await dispatcher.connection.connect()
+        return dispatcher
+
+    def _settle(self, dispatcher: Dispatcher[Connection]) -> None:
+        dispatcher.finish(self._recorder.commit())
 
     def _on_signal(self, message: Message) -> None:
         self._callers.on_signal(message)
 
-    async def _wait(self, command: Sequence[str], edges: Sequence[Edge]) -> int:
-        """Until the end; the command's exit status, or 0 without one."""
-        for edge in (self._bus, *edges):
-            self._tasks.create_task(edge.wait_closed()).add_done_callback(lambda _: self._stop.set())
+    async def _wait(self, command: Sequence[str], connections: Sequence[Connection]) -> int:
+        """Wait for the end. Returns the command's exit status, or 0 without one."""
+        for connection in (self._bus, *connections):
+            self._tasks.create_task(connection.wait_closed()).add_done_callback(lambda _: self._stop.set())
         if not command:
             sys.stdout.write("ready\n")
             sys.stdout.flush()
@@ -216,7 +210,7 @@ class Recording:
 
 
 def run(path: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Record into a new file at `path`; `command` runs meanwhile, over this environment. Gives the exit status."""
+    """Record into a new file at `path` while `command` runs in this environment. Returns the exit status."""
 
     async def record() -> int:
         return await Recording(environ, state, lines).run(command)
@@ -229,20 +223,20 @@ def run(path: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
         _LOG.error("%s: %s", path, error.strerror)
         return 1
     except (TelemetrydError, TimeoutError) as failure:
-        return _failed(failure)
+        return _log_failure(failure)
 
 
-def _failed(failure: TelemetrydError | TimeoutError) -> int:
-    """Say why there is no recording; gives the exit status."""
+def _log_failure(failure: TelemetrydError | TimeoutError) -> int:
+    """Log why there is no recording. Returns the exit status."""
     _LOG.error("%s", "the session bus does not answer" if isinstance(failure, TimeoutError) else failure)
-    return 1
+    return 1 if isinstance(failure, TimeoutError) else failure.exit_status
 
 
 def _refuse(*_: object) -> NoReturn:
     raise NotSupportedError(_NO_CONTROL)
 
 
-def _unwritten(error: OSError) -> StorageError:
+def _write_error(error: OSError) -> StorageError:
     return StorageError(f"the recording cannot be written: {error.strerror}")
 
 

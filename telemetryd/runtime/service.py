@@ -1,19 +1,20 @@
-"""The running parts behind the bus, or the error that stands for them: whatever fails after the names are owned is told to callers."""
+"""The running parts behind the bus, or the error in place of them. A failure after the names are owned is reported to callers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
-from telemetryd.engine.unwritten_withdrawals import Lowered
+from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
-from telemetryd.problem_log import Troubles
-from telemetryd.redact import place
-from telemetryd.runtime.assembly import Assembly, Surroundings, assemble, assemble_unkept
-from telemetryd.runtime.check_timers import Looks
+from telemetryd.problem_log import ProblemLog
+from telemetryd.redact import redacted_traceback
+from telemetryd.runtime.assembly import Assembly, Surroundings, assemble, assemble_without_storage
+from telemetryd.runtime.check_timers import CheckTimers
 from telemetryd.runtime.lock import StateLock
 from telemetryd.system import own_package
 from telemetryd.system.directories import state_directory
@@ -24,24 +25,60 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from telemetryd.bus.control1 import Parts as ControlParts
+    from telemetryd.bus.control1 import ControlParts
     from telemetryd.core.settings import Problem
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.sampling import Daemon
+    from telemetryd.engine.sampling import Sampling
 
 _LOG = logging.getLogger(__name__)
 
 BUSY = BusyError("another telemetryd of this user, on another session bus, holds the state directory")
-_UNDECIDED = "what follows from a look could not be done: %s"
+_UNDECIDED = "the work after a check of the files failed: %s"
 _UNUSABLE = "the databases hold something that cannot be used; the journal says where"
 
 
-class Service:
-    """The running parts, or the error that stands for them: opened when the lock is ours, reopened when developer mode changes.
+class Databases(Enum):
+    """The state of the databases."""
 
-    Whatever decides or reopens does so one after another, under one lock that outlives the databases. `announce` tells the user's programs
-    that something may have changed: by causes, never by effects. `hold` keeps the replies to samples waiting. `on_replaced` hears that the
-    files of telemetryd itself are other ones by now, so that nothing more may be loaded.
+    CLOSED = auto()
+    """Not usable: every call is answered with the error."""
+    DUE = auto()
+    """Not open yet: the first call opens them."""
+    OPEN = auto()
+    STALE = auto()
+    """Open, but not usable any more: the next call opens them anew."""
+
+
+class DatabasesEvent(Enum):
+    """The events that change the state."""
+
+    LOCKED = auto()
+    """The lock is ours."""
+    OPENED = auto()
+    CLOSED = auto()
+    SPOILED = auto()
+    """Damage was found, or another directory has their path."""
+
+
+_NEXT = {
+    (Databases.CLOSED, DatabasesEvent.LOCKED): Databases.DUE,
+    (Databases.CLOSED, DatabasesEvent.OPENED): Databases.OPEN,
+    (Databases.CLOSED, DatabasesEvent.CLOSED): Databases.CLOSED,
+    (Databases.DUE, DatabasesEvent.CLOSED): Databases.CLOSED,
+    (Databases.OPEN, DatabasesEvent.CLOSED): Databases.CLOSED,
+    (Databases.STALE, DatabasesEvent.CLOSED): Databases.CLOSED,
+    (Databases.OPEN, DatabasesEvent.SPOILED): Databases.STALE,
+    (Databases.STALE, DatabasesEvent.SPOILED): Databases.STALE,
+}
+_TO_OPEN = Databases.DUE, Databases.STALE  # a tuple: each call asks, and members of an Enum are slow to hash
+
+
+class Service:
+    """The running parts, or the error in place of them. They are opened under the state lock, and reopened if developer mode changes.
+
+    Deciding and reopening run one after another, under one lock that outlives the databases. `announce` tells the user's programs that
+    something may have changed: after each cause, whatever its effect. `hold` delays the replies to samples. `on_replaced` is called if the
+    files of telemetryd itself changed, so that no module may be loaded any more. `has_time` is that of `delivery.Deliveries`.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
@@ -52,6 +89,7 @@ class Service:
         announce: Callable[[], None] = lambda: None,
         hold: Callable[[], AbstractContextManager[object]] = nullcontext,
         on_replaced: Callable[[], None] = lambda: None,
+        has_time: Callable[[], bool] = lambda: True,
     ) -> None:
         self._idle_exit_minutes = idle_exit_minutes
         self._installation = InstalledFiles(environ)
@@ -60,65 +98,65 @@ class Service:
         """Whether the state directory was compared with its path since the last batch of calls."""
         self._announce, self._on_replaced = announce, on_replaced
         self._work_lock = asyncio.Lock()
-        self._looks = Looks(self._look_later)
-        self._lowered = Lowered()
-        self._troubles = Troubles()
+        self._check_timers = CheckTimers(self._check_later)
+        self._lowered = UnwrittenWithdrawals()
+        self._troubles = ProblemLog()
+        timers = self._check_timers
         self._surroundings = Surroundings(
-            self._work_lock, hold, self._looks.owe, self._looks.soon, lowered=self._lowered, troubles=self._troubles
+            self._work_lock, hold, timers.check_owed, timers.check_soon, self.lock.is_in_place, has_time, self._lowered, self._troubles
         )
         self._assembly: Assembly | None = None
-        self._unkept: Assembly | None = None
-        """What the user looks at while the databases cannot be used."""
+        self._without_storage: Assembly | None = None
+        """The parts behind Control1 while the databases cannot be used."""
         self._failure: TelemetrydError = BUSY
-        self._is_due = False
-        self._unsaid: TelemetrydError | None = None
-        """What the callers of a batch are still to be told if its samples could not be written before the databases were closed."""
-        self._told: dict[Problem, object] = {}
-        """What the journal was told, and the signature of its file then: a manifest's problem is forgotten until it is read again."""
-        self._is_wanted = asyncio.Event()
+        self._databases = Databases.CLOSED
+        self._unreported: TelemetrydError | None = None
+        """The error for the callers of a batch whose samples could not be written before the databases were closed."""
+        self._logged_problems: dict[Problem, object] = {}
+        """Logged problem → signature of its file. A manifest is parsed late, so its problem may be absent while it still exists."""
+        self._retry_wanted = asyncio.Event()
 
-    def take(self) -> None:
-        """The lock is ours: the first call, or whoever needs the parts first, opens the databases."""
-        self._is_due = True
+    def lock_acquired(self) -> None:
+        """Note that the state lock is ours. The first call opens the databases."""
+        self._change_state(DatabasesEvent.LOCKED)
 
-    def fail(self, failure: TelemetrydError) -> None:
-        """The lock cannot be had: every caller is told why. The log is told once."""
-        if isinstance(failure, StorageError) and not failure.place:
-            failure.place = str(self.lock.path)
+    def set_failure(self, failure: TelemetrydError) -> None:
+        """Answer every call with this error. It is logged once."""
+        if isinstance(failure, StorageError) and not failure.path:
+            failure.path = str(self.lock.path)
         if str(failure) != str(self._failure):
-            _LOG.error("%s", failure.placed if isinstance(failure, StorageError) else failure)
-            self._unkept = None
+            _LOG.error("%s", failure.text_with_path if isinstance(failure, StorageError) else failure)
+            self._without_storage = None
         self._failure = failure
 
     def open(self) -> None:
-        """Open the databases in the directory that has the path now, with its lock; a failure is told to callers until the next attempt."""
-        self._is_due = False
+        """Open the databases in the directory that has the path now, under its lock. A failure answers calls until the next attempt."""
         if self._assembly:
-            self._assembly.ticker.abort_all()
+            self._assembly.sending.abort_all()
         self.close()
         try:
-            assembly = assemble(self._installation, self._locked(), self._surroundings)
+            assembly = assemble(self._installation, self._locked_directory(), self._surroundings)
             self._note_do_not_track(assembly)
-            assembly.ticker.may_act = self.lock.is_in_place
-            self._assembly, self._unkept, self._failure = assembly, None, BUSY
-            self._tell_problems(assembly)
+            self._assembly, self._without_storage, self._failure = assembly, None, BUSY
+            self._change_state(DatabasesEvent.OPENED)
+            self._log_problems(assembly)
         except TelemetrydError as failure:
-            self.fail(failure)
+            self.set_failure(failure)
         except Exception as failure:  # noqa: BLE001 - the edge of the app: what a damaged file holds must not end the daemon
             if str(self._failure) != _UNUSABLE:
-                _LOG.error("internal error at opening the databases: %s", place(failure))
-            self.fail(StorageError(_UNUSABLE))
+                _LOG.error("internal error at opening the databases: %s", redacted_traceback(failure))
+            self.set_failure(StorageError(_UNUSABLE))
 
-    def look(self) -> None:
-        """A file that was removed or replaced while it was open is as lost as a damaged one; one that was set aside goes after its time."""
+    def check_files(self) -> None:
+        """Reopen the databases if one was moved, removed, replaced or damaged. Drop quarantined files after their time."""
         if self._assembly is None:
             return
         if self._is_moved():
             self.open()
             return
-        self._tell_problems(self._assembly)
+        self._log_problems(self._assembly)
         store = self._assembly.store
-        store.drop_old_damage()
+        store.drop_old_quarantined()
         if store.is_damaged:
             self.open()
             return
@@ -126,199 +164,209 @@ class Service:
             return
         _LOG.error("a database was removed or replaced while it was in use; what it held is lost")
         if not store.main.is_there():
-            self._assembly.daemon.lose()
+            self._assembly.daemon.note_data_loss()
         self.open()
 
-    async def wanted_again(self) -> None:
-        """Return when what failed may be tried again: some seconds later if a call wants it, else when the timer would run."""
-        self._is_wanted.clear()
+    async def wait_for_retry(self) -> None:
+        """Return when a failed open may be tried again: after some seconds if a call needs it, else when the timer would run."""
+        self._retry_wanted.clear()
         await asyncio.sleep(BUSY_AFTER_S)
-        if not self._is_wanted.is_set() and not self._lowered.is_any:
-            await happens(self._is_wanted, within_s=RUN_STEP_MAX_S)
+        if not self._retry_wanted.is_set() and not self._lowered.is_any:
+            await wait_event(self._retry_wanted, within_s=RUN_STEP_MAX_S)
 
     def assembly(self) -> Assembly:
-        """The running parts. Raises the error that stands for them."""
+        """The running parts, over the directory that has the path now. Raises the error in place of them."""
         if not self._is_compared and self._is_moved():
-            self._is_due = True
-        if self._is_due and self._work_lock.locked():
-            raise BusyError("the databases are about to be opened anew: call again")
-        if self._is_due:
+            self._change_state(DatabasesEvent.SPOILED)
+        if self._databases in _TO_OPEN:
+            if self._work_lock.locked():
+                raise BusyError("the databases are about to be opened anew: call again")
             self.open()
         if self._assembly is None:
-            self._is_wanted.set()
+            self._retry_wanted.set()
             raise self._failure
         return self._assembly
 
-    def _locked(self) -> Path:
+    def _locked_directory(self) -> Path:
         """The directory that has the path now. Raises BusyError if another process has its lock, or StorageError."""
         if not self.lock.try_take():
             raise BUSY
         return self.lock.directory
 
     def _is_moved(self) -> bool:
-        """Whether another directory has the path by now, or none: what is open is not to be used any more."""
+        """Whether the path belongs to another directory or none, so that the open databases may not be used."""
         self._is_compared = True
         if self._assembly is None or self.lock.is_in_place():
             return False
         _LOG.error("the state directory was moved or replaced while it was in use; what it holds is not used any more")
         return True
 
-    def daemon(self) -> Daemon:
-        """What applications' calls go to."""
+    def daemon(self) -> Sampling:
+        """The part behind Telemetry1."""
         return self.assembly().daemon
 
     def control(self) -> ControlParts:
-        """What the user's calls go to; `fresh` was awaited before. Where nothing can be kept, it is as if nothing were."""
+        """The parts behind Control1, after `refresh`. If nothing can be stored, they read as empty."""
         try:
             return self.assembly().control
         except StorageError as failure:
-            if self._unkept is None:
-                self._unkept = assemble_unkept(self._installation, self._surroundings, failure)
-            return self._unkept.control
+            if self._without_storage is None:
+                self._without_storage = assemble_without_storage(self._installation, self._surroundings, failure)
+            return self._without_storage.control
 
-    async def fresh(self) -> None:
-        """Look at the files as they are now, and decide what is owed. Raises the error that stands for the parts, but not StorageError.
+    async def refresh(self) -> None:
+        """Check the files, and decide what is owed. Raises the error in place of the parts, but not StorageError.
 
-        What holds for the user is in memory; if the disk does not take what follows, everything that it should shut is shut.
+        If the results cannot be written, they hold in memory: everything that should be closed is closed.
         """
         async with self._work_lock:
             try:
-                await self._refresh(is_owed_too=True)
+                await self._refresh_locked(is_owed_too=True)
             except StorageError as failure:
-                self._tell(failure)
-                if self._unkept:
-                    self._unkept.control.catalogue.refresh()
+                self._warn_once(failure)
+                if self._without_storage:
+                    self._without_storage.control.catalogue.refresh()
 
-    async def _refresh(self, *, is_owed_too: bool) -> None:
-        """One look, the lock is held: at files, day and databases; what follows is decided, erased and closed."""
+    async def _refresh_locked(self, *, is_owed_too: bool) -> None:
+        """Check files, day and databases, and decide, erase and close what follows. The caller holds the lock."""
         if own_package.has_changed():
             self._on_replaced()
             raise BusyError(own_package.REPLACED)
-        if self._is_due:
+        if self._databases in _TO_OPEN:
             self.open()
-        self.look()
+        self.check_files()
         assembly = self.assembly()
-        is_news = await assembly.work.go_on(_looking(assembly, is_owed_too=is_owed_too))
+        is_news = await assembly.work.run_locked(_check_steps(assembly, is_owed_too=is_owed_too))
         if assembly.control.catalogue.settings.developer is not assembly.is_developer:
             self.open()
             is_news = True
             assembly = self.assembly()
-        self._tell_problems(assembly)
-        self._troubles.over(_UNDECIDED)
-        self._looks.until_midnight()
+        self._log_problems(assembly)
+        self._troubles.solved(_UNDECIDED)
+        self._check_timers.check_at_midnight()
         if is_news:
             self._announce()
 
-    def _tell(self, failure: TelemetrydError) -> None:
-        if failure is not self._failure:  # that one was told when it came up
-            self._troubles.say(_LOG, _UNDECIDED, failure)
+    def _warn_once(self, failure: TelemetrydError) -> None:
+        if failure is not self._failure:  # that one was logged by `set_failure`
+            self._troubles.warn_once(_LOG, _UNDECIDED, failure)
 
-    async def _look_later(self, *, is_owed_too: bool) -> None:
-        """A look that no call waits for."""
+    async def _check_later(self, *, is_owed_too: bool) -> None:
+        """A check that no call waits for."""
         async with self._work_lock:
-            if self._assembly is None and not self._is_due:
+            if self._databases is Databases.CLOSED:
                 return
             try:
-                await self._refresh(is_owed_too=is_owed_too)
+                await self._refresh_locked(is_owed_too=is_owed_too)
             except TelemetrydError as failure:
-                self._tell(failure)
-            except Exception as failure:  # noqa: BLE001 - nobody is there to be answered, and nothing is kept until a look succeeds
-                _LOG.error("internal error at a look: %s", place(failure))
+                self._warn_once(failure)
+            except Exception as failure:  # noqa: BLE001 - no caller to answer, and no sample is kept until a check succeeds
+                _LOG.error("internal error at a check of the files: %s", redacted_traceback(failure))
 
-    def watch_midnight(self) -> None:
-        """From now on look at each midnight."""
-        self._looks.until_midnight()
+    def check_at_midnight(self) -> None:
+        """Check at each midnight from now on."""
+        self._check_timers.check_at_midnight()
 
-    def called(self) -> None:
-        """An application called: the files are looked at within seconds, so that a kill switch works without being told of."""
-        self._looks.called()
+    def note_call(self) -> None:
+        """Note a call of an application. The files are checked within seconds, so that a kill switch works without a notification."""
+        self._check_timers.note_call()
 
-    async def last_look(self) -> None:
-        """What is owed is decided before an exit."""
+    async def last_check(self) -> None:
+        """Decide what is owed, before an exit."""
         if self._assembly and not own_package.has_changed():
-            await self._look_later(is_owed_too=True)
+            await self._check_later(is_owed_too=True)
 
     def commit(self) -> TelemetrydError | None:
-        """Commit what a batch brought; the error if it could not be."""
+        """Commit the samples of a batch. Returns the error, if any."""
         self._is_compared = False
         try:
             if self._assembly:
                 self._assembly.daemon.commit()
         except TelemetrydError as failure:
             if self._assembly and self._assembly.store.is_damaged:
-                self._is_due = True  # the next call opens it anew, and then it is set aside
+                self._change_state(DatabasesEvent.SPOILED)  # the next call opens it anew, which quarantines it
             return failure
-        unsaid, self._unsaid = self._unsaid, None
-        return unsaid
+        unreported, self._unreported = self._unreported, None
+        return unreported
 
     @property
     def is_held(self) -> bool:
-        """Whether another process writes to the file for samples: then the replies to all of them wait, kept or refused. Policy: C3."""
+        """Whether another process writes to the main file: then the replies to all samples wait, kept or refused. Policy: C3."""
         return self._assembly is not None and self._assembly.store.main.is_held()
 
     def refuse(self) -> None:
-        """It has been writing for too long: nobody's samples are taken."""
+        """Refuse all samples, because another process has been writing for too long."""
         if self._assembly:
             self._assembly.daemon.refuse(StorageError("another program has been writing to the state directory for too long"))
 
-    def end_watches(self) -> None:
-        """Answer those who wait for the next push: there is none."""
+    def end_monitoring(self) -> None:
+        """Answer the clients that wait for the next push."""
         if self._assembly:
-            self._assembly.control.watch.end()
+            self._assembly.control.monitor.end()
+
+    async def end_sending(self) -> None:
+        """Abort sending, before an exit. A report of which surely nothing left is sent later."""
+        if self._assembly:
+            await self._assembly.ticker.end()
 
     @property
     def idle_exit_s(self) -> float:
-        """After how long without calls the daemon leaves; 0 = never."""
+        """Seconds without calls after which the daemon exits. 0 = never."""
         settings = self._assembly.control.catalogue.settings if self._assembly else self._installation.settings()
-        said = settings.idle_exit_minutes
-        if self._is_owing:
+        configured = settings.idle_exit_minutes
+        if self._has_unwritten:
             return 0.0
-        return 60 * (self._idle_exit_minutes if said is None else said)
+        return 60 * (self._idle_exit_minutes if configured is None else configured)
 
     @property
-    def _is_owing(self) -> bool:
-        """Whether the user was told that something holds and will be written, and it is not yet."""
+    def _has_unwritten(self) -> bool:
+        """Whether a withdrawal holds in memory only: the user was told that it will be written."""
         return self._lowered.is_any or (self._assembly is not None and self._assembly.store.consents.is_owed)
 
     def close(self) -> None:
         """Commit and close the databases."""
-        self._looks.stop()
+        self._check_timers.stop()
         assembly, self._assembly = self._assembly, None
+        self._change_state(DatabasesEvent.CLOSED)
         if assembly:
             try:
                 self._note_do_not_track(assembly)
                 assembly.close()
             except TelemetrydError as failure:
                 _LOG.error("%s", failure)
-                self._unsaid = failure
-            self._lowered.take(assembly.store.consents)
+                self._unreported = failure
+            self._lowered.take_over(assembly.store.consents)
 
-    def _tell_problems(self, assembly: Assembly) -> None:
-        """The journal names each file with a problem once, as long as it has it: until the file changes or is gone."""
-        problems = {one for one in assembly.control.catalogue.problems if one.file}
-        self._told = {one: before for one, before in self._told.items() if one in problems or signature(one.file) == before}
-        for one in sorted(problems - self._told.keys()):
-            _LOG.warning("%s: %s", one.file, one.text)
-            self._told[one] = signature(one.file)
+    def _change_state(self, event: DatabasesEvent) -> None:
+        self._databases = _NEXT[self._databases, event]
+
+    def _log_problems(self, assembly: Assembly) -> None:
+        """Log each file with a problem once, until the file changes or is removed."""
+        problems = {problem for problem in assembly.control.catalogue.problems if problem.file}
+        logged = self._logged_problems.items()
+        self._logged_problems = {problem: before for problem, before in logged if problem in problems or signature(problem.file) == before}
+        for problem in sorted(problems - self._logged_problems.keys()):
+            _LOG.warning("%s: %s", problem.file, problem.text)
+            self._logged_problems[problem] = signature(problem.file)
 
     @staticmethod
     def _note_do_not_track(assembly: Assembly) -> None:
-        """At the start and at the end: the file may have been made in between."""
+        """Note DO_NOT_TRACK at a start and at an exit, because the file may have been created in between."""
         switches = {switch.what for switch in assembly.control.catalogue.settings.kill_switches}
         assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
 
 
-def _looking(assembly: Assembly, *, is_owed_too: bool) -> Steps[bool]:
-    """Whether there was any news: a file that changed, another day, a text that was registered."""
-    yield from assembly.daemon.catching_up()
-    is_news = yield from assembly.daemon.reloading(is_owed_too=is_owed_too)
+def _check_steps(assembly: Assembly, *, is_owed_too: bool) -> Steps[bool]:
+    """Check everything. True if a file changed, a day began or a registered text was decided on."""
+    yield from assembly.daemon.catch_up_steps()
+    is_news = yield from assembly.daemon.reload_steps(is_owed_too=is_owed_too)
     if is_news or assembly.erasure.is_pending:
-        yield from assembly.erasure.finishing()
+        yield from assembly.erasure.finish_steps()
     return is_news
 
 
-async def happens(event: asyncio.Event, *, within_s: float | None) -> None:
-    """Return at the next event, or after so long (None: never)."""
+async def wait_event(event: asyncio.Event, *, within_s: float | None) -> None:
+    """Return at the next event, or after `within_s` seconds (None: no limit)."""
     event.clear()
     with suppress(TimeoutError):
         async with asyncio.timeout(within_s):

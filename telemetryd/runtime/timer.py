@@ -1,12 +1,12 @@
-"""`telemetryd --tick`: one run of the timer, without the bus names, so that no application sees whether anything is due. Policy: A2, C3.
+"""`telemetryd --tick`: one run of the timer. It does not own the bus names, so no application sees whether anything is due. Policy: A2, C3.
 
-A run looks whether a tick comes before the timer's next run, waits for that moment, and then does what is due: the moments of the timer are
-the machine's own and would tie its reports together. The lock keeps it apart from a daemon that serves: if that has the lock it ticks by
-itself. The lock is held neither while a tick nor while the network is waited for, so that a call in the meantime finds a daemon at once.
+A run checks whether a tick comes before the timer's next run, waits for it, and then does what is due. It does not send at the timer's own
+moments: they are specific to the machine and would link its reports. The lock excludes a running daemon, which has ticks of its own. It
+is not held while the run waits for a tick or the network. So a call meanwhile can start a daemon at once.
 
-Whatever was in memory when the lock was given back is stale: a daemon may have changed it, erased the report, or lost the file. So of a
-delivery nothing is kept but its report's row: it is looked at while the bytes leave, and it gets the outcome in one transaction, if it is
-still there. What follows from that is taken up under the lock: by this run if nobody has it, else by the daemon that does.
+State in memory is stale after the lock is released: a daemon may have changed it, erased the report, or lost the file. So a delivery keeps
+only its report's row. It checks the row while bytes are sent, and writes the outcome in one transaction if the row is still there. What
+follows is done under the lock: by this run if the lock is free, else by the daemon that holds it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.limits import OUTCOME_WAIT_S, ROW_POLL_S
-from telemetryd.engine.delivery import conclude
 from telemetryd.errors import StorageError, TelemetrydError
 from telemetryd.runtime.assembly import Surroundings, assemble
-from telemetryd.runtime.clock import SystemClock
 from telemetryd.runtime.lock import StateLock
 from telemetryd.store import is_do_not_track_noted
 from telemetryd.system.directories import state_directory
@@ -31,26 +30,26 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from telemetryd.core.schedule import Delivery
-    from telemetryd.engine.delivery import Ticker, Try
+    from telemetryd.engine.delivery import Attempt, Deliveries
     from telemetryd.runtime.assembly import Assembly
 
 _LOG = logging.getLogger(__name__)
 
 
 class UnlockedDelivery:
-    """A try that was begun under the lock, delivered and completed without it."""
+    """An attempt that was begun under the lock, and is delivered and completed without it."""
 
-    def __init__(self, lock: StateLock, assembly: Assembly, begun: Try) -> None:
-        """Everything of the assembly is closed but the queue; of the lock nothing is kept but the directory."""
+    def __init__(self, lock: StateLock, assembly: Assembly, attempt: Attempt) -> None:
+        """Close everything of the assembly except the queue, and release the lock, but keep its directory."""
         assembly.close_all_but_queue()
-        lock.give_way()
+        lock.release_lock()
         self._lock = lock
-        self._ticker: Ticker = assembly.ticker
-        self._reports, self._main, self._begun = assembly.store.reports, assembly.store.main, begun
+        self._ticker: Deliveries = assembly.ticker
+        self._reports, self._main, self._attempt = assembly.store.reports, assembly.store.main, attempt
         self._file = self._main.path.stat()
 
     async def run(self) -> None:
-        """Deliver, and write the outcome down if the report's row is still there."""
+        """Deliver, and store the outcome if the report's row is still there."""
         try:
             delivery = await self._deliver()
             if delivery:
@@ -60,8 +59,8 @@ class UnlockedDelivery:
             self._lock.release()
 
     async def _deliver(self) -> Delivery | None:
-        """The outcome; None if the row went meanwhile: then the connection is broken off."""
-        delivery = asyncio.ensure_future(self._ticker.deliver(self._begun))
+        """The result. None if the row was erased meanwhile: then the connection is aborted."""
+        delivery = asyncio.ensure_future(self._ticker.deliver(self._attempt))
         try:
             while not delivery.done():
                 await asyncio.wait([delivery], timeout=ROW_POLL_S)
@@ -74,20 +73,20 @@ class UnlockedDelivery:
                 await asyncio.wait([delivery])
 
     def _is_queued(self) -> bool:
-        """Whether the row is there; not if nobody can tell, or if another file or directory has taken the place of the one that is open."""
+        """Whether the row is there. False if that cannot be checked, or if the open file or directory was replaced."""
         try:
             is_same = self._lock.is_in_place() and os.path.samestat(self._main.path.stat(), self._file)
-            return is_same and self._reports.is_queued(self._begun.row.body)
+            return is_same and self._reports.is_queued(self._attempt.row.body)
         except (OSError, TelemetrydError):
             return False
 
     async def _conclude(self, delivery: Delivery) -> None:
-        """Another process may be writing at the moment."""
+        """Store the outcome. Try again for a while, because another process may be writing."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + OUTCOME_WAIT_S
         while self._is_queued():
             try:
-                conclude(self._reports, self._begun.row, delivery, SystemClock().now())
+                self._ticker.conclude(self._attempt.row, delivery)
                 self._main.sync()
             except StorageError:
                 if loop.time() > deadline:
@@ -96,59 +95,69 @@ class UnlockedDelivery:
             else:
                 break
         with suppress(StorageError):
-            self._main.purge()  # of the nonce; the lock's holder does it too
+            self._main.purge()  # removes the nonce from the log; the lock's holder does it too
 
 
 async def run(environ: MutableMapping[str, str]) -> int:
-    """Wait for a tick, do what is due and leave; gives the exit status: 0 also if a daemon has the lock, or nothing was ever consented to.
+    """Wait for a tick and do what is due. Returns the exit status, also 0 if a daemon has the lock or there was never any consent.
 
-    The environment gets DO_NOT_TRACK if the last daemon's had it: the uploader inherits it.
+    DO_NOT_TRACK is added to the environment if the last daemon had it, because the uploader inherits it.
     """
     if not any(state_directory(environ).glob("*consent.sqlite")):
         return 0
     try:
-        wait_s = _look(environ)
+        wait_s = _run_checks(environ)
         if wait_s is None:
             return 0
         await asyncio.sleep(wait_s)
-        delivery = _begin(environ)
-        if delivery:
-            await delivery.run()
-            _look(environ)
+        delivery = _begin_delivery(environ)
+        if delivery and await _run_until_told_to_end(delivery):
+            _run_checks(environ)
     except TelemetrydError as failure:
-        _LOG.error("%s", failure.placed if isinstance(failure, StorageError) else failure)
+        _LOG.error("%s", failure.text_with_path if isinstance(failure, StorageError) else failure)
         return 1
     return 0
 
 
-class _Held(NamedTuple):
+async def _run_until_told_to_end(delivery: UnlockedDelivery) -> bool:
+    """Run the delivery. False if it was broken off by SIGTERM: a report of which surely nothing left then waits for another slot."""
+    running = asyncio.ensure_future(delivery.run())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+class _Locked(NamedTuple):
     """The running parts, under the lock."""
 
     lock: StateLock
     assembly: Assembly
 
 
-def _look(environ: MutableMapping[str, str]) -> float | None:
-    """Finish what earlier runs left; seconds until a tick that has to be waited for."""
+def _run_checks(environ: MutableMapping[str, str]) -> float | None:
+    """Finish the work of earlier runs. Returns the seconds until the tick to wait for, or None."""
     with ExitStack() as stack:
-        held = _hold(environ, stack)
-        return held.assembly.ticker.start_by_timer() if held else None
+        locked = _open_locked(environ, stack)
+        return locked.assembly.ticker.start_by_timer() if locked else None
 
 
-def _begin(environ: MutableMapping[str, str]) -> UnlockedDelivery | None:
-    """Do what is due up to the network, and give the lock back."""
+def _begin_delivery(environ: MutableMapping[str, str]) -> UnlockedDelivery | None:
+    """Do what is due, up to the network, and release the lock. Returns the delivery, if there is one."""
     with ExitStack() as stack:
-        held = _hold(environ, stack)
-        begun = held.assembly.work.now(held.assembly.ticker.running_by_timer()) if held else None
-        if held is None or begun is None:
+        locked = _open_locked(environ, stack)
+        attempt = locked.assembly.work.now(locked.assembly.ticker.run_by_timer_steps()) if locked else None
+        if locked is None or attempt is None:
             return None
-        delivery = UnlockedDelivery(*held, begun)
+        delivery = UnlockedDelivery(*locked, attempt)
         stack.pop_all()
         return delivery
 
 
-def _hold(environ: MutableMapping[str, str], stack: ExitStack) -> _Held | None:
-    """The running parts, under the lock; None if a daemon has it. The stack closes the parts and gives the lock back."""
+def _open_locked(environ: MutableMapping[str, str], stack: ExitStack) -> _Locked | None:
+    """Open the parts under the lock. None if a daemon has it. The stack closes the parts and releases the lock."""
     lock = StateLock(state_directory(environ))
     if not lock.try_take():
         return None
@@ -157,4 +166,4 @@ def _hold(environ: MutableMapping[str, str], stack: ExitStack) -> _Held | None:
         environ["DO_NOT_TRACK"] = "1"
     assembly = assemble(InstalledFiles(environ), lock.directory, Surroundings(asyncio.Lock()))
     stack.callback(assembly.close)
-    return _Held(lock, assembly)
+    return _Locked(lock, assembly)

@@ -1,6 +1,6 @@
-"""Whose file lies at a path, and whether it is the one that SQLite has open: SQLite goes by names, and names can be given to other files.
+"""Checks who owns the file at a path, and whether SQLite has just this file open: a name may refer to another file by now.
 
-A file that another user owns could say anything of what our user decided; it is never read. A link could lead to one. Policy: C1.
+A file of another user could contain anything about our user's decisions, so it is never read. Neither is a link. Policy: C1.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ _Identity = tuple[int, int]
 
 
 def check(path: Path) -> None:
-    """Raise StorageError unless the database and what belongs to it are files of ours, as far as they are there."""
+    """Raise StorageError unless the existing files of the database (itself, `-wal`, `-shm`) are regular files of our user."""
     for suffix in _SUFFIXES:
         with suppress(FileNotFoundError):
-            _own(path, suffix)
+            _check_own(path, suffix)
 
 
 def identity(path: Path) -> _Identity:
-    """What tells a file from any other. Raises OSError."""
+    """Device and inode of a file. Raises OSError."""
     return _identity(path.stat())
 
 
-def check_opened(path: Path, log: int) -> None:
-    """Raise StorageError unless just these files are what SQLite has open; raises OSError if one is not there. `log` is our own `-wal`."""
-    opened = set(_opened(but=log))
+def check_is_open(path: Path, log: int) -> None:
+    """Raise StorageError unless SQLite has just these files open, and OSError if one is absent. `log` is our descriptor of the `-wal`."""
+    opened = set(_open_files(but=log))
     for suffix in _SUFFIXES:
-        if _own(path, suffix) not in opened or (suffix == "-wal" and _identity(os.fstat(log)) not in opened):
+        if _check_own(path, suffix) not in opened or (suffix == "-wal" and _identity(os.fstat(log)) not in opened):
             raise StorageError(f"{path.name}{suffix} was replaced while it was being opened")
 
 
-def _own(path: Path, suffix: str) -> _Identity:
+def _check_own(path: Path, suffix: str) -> _Identity:
     state = path.with_name(path.name + suffix).lstat()
     if not stat.S_ISREG(state.st_mode):
-        raise StorageError(f"{path.name}{suffix}: expected a file that is no link")
+        raise StorageError(f"{path.name}{suffix}: expected a file that is not a link")
     if state.st_uid != os.geteuid():
         raise StorageError(f"{path.name}{suffix} belongs to another user")
     return _identity(state)
 
 
-def _opened(*, but: int) -> list[_Identity]:
-    found = []
+def _open_files(*, but: int) -> list[_Identity]:
+    identities = []
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
         with suppress(OSError):  # that of this listing
             if int(number) != but:
-                found.append(_identity(os.fstat(int(number))))
-    return found
+                identities.append(_identity(os.fstat(int(number))))
+    return identities
 
 
 def _identity(state: os.stat_result) -> _Identity:
@@ -63,7 +63,7 @@ def _identity(state: os.stat_result) -> _Identity:
 
 
 def sync(folder: Path) -> None:
-    """Wait until the disk has the names in a directory. Raises OSError."""
+    """Sync the names in a directory. Raises OSError."""
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)
@@ -71,8 +71,8 @@ def sync(folder: Path) -> None:
         os.close(directory)
 
 
-def find_room(folder: Path, size_bytes: int) -> None:
-    """Take so much of the disk in a file without a name, and give it back; where there are no such files, ask. Raises OSError."""
+def check_room(folder: Path, size_bytes: int) -> None:
+    """Raise OSError unless the disk has this much room: allocate it in a file without a name, and free it. Else ask the file system."""
     try:
         descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Whose a file is, and of which version: what is looked at when one is opened, before its rows are (`integrity`)."""
+"""Checks the application id and version of a file when it is opened, before its rows (`integrity`)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from telemetryd.store.schema import APPLICATION
 
 
 class OtherLayoutError(Exception):
-    """The file is a database, and not one that any released version of this program made."""
+    """The file is a database, but no released version of this program made it."""
 
 
-def log_ahead(connection: sqlite3.Connection) -> None:
-    """Have a write-ahead log, or raise StorageError: without shared memory SQLite does without, and says so in the result only."""
+def enable_wal(connection: sqlite3.Connection) -> None:
+    """Enable the write-ahead log. Raises StorageError if that fails: without shared memory SQLite only reports it in the result."""
     if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):
-        raise StorageError("the state directory does not take it: its file system has no shared memory")
+        raise StorageError("the state directory cannot be used: its file system has no shared memory")
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Raise sqlite3.DatabaseError if pages are damaged, OtherLayoutError if it is no file of ours."""
+    """Raise sqlite3.DatabaseError if pages are damaged, and OtherLayoutError if it is not a file of ours."""
     is_empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() == (1,)
     if is_empty or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("malformed")

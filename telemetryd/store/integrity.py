@@ -1,7 +1,7 @@
-"""Whether a file is as it was written: SQLite's own check sees lost pages, not a digit that became another. Policy: C1.
+"""Checks the contents of a file. SQLite's own check finds lost pages, but not a changed digit. Policy: C1.
 
-Three more looks, at every opening: the tables are those of the schema; the rows of the main file are what this program writes; and the
-consent file bears a seal, a checksum over all that the user decided and all that was spent, written with every change of it.
+There are three more checks at every opening. The tables are those of the schema. The rows of the main file are such as this program writes.
+The consent file has a checksum over all decisions and charges, which every change rewrites. Its table is called `seal`.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 _TABLES = "SELECT type, name, sql FROM sqlite_master ORDER BY name"
 _TYPES = {"INTEGER": int, "TEXT": str, "BLOB": bytes}
 _LONG = {"manifest"}
-"""Columns that are not read here: their texts are checked when they are parsed, against the digest that was accepted."""
+"""Columns that are not read here: these texts are checked against the accepted digest when they are parsed."""
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 _OUTCOMES = {"queued", "accepted", "answered", "suspended", "dropped", "erased", "unknown"}
 _CELL_BYTES = 8
 
 
 def check(connection: sqlite3.Connection, schema: Schema) -> None:
-    """Raise sqlite3.DatabaseError if the file is not as it was written; its version is the schema's newest."""
-    found = connection.execute(_TABLES).fetchall()
-    if found != _tables(schema):
-        raise _malformed()
+    """Raise sqlite3.DatabaseError if the contents are damaged. The file has the schema's newest version."""
+    tables = connection.execute(_TABLES).fetchall()
+    if tables != _tables(schema):
+        raise _damage_error()
     try:
-        if schema.is_sealed and connection.execute("SELECT sum FROM seal").fetchall() != [(_sum(connection),)]:
-            raise _malformed()
-        if not schema.is_sealed:
+        if schema.has_checksum and connection.execute("SELECT sum FROM seal").fetchall() != [(_checksum(connection),)]:
+            raise _damage_error()
+        if not schema.has_checksum:
             _check_rows(connection)
     except (ValueError, TypeError, sqlite3.OperationalError) as error:
-        if getattr(error, "sqlite_errorcode", None) is None:  # Python's own: a text that is none, a list that is none
-            raise _malformed() from error
+        if getattr(error, "sqlite_errorcode", None) is None:  # from Python: a text or list in a row could not be read
+            raise _damage_error() from error
         raise
 
 
-def seal(connection: sqlite3.Connection) -> None:
-    """Write the seal over what the consent file holds now; part of the transaction that changes it."""
-    connection.execute("INSERT OR REPLACE INTO seal VALUES (1, ?)", (_sum(connection),))
+def write_checksum(connection: sqlite3.Connection) -> None:
+    """Write the checksum of the consent file's present contents, in the transaction that changes them."""
+    connection.execute("INSERT OR REPLACE INTO seal VALUES (1, ?)", (_checksum(connection),))
 
 
 def _tables(schema: Schema) -> list[Any]:
@@ -57,16 +57,16 @@ def _tables(schema: Schema) -> list[Any]:
         connection.close()
 
 
-def _sum(connection: sqlite3.Connection) -> int:
+def _checksum(connection: sqlite3.Connection) -> int:
     total = 0
-    for table in _names(connection):
+    for table in _table_names(connection):
         if table != "seal":
             for row in _rows(connection, table):
                 total = zlib.crc32(repr((table, row)).encode(), total)
     return total
 
 
-def _names(connection: sqlite3.Connection) -> list[str]:
+def _table_names(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
 
 
@@ -81,15 +81,15 @@ def _rows(connection: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...
 
 
 def _check_rows(connection: sqlite3.Connection) -> None:
-    for table in _names(connection):
+    for table in _table_names(connection):
         columns = _columns(connection, table)
         for values in _rows(connection, table):
             row = dict(zip(columns, values, strict=True))
-            if any(not isinstance(value, columns[name]) for name, value in row.items()) or not _is_believable(table, row):
-                raise _malformed()
+            if any(not isinstance(value, columns[name]) for name, value in row.items()) or not _is_plausible(table, row):
+                raise _damage_error()
 
 
-def _is_believable(table: str, row: dict[str, Any]) -> bool:
+def _is_plausible(table: str, row: dict[str, Any]) -> bool:
     match table:
         case "report":
             pairs = json.loads(row["headers"])
@@ -102,5 +102,5 @@ def _is_believable(table: str, row: dict[str, Any]) -> bool:
             return True
 
 
-def _malformed() -> sqlite3.DatabaseError:
+def _damage_error() -> sqlite3.DatabaseError:
     return sqlite3.DatabaseError("malformed")

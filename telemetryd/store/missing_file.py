@@ -1,4 +1,4 @@
-"""What stands for a file that cannot be used."""
+"""A database in place of a file that cannot be used."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class NoDatabase(Database):
-    """Stands for a file that cannot be used: it reads as empty, and whoever writes is told why."""
+    """Reads as empty, and raises StorageError with the reason at every write."""
 
     def __init__(self, schema: Schema, why: StorageError) -> None:
         super().__init__(Path(os.devnull, "nothing"), schema)
         self._why = why
 
     def make(self) -> None:
-        """There is nothing to make. Raises StorageError."""
-        raise StorageError(str(self._why), self._why.place)
+        """Raises StorageError."""
+        raise StorageError(str(self._why), self._why.path)

@@ -1,7 +1,7 @@
-"""Registered manifests, kept whatever the consent so that a restart shows applications nothing. Policy: C3.
+"""Registered manifests. They are stored whatever the consent, so that a restart shows applications nothing. Policy: C3.
 
-What an application registers again and again is compared in memory, by its digest: to read the file each time would leave it warm for
-pushes that are kept, and not for those that are refused.
+A repeated registration is compared in memory, by its digest. Reading the file each time would leave it in the cache for kept samples, and
+not for refused ones.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from telemetryd.store.database import Database
 
 
-class _Kept(NamedTuple):
+class _Registration(NamedTuple):
     digest: bytes
     month: str
 
 
 class Texts:
-    """The text that each application registered last, and the month in which it did so last."""
+    """The last registered text of each application, and its month."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[str, _Kept] = {}
+        self._cache: dict[str, _Registration] = {}
 
     def months(self) -> dict[str, str]:
         """Application id → month (`2026-11`) of the last registration."""
@@ -36,35 +36,35 @@ class Texts:
 
     def is_kept(self, application: str, manifest: str) -> bool:
         """Whether this is the application's registered text."""
-        kept = self._kept(application)
-        return kept is not None and kept.digest == _digest(manifest)
+        registration = self._registration(application)
+        return registration is not None and registration.digest == _digest(manifest)
 
     def keep(self, application: str, manifest: str, month: str, *, instead_of: str = "") -> None:
-        """Keep a registration, in the place of another application's, if one is named; the same text in the same month writes nothing."""
-        kept = _Kept(_digest(manifest), month)
-        if self._kept(application) == kept:
+        """Store a registration, and remove that of `instead_of`. The same text in the same month writes nothing."""
+        registration = _Registration(_digest(manifest), month)
+        if self._registration(application) == registration:
             return
         with self._database.change() as connection:
             if instead_of:
                 connection.execute("DELETE FROM text WHERE id = ?", (instead_of,))
             connection.execute("INSERT OR REPLACE INTO text VALUES (?, ?, ?)", (application, manifest, month))
-        self._known.pop(instead_of, None)
-        self._known[application] = kept
+        self._cache.pop(instead_of, None)
+        self._cache[application] = registration
 
     def drop(self, application: str) -> None:
         """Forget a registration."""
         with self._database.change() as connection:
             connection.execute("DELETE FROM text WHERE id = ?", (application,))
-        self._known.pop(application, None)
+        self._cache.pop(application, None)
 
-    def _kept(self, application: str) -> _Kept | None:
-        if application not in self._known:
+    def _registration(self, application: str) -> _Registration | None:
+        if application not in self._cache:
             rows = self._database.read("SELECT manifest, month FROM text WHERE id = ?", (application,))
             if not rows:
                 return None
             manifest, month = rows[0]
-            self._known[application] = _Kept(_digest(manifest), month)
-        return self._known[application]
+            self._cache[application] = _Registration(_digest(manifest), month)
+        return self._cache[application]
 
 
 def _digest(manifest: str) -> bytes:

@@ -1,6 +1,6 @@
-"""The tables, as numbered migrations: entry N takes a file from version N to N + 1. An entry that was released is never edited.
+"""The tables, as numbered migrations: entry N takes a file from version N to N + 1. A released entry is never edited.
 
-A file says whose it is (`APPLICATION`) and of which version. One that does not is of a layout before the first release: see `database`.
+A file contains its application id (`APPLICATION`) and version. A file without them has a layout before the first release: see `database`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ APPLICATION = int.from_bytes(b"TLMD", "big")
 
 
 class Schema(NamedTuple):
-    """The migrations of one kind of file, and whether it bears a seal: see `integrity`."""
+    """The migrations of one kind of file, and whether it has a checksum: see `integrity`."""
 
     migrations: tuple[str, ...]
-    is_sealed: bool = False
+    has_checksum: bool = False
 
 
 CONSENT = Schema(
@@ -33,13 +33,15 @@ CONSENT = Schema(
         CREATE TABLE shown (sum TEXT PRIMARY KEY, manifest TEXT NOT NULL);
         CREATE TABLE life (
             application TEXT, question TEXT,
-            outcome TEXT NOT NULL, reason TEXT NOT NULL,
+            outcome TEXT NOT NULL, cause TEXT NOT NULL, args TEXT NOT NULL,
             period TEXT NOT NULL, begins INTEGER NOT NULL, closes INTEGER NOT NULL, host TEXT NOT NULL,
-            closed_cause TEXT NOT NULL, is_paused INTEGER NOT NULL, noticed TEXT NOT NULL, revision TEXT NOT NULL,
+            is_paused INTEGER NOT NULL, noticed TEXT NOT NULL, digest TEXT NOT NULL, report TEXT NOT NULL, sent INTEGER NOT NULL,
             PRIMARY KEY (application, question)
         ) WITHOUT ROWID;
-        CREATE TABLE lot (application TEXT, question TEXT, part TEXT NOT NULL, period TEXT NOT NULL, PRIMARY KEY (application, question))
-            WITHOUT ROWID;
+        CREATE TABLE lot (
+            application TEXT, question TEXT, part TEXT NOT NULL, period TEXT NOT NULL, rank TEXT NOT NULL,
+            PRIMARY KEY (application, question)
+        ) WITHOUT ROWID;
         CREATE TABLE ledger (
             application TEXT, question TEXT, host TEXT NOT NULL, year INTEGER NOT NULL, tenths INTEGER NOT NULL, sources TEXT NOT NULL,
             is_charged INTEGER NOT NULL, PRIMARY KEY (application, question)
@@ -47,11 +49,11 @@ CONSENT = Schema(
         CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), sum INTEGER NOT NULL);
         """,
     ),
-    is_sealed=True,
+    has_checksum=True,
 )
-"""Policy: C1. `shown` holds each manifest text as it was accepted, once, so that a change can be shown as a difference.
+"""Policy: C1. `shown` holds each accepted manifest text once, so that a change can be shown as a difference.
 
-`acceptance.shown` is its sum. A text goes when no question is left that can still use it: see `consents`.
+`acceptance.shown` is its SHA-256. A text is dropped when no question can use it any more: see `consents`.
 """
 
 MAIN = Schema(
@@ -66,8 +68,7 @@ MAIN = Schema(
             id INTEGER PRIMARY KEY, application TEXT NOT NULL, question TEXT NOT NULL, revision TEXT NOT NULL, period TEXT NOT NULL,
             vendor TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
             created INTEGER NOT NULL, slot INTEGER NOT NULL, opens INTEGER NOT NULL, closes INTEGER NOT NULL,
-            tries INTEGER NOT NULL, started INTEGER NOT NULL, not_before INTEGER NOT NULL,
-            outcome TEXT NOT NULL, status INTEGER NOT NULL, held TEXT NOT NULL
+            started INTEGER NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL, held TEXT NOT NULL
         );
         CREATE INDEX report_question ON report (application, question, outcome, created);
         CREATE INDEX report_created ON report (created);
@@ -82,9 +83,9 @@ MAIN = Schema(
         """,
     )
 )
-"""Policy: M2. A tally's `cells` are those of `core.aggregate`; a report is queue and history in one row. Its indexes are for looks at a
-question's reports, at a day's and at the queue: a year's history is not to be read for them.
+"""Policy: M2. A tally's `cells` are those of `core.aggregate`. A report is queue and history in one row. The indexes of `report` find a
+question's reports, those since a day, and the queue, without reading a year's history.
 
-`tally.turn` is 0 and 1 by turns: SQLite passes over a write that changes nothing, and then the time of a push would tell whether the value
-was a new one (C3).
+`tally.turn` alternates between 0 and 1: SQLite skips a write that changes nothing, and then the time of a push would show whether the value
+was new (C3).
 """

@@ -1,7 +1,7 @@
-"""Whether another process writes to a database now: what SQLite's own lock says, asked of the kernel in a microsecond without taking it.
+"""Finds out whether another process holds SQLite's write lock. It asks the kernel, in a microsecond, without taking the lock.
 
-What has to wait for another program (a backup, a curious user) is to wait whether it is kept or refused, and only the one would find out by
-writing. Policy: C3.
+Replies to kept and refused samples must wait equally for another program, such as a backup. Only kept samples would find out by writing.
+Policy: C3.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ _FLOCK = struct.Struct("hhqqi")
 _TYPE = struct.Struct("h")
 _WRITE_LOCK = 120
 """https://www.sqlite.org/walformat.html#the_wal_index_file_format: WAL_WRITE_LOCK is the first byte of the locks."""
-_ASKED = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _WRITE_LOCK, 1, 0)
+_QUERY = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _WRITE_LOCK, 1, 0)
 _FREE = _TYPE.pack(fcntl.F_UNLCK)
 
 
-def are_elsewhere(shared: int) -> bool:
-    """Whether another process holds the lock for writing; `shared` is the database's open `-shm`.
+def is_held_elsewhere(shared: int) -> bool:
+    """Whether another process holds the write lock. `shared` is a descriptor of the database's `-shm`.
 
-    It has to be closed after the database: to close any descriptor of the file drops SQLite's own locks.
+    It must be closed after the database, because closing any descriptor of the file drops SQLite's own locks.
     """
-    found: bytes = fcntl.fcntl(shared, fcntl.F_GETLK, _ASKED)
-    return found[: _TYPE.size] != _FREE
+    lock: bytes = fcntl.fcntl(shared, fcntl.F_GETLK, _QUERY)
+    return lock[: _TYPE.size] != _FREE

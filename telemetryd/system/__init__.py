@@ -1,1 +1,1 @@
-"""This machine as it is: where files lie, what they say, what it measures of itself, which files of our own are running."""
+"""The local machine: installed files and their directories, system facts, and the identity of the running package."""

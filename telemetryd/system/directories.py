@@ -1,6 +1,6 @@
-"""Where files are looked for: the system's, the user's, and those that the environment names instead.
+"""The directories of files: the system's, the user's, and those that the environment names instead.
 
-All directories but KUserFeedback's are telemetryd's own (`/etc/telemetryd`); none of them needs to exist.
+All but KUserFeedback's are telemetryd's own, such as `/etc/telemetryd`. None of them needs to exist.
 """
 
 from __future__ import annotations
@@ -16,57 +16,58 @@ _CONFIG, _DATA = "TELEMETRYD_CONFIG_DIRS", "TELEMETRYD_DATA_DIRS"
 
 
 def config_directories(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """The system's configuration directories; of two files with one name, that of the first directory is in force."""
-    return _own(environ.get(_CONFIG) or "/etc:/usr/share")
+    """The system's configuration directories. If two have a file of one name, the first directory's file is in force."""
+    return _telemetryd_directories(environ.get(_CONFIG) or "/etc:/usr/share")
 
 
 def data_directories(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """The directories of manifests and reviews; of two files with one name, that of the first directory is in force."""
-    return _own(environ.get(_DATA) or "/etc:/usr/local/share:/usr/share")
+    """The directories of manifests and reviews. If two have a file of one name, the first directory's file is in force."""
+    return _telemetryd_directories(environ.get(_DATA) or "/etc:/usr/local/share:/usr/share")
 
 
 def user_config_directory(environ: Mapping[str, str]) -> Path:
-    """The user's configuration directory."""
-    said = _said(environ.get("XDG_CONFIG_HOME", ""), ".config")
-    if said:
-        return said / _NAME
+    """The user's configuration directory, from XDG_CONFIG_HOME."""
+    directory = _xdg_directory(environ.get("XDG_CONFIG_HOME", ""), ".config")
+    if directory:
+        return directory / _NAME
     from platformdirs import user_config_path  # noqa: PLC0415 - 6 ms of the daemon's start, saved where XDG says it
 
     return user_config_path(_NAME)
 
 
 def state_directory(environ: Mapping[str, str]) -> Path:
-    """The user's state directory, which holds everything that is ever written."""
-    said = _said(environ.get("XDG_STATE_HOME", ""), ".local/state")
-    if said:
-        return said / _NAME
+    """The user's state directory, which holds every file that the daemon writes."""
+    directory = _xdg_directory(environ.get("XDG_STATE_HOME", ""), ".local/state")
+    if directory:
+        return directory / _NAME
     from platformdirs import user_state_path  # noqa: PLC0415 - as above
 
     return user_state_path(_NAME)
 
 
 def xdg_config_directories(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """All XDG configuration directories, the user's first: where KUserFeedback's file may lie."""
-    system = _absolute(environ.get("XDG_CONFIG_DIRS", ""))
+    """All XDG configuration directories, the user's first. Any of them can hold KUserFeedback's file."""
+    system = _absolute_directories(environ.get("XDG_CONFIG_DIRS", ""))
     return user_config_directory(environ).parent, *(system or (Path("/etc/xdg"),))
 
 
 def overrides(environ: Mapping[str, str]) -> list[str]:
-    """The variables in force that put other directories in the place of the system's."""
+    """The environment variables that are set and replace the system's directories."""
     return [name for name in (_CONFIG, _DATA) if environ.get(name)]
 
 
-def _said(directory: str, otherwise: str) -> Path | None:
-    """What an XDG variable says; None if it says nothing. A relative path counts as unset; platformdirs before 4.12 obeys it."""
+def _xdg_directory(directory: str, default: str) -> Path | None:
+    """The directory of an XDG variable; None if it is unset. A relative path gives the default, below the home."""
     if not directory.strip():
         return None
-    return Path(directory) if directory.startswith("/") else Path.home() / otherwise
+    # The XDG specification ignores relative paths; platformdirs before 4.12 obeys them.
+    return Path(directory) if directory.startswith("/") else Path.home() / default
 
 
-def _own(listing: str) -> tuple[Path, ...]:
-    return tuple(Path(one) / _NAME for one in listing.split(":") if one)
+def _telemetryd_directories(listing: str) -> tuple[Path, ...]:
+    return tuple(Path(directory) / _NAME for directory in listing.split(":") if directory)
 
 
-def _absolute(listing: str) -> tuple[Path, ...]:
-    """The XDG specification has relative paths ignored."""
-    return tuple(Path(one) for one in listing.split(":") if one.startswith("/"))
+def _absolute_directories(listing: str) -> tuple[Path, ...]:
+    """The absolute paths of a list; the XDG specification ignores relative ones."""
+    return tuple(Path(directory) for directory in listing.split(":") if directory.startswith("/"))

@@ -1,6 +1,6 @@
 """The system facts of a Linux machine, from the kernel, os-release and the session's environment.
 
-What is read here is exact and goes into `core.coarsen` and nowhere else: never into a log or an error. Policy: A3, P2.
+The values are exact and go only into `core.coarsen`, never into a log or an error. Policy: A3, P2.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv8l": "armv7l", "i386": "i686", "i486": "i686", "i586": "i686"}
-"""Other names of a declared architecture: 32-bit programs on a 64-bit ARM kernel see `armv8l`, older kernels name older x86 models."""
+"""Other names of a declared architecture. 32-bit programs on a 64-bit ARM kernel see `armv8l`; older kernels name older x86 models."""
 _HYPERVISORS = ("qemu", "kvm", "vmware", "virtualbox", "innotek", "xen", "bochs", "parallels", "bhyve", "virtual machine", "amazon ec2")
-"""Makers and models of virtual machines, as their firmware names them (systemd-detect-virt's list, in lower case)."""
+"""Vendors and models of virtual machines, as their firmware names them: systemd-detect-virt's list in lower case."""
 _DETECTORS = ("usr/bin/systemd-detect-virt", "run/current-system/sw/bin/systemd-detect-virt")
-"""Where systemd's own detection is: it knows far more than a list of makers does."""
+"""Paths of systemd's own detection, which knows far more than a list of vendors."""
 _NO_DESKTOP = {"", "unspecified", "tty"}
-"""Session types that say nothing of a desktop which was started from there."""
+"""Session types from which a desktop may have been started, so they do not exclude one."""
 _NO_LANGUAGE = {"C", "POSIX"}
 """Locales in which gettext translates nothing, whatever LANGUAGE says; in C.UTF-8 it does."""
 
 
 class LinuxFacts:
-    """The port `SystemFacts`; `root` is where `/proc`, `/etc` and `/usr` are found, `environ` the daemon's own environment."""
+    """The port `SystemFacts`. `root` holds `/proc`, `/etc` and `/usr`; `environ` is the daemon's own environment."""
 
     def __init__(self, environ: Mapping[str, str], root: Path = Path("/")) -> None:
         self._environ, self._root = environ, root
@@ -52,101 +52,103 @@ class LinuxFacts:
         }
 
     def read(self, name: str) -> int | float | str | None:
-        """The exact value of one system fact, or None where it cannot be known."""
+        """The exact value of one system fact, or None if it is unknown."""
         reader = self._readers.get(name)
         return reader() if reader else None
 
     def _memory(self) -> int | None:
         """Installed GiB."""
-        found = re.search(r"^MemTotal:\s*(\d+) kB$", self._text("proc/meminfo") or "", re.MULTILINE | re.ASCII)
-        return memory_gib(int(found[1])) if found else None
+        match = re.search(r"^MemTotal:\s*(\d+) kB$", self._text("proc/meminfo") or "", re.MULTILINE | re.ASCII)
+        return memory_gib(int(match[1])) if match else None
 
     def _os(self) -> str | None:
         """`ID` of os-release(5), whose default is `linux`."""
         text = self._os_release()
-        return None if text is None else _assigned(text, "ID") or "linux"
+        return None if text is None else _assigned_value(text, "ID") or "linux"
 
     def _os_version(self) -> float | None:
-        """The first two numbers of `VERSION_ID` in os-release(5), 24.04 as 24.04; rolling distributions have none."""
-        found = re.match(r"\d{1,4}(?:\.\d{1,2})?(?!\d)", _assigned(self._os_release() or "", "VERSION_ID"), re.ASCII)
-        return float(found[0]) if found else None
+        """The first two numbers of `VERSION_ID` in os-release(5), such as 24.04; rolling distributions have none."""
+        match = re.match(r"\d{1,4}(?:\.\d{1,2})?(?!\d)", _assigned_value(self._os_release() or "", "VERSION_ID"), re.ASCII)
+        return float(match[0]) if match else None
 
     def _os_release(self) -> str | None:
-        """The second file counts only where the first is absent."""
+        """The text of os-release(5). The second file counts only if the first is absent."""
         text = self._text("etc/os-release")
         return self._text("usr/lib/os-release") if text is None else text
 
     def _session_type(self) -> str | None:
-        """What the login manager said, or the display that is there.
+        """The login manager's XDG_SESSION_TYPE, or else the type of the display.
 
-        A daemon that the bus or systemd starts sees XDG_SESSION_TYPE only where the desktop exports it to them; a display it always sees,
-        or no program started that way would find it. A desktop started from a console has that console's type, and a display too.
-        logind's own record is not read: its files are private to it.
+        If the bus or systemd starts the daemon, it sees XDG_SESSION_TYPE only if the desktop exports it to them. It always sees the
+        display, because programs that start in this way need it. A desktop that was started from a console has the console's type and a
+        display. logind's record is not read, because its files are private.
         """
-        said = self._environ.get("XDG_SESSION_TYPE", "")
-        if said not in _NO_DESKTOP:
-            return said
+        session_type = self._environ.get("XDG_SESSION_TYPE", "")
+        if session_type not in _NO_DESKTOP:
+            return session_type
         if self._environ.get("WAYLAND_DISPLAY"):
             return "wayland"
         # A display with a host is a remote one, forwarded into a console.
         if self._environ.get("DISPLAY", "").startswith(":"):
             return "x11"
-        return "tty" if said == "tty" else None
+        return "tty" if session_type == "tty" else None
 
     def _desktop(self) -> str | None:
-        """The last name of XDG_CURRENT_DESKTOP, which goes from special to general (`ubuntu:GNOME`)."""
+        """The last name of XDG_CURRENT_DESKTOP, which goes from specific to general: `ubuntu:GNOME`."""
         name = self._environ.get("XDG_CURRENT_DESKTOP", "").rpartition(":")[2]
         return name.lower().removeprefix("x-") or None
 
     def _language(self) -> str | None:
-        """The first language of messages, as gettext finds it: LANGUAGE (which Plasma writes) before the locale, unless that is C."""
+        """The first language of messages, by gettext's rules: LANGUAGE, which Plasma sets, then the locale; none if the locale is C."""
         locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := self._environ.get(name))), "C")
         names = [] if locale in _NO_LANGUAGE else [*self._environ.get("LANGUAGE", "").split(":"), locale]
         language = re.match(r"[a-z]{2,3}(?=[_.@]|$)", next(filter(None, names), ""), re.ASCII)
         return language[0] if language else None
 
     def _virtual_machine(self) -> bool | None:
-        """What systemd detects; without it, what the processor and the makers say."""
-        return self._by_makers() if self._detected is None else self._detected
+        """The detection by systemd; without systemd, by the processor and the firmware."""
+        return self._has_virtual_hardware() if self._detection is None else self._detection
 
     @cached_property
-    def _detected(self) -> bool | None:
-        """`none` or a name; containers are not meant, and a detection that fails says nothing. Asked once: it takes a process."""
+    def _detection(self) -> bool | None:
+        """Whether systemd detects a virtual machine, containers excluded; None if it cannot be run. Cached, because it takes a process."""
         for path in _DETECTORS:
             try:
                 done = subprocess.run([self._root / path, "--vm"], capture_output=True, check=False, timeout=FACT_S, text=True)
             except (OSError, ValueError, subprocess.SubprocessError):
                 continue
-            if found := re.fullmatch(r"([a-z0-9-]+)\n", done.stdout, re.ASCII):
-                return found[1] != "none"
+            if match := re.fullmatch(r"([a-z0-9-]+)\n", done.stdout, re.ASCII):
+                return match[1] != "none"
         return None
 
-    def _by_makers(self) -> bool | None:
-        """What the processor says of a hypervisor (x86), or who made the machine, by its firmware or device tree."""
+    def _has_virtual_hardware(self) -> bool | None:
+        """Whether the x86 processor has the hypervisor flag, or the firmware or device tree names a known vendor."""
         cpu = self._text("proc/cpuinfo")
         if cpu is not None and re.search(r"^flags\s*:.*\bhypervisor\b", cpu, re.MULTILINE):
             return True
         makers = [
             self._text(path) for path in ("sys/class/dmi/id/sys_vendor", "sys/class/dmi/id/product_name", "proc/device-tree/compatible")
         ]
-        known = " ".join(maker for maker in makers if maker).lower()
-        if any(maker in known for maker in _HYPERVISORS):
+        vendors = " ".join(maker for maker in makers if maker).lower()
+        if any(maker in vendors for maker in _HYPERVISORS):
             return True
-        return False if cpu is not None or known else None
+        return False if cpu is not None or vendors else None
 
     def _screen_count(self) -> int | None:
-        """Connectors of the kernel's graphics cards with a screen; None where the kernel drives no graphics card."""
+        """The number of connectors with a screen; None if the kernel drives no graphics card."""
         connectors = self._connectors()
-        return len([one for one in connectors if self._is_connected(one)]) if connectors else None
+        return len([connector for connector in connectors if self._is_connected(connector)]) if connectors else None
 
     def _screen_height(self) -> int | None:
-        """Lines of the tallest preferred mode, which is the first that a connector lists; a turned screen counts as mounted."""
-        modes = [(self._text(f"{one}/modes") or "").split("\n")[0] for one in self._connectors() if self._is_connected(one)]
-        heights = [int(found[1]) for mode in modes if (found := re.fullmatch(r"\d{1,5}x(\d{1,5})i?", mode, re.ASCII))]
+        """Lines of the tallest preferred mode, the first that a connector lists. A rotated screen counts as if it were not rotated."""
+        modes = [
+            (self._text(f"{connector}/modes") or "").split("\n")[0] for connector in self._connectors() if self._is_connected(connector)
+        ]
+        heights = [int(match[1]) for mode in modes if (match := re.fullmatch(r"\d{1,5}x(\d{1,5})i?", mode, re.ASCII))]
         return max(heights, default=None)
 
     def _connectors(self) -> list[str]:
-        """`sys/class/drm/card0-HDMI-A-1` and the like."""
+        """Paths such as `sys/class/drm/card0-HDMI-A-1`."""
         folder = self._root / "sys/class/drm"
         try:
             names = sorted(path.name for path in folder.iterdir())
@@ -166,24 +168,24 @@ class LinuxFacts:
 
 
 def cpu_count() -> int | None:
-    """Processors that are online in this machine, hardware threads counted: whatever a container or affinity leaves to this process."""
+    """Online processors of the machine, with hardware threads; limits of a container or of the affinity do not count."""
     # os.cpu_count() can be overridden by PYTHON_CPU_COUNT.
     count = os.sysconf("SC_NPROCESSORS_ONLN")
     return count if count > 0 else None
 
 
 def kernel(release: str) -> int | None:
-    """612 for `6.12.48+deb13-amd64`, as uname(2) names it."""
-    found = re.match(r"(\d{1,3})\.(\d{1,2})(?!\d)", release, re.ASCII)
-    return int(found[1]) * 100 + int(found[2]) if found else None
+    """Major and minor version as one number: 612 for uname(2)'s `6.12.48+deb13-amd64`."""
+    match = re.match(r"(\d{1,3})\.(\d{1,2})(?!\d)", release, re.ASCII)
+    return int(match[1]) * 100 + int(match[2]) if match else None
 
 
-def _assigned(text: str, name: str) -> str:
-    """The last value that a file of shell assignments gives a name, or "" without."""
+def _assigned_value(text: str, name: str) -> str:
+    """The last value of a name in a file of shell assignments, or ""."""
     values = re.findall(rf"^\s*{name}=([\"']?)([^\"'\s]*)\1\s*$", text, re.MULTILINE)
     return str(values[-1][1]) if values else ""
 
 
 def architecture(machine: str) -> str:
-    """The declared name of what uname(2) calls a machine; any other name stays as it is."""
+    """The declared name of uname(2)'s machine; an unknown name stays as it is."""
     return _MACHINES.get(machine, machine)

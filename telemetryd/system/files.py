@@ -1,8 +1,8 @@
-"""Reading what others put in place: bounded, never waiting for a pipe, and telling what is absent from what cannot be read.
+"""Bounded reading of installed files. It never waits for a pipe, and distinguishes absent from unreadable files.
 
-Of files with one name the first directory's is in force, and a link to /dev/null or an empty file masks the others.
-A file is absent only if nothing has its name; a directory in its place, a link to nothing, a lack of permission or bytes that are no text
-make it unreadable.
+If several directories have a file of one name, the first directory's file is in force. A link to /dev/null or an empty file masks the
+others. A file is absent only if nothing has its name. A directory in its place, a dangling link, missing permission or bytes that are not
+UTF-8 make it unreadable.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from __future__ import annotations
 import os
 import stat
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.errors import InvalidFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 _SUFFIX = ".toml"
 _UNSETTLED_NS = 25_000_000
-"""Two ticks of the slowest clock (100 Hz) that stamps files: a younger stamp may be that of a later change, too."""
+"""Two ticks of the slowest clock for file times, 100 Hz. A later change can have the same time as one that is younger than this."""
 _WITHOUT_A_FILE = 3
-"""How long the signature of a file is that cannot be looked at; it has no time."""
+"""The length of the signature of a file that stat(2) fails for; it has no time."""
 _NULL_DEVICE = os.makedev(1, 3)
 
 
-class Found(NamedTuple):
-    """A file or directory that is there: its text, or the problem with it."""
+class InstalledFile(NamedTuple):
+    """A file or directory that exists: its text, or the problem with it."""
 
     path: Path
     text: str = ""
@@ -35,19 +36,19 @@ class Found(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The files in one folder of several directories: those in force, those that they replace or mask, and folders that are hidden."""
+    """One folder of several directories: the files in force, those that they replace or mask, and folders that cannot be listed."""
 
     names: dict[str, Path]
     replaced: dict[str, list[Path]]
-    hidden: list[Found]
+    hidden: list[InstalledFile]
 
 
 def listing(directories: Iterable[Path], folder: str) -> Listing:
-    """What lies in one folder of several directories, of which the first wins."""
+    """The files of one folder in several directories; the first directory wins."""
     names: dict[str, Path] = {}
     replaced: dict[str, list[Path]] = {}
     hidden = []
-    for path in (one / folder for one in directories):
+    for path in (directory / folder for directory in directories):
         try:
             for name in entries(path):
                 if name not in names:
@@ -56,27 +57,27 @@ def listing(directories: Iterable[Path], folder: str) -> Listing:
                     replaced.setdefault(name, []).append(path / name)
         except OSError as error:
             if not _is_absent(path, error):
-                hidden.append(Found(path, problem=_reason(error)))
+                hidden.append(InstalledFile(path, problem=_reason(error)))
     return Listing(dict(sorted(names.items())), replaced, hidden)
 
 
 def entries(folder: Path | str) -> list[str]:
-    """The names of the TOML files in a folder, hidden ones left out as by a shell. Raises OSError."""
+    """The names of the TOML files in a folder, without hidden files. Raises OSError."""
     return sorted(name for name in os.listdir(folder) if name.endswith(_SUFFIX) and not name.startswith("."))  # noqa: PTH208 - no Path for each of a thousand names
 
 
-def look(path: Path, limit_bytes: int) -> Found | None:
-    """What is at a path, or None if nothing is; a mask is an empty file."""
+def read_if_there(path: Path, limit_bytes: int) -> InstalledFile | None:
+    """The file or directory at a path, or None if it is absent; a mask reads as an empty file."""
     try:
-        return Found(path, read(path, limit_bytes))
+        return InstalledFile(path, read(path, limit_bytes))
     except InvalidFileError as error:
-        return Found(path, problem=str(error))
+        return InstalledFile(path, problem=str(error))
     except OSError as error:
-        return None if _is_absent(path, error) else Found(path, problem=_reason(error))
+        return None if _is_absent(path, error) else InstalledFile(path, problem=_reason(error))
 
 
 def read(path: Path, limit_bytes: int) -> str:
-    """A file's text. Raises OSError, or InvalidFileError for what is no UTF-8 file of at most so many bytes."""
+    """A file's text. Raises OSError, or InvalidFileError if it is not UTF-8, not a file or too long."""
     try:
         return read_bytes(path, limit_bytes).decode()
     except UnicodeDecodeError:
@@ -84,7 +85,7 @@ def read(path: Path, limit_bytes: int) -> str:
 
 
 def read_bytes(path: Path, limit_bytes: int) -> bytes:
-    """What a file holds. Raises OSError, or InvalidFileError for what is no file of at most so many bytes."""
+    """A file's bytes. Raises OSError, or InvalidFileError if it is not a file or too long."""
     data = read_start(path, limit_bytes + 1)
     if len(data) > limit_bytes:
         raise InvalidFileError(f"expected at most {limit_bytes} bytes")
@@ -92,7 +93,7 @@ def read_bytes(path: Path, limit_bytes: int) -> bytes:
 
 
 def read_start(path: Path, size_bytes: int) -> bytes:
-    """The first bytes of a file. Raises OSError, or InvalidFileError for a pipe, device or socket, without waiting for it."""
+    """The first bytes of a file. Raises OSError, or InvalidFileError for a pipe, device or socket, without waiting."""
     with open(path, "rb", opener=_open) as file:
         state = os.fstat(file.fileno())
         if not (stat.S_ISREG(state.st_mode) or _is_null(state)):
@@ -110,7 +111,7 @@ def is_mask(path: Path) -> bool:
 
 
 def signature(path: str) -> tuple[str | int, ...]:
-    """Differs when the file at a path is another one, was written, or became (un)readable."""
+    """A value that changes if the file at a path is replaced or written, or becomes readable or unreadable."""
     try:
         state = os.stat(path)  # noqa: PTH116 - no Path for each of a thousand files
     except OSError as error:
@@ -118,18 +119,43 @@ def signature(path: str) -> tuple[str | int, ...]:
     return path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
-def settled(path: str) -> tuple[str | int, ...]:
-    """The signature, if a later change would have another one; else, for some milliseconds, one that never comes again.
+def settled_signature(path: str) -> tuple[str | int, ...]:
+    """The signature if any later change would alter it. For some milliseconds after a change, a signature that never repeats.
 
-    Two changes within one tick of the kernel's coarse clock leave the same times. So what was changed just now is looked at once more.
+    Two changes within one tick of the kernel's coarse clock leave the same times. So a file that just changed is read once more.
     """
-    found = signature(path)
-    is_young = isinstance(found[-1], int) and len(found) > _WITHOUT_A_FILE and abs(time.time_ns() - found[-1]) < _UNSETTLED_NS
-    return (*found, time.monotonic_ns()) if is_young else found
+    current = signature(path)
+    is_young = isinstance(current[-1], int) and len(current) > _WITHOUT_A_FILE and abs(time.time_ns() - current[-1]) < _UNSETTLED_NS
+    return (*current, time.monotonic_ns()) if is_young else current
 
 
-def shown(path: Path) -> str:
-    """A path as text for the bus, which takes UTF-8 only."""
+class WatchedPaths(NamedTuple):
+    """The paths of a fingerprint. Of folders that are `listed`, only the names of files count."""
+
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+    listed: tuple[str, ...]
+
+
+def fingerprint(watched: WatchedPaths) -> object:
+    """A value that changes if a file is added, removed, replaced or written, or becomes readable or unreadable; reads no file."""
+    files, names = [*watched.files, *watched.folders, *watched.listed], []
+    for folder in watched.folders:
+        with suppress(OSError):
+            files += [f"{folder}/{name}" for name in entries(folder)]
+    for folder in watched.listed:
+        with suppress(OSError):
+            names += entries(folder)
+    return (*map(settled_signature, files), *names)
+
+
+def changed_since(before: Mapping[str, object]) -> dict[str, object]:
+    """The new signatures of the files that changed. `before` is path → earlier `settled_signature`."""
+    return {path: now for path, then in before.items() if (now := settled_signature(path)) != then}
+
+
+def text_of_path(path: Path) -> str:
+    """A path as UTF-8 text for the bus, with escapes for other bytes."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
@@ -138,7 +164,7 @@ def _open(path: str, flags: int) -> int:
 
 
 def _is_absent(path: Path | str, error: OSError) -> bool:
-    """Whether nothing has this name: there is no link to nothing on the way to it either."""
+    """Whether nothing has this name. A dangling link in one of its folders makes it unreadable instead."""
     if not isinstance(error, FileNotFoundError):
         return False
     nearest = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - as above, and no Path for each of its folders

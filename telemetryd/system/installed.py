@@ -1,13 +1,12 @@
-"""The files that distributions, administrators and the user put in place: found, read within bounds, and handed to the core.
+"""The files of distributions, administrators and the user: found, read within bounds, and given to the core.
 
-What is there and cannot be read shuts. What reads TOML is imported for a file that is there, not at start. Policy: C4, C6, R1.
+A file that exists and cannot be read blocks collecting. TOML readers are imported only if there is a file. Policy: C4, C6, R1.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
@@ -15,8 +14,18 @@ from telemetryd.core.settings import Problem
 from telemetryd.core.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
-from telemetryd.system.files import entries, is_mask, listing, look, read, settled, shown
-from telemetryd.toml.cache import Kept
+from telemetryd.system.files import (
+    WatchedPaths,
+    changed_since,
+    fingerprint,
+    is_mask,
+    listing,
+    read,
+    read_if_there,
+    settled_signature,
+    text_of_path,
+)
+from telemetryd.toml.cache import ParseCache
 from telemetryd.toml.precedence import ConfigFile, ForeignFile, Origin, merge
 
 if TYPE_CHECKING:
@@ -25,8 +34,8 @@ if TYPE_CHECKING:
 
     from telemetryd.core.definition import Declaration
     from telemetryd.core.settings import Settings
-    from telemetryd.system.files import Found
-    from telemetryd.toml.models.config_tables import ConfigurationFile
+    from telemetryd.system.files import InstalledFile
+    from telemetryd.toml.tables import Row
 
     _Parsed = tuple[Sequence[Review], Sequence[Stop]]
 
@@ -34,22 +43,22 @@ _CONFIG, _DROP_INS = "telemetryd.toml", "telemetryd.toml.d"
 _MANIFESTS, _REVIEWS = "manifests", "reviews.d"
 _KUSERFEEDBACK = "KDE/UserFeedback.conf"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
-"""File names that can be an application's id: whatever else there is declares nothing."""
+"""File names that can be an application's id; other files declare nothing."""
 
 
 class InstalledFiles:
-    """The port `Installation` over real files. What `applications` found is where manifests are read until it is asked again."""
+    """The port `Installation` over real files. `applications` finds the paths of manifests, which hold until its next call."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ, self._watched = environ, watched(environ)
+        self._environ, self._watched, self._overrides = environ, watched_paths(environ), overrides(environ)
         self._manifests: dict[str, Path] | None = None
         self._read: dict[str, object] = {}
         self.changes = 0
-        self._reviews = Kept(_parse_reviews)
+        self._reviews = ParseCache(_parse_reviews)
 
     def fingerprint(self) -> object:
-        """See the function; it differs too when a manifest that was read is not what it was then."""
-        changed = {path: now for path, before in self._read.items() if (now := settled(path)) != before}
+        """See the function. It also changes if a manifest that was read has changed."""
+        changed = changed_since(self._read)
         self._read |= changed
         self.changes += len(changed)
         return fingerprint(self._watched), self.changes
@@ -59,16 +68,16 @@ class InstalledFiles:
         return load_settings(self._environ)
 
     def reviews(self) -> InstalledReviews:
-        """See `load_reviews`; what did not change is not parsed again."""
-        self._reviews.turn()
+        """See `load_reviews`; unchanged files are not parsed again."""
+        self._reviews.next_generation()
         return load_reviews(self._environ, self._reviews)
 
     def overrides(self) -> Sequence[str]:
-        """The variables of the environment that put other files in place of the system's."""
-        return overrides(self._environ)
+        """The environment variables that are set and replace the system's directories."""
+        return self._overrides
 
     def applications(self) -> Sequence[str]:
-        """The ids of the applications whose manifests are installed. Those that were read are watched on: they may still be in use."""
+        """The ids of installed manifests. Manifests that were read stay in the fingerprint, because they may still be in use."""
         self._manifests = manifest_files(self._environ)
         return sorted(self._manifests)
 
@@ -76,18 +85,18 @@ class InstalledFiles:
         """One installed manifest. Raises InvalidManifestError or StorageError."""
         return load_manifest(self._manifest(application))
 
-    def place(self, application: str) -> str:
+    def manifest_file(self, application: str) -> str:
         """The file of one installed manifest."""
-        return shown(self._manifests[application]) if self._manifests and application in self._manifests else f"{application}.toml"
+        return text_of_path(self._manifests[application]) if self._manifests and application in self._manifests else f"{application}.toml"
 
     def text(self, application: str) -> str:
         """The text of one installed manifest. Raises StorageError."""
         path = self._manifest(application)
-        self._read[str(path)] = settled(str(path))
+        self._read[str(path)] = settled_signature(str(path))
         try:
             return _read_manifest(path)
         except InvalidManifestError as error:
-            raise StorageError(f"{shown(path)}: {error}") from None
+            raise StorageError(f"{text_of_path(path)}: {error}") from None
 
     def _manifest(self, application: str) -> Path:
         if self._manifests is None:
@@ -99,46 +108,50 @@ class InstalledFiles:
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """What all configuration files, KUserFeedback's and DO_NOT_TRACK say together; never fails."""
+    """The settings from all configuration files, KUserFeedback's file and DO_NOT_TRACK; never fails."""
     files = [
         *_config_files(config_directories(environ), Origin.SYSTEM),
         *_config_files((user_config_directory(environ),), Origin.USER),
     ]
-    # A directory that cannot be listed may hide what masks another directory's manifest.
+    # A directory that cannot be listed may hold the mask of another directory's manifest.
     hidden = listing(data_directories(environ), _MANIFESTS).hidden
-    files += [ConfigFile(shown(one.path), Origin.SYSTEM, None, one.problem) for one in hidden]
-    foreign = [found for directory in xdg_config_directories(environ) if (found := look(directory / _KUSERFEEDBACK, KCONFIG_BYTES))]
+    files += [ConfigFile(text_of_path(folder.path), Origin.SYSTEM, None, folder.problem) for folder in hidden]
+    foreign = [file for directory in xdg_config_directories(environ) if (file := read_if_there(directory / _KUSERFEEDBACK, KCONFIG_BYTES))]
     return merge(
         files,
         do_not_track=environ.get("DO_NOT_TRACK", ""),
-        kuserfeedback=[ForeignFile(shown(one.path), one.text, one.problem) for one in foreign],
+        kuserfeedback=[ForeignFile(text_of_path(file.path), file.text, file.problem) for file in foreign],
     )
 
 
-def load_reviews(environ: Mapping[str, str], kept: Kept[_Parsed] | None = None) -> InstalledReviews:
-    """All reviews and stops. A file that cannot be read or parsed counts for nothing, and the result says whom that concerns.
+def load_reviews(environ: Mapping[str, str], kept: ParseCache[_Parsed] | None = None) -> InstalledReviews:
+    """All reviews and stops. A file that cannot be read or parsed has no effect, and the result names the applications concerned.
 
-    What shuts cannot be masked: of a file that another one replaces the stops hold. The user's own files can hold stops only.
+    A stop cannot be masked: the stops of a replaced file stay in force. The user's own files can hold only stops.
     """
-    kept = kept or Kept(_parse_reviews)
+    kept = kept or ParseCache(_parse_reviews)
     system, users = listing(data_directories(environ), _REVIEWS), listing((user_config_directory(environ),), _REVIEWS)
-    parsed = [_parsed(path, kept) for path in (*system.names.values(), *users.names.values())]
+    parsed = [_read_reviews(path, kept) for path in (*system.names.values(), *users.names.values())]
     hidden = [*system.hidden, *users.hidden]
-    stops = [stop for one in parsed for stop in one.stops]
-    stops += [stop for paths in system.replaced.values() for path in paths for stop in _parsed(path, kept).stops]
+    stops = [stop for file in parsed for stop in file.stops]
+    stops += [stop for paths in system.replaced.values() for path in paths for stop in _read_reviews(path, kept).stops]
     in_force = parsed[: len(system.names)]
     misplaced = [
-        Problem(one.file, "[[review]]: is for system files; it admits nothing here") for one in parsed[len(in_force) :] if one.reviews
+        Problem(file.file, "[[review]]: belongs in system files; it has no effect here") for file in parsed[len(in_force) :] if file.reviews
     ]
     return InstalledReviews(
-        Reviews([review for one in in_force for review in one.reviews], stops),
-        (*(Problem(shown(one.path), one.problem) for one in hidden), *(one.problem for one in parsed if one.problem), *misplaced),
-        frozenset([EVERYONE] if hidden else ()).union(*(one.concerned for one in parsed)),
+        Reviews([review for file in in_force for review in file.reviews], stops),
+        (
+            *(Problem(text_of_path(folder.path), folder.problem) for folder in hidden),
+            *(file.problem for file in parsed if file.problem),
+            *misplaced,
+        ),
+        frozenset([EVERYONE] if hidden else ()).union(*(file.concerned for file in parsed)),
     )
 
 
 def manifest_files(environ: Mapping[str, str]) -> dict[str, Path]:
-    """Application id → the manifest in force, read or not."""
+    """Application id → path of the manifest in force, without reading it."""
     return {
         path.stem: path
         for path in listing(data_directories(environ), _MANIFESTS).names.values()
@@ -147,7 +160,7 @@ def manifest_files(environ: Mapping[str, str]) -> dict[str, Path]:
 
 
 def load_manifest(path: Path) -> Declaration:
-    """The declaration of an installed manifest, whose file is named after its id. Raises InvalidManifestError or StorageError."""
+    """The declaration of an installed manifest; its file has the name of its id. Raises InvalidManifestError or StorageError."""
     text = _read_manifest(path)
     from telemetryd.toml import manifest  # noqa: PLC0415 - see the module's docstring
 
@@ -157,77 +170,57 @@ def load_manifest(path: Path) -> Declaration:
     return declaration
 
 
-class Watched(NamedTuple):
-    """The paths at which a look at the files looks; of folders that are `listed` only at names."""
-
-    files: tuple[str, ...]
-    folders: tuple[str, ...]
-    listed: tuple[str, ...]
-
-
-def watched(environ: Mapping[str, str]) -> Watched:
-    """Everything that can be in force. Of manifests those that come and go: the others of a thousand are looked at where they are read."""
+def watched_paths(environ: Mapping[str, str]) -> WatchedPaths:
+    """All paths that can be in force. Folders of manifests are only listed: `fingerprint` checks each manifest that was read."""
     config, data = [*config_directories(environ), user_config_directory(environ)], data_directories(environ)
-    files = [*(one / _CONFIG for one in config), *(one / _KUSERFEEDBACK for one in xdg_config_directories(environ))]
-    folders = [*(one / _DROP_INS for one in config), *(one / _REVIEWS for one in (*data, user_config_directory(environ)))]
-    return Watched(tuple(map(str, files)), tuple(map(str, folders)), tuple(str(one / _MANIFESTS) for one in data))
-
-
-def fingerprint(places: Watched) -> object:
-    """Differs when any of the files is added, removed, replaced, written or becomes (un)readable; reads none of them."""
-    files, names = [*places.files, *places.folders, *places.listed], []
-    for folder in places.folders:
-        with suppress(OSError):
-            files += [f"{folder}/{name}" for name in entries(folder)]
-    for folder in places.listed:
-        with suppress(OSError):
-            names += entries(folder)
-    return (*map(settled, files), *names)
+    files = [*(folder / _CONFIG for folder in config), *(folder / _KUSERFEEDBACK for folder in xdg_config_directories(environ))]
+    folders = [*(folder / _DROP_INS for folder in config), *(folder / _REVIEWS for folder in (*data, user_config_directory(environ)))]
+    return WatchedPaths(tuple(map(str, files)), tuple(map(str, folders)), tuple(str(folder / _MANIFESTS) for folder in data))
 
 
 def _config_files(directories: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
-    """The files in force, in the order of precedence: drop-ins from the last name to the first, then the main file."""
+    """The files in force in the order of precedence: drop-ins from the last name to the first, then the main file."""
     drop_ins = listing(directories, _DROP_INS)
     for name in reversed(drop_ins.names):
-        yield from _layered((drop_ins.names[name], *drop_ins.replaced.get(name, ())), origin)
-    yield from _layered([one / _CONFIG for one in directories], origin)
-    for one in drop_ins.hidden:
-        yield _parse_config(one, origin)
+        yield from _files_in_force((drop_ins.names[name], *drop_ins.replaced.get(name, ())), origin)
+    yield from _files_in_force([directory / _CONFIG for directory in directories], origin)
+    for folder in drop_ins.hidden:
+        yield _parse_config(folder, origin)
 
 
-def _layered(paths: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
-    """The first of these files that is there, and those below it that switch off. Policy: C4.
+def _files_in_force(paths: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
+    """The first of these files that exists, and the files below it that switch off. Policy: C4.
 
-    What shuts cannot be masked by saying nothing: an `enabled = false` holds unless the file in its place says `enabled = true`.
+    An `enabled = false` cannot be masked by a file without that key: the replacement must say `enabled = true`.
     """
-    found = [_parse_config(one, origin) for path in paths if (one := look(path, CONFIG_BYTES))]
-    yield from found[:1]
-    if found and (found[0].content is None or found[0].content.enabled is None):
-        for below in found[1:]:
+    configurations = [_parse_config(file, origin) for path in paths if (file := read_if_there(path, CONFIG_BYTES))]
+    yield from configurations[:1]
+    if configurations and (configurations[0].content is None or configurations[0].content.enabled is None):
+        for below in configurations[1:]:
             if below.content and below.content.enabled is False:
                 yield ConfigFile(below.path, origin, _off())
 
 
-def _parse_config(found: Found, origin: Origin) -> ConfigFile:
-    path = shown(found.path)
-    if found.problem or not found.text.strip():
-        return ConfigFile(path, origin, None, found.problem)
+def _parse_config(file: InstalledFile, origin: Origin) -> ConfigFile:
+    path = text_of_path(file.path)
+    if file.problem or not file.text.strip():
+        return ConfigFile(path, origin, None, file.problem)
     from telemetryd.toml.config import parse_configuration  # noqa: PLC0415 - see the module's docstring
 
     try:
-        return ConfigFile(path, origin, parse_configuration(found.text))
+        return ConfigFile(path, origin, parse_configuration(file.text))
     except InvalidFileError as error:
         return ConfigFile(path, origin, None, str(error))
 
 
-def _off() -> ConfigurationFile:
+def _off() -> Row:
     from telemetryd.toml.config import parse_configuration  # noqa: PLC0415 - see the module's docstring
 
     return parse_configuration("enabled = false")
 
 
-class _Reviewed(NamedTuple):
-    """What one file of reviews says, or the problem for which nobody knows, and the applications that it may be about."""
+class _ReviewFile(NamedTuple):
+    """The contents of one file of reviews, or its problem and the applications that it may be about."""
 
     file: str
     reviews: Sequence[Review] = ()
@@ -236,19 +229,19 @@ class _Reviewed(NamedTuple):
     concerned: frozenset[str] = frozenset()
 
 
-def _parsed(path: Path, kept: Kept[_Parsed]) -> _Reviewed:
-    file = shown(path)
-    found = look(path, CONFIG_BYTES)
-    if found is None:
-        return _Reviewed(file)
-    if found.problem:
-        return _Reviewed(file, problem=Problem(file, found.problem), concerned=frozenset([EVERYONE]))
+def _read_reviews(path: Path, kept: ParseCache[_Parsed]) -> _ReviewFile:
+    file = text_of_path(path)
+    source = read_if_there(path, CONFIG_BYTES)
+    if source is None:
+        return _ReviewFile(file)
+    if source.problem:
+        return _ReviewFile(file, problem=Problem(file, source.problem), concerned=frozenset([EVERYONE]))
     try:
-        return _Reviewed(file, *kept.get(found.text, file))
+        return _ReviewFile(file, *kept.get(source.text, file))
     except InvalidFileError as error:
-        from telemetryd.toml.config import concerned  # noqa: PLC0415 - see the module's docstring
+        from telemetryd.toml.config import concerned_applications  # noqa: PLC0415 - see the module's docstring
 
-        return _Reviewed(file, problem=Problem(file, str(error)), concerned=concerned(found.text))
+        return _ReviewFile(file, problem=Problem(file, str(error)), concerned=concerned_applications(source.text))
 
 
 def _parse_reviews(text: str, file: str) -> _Parsed:
@@ -265,4 +258,4 @@ def _read_manifest(path: Path) -> str:
     except InvalidFileError as error:
         raise InvalidManifestError(str(error)) from None
     except OSError as error:
-        raise StorageError(f"{shown(path)}: {error.strerror}") from None
+        raise StorageError(f"{text_of_path(path)}: {error.strerror}") from None

@@ -1,8 +1,8 @@
-"""Which files of telemetryd are running: no process may load half of one version and half of another.
+"""The identity of the running package: no process may load half of one version and half of another.
 
-A package manager replaces files under running programs, and Python loads modules when they are first needed. What is noted here is what the
-files looked like when this module was imported, which a program does before it imports anything else of ours. Later it asks whether
-they still look so: the daemon at each look at its files, the courier before it starts an uploader, the uploader before it connects.
+A package manager replaces files under running programs, and Python loads modules when they are first needed. Each program imports this
+module first, which takes a snapshot of the package's files. Later it compares: the daemon whenever it checks its files, the courier before
+it starts an uploader, and the uploader before it connects.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - a start need not import pathlib for it
-"""Where the running telemetryd lies."""
+"""The folder of the running package."""
 _CACHE = "__pycache__"
-"""What Python writes itself."""
+"""The folder that Python itself writes."""
 _Signature = tuple[str, int, int, int, int]
 
 
 def identity(folder: str = FOLDER) -> str:
-    """Differs when any file below the folder was added, removed, replaced or written; reads none of them."""
+    """A digest that changes if any file below the folder is added, removed, replaced or written; reads no file."""
     return _digest(sorted(_signatures(folder)))
 
 
@@ -36,7 +36,7 @@ def _digest(signatures: list[_Signature]) -> str:
 
 
 def _signatures(folder: str) -> Iterator[_Signature]:
-    """Path, device, inode, size and time of each file. What cannot be listed has none: an installation that is being removed."""
+    """Path, device, inode, size and time of each file. Folders that cannot be listed are left out: an installation being removed."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -48,8 +48,8 @@ def _signatures(folder: str) -> Iterator[_Signature]:
                 yield entry.path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
-class Noted:
-    """What the files below a folder look like now, to be compared later: at each look of the daemon, so without listing anything."""
+class FilesSnapshot:
+    """The signatures of the files below a folder, for later comparison. Comparing is frequent, so it lists no folder."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -60,55 +60,56 @@ class Noted:
             while parent not in self._folders:
                 self._folders.append(parent)
                 parent = parent.rpartition("/")[0]
-        self._times = self._seen()
+        self._times = self._folder_times()
         self.identity = _digest(self._files)
 
-    def is_so_still(self) -> bool:
-        """Whether each file is the one that was there; another one comes with another time of its folder."""
+    def is_unchanged(self) -> bool:
+        """Whether no file was added, removed, replaced or written."""
         stat = os.stat
         try:
             for path, device, inode, size, time_ns in self._files:
                 state = stat(path)
                 if state.st_mtime_ns != time_ns or state.st_ino != inode or state.st_size != size or state.st_dev != device:
                     return False
-            times = self._seen()
+            # A file that was added or removed changes the time of its folder.
+            times = self._folder_times()
         except OSError:
             return False
         if times != self._times and identity(self._folder) != self.identity:
             return False
-        self._times = times  # Python may have written its own files
+        self._times = times  # Python may have written its own files, which do not count
         return True
 
-    def _seen(self) -> list[int]:
+    def _folder_times(self) -> list[int]:
         return [os.stat(folder).st_mtime_ns for folder in self._folders]  # noqa: PTH116 - as above
 
 
-_OURS = Noted(FOLDER)
+_OURS = FilesSnapshot(FOLDER)
 
 LOADED = _OURS.identity
-"""The identity of the files that this process has loaded, or will load."""
+"""The identity of the files that this process loads."""
 
 
 def has_changed(loaded: str = LOADED) -> bool:
-    """Whether the files are other ones by now: whatever would still be loaded is another version's."""
-    return identity() != loaded if loaded != LOADED else not _OURS.is_so_still()
+    """Whether the files have changed, so that modules loaded from now on would be of another version."""
+    return identity() != loaded if loaded != LOADED else not _OURS.is_unchanged()
 
 
 REPLACED = "telemetryd was replaced while it ran; it exits, and the next call starts the new one: call again"
 
 
 def guard(modules: Iterable[str]) -> None:
-    """Load these modules now. What is loaded later is loaded only from the same files: else BusyError."""
+    """Load these modules now. Later imports of our modules raise BusyError if the files have changed."""
     for module in modules:
         import_module(module)
-    if not any(isinstance(one, _Guard) for one in sys.meta_path):
+    if not any(isinstance(finder, _Guard) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Guard())
 
 
 class _Guard:
-    """Finds nothing; refuses our own modules once the files have changed."""
+    """A finder that finds nothing and refuses our own modules if the files have changed."""
 
     def find_spec(self, name: str, *_: object) -> None:
-        """Asked for each module that is not loaded yet."""
+        """Called for each module that is not loaded yet. Raises BusyError."""
         if name.startswith("telemetryd.") and has_changed():
             raise BusyError(REPLACED)

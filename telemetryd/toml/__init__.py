@@ -1,1 +1,1 @@
-"""Texts that people write, read within bounds: manifests, configuration, reviews and stops, KUserFeedback's switch; pure."""
+"""Pure readers with bounded cost for manifests, configuration, reviews and stops, and the switch of KUserFeedback."""

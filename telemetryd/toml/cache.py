@@ -1,7 +1,7 @@
-"""What was made of texts, kept under the digest of their bytes: never stale, because the bytes are read and digested each time.
+"""A cache of parsed texts under the digest of their bytes. It is never stale, because the bytes are read and digested each time.
 
-Kept in memory only. On disk it would have to lie where the user's programs write, and could stand in for the system's files; and nothing
-may be written while everything is off, so that the time of a start would tell applications whether anything ever was on. Policy: C3.
+The cache stays in memory. On disk, the user's programs could forge it, and so replace system files. Also nothing may be written while
+telemetry is off. Otherwise the duration of a start would tell applications whether it was ever on. Policy: C3.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
-    """What `make` makes of a text and its name; what is not asked for between two turns is forgotten at the second."""
+class ParseCache(Generic[T]):
+    """The results of `make(text, name)`. A result that is not requested for a whole generation is dropped."""
 
     def __init__(self, make: Callable[[str, str], T]) -> None:
         self._make = make
-        self._new: dict[tuple[str, bytes], T] = {}
-        self._old: dict[tuple[str, bytes], T] = {}
+        self._current: dict[tuple[str, bytes], T] = {}
+        self._previous: dict[tuple[str, bytes], T] = {}
 
     def get(self, text: str, name: str) -> T:
-        """What is made of this text; whatever `make` raises."""
+        """The result for a text. Raises what `make` raises; that is not cached."""
         key = name, hashlib.sha256(text.encode(errors="surrogatepass")).digest()
-        found = self._new.get(key) or self._old.get(key)
-        self._new[key] = found = self._make(text, name) if found is None else found
-        return found
+        result = self._current.get(key) or self._previous.get(key)
+        self._current[key] = result = self._make(text, name) if result is None else result
+        return result
 
-    def turn(self) -> None:
-        """The files are looked at anew."""
-        self._old, self._new = self._new, {}
+    def next_generation(self) -> None:
+        """Begin a generation: all files are about to be read again."""
+        self._previous, self._current = self._current, {}

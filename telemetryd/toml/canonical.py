@@ -1,74 +1,55 @@
-"""The text that a definition's digest is taken over, read again: so that whoever is shown a digest can see for himself what it stands for.
+"""The parser of canonical texts, so that anyone can see what a digest stands for. Policy: T2.
 
-What is no part of the digest (the application's summary, what is expected of the answers) is not in it. Policy: T2.
+A canonical text has only what the digest covers. The application's summary and the expected shares are missing.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telemetryd.core.definition import (
+    APPLICATION_FORM,
+    QUESTION_FORM,
+    SOURCE_FORM,
     Application,
-    Category,
-    Combine,
     Definition,
-    Detail,
-    Draw,
-    Kind,
-    PeriodKind,
     Question,
     Source,
-    SourceType,
     digest_of,
 )
 from telemetryd.errors import InvalidManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def read(text: str) -> Definition:
     """The definition with this canonical text (`definition.canonical_text`). Raises InvalidManifestError for any other text."""
     try:
-        form = json.loads(text)
-        application, question = _application(form["application"]), _question(form["question"])
-        fields = tuple(map(_source, form["sources"]))
+        values = json.loads(text)
+        application = Application(**_fields(APPLICATION_FORM, values["application"]), summary="")
+        question = _question(values["question"])
+        fields = tuple(map(_source, values["sources"]))
         return Definition(application, question, fields, digest_of(application, question, fields))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
         raise InvalidManifestError("expected the canonical text of a definition") from None
 
 
-def _application(form: dict[str, Any]) -> Application:
-    return Application(form["id"], form["name"], "", form["vendor"], form["contact"], Kind(form["kind"]))
+def _fields(inverses: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: inverse(values[key]) for key, (_, inverse) in inverses.items()}
 
 
-def _source(form: dict[str, Any]) -> Source:
-    return Source(
-        id=form["id"],
-        type=SourceType(form["type"]),
-        description=form["description"],
-        combine=Combine(form["combine"]),
-        unit=form["unit"],
-        edges=tuple(map(_number, form.get("bins", ()))),
-        values=tuple(form.get("values", ())),
-    )
+def _source(values: dict[str, Any]) -> Source:
+    edges = tuple(map(_number, values.get("bins", ())))
+    return Source(**_fields(SOURCE_FORM, values), edges=edges, values=tuple(values.get("values", ())))
 
 
-def _question(form: dict[str, Any]) -> Question:
-    return Question(
-        id=form["id"],
-        purpose=form["purpose"],
-        decision=form["decision"],
-        category=Category(form["category"]),
-        detail=Detail[form["detail"].upper()],
-        sources=tuple(form["sources"]),
-        coarser=tuple((reference, tuple(form["coarser"][reference])) for reference in form["sources"] if reference in form["coarser"]),
-        period=PeriodKind(form["period"]),
-        starts=date.fromisoformat(form["starts"]),
-        ends=date.fromisoformat(form["ends"]),
-        draw=Draw(form["draw"]),
-        share=float(form["share"]),
-        epsilon=float(form["epsilon"]),
-    )
+def _question(values: dict[str, Any]) -> Question:
+    """The question, with `coarser` in the order of its sources."""
+    question = Question(**_fields(QUESTION_FORM, values))
+    coarser = dict(question.coarser)
+    return question._replace(coarser=tuple((reference, coarser[reference]) for reference in question.sources if reference in coarser))
 
 
 def _number(label: str) -> int | float:

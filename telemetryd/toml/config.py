@@ -1,24 +1,28 @@
-"""The texts of configuration files and of reviews and stops, checked; raises InvalidFileError, upon which the caller fails closed.
+"""The parsers of configuration files and of files of reviews and stops. Policy: C4, C6, R1.
 
-A text in which nothing is in doubt costs no pydantic (`reader`); every other one goes to `models`, which tell what is wrong.
-Reviews laid out as the documentation lays them out do not even need a TOML parser: all of them are read at every start, so that no question
-is open that one of them stops, and a thousand applications have ten thousand. Policy: C4, C6, R1.
+They raise InvalidFileError, upon which the caller fails closed. Files of reviews in the documented layout do without a TOML parser. Every
+start reads all of them before a question opens, and a thousand applications have ten thousand reviews.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from telemetryd.core.signoffs import EVERYONE, Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
-from telemetryd.toml import fields, parser, reader
+from telemetryd.toml import config_keys, fields, parser, reader
 
 if TYPE_CHECKING:
-    from telemetryd.toml.models.config_tables import ConfigurationFile, ReviewsFile
+    from collections.abc import Callable
+
+    from telemetryd.toml.tables import Row
+
+T = TypeVar("T")
+
 _CHARACTERS = r"[ !#-\[\]-~]+"
-"""What stands for itself between double quotes: neither quotes, nor escapes, nor anything but ASCII."""
+"""Text between double quotes without escapes: ASCII, but no quote and no backslash."""
 _ABOUT = rf'application = "({fields.APPLICATION_ID})"\nquestion = "({fields.ID})"\n'
 _DATE = r"date = (\d{4}-\d\d-\d\d)\n"
 _REVIEW = (
@@ -27,73 +31,82 @@ _REVIEW = (
 )
 _STOP = rf'\[\[stop\]\]\n{_ABOUT}reason = "(answered|suspended)"\n{_DATE}(?:text = "({_CHARACTERS})"\n)?'
 _PIECE = rf"{_REVIEW}|{_STOP}|#[ -~]*\n|\n"
-"""A review, a stop, a comment or an empty line. Nothing possessive: Python before 3.11.5 may take what does not match (gh-106052)."""
-_OF_REVIEW = 6
-"""So many of the groups are a review's."""
+"""A review, a stop, a comment or an empty line. Not possessive, because Python before 3.11.5 may match wrongly (gh-106052)."""
+_REVIEW_GROUPS = 6
+"""The number of groups of a review; those of a stop follow."""
 
 
-def parse_configuration(text: str) -> ConfigurationFile:
-    """One configuration file's text."""
-    document = parser.read(text, InvalidFileError)
-    found: ConfigurationFile | None = reader.read(reader.CONFIGURATION, document)
-    if found is None:
-        from telemetryd.toml.models import base, config_tables  # noqa: PLC0415 - pydantic
-
-        found = base.read(config_tables.ConfigurationFile, document, InvalidFileError)
-    return found
+def parse_configuration(text: str) -> Row:
+    """The row of a configuration file, with the keys of `config_keys.CONFIGURATION`. Raises InvalidFileError."""
+    return reader.read(config_keys.CONFIGURATION, parser.read(text, InvalidFileError), InvalidFileError)
 
 
 def parse_reviews(text: str, file: str) -> tuple[list[Review], list[Stop]]:
-    """The reviews and stops of one file's text, marked with the file's name; one that is wrong makes the whole file an InvalidFileError."""
+    """The reviews and stops of one file, with its name. One mistake makes the whole file invalid. Raises InvalidFileError."""
     try:
-        return _laid_out(text, file)
-    except (reader.DoubtError, ValueError):
-        document = parser.read(text, InvalidFileError)
-    found: ReviewsFile | None = reader.read(reader.REVIEWS, document)
-    if found is None:
-        from telemetryd.toml.models import base, config_tables  # noqa: PLC0415 - pydantic
-
-        found = base.read(config_tables.ReviewsFile, document, InvalidFileError)
+        return _parse_usual_layout(text, file)
+    except ValueError:
+        row = reader.read(config_keys.REVIEWS, parser.read(text, InvalidFileError), InvalidFileError)
     reviews = [
-        Review(one.application, one.question, one.definition, tuple(one.reviewers), one.record, one.date, file) for one in found.review
+        Review(review.application, review.question, review.definition, tuple(review.reviewers), review.record, review.date, file)
+        for review in row.review
     ]
-    return reviews, [Stop(one.application, one.question, one.reason, one.date, file, one.text) for one in found.stop]
+    return reviews, [Stop(stop.application, stop.question, stop.reason, stop.date, file, stop.text) for stop in row.stop]
 
 
-def concerned(text: str) -> frozenset[str]:
-    """The applications that a text of reviews and stops which is wrong may be about: those that it names, or EVERYONE.
+def concerned_applications(text: str) -> frozenset[str]:
+    """The applications that an invalid file of reviews and stops may concern: those that it names, or EVERYONE.
 
-    Where it is no TOML its end may be missing, and what is no table with an application could be about any.
+    Text that is not valid TOML may have lost its end, and an entry without an application could concern any.
     """
     try:
         document = parser.loads(text)
     except ValueError:
         document = {}
-    entries = [one for value in document.values() for one in (value if isinstance(value, list) else [value])]
-    names = [one.get("application") if isinstance(one, dict) else None for one in entries]
-    known = [one for one in names if isinstance(one, str) and re.fullmatch(fields.APPLICATION_ID, one, re.ASCII)]
+    entries = [entry for value in document.values() for entry in (value if isinstance(value, list) else [value])]
+    names = [entry.get("application") if isinstance(entry, dict) else None for entry in entries]
+    known = [name for name in names if isinstance(name, str) and re.fullmatch(fields.APPLICATION_ID, name, re.ASCII)]
     return frozenset(known if known and len(known) == len(names) else [EVERYONE])
 
 
-def _laid_out(text: str, file: str) -> tuple[list[Review], list[Stop]]:
-    """The reviews and stops of a text in the usual layout, piece by piece. Raises DoubtError or ValueError for any other."""
-    people: dict[str, tuple[str, ...]] = {}
+class _Once(dict[str, T]):
+    """Text → what is made of it, once: the reviews of a file share what they repeat."""
+
+    def __init__(self, make: Callable[[str], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, text: str) -> T:
+        self[text] = made = self._make(text)
+        return made
+
+
+def _parse_usual_layout(text: str, file: str) -> tuple[list[Review], list[Stop]]:
+    """The reviews and stops of a text in the documented layout. Raises ValueError for any other text."""
+    reviewers = _Once(lambda names: tuple(config_keys.reviewers.read(names.split('", "'))))
+    applications, records, days = _Once(str), _Once(config_keys.page_url.read), _Once(date.fromisoformat)
     reviews: list[Review] = []
     stops: list[Stop] = []
     piece_of, at = re.compile(_PIECE, re.ASCII).match, 0
     while at < len(text):
         piece = piece_of(text, at)
         if piece is None:
-            raise reader.DoubtError
+            raise fields.rejection("the usual layout")
         at = piece.end()
-        found = piece.groups()
-        if found[0]:
-            application, question, definition, written, record, day = found[:_OF_REVIEW]
-            if written not in people:
-                people[written] = tuple(reader.reviewers(written.split('", "')))
-            day_of_review = date.fromisoformat(day)
-            reviews.append(Review(application, question, definition, people[written], reader.page_url(record), day_of_review, file))
-        elif found[_OF_REVIEW]:
-            application, question, reason, day, told = found[_OF_REVIEW:]
-            stops.append(Stop(application, question, StopReason(reason), date.fromisoformat(day), file, reader.line(told) if told else ""))
+        groups = piece.groups()
+        if groups[0]:
+            application, question, definition, names, record, day = groups[:_REVIEW_GROUPS]
+            reviews.append(Review(applications[application], question, definition, reviewers[names], records[record], days[day], file))
+        elif groups[_REVIEW_GROUPS]:
+            application, question, reason, day, explanation = groups[_REVIEW_GROUPS:]
+            stops.append(
+                Stop(
+                    applications[application],
+                    question,
+                    StopReason(reason),
+                    days[day],
+                    file,
+                    config_keys.line.read(explanation) if explanation else "",
+                )
+            )
     return reviews, stops

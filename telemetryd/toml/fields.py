@@ -1,7 +1,7 @@
-"""What one value of a TOML text may be: the rules of the fields, each written once.
+"""The rules for single values of a TOML text, each written once. Policy: A1, C6, C7, M1, P1, R1.
 
-The `models` hold every field to them and say what is wrong; `reader` reads a text that keeps them all.
-Each takes a value of the right type and gives what is kept of it, or raises RefusedError. Policy: A1, C6, C7, M1, P1, R1.
+`manifest_keys` and `config_keys` assign them to keys. A rule takes a value of the right type and returns its normal form, or raises
+RefusedError.
 """
 
 from __future__ import annotations
@@ -10,27 +10,26 @@ import re
 import unicodedata
 from decimal import Decimal
 from itertools import pairwise
-from math import isfinite
-from types import MappingProxyType
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from telemetryd.core.definition import NONE, OTHER
 from telemetryd.core.system_facts import SYSTEM
-from telemetryd.toml.visible import hides, letters, shows
+from telemetryd.toml.visible import count_letters, has_hidden_characters, is_visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import date
 
 _FRENCH_SPACES_AND_JOINERS = dict.fromkeys(map(ord, "\u00a0\u202f\u200c\u200d"))
-"""Not printable by Python's rule, and needed to write French, Persian and Hindi."""
+"""Not printable for Python, but needed in French, Persian and Hindi."""
 _MAIL = r"[^\s<>()\"]+@[^\s<>()\"]+"
 _YEARS = range(2000, 3000)
-"""What a date's year can be; far inside what calendar arithmetic can express."""
+"""The years of a date, far inside the range of the calendar arithmetic."""
 _TOLERANCE = Decimal("0.01")
-"""How far from 1 expected shares may add up: three times 0.33 will do."""
+"""The tolerance for the sum of expected shares, which should be 1: three times 0.33 is accepted."""
 EXACT = 1 << 53
-"""Largest edge: the largest whole number up to which a double holds every one."""
+"""Largest edge: doubles represent all whole numbers up to it exactly."""
 
 LINE, NAME, UNIT, URL, PATH = 300, 80, 16, 1000, 4096
 """Longest texts, in characters: a line, an application's name, a unit, an endpoint's URL, a file's path (Linux's PATH_MAX)."""
@@ -45,88 +44,84 @@ HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])"
 DIGEST = r"sha256:[0-9a-f]{64}"
 _HTTPS = rf"https://{HOST}(?::[0-9]{{1,5}})?(?:/[!-~]*)?"
 _URL = rf"(https?)://({HOST})(:[0-9]{{1,5}})?(/[^#\\\"<>^`{{|}}]*)?"
-_FOREIGN = r"https?://(?=[^:/]*[^\0-\x7f])(?:[A-Za-z0-9.-]|[^\W\0-\x7f])+(?::[0-9]{1,5})?(?:/[!-~]*)?"
-"""A URL whose host is written in other letters, as browsers show it; what is looked up is its punycode."""
-LOCALISED = re.compile(r"([a-z]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
+_NON_ASCII_URL = r"https?://(?=[^:/]*[^\0-\x7f])(?:[A-Za-z0-9.-]|[^\W\0-\x7f])+(?::[0-9]{1,5})?(?:/[!-~]*)?"
+"""A URL with non-ASCII letters in its host, as browsers show it. Name look-ups need its punycode."""
+LOCALISED = re.compile(r"([a-z_]+)\[([a-z]{2,3}(?:_(?:[A-Z]{2}|[0-9]{3}))?(?:@[a-z]{2,16})?)\]")
 """A key in another language, as in desktop files: `name[de]`."""
 
 T = TypeVar("T")
 
 
 class RefusedError(ValueError):
-    """A value that a field does not take; its text says what was expected, never what came."""
+    """A value that breaks the rule of its field. The text says what was expected, and never repeats the value."""
 
 
-def refused(expected: str) -> RefusedError:
+def rejection(expected: str) -> RefusedError:
     """The error that a rule raises."""
     return RefusedError(f"expected {expected}")
 
 
-def matching(pattern: str, expected: str) -> Callable[[str], str]:
-    """The rule that a whole text matches a pattern, which is compiled when it is first needed."""
+def pattern_rule(pattern: str, expected: str) -> Callable[[str], str]:
+    """The rule that a whole text matches a pattern. The pattern is compiled at the first use."""
     compiled: list[re.Pattern[str]] = []
 
     def check(text: str) -> str:
         if not compiled:
             compiled.append(re.compile(pattern, re.ASCII))
         if not compiled[0].fullmatch(text):
-            raise refused(expected)
+            raise rejection(expected)
         return text
 
     return check
 
 
 def line(text: str) -> str:
-    """A text of one line in its NFC form, the form that digests see."""
+    """A text of one line, in NFC, the form in digests."""
     text = unicodedata.normalize("NFC", text)
     visible = text.translate(_FRENCH_SPACES_AND_JOINERS)
-    if not shows(visible) or not visible.isprintable() or text != text.strip():
-        raise refused("one line of text that is not empty, without control characters and without spaces at its ends")
-    if hides(text):
-        raise refused("text that shows all it holds: no fillers, lone selectors or joiners, at most four marks on a letter")
+    if not is_visible(visible) or not visible.isprintable() or text != text.strip():
+        raise rejection("one line of text that is not empty, without control characters and without spaces at its ends")
+    if has_hidden_characters(text):
+        raise rejection("text that shows all it holds: no fillers, lone selectors or joiners, at most four marks on a letter")
     return text
 
 
 def name(text: str) -> str:
-    """What an application is called: 微信 and R are names, and … is none."""
-    return _lettered(line(text), 1)
+    """An application's name, with at least one letter or digit: 微信 and R are names, … is not."""
+    return _require_letters(line(text), 1)
 
 
 def reason(text: str) -> str:
-    """What a question is for, or what its answer will change."""
-    return _lettered(line(text), 3)
+    """A purpose or decision, with at least three letters or digits."""
+    return _require_letters(line(text), 3)
 
 
-TRANSLATED: Mapping[str, Callable[[str], str]] = MappingProxyType(
-    {"name": name, "summary": line, "description": line, "purpose": reason, "decision": reason}
-)
-"""The rule of each text that a manifest may have in several languages."""
-
-
-def _lettered(text: str, least: int) -> str:
-    if letters(text) < least:
-        raise refused(f"{'one letter or digit' if least == 1 else f'{least} letters or digits'} at least")
+def _require_letters(text: str, least: int) -> str:
+    if count_letters(text) < least:
+        raise rejection(f"{'one letter or digit' if least == 1 else f'{least} letters or digits'} at least")
     return text
 
 
-identifier = matching(ID, "an id: 1 to 64 of a-z 0-9 _ -, beginning with a letter")
-application_id = matching(
+identifier = pattern_rule(ID, "an id: 1 to 64 of a-z 0-9 _ -, beginning with a letter")
+application_id = pattern_rule(
     APPLICATION_ID, "an application id in reverse-DNS form such as org.example.Editor: three or more parts, at most 128 characters"
 )
-snap_name = matching(SNAP, "a snap's name: 1 to 40 of a-z 0-9, with a letter, and single - inside")
-page_url = matching(_HTTPS, "a https: URL")
-contact = matching(rf"{_HTTPS}|mailto:[!-?A-~]+@[A-Za-z0-9.-]+", "a https: or mailto: URL")
-choice_value = matching(r"[A-Za-z0-9._+-]{1,32}", "a value: 1 to 32 of A-Z a-z 0-9 . _ + -")
-shared_source = matching(f"{APPLICATION_ID}/{ID}", "a shared source as application/source, such as org.example.frameworks/crash")
-asked_source = matching(f"({APPLICATION_ID}/)?{ID}", f"the id of a source of this manifest, or {SYSTEM}/ and a system fact")
-file_path = matching(r"/[^\0]+", "an absolute path")
-digest = matching(DIGEST, "sha256: and 64 hex digits, as `telemetryctl show` prints them")
+snap_name = pattern_rule(SNAP, "a snap's name: 1 to 40 of a-z 0-9, with a letter, and single - inside")
+page_url = pattern_rule(_HTTPS, "an https: URL")
+contact = pattern_rule(rf"{_HTTPS}|mailto:[!-?A-~]+@[A-Za-z0-9.-]+", "an https: or mailto: URL")
+choice_value = pattern_rule(r"[A-Za-z0-9._+-]{1,32}", "a value: 1 to 32 of A-Z a-z 0-9 . _ + -")
+shared_source = pattern_rule(f"{APPLICATION_ID}/{ID}", "a shared source as application/source, such as org.example.frameworks/crash")
+source_reference = pattern_rule(f"({APPLICATION_ID}/)?{ID}", f"the id of a source of this manifest, or {SYSTEM}/ and a system fact")
+file_path = pattern_rule(r"/[^\0]+", "an absolute path")
+digest = pattern_rule(DIGEST, "sha256: and 64 hex digits, as `telemetryctl show` prints them")
 
 
 def edge(value: Any) -> int | float:
     """The edge of a bin."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= EXACT:  # nor is NaN; a double need not hold it
-        raise refused("a finite number of at most 2^53")
+    if (
+        not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= EXACT
+    ):  # the comparison fails for NaN too; an int above it may not fit a double
+        raise rejection("a finite number of at most 2^53")
     return value
 
 
@@ -134,99 +129,113 @@ def count_edge(value: Any) -> int:
     """The edge of a bin of counts."""
     number = edge(value)
     if number < 0 or number % 1:
-        raise refused("a whole number of at least 0")
+        raise rejection("a whole number of at least 0")
     return int(number)
 
 
-def kept(item: Any) -> int | float | str:
-    """One edge or value that `coarser` keeps."""
+def edge_or_value(item: Any) -> int | float | str:
+    """One edge or value in `coarser`."""
     return item if isinstance(item, str) else edge(item)
 
 
-def rising(edges: list[T]) -> list[T]:
-    """Edges in order."""
+def strictly_increasing(edges: list[T]) -> list[T]:
+    """The edges of a source: one or more, each larger than the one before."""
     if not edges or any(low >= high for low, high in pairwise(edges)):  # type: ignore[operator]  # T is int or float
-        raise refused("one or more edges in rising order, each once")
+        raise rejection("one or more edges in rising order, each once")
     return edges
 
 
-def distinct(items: list[str]) -> list[str]:
-    """Entries of a list."""
+def unique_items(items: list[str]) -> list[str]:
+    """The entries of a list: one or more, each once."""
     if not items or len(set(items)) < len(items):
-        raise refused("one or more entries, each once")
+        raise rejection("one or more entries, each once")
     return items
 
 
-def declarable(values: list[str]) -> list[str]:
-    """The values of a choice, in the order that digests see."""
+def choice_values(values: list[str]) -> list[str]:
+    """The values of a choice, sorted as in digests."""
     if OTHER in values or NONE in values:
-        raise refused(f"values without {OTHER} and {NONE}, which telemetryd adds itself")
-    return sorted(distinct(values))
+        raise rejection(f"values without {OTHER} and {NONE}, which telemetryd adds itself")
+    return sorted(unique_items(values))
 
 
-def tenths(epsilon: float) -> float:
-    """An ε that exact arithmetic can hold."""
-    found = Decimal(repr(epsilon)) * 10
-    if not isfinite(epsilon) or not 1 <= found <= 40 or found % 1:  # noqa: PLR2004 - 0.1 to 4.0
-        raise refused("0.1 to 4.0 in steps of 0.1")
-    return int(found) / 10
+def not_negative(number: float) -> float:
+    """A cap, a time or a share: finite and at least 0."""
+    if not 0 <= number < inf:  # fails for NaN too
+        raise rejection("a finite number of at least 0")
+    return number
 
 
-def whole(shares: dict[str, float]) -> dict[str, float]:
-    """The expected shares of a source's labels."""
+def sampling_share(share: float) -> float:
+    """The share of the consenting users who are asked: above 0 and at most 1."""
+    if not 0 < share <= 1:
+        raise rejection("a number above 0 and at most 1")
+    return share
+
+
+def epsilon_in_tenths(epsilon: float) -> float:
+    """An ε from 0.1 to 4.0 in tenths, which exact arithmetic represents."""
+    tenths = Decimal(repr(epsilon)) * 10
+    if not isfinite(epsilon) or not 1 <= tenths <= 40 or tenths % 1:  # noqa: PLR2004 - 0.1 to 4.0
+        raise rejection("0.1 to 4.0 in steps of 0.1")
+    return int(tenths) / 10
+
+
+def complete_shares(shares: dict[str, float]) -> dict[str, float]:
+    """The expected shares of a source's labels, whose sum is 1."""
     if abs(sum((Decimal(repr(share)) for share in shares.values()), Decimal(-1))) > _TOLERANCE:
-        raise refused("shares that add up to 1 (± 0.01)")
+        raise rejection("shares that add up to 1 (± 0.01)")
     return shares
 
 
-def this_millennium(day: date) -> date:
-    """A question's first or last day."""
+def question_day(day: date) -> date:
+    """The first or last day of a question."""
     if day.year not in _YEARS:
-        raise refused("a date in the years 2000 to 2999")
+        raise rejection("a date in the years 2000 to 2999")
     return day
 
 
 def endpoint_url(url: str) -> str:
-    """The scheme and host in lower case, without the default port: a budget is kept for the host, and one host has one text.
+    """An endpoint's URL, with scheme and host in lower case and without the default port, because budgets belong to the host's text.
 
-    A host whose name is not ASCII stays as it is: the URL is not used, and the other endpoints are (`core.settings`).
+    A URL with a non-ASCII host is returned unchanged. `precedence` rejects only that endpoint, not the file.
     """
-    if re.fullmatch(_FOREIGN, url):
+    if re.fullmatch(_NON_ASCII_URL, url):
         return url
-    found = re.fullmatch(_URL, url, re.ASCII | re.IGNORECASE)
-    if not found or not re.fullmatch(r"[!-~]+", url) or int((found[3] or ":443")[1:]) not in range(1, 65536):
-        raise refused("a https: URL with a host, without a user name and without a fragment")
-    scheme, host, port = found[1].lower(), found[2].lower(), found[3] or ""
+    match = re.fullmatch(_URL, url, re.ASCII | re.IGNORECASE)
+    if not match or not re.fullmatch(r"[!-~]+", url) or int((match[3] or ":443")[1:]) not in range(1, 65536):
+        raise rejection("an https: URL with a host, without a user name and without a fragment")
+    scheme, host, port = match[1].lower(), match[2].lower(), match[3] or ""
     default = ":443" if scheme == "https" else ":80"
-    return f"{scheme}://{host}{'' if port == default else port}{found[4] or '/'}"
+    return f"{scheme}://{host}{'' if port == default else port}{match[4] or '/'}"
 
 
 def relay_url(url: str) -> str:
-    """Never http, not even in developer mode: the relay's certificate is all that says who sees the user's address. Policy: C7."""
+    """A relay's URL. It is https even in developer mode: only the relay's certificate proves who sees the user's address. Policy: C7."""
     if not (normal := endpoint_url(url)).startswith("https:"):
-        raise refused("a https: URL with a host, without a user name and without a fragment")
+        raise rejection("an https: URL with a host, without a user name and without a fragment")
     return normal
 
 
 def results_url(url: str) -> str:
-    """The page of an endpoint's results; of a host whose name is not ASCII the same holds as for the endpoint's own URL."""
-    return url if re.fullmatch(_FOREIGN, url) else page_url(url)
+    """The URL of an endpoint's results. One with a non-ASCII host is returned unchanged, as in `endpoint_url`."""
+    return url if re.fullmatch(_NON_ASCII_URL, url) else page_url(url)
 
 
 def two_people(reviewers: list[str]) -> list[str]:
-    """Who shares a name or an address with somebody is the same person, also by way of a third. Policy: R1."""
+    """Two or more different people. Reviewers who share a name or an address are one person, also transitively. Policy: R1."""
     others = {_person(reviewer) for reviewer in reviewers} - {("", "")}
-    found = {others.pop()} if others else set()
-    while same := {one for one in others for known in found if any(a and a == b for a, b in zip(one, known, strict=True))}:
-        found |= same
-        others -= same
+    same_person = {others.pop()} if others else set()
+    while linked := {other for other in others for known in same_person if any(a and a == b for a, b in zip(other, known, strict=True))}:
+        same_person |= linked
+        others -= linked
     if not others:
-        raise refused("two or more different people")
+        raise rejection("two or more different people")
     return reviewers
 
 
 def _person(reviewer: str) -> tuple[str, str]:
-    """A reviewer's name and mail address, for comparing; one of them may be empty."""
+    """A reviewer's case-folded name and mail address; one of them may be empty."""
     mail = re.search(_MAIL, reviewer)
     name = " ".join(re.findall(r"\w+", re.sub(_MAIL, "", reviewer).casefold()))
     return name, mail[0].casefold() if mail else ""

@@ -1,13 +1,12 @@
-"""A manifest's TOML text becomes the enforced `Declaration`, or an error that says where, what and why not.
+"""Parses a manifest's TOML text into the enforced `Declaration`. Policy: M1, M2, M4, P1, P2.
 
-A text in which nothing is in doubt costs no pydantic (`reader`); every other one goes to `models`, which tell what is wrong.
-Policy: M1, M2, M4, P1, P2.
+`reader` and `manifest_keys` check each table. This module checks what concerns several tables.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telemetryd.core.admissibility import MOST_CELLS, objections
 from telemetryd.core.definition import (
@@ -17,7 +16,7 @@ from telemetryd.core.definition import (
     Declaration,
     Definition,
     Detail,
-    Kind,
+    ManifestKind,
     Question,
     Source,
     SourceType,
@@ -28,187 +27,174 @@ from telemetryd.core.limits import MANIFEST_BYTES, TABLES_MAX
 from telemetryd.core.system_facts import SOURCES, SYSTEM
 from telemetryd.errors import InvalidManifestError
 from telemetryd.toml import parser, reader
+from telemetryd.toml.manifest_keys import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetryd.toml.models.base import Localised
-    from telemetryd.toml.models.manifest_tables import AnySource, ApplicationTable, ManifestText, QuestionTable
+    from telemetryd.toml.tables import Row
 
 _OURS = "org.telemetryd"
 _NO_DIGEST = "sha256:" + 64 * "0"
-"""Stands in while a definition is looked at: digests are taken of what is admitted, or each question could ask for thousands of bins."""
+"""The digest of a definition until it is admitted. Otherwise a question with thousands of bins would cost a long digest."""
 
 
 def parse(text: str) -> Declaration:
-    """What a manifest declares; raises InvalidManifestError. Whether it may be `shared` where it comes from is the caller's to check."""
+    """The declaration of a manifest. The caller checks whether its origin allows `shared`. Raises InvalidManifestError."""
     if len(text) > MANIFEST_BYTES or len(text.encode(errors="surrogatepass")) > MANIFEST_BYTES:
         raise InvalidManifestError(f"expected at most {MANIFEST_BYTES} bytes")
-    written = _read(text)
-    application = application_of(written.application)
-    sources = tuple(source_of(one, application) for one in written.source)
-    _check_tables(written, application)
+    manifest = _read(text)
+    application = application_of(manifest.application)
+    sources = tuple(source_of(source, application) for source in manifest.source)
+    _check_tables(manifest, application)
     own = {source.id: source for source in sources}
-    definitions = tuple(definition_of(one, application, own) for one in written.question)
-    return Declaration(application, sources, definitions, digest_of_all(definitions), _texts(written))
+    definitions = tuple(definition_of(question, application, own) for question in manifest.question)
+    return Declaration(application, sources, definitions, digest_of_all(definitions), _texts(manifest))
 
 
-def _read(text: str) -> ManifestText:
+def _read(text: str) -> Row:
     document = parser.read(text, InvalidManifestError)
     if any(isinstance(tables, list) and len(tables) > TABLES_MAX for tables in document.values()):
         raise InvalidManifestError(f"expected at most {TABLES_MAX} tables of a kind")
-    found: ManifestText | None = reader.read(reader.MANIFEST, document)
-    if found is None:
-        from telemetryd.toml.models import base, manifest_tables  # noqa: PLC0415 - pydantic
-
-        found = base.read(manifest_tables.ManifestText, document, InvalidManifestError)
-    return found
+    return reader.read(MANIFEST, document, InvalidManifestError)
 
 
-def application_of(written: ApplicationTable) -> Application:
-    """What `[application]` says, held against what belongs to others. Raises InvalidManifestError."""
-    lower = written.id.lower()
+def application_of(table: Row) -> Application:
+    """The application of `[application]`; it must not use ids of others. Raises InvalidManifestError."""
+    lower = table.id.lower()
     if lower == _OURS or lower.startswith(_OURS + "."):
         raise InvalidManifestError(f"[application]: id: expected an id outside of {_OURS}, which is telemetryd's own")
-    uses = tuple(written.uses or ())
-    if uses and written.kind is Kind.SHARED:
+    uses = tuple(table.uses or ())
+    if uses and table.kind is ManifestKind.SHARED:
         raise InvalidManifestError("[application]: uses: expected none in a shared manifest: programs push, not shared manifests")
-    if written.snap and written.kind is Kind.SHARED:
+    if table.snap and table.kind is ManifestKind.SHARED:
         raise InvalidManifestError("[application]: snap: expected none in a shared manifest: programs push, not shared manifests")
     for reference in uses:
         owner = reference.partition("/")[0]
-        if owner in {written.id, SYSTEM}:
-            whose = "its own sources" if owner == written.id else "system facts, which telemetryd measures itself"
+        if owner in {table.id, SYSTEM}:
+            whose = "its own sources" if owner == table.id else "system facts, which telemetryd measures itself"
             raise InvalidManifestError(f"[application]: uses: expected shared sources of other manifests, not {whose}")
-    return Application(written.id, written.name, written.summary, written.vendor, written.contact, written.kind, uses, written.snap)
+    return Application(**(_common_fields(table, Application._fields) | {"uses": uses}))
 
 
-def source_of(written: AnySource, application: Application) -> Source:
-    """A source as its table declares it. Raises InvalidManifestError."""
-    combine = Combine(written.combine)
-    if combine is Combine.APPLICATIONS and application.kind is not Kind.SHARED:
+def _common_fields(table: Row, fields: Sequence[str]) -> dict[str, Any]:
+    """The values of a table whose keys are also among these fields of `core.definition`."""
+    values = vars(table)
+    return {key: values[key] for key in fields if key in values}
+
+
+def source_of(table: Row, application: Application) -> Source:
+    """The source of a `[[source]]` table. Raises InvalidManifestError."""
+    combine = Combine(table.combine)
+    if combine is Combine.APPLICATIONS and application.kind is not ManifestKind.SHARED:
         raise InvalidManifestError(
-            f'[[source]] "{written.id}": combine: expected sum: applications counts the programs that push into a shared manifest\'s source'
+            f'[[source]] "{table.id}": combine: expected sum: applications counts the programs that push into a shared manifest\'s source'
         )
-    source = Source(written.id, SourceType(written.type), written.description, combine)
-    match written.type:
-        case "choice":
-            return source._replace(values=tuple(written.values))
-        case "number" | "count":
-            return source._replace(unit=written.unit, edges=tuple(written.bins))
-        case _:  # a flag has neither
-            return source
+    values, edges = tuple(getattr(table, "values", ())), tuple(getattr(table, "bins", ()))
+    converted = {"type": SourceType(table.type), "combine": combine, "values": values, "edges": edges}
+    return Source(**(_common_fields(table, Source._fields) | converted))
 
 
-def _check_tables(written: ManifestText, application: Application) -> None:
-    """What concerns several tables: every id once, no source without a question, no manifest without a use. Policy: M1."""
-    for table, ids in (("source", [one.id for one in written.source]), ("question", [one.id for one in written.question])):
+def _check_tables(manifest: Row, application: Application) -> None:
+    """Checks across tables: unique ids, a question for each source, a use for the manifest. Policy: M1. Raises InvalidManifestError."""
+    for table, ids in (("source", [row.id for row in manifest.source]), ("question", [row.id for row in manifest.question])):
         twice = [name for name, count in Counter(ids).items() if count > 1]
         if twice:
             raise InvalidManifestError(f'[[{table}]] "{twice[0]}": id: expected an id that no other {table} has')
-    asked = {reference for question in written.question for reference in question.sources}
-    for source in written.source:
-        if source.id not in asked:
+    used = {reference for question in manifest.question for reference in question.sources}
+    for source in manifest.source:
+        if source.id not in used:
             raise InvalidManifestError(f'[[source]] "{source.id}": expected a question that asks for it: nothing is collected without one')
-    if not written.question and not application.uses:
+    if not manifest.question and not application.uses:
         raise InvalidManifestError("[[question]]: expected one or more questions, or shared sources in uses of an application")
 
 
-def definition_of(written: QuestionTable, application: Application, own: Mapping[str, Source]) -> Definition:
-    """A question over the manifest's own sources, by id, if it is admissible. Raises InvalidManifestError, all objections in one text."""
-    place = f'[[question]] "{written.id}": '
-    fields = _fields(written, application, own)
-    question = _question(written, fields)
+def definition_of(table: Row, application: Application, own: Mapping[str, Source]) -> Definition:
+    """The definition of a `[[question]]` table; `own` are the manifest's sources by id. Raises InvalidManifestError with all objections."""
+    prefix = f'[[question]] "{table.id}": '
+    fields = _fields(table, application, own)
+    question = _question(table, fields)
     if question.category is not Category.SYSTEM and not any(reference in own for reference in question.sources):
-        raise InvalidManifestError(f"{place}category: expected system: all that is asked for are system facts")
-    found = objections(Definition(application, question, fields, _NO_DIGEST))
-    if found:
-        raise InvalidManifestError("; ".join(place + objection for objection in found))
+        raise InvalidManifestError(f"{prefix}category: expected system: the question asks for system facts only")
+    reasons = objections(Definition(application, question, fields, _NO_DIGEST))
+    if reasons:
+        raise InvalidManifestError("; ".join(prefix + objection for objection in reasons))
     return Definition(application, question, fields, digest_of(application, question, fields))
 
 
-def _fields(written: QuestionTable, application: Application, own: Mapping[str, Source]) -> tuple[Source, ...]:
-    place = f'[[question]] "{written.id}": '
-    foreign = set(written.coarser) - set(written.sources)
+def _fields(table: Row, application: Application, own: Mapping[str, Source]) -> tuple[Source, ...]:
+    prefix = f'[[question]] "{table.id}": '
+    foreign = set(table.coarser) - set(table.sources)
     if foreign:
-        raise InvalidManifestError(f"{place}coarser: expected sources that the question asks for")
+        raise InvalidManifestError(f"{prefix}coarser: expected sources that the question asks for")
     fields: list[Source] = []
-    for reference in written.sources:
-        source = own.get(reference) or _system_fact(reference, application, place)
-        if reference in written.coarser:
-            source = _coarsened(source, written.coarser[reference], f"{place}coarser: {reference}: ")
+    for reference in table.sources:
+        source = own.get(reference) or _system_fact(reference, application, prefix)
+        if reference in table.coarser:
+            source = _coarsen(source, table.coarser[reference], f"{prefix}coarser: {reference}: ")
         fields.append(source)
     return tuple(fields)
 
 
-def _system_fact(reference: str, application: Application, place: str) -> Source:
+def _system_fact(reference: str, application: Application, prefix: str) -> Source:
     owner, slash, name = reference.rpartition("/")
     if owner == SYSTEM:
         if name in SOURCES:
             return SOURCES[name]
-        raise InvalidManifestError(f"{place}sources: {reference}: unknown system fact; known are {', '.join(SOURCES)}")
+        raise InvalidManifestError(f"{prefix}sources: {reference}: unknown system fact; known facts: {', '.join(SOURCES)}")
     if not slash:
-        raise InvalidManifestError(f"{place}sources: {reference}: expected a [[source]] with this id")
+        raise InvalidManifestError(f"{prefix}sources: {reference}: expected a [[source]] with this id")
     if owner == application.id:
-        raise InvalidManifestError(f"{place}sources: {reference}: expected {name}: own sources go by their id alone")
-    raise InvalidManifestError(f"{place}sources: {reference}: another manifest's source is asked about in that manifest")
+        raise InvalidManifestError(f"{prefix}sources: {reference}: expected {name}: own sources go by their id alone")
+    raise InvalidManifestError(f"{prefix}sources: {reference}: another manifest's source is asked about in that manifest")
 
 
-def _coarsened(source: Source, kept: Sequence[float | str], place: str) -> Source:
-    """The source with only some of its edges or values: a bin of it is always a union of the source's bins."""
+def _coarsen(source: Source, kept: Sequence[float | str], prefix: str) -> Source:
+    """The source with some of its edges or values only, so that each new bin is a union of old ones. Raises InvalidManifestError."""
     if source.type is SourceType.FLAG:
-        raise InvalidManifestError(f"{place}expected no flag: it has nothing to leave out")
+        raise InvalidManifestError(f"{prefix}expected a source that is not a flag: a flag has nothing to leave out")
     wanted = set(kept)
     values = tuple(value for value in source.values if value in wanted)
     edges = tuple(edge for edge in source.edges if edge in wanted)
     if not kept or len(values) + len(edges) != len(kept):
-        what = "values" if source.values else "bins"
-        raise InvalidManifestError(f"{place}expected one or more of the source's {what}, each once")
+        key = "values" if source.values else "bins"
+        raise InvalidManifestError(f"{prefix}expected one or more of the source's {key}, each once")
     return source._replace(values=values, edges=edges)
 
 
-def _question(written: QuestionTable, fields: Sequence[Source]) -> Question:
-    return Question(
-        id=written.id,
-        purpose=written.purpose,
-        decision=written.decision,
-        category=written.category,
-        detail=Detail[written.detail.upper()],
-        sources=tuple(written.sources),
-        coarser=tuple((field.id, field.edges or field.values) for field in fields if field.id in written.coarser),
-        period=written.period,
-        starts=written.starts,
-        ends=written.ends,
-        draw=written.draw,
-        share=written.share,
-        epsilon=written.epsilon,
-        expected_users=written.expected_users or 0,
-        expected=_expected(written, fields),
-    )
+def _question(table: Row, fields: Sequence[Source]) -> Question:
+    converted = {
+        "detail": Detail[table.detail.upper()],
+        "sources": tuple(table.sources),
+        "coarser": tuple((field.id, field.edges or field.values) for field in fields if field.id in table.coarser),
+        "expected_users": table.expected_users or 0,
+        "expected": _expected(table, fields),
+    }
+    return Question(**(_common_fields(table, Question._fields) | converted))
 
 
-def _expected(written: QuestionTable, fields: Sequence[Source]) -> tuple[tuple[str, tuple[float, ...]], ...]:
-    """The expected shares in the order of the fields and of their labels; a label that is not mentioned has 0."""
-    place = f'[[question]] "{written.id}": expected: '
-    if set(written.expected) - set(written.sources):
-        raise InvalidManifestError(f"{place}expected sources that the question asks for")
-    found: list[tuple[str, tuple[float, ...]]] = []
+def _expected(table: Row, fields: Sequence[Source]) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    """The expected shares in the order of the fields and labels; an omitted label has 0. Raises InvalidManifestError."""
+    prefix = f'[[question]] "{table.id}": expected: '
+    if set(table.expected) - set(table.sources):
+        raise InvalidManifestError(f"{prefix}expected sources that the question asks for")
+    expected: list[tuple[str, tuple[float, ...]]] = []
     for field in fields:
-        shares = written.expected.get(field.id)
-        if shares is None or field.bin_count > MOST_CELLS:  # refused for that: thousands of labels are not written for each question
+        shares = table.expected.get(field.id)
+        if shares is None or field.bin_count > MOST_CELLS:  # refused later for its cells; labels would cost too much
             continue
         if set(shares) - set(field.labels):
-            raise InvalidManifestError(f"{place}{field.id}: expected labels of its bins: {', '.join(field.labels)}")
-        found.append((field.id, tuple(float(shares.get(label, 0)) for label in field.labels)))
-    return tuple(found)
+            raise InvalidManifestError(f"{prefix}{field.id}: expected labels of its bins: {', '.join(field.labels)}")
+        expected.append((field.id, tuple(float(shares.get(label, 0)) for label in field.labels)))
+    return tuple(expected)
 
 
-def _texts(written: ManifestText) -> dict[str, dict[str, str]]:
+def _texts(manifest: Row) -> dict[str, dict[str, str]]:
     texts: dict[str, dict[str, str]] = {}
-    tables: list[tuple[str, Localised]] = [("", written.application)]
-    tables += [(f"source/{one.id}/", one) for one in written.source]
-    tables += [(f"question/{one.id}/", one) for one in written.question]
+    tables: list[tuple[str, Row]] = [("", manifest.application)]
+    tables += [(f"source/{source.id}/", source) for source in manifest.source]
+    tables += [(f"question/{question.id}/", question) for question in manifest.question]
     for prefix, table in tables:
-        for language, found in table.translations().items():
-            texts.setdefault(language, {}).update({prefix + key: text for key, text in found.items()})
+        for language, by_key in table.texts.items():
+            texts.setdefault(language, {}).update({prefix + key: text for key, text in by_key.items()})
     return texts

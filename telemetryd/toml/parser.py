@@ -1,8 +1,8 @@
-"""The one way to a TOML parser: a text is looked at first, and one that would keep the parser busy for long is refused.
+"""The only use of a TOML parser. A text that could take the parser long is refused first.
 
-`tomllib` takes time that grows with the square of a key's parts and with header parts times key parts times lines, and 64 KiB have room for
-20,000 values. Who sends a text is not trusted, and one text at a time is parsed for everybody. So its depth is bounded, and the number of
-its pieces. What is looked at is the text without its strings and comments, which a parser passes over quickly whatever they hold.
+The time of `tomllib` grows with the square of a key's parts, and with the product of header parts, key parts and lines. 64 KiB can hold
+20,000 values. Senders are not trusted, and all of them wait while one text is parsed. So the depth and the number of pieces are
+bounded. The check ignores strings and comments, which a parser skips quickly.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from telemetryd.core.limits import MANIFEST_BYTES, TOML_DEPTH, TOML_PIECES
 
 if TYPE_CHECKING:
     from telemetryd.errors import TelemetrydError
+    from telemetryd.toml.syntax import Unreadable
 
 _OPAQUE = re.compile(
     r"#[^\n]*"
@@ -25,20 +26,20 @@ _OPAQUE = re.compile(
     r"|'[^'\n]*'?",
     re.DOTALL,
 )
-"""What stands for itself. Up to the first fault of a text this is how a parser reads it too, and behind that it does not read.
+"""Comments and strings. A parser splits the text in the same way up to the first syntax error, and stops there.
 
-Whatever follows, each alternative matches as soon as it has begun, so that nothing is gone through twice. (Possessive groups would say so,
-but Python 3.11.7 takes two characters for the empty text of six quotes.)
+Each alternative matches as soon as its first character does, so no text is scanned twice. Possessive groups would show that, but Python
+3.11.7 matches only two of six quotes of an empty text with them.
 """
 _DOTTED = re.compile(rf"\.(?:[^\n,=\[\]{{}}.]*\.){{{TOML_DEPTH - 1}}}")
-"""A key of too many parts. It is searched for from its first dot, so that each run is gone through a few times only."""
+"""A key of too many parts. The pattern begins at the first dot, so each run is scanned a few times only."""
 _BRACKET = re.compile(r"[\[\]{}]")
 _PIECES = "=,.[{"
-"""Each key, value and table has one of these before it. Ends of lines and of comments are not counted: 65,000 of them take 20 ms."""
+"""One of these precedes each key, value and table. Line ends and comments do not count: 65,000 of them take 20 ms."""
 
 
 class UnboundedError(ValueError):
-    """A text that is not parsed for the time it could take; `line` is the line, and the text says what was expected."""
+    """A text that could take the parser too long. `line` counts from 1, and the message says what was expected."""
 
     def __init__(self, line: int, expected: str) -> None:
         super().__init__(f"line {line}: expected {expected}")
@@ -46,50 +47,43 @@ class UnboundedError(ValueError):
 
 
 def loads(text: str) -> dict[str, Any]:
-    """What a TOML text says. Raises UnboundedError, or ValueError as `tomllib` does."""
+    """The document of a TOML text. Raises UnboundedError, or ValueError as `tomllib` does."""
     check(text)
     return tomllib.loads(text)
 
 
 def read(text: str, error: type[TelemetrydError]) -> dict[str, Any]:
-    """What a TOML text says; raises `error` with the line and what was expected."""
+    """The document of a TOML text. Raises `error` with the line and what was expected."""
     try:
         return loads(text)
-    except UnboundedError as failure:
-        raise error(str(failure)) from None
     except ValueError as failure:
-        raise error(f"no TOML: {_syntax(str(failure))}") from None
+        raise error(diagnosis(text, failure).message) from None
+
+
+def diagnosis(text: str, failure: ValueError) -> Unreadable:
+    """The explanation of an error that `loads` raised for a text."""
+    from telemetryd.toml.syntax import diagnose  # noqa: PLC0415 - most texts are TOML
+
+    return diagnose(text, str(failure), failure.line if isinstance(failure, UnboundedError) else 0)
 
 
 def check(text: str) -> None:
-    """Raises UnboundedError if a parser could take long for this text; takes a fraction of a parser's time itself."""
+    """Raises UnboundedError if a parser could take long for this text; needs a fraction of the parser's time itself."""
     bare = _OPAQUE.sub('"', text)
     dotted = _DOTTED.search(bare)
     if dotted:
-        raise UnboundedError(_line(text, bare[: dotted.start()]), f"a key of at most {TOML_DEPTH} parts")
+        raise UnboundedError(_line_number(text, bare[: dotted.start()]), f"a key of at most {TOML_DEPTH} parts")
     depth = 0
-    for found in _BRACKET.finditer(bare):
-        depth += 1 if found[0] in "[{" else -1
+    for bracket in _BRACKET.finditer(bare):
+        depth += 1 if bracket[0] in "[{" else -1
         if depth > TOML_DEPTH:
-            raise UnboundedError(_line(text, bare[: found.start()]), f"lists and tables in each other at most {TOML_DEPTH} deep")
+            raise UnboundedError(_line_number(text, bare[: bracket.start()]), f"lists and tables nested at most {TOML_DEPTH} deep")
     most = TOML_PIECES * -(-len(text) // MANIFEST_BYTES)
     if sum(map(bare.count, _PIECES)) > most:
         raise UnboundedError(1, f"at most {most} of the characters = , . [ {{ outside of quotes and comments")
 
 
-def _line(text: str, bare: str) -> int:
-    """The number of the line in a text of which so much was looked at; strings of several lines have lost their ends of lines."""
+def _line_number(text: str, bare: str) -> int:
+    """The line number in `text` of the end of `bare`, a part of it without strings and comments, whose line ends are added."""
     passed = islice(_OPAQUE.finditer(text), bare.count('"'))
-    return 1 + bare.count("\n") + sum(found[0].count("\n") for found in passed)
-
-
-def _syntax(message: str) -> str:
-    """A TOML parser's message without the keys that it repeats, and with its place in front."""
-    found = re.search(r" \(at (line \d+, column \d+|end of document)\)$", message)
-    if not found:
-        return "a number is too long"
-    fault = message[: found.start()]
-    for opening in ("Cannot declare", "Cannot redefine", "Cannot mutate", "Duplicate"):
-        if fault.startswith(opening):
-            fault = "a key or table stands there twice"
-    return f"{found[1]}: {fault}"
+    return 1 + bare.count("\n") + sum(opaque[0].count("\n") for opaque in passed)

@@ -1,6 +1,6 @@
-"""Whether a text shows what it holds: no character in it is there without being seen, and none hides its neighbours. Policy: T1.
+"""Finds characters in a text that cannot be seen, or that hide others. Policy: T1.
 
-Python's `isprintable` is asked first, by `rules.line`; here is what it lets through. The format is FORMATS' "Characters".
+`fields.line` checks `str.isprintable` first; this module finds what that accepts.
 """
 
 from __future__ import annotations
@@ -9,45 +9,76 @@ import re
 import unicodedata
 
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U0001d159"
-"""Printable by Python's rule, and blank: joiners, fillers of Hangul, vowels of Khmer that are not written, Braille without dots …"""
+"""Printable for Python, but blank: joiners, Hangul fillers, Khmer inherent vowels, Braille without dots and others."""
 _SELECTORS = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
-"""They choose a form of the character before them."""
-_JOINING = (
-    "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\u1b00-\u1c4f\ua800-\ua82f\ua840-\ua8ff\ua980-\ua9df\uaa60-\uaa7f\ufb50-\ufdff"
-    "\ufe70-\ufefc\U00010a00-\U00010a5f\U00010ac0-\U00010aff\U00010d00-\U00010d3f\U00010f30-\U00010fdf\U00011000-\U00011a9f"
-    "\U0001e900-\U0001e95f"
+"""Variation selectors: they choose a form of the preceding character."""
+_NON_JOINER = "\u200c"
+_JOINER = re.compile("[\u200c\u200d]")
+_VIRAMA = 9
+"""The combining class of the marks that bind two letters of an Indic script."""
+_RA = ("\u09b0", "\u09f0", "\u0cb0")
+"""Bengali, Assamese and Kannada letters that a joiner before the virama keeps whole, as in the Bengali word for RAM."""
+_JOINS_NEXT = (
+    "\u0620\u0626\u0628\u062a-\u062e\u0633-\u063f\u0641-\u0647\u0649-\u066f\u0678-\u0687\u069a-\u06bf\u06c1\u06c2\u06cc\u06ce\u06d0\u06d1"
+    "\u06fa-\u06ff\u0712-\u0714\u071a-\u071d\u071f-\u0727\u0729\u072b\u072d\u072e\u074e-\u0758\u075c-\u076a\u076d-\u0770\u0772\u0775-\u0777"
+    "\u077a-\u077f\u07ca-\u07ea\u0841-\u0845\u0848\u084a-\u0853\u0855\u0860\u0862-\u0865\u0868\u0886\u0889-\u088d\u08a0-\u08a9\u08af\u08b0"
+    "\u08b3-\u08b8\u08ba-\u08c8\u1820-\u1878\u1887-\u18aa\U00010d00-\U00010d21\U00010d23\U0001e900-\U0001e943"
 )
-"""Scripts whose letters join: Arabic and its kin, those of India and the south-east, Mongolian."""
-_JOINERS = re.compile(rf"(?<![{_JOINING}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINING}])")
+"""Letters that join the next letter: Arabic, Syriac, N'Ko, Mandaic, Mongolian, Rohingya, Adlam (Joining_Type D and L of Unicode)."""
+_JOINS_BEFORE = (
+    "\u0620\u0622-\u063f\u0641-\u0673\u0675-\u06d5\u06ee-\u077f\u07ca-\u07ea\u0840-\u0860\u0862-\u0865\u0867-\u0882\u0886\u0889-\u08ac"
+    "\u08ae-\u08c8\u1820-\u1878\u1887-\u18aa\U00010d01-\U00010d23\U0001e900-\U0001e943"
+)
+"""Letters that join the letter before: Joining_Type D and R."""
+_JOINED = re.compile(f"[{_JOINS_NEXT}][{_JOINS_BEFORE}]")
 _FILLER = re.compile(f"[{_FILLERS}]")
 _SELECTOR = re.compile(f"(.?)([{_SELECTORS}])", re.DOTALL)
 _STACK_MAX = 4
-"""Marks on one letter: what Hebrew with its accents needs; more of them hide the lines above."""
+"""Most marks on one letter: as many as Hebrew with accents needs. More of them hide the lines above."""
 
 
-def hides(text: str) -> bool:
-    """Whether it holds what shows nothing: fillers, lone variation selectors, a pile of marks, joiners where nothing joins."""
+def has_hidden_characters(text: str) -> bool:
+    """Whether a text has fillers, lone variation selectors, a pile of marks, or joiners that show nothing."""
     if text.isascii():
         return False
     bare = _SELECTOR.sub(r"\1", text)
     return bool(
         _FILLER.search(text)
-        or _JOINERS.search(text)
-        or any(not _is_seen(found[1]) for found in _SELECTOR.finditer(text))
-        or re.search(f"m{{{_STACK_MAX + 1}}}", "".join("m" if unicodedata.category(one)[0] == "M" else "-" for one in bare))
+        or any(not _is_joiner_seen(text, match.start()) for match in _JOINER.finditer(text))
+        or any(not _is_visible_character(selector[1]) for selector in _SELECTOR.finditer(text))
+        or re.search(f"m{{{_STACK_MAX + 1}}}", "".join("m" if unicodedata.category(character)[0] == "M" else "-" for character in bare))
     )
 
 
-def letters(text: str) -> int:
-    """How many letters and digits a person sees in it."""
-    return sum(unicodedata.category(one)[0] in "LN" for one in text)
+def _is_joiner_seen(text: str, at: int) -> bool:
+    """Whether the joiner at this index changes how the letters around it look: RFC 5892, appendix A.1 and A.2.
+
+    It does after a virama. A non-joiner also does between two letters that would join. A letter follows in any case.
+    """
+    before, after = text[:at], text[at + 1 :]
+    if before and unicodedata.combining(before[-1]) == _VIRAMA:
+        return after[:1].isalpha()
+    if text[at] == _NON_JOINER:
+        pair = _without_marks(before)[-1:] + _without_marks(after)[:1]
+        return pair.isalpha() and bool(_JOINED.fullmatch(pair))
+    return before.endswith(_RA) and after[1:2].isalpha() and unicodedata.combining(after[0]) == _VIRAMA
 
 
-def shows(text: str) -> bool:
-    """Whether a person sees anything of it."""
-    return any(map(_is_seen, text))
+def _without_marks(text: str) -> str:
+    """The text without marks, which stand on letters and do not part them."""
+    return "".join(character for character in text if unicodedata.category(character)[0] != "M")
 
 
-def _is_seen(character: str) -> bool:
-    """A letter, digit, sign or symbol; a mark is none of itself."""
+def count_letters(text: str) -> int:
+    """The number of letters and digits."""
+    return sum(unicodedata.category(character)[0] in "LN" for character in text)
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text has any visible character."""
+    return any(map(_is_visible_character, text))
+
+
+def _is_visible_character(character: str) -> bool:
+    """Whether a character is a letter, number, punctuation or symbol; a mark alone is not visible."""
     return bool(character) and unicodedata.category(character)[0] in "LNPS"

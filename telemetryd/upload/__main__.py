@@ -1,6 +1,6 @@
-"""The program `telemetryd-upload`: what it inherited is dropped first, then everything else is loaded and run.
+"""The entry point of `telemetryd-upload`: it first drops inherited variables, then imports and runs the rest.
 
-OpenSSL reads its configuration, which can name code to load, as soon as anything imports it: so nothing may before.
+OpenSSL reads its configuration, which can name code to load, when it is imported. So nothing may import it before that.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 
-from telemetryd.core.inheritance import inherited
+from telemetryd.core.uploader_environment import uploader_environment
 
 
 def main() -> None:
@@ -22,9 +22,9 @@ def main() -> None:
 
 
 def _harden() -> None:
-    """No core dump, no log of keys, nobody else's code or certificates."""
+    """Forbid core dumps, and remove variables that could log keys or load foreign code or certificates."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for name in os.environ.keys() - inherited(os.environ).keys():
+    for name in os.environ.keys() - uploader_environment(os.environ).keys():
         del os.environ[name]
 
 

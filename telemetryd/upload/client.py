@@ -1,4 +1,4 @@
-"""Sends one request over one fresh connection; the only module that imports aiohttp. Policy: A2, A4, C7."""
+"""The HTTP client: one request over one new connection. Only this module imports aiohttp. Policy: A2, A4, C7."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import errno
 import socket
 import ssl
-import time
 from contextlib import asynccontextmanager
 from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,8 +35,8 @@ if not hasattr(aiohttp.TCPConnector, "_wrap_existing_connection"):
 if "socket_factory" not in signature(start_connection).parameters:
     raise ImportError("before 2.5", name="aiohappyeyeballs")
 
-NOTHING_CAME = Delivery(Result.RETRY)
-"""No connection, or no whole answer."""
+NO_STATUS = Delivery(Result.UNKNOWN)
+"""A byte of the request may have left, and no status came."""
 
 _HAS_FACTORY = "socket_factory" in signature(aiohttp.TCPConnector).parameters
 """Since aiohttp 3.12."""
@@ -48,14 +47,17 @@ _HINDRANCES = {
     64: (Hindrance.NAME, "the certificate is for another address"),
     **dict.fromkeys(range(80, 95), (Hindrance.STRICT, "")),
 }
-"""OpenSSL's numbers (x509_vfy.h); from 80 on what X509_V_FLAG_X509_STRICT checks, which Python 3.13 sets. "": as OpenSSL says it."""
+"""By OpenSSL's error numbers in x509_vfy.h; "" stands for OpenSSL's own text.
+
+Numbers from 80 on come with X509_V_FLAG_X509_STRICT, which Python 3.13 sets.
+"""
 
 _AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding")
-"""Headers that aiohttp adds by itself."""
+"""Headers that aiohttp would add."""
 
 
 class Timeouts(NamedTuple):
-    """Seconds: name look-up to the end of TLS, one silence of the server, everything up to the status, the response's body."""
+    """Seconds for: name look-up to the end of TLS, silence of the server, everything up to the status, the response's body."""
 
     connect: float = CONNECT_TIMEOUT_S
     answer: float = ANSWER_TIMEOUT_S
@@ -67,19 +69,18 @@ _TIMEOUTS = Timeouts()
 
 
 class Answer(NamedTuple):
-    """What a server answered. `body` is None where it did not come whole, in time and within `RESPONSE_MAX_BYTES`."""
+    """A server's answer. `body` is None if it was incomplete, too late or longer than `RESPONSE_MAX_BYTES`."""
 
     status: int
     media_type: str
-    retry_after: str | None
     body: bytes | None
 
 
 class Client:
-    """Trusts `ca_file` alone, or the system's store where that is empty. Reads no proxy, cookie, netrc or key-log setting of the user.
+    """Trusts only `ca_file`, or the system's store if that is empty. Reads no proxy, cookie, netrc or key-log setting of the user.
 
-    `on_connected` is awaited when a connection stands, before a byte of a request is written. Raises HeldError where the trust that is
-    configured cannot be had, and wherever a server's certificate cannot be verified.
+    `on_connected` is awaited after connecting, before a byte of a request is written. Whatever fails before raises HeldError: the trust
+    that is configured, the name, the connection, or the server's certificate. From then on every outcome is final.
     """
 
     def __init__(
@@ -88,28 +89,25 @@ class Client:
         self._trust = _trust(ca_file)
         self._timeouts = timeouts
         self._on_connected = on_connected
+        self._is_connected = False
 
     async def send(self, request: Request) -> Delivery:
-        """Post it and say what the answer means; whatever else fails before a status came is `retry`."""
-        try:
-            async with self._post(request) as response:
-                delivery = delivery_of(response.status, response.headers.get("Retry-After"), int(time.time()))
-                await self._read(response)
-                return delivery
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            _raise_if_untrusted(error)
-            return NOTHING_CAME
+        """Post the request and interpret the answer. Raises HeldError."""
+        answer = await self.exchange(request)
+        return delivery_of(answer.status) if answer else NO_STATUS
 
     async def exchange(self, request: Request) -> Answer | None:
-        """Post it and give the whole answer; None if nothing came before a status did."""
+        """Post the request and return the answer; None if a byte may have left and no status came. Raises HeldError."""
+        self._is_connected = False
         try:
             async with self._post(request) as response:
                 body = await self._read(response)
                 media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-                return Answer(response.status, media_type, response.headers.get("Retry-After"), body)
+                return Answer(response.status, media_type, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            _raise_if_untrusted(error)
-            return None
+            if self._is_connected:
+                return None
+            raise _held(error) from error
 
     @asynccontextmanager
     async def _post(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -129,9 +127,10 @@ class Client:
             yield response
 
     def _trace(self) -> aiohttp.TraceConfig:
-        """Has `on_connected` awaited between the end of TLS and the first byte of the request."""
+        """Notes the moment between the end of TLS and the first byte of the request, and awaits `on_connected` then."""
 
         async def connected(*_: object) -> None:
+            self._is_connected = True
             if self._on_connected:
                 await self._on_connected()
 
@@ -140,7 +139,7 @@ class Client:
         return trace
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
-        """The body, if it ends in time and within bounds; it is read in any case, so that the server sees an orderly end."""
+        """The body, or None if it is too late or too long. It is always read, so that the server sees an orderly end."""
         body = b""
         try:
             async with asyncio.timeout(self._timeouts.response):
@@ -156,7 +155,7 @@ def _trust(ca_file: str) -> ssl.SSLContext:
     """Certificates and host names verified, TLS 1.2 or newer, no session ever resumed."""
     try:
         context = ssl.create_default_context(cafile=ca_file or None)
-    except OSError as error:  # an SSLError too: there is no certificate in it
+    except OSError as error:  # an SSLError is an OSError too: the file has no certificate
         reason = "expected certificates (PEM)" if isinstance(error, ssl.SSLError) else str(error.strerror)
         raise HeldError(Hindrance.CA_FILE, f"ca_file: {reason}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -165,27 +164,41 @@ def _trust(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _raise_if_untrusted(error: Exception) -> None:
-    """Raise HeldError for a certificate that cannot be verified: whoever has a wrong clock or an authority of their own loses nothing."""
+def _held(error: Exception) -> HeldError:
+    """The reason for which no connection stood.
+
+    A certificate that cannot be verified has a text for the journal: somebody may have to set a clock or install an authority.
+    """
     cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
         hindrance, text = _HINDRANCES.get(cause.verify_code, (Hindrance.AUTHORITY, ""))
-        raise HeldError(hindrance, text or cause.verify_message) from error
+        return HeldError(hindrance, text or cause.verify_message)
+    if isinstance(error, TimeoutError):
+        return HeldError(Hindrance.TIMEOUT)
+    # A ValueError is a host that cannot be a name, such as one with a label of more than 63 letters.
+    is_of_the_name = isinstance(error, ValueError) or isinstance(getattr(error, "os_error", None), socket.gaierror)
+    return HeldError(Hindrance.DNS if is_of_the_name else Hindrance.REFUSED)
 
 
 def _connector(trust: ssl.SSLContext) -> aiohttp.TCPConnector:
-    """Makes one connection, over a socket of ours."""
-    how: dict[str, Any] = {"ssl": trust, "resolver": aiohttp.ThreadedResolver(), "force_close": True, "use_dns_cache": False, "limit": 1}
-    return aiohttp.TCPConnector(socket_factory=_socket, **how) if _HAS_FACTORY else _OlderConnector(**how)
+    """A connector for one connection, over a socket from `_socket`."""
+    common: dict[str, Any] = {
+        "ssl": trust,
+        "resolver": aiohttp.ThreadedResolver(),
+        "force_close": True,
+        "use_dns_cache": False,
+        "limit": 1,
+    }
+    return aiohttp.TCPConnector(socket_factory=_socket, **common) if _HAS_FACTORY else _OlderConnector(**common)
 
 
 class _OlderConnector(aiohttp.TCPConnector):
-    """Before aiohttp 3.12 a connector cannot be given a way to make its sockets: this one connects, and leaves TLS to aiohttp."""
+    """Before aiohttp 3.12 a connector takes no socket factory. This one connects itself and leaves TLS to aiohttp."""
 
     async def _wrap_create_connection(
         self, *args: Any, addr_infos: Any, req: Any, client_error: Any = aiohttp.ClientConnectorError, **kwargs: Any
     ) -> Any:
-        """As aiohttp 3.10 and 3.11 call it; only these come here."""
+        """Overrides the method of aiohttp 3.10 and 3.11; other versions do not use this class."""
         try:
             connection = await start_connection(
                 addr_infos,
@@ -199,33 +212,33 @@ class _OlderConnector(aiohttp.TCPConnector):
 
 
 class _BoundedSocket(socket.socket):
-    """Takes in `RECEIVED_MAX_BYTES` and breaks off then, whatever it is that the server sends without end."""
+    """Raises OSError after `RECEIVED_MAX_BYTES`, so that a server cannot send without end."""
 
-    _left_bytes = RECEIVED_MAX_BYTES
+    _remaining_bytes = RECEIVED_MAX_BYTES
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """As asyncio reads without TLS."""
-        data = super().recv(min(size, self._left()), flags)
-        self._left_bytes -= len(data)
+        """What asyncio calls without TLS."""
+        data = super().recv(min(size, self._remaining()), flags)
+        self._remaining_bytes -= len(data)
         return data
 
     def recv_into(self, buffer: Any, size: int = 0, flags: int = 0, /) -> int:
-        """As asyncio reads with TLS."""
-        count = super().recv_into(buffer, min(size or len(buffer), self._left()), flags)
-        self._left_bytes -= count
+        """What asyncio calls with TLS."""
+        count = super().recv_into(buffer, min(size or len(buffer), self._remaining()), flags)
+        self._remaining_bytes -= count
         return count
 
-    def _left(self) -> int:
-        if not self._left_bytes:
-            raise OSError(errno.EMSGSIZE, "the server sends without end")
-        return self._left_bytes
+    def _remaining(self) -> int:
+        if not self._remaining_bytes:
+            raise OSError(errno.EMSGSIZE, "the server does not stop sending")
+        return self._remaining_bytes
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """A socket on a port that the kernel has drawn. Policy: A2.
+    """A socket with a random port. Policy: A2.
 
-    Those that it gives at connecting count up (for one destination by 2 to 16, measured on Linux 6.18): a server would see which report
-    followed which.
+    `bind` makes the kernel choose the port at random. Ports that it assigns at `connect` count up, by 2 to 16 for one destination, measured
+    on Linux 6.18. From these a server could order the reports of one machine.
     """
     family, kind, protocol, _, _ = address
     connection = _BoundedSocket(family, kind, protocol)

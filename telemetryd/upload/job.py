@@ -1,7 +1,6 @@
-"""What the uploader agrees to send: a second look, with its own eyes, at everything it can see. Policy: C4, C6, C7, P1, R1.
+"""The uploader's own checks of a job, independent of the daemon's. Policy: C4, C6, C7, P1, R1.
 
-A job that no process of ours would write is rejected. Where only the configuration stands against it, the report is held: nothing has
-left, and the daemon will see the same configuration and decide what becomes of it.
+What is refused here is held: nothing was sent, and the daemon decides about the report.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 from telemetryd.core.period import whole_periods
 from telemetryd.core.report import InvalidReportError, Report, cell_of_labels, parse
-from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.schedule import held_delivery
 from telemetryd.core.uploader_protocol import InvalidMessageError, Job, parse_job
 from telemetryd.errors import InvalidManifestError, TelemetrydError
 from telemetryd.toml import canonical
@@ -24,27 +23,17 @@ if TYPE_CHECKING:
     from telemetryd.core.settings import Endpoint, Settings
     from telemetryd.core.signoffs import Reviews
 
-REJECTED = Delivery(Result.REJECTED)
-"""The bytes are no job."""
 
+class HeldError(TelemetrydError):
+    """The report reached nobody. `delivery` is the outcome; the text is for the journal, if it is not empty."""
 
-class StaysError(TelemetrydError):
-    """The report stays here; `delivery` is what became of it, and the text, if there is any, is for the journal."""
-
-    def __init__(self, delivery: Delivery, text: str = "") -> None:
+    def __init__(self, hindrance: Hindrance, text: str = "") -> None:
         super().__init__(text)
-        self.delivery = delivery
-
-
-class HeldError(StaysError):
-    """Something of our own is in the way."""
-
-    def __init__(self, hindrance: Hindrance, text: str) -> None:
-        super().__init__(held(hindrance), text)
+        self.delivery = held_delivery(hindrance)
 
 
 def job_of(data: bytes) -> tuple[Job, Report] | None:
-    """The job and its report, or None for bytes that are anything else."""
+    """The job and its report, or None if the bytes are not a job."""
     try:
         job = parse_job(data)
         return job, parse(job.body)
@@ -53,7 +42,7 @@ def job_of(data: bytes) -> tuple[Job, Report] | None:
 
 
 def definition_of(job: Job) -> Definition | None:
-    """The definition that the daemon handed over, with the digest that its text has; None for what is the text of none."""
+    """The definition of the job, with the digest of its text; None if the text is not a definition."""
     try:
         return canonical.read(job.definition)
     except InvalidManifestError:
@@ -61,7 +50,7 @@ def definition_of(job: Job) -> Definition | None:
 
 
 def endpoint_of(job: Job, settings: Settings) -> Endpoint | None:
-    """The endpoint that the configuration permits for this job, if there is one and the daemon meant the same."""
+    """The endpoint that the configuration permits for this job; None if there is none or the job names another address."""
     endpoint = settings.endpoint(job.endpoint)
     if settings.kill_switches or settings.developer is not job.developer or endpoint is None:
         return None
@@ -71,24 +60,24 @@ def endpoint_of(job: Job, settings: Settings) -> Endpoint | None:
 
 
 def is_admitted(definition: Definition, reviews: Reviews) -> bool:
-    """Whether this very definition was reviewed, and nothing has stopped its question."""
+    """Whether exactly this definition was reviewed, and nothing has stopped its question."""
     return reviews.admits_report(*definition.key, definition.digest)
 
 
 def is_declared(report: Report, definition: Definition) -> bool:
-    """Whether the report is one that the definition can give: its question, one of its answers, its ε, one of its periods. Policy: P1."""
+    """Whether the definition allows the report: its question, one of its answers, its ε, one of its periods. Policy: P1."""
     question = definition.question
     try:
         cell_of_labels(definition, report.answer)
     except InvalidReportError:
         return False
     periods = whole_periods(question.period, question.starts, question.ends)
-    is_of_it = report[:3] == (*definition.key, definition.revision)
-    return is_of_it and report.epsilon == question.epsilon and report.period in {one.label for one in periods}
+    is_same_question = report[:3] == (*definition.key, definition.revision)
+    return is_same_question and report.epsilon == question.epsilon and report.period in {period.label for period in periods}
 
 
 def may_connect(url: str, *, is_developer: bool) -> bool:
-    """Whether reports may go there: https; in developer mode to loopback alone, http too. No user name, which would be sent along."""
+    """Whether reports may go to this URL: https only; in developer mode http too, but only to loopback. A user name is refused."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -102,7 +91,7 @@ def may_connect(url: str, *, is_developer: bool) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    """`localhost` is never looked up anywhere but here (RFC 6761)."""
+    """`localhost` is always this machine (RFC 6761)."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,12 +1,17 @@
 """Arguments in, exit status out: `telemetryd-upload [--package IDENTITY] --socket FD`.
 
-FD is a connected Unix stream socket. On it comes one job, and one line with the outcome goes back. The other side keeps its end open until
-then: its end of file, or another byte from it, means that the report is withdrawn, and ends this process and its connection at once.
-IDENTITY is what `system.own_package` says of the daemon's files: nothing is sent by another version than the one that decided.
+FD is a connected Unix stream socket. The program reads one job from it and writes one line with the outcome. The other side keeps its end
+open until then. If it closes its end or sends another byte, the report is withdrawn: the process and its connection end at once. IDENTITY
+is the identity of the daemon's package, from `system.own_package`. Another version than the daemon's sends nothing.
 
-Exit status: 0 an outcome was written, whatever it says; 1 a failure of our own; 2 a wrong command line or socket; 3 withdrawn:
-the other side closed its end before the job was whole or before the outcome was known, nothing was written. Standard error gets one
-line at most.
+Exit status:
+
+- 0: an outcome was written, whatever it is.
+- 1: an internal failure.
+- 2: a wrong command line or socket.
+- 3: withdrawn. The other side closed its end before the job was complete or the outcome was known, so nothing was written.
+
+Standard error gets one line at most.
 """
 
 from __future__ import annotations
@@ -21,10 +26,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
 from telemetryd.core.report import REPORT_BYTES
+from telemetryd.core.schedule import held_delivery
 from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, encode_delivery, job_bytes
 from telemetryd.system import own_package
 from telemetryd.system.installed import InstalledFiles, load_settings
-from telemetryd.upload.job import REJECTED, HeldError, StaysError, definition_of, endpoint_of, is_admitted, is_declared, job_of
+from telemetryd.upload.job import HeldError, definition_of, endpoint_of, is_admitted, is_declared, job_of
 from telemetryd.upload.request import Request, request
 
 if TYPE_CHECKING:
@@ -43,10 +49,10 @@ DONE, FAILED, MISUSED, WITHDRAWN = range(4)
 _USAGE = "usage: telemetryd-upload [--package IDENTITY] --socket FD (FD: a connected Unix stream socket)"
 
 _FIRST_MAX_BYTES = JOB_LINE_MAX_BYTES + REPORT_BYTES
-"""What is read before the length of the job is known."""
+"""Most bytes that are read before the length of the job is known."""
 
 
-class _Given(NamedTuple):
+class _CommandLine(NamedTuple):
     """The command line."""
 
     connection: socket.socket
@@ -54,29 +60,29 @@ class _Given(NamedTuple):
 
 
 class _Ready(NamedTuple):
-    """A report that will be sent: for whom, what, and by what."""
+    """A report that can be sent: its vendor, its request, and the client."""
 
     vendor: str
     packed: Request | SealedReport
     client: Client
 
     async def send(self) -> Delivery:
-        """Send it; what became of it. Raises HeldError."""
+        """Send the report; returns the outcome. Raises HeldError."""
         if isinstance(self.packed, Request):
             return await self.client.send(self.packed)
-        return self.packed.delivery(await self.client.exchange(self.packed.request), int(time.time()))
+        return self.packed.delivery(await self.client.exchange(self.packed.request))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do one job; the exit status."""
+    """Do one job; returns the exit status."""
     try:
-        given = _adopt(arguments)
+        command_line = _parse_command_line(arguments)
     except (OSError, ValueError):
         print(_USAGE, file=sys.stderr)  # noqa: T201 - a program's usage goes to standard error
         return MISUSED
     try:
-        with given.connection:
-            return _serve(given)
+        with command_line.connection:
+            return _serve(command_line)
     except (ConnectionError, EOFError):
         return WITHDRAWN
     except Exception as error:  # noqa: BLE001 - the edge of the process: a traceback could hold values
@@ -84,27 +90,27 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED
 
 
-def _adopt(arguments: Sequence[str]) -> _Given:
+def _parse_command_line(arguments: Sequence[str]) -> _CommandLine:
     match arguments:
         case ["--socket", number]:
-            given = _Given(socket.socket(fileno=int(number)))
+            command_line = _CommandLine(socket.socket(fileno=int(number)))
         case ["--package", identity, "--socket", number]:
-            given = _Given(socket.socket(fileno=int(number)), identity)
+            command_line = _CommandLine(socket.socket(fileno=int(number)), identity)
         case _:
             raise ValueError(_USAGE)
-    connection = given.connection
+    connection = command_line.connection
     if connection.family != socket.AF_UNIX or connection.type != socket.SOCK_STREAM:
         raise ValueError(_USAGE)
     connection.getpeername()
     connection.set_inheritable(False)
-    return given
+    return command_line
 
 
-def _serve(given: _Given) -> int:
-    """Read the job, judge it, send it and say what became of it."""
-    connection = given.connection
-    found = job_of(_receive(connection))
-    planned = _plan(*found, given) if found else REJECTED
+def _serve(command_line: _CommandLine) -> int:
+    """Read the job, check it, send the report and write the outcome; returns the exit status."""
+    connection = command_line.connection
+    job_and_report = job_of(_receive(connection))
+    planned = _plan(*job_and_report, command_line) if job_and_report else held_delivery(Hindrance.REPORT)
     if isinstance(planned, _Ready):
         asyncio.run(_send(connection, planned))
     else:
@@ -113,20 +119,20 @@ def _serve(given: _Given) -> int:
     return DONE
 
 
-def _plan(job: Job, report: Report, given: _Given) -> _Ready | Delivery:
-    """A report that can be sent, or what becomes of it instead."""
+def _plan(job: Job, report: Report, command_line: _CommandLine) -> _Ready | Delivery:
+    """The report, ready to be sent, or its outcome without sending."""
     try:
-        return _prepare(job, report, given)
-    except StaysError as refusal:
-        return _told(refusal, job.endpoint)
+        return _prepare(job, report, command_line)
+    except HeldError as refusal:
+        return _explain(refusal, job.endpoint)
 
 
 def _receive(connection: socket.socket) -> bytes:
-    """One job; nothing where what comes is none, or is not all there in time. Raises EOFError."""
+    """The bytes of one job; empty if they are not a job or are incomplete after the timeout. Raises EOFError."""
     deadline, data, wanted = time.monotonic() + JOB_TIMEOUT_S, b"", 0
     try:
         while not wanted or len(data) < wanted:
-            connection.settimeout(_left_s(deadline))
+            connection.settimeout(_remaining_s(deadline))
             chunk = connection.recv((wanted or _FIRST_MAX_BYTES) - len(data))
             if not chunk:
                 raise EOFError
@@ -137,61 +143,61 @@ def _receive(connection: socket.socket) -> bytes:
     return data
 
 
-def _left_s(deadline: float) -> float:
-    left_s = deadline - time.monotonic()
-    if left_s <= 0:
+def _remaining_s(deadline: float) -> float:
+    remaining_s = deadline - time.monotonic()
+    if remaining_s <= 0:
         raise TimeoutError
-    return left_s
+    return remaining_s
 
 
 def _job_bytes(data: bytes) -> int:
-    """How long the job will be that begins so; 0 if that is not known yet."""
+    """The length of the job that begins with these bytes; 0 if it is not known yet. Raises InvalidMessageError."""
     line, end, _ = data.partition(b"\n")
     if not end and len(data) < JOB_LINE_MAX_BYTES:
         return 0
     return job_bytes(line + end)
 
 
-def _prepare(job: Job, report: Report, given: _Given) -> _Ready:
-    """Everything that is needed to send. Raises StaysError for what will not be sent."""
+def _prepare(job: Job, report: Report, command_line: _CommandLine) -> _Ready:
+    """The report, ready to be sent. Raises HeldError."""
     endpoint = endpoint_of(job, load_settings(os.environ))
     if endpoint is None:
         raise HeldError(Hindrance.CONFIGURATION, "the configuration does not permit it")
     if not job.developer:
-        _look(job, report)
+        _check_definition(job, report)
     packed, client_class = _pack(endpoint, job.body), _client_class()
-    if own_package.has_changed(given.package):
+    if own_package.has_changed(command_line.package):
         raise HeldError(Hindrance.PACKAGE, "telemetryd was replaced while it was running")
 
-    async def say_so() -> None:
-        await asyncio.get_running_loop().sock_sendall(given.connection, SENDING)
+    async def announce_sending() -> None:
+        await asyncio.get_running_loop().sock_sendall(command_line.connection, SENDING)
 
-    return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, on_connected=say_so))
+    return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, on_connected=announce_sending))
 
 
-def _look(job: Job, report: Report) -> None:
-    """Look at the definition, and at the reviews that are installed. Raises StaysError."""
+def _check_definition(job: Job, report: Report) -> None:
+    """Check the report against its definition, and the definition against the installed reviews. Raises HeldError."""
     if not job.definition:
         raise HeldError(Hindrance.DEFINITION, "this version cannot read the definition that was accepted")
     definition = definition_of(job)
     if definition is None:
-        raise StaysError(REJECTED)
+        raise HeldError(Hindrance.REPORT, "its definition is damaged")
     installed = InstalledFiles(os.environ).reviews()
     if not installed.are_readable_for(definition.application.id) or not is_admitted(definition, installed.reviews):
-        raise HeldError(Hindrance.CONFIGURATION, "no review that can be read permits it")
+        raise HeldError(Hindrance.CONFIGURATION, "no readable review permits it")
     if not is_declared(report, definition):
-        raise StaysError(REJECTED)
+        raise HeldError(Hindrance.REPORT, "its definition does not allow it")
 
 
 def _pack(endpoint: Endpoint, body: bytes) -> Request | SealedReport:
-    """What to send there. What was to go by way of a relay and cannot goes nowhere. Raises HeldError. Policy: A4."""
+    """The request to send. A report for a relay is never sent directly instead. Raises HeldError. Policy: A4."""
     if not endpoint.ohttp_relay:
         return request(endpoint.url, body)
     try:
         from telemetryd.upload.ohttp import OhttpError  # noqa: PLC0415 - the extra is needed for endpoints that ask for it only
         from telemetryd.upload.relay import sealed_report  # noqa: PLC0415 - the same
     except ImportError as error:
-        raise HeldError(Hindrance.OHTTP, f"ohttp_relay: the extra ohttp is not installed ({_missing(error)})") from error
+        raise HeldError(Hindrance.OHTTP, f"ohttp_relay: the extra ohttp is not installed ({_missing_module(error)})") from error
     try:
         return sealed_report(endpoint, body)
     except OhttpError as error:
@@ -199,38 +205,38 @@ def _pack(endpoint: Endpoint, body: bytes) -> Request | SealedReport:
 
 
 def _client_class() -> type[Client]:
-    """The client, with which aiohttp is imported: for a report that will be sent only. Raises HeldError."""
+    """The client. It imports aiohttp, so this is called only for a report that will be sent. Raises HeldError."""
     try:
         from telemetryd.upload.client import Client  # noqa: PLC0415 - see above
     except ImportError as error:
-        raise HeldError(Hindrance.CLIENT, f"aiohttp is missing or too old ({_missing(error)})") from error
+        raise HeldError(Hindrance.CLIENT, f"aiohttp is missing or too old ({_missing_module(error)})") from error
     return Client
 
 
-def _missing(error: ImportError) -> str:
+def _missing_module(error: ImportError) -> str:
     return f"no module {error.name}" if isinstance(error, ModuleNotFoundError) else f"{error.name} is too old"
 
 
-def _told(refusal: StaysError, vendor: str) -> Delivery:
-    """What became of the report; the journal gets the reason, if there is one to tell."""
+def _explain(refusal: HeldError, vendor: str) -> Delivery:
+    """The outcome of a report that is not sent; the reason, if there is one, goes to the journal."""
     if str(refusal):
         print(f"telemetryd-upload: [endpoint.{vendor}] {refusal}; nothing was sent", file=sys.stderr)  # noqa: T201 - the one line
     return refusal.delivery
 
 
 async def _send(connection: socket.socket, ready: _Ready) -> None:
-    """Send the report and write the outcome, or leave at once when the other side goes."""
+    """Send the report and write the outcome; exit at once if the other side closes its end."""
     connection.setblocking(False)  # noqa: FBT003 - the library's signature
     loop = asyncio.get_running_loop()
-    loop.add_reader(connection, _leave)
+    loop.add_reader(connection, _exit_at_once)
     try:
         delivery = await ready.send()
-    except StaysError as refusal:
-        delivery = _told(refusal, ready.vendor)
+    except HeldError as refusal:
+        delivery = _explain(refusal, ready.vendor)
     loop.remove_reader(connection)
     await loop.sock_sendall(connection, encode_delivery(delivery))
 
 
-def _leave() -> None:
-    """End the process and with it the connection, whatever a name look-up in a thread is still waiting for."""
+def _exit_at_once() -> None:
+    """End the process and its connection, without waiting for the thread of a name look-up."""
     os._exit(WITHDRAWN)

@@ -1,6 +1,7 @@
-"""A report by way of a relay: the relay sees the user's address and not the answer, the gateway the answer and not the address. Policy: A4.
+"""A report through a relay: the relay sees the address but not the answer, the gateway the answer but not the address. Policy: A4.
 
-Everything that can be wrong before a byte leaves is an OhttpError, upon which nothing leaves: never is such a report sent directly.
+Every fault before sending is an OhttpError, and then nothing is sent: such a report never goes directly. What was sealed and sent is final,
+whoever answered.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from telemetryd.core.report import SEALED_BYTES, relay_headers, sealed_headers
 from telemetryd.core.schedule import Delivery, Result, delivery_of
 from telemetryd.errors import InvalidFileError
 from telemetryd.system.files import read_bytes
-from telemetryd.upload.binary_http import Control, InvalidBinaryHttpError, decode_response, encode_request, padded
+from telemetryd.upload.binary_http import InvalidBinaryHttpError, RequestLine, decode_response, encode_request, pad
 from telemetryd.upload.ohttp import RESPONSE, SEALING_BYTES, OhttpError, parse_keys, seal
 from telemetryd.upload.request import Request
 
@@ -22,52 +23,50 @@ if TYPE_CHECKING:
     from telemetryd.upload.client import Answer
     from telemetryd.upload.ohttp import SealedRequest
 
-_NOTHING_CAME = Delivery(Result.RETRY)
-"""No relay, no trust in it, or no status: what a server of its own would mean by that."""
 _OK, _SUCCESSFUL = 200, range(200, 300)
 _NOBODY_SAYS = Delivery(Result.UNKNOWN)
-"""The relay took it, and what came back says nothing about it: the report may have arrived."""
+"""The relay gave no status, or accepted the request without a readable answer of the gateway: the report may have arrived."""
 
 
 class SealedReport(NamedTuple):
-    """The request to the relay, and what is needed to understand its answer."""
+    """The request to the relay, and the state that opens its answer."""
 
     request: Request
     sealed: SealedRequest
 
-    def delivery(self, answer: Answer | None, now: int) -> Delivery:
-        """What became of the report: only what the gateway sealed for this very request says so.
+    def delivery(self, answer: Answer | None) -> Delivery:
+        """The outcome of the report. Only an answer that the gateway sealed for this request can accept it, or end its question.
 
-        Whatever the relay says itself speaks of the relay, never of the question: tried again, with the relay's status shown and its
-        Retry-After heeded. A redirect is not followed.
+        The relay's own status is about the relay, never about the question: the report is rejected with that status. It is final too,
+        because a relay that could ask for a second copy would tie two moments and addresses together. A redirect is not followed.
         """
         if answer is None:
-            return _NOTHING_CAME
+            return _NOBODY_SAYS
         if answer.status not in _SUCCESSFUL:
-            return Delivery(Result.RETRY, answer.status, delivery_of(answer.status, answer.retry_after, now).retry_after_s)
+            return Delivery(Result.REJECTED, answer.status)
         if answer.status != _OK or answer.media_type != RESPONSE or answer.body is None:
             return _NOBODY_SAYS
         try:
             response = decode_response(self.sealed.open(answer.body))
         except (OhttpError, InvalidBinaryHttpError):
             return _NOBODY_SAYS
-        return delivery_of(response.status, response.field("retry-after"), now)
+        return delivery_of(response.status)
 
 
 def sealed_report(endpoint: Endpoint, body: bytes) -> SealedReport:
-    """A report sealed for the endpoint's gateway, with a fresh key each time. Raises OhttpError."""
+    """A report sealed for the endpoint's gateway, with a new key each time. Raises OhttpError."""
     fields = dict(sealed_headers(endpoint.url))
-    control = Control(*(fields.pop(f":{name}") for name in Control._fields))
+    control = RequestLine(*(fields.pop(f":{name}") for name in RequestLine._fields))
     try:
-        message = padded(encode_request(control, fields.items(), body), SEALED_BYTES - SEALING_BYTES)
+        message = pad(encode_request(control, fields.items(), body), SEALED_BYTES - SEALING_BYTES)
     except InvalidBinaryHttpError as error:
         raise OhttpError("url: too long to be sealed") from error
-    sealed = _sealed(endpoint.ohttp_keys, message)
+    sealed = _seal_with_file(endpoint.ohttp_keys, message)
     return SealedReport(Request(endpoint.ohttp_relay, relay_headers(endpoint.ohttp_relay), sealed.content), sealed)
 
 
-def _sealed(path: str, message: bytes) -> SealedRequest:
-    """The message sealed with the key that is in the file now."""
+def _seal_with_file(path: str, message: bytes) -> SealedRequest:
+    """The message, sealed with the key that the file has now. Raises OhttpError."""
     try:
         return seal(parse_keys(read_bytes(Path(path), OHTTP_KEYS_BYTES)), message)
     except OSError as error:

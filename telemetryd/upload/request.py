@@ -1,4 +1,4 @@
-"""The wire format "report": the report's own bytes, posted as they are."""
+"""The wire format "report": the report's bytes as the body of a POST."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from telemetryd.core.report import request_headers
 
 FORMAT = "report"
-"""How an endpoint's configuration names this format."""
+"""The name of this format in an endpoint's configuration."""
 
 
 class Request(NamedTuple):

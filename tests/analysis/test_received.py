@@ -4,7 +4,7 @@ from itertools import chain
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from surveys import bodies, definition
+from support.manifests.survey_answers import bodies, definition
 
 from telemetryd.analysis.received import Received, by_revision, kind_of, number_of
 from telemetryd.core.definition import PeriodKind
@@ -27,11 +27,11 @@ def test_counts():
     other = REPORT._replace(nonce="1" * 32)
     third = REPORT._replace(nonce="2" * 32, period="2026-W49", answer=("none", "none"))
     received = lines_of(encode(REPORT) + b"\n", encode(other).rstrip() + b"\r\n", b"\n", encode(third))
-    ((asked, tally),) = received.tallies.items()
-    assert asked == (*ASKED.key, ASKED.revision, 2.0, PeriodKind.WEEK, 2)
+    ((group, tally),) = received.tallies.items()
+    assert group == (*ASKED.key, ASKED.revision, 2.0, PeriodKind.WEEK, 2)
     assert tally == {"2026-W48": {("<500", "wayland"): 2}, "2026-W49": {("none", "none"): 1}}
     assert received.files == [("reports", [1, 2, 4], [], [], [])]
-    assert received.definition(asked) == ASKED
+    assert received.definition(group) == ASKED
 
 
 def test_repeated_deliveries_are_dropped():
@@ -95,8 +95,8 @@ def test_reports_without_noise_are_counted_apart():
 @example([b"[" * 100_000])
 def test_no_line_is_too_strange(lines):
     """Whatever stands in a file, each of its lines is accounted for once."""
-    (found,) = lines_of(*lines).files
-    assert sorted(chain.from_iterable(found[1:])) == [number for number, line in enumerate(lines, 1) if line.strip()]
+    (file_lines,) = lines_of(*lines).files
+    assert sorted(chain.from_iterable(file_lines[1:])) == [number for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def test_consecutive_periods_have_consecutive_numbers():

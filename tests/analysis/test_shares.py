@@ -3,17 +3,16 @@ from fractions import Fraction
 from math import sqrt
 
 import pytest
-from surveys import deviation, mean, samples
+from support.manifests.survey_answers import deviation, mean, samples
 
 from telemetryd.analysis.channel import channel
 from telemetryd.analysis.shares import Share, Z, estimate
 from telemetryd.core.planning import hardest_share, reports_needed, share_error
 
-FOUR = frozenset(range(4))
 SHARES = [0.10, 0.50, 0.38, 0.02]
 
 
-def one(cell, cells=4):
+def share_of_cell(cell, cells=4):
     """The share of one answer among all users."""
     return Share(frozenset({cell}), frozenset(range(cells)), cells)
 
@@ -26,20 +25,20 @@ def wilson(count, number):
     return middle - reach, middle + reach
 
 
-def covered(found, truth):
-    """How many of the intervals hold the truth."""
-    return mean([one.low <= truth <= one.high for one in found])
+def coverage(estimates, truth):
+    """The share of the intervals that hold the truth."""
+    return mean([estimate.low <= truth <= estimate.high for estimate in estimates])
 
 
 @pytest.mark.parametrize("epsilon", [2.0, None])
 def test_intervals_cover(epsilon):
     """With 2,000 users and four answers the intervals hold the true share in 93.5 to 96.5 % of 2,000 surveys, for 2, 10, 38 and 50 %."""
     surveys = samples(SHARES, epsilon, users=2000, repeats=2000, seed=1)
-    found = [[estimate(counts, one(cell), channel(4, epsilon)) for cell in range(4)] for counts in surveys]
+    estimates = [[estimate(counts, share_of_cell(cell), channel(4, epsilon)) for cell in range(4)] for counts in surveys]
     for cell, truth in enumerate(SHARES):
-        mine = [row[cell] for row in found]
+        mine = [row[cell] for row in estimates]
         values = [single.value for single in mine]
-        assert 0.935 <= covered(mine, truth) <= 0.965
+        assert 0.935 <= coverage(mine, truth) <= 0.965
         assert abs(mean(values) - truth) < 3 * deviation(values) / sqrt(2000)
         assert mean([single.standard_error for single in mine]) == pytest.approx(deviation(values), rel=0.05)
 
@@ -50,18 +49,21 @@ def test_standard_errors():
     assert share_error(0.1, 2000, noise) == pytest.approx(0.0133, abs=0.0001)
     assert share_error(0.5, 2000, noise) == pytest.approx(0.0178, abs=0.0001)
     surveys = samples(SHARES, 2.0, users=2000, repeats=500, seed=2)
-    rows = [(estimate(counts, one(0), noise), estimate(counts, one(1), noise)) for counts in surveys]
+    rows = [(estimate(counts, share_of_cell(0), noise), estimate(counts, share_of_cell(1), noise)) for counts in surveys]
     assert deviation([low.value for low, _ in rows]) < 0.015
     assert deviation([half.value for _, half in rows]) < 0.019
 
 
 def test_nobody_is_estimated_without_bias():
     """A share that nobody has comes out below 0 half of the time, and is left there: its mean is 0 and its intervals cover."""
-    found = [estimate(counts, one(0), channel(4, 2.0)) for counts in samples([0.0, 0.5, 0.5, 0.0], 2.0, users=2000, repeats=1000, seed=3)]
-    values = [single.value for single in found]
+    estimates = [
+        estimate(counts, share_of_cell(0), channel(4, 2.0))
+        for counts in samples([0.0, 0.5, 0.5, 0.0], 2.0, users=2000, repeats=1000, seed=3)
+    ]
+    values = [single.value for single in estimates]
     assert 0.4 < mean([value < 0 for value in values]) < 0.6
     assert abs(mean(values)) < 3 * deviation(values) / sqrt(1000)
-    assert 0.93 <= covered(found, 0.0) <= 0.97
+    assert 0.93 <= coverage(estimates, 0.0) <= 0.97
 
 
 @pytest.mark.parametrize(("count", "number"), [(0, 40), (1, 40), (13, 40), (40, 40), (96, 1000)])
@@ -69,25 +71,25 @@ def test_among_all_users_it_is_wilsons_interval(count, number):
     """Among all users the interval is Wilson's of what arrived, carried over through the noise; without noise it is Wilson's itself."""
     for epsilon in (None, 2.0, 0.5):
         truth, lie = map(float, channel(4, epsilon))
-        found = estimate({0: count, 1: number - count}, one(0), channel(4, epsilon))
+        interval = estimate({0: count, 1: number - count}, share_of_cell(0), channel(4, epsilon))
         expected = [(end - lie) / (truth - lie) for end in wilson(count, number)]
-        assert [found.low, found.high] == pytest.approx(expected, abs=1e-12)
-        assert found.value == pytest.approx((count / number - lie) / (truth - lie), abs=1e-12)
+        assert [interval.low, interval.high] == pytest.approx(expected, abs=1e-12)
+        assert interval.value == pytest.approx((count / number - lie) / (truth - lie), abs=1e-12)
 
 
 def test_without_noise_a_part_is_counted_among_itself():
     """Without noise the share among a part of the users is Wilson's interval of the count among them."""
-    found = estimate({0: 3, 1: 9, 2: 500}, Share(frozenset({0}), frozenset({0, 1}), 3), channel(3, None))
-    assert [found.low, found.high] == pytest.approx(wilson(3, 12))
-    assert found.value == 0.25
+    interval = estimate({0: 3, 1: 9, 2: 500}, Share(frozenset({0}), frozenset({0, 1}), 3), channel(3, None))
+    assert [interval.low, interval.high] == pytest.approx(wilson(3, 12))
+    assert interval.value == 0.25
 
 
 def test_sets_add_up():
     """The estimates of all answers together make exactly 1, and a set's is the sum of its answers'."""
-    chance = random.Random(4)
-    counts = {cell: chance.randrange(1, 500) for cell in range(7)}
+    rng = random.Random(4)
+    counts = {cell: rng.randrange(1, 500) for cell in range(7)}
     noise = channel(7, 1.0)
-    single = [estimate(counts, one(cell, 7), noise).value for cell in range(7)]
+    single = [estimate(counts, share_of_cell(cell, 7), noise).value for cell in range(7)]
     assert sum(single) == pytest.approx(1)
     together = estimate(counts, Share(frozenset({0, 3, 5}), frozenset(range(7)), 7), noise)
     assert together.value == pytest.approx(single[0] + single[3] + single[5])
@@ -109,14 +111,14 @@ PARTS = [
 def test_intervals_of_parts_cover():
     """Shares given another source, of one source, and among users with a sample have intervals that cover as well."""
     surveys = list(samples(JOINT, 2.0, users=2000, repeats=1000, seed=5))
-    for what, of, given in PARTS:
+    for name, of, given in PARTS:
         share = Share(frozenset(of), frozenset(given), 7)
         truth = sum(JOINT[cell] for cell in of) / sum(JOINT[cell] for cell in given)
-        found = [estimate(counts, share, channel(7, 2.0)) for counts in surveys]
-        values = [single.value for single in found]
-        assert 0.93 <= covered(found, truth) <= 0.97, what
-        assert mean(values) == pytest.approx(truth, abs=4 * deviation(values) / sqrt(1000)), what
-        assert mean([single.standard_error for single in found]) == pytest.approx(deviation(values), rel=0.1), what
+        estimates = [estimate(counts, share, channel(7, 2.0)) for counts in surveys]
+        values = [single.value for single in estimates]
+        assert 0.93 <= coverage(estimates, truth) <= 0.97, name
+        assert mean(values) == pytest.approx(truth, abs=4 * deviation(values) / sqrt(1000)), name
+        assert mean([single.standard_error for single in estimates]) == pytest.approx(deviation(values), rel=0.1), name
 
 
 def test_a_part_that_may_be_nobody_says_nothing():
@@ -125,7 +127,7 @@ def test_a_part_that_may_be_nobody_says_nothing():
     assert estimate(dict.fromkeys(range(7), 1000), share, channel(7, 1.0)) is not None
     assert estimate({0: 1, 1: 1, 2: 1, 6: 97}, share, channel(7, 2.0)) is None
     assert estimate({6: 97}, share, channel(7, None)) is None
-    assert estimate({}, one(0), channel(4, 2.0)) is None
+    assert estimate({}, share_of_cell(0), channel(4, 2.0)) is None
 
 
 def test_reports_needed():

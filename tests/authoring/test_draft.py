@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.authoring.draft import Draft, complaints, compose, suggested
+from telemetryd.authoring.draft import Draft, complaints, compose, suggest_dates
 from telemetryd.core.definition import PeriodKind, SourceType
 from telemetryd.core.period import whole_periods
 from telemetryd.toml.manifest import parse
@@ -17,7 +17,7 @@ WRITTEN = [name for name in Draft._fields if name not in {"type", "period", "sta
 @pytest.mark.parametrize("kind", SourceType)
 @pytest.mark.parametrize("period", PeriodKind)
 def test_the_samples_are_clean(kind, period):
-    """Of every type and period: about the samples alone there is nothing to say, so that what is found is due to the answers."""
+    """For every type and period the samples give no findings, so all findings concern the answers."""
     draft = Draft(type=kind, period=period)
     assert complaints(draft, TODAY) == []
     (definition,) = parse(compose(draft, TODAY)).definitions
@@ -27,8 +27,8 @@ def test_the_samples_are_clean(kind, period):
 
 @given(st.sampled_from(PeriodKind), st.dates(date(2000, 1, 1), date(2100, 1, 1)))
 def test_suggested(kind, today):
-    """A question is proposed for whole periods, from the first one after today, and for not more than half a year and a week."""
-    starts, ends = suggested(kind, today)
+    """A question gets whole periods, from the first one after today, for at most half a year and a week."""
+    starts, ends = suggest_dates(kind, today)
     periods = whole_periods(kind, starts, ends)
     assert periods[0].start == (starts - date(1970, 1, 1)).days * 86400
     assert periods[-1].end == ((ends - date(1970, 1, 1)).days + 1) * 86400
@@ -39,7 +39,7 @@ def test_suggested(kind, today):
 
 @given(st.sampled_from(SourceType), st.dictionaries(st.sampled_from(WRITTEN), st.text(max_size=40) | st.sampled_from(["1", "1.5", "a b"])))
 def test_any_answers(kind, answers):
-    """Whatever is answered, there is a complaint or a manifest that says what was answered."""
+    """Any answers give findings, or a manifest with exactly these answers."""
     draft = Draft(type=kind, **answers)
     if not complaints(draft, TODAY):
         document = tomllib.loads(compose(draft, TODAY))

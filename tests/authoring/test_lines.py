@@ -1,4 +1,4 @@
-"""The lines of a TOML text's places, held against texts whose lines are known because the test wrote them."""
+"""The lines of places in a TOML text, compared with texts whose lines are known because the test wrote them."""
 
 import json
 import tomllib
@@ -14,12 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def places(value, place=()):
-    """Every place of a document but the document itself."""
-    found = {place} if place else set()
+    """Every place of a document except the document itself."""
+    found_places = {place} if place else set()
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in items:
-        found |= places(below, (*place, key))
-    return found
+        found_places |= places(below, (*place, key))
+    return found_places
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def places(value, place=()):
     ],
 )
 def test_places(text, expected):
-    """Headers, dotted and quoted keys, lists and strings over several lines: each place has its line, nothing else has."""
+    """Headers, dotted and quoted keys, lists and multi-line strings: each place has its line, and there are no others."""
     assert places(tomllib.loads(text)) == expected.keys()
     assert positions(text) == expected
 
 
 def test_what_is_missing_stands_at_its_table():
-    """A place where nothing stands has the line of the nearest table around it, and in the text as a whole line 1."""
+    """A missing place has the line of the nearest table around it, or line 1."""
     lines = positions("\n[[question]]\nid = 'a'")
     assert line_of(("question", 0, "ends"), lines) == 2
     assert line_of(("question", 0, "id", 3), lines) == 3
@@ -67,7 +67,7 @@ def test_what_is_missing_stands_at_its_table():
 
 @pytest.mark.parametrize("path", sorted([*(ROOT / "docs").rglob("*.toml"), ROOT / "pyproject.toml"]), ids=lambda path: path.name)
 def test_files(path):
-    """In real files every place has a line that holds the last part of it, or for items lies within the list."""
+    """In real files the line of every place has the last part of the place; items are within their list."""
     text = path.read_text()
     lines = positions(text)
     assert lines.keys() == places(tomllib.loads(text))
@@ -84,34 +84,34 @@ TABLES = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
 class Writer:
-    """Writes TOML and notes on which line each place came to stand."""
+    """Writes TOML, and records the line of each place."""
 
     def __init__(self, data):
         self.text, self.lines, self.data = "", {}, data
 
     @property
     def line(self):
-        """The line that is being written."""
+        """The current line."""
         return self.text.count("\n") + 1
 
-    def chance(self, *choices):
-        """One of these."""
+    def choose(self, *choices):
+        """One of the choices."""
         return self.data.draw(st.sampled_from(choices))
 
     def key(self, key):
-        """A key in one of its spellings."""
-        self.text += key if key.isascii() and key.isalnum() and self.chance(True, False) else json.dumps(key)
+        """Write a key in one of its spellings."""
+        self.text += key if key.isascii() and key.isalnum() and self.choose(True, False) else json.dumps(key)
 
     def value(self, value, place):
-        """A value in one of its spellings."""
+        """Write a value in one of its spellings."""
         match value:
             case bool():
                 self.text += str(value).lower()
-            case str() if "'" not in value and "\n" not in value and self.chance(True, False):
+            case str() if "'" not in value and "\n" not in value and self.choose(True, False):
                 self.text += f"'{value}'"
-            case str() if "'" not in value and self.chance(True, False):
+            case str() if "'" not in value and self.choose(True, False):
                 self.text += f"'''\n{value}'''"
-            case str() if self.chance(True, False):
+            case str() if self.choose(True, False):
                 self.text += '"""' + value.replace("\\", "\\\\").replace('"""', '""\\"') + '"""' if value[-1:] != '"' else json.dumps(value)
             case str():
                 self.text += json.dumps(value)
@@ -125,18 +125,18 @@ class Writer:
                 self.text += value.isoformat()
 
     def items(self, value, place):
-        """A list, over one or several lines."""
+        """Write a list, over one or several lines."""
         gap = ("", "\n", " # ],\n", "\n\n")
         self.text += "["
         for number, item in enumerate(value):
-            self.text += self.chance(*gap)
+            self.text += self.choose(*gap)
             self.lines[*place, number] = self.line
             self.value(item, (*place, number))
-            self.text += self.chance(*gap) + self.chance(",", ", ")
-        self.text += self.chance(*gap) + "]"
+            self.text += self.choose(*gap) + self.choose(",", ", ")
+        self.text += self.choose(*gap) + "]"
 
     def inline(self, value, place):
-        """A table in braces."""
+        """Write a table in braces."""
         self.text += "{ "
         for number, (key, item) in enumerate(value.items()):
             self.text += ", " if number else ""
@@ -144,29 +144,29 @@ class Writer:
         self.text += " }"
 
     def pair(self, key, item, place):
-        """A key and its value."""
+        """Write a key and its value."""
         self.lines[*place, key] = self.line
         self.key(key)
-        self.text += self.chance("=", " = ")
+        self.text += self.choose("=", " = ")
         self.value(item, (*place, key))
 
     def table(self, head, table, place):
-        """`head` is `[[` or `[`."""
-        self.text += self.chance("", "\n", "# [x]\n  ")
+        """Write a table; `head` is `[[` or `[`."""
+        self.text += self.choose("", "\n", "# [x]\n  ")
         self.lines[place] = self.line
         self.text += head
         for number, part in enumerate(part for part in place if isinstance(part, str)):
-            self.text += self.chance(".", " . ") if number else ""
+            self.text += self.choose(".", " . ") if number else ""
             self.key(part)
-        self.text += head.replace("[", "]") + self.chance("\n", " # ]]\n")
+        self.text += head.replace("[", "]") + self.choose("\n", " # ]]\n")
         for key, item in table.items():
             self.pair(key, item, place)
-            self.text += self.chance("\n", " # b = 1\n", "\n\n")
+            self.text += self.choose("\n", " # b = 1\n", "\n\n")
 
 
 @given(st.data(), TABLES, st.lists(TABLES, max_size=3), st.lists(TABLES, max_size=2))
 def test_whatever_is_written(data, single, array, below):
-    """Whatever is written in whichever style: every place of the document has exactly the line on which it was written."""
+    """Whatever the style, every place of the document has exactly the line on which it was written."""
     writer = Writer(data)
     writer.table("[", single, ("one",))
     for number, table in enumerate(array):

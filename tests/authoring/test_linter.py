@@ -1,4 +1,4 @@
-"""What `lint` finds. Where each fault of a whole file is found, tests/manifests/faulty tells; here is what holds for any text."""
+"""Properties of `lint` that hold for any text. The files of tests/manifests/faulty have the place of each fault."""
 
 import itertools
 from copy import deepcopy
@@ -6,21 +6,20 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from altered import MANIFEST, VALUES, altered, at, places, text_of
 from hypothesis import given
 from hypothesis import strategies as st
+from support.manifests.manifest_variations import MANIFEST, VALUES, altered, at, places, text_of
 
 from telemetryd.authoring import guidance
 from telemetryd.authoring.clauses import CLAUSES
-from telemetryd.authoring.linter import refused
+from telemetryd.authoring.linter import parse_faults
 from telemetryd.authoring.linter.finding import Level
-from telemetryd.authoring.linter.findings_of import lint
+from telemetryd.authoring.linter.findings_of import OtherManifests, lint
 from telemetryd.authoring.linter.patterns import ASKED, EXPLORING, NAMES, UNDECIDED
 from telemetryd.authoring.linter.patterns import VALUES as CONTENT
 from telemetryd.core.admissibility import figures
 from telemetryd.errors import InvalidManifestError
 from telemetryd.toml.manifest import parse
-from telemetryd.toml.models import manifest_tables
 
 FILES = sorted((Path(__file__).parents[1] / "manifests").glob("*/*.toml"))
 TEXTS = [text for path in FILES if len(text := path.read_text(errors="replace")) < 10_000]
@@ -55,13 +54,13 @@ ends = 2027-04-25
 WHOLE = EDITOR + STARTUP + QUESTION
 
 
-def found(text, today=TODAY, **how):
+def lint_results(text, today=TODAY, **how):
     """Findings as (line, level, clause)."""
-    return [(one.line, str(one.fault.level), one.fault.clause) for one in lint(text, today, **how)]
+    return [(finding.line, str(finding.fault.level), finding.fault.clause) for finding in lint(text, today, **how)]
 
 
 def is_refused(text):
-    """What the daemon says."""
+    """Whether the daemon refuses a text."""
     try:
         parse(text)
     except InvalidManifestError:
@@ -70,18 +69,18 @@ def is_refused(text):
 
 
 def holds(text):
-    """What has to hold for whatever text: errors of the parser's kind exactly if it refuses, and every finding is whole."""
+    """For any text: errors of the parser's kind exactly if it refuses the text, and complete findings."""
     findings = lint(text, TODAY)
-    errors = [one for one in findings if one.fault.level is Level.ERROR and "looks like" not in one.fault.message]
+    errors = [finding for finding in findings if finding.fault.level is Level.ERROR and "looks like" not in finding.fault.message]
     assert bool(errors) is is_refused(text), text
     lines = text.count("\n") + 1
-    assert [one for one in findings if not (1 <= one.line <= lines and one.fault.message and one.fault.help)] == []
-    assert {one.fault.clause for one in findings} <= CLAUSES.keys()
-    assert sorted(one.line for one in findings) == [one.line for one in findings]
+    assert [finding for finding in findings if not (1 <= finding.line <= lines and finding.fault.message and finding.fault.help)] == []
+    assert {finding.fault.clause for finding in findings} <= CLAUSES.keys()
+    assert sorted(finding.line for finding in findings) == [finding.line for finding in findings]
 
 
 def test_one_change():
-    """After any one change of a manifest with every key (value, key more, key less), lint and the parser agree whether it is one."""
+    """After any one change of a manifest with all keys, lint and the parser agree whether it is valid."""
     for changed in itertools.islice(altered(MANIFEST), 0, None, 17):
         holds(text_of(changed))
 
@@ -113,20 +112,44 @@ def test_lines_that_move(data):
 
 @pytest.mark.parametrize("depth", range(150, 500, 9))
 def test_deep(depth):
-    """A text that is nested so deeply that it only just can be read is a finding, not a crash."""
+    """A text with the deepest nesting that can be read gives a finding, not a crash."""
     holds(f"schema = 1\ndeep = {'[' * depth}{']' * depth}")
 
 
+MONTHLY = {'period = "week"': 'period = "month"', "starts = 2026-11-02": "starts = 2026-11-09", "ends = 2027-04-25": "ends = 2027-08-01"}
+
+
+@pytest.mark.parametrize("was", MONTHLY)
+def test_one_id_with_other_dates(was):
+    """A question that keeps its id has to keep its dates: each that moved is an error at its line. Policy: M4."""
+    before = parse(WHOLE).definitions
+    moved = WHOLE.replace(was, MONTHLY[was])
+    (finding,) = [finding for finding in lint(moved, TODAY, others=OtherManifests(before)) if finding.fault.level is Level.ERROR]
+    assert moved.splitlines()[finding.line - 1] == MONTHLY[was]
+    value = was.partition(" = ")[2].strip('"')
+    assert finding.fault.clause == "M4"
+    assert f": expected {value}, as before: " in finding.fault.message
+    assert "new id" in finding.fault.help
+    assert lint(moved.replace("startup-time", "startup-again"), TODAY, others=OtherManifests(before)) == []
+    assert lint(WHOLE.replace("too slow", "slow"), TODAY, others=OtherManifests(before)) == []
+
+
+def test_dates_of_another_application():
+    """Only the same question of the same application is compared."""
+    other = parse(WHOLE.replace("org.example.Editor", "org.example.Other")).definitions
+    assert lint(WHOLE.replace("2027-04-25", "2027-04-18"), TODAY, others=OtherManifests(other)) == []
+
+
 def test_several_at_once():
-    """What is wrong in several tables, and between them, is told at once and in the order of the lines; one mistake is told once."""
+    """Faults in and across several tables are reported together in the order of the lines, and none twice."""
     text = (
         WHOLE.replace("vendor", "vendr").replace("[500, 2000]", "[2000, 500]").replace('"usage"', '"use"')
         + STARTUP.replace('"startup"', '"other"')
         + QUESTION.replace("startup-time", "second").replace('["startup"]', '["none", "other"]').replace("2027-04-25", "2028-04-25")
         + QUESTION.replace("startup-time", "third").replace('["startup"]', '["other"]').replace("2027-04-25", "2028-04-25")
     )
-    told = [(one.line, one.fault.message.partition(": expected")[0]) for one in lint(text, TODAY)]
-    assert told == [
+    messages = [(finding.line, finding.fault.message.partition(": expected")[0]) for finding in lint(text, TODAY)]
+    assert messages == [
         (2, "[application]: vendor: is missing"),
         (5, "[application]: vendr: unknown key"),
         (11, '[[source]] "startup": bins'),
@@ -137,12 +160,12 @@ def test_several_at_once():
 
 
 def test_all_unknown_keys():
-    """All unknown keys are named, and what else is wrong with their table; the help names the key that was meant."""
+    """All unknown keys are named with the other faults of their table; the help names the intended key."""
     text = WHOLE.replace("[application]", "[application]\ncolour = 1\nnmae = 'x'\n'vendor[de]' = 'x'").replace('name = "Editor"', "")
-    told = {one.fault.message.removeprefix("[application]: "): one.fault.help for one in lint(text, TODAY)}
-    assert told.keys() == {"colour: unknown key", "nmae: unknown key", "vendor[de]: unknown key", "name: is missing"}
-    assert told["nmae: unknown key"] == "did you mean name?"
-    assert told["colour: unknown key"].startswith("take it out, or write one of id, name")
+    help_by_message = {finding.fault.message.removeprefix("[application]: "): finding.fault.help for finding in lint(text, TODAY)}
+    assert help_by_message.keys() == {"colour: unknown key", "nmae: unknown key", "vendor[de]: unknown key", "name: is missing"}
+    assert help_by_message["nmae: unknown key"] == "did you mean name?"
+    assert help_by_message["colour: unknown key"].startswith("take it out, or write one of id, name")
 
 
 @pytest.mark.parametrize(
@@ -167,88 +190,94 @@ def test_all_unknown_keys():
     ],
 )
 def test_lines(old, new, expected):
-    """Faults that are no file of the corpus are found at their lines, too."""
+    """Faults that are not in the corpus are found at their lines too."""
     assert old in WHOLE
-    assert sorted(found(WHOLE.replace(old, new, 1))) == sorted(expected)
+    assert sorted(lint_results(WHOLE.replace(old, new, 1))) == sorted(expected)
 
 
 def test_installed_as():
-    """A file in a directory of manifests has to have the name of its application's id, or the daemon does not read it."""
-    assert found(WHOLE, installed_as="org.example.Editor") == found(WHOLE) == []
-    assert found(WHOLE, installed_as="editor") == [(3, "error", "T2")]
+    """A file in a directory of manifests must have the name of its application's id, or the daemon does not read it."""
+    assert lint_results(WHOLE, installed_as="org.example.Editor") == lint_results(WHOLE) == []
+    assert lint_results(WHOLE, installed_as="editor") == [(3, "error", "T2")]
 
 
 @pytest.mark.parametrize("day", [date(2026, 4, 24), date(2026, 4, 23), date(2027, 4, 25), date(2027, 4, 26)])
 def test_today(day):
-    """What is far away, and what is over, depends on the day."""
-    assert bool(found(WHOLE, day)) is (day in {date(2026, 4, 23), date(2027, 4, 26)})
+    """The warnings about dates depend on the day."""
+    assert bool(lint_results(WHOLE, day)) is (day in {date(2026, 4, 23), date(2027, 4, 26)})
 
 
 def test_far_end():
-    """Nine months, 274 days from starts to ends, are long enough for a question; one day more is far."""
-    assert found(WHOLE.replace("ends = 2027-04-25", "ends = 2027-08-03")) == []
-    assert found(WHOLE.replace("ends = 2027-04-25", "ends = 2027-08-04")) == [(21, "warning", "M4")]
+    """Nine months, 274 days from starts to ends, give no warning; one day more does."""
+    assert lint_results(WHOLE.replace("ends = 2027-04-25", "ends = 2027-08-03")) == []
+    assert lint_results(WHOLE.replace("ends = 2027-04-25", "ends = 2027-08-04")) == [(21, "warning", "M4")]
 
 
 def test_share_that_is_needed():
-    """A share is too much from twice of what would do; below that it is the developer's reserve."""
-    whole = WHOLE + "expected_users = 100000\nshare = {}\n"
-    enough = figures(parse(whole.format("0.5")).definitions[0]).sufficient_share
-    assert [len(found(whole.format(f"{share:.4f}"))) for share in (1.9 * enough, 2 * enough, 2.1 * enough)] == [0, 1, 1]
+    """A share gives a warning from twice the sufficient one; below that it is the author's reserve."""
+    text = WHOLE + "expected_users = 100000\nshare = {}\n"
+    enough = figures(parse(text.format("0.5")).definitions[0]).sufficient_share
+    assert [len(lint_results(text.format(f"{share:.4f}"))) for share in (1.9 * enough, 2 * enough, 2.1 * enough)] == [0, 1, 1]
 
 
 def test_byte_order_mark():
-    """What a Windows editor writes first is named, not called a wrong statement."""
-    (one,) = lint("\ufeff" + WHOLE, TODAY)
-    assert (one.line, one.fault.message) == (1, "begins with a byte order mark (BOM), which TOML does not have")
-    assert one.fault.help == "save the file as UTF-8 without BOM"
+    """The byte order mark of Windows editors is named, not called a wrong statement."""
+    (finding,) = lint("\ufeff" + WHOLE, TODAY)
+    assert (finding.line, finding.fault.message) == (1, "begins with a byte order mark (BOM), which TOML does not have")
+    assert finding.fault.help == "save the file as UTF-8 without BOM"
 
 
 def test_language_that_is_none():
-    """Who writes out a language is told how it is written, not to leave it out."""
-    (one,) = lint(WHOLE.replace("bins", '"description[german]" = "Zeit"\nbins'), TODAY)
-    assert one.fault.message == '[[source]] "startup": description[german]: unknown key'
-    assert "description[de], description[pt_BR]" in one.fault.help
-    (one,) = lint(WHOLE.replace("bins", '"colour[de]" = "Zeit"\nbins'), TODAY)
-    assert one.fault.help.startswith("take it out")
+    """A written-out language gets a hint about its code, not to leave it out."""
+    (finding,) = lint(WHOLE.replace("bins", '"description[german]" = "Zeit"\nbins'), TODAY)
+    assert finding.fault.message == '[[source]] "startup": description[german]: unknown key'
+    assert "description[de], description[pt_BR]" in finding.fault.help
+    (finding,) = lint(WHOLE.replace("bins", '"colour[de]" = "Zeit"\nbins'), TODAY)
+    assert finding.fault.help.startswith("take it out")
 
 
 def test_several_words():
-    """Several words are told as several."""
-    (one,) = lint(WHOLE.replace("Time to the first window", "User, or path, or Path"), TODAY)
-    assert one.fault.message == '[[source]] "startup": description: has the words “User”, “path”, “Path”'
+    """Several words are named in the plural."""
+    (finding,) = lint(WHOLE.replace("Time to the first window", "User, or path, or Path"), TODAY)
+    assert finding.fault.message == '[[source]] "startup": description: has the words “User”, “path”, “Path”'
 
 
 def test_guides_are_complete():
-    """Every key of every table has its guide, with a clause of the policy, and no other has one."""
-    models = [manifest_tables.FlagSource, manifest_tables.ChoiceSource, manifest_tables.NumberSource, manifest_tables.CountSource]
-    known = {
-        "schema": set(),
-        "application": set(manifest_tables.ApplicationTable.model_fields),
-        "source": {name for model in models for name in model.model_fields},
-        "question": set(manifest_tables.QuestionTable.model_fields),
-    }
-    assert {table: set(keys) - {""} for table, keys in guidance.GUIDES.items()} == known
-    assert {one.clause for keys in guidance.GUIDES.values() for one in keys.values()} <= CLAUSES.keys()
+    """Every key of every table has a help and a clause of the policy."""
+    guides = [guide for keys in guidance.GUIDES.values() for guide in keys.values()]
+    assert len(guides) > 30
+    assert {guide.clause for guide in guides} <= CLAUSES.keys()
+    assert [guide for guide in guides if not guide.help] == []
     assert guidance.guide(()).clause == guidance.guide(("endpoint",)).clause == "T2"
 
 
+def test_help_fits_the_reason():
+    """Each reason that the guide of a key does not fit has its own help, and each such help is used."""
+    wrong = (
+        EDITOR.replace("[application]", '[application]\nkind = "shared"\nuses = ["a.b.c/d"]') + STARTUP + QUESTION,
+        WHOLE.replace("ends =", 'expected = { other = { "<1" = 1 } }\nends ='),
+    )
+    helps = {finding.fault.help for text in (*TEXTS, *wrong) for finding in lint(text, TODAY)}
+    assert {help_ for _, help_ in guidance._HELP_BY_REASON} <= helps
+    assert "take it out, or add it to the question's sources" in {finding.fault.help for finding in lint(wrong[1], TODAY)}
+
+
 def test_nothing_wrong():
-    """Of a text that is a manifest nothing is told as a reason against it."""
-    assert [refused.faults(text) for text in TEXTS if not is_refused(text)].count([]) > 40
+    """A valid manifest has no errors."""
+    assert [parse_faults.faults(text) for text in TEXTS if not is_refused(text)].count([]) > 40
 
 
 @pytest.mark.parametrize(
     "text", ["Is it?", "Ist es („so“)?", "これは遅いですか", "これは\uff1f", "慢吗\uff1f", "慢吗", "Είναι;", "هل هو؟", "Դա՞ է"]
 )
 def test_asked(text):
-    """Questions are known in several scripts."""
+    """Questions are recognised in several scripts."""
     assert ASKED.search(text)
 
 
 @pytest.mark.parametrize("text", ["It is.", "Is it? No.", "It is;", "遅い", ""])
 def test_not_asked(text):
-    """What is none is not."""
+    """Texts that are not questions are recognised."""
     assert not ASKED.search(text)
 
 
@@ -272,7 +301,7 @@ def test_not_asked(text):
     ],
 )
 def test_undecided(text):
-    """Decisions that are none."""
+    """Decisions that decide nothing."""
     assert UNDECIDED.search(text)
 
 
@@ -286,7 +315,7 @@ def test_undecided(text):
     ],
 )
 def test_decided(text):
-    """Decisions that are some."""
+    """Decisions that decide something."""
     assert not UNDECIDED.search(text)
 
 
@@ -323,12 +352,12 @@ def test_exploring():
     ],
 )
 def test_kinds(value):
-    """Values that are kinds of things are no content."""
-    assert [what for pattern, _, what in CONTENT if pattern.fullmatch(value)] == []
+    """Values that are kinds of things are not content."""
+    assert [kind for pattern, _, kind in CONTENT if pattern.fullmatch(value)] == []
 
 
 def test_words():
-    """The words that the policy has in mind are known, each with a clause."""
+    """The words that the policy means are known, each with a clause."""
     assert {"path", "url", "user", "name", "serial", "hash"} <= NAMES.keys()
     machines = ("serial", "hash", "hashed", "uuid", "imei", "token", "tokens", "fingerprint", "cookie", "cookies", "hostname", "identifier")
     assert {NAMES[word][0] for word in machines} == {"A2"}

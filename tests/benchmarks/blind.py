@@ -28,9 +28,10 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.awake import awake
-from harness import CONTROL, KATE, ROOT, TELEMETRY, Machine
-from moments import daemon_at, rows
-from raw_bus import RETURN, RawBus
+from support.bus.raw_bus import RETURN, RawBus
+from support.machine import CONTROL, KATE, ROOT, TELEMETRY, Machine
+from support.machine_at import daemon_at, rows
+from support.manifests.manifest_texts import this_week
 
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.bus.transport.output import marshalled
@@ -47,7 +48,7 @@ SINGLE, MANY = 0.03, 0.05
 """Goals: the advantage above the floor, for one sample a call and for several."""
 NAIVE = Path(__file__).parent / "blind_naive.py"
 _SECOND = KATE[KATE.index("[[source]]") :].replace(ONE, OTHER)
-MANIFEST = KATE + _SECOND
+MANIFEST = this_week(KATE + _SECOND)
 CHANGED = MANIFEST.replace("Is start-up too slow", "Is start-up too fast")
 _SERIAL = slice(8, 12)
 

@@ -1,6 +1,6 @@
 """Prints what an application sees beside the user's acts: how long its calls wait while the user decides; see README.md here.
 
-    python tests/benchmarks/blind_beside.py [--awake] [--trials N] [--library dbus-fast|dbus-next] [--seed N]
+    python tests/benchmarks/blind_beside.py [--awake] [--trials N] [--library dbus-fast|dbus-next] [--only pings|pushes] [--seed N]
 
 One daemon, acts in random order. In each trial the user does one thing, and an application calls meanwhile, as fast as it may: it pings, or
 it pushes. What counts is the longest of its calls; `blind_judging.py` says how rows are judged.
@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.awake import awake
 from benchmarks.blind import LIBRARIES
 from benchmarks.blind_judging import Compared, Connection, call, control, ping, show, show_head
-from harness import KATE, Machine
-from moments import daemon_at
+from support.machine import KATE, Machine
+from support.machine_at import daemon_at
+from support.manifests.manifest_texts import this_week
 
 from telemetryd.bus.transport.library import Variant
 
@@ -61,14 +62,16 @@ class Acts:
 
     def __init__(self, machine, digest):
         accepted = control("Accept", "sa{ss}", APP, {QUESTION: digest})
+        withdrawn = self._answer(APP, is_allowed=False)
         self._user = Connection(machine)
         self._acts = {
-            "accept": (accepted, self._answer(APP, is_allowed=False)),
-            "withdraw": (self._answer(APP, is_allowed=False), None),
-            "refuse": (self._answer(OTHER, is_allowed=False), self._answer(OTHER, is_allowed=True)),
-            "look": (control("ListQuestions", "s", APP), None),
+            "accept": (withdrawn, accepted),
+            "withdraw": (accepted, withdrawn),
+            "refuse": (self._answer(OTHER, is_allowed=True), self._answer(OTHER, is_allowed=False)),
+            "look": (withdrawn, control("ListQuestions", "s", APP)),
+            NOTHING: (withdrawn, None),
         }
-        self._before = {"withdraw": accepted}
+        """Act → what makes it one that changes something, and the act."""
 
     @staticmethod
     def _answer(application, *, is_allowed):
@@ -76,20 +79,16 @@ class Acts:
 
     @contextlib.contextmanager
     def during(self, act):
-        """The act begins; after the block it is over, and what it changed is taken back."""
-        if act in self._before:
-            self._user.ask(self._before[act])
-            time.sleep(WINDOW_S)
-        if act == NOTHING:
+        """The act begins, after the same rest for each; after the block it is over."""
+        before, message = self._acts[act]
+        self._user.ask(before)
+        time.sleep(WINDOW_S)
+        if message is None:
             yield
             return
-        message, back = self._acts[act]
         self._user.send(message)
         yield
         self._user.wait()
-        if back is not None:
-            self._user.ask(back)
-            time.sleep(WINDOW_S)
 
 
 def longest(connection, message):
@@ -101,21 +100,29 @@ def longest(connection, message):
     return found
 
 
-def trials(machine, acts, messages, chance, count):
-    """(act, message's name) → the longest waits, of so many trials each, in random order."""
-    connection = Connection(machine)
+def trials(task, plan, messages):
+    """(act, message's name) → the longest waits, in the random order of the trials."""
+    connection = Connection(task.machine)
     for message in messages.values():
         connection.ask(message)
-    turns = [(act, name) for act in acts.names for name in messages for _ in range(count)]
-    chance.shuffle(turns)
+    turns = [(act, name) for act in plan.names for name in messages for _ in range(task.trials)]
+    task.chance.shuffle(turns)
     found = {turn: [] for turn in turns}
     gc.collect()
     gc.disable()
     for act, name in turns:
-        with acts.acts.during(act):
+        with plan.acts.during(act):
             found[act, name].append(longest(connection, messages[name]))
     gc.enable()
     return found
+
+
+class Task(NamedTuple):
+    """On what is measured, and how many trials of each kind."""
+
+    machine: Machine
+    chance: random.Random
+    trials: int
 
 
 class Plan(NamedTuple):
@@ -131,7 +138,8 @@ def at_work(folder, library):
     with Machine(folder, library=library) as machine:
         machine.configure('idle_exit_minutes = 0\n[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
         for application in (KEPT, UNKEPT, APP, OTHER):
-            machine.install(KATE.replace("org.kde.kate", application))
+            text = this_week(KATE) if application in {KEPT, UNKEPT} else KATE
+            machine.install(text.replace("org.kde.kate", application))
 
         async def accept():
             with daemon_at(machine, "-7d"):
@@ -149,6 +157,26 @@ async def digest_of(machine):
         return (await client.questions(APP))[QUESTION]["digest"]
 
 
+def pinged(acts, task):
+    """Rows of two acts, by an application that pings."""
+    found = trials(task, Plan(acts, ("accept", "refuse", "withdraw", "look", NOTHING)), {"ping": ping()})
+    for row in PINGS:
+        yield Compared(f"ping: {row.some} or {row.others}", found[row.some, "ping"], found[row.others, "ping"], row.bound)
+
+
+def pushed(acts, task):
+    """Rows of kept and refused pushes, beside one act each."""
+    pushes = {name: call("Push", "ssv", name, "startup", Variant("d", 700.0)) for name in (KEPT, UNKEPT)}
+    plan = Plan(acts, ("accept", "refuse", "withdraw"))
+    found = trials(task, plan, pushes)
+    for act in plan.names:
+        yield Compared(f"push while the user's is {act}: kept or not", found[act, KEPT], found[act, UNKEPT], PUSHES)
+
+
+ROWS = {"pings": pinged, "pushes": pushed}
+"""What `--only` names → what yields its rows."""
+
+
 def show_all(options):
     """A table for each library; whether every goal is met."""
     chance, is_met = random.Random(options.seed), True
@@ -156,17 +184,9 @@ def show_all(options):
         with tempfile.TemporaryDirectory(prefix="telemetryd-") as folder, at_work(folder, library) as machine:
             show_head(library)
             acts = Acts(machine, asyncio.run(digest_of(machine)))
-            pinged = trials(
-                machine, Plan(acts, ("accept", "refuse", "withdraw", "look", NOTHING)), {"ping": ping()}, chance, options.trials
-            )
-            for row in PINGS:
-                name = f"ping: {row.some} or {row.others}"
-                is_met &= show(Compared(name, pinged[row.some, "ping"], pinged[row.others, "ping"], row.bound), chance)
-            pushes = {name: call("Push", "ssv", name, "startup", Variant("d", 700.0)) for name in (KEPT, UNKEPT)}
-            pushed = trials(machine, Plan(acts, ("accept", "refuse", "withdraw")), pushes, chance, options.trials)
-            for act in ("accept", "refuse", "withdraw"):
-                name = f"push while the user's is {act}: kept or not"
-                is_met &= show(Compared(name, pushed[act, KEPT], pushed[act, UNKEPT], PUSHES), chance)
+            for name in options.only or ROWS:
+                for row in ROWS[name](acts, Task(machine, chance, options.trials)):
+                    is_met &= show(row, chance)
     return is_met
 
 
@@ -175,6 +195,7 @@ def main():
     parser = argparse.ArgumentParser(description="What an application sees beside the user's acts.")
     parser.add_argument("--trials", type=int, default=1000, help="of each act (1,000)")
     parser.add_argument("--library", action="append", choices=LIBRARIES, help="measure this D-Bus library only")
+    parser.add_argument("--only", action="append", choices=sorted(ROWS), help="measure these rows only")
     parser.add_argument("--awake", action="store_true", help="keep a virtual machine's idle processors awake meanwhile (as root)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the trials (1)")
     options = parser.parse_args()

@@ -11,8 +11,8 @@ from bisect import bisect_right
 from statistics import mean, median, quantiles
 from typing import NamedTuple
 
-from harness import CONTROL, TELEMETRY
-from raw_bus import ERROR, RETURN, RawBus
+from support.bus.raw_bus import ERROR, RETURN, RawBus
+from support.machine import CONTROL, TELEMETRY
 
 from telemetryd.bus.transport.library import Message
 from telemetryd.bus.transport.output import marshalled

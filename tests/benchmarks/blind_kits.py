@@ -8,14 +8,16 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from harness import KATE, Machine
-from moments import rows
-from shifted import shift, shifted_as
+from support.machine import KATE, Machine
+from support.machine_at import rows
+from support.manifests.manifest_texts import this_week
+from support.shifted_time import shift, shifted_as
 
 SINGLE, SEVERAL, MOMENT = 0.03, 0.05, 0.10
 """Bounds above the floor: for a single call, for the longest of several, for a closing or a tick that sends against one that does not."""
 ENDPOINT = 'idle_exit_minutes = 0\n[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
 QUESTION = "startup-time"
+THIS_WEEK = this_week(KATE)
 LEAST_COST = "epsilon = 0.1\n"
 """More of a question's table: the ledger has room for 160 of them in a year."""
 
@@ -32,8 +34,8 @@ class Task(NamedTuple):
     chance: object
 
 
-def declared(application, text=KATE, more=LEAST_COST):
-    """The text of a manifest of one question for an application; `more` is added to its question."""
+def declared(application, text=THIS_WEEK, more=LEAST_COST):
+    """The text of a manifest of one question of this week for an application; `more` is added to its question."""
     return text.replace("org.kde.kate", application) + more
 
 

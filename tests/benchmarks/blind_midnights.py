@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from benchmarks.blind_judging import Compared, Connection, control, ping
 from benchmarks.blind_kits import LEAST_COST, MOMENT, SINGLE, Moved, check, longest, machine_of, restore, save, undisturbed
 from benchmarks.blind_registering import push
-from harness import KATE
-from moments import edit, rows
-from texts import ENDS, STARTS
-from timeline import at
+from support.machine import KATE
+from support.machine_at import edit, rows
+from support.manifests.manifest_texts import ENDS, STARTS
+from support.timeline import at
 
 MONTHS = (date(2026, 11, 1), date(2026, 12, 1))
 """In each of these one application's samples are kept from the first day to the last, and one's are refused."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import blind_midnights, blind_registering, blind_starts, blind_ticks
+from benchmarks import blind_erasures, blind_midnights, blind_registering, blind_starts, blind_ticks
 from benchmarks.awake import awake
 from benchmarks.blind import LIBRARIES
 from benchmarks.blind_judging import show, show_head
@@ -31,6 +31,7 @@ ROWS = {
     "timer": (blind_starts.beside_timer, COSTLY),
     "period": (blind_midnights.first_of_period, COSTLY),
     "midnight": (blind_midnights.closing, COSTLY),
+    "erasure": (blind_erasures.erasing, CHEAP),
     "tick": (blind_ticks.sending, COSTLY),
 }
 """Name → what yields the rows of a family, and how many trials of each kind the issue wants."""

@@ -6,8 +6,9 @@ import itertools
 
 from benchmarks.blind_judging import Compared, Connection, call
 from benchmarks.blind_kits import QUESTION, SINGLE, check, declared, machine_of, restore, save, states, undisturbed
-from harness import CONTROL
-from moments import daemon_at, rows
+from support.machine import CONTROL, KATE
+from support.machine_at import daemon_at, rows
+from support.manifests.manifest_texts import this_week
 
 from telemetryd.bus.transport.library import Variant
 
@@ -86,8 +87,8 @@ def of_own(task):
     """In one daemon applications register another text, each once: their questions are pending, waiting or active until then."""
     names = {f"org.kde.{state[0]}{number:02}": state for state in STATES for number in range(OF_EACH)}
     with machine_of(task) as machine:
-        for application in names:
-            machine.review(declared(application))
+        for application, state in names.items():
+            machine.review(_text(application, state))
         asyncio.run(_register(machine, names))
         save(machine)
         found = {(state, is_first): [] for state in STATES for is_first in (True, False)}
@@ -102,12 +103,17 @@ def of_own(task):
         yield Compared(name, found[one, is_first], found[other, is_first], SINGLE)
 
 
+def _text(application, state):
+    """A manifest whose question is waiting, or in its period, if it is accepted a week ago; both are as long."""
+    return declared(application, KATE if state == "waiting" else this_week(KATE))
+
+
 async def _register(machine, names):
     """Some are accepted a week ago and are in their period, others now and are waiting for it."""
     with daemon_at(machine, "-7d"):
         async with machine.client() as client:
-            for application in names:
-                await client.register(application, declared(application))
+            for application, state in names.items():
+                await client.register(application, _text(application, state))
             await client.set("System", 2)
             await client.set("Usage", 2)
             for application, state in names.items():
@@ -130,7 +136,7 @@ def _register_changed(machine, names, found, chance):
     chance.shuffle(turns)
     with undisturbed():
         for application, state, is_first in turns:
-            message = registration(application, changed(declared(application)))
+            message = registration(application, changed(_text(application, state)))
             if not is_first:
                 connection.ask(push(application))
             found[state, is_first].append(connection.ask(message))

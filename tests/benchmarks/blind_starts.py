@@ -13,9 +13,10 @@ from pathlib import Path
 from benchmarks.blind_judging import Compared, Connection
 from benchmarks.blind_kits import MOMENT, SINGLE, applications_with_tally, check, declared, machine_of, restore, save
 from benchmarks.blind_registering import push
-from harness import TELEMETRY
-from moments import daemon_at, edit, rows
-from raw_bus import ERROR, RETURN, SIGNAL, RawBus, string
+from support.bus.raw_bus import ERROR, RETURN, SIGNAL, RawBus, string
+from support.machine import TELEMETRY
+from support.machine_at import daemon_at, edit, rows
+from support.manifests.manifest_texts import this_week
 
 KEPT, REFUSED = "org.kde.kate", "org.kde.kite"
 SPREAD_S = 0.12
@@ -62,7 +63,7 @@ def beside_timer(task):
         machines = {is_over: stack.enter_context(machine_of(task, f"is-{int(is_over)}")) for is_over in (False, True)}
         for is_over, machine in machines.items():
             for application in (KEPT, REFUSED):
-                machine.install(declared(application))
+                machine.install(this_week(declared(application), later=-is_over))
             asyncio.run(_collect(machine, 14 if is_over else 7))
             save(machine)
             machine.activate()

@@ -16,10 +16,10 @@ from benchmarks.blind_judging import Compared, Connection, ping
 from benchmarks.blind_kits import MOMENT, SINGLE, Moved, check, longest, machine_of, restore, save, undisturbed
 from benchmarks.blind_midnights import CALLS, declared_in, last_of, looking, of_day, of_month
 from benchmarks.blind_registering import push
-from harness import until
-from moments import edit, rows
-from receiver import Receiver
-from timeline import HOUR_S, STEP_S, at
+from support.machine import until
+from support.machine_at import edit, rows
+from support.net.tls_receiver import Receiver
+from support.timeline import HOUR_S, STEP_S, at
 
 MONTH, DAY = date(2026, 11, 1), date(2026, 11, 3)
 REPORTS = 40

@@ -3,7 +3,8 @@
     python tests/benchmarks/linkage.py [PEOPLE]
 
 20,000 people answer ten questions within 26 weeks; whoever attacks sees every report with the moment of its arrival. Chance is seeded, so
-that a run can be repeated; the daemon's own comes from the kernel. Takes less than two minutes on two processors.
+that a run can be repeated; the daemon's own comes from the kernel. As many people who live as in linkage_calendars.py follow, and hostile
+servers. Takes less than six minutes on two processors.
 """
 # ruff: noqa: T201 - printing is what it is for
 
@@ -19,11 +20,13 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import linkage_answers as answers
+from benchmarks import linkage_lives
 from benchmarks.linkage_attacks import CLUES, CONTENT, Times, by_content, by_time, groups, joint, spread_evenly
 from benchmarks.linkage_days import Seen, life
 from benchmarks.linkage_people import HOURS, a_week_later, definitions, has_fixed_start, hours_of, person, true_cell
+from benchmarks.linkage_tables import percent, table
 
-PEOPLE, SEED = 20_000, 2026
+PEOPLE, SEED = 20_000, linkage_lives.SEED
 RENEWALS = (1, 2, 4, 8, 16)
 ON_OFF = 500
 """People whose samples are turned on and off."""
@@ -177,7 +180,7 @@ def _content_rows(figures):
     for name, asked in figures.content.items():
         success, share = mean(one.success for one in asked), mean(one.share for one in asked)
         worst = max(one.worst for one in asked)
-        measured = f"{_percent(success)} = {success / share:.2f} k/n; worst group {worst:.2f} k/n"
+        measured = f"{percent(success)} = {success / share:.2f} k/n; worst group {worst:.2f} k/n"
         yield f"content: pointing at a report, knowing {name}", measured, "at most 1.1 k/n"
     sizes = figures.groups
     yield "reports in a group (n): least, median, most", f"{sizes[0]}, {round(median(sizes))}, {sizes[-1]}", ""
@@ -191,20 +194,20 @@ def _membership_rows(figures):
 
 def _joint_rows(figures):
     unique, linked = figures.joint
-    yield "instead ten answers in one report: unique", _percent(unique), ""
-    yield "instead ten answers in one report: found again a week later", _percent(linked), "above 60 %: the reason for all this"
+    yield "instead ten answers in one report: unique", percent(unique), ""
+    yield "instead ten answers in one report: found again a week later", percent(linked), "above 60 %: the reason for all this"
 
 
 def _repeated_rows(figures):
     for asked in RENEWALS:
         theory = answers.mode_is_right(asked), answers.mode_is_right(min(asked, 2))
         measured = (figures.renewed[asked, False], figures.renewed[asked, True])
-        columns = (f"{_percent(without)}; with the ledger {_percent(with_it)}" for without, with_it in (measured, theory))
+        columns = (f"{percent(without)}; with the ledger {percent(with_it)}" for without, with_it in (measured, theory))
         yield f"question renewed, answers averaged: {asked}", *columns
     free, one_name, many_names = figures.thresholds
-    yield "sixteen thresholds: the exact bin of 17, no ledger", _percent(free), "about 62 %"
-    yield "sixteen thresholds: with the ledger", _percent(one_name), "at most 15 %"
-    yield "sixteen thresholds: with it, the number under sixteen names", _percent(many_names), "eight answers; for reviewers to see"
+    yield "sixteen thresholds: the exact bin of 17, no ledger", percent(free), "about 62 %"
+    yield "sixteen thresholds: with the ledger", percent(one_name), "at most 15 %"
+    yield "sixteen thresholds: with it, the number under sixteen names", percent(many_names), "eight answers; for reviewers to see"
 
 
 def _on_off_row(figures):
@@ -216,20 +219,11 @@ def time_rows(figures: Figures) -> list[tuple[str, ...]]:
     found, reports = [], sum(figures.groups) / len(definitions())
     for kind in KINDS:
         for hours in HOURS:
-            successes = [_percent(figures.time[(hours, kind), clue], 4) for clue in CLUES]
-            floor = _percent(spread_evenly(hours if kind == KINDS[1] else 24, reports), 4)
-            found.append((f"{hours:g} h, {kind}", _percent(figures.delivered[hours, kind]), *successes, floor))
-    found.append(("instead one report after another, a second apart", "", _percent(figures.one_after_another), "", "", ""))
+            successes = [percent(figures.time[(hours, kind), clue], 4) for clue in CLUES]
+            floor = percent(spread_evenly(hours if kind == KINDS[1] else 24, reports), 4)
+            found.append((f"{hours:g} h, {kind}", percent(figures.delivered[hours, kind]), *successes, floor))
+    found.append(("instead one report after another, a second apart", "", percent(figures.one_after_another), "", "", ""))
     return found
-
-
-def _percent(part: float, digits: int = 2) -> str:
-    return f"{100 * part:.{digits}f} %"
-
-
-def table(heads: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
-    """A table in Markdown."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in (heads, ("---",) * len(heads), *lines))
 
 
 HEADS = ("what is tried", "measured", "promise or theory")
@@ -243,8 +237,12 @@ def main() -> None:
     figures = measure(people, tries=4000)
     print(f"{people:,} people, {len(_SEEN):,} reports, seed {SEED}\n")
     print(table(HEADS, rows(figures)), end="\n\n")
-    print(table(TIME_HEADS, time_rows(figures)))
-    print(f"\n{time.monotonic() - begin:.0f} s", file=sys.stderr)
+    print(table(TIME_HEADS, time_rows(figures)), end="\n\n")
+    lives = linkage_lives.measure(people)
+    print(f"{people:,} people who live, {lives.reports}\n")
+    for heads, lines in linkage_lives.tables(lives):
+        print(table(heads, lines), end="\n\n")
+    print(f"{time.monotonic() - begin:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

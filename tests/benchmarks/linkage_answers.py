@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from benchmarks.linkage_people import HOST, definitions, true_cell
 
-from telemetryd.core import ledger, noise
-from telemetryd.core.ledger import Entry
+from telemetryd.core import ledger, noise, room
+from telemetryd.core.ledger import Charge
 from telemetryd.core.settings import Budgets
 
 EPSILON, TENTHS = 2.0, 20
@@ -97,9 +97,12 @@ def _error_of_difference(rates: list[float], tries: int) -> float:
 
 def answers_allowed(sources: list[str], chance: random.Random) -> list[int]:
     """Which of these questions, one to each source and accepted together, the ledger lets a person answer."""
-    wanted = {("org.example.Editor", f"question{number}"): Entry(HOST, 2026, TENTHS, (source,)) for number, source in enumerate(sources)}
-    reserved, _ = ledger.reserve({}, wanted, CAPS, chance.randrange)
-    return [number for number, key in enumerate(wanted) if key in reserved]
+    ranks = sorted(range(len(sources)), key=lambda _: chance.random())
+    contenders = [
+        room.Contender(rank, ("org.example.Editor", str(number)), Charge(HOST, 2026, TENTHS, (sources[number],)))
+        for rank, number in enumerate(ranks)
+    ]
+    return sorted(int(number) for (_, number), obstacle in room.view(ledger.Sums(CAPS), contenders).items() if not obstacle)
 
 
 def averaging(asked: int, people: int, seed: int, *, has_ledger: bool) -> float:

@@ -2,12 +2,14 @@
 
 The timer is modelled as systemd runs it (systemd.timer(5), and `initialize_perturb` in its sd-event.c): a minute after the start, then ten
 minutes after the last run ended, each put off to the machine's own second of the minute, which stays the same until the next boot. Reports
-take no time to arrive, and no server refuses one: both help the attacker.
+take no time to arrive, and this server refuses none: both help the attacker. linkage_servers.py has others.
 
 A fixed day begins at the same second every day, on a machine that sleeps and never boots; any other day begins with a boot, at any time.
 """
 
 import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -15,11 +17,11 @@ from benchmarks.linkage_people import PERIODS, STARTS, Due, Person, definitions,
 
 from telemetryd.core import noise, report, schedule
 from telemetryd.core.limits import HOUR_S
-from telemetryd.core.schedule import Queued, Ticks
+from telemetryd.core.schedule import Delivery, Queued, Result, Ticks
 
 DAY_S = 86_400
-DAYS = (PERIODS + 2) * 7
-"""The questions' weeks, then both windows of the last."""
+DAYS = PERIODS * 7 + 7 + 28 + 56
+"""The questions' weeks, then the delay and both windows of the last."""
 FIRST_RUN_S, RUN_S, ACCURACY_S = 60, 600, 60
 """OnStartupSec, OnUnitInactiveSec, AccuracySec of systemd/telemetryd-tick.timer."""
 
@@ -44,13 +46,53 @@ class Session(NamedTuple):
     second: int
 
 
+class Server:
+    """Accepts every report. `bodies` has the moments at which each report's body came; deliveries take it no time."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[int, list[int]] = defaultdict(list)
+
+    def take(self, report: Queued, now: int) -> tuple[Delivery, int]:
+        """The outcome of handing over a report at `now`, and how many seconds that took."""
+        self.bodies[report.id].append(now)
+        return schedule.delivery_of(200), 0
+
+
+class Outbox:
+    """The reports of one machine that wait for a server, which leave by the real choices."""
+
+    def __init__(self, queue: Iterable[Queued], server: Server, chance: random.Random) -> None:
+        self.queue = list(queue)
+        self.busy_s = 0
+        self._server, self._chance, self._late_day = server, chance, -1
+
+    def tick(self, ticks: Ticks) -> None:
+        """Hand over the report that this tick sends, if any. What surely reached nobody gets another slot; all else is final."""
+        if choice := schedule.choose(self.queue, ticks, self._late_day, self._chance.randrange):
+            self._late_day = schedule.day_of(ticks.seen) if choice.is_late else self._late_day
+            (sent,) = (one for one in self.queue if one.id == choice.id)
+            delivery, self.busy_s = self._server.take(sent, ticks.seen)
+            self.queue.remove(sent)
+            if delivery.result is Result.HELD:
+                slot = schedule.next_slot(sent.window, ticks.seen + self.busy_s, self._chance.randrange)
+                self.queue.append(sent._replace(slot=slot))
+
+
+Deliver = Callable[[Outbox], None]
+"""Has a machine run until all its reports have left or expired."""
+
+
 def life(one: Person, seed: int, *, skips: bool = True) -> list[Seen]:
     """Everything that one person sends; with `skips` sessions in which nothing can leave are passed over, else all are walked."""
     chance = random.Random(f"{seed} life {one.number}")
-    bodies = {number: (due, body(due, chance)) for number, due in enumerate(owed(one, chance))}
-    queue = [_queued(number, due, chance) for number, (due, _) in bodies.items()]
-    arrived = dict(_deliver(sessions(one, chance), queue, chance, skips=skips))
-    return [_seen(one, due, text, arrived.get(number, -1)) for number, (due, text) in bodies.items()]
+    return reports(one, owed(one, chance), Server(), chance, lambda outbox: _deliver(sessions(one, chance), outbox, chance, skips=skips))
+
+
+def reports(one: Person, dues: list[Due], server: Server, chance: random.Random, deliver: Deliver) -> list[Seen]:
+    """What becomes of the answers that a person owes, at that server."""
+    bodies = {number: (due, body(due, chance)) for number, due in enumerate(dues)}
+    deliver(Outbox([_queued(number, due, chance) for number, (due, _) in bodies.items()], server, chance))
+    return [_seen(one, due, text, min(server.bodies.get(number, [-1]))) for number, (due, text) in bodies.items()]
 
 
 def body(due: Due, chance: random.Random) -> bytes:
@@ -85,29 +127,32 @@ def _seen(one: Person, due: Due, text: bytes, arrived: int) -> Seen:
     return Seen(one.number, due.cell, due.question, read.period, cell, arrived, len(text))
 
 
-def _deliver(days: list[Session], queue: list[Queued], chance: random.Random, *, skips: bool):
-    """(report, moment) of each that leaves, by the real ticks and choices."""
-    ticks, late_day = schedule.first_hour(STARTS, chance.randrange), -1
+def _deliver(days: list[Session], outbox: Outbox, chance: random.Random, *, skips: bool) -> None:
+    """Days of as many hours each, by the real ticks and choices."""
+    ticks = schedule.first_hour(STARTS, chance.randrange)
     for number, session in enumerate(days):
-        waiting = [one for one in queue if one.slot < session.end]
-        if skips and not waiting:
+        if skips and all(one.slot >= session.end for one in outbox.queue):
             ticks = None
             continue
         if ticks is None:
             ticks = _later(days, number, chance)
-        for state, is_due in runs(session, ticks, chance):
-            ticks = state
-            if is_due and (choice := schedule.choose(waiting, ticks, late_day, chance.randrange)):
-                late_day = schedule.day_of(ticks.seen) if choice.is_late else late_day
-                yield choice.id, ticks.seen
-                waiting = [one for one in waiting if one.id != choice.id]
-                queue = [one for one in queue if one.id != choice.id]
+        ticks = walk(session, ticks, outbox, chance)
 
 
-def runs(session: Session, ticks: Ticks, chance: random.Random, *, skips: bool = True):
+def walk(session: Session, ticks: Ticks, outbox: Outbox, chance: random.Random) -> Ticks:
+    """The state after a session in which reports leave."""
+    for state, is_due in runs(session, ticks, chance, busy=lambda: outbox.busy_s):
+        ticks = state
+        outbox.busy_s = 0
+        if is_due:
+            outbox.tick(ticks)
+    return ticks
+
+
+def runs(session: Session, ticks: Ticks, chance: random.Random, *, skips: bool = True, busy: Callable[[], int] = int):
     """The state after each run, and whether it is a tick: what the timer starts stays for a tick that comes before the next run.
 
-    With `skips` those between which nothing happens but that time passes are passed over.
+    With `skips` those between which nothing happens but that time passes are passed over. `busy` says for how many seconds a run went on.
     """
     now = _put_off(session.start + FIRST_RUN_S, session.second)
     while now < session.end:
@@ -122,7 +167,7 @@ def runs(session: Session, ticks: Ticks, chance: random.Random, *, skips: bool =
                 return
             ticks, is_due = ticks.advance(now, now - ticks.seen, chance.randrange)
             yield ticks, is_due
-        now = _put_off(now + 1 + RUN_S, session.second)
+        now = _put_off(now + 1 + busy() + RUN_S, session.second)
 
 
 _PERIOD_S = RUN_S + ACCURACY_S

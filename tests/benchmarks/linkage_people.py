@@ -14,9 +14,9 @@ from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from texts import EDITOR, STARTUP, question
+from support.manifests.manifest_texts import EDITOR, STARTUP, question
 
-from telemetryd.core import aggregate, ledger, sampling_lot
+from telemetryd.core import aggregate, ledger, room, sampling_lot
 from telemetryd.core.coarsen import coarsener
 from telemetryd.core.period import Period
 from telemetryd.core.report import cell_of_bins
@@ -214,7 +214,7 @@ def true_cell(number: int, samples: dict[str, object]) -> int:
 def _cell(number: int, values: tuple[object, ...]) -> int:
     """The same for values in the order of the sources, None where there is none; there are few of them, so each is worked out once."""
     definition, slots, pushes = _paths()[number]
-    tally = aggregate.empty(slots)
+    tally = aggregate.empty_tally(slots)
     for stamp, (value, (_, reduce, fold)) in enumerate(zip(values, pushes, strict=True), 1):
         if value is not None:
             fold(tally, reduce("s" if isinstance(value, str) else "u", (value,)), stamp)
@@ -223,19 +223,16 @@ def _cell(number: int, values: tuple[object, ...]) -> int:
 
 def owed(one: Person, chance: random.Random) -> list[Due]:
     """What a person answers: drawn, not begun at the acceptance, and with room in the ledger; all ten are accepted at once."""
-    drawn = {}
+    drawn, candidates = {}, {}
     for number, definition in enumerate(definitions()):
         numbers = sampling_lot.draw_lot(chance.randrange)
-        if sampling_lot.takes_part(numbers, definition.question.share):
-            period = sampling_lot.drawn_period(definition.question, numbers, one.accepted)
-            if period:
-                drawn[definition.key] = (number, period)
-    wanted = {
-        key: ledger.entry_of(definitions()[number], HOST, datetime.fromtimestamp(period.end, UTC).year)
-        for key, (number, period) in drawn.items()
-    }
-    reserved, _ = ledger.reserve({}, wanted, ledger.caps_of(Budgets(), is_spent=False), chance.randrange)
-    return [Due(number, period, true_cell(number, one.facts)) for number, period in map(drawn.get, reserved)]
+        period = sampling_lot.drawn_period(definition.question, numbers, one.accepted)
+        if period and sampling_lot.takes_part(numbers, definition.question.share, 1.0):
+            drawn[definition.key] = (number, period)
+            entry = ledger.charge_for(definition, HOST, datetime.fromtimestamp(period.end - 1, UTC).year)
+            candidates[definition.key] = room.Candidate(numbers.rank, one.accepted, period.start, entry)
+    held = room.look({}, candidates, ledger.caps_of(Budgets(), is_spent=False), STARTS + PERIODS * WEEK_S).changes
+    return [Due(number, period, true_cell(number, one.facts)) for number, period in map(drawn.get, held)]
 
 
 @cache

@@ -1,6 +1,6 @@
 """Prints what calls cost, held against a C service that does nothing, and what load does to memory and disk; see README.md here.
 
-python tests/benchmarks/load.py [--awake] [--only calls|unread|million|applications|fairness|floods|idle]… [--library dbus-fast|dbus-next] …
+python tests/benchmarks/load.py [--awake] [--only PART]… [--library dbus-fast|dbus-next]…
 """
 # ruff: noqa: T201 - printing is what it is for
 
@@ -16,7 +16,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import load_applications, load_calls, load_fairness, load_floods, load_goals, load_memory
+from benchmarks import load_applications, load_calls, load_fairness, load_floods, load_goals, load_memory, load_sampled
 from benchmarks.awake import awake
 from benchmarks.load_peers import BenchmarkError, bench, build
 
@@ -65,6 +65,11 @@ def calls(folder, options):
         return load_calls.measure(benches, rounds=options.rounds, seconds=options.seconds)
 
 
+def sampled(folder, options):
+    """The modules in which the processor time of a call goes."""
+    return {library: load_sampled.measure(folder / library, library) for library in options.library}
+
+
 def unread(folder, options):
     """Memory while replies are not read."""
     figures = {}
@@ -102,10 +107,19 @@ def fairness(folder, options):
 
 def floods(folder, options):
     """A second caller and a user beside each kind of flood."""
-    return {library: load_floods.measure(folder / library, library) for library in options.library}
+    service = load_floods.measure_service(folder / "service")
+    return {library: load_floods.measure(folder / library, library) | service for library in options.library}
 
 
-PARTS = {"calls": calls, "unread": unread, "million": million, "applications": applications, "fairness": fairness, "floods": floods}
+PARTS = {
+    "calls": calls,
+    "sampled": sampled,
+    "unread": unread,
+    "million": million,
+    "applications": applications,
+    "fairness": fairness,
+    "floods": floods,
+}
 
 
 def arguments():

@@ -5,7 +5,7 @@ from statistics import median
 
 from benchmarks import load_process as process
 from benchmarks.load_peers import KEPT, REFUSED
-from harness import KATE
+from support.machine import KATE
 
 APPLICATIONS, SOURCES = 1000, 10
 TURNS = 20
@@ -51,6 +51,7 @@ def measure(few, many, *, applications=APPLICATIONS, rounds, calls):
         "1,000 applications, at start, resident (MB)": begin.resident,
         "1,000 applications, all used, resident (MB)": after.resident,
         "1,000 applications, all used, private (MB)": after.private,
+        "1,000 applications, all used: growth (MB)": after.resident - begin.resident,
     }
 
 

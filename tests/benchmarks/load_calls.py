@@ -4,7 +4,7 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.load_peers import KEPT, REFUSED
-from raw_bus import NO_REPLY
+from support.bus.raw_bus import NO_REPLY
 
 ARRAY = 100
 """Samples of one PushMany."""

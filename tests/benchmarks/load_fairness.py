@@ -12,8 +12,8 @@ from statistics import median
 
 from benchmarks.blind import ask
 from benchmarks.load_peers import KEPT, REFUSED, Bench, Caller, home
-from harness import ROOT
-from raw_bus import RETURN, RawBus
+from support.bus.raw_bus import RETURN, RawBus
+from support.machine import ROOT
 
 UNBOUNDED = Path(__file__).parent / "load_unbounded.py"
 FLOODS = {"64 in flight": 64, "45,000 in flight": 45_000}

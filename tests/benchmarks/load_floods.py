@@ -1,13 +1,18 @@
-"""How long others wait while one caller floods the daemon in each way that it can: a second caller's pushes, and a user's withdrawal."""
+"""How long others wait while one caller floods the daemon in each way that it can: a second caller's pushes, and a user's withdrawal.
+
+The bus passes messages on in the order in which they came, and copies each twice. What it takes for a flood of large ones shows a C service
+in the daemon's place that looks at nothing.
+"""
 
 import contextlib
 import struct
+import subprocess
 import time
 
-from benchmarks.load_peers import KEPT, REFUSED, home
-from flooding import flood, floods
-from harness import CONTROL, KATE, PROPERTIES, TELEMETRY
-from raw_bus import ERROR, RETURN, RawBus, strings
+from benchmarks.load_peers import KEPT, PROGRAMS, REFUSED, build, home
+from support.bus.flood import flood, floods
+from support.bus.raw_bus import ERROR, RETURN, RawBus, strings
+from support.machine import CONTROL, KATE, PROPERTIES, TELEMETRY
 
 SECONDS, PAUSE_S, WITHDRAWALS, WINDOW = 4.0, 0.002, 3, 64
 FLOODER = "org.kde.kute"
@@ -34,6 +39,40 @@ def measure(folder, library, *, names=NAMES, seconds=SECONDS):
             figures[f"flood of {name}: p99 (ms)"] = pushes[len(pushes) * 99 // 100]
             figures[f"flood of {name}: withdrawal (ms)"] = max(withdrawals)
     return figures
+
+
+LARGE = ("ids of 200 kB", "arrays of a megabyte")
+"""Floods of which the bus has the most to do."""
+
+
+def measure_service(folder, *, names=LARGE, seconds=SECONDS):
+    """Figure → value: what a second caller waits if a C service has the daemon's name and answers at once (ms)."""
+    figures = {}
+    build()
+    kinds = floods(FLOODER, KATE.replace(KEPT, FLOODER), REFUSED)
+    with home(folder, "dbus-fast") as machine:
+        for name in names:
+            command = [PROGRAMS / "service", TELEMETRY[0], TELEMETRY[1], TELEMETRY[2]]
+            with subprocess.Popen(command, env=machine.environ, stdout=subprocess.PIPE) as service:
+                try:
+                    assert service.stdout.readline() == b"ready\n"
+                    with flood(machine, kinds[name], window=WINDOW), contextlib.closing(RawBus(machine.address)) as caller:
+                        pushes = sorted(wait_of_pushes(caller, seconds))
+                finally:
+                    service.kill()
+            figures[f"flood of {name}: a C service's median (ms)"] = pushes[len(pushes) // 2]
+            figures[f"flood of {name}: a C service's p99 (ms)"] = pushes[len(pushes) * 99 // 100]
+    return figures
+
+
+def wait_of_pushes(caller, seconds):
+    """How long each push took (ms)."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        assert push_of(caller, KEPT).kind == RETURN
+        yield 1000 * (time.monotonic() - begin)
+        time.sleep(PAUSE_S)
 
 
 def victims(machine, seconds):

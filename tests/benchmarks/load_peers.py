@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from harness import KATE, ROOT, TELEMETRY, Machine
-from moments import accept_last_week, rows
-from raw_bus import RawBus, strings
+from support.bus.raw_bus import RawBus, strings
+from support.machine import KATE, ROOT, TELEMETRY, Machine
+from support.machine_at import accept_last_week, rows
+from support.manifests.manifest_texts import this_week
 
 SOURCES = Path(__file__).parent / "peers"
 PROGRAMS = ROOT / "build/benchmarks"
@@ -171,7 +172,7 @@ def home(folder, library, manifests=()):
     with Machine(folder, library=library) as machine:
         machine.configure(_STAY + '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
         for application in (KEPT, REFUSED):
-            machine.install(KATE.replace(KEPT, application))
+            machine.install(this_week(KATE.replace(KEPT, application)))
         asyncio.run(accept_last_week(machine, KEPT))
         for text in manifests:
             machine.install(text)
@@ -179,9 +180,9 @@ def home(folder, library, manifests=()):
 
 
 @contextlib.contextmanager
-def at_work(machine):
-    """The daemon, the C service and the caller on a machine."""
-    with machine.daemon() as daemon, yardstick(machine) as service, contextlib.closing(Caller(machine)) as caller:
+def at_work(machine, **options):
+    """The daemon, the C service and the caller on a machine; `options` are those of `Machine.daemon`."""
+    with machine.daemon(**options) as daemon, yardstick(machine) as service, contextlib.closing(Caller(machine)) as caller:
         yield Bench(machine, daemon, service, caller)
 
 

@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import load_applications, stepped
 from benchmarks.awake import awake
-from harness import CONTROL, PROPERTIES, TELEMETRY, Machine
-from raw_bus import RETURN, RawBus, string, strings
+from support.bus.raw_bus import RETURN, RawBus, string, strings
+from support.machine import CONTROL, PROPERTIES, TELEMETRY, Machine
 
 from telemetryd.engine.ports import StoredReport
 from telemetryd.store import open_store
@@ -105,7 +105,7 @@ def fill(machine, names, reports):
     for number in range(reports):
         created = now - (reports - number) * 360 // reports * 86400
         what = (names[number % len(names)], f"time{number // len(names) % 10}", "0" * 12, "2026-W01", "kde", "https://telemetry.kde.org/v1")
-        row = StoredReport(0, *what, (), b'{"schema":1'.ljust(BODY_BYTES), created, 0, 0, 0, tries=1, outcome="accepted", status=202)
+        row = StoredReport(0, *what, (), b'{"schema":1'.ljust(BODY_BYTES), created, 0, 0, 0, outcome="accepted", status=202)
         rows.append((None, *row[1:7], headers, *row[8:]))
     try:
         with store.main.change() as connection:

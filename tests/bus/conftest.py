@@ -1,10 +1,10 @@
 from functools import partial
 
 import pytest
-from driven_edge import edge_process
-from pidfd_bus import PidfdBus
-from private_bus import BUSES, start_bus
-from served import serving
+from support.bus.driven_edge import edge_process
+from support.bus.pidfd_bus import PidfdBus
+from support.bus.private_bus import BUSES, start_bus
+from support.bus.served_object import serving
 
 from telemetryd.bus.identity import admit_host_only, admit_own_application
 from telemetryd.bus.interfaces import CONTROL, TELEMETRY
@@ -55,20 +55,20 @@ def library(request):
 
 @pytest.fixture
 def launch(library, tmp_path):
-    """Starts a process with an Edge on the bus of an address."""
+    """Starts a process with a Connection on the bus of an address."""
     return partial(edge_process, library, tmp_path)
 
 
 @pytest.fixture
 def service(shared_bus, launch):
-    """A process with an Edge on the shared bus."""
+    """A process with a Connection on the shared bus."""
     with launch(shared_bus.address) as process:
         yield process
 
 
 @pytest.fixture(params=[pytest.param((), id="plain"), pytest.param(("descriptors",), id="descriptors")])
 def frail_service(own_bus, launch, request):
-    """A process with an Edge on the test's own bus, with and without descriptors."""
+    """A process with a Connection on the test's own bus, with and without descriptors."""
     with launch(own_bus.address, *request.param) as process:
         process.has_descriptors = bool(request.param)
         yield process

@@ -1,4 +1,4 @@
-"""A process with one Edge, which tests drive by lines of JSON on its standard input and by calls over the bus.
+"""A process with one Connection, which tests drive by lines of JSON on its standard input and by calls over the bus.
 
 Arguments: the bus's address, then what is wanted: `descriptors`; `nothing` for an edge without handlers; `slowly` to be told first that
 connecting takes its time. Each line in, `{"do": name, ...}`, brings one line out.
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import NAME, bus_call, expects_reply, method_call, method_return, signal
 from telemetryd.core.limits import BUS_RETRY_S
 
@@ -27,7 +27,7 @@ class Service:
 
     def __init__(self, address, options):
         handlers = {} if "nothing" in options else {"on_call": self.take, "on_signal": self.hear, "on_batch_end": self.commit}
-        self.edge = Edge(**handlers, descriptors="descriptors" in options, address=address or None)
+        self.edge = Connection(**handlers, descriptors="descriptors" in options, address=address or None)
         self.accepted = []
         self.calls = self.batches = self.signals = 0
         self.largest_backlog = self.largest_batch = 0

@@ -3,14 +3,14 @@
 import asyncio
 
 import pytest
-from harness import CONTROL, KATE_2026
-from running import APP, installed
+from support.engine_flow import APP, KATE_2026, installed
+from support.machine import CONTROL
 
-from telemetryd.bus.control1 import Control, Parts
+from telemetryd.bus.control1 import Control, ControlParts
 from telemetryd.bus.interfaces import PROPERTIES, load
 from telemetryd.bus.members import Members
 from telemetryd.bus.transport.library import Message
-from telemetryd.engine.slices import Pieces
+from telemetryd.engine.slices import Slices
 from telemetryd.errors import BusyError, UnknownApplicationError
 
 OTHER = "org.kde.dolphin"
@@ -29,12 +29,12 @@ class Looked:
 
     def __init__(self, running):
         choices, consents, catalogue = running.choices, running.store.consents, running.catalogue
-        self._parts = Parts(
+        self._parts = ControlParts(
             choices, consents, catalogue, running.views, running.ticker, running.watch, running.erasure, running.store.problems
         )
         self._running = running
         self.looks = self.begun = 0
-        self.control = Control(self._begin, self._look, dict, announce=lambda: None, pieces=Pieces(0))
+        self.control = Control(self._begin, self._look, dict, announce=lambda: None, slices=Slices(0))
 
     def _begin(self):
         self.begun += 1
@@ -54,11 +54,11 @@ class Looked:
 async def test_all_properties_are_of_one_look(running):
     """GetAll looks at the files once, and says the same as each property by itself."""
     looked = Looked(running)
-    (found,) = await looked.ask("GetAll", "s", CONTROL[2], interface=PROPERTIES)
+    (properties,) = await looked.ask("GetAll", "s", CONTROL[2], interface=PROPERTIES)
     assert looked.looks == 1
-    for name, value in found.items():
-        (one,) = await looked.ask("Get", "ss", CONTROL[2], name, interface=PROPERTIES)
-        assert one.value == value.value, name
+    for name, value in properties.items():
+        (single,) = await looked.ask("Get", "ss", CONTROL[2], name, interface=PROPERTIES)
+        assert single.value == value.value, name
 
 
 @pytest.mark.parametrize("changes", [0, 1, 2, 100])
@@ -77,12 +77,12 @@ async def test_a_view_that_changes_is_begun_anew(running, changes):
 
     handle = asyncio.get_running_loop().call_soon(change)
     try:
-        (found,) = await looked.ask("ListQuestions", "s", "")
+        (rows,) = await looked.ask("ListQuestions", "s", "")
     except BusyError:
         assert (changes, looked.begun, looked.looks) == (100, 5, 1)
     else:
-        assert [row["application"].value for row in found] == [OTHER, APP]
-        assert len({row["reason"].value for row in found}) == 1
+        assert [row["application"].value for row in rows] == [OTHER, APP]
+        assert len({row["reason"].value for row in rows}) == 1
         assert changes < 100
         assert looked.begun in range(1 + bool(changes), 2 + changes)
     finally:

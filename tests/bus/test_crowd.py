@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from served import connected
+from support.bus.served_object import connected
 
 from telemetryd.bus.transport.library import MessageType, Variant
 from telemetryd.core.limits import TURN_S
@@ -20,7 +20,7 @@ def slow(_caller, _call):
 
 
 async def test_another_caller_does_not_wait_for_all(telemetry):
-    """While 150 slow calls of one caller wait, another caller's is answered after a few of them; each one's replies keep their order."""
+    """While 150 slow calls of one caller wait, another caller's are answered after a few of them; each one's replies keep their order."""
     telemetry.answers.does["Push"] = slow
     other = await connected(telemetry.address)
     await telemetry.ask("Push", "ssv", PUSH)
@@ -34,12 +34,11 @@ async def test_another_caller_does_not_wait_for_all(telemetry):
     flood = [asyncio.ensure_future(note(telemetry.client, number)) for number in range(CALLS)]
     while not order:
         await asyncio.sleep(0)
-    for number in range(3):
-        await note(other, f"other {number}")
-    await asyncio.gather(*flood)
-    assert [one for one in order if isinstance(one, int)] == list(range(CALLS))
-    assert order.index("other 2") < CALLS * 2 // 3
+    await asyncio.gather(*flood, *(note(other, f"other {number}") for number in range(3)))
+    assert [entry for entry in order if isinstance(entry, int)] == list(range(CALLS))
     await other.disconnect()
+    assert [entry for entry in order if isinstance(entry, str)] == [f"other {number}" for number in range(3)]
+    assert order.index("other 2") < CALLS * 2 // 3
 
 
 async def test_what_was_received_is_handled_before_the_name_is_released(telemetry):
@@ -67,7 +66,7 @@ async def test_what_waits_of_a_caller_that_left_is_dropped(telemetry):
         await asyncio.sleep(0)
     await leaver.disconnect()
     await telemetry.ask("Push", "ssv", PUSH)
-    await telemetry.edge._flow.handed_over()
+    await telemetry.edge._pump.wait_handed_over()
     assert len(telemetry.answers.called) < before + CALLS
 
 
@@ -96,4 +95,4 @@ async def test_more_values_than_make_sense_are_refused(telemetry):
         telemetry.answers.does["Push"] = slow
         for _ in range(2):  # the first long batch makes it wary
             await asyncio.gather(*(telemetry.ask("Push", "ssv", PUSH) for _ in range(3)))
-        assert telemetry.edge._flow._turns is not None
+        assert telemetry.edge._pump._queues is not None

@@ -2,16 +2,18 @@ import asyncio
 import logging
 import subprocess
 from contextlib import suppress
+from time import thread_time
 
 import pytest
-from served import connected
+from support.bus.served_object import connected
 
 from telemetryd import errors
-from telemetryd.bus.dispatch import PARKED_STEP_CALLS, RUNNING_MAX_CALLS, RUNNING_MAX_EACH
-from telemetryd.bus.identity import Kind
+from telemetryd.bus.dispatch import PENDING_STEP_CALLS, RUNNING_MAX_CALLS, RUNNING_MAX_EACH
+from telemetryd.bus.identity import Confinement
 from telemetryd.bus.interfaces import PEER, PROPERTIES, TELEMETRY
-from telemetryd.bus.pending_calls import PARKED_MAX_BYTES, PARKED_MAX_CALLS
+from telemetryd.bus.pending_calls import PENDING_MAX_BYTES, PENDING_MAX_CALLS
 from telemetryd.bus.transport.library import MessageFlag, MessageType, Variant
+from telemetryd.core.limits import LONG_CALL_S
 from telemetryd.redact import INTERNAL_TEXT
 
 STANDARD = "org.freedesktop.DBus.Error."
@@ -174,7 +176,7 @@ async def test_calls_are_parked_until_their_caller_is_known(telemetry):
     await asyncio.gather(*(telemetry.ask("Push", "ssv", PUSH) for _ in range(20)))
     name = telemetry.client.unique_name
     assert telemetry.recorder.record.count("reply") == 20
-    assert telemetry.callers.known[name].kind is Kind.HOST
+    assert telemetry.callers.known[name].kind is Confinement.HOST
     await telemetry.client.disconnect()
     async with asyncio.timeout(5):
         while name in telemetry.callers.known:
@@ -192,10 +194,10 @@ async def test_a_caller_that_another_object_knows_keeps_its_order(telemetry):
         order.append(number)
 
     async def send(numbers):
-        asked = [asyncio.ensure_future(note(number)) for number in numbers]
-        for _ in asked:
+        calls = [asyncio.ensure_future(note(number)) for number in numbers]
+        for _ in calls:
             await asyncio.wait_for(telemetry.received.get(), 5)
-        return asked
+        return calls
 
     parked = await send(range(3))
     await telemetry.callers.identify(telemetry.client.unique_name)
@@ -205,7 +207,7 @@ async def test_a_caller_that_another_object_knows_keeps_its_order(telemetry):
     assert order == list(range(6))
 
 
-@pytest.mark.parametrize(("count", "length"), [(2 * PARKED_MAX_CALLS, 10), (9, PARKED_MAX_BYTES // 8)])
+@pytest.mark.parametrize(("count", "length"), [(2 * PENDING_MAX_CALLS, 10), (9, PENDING_MAX_BYTES // 8)])
 async def test_parked_calls_are_bounded(telemetry, count, length):
     """At a bound of number or size the connection is not read any more; once the caller is known it is, and every call is answered."""
     telemetry.door.is_open.clear()
@@ -214,7 +216,7 @@ async def test_parked_calls_are_bounded(telemetry, count, length):
     assert telemetry.answers.called == []
     telemetry.door.is_open.set()
     assert {reply.message_type for reply in await asyncio.gather(*calls)} == {MessageType.METHOD_RETURN}
-    held = [one for one in telemetry.recorder.record if one in {"hold", "resume"}]
+    held = [step for step in telemetry.recorder.record if step in {"hold", "resume"}]
     assert held == ["hold", "resume"] * (len(held) // 2)
 
 
@@ -222,14 +224,39 @@ async def test_large_replies_to_parked_calls_wait_for_each_other(control):
     """The replies to parked calls are written as they come, not heaped up: at no time do more than a few wait."""
     control.answers.does["Preview"] = lambda _caller, _call: [[["a/b", "", "x" * 1_000_000]]]
     control.door.is_open.clear()
-    calls = [asyncio.ensure_future(control.ask("Preview", "s", [""])) for _ in range(3 * PARKED_STEP_CALLS)]
+    calls = [asyncio.ensure_future(control.ask("Preview", "s", [""])) for _ in range(3 * PENDING_STEP_CALLS)]
     for _ in calls:
         await control.received.get()
     control.door.is_open.set()
     await asyncio.gather(*calls)
-    steps = "".join(one[0] for one in control.recorder.record if one in {"reply", "drain"}).split("d")
-    assert sum(map(len, steps)) == 3 * PARKED_STEP_CALLS
-    assert max(map(len, steps)) <= PARKED_STEP_CALLS
+    steps = "".join(step[0] for step in control.recorder.record if step in {"reply", "drain"}).split("d")
+    assert sum(map(len, steps)) == 3 * PENDING_STEP_CALLS
+    assert max(map(len, steps)) <= PENDING_STEP_CALLS
+
+
+@pytest.mark.parametrize(
+    ("members", "least", "most"),
+    [(["Preview"], 0, 0), (["Preview", "Submit"], 1, 1), (["Preview"] * 5, 4, 4), (["Submit"] * 40, 0, 9)],
+    ids=["alone", "one behind it", "several", "short ones"],
+)
+async def test_a_caller_with_long_calls_is_blocked(control, members, least, most):
+    """Only a long call with others behind it stops its caller's calls. One long first call does not, and short ones need not."""
+
+    def work(_caller, _call):
+        before = thread_time()
+        while thread_time() - before <= 2 * LONG_CALL_S:
+            pass
+        return [[]]
+
+    control.answers.does["Preview"] = work
+    control.door.is_open.clear()
+    arguments = {"Preview": ("s", [""]), "Submit": ()}
+    calls = [asyncio.ensure_future(control.ask(member, *arguments[member])) for member in members]
+    for _ in calls:
+        await asyncio.wait_for(control.received.get(), 5)
+    control.door.is_open.set()
+    await asyncio.gather(*calls)
+    assert least <= control.recorder.record.count("block") <= most  # a rare short call takes long: memory is cleaned up
 
 
 async def test_a_caller_that_left_is_not_heard(telemetry):
@@ -270,14 +297,14 @@ async def test_calls_of_a_caller_that_left_are_dropped(telemetry, caplog):
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("count", [1, 2 * PARKED_MAX_CALLS], ids=["one", "as many as stop the reading"])
+@pytest.mark.parametrize("count", [1, 2 * PENDING_MAX_CALLS], ids=["one", "as many as stop the reading"])
 async def test_a_fault_in_the_look_at_one_caller_is_its_own(telemetry, caplog, count):
     """What escapes while one caller is identified answers its calls with the fixed error; others are served, and the reading goes on."""
     unlucky = await connected(telemetry.address)
     telemetry.door.faults[unlucky.unique_name] = OSError("secret-1")
     calls = [asyncio.ensure_future(unlucky.ask(telemetry.call("Push", "ssv", PUSH))) for _ in range(count)]
     refused = await asyncio.gather(*calls, return_exceptions=True)
-    assert {(one.name, one.text) for one in refused} == {(errors.INTERNAL, INTERNAL_TEXT)}
+    assert {(error.name, error.text) for error in refused} == {(errors.INTERNAL, INTERNAL_TEXT)}
     assert (await telemetry.ask("Push", "ssv", PUSH)).message_type is MessageType.METHOD_RETURN
     assert [name for name, _ in telemetry.answers.called] == ["Push"]
     assert "OSError at " in caplog.text

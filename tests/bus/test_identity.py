@@ -1,14 +1,14 @@
 import pytest
 
-from telemetryd.bus.identity import LATE, Caller, Kind, admit_host_only, admit_own_application, claimed_id, unknown
+from telemetryd.bus.identity import LATE, Caller, Confinement, admit_host_only, admit_own_application, claimed_id, unknown
 from telemetryd.errors import CALLER_REFUSED, AccessDeniedError, BusyError, InvalidManifestError
 from telemetryd.toml import manifest
 
 EDITOR = "org.example.Editor"
 SCOPE = f"app-gnome-{EDITOR}-4242.scope"
-FLATPAK, CLAIMED = Caller(Kind.FLATPAK, EDITOR), Caller(Kind.FLATPAK_CLAIMED, EDITOR)
-SNAP = Caller(Kind.SNAP, "editor")
-CONTAINER = Caller(Kind.CONTAINER)
+FLATPAK, CLAIMED = Caller(Confinement.FLATPAK, EDITOR), Caller(Confinement.FLATPAK_CLAIMED, EDITOR)
+SNAP = Caller(Confinement.SNAP, "editor")
+CONTAINER = Caller(Confinement.CONTAINER)
 UNKNOWN = unknown("it runs as another user")
 SNAPS = {"org.example.Snapped": "editor", "org.example.Other": "other"}
 """Applications whose installed manifest names a snap."""
@@ -54,13 +54,13 @@ def test_claimed_id_is_read_from_the_unit(unit, claimed):
 @pytest.mark.parametrize(
     ("caller", "shown"),
     [
-        (Caller(Kind.HOST), "host"),
-        (Caller(Kind.HOST, label=SCOPE), f"host:{EDITOR}"),
+        (Caller(Confinement.HOST), "host"),
+        (Caller(Confinement.HOST, label=SCOPE), f"host:{EDITOR}"),
         (FLATPAK, f"flatpak:{EDITOR}"),
         (CLAIMED, f"flatpak?:{EDITOR}"),
         (SNAP, "snap:editor"),
         (CONTAINER, "container:org.example.Asked"),
-        (Caller(Kind.CONTAINER, label=SCOPE), f"container:{EDITOR}"),
+        (Caller(Confinement.CONTAINER, label=SCOPE), f"container:{EDITOR}"),
     ],
 )
 def test_what_the_user_is_shown_does_not_change_from_start_to_start(caller, shown):
@@ -70,7 +70,7 @@ def test_what_the_user_is_shown_does_not_change_from_start_to_start(caller, show
 
 OWN, OTHER, SNAPPED, OTHERS_SNAP = EDITOR, "org.example.Plain", "org.example.Snapped", "org.example.Other"
 MAY_ACT_FOR = {
-    Caller(Kind.HOST): {OWN, OTHER, SNAPPED, OTHERS_SNAP},
+    Caller(Confinement.HOST): {OWN, OTHER, SNAPPED, OTHERS_SNAP},
     CONTAINER: {OWN, OTHER, SNAPPED, OTHERS_SNAP},
     FLATPAK: {OWN},
     CLAIMED: {OWN},
@@ -84,7 +84,7 @@ MAY_ACT_FOR = {
 @pytest.mark.parametrize("application", [OWN, OTHER, SNAPPED, OTHERS_SNAP, "", "editor", "snap.editor"])
 def test_who_may_act_for_whom(caller, application):
     """The host and containers may act for any id, a Flatpak for its own, a snap for the one whose manifest names it, others for none."""
-    may = application in MAY_ACT_FOR[caller] or caller.kind in {Kind.HOST, Kind.CONTAINER}
+    may = application in MAY_ACT_FOR[caller] or caller.kind in {Confinement.HOST, Confinement.CONTAINER}
     if may:
         admit_own_application(snap_of, caller, [application])
     else:
@@ -96,7 +96,7 @@ def test_who_may_act_for_whom(caller, application):
 def test_control_is_for_the_host_only(caller):
     """Nothing but the host has any member of Control1; what concerns no application is open to all on Telemetry1."""
     admit_own_application(snap_of, caller, ())
-    if caller.kind is Kind.HOST:
+    if caller.kind is Confinement.HOST:
         admit_host_only(caller, ())
     else:
         with pytest.raises((AccessDeniedError, BusyError)):
@@ -115,7 +115,10 @@ def refusal(guard, *arguments):
     [
         (FLATPAK, "is in a Flatpak sandbox. Only programs outside may see and change the user's choices: run it on the host"),
         (CLAIMED, "is in a Flatpak sandbox. "),
-        (SNAP, "is in the snap editor. Only programs outside may see and change the user's choices: run it in a terminal that is no snap"),
+        (
+            SNAP,
+            "is in the snap editor. Only programs outside may see and change the user's choices: run it in a terminal that is not a snap",
+        ),
         (
             CONTAINER,
             "is in a container: it has a user namespace of its own. Only programs outside may see and change the user's choices: run it",
@@ -157,6 +160,6 @@ def test_every_snap_has_an_id_that_the_guard_and_the_manifests_rules_take(applic
     except InvalidManifestError:
         assert application == "snap.editor" or snap in {"x" * 41, "Editor", "-a", "a--b", "snap.editor", "", "2048"}
         return
-    admit_own_application({declared.id: declared.snap}.__getitem__, Caller(Kind.SNAP, snap), [declared.id])
+    admit_own_application({declared.id: declared.snap}.__getitem__, Caller(Confinement.SNAP, snap), [declared.id])
     with pytest.raises(AccessDeniedError):
-        admit_own_application({declared.id: declared.snap}.__getitem__, Caller(Kind.SNAP, f"{snap}x"), [declared.id])
+        admit_own_application({declared.id: declared.snap}.__getitem__, Caller(Confinement.SNAP, f"{snap}x"), [declared.id])

@@ -1,11 +1,11 @@
 import asyncio
 
 import pytest
-from served import Answers
+from support.bus.interface_gaps import undeclared_or_missing
+from support.bus.served_object import Answers
 
 from telemetryd.bus.identity import admit_host_only
 from telemetryd.bus.interfaces import CONTROL, INTROSPECTABLE, PEER, PROPERTIES, load
-from telemetryd.bus.members import undeclared_or_missing
 from telemetryd.bus.transport.library import MessageType, Variant
 
 STANDARD = "org.freedesktop.DBus.Error."
@@ -101,7 +101,7 @@ async def test_properties_are_read_and_set(control):
     assert (got.signature, got.value) == ("u", 2)
     everything = (await control.ask("GetAll", "s", [CONTROL], interface=PROPERTIES)).body[0]
     assert {name: value.signature for name, value in everything.items()} == {
-        name: one.signature for name, one in control.interface.properties.items()
+        name: declared.signature for name, declared in control.interface.properties.items()
     }
     assert (await control.ask("GetAll", "s", [PEER], interface=PROPERTIES)).body == [{}]
 

@@ -1,15 +1,16 @@
 """What the interface files declare is what the daemon answers, member for member."""
 
 import pytest
+from support.bus.interface_gaps import undeclared_or_missing
 
 from telemetryd.bus.control1 import _SIGNATURES, Control
 from telemetryd.bus.interfaces import CONTROL, TELEMETRY, load, source
-from telemetryd.bus.members import undeclared_or_missing
 from telemetryd.bus.telemetry1 import Applications
+from telemetryd.engine.slices import Slices
 
 HANDLERS = {
     TELEMETRY: Applications(lambda: None).handlers(),
-    CONTROL: Control(lambda: None, lambda: None, dict, announce=lambda: None).handlers(),
+    CONTROL: Control(lambda: None, lambda: None, dict, announce=lambda: None, slices=Slices()).handlers(),
 }
 
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confined import IS_ROOT
-from silent_fs import DEVICE, silent_root
+from support.confinements import IS_ROOT
+from support.disk.silent_fs import DEVICE, silent_root
 
-from telemetryd.bus.identity import Caller, Kind
-from telemetryd.bus.process_checks import Looks
+from telemetryd.bus.identity import Caller, Confinement
+from telemetryd.bus.process_checks import ProcessChecks
 from telemetryd.core.limits import LOOK_TIMEOUT_S, LOOKS_MAX
 
 DESCRIPTORS = Path("/proc/self/fd")
@@ -30,50 +30,50 @@ ENDED = "the process that connected to the session bus has ended; connect in the
 )
 async def test_credentials_that_name_nobody_are_unknown(credentials, why):
     """A caller of another user, without a process or of one that is gone is unknown, and is told which it is."""
-    assert await Looks().identify(credentials, None) == Caller(Kind.UNKNOWN, why=why)
+    assert await ProcessChecks().identify(credentials, None) == Caller(Confinement.UNKNOWN, why=why)
 
 
 def test_a_daemon_short_of_descriptors_is_no_proof_against_the_caller():
     """Where the daemon has no descriptor left to look with, the caller may call again: it is not taken for a sandbox."""
     program = (
-        "import asyncio, os, resource\nfrom telemetryd.bus.process_checks import Looks\n"
+        "import asyncio, os, resource\nfrom telemetryd.bus.process_checks import ProcessChecks\n"
         "who = {'UnixUserID': os.getuid(), 'ProcessID': os.getpid()}\n"
         "pidfd = os.pidfd_open(os.getpid())\n"
         "async def main():\n"
-        "    first = await Looks().identify(who, pidfd)\n"
+        "    first = await ProcessChecks().identify(who, pidfd)\n"
         "    limit = max(map(int, os.listdir('/proc/self/fd')))\n"
         "    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))\n"
-        "    print(first.kind, (await Looks().identify(who, pidfd)).kind, (await Looks().identify(who, None)).kind)\n"
+        "    print(first.kind, (await ProcessChecks().identify(who, pidfd)).kind, (await ProcessChecks().identify(who, None)).kind)\n"
         "asyncio.run(main())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["Kind.HOST", "Kind.LATE", "Kind.LATE"]
+    assert done.stdout.split() == ["Confinement.HOST", "Confinement.LATE", "Confinement.LATE"]
 
 
 @pytest.mark.skipif(not IS_ROOT or not DEVICE.exists(), reason="only root can mount a file system that is served by a test")
 async def test_a_root_that_never_answers_keeps_nobody_waiting(tmp_path):
     """A program whose root directory is a file system of its own that never answers is told to try again; others are known meanwhile."""
     (tmp_path / "root").mkdir()
-    looks = Looks()
+    looks = ProcessChecks()
     with silent_root(tmp_path / "root"), hung(tmp_path / "root") as stuck, hung("/") as other:
         began = asyncio.get_running_loop().time()
         late = [asyncio.ensure_future(looks.identify(who(stuck), None)) for _ in range(LOOKS_MAX + 4)]
-        assert (await looks.identify(who(os.getpid()), None)).kind is Kind.HOST
+        assert (await looks.identify(who(os.getpid()), None)).kind is Confinement.HOST
         assert asyncio.get_running_loop().time() - began < LOOK_TIMEOUT_S
-        assert {caller.kind for caller in await asyncio.gather(*late)} == {Kind.LATE}
+        assert {caller.kind for caller in await asyncio.gather(*late)} == {Confinement.LATE}
         assert sum(thread.name == "look" for thread in threading.enumerate()) == LOOKS_MAX
-        assert (await looks.identify(who(other), None)).kind is Kind.LATE  # every place is taken
+        assert (await looks.identify(who(other), None)).kind is Confinement.LATE  # every place is taken
     with hung("/") as other:
-        assert (await looks.identify(who(other), None)).kind is Kind.HOST
+        assert (await looks.identify(who(other), None)).kind is Confinement.HOST
 
 
 async def test_many_looks_at_once_all_come_back(tmp_path):
     """A login that starts more sandboxes at once than there are places has all of them identified."""
-    looks = Looks()
+    looks = ProcessChecks()
     before = set(DESCRIPTORS.iterdir())
-    with hung("/") as one:
-        found = await asyncio.gather(*(looks.identify(who(one), None) for _ in range(10 * LOOKS_MAX)))
-        assert {caller.kind for caller in found} == {Kind.HOST if IS_ROOT else Kind.CONTAINER}
+    with hung("/") as hanging:
+        callers = await asyncio.gather(*(looks.identify(who(hanging), None) for _ in range(10 * LOOKS_MAX)))
+        assert {caller.kind for caller in callers} == {Confinement.HOST if IS_ROOT else Confinement.CONTAINER}
     assert set(DESCRIPTORS.iterdir()) == before
 
 
@@ -85,7 +85,7 @@ def who(pid):
 @contextmanager
 def hung(root):
     """The number of a process with a mount namespace, and a root, of its own."""
-    unshare = ["unshare", "--mount"] if IS_ROOT else ["unshare", "--user", "--map-root-user", "--mount"]
+    unshare = ["unshare", "--mount", "--propagation=unchanged"] if IS_ROOT else ["unshare", "--user", "--map-root-user", "--mount"]
     program = f"import os, sys; os.chroot({str(root)!r}); print('ready', flush=True); sys.stdin.read()"
     command = [*unshare, sys.executable, "-c", program]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -13,13 +13,13 @@ BODIES = {"": [], "s": [""], "suu": ["", 0, 0], "ssb": ["", "", False], "sa{ss}"
 
 BOXED = """
 import asyncio, ctypes, json, os, sys
-from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.interfaces import *
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.errors import BusCallError
 
 async def main(address, root):
-    edge = Edge(address=address)
+    edge = Connection(address=address)
     await edge.connect()
     bus = "org.freedesktop.DBus"
     await edge.ask(Message(destination=bus, path="/org/freedesktop/DBus", interface=bus, member="GetId"))

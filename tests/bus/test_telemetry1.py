@@ -1,9 +1,9 @@
 """Who is remembered as a caller: everyone who registered or pushed, within bounds."""
 
 import pytest
-from running import APP, Running
+from support.engine_flow import APP, Running
 
-from telemetryd.bus.identity import Caller, Kind
+from telemetryd.bus.identity import Caller, Confinement
 from telemetryd.bus.telemetry1 import Applications
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.errors import UnknownApplicationError
@@ -26,7 +26,7 @@ def call(member, sender, *body):
 
 def unit(number):
     """A host program in a unit of its own."""
-    return Caller(Kind.HOST, label=f"app-org.example.A{number}-1.scope")
+    return Caller(Confinement.HOST, label=f"app-org.example.A{number}-1.scope")
 
 
 def test_pushes_count_as_calls(running):

@@ -7,9 +7,9 @@ from datetime import date
 from itertools import permutations
 
 import pytest
-from declared import define
 from hypothesis import given
 from hypothesis import strategies as st
+from support.manifests.core_questions import define
 
 from telemetryd.core import aggregate
 from telemetryd.core.coarsen import coarsener
@@ -18,10 +18,11 @@ from telemetryd.core.report import cell_of_bins, label_of_cell
 
 EDGES, COARSE = (2, 5, 10), (5,)
 VALUES, COARSE_VALUES = ("a", "b", "c"), ("b",)
-NUMBERS = [Source("n", SourceType.NUMBER, "n", one, edges=EDGES) for one in (Combine.LAST, Combine.MIN, Combine.MAX, Combine.MEDIAN)]
-CHOICES = [Source("c", SourceType.CHOICE, "c", one, values=VALUES) for one in (Combine.LAST, Combine.MODE)]
-FLAGS = [Source("f", SourceType.FLAG, "f", one) for one in (Combine.LAST, Combine.ANY, Combine.ALL)]
-COUNTS = [Source("k", SourceType.COUNT, "k", one, edges=EDGES) for one in (Combine.SUM, Combine.APPLICATIONS)]
+_NUMBER_COMBINES = (Combine.LAST, Combine.MIN, Combine.MAX, Combine.MEDIAN)
+NUMBERS = [Source("n", SourceType.NUMBER, "n", combine, edges=EDGES) for combine in _NUMBER_COMBINES]
+CHOICES = [Source("c", SourceType.CHOICE, "c", combine, values=VALUES) for combine in (Combine.LAST, Combine.MODE)]
+FLAGS = [Source("f", SourceType.FLAG, "f", combine) for combine in (Combine.LAST, Combine.ANY, Combine.ALL)]
+COUNTS = [Source("k", SourceType.COUNT, "k", combine, edges=EDGES) for combine in (Combine.SUM, Combine.APPLICATIONS)]
 ALL = [*NUMBERS, *CHOICES, *FLAGS, *COUNTS]
 CODES = {SourceType.NUMBER: "d", SourceType.CHOICE: "s", SourceType.FLAG: "b", SourceType.COUNT: "t"}
 SAMPLES = {
@@ -41,13 +42,13 @@ def coarsened(source):
 
 def slots_of(*sources, coarse=False):
     """The layout of a question over sources, in full or coarsened."""
-    fields = tuple(coarsened(one) if coarse else one for one in sources)
+    fields = tuple(coarsened(source) if coarse else source for source in sources)
     return aggregate.layout(define(*fields), sources)
 
 
 def tally(slots, sources, samples):
     """The tally of samples, each (stamp, number of the source, exact value)."""
-    cells = aggregate.empty(slots)
+    cells = aggregate.empty_tally(slots)
     for stamp, number, value in samples:
         source = sources[number]
         reduced = coarsener(source)(CODES[source.type], (value,))
@@ -63,7 +64,7 @@ def label(field, value):
 def most_frequent(bins):
     """The most frequent bin, of equally frequent ones the lowest."""
     counts = Counter(bins)
-    return min(one for one in counts if counts[one] == max(counts.values()))
+    return min(number for number in counts if counts[number] == max(counts.values()))
 
 
 OF_BINS = {
@@ -90,16 +91,16 @@ def by_definition(field, values, programs):
 def pushed(draw):
     """One to three sources, whether the question is coarser, and samples (application, source, value) in the order of their coming."""
     sources = draw(st.lists(st.sampled_from(ALL), min_size=1, max_size=3))
-    one = st.integers(0, len(sources) - 1).flatmap(lambda n: st.tuples(st.integers(0, 3), st.just(n), SAMPLES[sources[n].type]))
-    return sources, draw(st.booleans()), draw(st.lists(one, max_size=30))
+    push = st.integers(0, len(sources) - 1).flatmap(lambda n: st.tuples(st.integers(0, 3), st.just(n), SAMPLES[sources[n].type]))
+    return sources, draw(st.booleans()), draw(st.lists(push, max_size=30))
 
 
 def tallies_of(slots, sources, samples):
     """One tally for each application, as the daemon keeps them."""
     stamped = [(stamp, *sample) for stamp, sample in enumerate(samples, 1)]
     return [
-        tally(slots, sources, [(stamp, number, value) for stamp, pusher, number, value in stamped if pusher == one])
-        for one in sorted({pusher for _, pusher, _, _ in stamped})
+        tally(slots, sources, [(stamp, number, value) for stamp, other_pusher, number, value in stamped if other_pusher == pusher])
+        for pusher in sorted({other_pusher for _, other_pusher, _, _ in stamped})
     ]
 
 
@@ -120,17 +121,17 @@ def test_answers(given_samples):
 
 
 @given(pushed(), st.randoms(use_true_random=False), st.integers(0, 5))
-def test_merging(given_samples, chance, split):
+def test_merging(given_samples, rng, split):
     """Merging is associative and commutative, and nothing is its neutral element."""
     sources, is_coarse, samples = given_samples
     slots = slots_of(*sources, coarse=is_coarse)
     tallies = tallies_of(slots, sources, samples)
-    whole = aggregate.merge(slots, tallies)
-    shuffled = chance.sample(tallies, len(tallies))
-    assert aggregate.merge(slots, shuffled) == whole
+    merged = aggregate.merge(slots, tallies)
+    shuffled = rng.sample(tallies, len(tallies))
+    assert aggregate.merge(slots, shuffled) == merged
     grouped = [aggregate.merge(slots, part) for part in (shuffled[:split], shuffled[split:])]
-    assert aggregate.merge(slots, grouped) == whole
-    assert aggregate.merge(slots, [aggregate.empty(slots), whole]) == whole
+    assert aggregate.merge(slots, grouped) == merged
+    assert aggregate.merge(slots, [aggregate.empty_tally(slots), merged]) == merged
 
 
 @given(pushed())
@@ -140,7 +141,8 @@ def test_coarser_is_a_union_of_bins(given_samples):
     alike = [coarsened(source) for source in sources]
     slots, direct = slots_of(*sources, coarse=True), slots_of(*alike)
     answers = [
-        aggregate.answer(one, aggregate.merge(one, tallies_of(one, known, samples))) for one, known in ((slots, sources), (direct, alike))
+        aggregate.answer(layout, aggregate.merge(layout, tallies_of(layout, declared, samples)))
+        for layout, declared in ((slots, sources), (direct, alike))
     ]
     assert answers[0] == answers[1]
 
@@ -158,7 +160,7 @@ def test_layout_needs_no_full_sources_to_answer(given_samples):
 @pytest.mark.parametrize("order", list(permutations([1.0, 3.0, 7.0, 20.0])))
 def test_even_median(order):
     """The median of an even number of samples is the lower of the middle two, in whatever order they come."""
-    (median,) = (one for one in NUMBERS if one.combine is Combine.MEDIAN)
+    (median,) = (source for source in NUMBERS if source.combine is Combine.MEDIAN)
     slots = slots_of(median)
     cells = tally(slots, [median], [(stamp, 0, value) for stamp, value in enumerate(order, 1)])
     assert aggregate.answer(slots, cells) == (1,)
@@ -186,7 +188,7 @@ def test_zero_is_a_sample():
     total = COUNTS[0]
     slots = slots_of(total)
     assert aggregate.answer(slots, tally(slots, [total], [(1, 0, 0)])) == (0,)
-    assert aggregate.answer(slots, aggregate.empty(slots)) is None
+    assert aggregate.answer(slots, aggregate.empty_tally(slots)) is None
 
 
 def test_applications_are_counted_once():
@@ -199,11 +201,11 @@ def test_applications_are_counted_once():
     assert list(aggregate.merge(slots, [busy, quiet, quiet])) == [3]
 
 
-@pytest.mark.parametrize("source", [NUMBERS[0], NUMBERS[3], CHOICES[1], COUNTS[0]], ids=lambda one: one.combine)
+@pytest.mark.parametrize("source", [NUMBERS[0], NUMBERS[3], CHOICES[1], COUNTS[0]], ids=lambda source: source.combine)
 def test_a_million_samples(source):
     """A million samples take exactly the memory of none, and the answer is still right."""
     slots = slots_of(source)
-    cells, fold = aggregate.empty(slots), aggregate.fold(slots[0])
+    cells, fold = aggregate.empty_tally(slots), aggregate.fold(slots[0])
     size = sys.getsizeof(cells)
     high = len(source.labels) - 1
     fold(cells, [0], 1)
@@ -235,18 +237,29 @@ def test_many_at_once(data):
     source = data.draw(st.sampled_from([*NUMBERS, *CHOICES, *COUNTS, *FLAGS]))
     (slot,) = slots = slots_of(source)
     bins = data.draw(st.lists(st.integers(0, len(slot.collapse) - 1), min_size=1))
-    single, together = aggregate.empty(slots), aggregate.empty(slots)
+    single, together = aggregate.empty_tally(slots), aggregate.empty_tally(slots)
     for stamp, number in enumerate(bins, 1):
         aggregate.fold(slot)(single, [number], stamp)
     aggregate.fold(slot)(together, bins, len(bins))
     assert single == together
 
 
+@pytest.mark.parametrize("source", [NUMBERS[3], CHOICES[1]], ids=lambda source: source.combine)
+@pytest.mark.parametrize("before", range(9))
+def test_many_at_once_behind_other_fields(before, source):
+    """Many samples are counted in the field's own cells, wherever the field begins in the tally."""
+    *_, slot = slots = slots_of(*[FLAGS[1]] * before, source)
+    cells = aggregate.empty_tally(slots)
+    for number in range(slot.width):
+        aggregate.fold(slot)(cells, [number] * (number + slot.width + 1), 1)
+    assert list(cells) == [0] * before + [number + slot.width + 1 for number in range(slot.width)]
+
+
 @given(st.data())
 def test_decoy(data):
     """A decoy ends the same whatever is folded into it, however often: no bin and no count. Policy: C3."""
     source = data.draw(st.sampled_from([*NUMBERS, *CHOICES, *COUNTS, *FLAGS]))
-    (slot,) = aggregate.decoy(slots_of(source))
+    (slot,) = aggregate.decoy_slots(slots_of(source))
     start = data.draw(st.lists(st.integers(0, 255), min_size=slot.width, max_size=slot.width))
     ends = set()
     for _ in range(2):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.coarsen import coarsener, expected
+from telemetryd.core.coarsen import coarsener, expected_type
 from telemetryd.core.definition import Combine, Source, SourceType
 from telemetryd.errors import InvalidValueError
 
@@ -52,19 +52,19 @@ def bin_by_definition(source, value):
     return sum(Fraction(edge) <= exact for edge in source.edges)
 
 
-def one(source):
+def reducer(source):
     """The function that reduces a single value of a source."""
     return lambda code, value: coarsener(source)(code, (value,))[0]
 
 
 @given(st.sampled_from(ALL), ANYTHING)
 def test_total(source, pair):
-    """Whatever comes either is reduced to a bin's number or is refused with the named error that says what was expected."""
+    """Each value is either reduced to the number of a bin, or refused with an error that says what was expected."""
     code, value = pair
     try:
-        reduced = one(source)(code, value)
+        reduced = reducer(source)(code, value)
     except InvalidValueError as error:
-        assert str(error) == expected(source)  # noqa: PT017 - most values are taken
+        assert str(error) == expected_type(source)  # noqa: PT017 - most values are taken
     else:
         assert type(reduced) is int
         assert 0 <= reduced < (101 if source is TOTAL else len(source.labels))
@@ -72,32 +72,32 @@ def test_total(source, pair):
 
 @given(NUMBERS)
 def test_numbers(pair):
-    """Every D-Bus integer and finite double falls into the bin that its label says."""
-    assert one(NUMBER)(*pair) == bin_by_definition(NUMBER, pair[1])
+    """Every D-Bus integer and finite double falls into the bin of its label."""
+    assert reducer(NUMBER)(*pair) == bin_by_definition(NUMBER, pair[1])
 
 
 @given(COUNTS)
 def test_counts(pair):
-    """A count falls into its bin, and of a total nothing above the last edge is kept."""
-    assert one(PROGRAMS)(*pair) == bin_by_definition(PROGRAMS, pair[1])
-    assert one(TOTAL)(*pair) == min(int(pair[1]), 100)
+    """A count falls into its bin, and a total keeps nothing above the last edge."""
+    assert reducer(PROGRAMS)(*pair) == bin_by_definition(PROGRAMS, pair[1])
+    assert reducer(TOTAL)(*pair) == min(int(pair[1]), 100)
 
 
 @given(NUMBERS, NUMBERS)
 def test_monotone(first, second):
     """A larger value never falls into a lower bin."""
     (_, low), (_, high) = sorted((first, second), key=lambda pair: Fraction(pair[1]))
-    assert one(NUMBER)("d", low) <= one(NUMBER)("d", high)
+    assert reducer(NUMBER)("d", low) <= reducer(NUMBER)("d", high)
 
 
 @given(st.lists(NUMBERS))
 def test_inputs_of_one_bin_are_indistinguishable(pairs):
-    """What is kept depends on the bin alone: its number is the very same object's value for every input of the bin."""
-    coarsen = one(NUMBER)
+    """The result depends on the bin alone: it has the same value and type for every input of the bin."""
+    coarsen = reducer(NUMBER)
     kept = {}
     for pair in pairs:
         kept.setdefault(bin_by_definition(NUMBER, pair[1]), set()).add((type(coarsen(*pair)), coarsen(*pair)))
-    assert all(len(one) == 1 for one in kept.values())
+    assert all(len(bins) == 1 for bins in kept.values())
 
 
 @given(st.sampled_from(ALL), st.lists(ANYTHING))
@@ -106,7 +106,7 @@ def test_many(source, pairs):
     for code in {code for code, _ in pairs}:
         values = [value for other, value in pairs if other == code]
         try:
-            each = [one(source)(code, value) for value in values]
+            each = [reducer(source)(code, value) for value in values]
         except InvalidValueError:
             with pytest.raises(InvalidValueError):
                 coarsener(source)(code, values)
@@ -116,8 +116,8 @@ def test_many(source, pairs):
 
 @given(st.text())
 def test_choices(value):
-    """A declared value has its number; of any other nothing is kept but that it was another."""
-    assert one(CHOICE)("s", value) == {"x11": 0, "wayland": 1}.get(value, 2)
+    """A declared value has its own number; all others have that of `other`."""
+    assert reducer(CHOICE)("s", value) == {"x11": 0, "wayland": 1}.get(value, 2)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_choices(value):
 )
 def test_edges(source, code, value, label):
     """The cases at the edges: minus zero is zero, an edge belongs to the upper bin, the largest integers are numbers."""
-    assert source.labels[one(source)(code, value)] == label
+    assert source.labels[reducer(source)(code, value)] == label
 
 
 REFUSED = [
@@ -160,17 +160,17 @@ REFUSED = [
 
 @pytest.mark.parametrize(("source", "code", "value"), REFUSED)
 def test_refused(source, code, value):
-    """What does not fit is refused, and the error is the same whatever the value was."""
+    """A value that does not fit is refused, with the same error whatever the value."""
     with pytest.raises(InvalidValueError) as caught:
-        one(source)(code, value)
-    assert str(caught.value) == expected(source)
+        reducer(source)(code, value)
+    assert str(caught.value) == expected_type(source)
     assert caught.value.bus_name == "org.telemetryd.Error.InvalidValue"
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_expectations():
     """The error says what was expected, by the source's type and by the member that was called."""
-    assert "a text is no number, even if it reads like one" in expected(NUMBER)
-    assert "of at least 0" in expected(TOTAL)
-    assert expected(FLAG) == "source crashed takes a flag: a D-Bus boolean (b)"
-    assert expected(CHOICE, many=True) == "source platform takes a choice: a D-Bus string (s), or an array of one of these types"
+    assert "a text is not a number, even if it reads like one" in expected_type(NUMBER)
+    assert "of at least 0" in expected_type(TOTAL)
+    assert expected_type(FLAG) == "source crashed takes a flag: a D-Bus boolean (b)"
+    assert expected_type(CHOICE, many=True) == "source platform takes a choice: a D-Bus string (s), or an array of one of these types"

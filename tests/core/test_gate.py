@@ -1,24 +1,24 @@
 import pytest
-from declared import ENDPOINT, MEMORY, STARTUP, define, locked, permitted, review_of, stop_of, switched
 from hypothesis import given
 from hypothesis import strategies as st
+from support.manifests.core_questions import ENDPOINT, MEMORY, STARTUP, define, locked, permitted, review_of, stop_of, switched
 
-from telemetryd.core.delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
+from telemetryd.core.causes import Cause, because
 from telemetryd.core.gate import (
     ApplicationLevels,
-    Cause,
     Decision,
     Levels,
     Presence,
     absence,
     axes,
-    closures,
-    closures_without_definition,
     covers,
-    effective,
+    deciding_obstacle,
+    effective_level,
     kill_switch,
-    told,
+    obstacles,
+    obstacles_without_definition,
 )
+from telemetryd.core.obstacle_delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.settings import KillSwitch, Lock, Settings
 from telemetryd.core.signoffs import Standing
 
@@ -32,21 +32,22 @@ APP = ASKED.application.id
 
 
 def causes(definition, **others):
-    """What shuts the definition, as (cause, delay), under circumstances that permit it but for `others`."""
-    return [(one.cause, one.delay) for one in closures(definition, permitted(definition, **others))]
+    """The obstacles as (kind, delay) under circumstances that permit the definition; `others` replace some of them."""
+    return [(obstacle.kind, obstacle.delay) for obstacle in obstacles(definition, permitted(definition, **others))]
 
 
 @pytest.mark.parametrize("definition", [ASKED, FACTS, DETAILED, SYSTEM])
 def test_open(definition):
-    """With everything permitted nothing shuts a question."""
-    assert closures(definition, permitted(definition)) == []
+    """Circumstances that permit everything leave no obstacle."""
+    assert obstacles(definition, permitted(definition)) == []
 
 
+UNREADABLE_KIND = "unreadable/configuration"
 CONDITIONS = [
     (ASKED, {"settings": switched("enabled")}, [(Cause.KILL_SWITCH, AT_ONCE)]),
     (ASKED, {"settings": switched("DO_NOT_TRACK")}, [(Cause.DO_NOT_TRACK, AT_ONCE)]),
     (ASKED, {"settings": switched("kuserfeedback")}, [(Cause.KILL_SWITCH, AT_ONCE)]),
-    (ASKED, {"settings": switched("unreadable")}, [(Cause.UNREADABLE, UNREADABLE)]),
+    (ASKED, {"settings": switched("unreadable")}, [("unreadable/configuration", UNREADABLE)]),
     (ASKED, {"settings": switched("unreadable", "enabled")}, [(Cause.KILL_SWITCH, AT_ONCE)]),
     (ASKED, {"settings": locked("usage", 0)}, [(Cause.LOCK, AT_ONCE)]),
     (ASKED, {"settings": locked("system", 0)}, []),
@@ -64,47 +65,55 @@ CONDITIONS = [
     (FACTS, {"levels": Levels()}, [(Cause.LEVEL, AT_ONCE), (Cause.LEVEL, AT_ONCE)]),
     (SYSTEM, {"levels": Levels(usage=2)}, [(Cause.LEVEL, AT_ONCE)]),
     (SYSTEM, {"levels": Levels(system=1)}, []),
-    (ASKED, {"application": ApplicationLevels(usage=0)}, [(Cause.APPLICATION, AT_ONCE)]),
+    (ASKED, {"application": ApplicationLevels(usage=0)}, [(Cause.APPLICATION_LEVEL, AT_ONCE)]),
     (ASKED, {"application": ApplicationLevels(system=0)}, []),
     (ASKED, {"application": ApplicationLevels(usage=1)}, []),
-    (DETAILED, {"application": ApplicationLevels(usage=1)}, [(Cause.APPLICATION, AT_ONCE)]),
-    (FACTS, {"application": ApplicationLevels(system=0)}, [(Cause.APPLICATION, AT_ONCE)]),
+    (DETAILED, {"application": ApplicationLevels(usage=1)}, [(Cause.APPLICATION_LEVEL, AT_ONCE)]),
+    (FACTS, {"application": ApplicationLevels(system=0)}, [(Cause.APPLICATION_LEVEL, AT_ONCE)]),
     (ASKED, {"levels": Levels(), "application": ApplicationLevels(usage=2)}, [(Cause.LEVEL, AT_ONCE)]),
     (ASKED, {"decision": Decision(refused=True, accepted={ASKED.digest: 1})}, [(Cause.REFUSED, AT_ONCE)]),
-    (ASKED, {"decision": Decision()}, [(Cause.PENDING, AT_ONCE)]),
-    (ASKED, {"decision": Decision(refused=True)}, [(Cause.REFUSED, AT_ONCE), (Cause.PENDING, AT_ONCE)]),
-    (ASKED, {"decision": Decision(accepted={OTHER.digest: 1})}, [(Cause.CHANGED, AT_ONCE), (Cause.PENDING, AT_ONCE)]),
+    (ASKED, {"decision": Decision()}, [(Cause.NONE, AT_ONCE)]),
+    (ASKED, {"decision": Decision(refused=True)}, [(Cause.REFUSED, AT_ONCE), (Cause.NONE, AT_ONCE)]),
+    (ASKED, {"decision": Decision(accepted={OTHER.digest: 1})}, [(Cause.CHANGED, AT_ONCE), (Cause.NONE, AT_ONCE)]),
     (ASKED, {"decision": Decision(accepted={OTHER.digest: 1, ASKED.digest: 2})}, []),
-    (ASKED, {"decision": Decision(), "levels": Levels(2, 2, 0)}, [(Cause.PENDING, AT_ONCE), (Cause.PENDING, AT_ONCE)]),
-    (ASKED, {"decision": Decision(), "settings": locked("new_questions", 0)}, [(Cause.PENDING, AT_ONCE), (Cause.PENDING, AT_ONCE)]),
+    (ASKED, {"decision": Decision(), "levels": Levels(2, 2, 0)}, [(Cause.NONE, AT_ONCE)]),
+    (ASKED, {"decision": Decision(), "settings": locked("new_questions", 0)}, [(Cause.NONE, AT_ONCE)]),
     (ASKED, {"settings": locked("new_questions", 0)}, []),
-    (ASKED, {"presence": Presence.GONE}, [(Cause.GONE, GONE)]),
-    (ASKED, {"presence": Presence.UNREADABLE}, [(Cause.MANIFEST, UNREADABLE)]),
-    (ASKED, {"presence": Presence.DROPPED}, [(Cause.DROPPED, GONE)]),
-    (ASKED, {"presence": Presence.UNREGISTERED}, [(Cause.UNREGISTERED, UNREGISTERED)]),
-    (ASKED, {"presence": Presence.EVICTED}, [(Cause.EVICTED, EVICTED)]),
-    (ASKED, {"presence": Presence.UNREADABLE, "standing": Standing()}, [(Cause.MANIFEST, UNREADABLE)]),
-    (ASKED, {"presence": Presence.GONE, "standing": Standing(review_of(OTHER))}, [(Cause.GONE, GONE)]),
+    (ASKED, {"presence": Presence.GONE}, [("gone/removed", GONE)]),
+    (ASKED, {"presence": Presence.UNREADABLE}, [("unreadable/manifest", UNREADABLE)]),
+    (ASKED, {"presence": Presence.DROPPED}, [("gone/not_asked", GONE)]),
+    (ASKED, {"presence": Presence.UNREGISTERED}, [("gone/unregistered", UNREGISTERED)]),
+    (ASKED, {"presence": Presence.EVICTED}, [("gone/displaced", EVICTED)]),
+    (ASKED, {"presence": Presence.UNREADABLE, "standing": Standing()}, [("unreadable/manifest", UNREADABLE)]),
+    (ASKED, {"presence": Presence.GONE, "standing": Standing(review_of(OTHER))}, [("gone/removed", GONE)]),
     (ASKED, {"standing": Standing(review_of(ASKED), stop_of(ASKED, "answered"))}, [(Cause.STOPPED, AT_ONCE)]),
     (ASKED, {"standing": Standing(review_of(ASKED), stop_of(ASKED))}, [(Cause.SUSPENDED, AT_ONCE)]),
     (ASKED, {"standing": Standing()}, [(Cause.UNREVIEWED, GONE)]),
     (ASKED, {"standing": Standing(review_of(OTHER))}, [(Cause.UNREVIEWED, GONE)]),
-    (ASKED, {"are_reviews_readable": False}, [(Cause.REVIEWS, UNREADABLE)]),
-    (ASKED, {"are_reviews_readable": False, "standing": Standing()}, [(Cause.REVIEWS, UNREADABLE), (Cause.REVIEW, UNREADABLE)]),
+    (ASKED, {"are_reviews_readable": False}, [("reviews/stop", UNREADABLE)]),
+    (ASKED, {"are_reviews_readable": False, "standing": Standing()}, [("reviews/stop", UNREADABLE), ("reviews/review", UNREADABLE)]),
     (ASKED, {"standing": Standing(), "settings": Settings(developer=True)}, []),
 ]
 
 
 @pytest.mark.parametrize(("definition", "others", "expected"), CONDITIONS)
 def test_conditions(definition, others, expected):
-    """Each condition shuts a question by itself, pauses as long as it may, and nothing else does."""
+    """Each condition blocks a question by itself, and has its own delay."""
     assert causes(definition, **others) == expected
 
 
+@pytest.mark.parametrize("digit", "0f")
+def test_a_review_of_another_digest_admits_nothing(digit):
+    """A review admits the definition with its digest only, not one with a lower or higher digest."""
+    review = review_of(ASKED)._replace(definition="sha256:" + 64 * digit)
+    assert causes(ASKED, standing=Standing(review)) == [(Cause.UNREVIEWED, GONE)]
+    assert causes(ASKED, standing=Standing(review_of(ASKED))) == []
+
+
 def test_order():
-    """Everything at once is told in the gate's order."""
+    """All obstacles together are in the order of the gate."""
     settings = Settings(kill_switches=(KillSwitch("enabled", "a.toml"),), locks=(Lock("usage", 0, "fleet.toml"),))
-    found = causes(
+    blocked_by = causes(
         ASKED,
         settings=settings,
         levels=Levels(),
@@ -114,72 +123,72 @@ def test_order():
         standing=Standing(None, stop_of(ASKED)),
         are_reviews_readable=False,
     )
-    assert [cause for cause, _ in found] == [
-        *(Cause.KILL_SWITCH, Cause.LOCK, Cause.LEVEL, Cause.APPLICATION, Cause.REFUSED, Cause.CHANGED, Cause.PENDING, Cause.GONE),
-        *(Cause.SUSPENDED, Cause.REVIEWS),
+    assert [cause for cause, _ in blocked_by] == [
+        *(Cause.KILL_SWITCH, Cause.LOCK, Cause.LEVEL, Cause.APPLICATION_LEVEL, Cause.REFUSED, Cause.CHANGED, Cause.NONE, "gone/removed"),
+        *(Cause.SUSPENDED, "reviews/stop"),
     ]
 
 
 @pytest.mark.parametrize(
     ("others", "over", "cause", "is_final"),
     [
-        ({"settings": switched("unreadable")}, (), Cause.UNREADABLE, False),
+        ({"settings": switched("unreadable")}, (), "unreadable/configuration", False),
         ({"settings": switched("unreadable"), "levels": Levels()}, (), Cause.LEVEL, True),
-        ({"settings": switched("unreadable"), "presence": Presence.GONE}, (), Cause.UNREADABLE, False),
-        ({"settings": switched("unreadable"), "presence": Presence.GONE}, (Cause.GONE,), Cause.GONE, True),
-        ({"settings": switched("unreadable"), "presence": Presence.GONE}, (Cause.GONE, Cause.UNREADABLE), Cause.UNREADABLE, True),
+        ({"settings": switched("unreadable"), "presence": Presence.GONE}, (), "unreadable/configuration", False),
+        ({"settings": switched("unreadable"), "presence": Presence.GONE}, ("gone/removed",), "gone/removed", True),
+        ({"settings": switched("unreadable"), "presence": Presence.GONE}, ("gone/removed", UNREADABLE_KIND), UNREADABLE_KIND, True),
         ({"presence": Presence.UNREADABLE, "standing": Standing(None, stop_of(ASKED))}, (), Cause.SUSPENDED, True),
-        ({"presence": Presence.UNREADABLE, "are_reviews_readable": False}, (Cause.GONE,), Cause.MANIFEST, False),
+        ({"presence": Presence.UNREADABLE, "are_reviews_readable": False}, ("gone/removed",), "unreadable/manifest", False),
     ],
 )
 def test_what_is_final_is_told(others, over, cause, is_final):
-    """What ended a question is named, not what merely came first: an unreadable file neither delays a withdrawal nor takes its name."""
-    closed, is_over = told(closures(ASKED, permitted(ASKED, **others)), over)
-    assert (closed.cause, is_over) == (cause, is_final)
+    """The final obstacle is named, not the first: an unreadable file neither delays a withdrawal nor hides it."""
+    obstacle, is_over = deciding_obstacle(obstacles(ASKED, permitted(ASKED, **others)), over)
+    assert (obstacle.kind, is_over) == (cause, is_final)
 
 
 @pytest.mark.parametrize("others", [row[1] for row in CONDITIONS])
 def test_without_a_definition(others):
-    """What nobody can read may have needed everything: what shuts it in detail on any axis counts, and its refusal and absence."""
+    """A question that cannot be read counts as detailed on every axis; its refusal and absence count too."""
     gone = {"presence": Presence.GONE, **others}
-    expected = [*closures(DETAILED_FACTS, permitted(DETAILED_FACTS, **{**gone, "decision": Decision(), "standing": Standing()}))]
-    ignored = {Cause.PENDING, Cause.REVIEWS}
+    expected = [*obstacles(DETAILED_FACTS, permitted(DETAILED_FACTS, **{**gone, "decision": Decision(), "standing": Standing()}))]
+    ignored = {Cause.NONE, "reviews/stop"}
     refused = others.get("decision", Decision()).refused
-    found = closures_without_definition(APP, permitted(ASKED, **gone))
-    assert {one.cause for one in found} == {one.cause for one in expected if one.cause not in ignored} | (
+    blocked_by = obstacles_without_definition(APP, permitted(ASKED, **gone))
+    assert {obstacle.kind for obstacle in blocked_by} == {obstacle.kind for obstacle in expected if obstacle.kind not in ignored} | (
         {Cause.REFUSED} if refused else set()
     )
-    assert found
+    assert blocked_by
 
 
 def test_a_manifest_that_is_there_shuts_nothing():
-    """Only an absence is one."""
+    """A present manifest is no obstacle."""
     assert absence(APP, Presence.PRESENT) is None
-    assert closures_without_definition(APP, permitted(ASKED)) == []
+    assert obstacles_without_definition(APP, permitted(ASKED)) == []
 
 
 @pytest.mark.parametrize(
-    ("whats", "text"),
+    ("whats", "reason"),
     [
         ((), None),
-        (("enabled",), "enabled.toml says enabled = false"),
-        (("unreadable",), "unreadable.toml cannot be read, which counts as off"),
-        (("unreadable", "kuserfeedback"), "kuserfeedback.toml switches KUserFeedback off"),
-        (("unreadable", "DO_NOT_TRACK"), "DO_NOT_TRACK is set in the environment"),
+        (("enabled",), because(Cause.KILL_SWITCH, file="enabled.toml")),
+        (("unreadable",), because(Cause.UNREADABLE, what="configuration", file="unreadable.toml")),
+        (("unreadable", "kuserfeedback"), because(Cause.KILL_SWITCH, file="kuserfeedback.toml")),
+        (("unreadable", "DO_NOT_TRACK"), because(Cause.DO_NOT_TRACK)),
     ],
 )
-def test_kill_switch_that_counts(whats, text):
-    """A switch that a person set is told of before a file that cannot be read, whatever the order."""
+def test_kill_switch_that_counts(whats, reason):
+    """A switch that a person set comes before an unreadable file, in any order."""
     for order in (whats, whats[::-1]):
-        told = kill_switch(switched(*order))
-        assert (told and told.text) == text
+        obstacle = kill_switch(switched(*order))
+        assert (obstacle and obstacle.reason) == reason
 
 
 def test_strictest_lock_is_named():
-    """Of two locks the lower one holds, and its file is named."""
+    """The lower of two locks is in force, and its file is named."""
     locks = (Lock("usage", 1, "lax.toml"), Lock("usage", 0, "strict.toml"), Lock("system", 0, "other.toml"))
-    (told,) = closures(ASKED, permitted(ASKED, settings=Settings(locks=locks)))
-    assert told.text == "the administrator limits Usage in strict.toml"
+    (obstacle,) = obstacles(ASKED, permitted(ASKED, settings=Settings(locks=locks)))
+    assert obstacle.reason == because(Cause.LOCK, axis="usage", level="basic", file="strict.toml")
 
 
 LEVEL, OWN = st.integers(0, 2), st.integers(0, 3)
@@ -187,23 +196,23 @@ LEVEL, OWN = st.integers(0, 2), st.integers(0, 3)
 
 @given(st.tuples(LEVEL, OWN, LEVEL), st.tuples(LEVEL, OWN, LEVEL), st.sampled_from([ASKED, FACTS, DETAILED, SYSTEM]))
 def test_levels_as_a_whole(system, usage, definition):
-    """A level holds if lock, global level and the application's own all reach it on every axis that the question touches."""
+    """A question is open if lock, global level and application level permit it on every axis that it touches."""
     settings = Settings(locks=(Lock("system", system[2], "s"), Lock("usage", usage[2], "u")), endpoints=(ENDPOINT,))
     levels, own = Levels(system[0], usage[0]), ApplicationLevels(system[1], usage[1])
     reached = {"system": min(system), "usage": min(usage)}
     is_open = all(reached[axis] >= definition.question.detail for axis in axes(definition))
-    assert {axis: effective(axis, levels, own, settings) for axis in reached} == reached
+    assert {axis: effective_level(axis, levels, own, settings) for axis in reached} == reached
     assert covers(definition, levels, own, settings) == is_open
-    assert (closures(definition, permitted(definition, settings=settings, levels=levels, application=own)) == []) == is_open
+    assert (obstacles(definition, permitted(definition, settings=settings, levels=levels, application=own)) == []) == is_open
 
 
 @given(LEVEL, OWN, st.sampled_from(["enabled", "unreadable", "DO_NOT_TRACK", "kuserfeedback"]))
-def test_nothing_holds_under_a_kill_switch(level, own, what):
-    """While a switch is on every effective level is off."""
-    assert effective("usage", Levels(level, level), ApplicationLevels(own, own), switched(what)) == 0
-    assert not covers(ASKED, Levels(level, level), ApplicationLevels(own, own), switched(what))
+def test_nothing_holds_under_a_kill_switch(level, own, kind):
+    """While a switch is on, every level in force is off."""
+    assert effective_level("usage", Levels(level, level), ApplicationLevels(own, own), switched(kind)) == 0
+    assert not covers(ASKED, Levels(level, level), ApplicationLevels(own, own), switched(kind))
 
 
 def test_axes():
-    """A usage question with a system fact needs both axes, one of system facts only its own."""
-    assert [axes(one) for one in (ASKED, FACTS, SYSTEM)] == [("usage",), ("usage", "system"), ("system",)]
+    """A usage question with a system fact needs both axes; one of system facts only needs its own."""
+    assert [axes(definition) for definition in (ASKED, FACTS, SYSTEM)] == [("usage",), ("usage", "system"), ("system",)]

@@ -1,60 +1,62 @@
-"""The privacy budget: exact sums, three caps, and words that are true."""
-
-import random
+"""The privacy budget: exact sums, three caps, and true sentences."""
 
 import pytest
-from harness import KATE_2026
 from hypothesis import given
 from hypothesis import strategies as st
+from support.machine import KATE_2026
 
-from telemetryd.core.ledger import Caps, Entry, Line, caps_of, entry_of, is_exceeded, lines, obstacle, reserve, words
+from telemetryd.core.causes import Cause, because
+from telemetryd.core.ledger import Caps, Charge, Line, Sums, caps_of, charge_for, lines, words
 from telemetryd.core.settings import Budgets
 from telemetryd.toml import manifest
 
 CAPS = caps_of(Budgets(), is_spent=False)
-HOST = "telemetry.example.org"
+HOST, KEY = "telemetry.example.org", ("org.kde.kate", "startup-time")
 
 
 def entry(tenths=20, source="org.kde.kate/startup", *, host=HOST, year=2026, is_charged=False):
     """An answer about one source."""
-    return Entry(host, year, tenths, (source,), is_charged)
+    return Charge(host, year, tenths, (source,), is_charged)
+
+
+SOURCE_CAP = because(Cause.NO_ROOM, cap="source", source="org.kde.kate/startup")
 
 
 def test_caps():
-    """The caps are those of the settings in tenths; a lost ledger leaves nothing."""
+    """The caps are those of the settings in tenths; all caps of a lost ledger are 0."""
     assert Caps(40, 160, 640) == CAPS
     assert caps_of(Budgets(), is_spent=True) == (0, 0, 0)
 
 
 def test_entry_names_the_whole_sources():
-    """A question costs its ε for each source, by the name that it has for everyone."""
+    """A question charges its ε to each source, under the source's global name."""
     text = KATE_2026.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]\nepsilon = 1.5')
-    text = text.replace('draw = "first"', 'coarser = { "org.telemetryd.system/memory" = [4] }')
+    text += 'coarser = { "org.telemetryd.system/memory" = [4] }\n'
     definition = manifest.parse(text).definitions[0]
-    assert entry_of(definition, HOST, 2026) == Entry(HOST, 2026, 15, ("org.kde.kate/startup", "org.telemetryd.system/memory"))
+    assert charge_for(definition, HOST, 2026) == Charge(HOST, 2026, 15, ("org.kde.kate/startup", "org.telemetryd.system/memory"))
 
 
 @pytest.mark.parametrize(
-    ("kept", "wanted", "text"),
+    ("kept", "wanted", "cap"),
     [
-        ([], entry(40), ""),
-        ([], entry(41), "the budget of org.kde.kate/startup is spent"),
-        ([entry(20)], entry(20), ""),
-        ([entry(20), entry(1)], entry(20), "the budget of org.kde.kate/startup is spent"),
-        ([entry(40, host="other.example")], entry(1), "the budget of org.kde.kate/startup is spent"),
-        ([entry(40, f"a.b.c/{n}") for n in range(4)], entry(1), f"the budget of {HOST} for 2026 is spent"),
-        ([entry(40, f"a.b.c/{n}") for n in range(4)], entry(1, year=2027), ""),
-        ([entry(40, f"a.b.c/{n}", host="other.example") for n in range(4)], entry(1), ""),
-        ([entry(40, f"a.b.c/{n}", year=2010 + n) for n in range(16)], entry(1), f"the budget of {HOST} is spent"),
+        ([], entry(40), None),
+        ([], entry(41), SOURCE_CAP),
+        ([entry(20)], entry(20), None),
+        ([entry(20), entry(1)], entry(20), SOURCE_CAP),
+        ([entry(40, host="other.example")], entry(1), SOURCE_CAP),
+        ([entry(40, f"a.b.c/{n}") for n in range(4)], entry(1), because(Cause.NO_ROOM, cap="year", host=HOST, year="2026")),
+        ([entry(40, f"a.b.c/{n}") for n in range(4)], entry(1, year=2027), None),
+        ([entry(40, f"a.b.c/{n}", host="other.example") for n in range(4)], entry(1), None),
+        ([entry(40, f"a.b.c/{n}", year=2010 + n) for n in range(16)], entry(1), because(Cause.NO_ROOM, cap="life", host=HOST)),
     ],
 )
-def test_obstacle(kept, wanted, text):
-    """An answer finds room under its host's cap for life, its host's cap for the year, and each source's cap across hosts."""
-    assert obstacle(kept, wanted, CAPS) == text
+def test_obstacle(kept, wanted, cap):
+    """An answer needs room under the host's caps for life and for the year, and under each source's cap across hosts."""
+    assert Sums(CAPS, kept).obstacle(wanted) == cap
 
 
 ENTRIES = st.builds(
-    Entry,
+    Charge,
     st.sampled_from([HOST, "other.example"]),
     st.integers(2026, 2028),
     st.integers(1, 40),
@@ -63,48 +65,57 @@ ENTRIES = st.builds(
 )
 
 
-@given(st.dictionaries(st.tuples(st.sampled_from("abc"), st.sampled_from("pqrstuvw")), ENTRIES, max_size=24), st.integers(0, 2**32))
-def test_reserving_never_exceeds_a_cap_and_refuses_nothing_without_reason(wanted, seed):
-    """Whatever is asked for in whatever order, no cap is exceeded, and each question that is refused would exceed one."""
+@given(st.lists(ENTRIES, max_size=24), ENTRIES)
+def test_sums(entries, wanted):
+    """An answer fits exactly if no cap is exceeded with it; sums that were copied grow apart; whether an answer is charged is nothing."""
     caps = Caps(40, 100, 150)
-    reserved, refused = reserve({}, wanted, caps, random.Random(seed).randrange)
-    assert reserved.keys() | refused.keys() == wanted.keys()
-    assert not reserved.keys() & refused.keys()
-    assert not is_exceeded(reserved.values(), caps)
-    assert all(is_exceeded([*reserved.values(), wanted[key]], caps) for key in refused)
-
-
-def test_order_of_reserving_is_random():
-    """Which of two questions finds room is a matter of chance, so it tells nothing."""
-    wanted = {("a", "p"): entry(30), ("a", "q"): entry(30)}
-    winners = {next(iter(reserve({}, wanted, CAPS, random.Random(seed).randrange)[0])) for seed in range(20)}
-    assert winners == wanted.keys()
+    sums = Sums(caps, entries)
+    before = sums.is_exceeded
+    other = sums.copy()
+    other.add(wanted)
+    assert (sums.is_exceeded, other.is_exceeded) == (before, Sums(caps, [*entries, wanted._replace(is_charged=True)]).is_exceeded)
+    by_key = {("a.b.c", str(number)): one for number, one in enumerate(entries)}
+    assert before == any(line.spent + line.reserved > line.cap for line in lines(by_key, caps) if not line.application)
+    if not before:
+        assert bool(sums.obstacle(wanted)) == other.is_exceeded
 
 
 def test_lines():
-    """Every sum that a cap bounds: hosts for life and by year, sources across hosts; spent apart from reserved."""
-    entries = [entry(20, is_charged=True), entry(10, host="other.example"), entry(5, "a.b.c/x", year=2027)]
+    """The lines have every sum with a cap: hosts for life and by year, sources across hosts, then applications; spent apart from held.
+
+    Each line counts its answers, both spent and held.
+    """
+    entries = {
+        ("org.kde.kate", "p"): entry(20, is_charged=True),
+        ("org.kde.kate", "q"): entry(10, host="other.example"),
+        ("a.b.c", "q"): entry(5, "a.b.c/x", year=2027),
+    }
     assert lines(entries, CAPS) == [
         Line("other.example", "", 0, 0, 10, 640),
         Line("other.example", "", 2026, 0, 10, 160),
-        Line(HOST, "", 0, 20, 5, 640),
-        Line(HOST, "", 2026, 20, 0, 160),
+        Line(HOST, "", 0, 20, 5, 640, answers=1),
+        Line(HOST, "", 2026, 20, 0, 160, answers=1),
         Line(HOST, "", 2027, 0, 5, 160),
         Line("", "a.b.c/x", 0, 0, 5, 40),
-        Line("", "org.kde.kate/startup", 0, 20, 10, 40),
+        Line("", "org.kde.kate/startup", 0, 20, 10, 40, answers=1),
+        Line("", "", 0, 0, 5, 0, "a.b.c"),
+        Line("", "", 0, 20, 10, 0, "org.kde.kate", 1),
     ]
 
 
 def test_words_for_one_answer():
-    """One answer of ε = 2 multiplies odds by e² = 7.389 at most: told rounded up, and as what even odds become."""
-    assert words(Line(HOST, "", 0, 20, 0, 640), [entry(20)]) == (
+    """One answer of ε = 2 multiplies odds by at most e² = 7.389. The sentence rounds up, and says what even odds become."""
+    assert words(Line(HOST, "", 0, 20, 0, 640), {KEY: entry(20)}) == (
         "This answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %)."
     )
 
 
 def test_words_for_several():
-    """Two answers about one thing multiply to e⁴ = 54.6 if someone ties them together; nothing is said of how sure anyone becomes."""
-    text = words(Line("", "org.telemetryd.system/memory", 0, 20, 20, 40), [entry(20, "org.telemetryd.system/memory")] * 2)
+    """Two linked answers about one source multiply odds by e⁴ = 54.6; no sentence claims a certainty."""
+    text = words(
+        Line("", "org.telemetryd.system/memory", 0, 20, 20, 40),
+        {("a.b.c", name): entry(20, "org.telemetryd.system/memory") for name in "pq"},
+    )
     assert text == (
         "Each answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %). Reports carry nothing that ties them"
         " together, but whoever records network addresses could tie yours, and then the factors multiply:"
@@ -113,15 +124,24 @@ def test_words_for_several():
     assert "sure" not in text
 
 
+def test_words_for_an_application():
+    """What all answers of an application tell of its use is added up, and said to be without a limit of its own."""
+    text = words(Line("", "", 0, 20, 20, 0, "org.kde.kate"), {("org.kde.kate", name): entry(20) for name in "pq"})
+    assert text == (
+        "Each report names org.kde.kate, and its answer tells whether you used it in that period. Whoever ties your reports together"
+        " learns from them whether you use it at all: at most × 55. This has no limit of its own, only those of the server."  # noqa: RUF001 - the sign of multiplication
+    )
+
+
 @pytest.mark.parametrize(
     ("tenths", "factor"), [(1, "1.2"), (5, "1.7"), (20, "7.4"), (23, "10.0"), (24, "12"), (46, "100"), (160, "8,900,000")]
 )
 def test_factors_are_rounded_up(tenths, factor):
-    """A bound is never told too small."""
-    (told,) = [words(Line(HOST, "", 0, tenths, 0, 640), [entry(tenths)]).split("at most ")[1].split(" (")[0]]
-    assert told == factor
+    """A bound is never rounded down."""
+    (bound,) = [words(Line(HOST, "", 0, tenths, 0, 640), {KEY: entry(tenths)}).split("at most ")[1].split(" (")[0]]
+    assert bound == factor
 
 
 def test_no_answer_has_no_words():
-    """A line without answers says nothing."""
-    assert words(Line(HOST, "", 0, 0, 0, 640), []) == ""
+    """A line without answers has no sentence."""
+    assert words(Line(HOST, "", 0, 0, 0, 640), {}) == ""

@@ -1,17 +1,39 @@
-"""A question's life: its design's table row by row, then random histories."""
+"""The states of a question: the table of the design row by row, then random histories."""
 
 from datetime import UTC, datetime
 
 import pytest
-from declared import ENDPOINT, MEMORY, define, locked, permitted, review_of, stop_of, switched
 from hypothesis import given
 from hypothesis import strategies as st
+from support.manifests.core_questions import ENDPOINT, MEMORY, define, locked, permitted, review_of, stop_of, switched
 
-from telemetryd.core import lifecycle
-from telemetryd.core.definition import Draw
-from telemetryd.core.delay import JUMP_S, Moment
-from telemetryd.core.gate import ApplicationLevels, Cause, Decision, Levels, Presence, closures, closures_without_definition, told
-from telemetryd.core.lifecycle import Effect, Outcome, Record, State
+from telemetryd.core import lifecycle, room
+from telemetryd.core.causes import Cause, Reason, because
+from telemetryd.core.explanation import Situation
+from telemetryd.core.gate import (
+    ApplicationLevels,
+    Decision,
+    Levels,
+    Presence,
+    deciding_obstacle,
+    obstacles,
+    obstacles_without_definition,
+)
+from telemetryd.core.lifecycle import Effect, State
+from telemetryd.core.obstacle_delay import JUMP_S, Moment
+from telemetryd.core.period import whole_periods
+from telemetryd.core.record import (
+    Ending,
+    Outcome,
+    Record,
+    begin_report,
+    finish_report,
+    mark_lost,
+    mark_passed,
+    record_attempt,
+    record_delivery,
+    record_developer_report,
+)
 from telemetryd.core.sampling_lot import Lot
 from telemetryd.core.settings import Settings
 from telemetryd.core.signoffs import Standing
@@ -34,29 +56,37 @@ BEFORE, DURING, AFTER, OVER = at("11.20"), at("11.25"), at("12.1"), at("12.8")
 BEGINS, CLOSES = at("11.23", 0), at("11.30", 0)
 DAY_S, TEN_MINUTES_S = 86400, 600
 
-DRAWN = Record(period="2026-W48", begins=BEGINS, closes=CLOSES, revision=A.revision)
-REPORTING = lifecycle.reporting(DRAWN, ENDPOINT.host)
+DRAWN = Record(period="2026-W48", begins=BEGINS, closes=CLOSES, digest=A.digest)
+REPORTING = begin_report(DRAWN, ENDPOINT.host)
+SENT = record_delivery(REPORTING, Ending("accepted", at("12.9"), 204))
+REFUSED_BY_SERVER = because(Cause.REJECTED, date="2026-12-09", status="404")
+FULL = because(Cause.NO_ROOM, cap="life", host=ENDPOINT.host)
 OPENED = permitted(A, at=ACCEPTED)
 
 
+def plain(**dates):
+    """The reason of a state that needs no cause."""
+    return Reason(Cause.NONE, tuple(dates.items()))
+
+
 def clocks(now):
-    """A moment of a machine that was started long ago, and never slept since."""
+    """The clocks of a machine that was started long ago, and was never suspended."""
     return Moment(now, now - at("11.1"), now - at("11.1"), 1)
 
 
-def look(record, now, definition=A, **others):
-    """One look under circumstances that permit A, accepted on a Wednesday for the week after, but for `others`."""
+def step_at(record, now, definition=A, **others):
+    """One step under circumstances that permit A, accepted on a Wednesday for the next week; `others` replace some of them."""
     return lifecycle.step(record, definition, OPENED._replace(**others), now if isinstance(now, Moment) else clocks(now))
 
 
-def unanswerable(record, now, **others):
-    """One look at a question that nobody can read any more, and whose manifest is gone."""
-    shut = closures_without_definition(A.application.id, OPENED._replace(**{"presence": Presence.GONE, **others}))
-    return lifecycle.unanswerable(record, shut, clocks(now))
+def step_without_text(record, now, **others):
+    """One step of a question whose text cannot be read, and whose manifest is gone."""
+    blocked_by = obstacles_without_definition(A.application.id, OPENED._replace(**{"presence": Presence.GONE, **others}))
+    return lifecycle.step_without_definition(record, blocked_by, clocks(now))
 
 
 def facts(step):
-    """What a step says, without its record."""
+    """The result of a step without its record."""
     return step.state, step.effect, step.is_collecting
 
 
@@ -67,55 +97,57 @@ AT_ONCE = [
     ({"settings": switched("enabled")}, Cause.KILL_SWITCH, State.WAITING),
     ({"settings": switched("DO_NOT_TRACK")}, Cause.DO_NOT_TRACK, State.WAITING),
     ({"settings": switched("kuserfeedback")}, Cause.KILL_SWITCH, State.WAITING),
-    ({"application": ApplicationLevels(usage=0)}, Cause.APPLICATION, State.WAITING),
+    ({"application": ApplicationLevels(usage=0)}, Cause.APPLICATION_LEVEL, State.WAITING),
     ({"decision": Decision(refused=True, accepted={A.digest: ACCEPTED})}, Cause.REFUSED, State.REFUSED),
     ({"standing": Standing(review_of(A), stop_of(A, "answered"))}, Cause.STOPPED, State.STOPPED),
     ({"standing": Standing(review_of(A), stop_of(A))}, Cause.SUSPENDED, State.SUSPENDED),
 ]
 # What pauses first, and for how long.
 PAUSES = [
-    ({"settings": switched("unreadable")}, Cause.UNREADABLE, State.WAITING, DAY_S),
-    ({"presence": Presence.UNREADABLE}, Cause.MANIFEST, State.WAITING, DAY_S),
-    ({"presence": Presence.GONE}, Cause.GONE, State.WAITING, TEN_MINUTES_S),
-    ({"presence": Presence.DROPPED}, Cause.DROPPED, State.WAITING, TEN_MINUTES_S),
-    ({"presence": Presence.UNREGISTERED}, Cause.UNREGISTERED, State.WAITING, 3600),
+    ({"settings": switched("unreadable")}, "unreadable/configuration", State.WAITING, DAY_S),
+    ({"presence": Presence.UNREADABLE}, "unreadable/manifest", State.WAITING, DAY_S),
+    ({"presence": Presence.GONE}, "gone/removed", State.WAITING, TEN_MINUTES_S),
+    ({"presence": Presence.DROPPED}, "gone/not_asked", State.WAITING, TEN_MINUTES_S),
+    ({"presence": Presence.UNREGISTERED}, "gone/unregistered", State.WAITING, 3600),
     ({"standing": Standing()}, Cause.UNREVIEWED, State.UNREVIEWED, TEN_MINUTES_S),
     ({"standing": Standing(review_of(B))}, Cause.UNREVIEWED, State.UNREVIEWED, TEN_MINUTES_S),
-    ({"are_reviews_readable": False}, Cause.REVIEWS, State.WAITING, DAY_S),
-    ({"are_reviews_readable": False, "standing": Standing()}, Cause.REVIEWS, State.UNREVIEWED, DAY_S),
+    ({"are_reviews_readable": False}, "reviews/stop", State.WAITING, DAY_S),
+    ({"are_reviews_readable": False, "standing": Standing()}, "reviews/stop", State.UNREVIEWED, DAY_S),
 ]
 
 
 class TestOpen:
-    """Nothing shuts the question."""
+    """No obstacle blocks the question."""
 
     def test_from_acceptance_to_report(self):
         """Accepted on a Wednesday: waits, collects from Monday on, and closes when the week is over."""
-        waiting = look(Record(), ACCEPTED)
+        waiting = step_at(Record(), ACCEPTED)
         assert facts(waiting) == (State.WAITING, Effect.ERASE, False)
         assert waiting.record == DRAWN
-        assert waiting.reason == "its period begins on 2026-11-23"
-        assert facts(look(DRAWN, BEGINS - 1)) == (State.WAITING, Effect.NOTHING, False)
-        assert facts(look(DRAWN, BEGINS)) == (State.ACTIVE, Effect.NOTHING, True)
-        active = look(DRAWN, CLOSES - 1)
+        assert waiting.reason == plain(begins="2026-11-23", ends="2026-11-29")
+        assert facts(step_at(DRAWN, BEGINS - 1)) == (State.WAITING, Effect.NOTHING, False)
+        assert facts(step_at(DRAWN, BEGINS)) == (State.ACTIVE, Effect.NOTHING, True)
+        active = step_at(DRAWN, CLOSES - 1)
         assert facts(active) == (State.ACTIVE, Effect.NOTHING, True)
-        assert active.reason == "its period ends before 2026-11-30"
-        assert facts(look(DRAWN, CLOSES)) == (State.ACTIVE, Effect.CLOSE, False)
-        assert facts(look(REPORTING, CLOSES)) == (State.REPORTING, Effect.NOTHING, False)
-        assert facts(look(lifecycle.answered(REPORTING, "sent"), AFTER)) == (State.ANSWERED, Effect.NOTHING, False)
+        assert active.reason == plain(ends="2026-11-29")
+        assert step_at(DRAWN, CLOSES).reason == plain(ended="2026-11-29")
+        assert facts(step_at(DRAWN, CLOSES)) == (State.ACTIVE, Effect.CLOSE, False)
+        assert facts(step_at(REPORTING, CLOSES)) == (State.REPORTING, Effect.NOTHING, False)
+        assert facts(step_at(SENT, AFTER)) == (State.ANSWERED, Effect.NOTHING, False)
 
     def test_not_accepted(self):
-        """What the user did not decide on is pending and leaves nothing to remember."""
-        step = look(Record(), DURING, decision=Decision())
+        """A question without a decision is pending, and its record stays empty."""
+        step = step_at(Record(), DURING, decision=Decision())
         assert facts(step) == (State.PENDING, Effect.NOTHING, False)
         assert step.record == Record()
-        assert step.reason == "you have not accepted this question"
+        assert step.reason == because(Cause.TOO_LATE)
+        assert step_at(Record(), BEFORE, decision=Decision()).reason == Reason()
 
     @pytest.mark.parametrize(("others", "_cause", "state"), [row[:3] for row in (*AT_ONCE, *PAUSES)])
     def test_not_accepted_and_shut(self, others, _cause, state):
-        """A pending question shows what others settled, with the reason of that, and is pending otherwise."""
+        """A pending question shows a state that no acceptance can change, with its reason; otherwise it is pending."""
         decision = Decision(refused=others.get("decision", Decision()).refused)
-        step = look(Record(), DURING, **{**others, "decision": decision})
+        step = step_at(Record(), DURING, **{**others, "decision": decision})
         assert step.state is (State.PENDING if state is State.WAITING else state)
         assert step.effect is Effect.NOTHING
 
@@ -124,90 +156,85 @@ class TestOpen:
         [
             (
                 State.STOPPED,
-                "the question has been answered (stops.toml, 2026-11-20)",
+                because(Cause.STOPPED, file="stops.toml", date="2026-11-20"),
                 {"standing": Standing(None, stop_of(A, "answered"))},
             ),
-            (State.SUSPENDED, "the question is suspended (stops.toml, 2026-11-20)", {"standing": Standing(None, stop_of(A))}),
-            (State.UNREVIEWED, "no review of this definition is installed", {"standing": Standing()}),
-            (State.REFUSED, "you refused this question", {"decision": Decision(refused=True)}),
+            (State.SUSPENDED, because(Cause.SUSPENDED, file="stops.toml", date="2026-11-20"), {"standing": Standing(None, stop_of(A))}),
+            (State.UNREVIEWED, because(Cause.UNREVIEWED), {"standing": Standing()}),
+            (State.REFUSED, because(Cause.REFUSED), {"decision": Decision(refused=True)}),
         ],
     )
     def test_reason_belongs_to_the_state(self, state, reason, others):
-        """With everything off as well, the reason that is shown is the shown state's own."""
-        step = look(Record(), BEFORE, **{"decision": Decision(), "levels": Levels(), **others})
+        """Even if everything else is off, the reason belongs to the shown state."""
+        step = step_at(Record(), BEFORE, **{"decision": Decision(), "levels": Levels(), **others})
         assert (step.state, step.reason) == (state, reason)
 
     @pytest.mark.parametrize("others", [{}, {"standing": Standing()}, {"decision": Decision(refused=True)}])
     def test_expired(self, others):
-        """Past its last day a question that was not accepted is expired; on the last day it is not."""
-        step = look(Record(), at("12.7", 0), **{"decision": Decision(), **others})
-        assert (step.state, step.reason) == (State.EXPIRED, "it ended on 2026-12-06")
-        assert look(Record(), at("12.7", 0) - 1, **{"decision": Decision(), **others}).state is not State.EXPIRED
+        """An unaccepted question is expired after its last day, but not on it."""
+        step = step_at(Record(), at("12.7", 0), **{"decision": Decision(), **others})
+        assert (step.state, step.reason) == (State.EXPIRED, plain(ended="2026-12-06"))
+        assert step_at(Record(), at("12.7", 0) - 1, **{"decision": Decision(), **others}).state is not State.EXPIRED
 
     def test_a_stop_is_shown_before_the_end(self):
-        """A question that was stopped and is over too is shown as stopped."""
-        assert look(Record(), OVER, decision=Decision(), standing=Standing(None, stop_of(A))).state is State.SUSPENDED
+        """A stopped question whose last day has passed is shown as stopped."""
+        assert step_at(Record(), OVER, decision=Decision(), standing=Standing(None, stop_of(A))).state is State.SUSPENDED
 
     def test_accepted_too_late(self):
-        """Accepted when no whole period is left: passed."""
-        step = look(Record(), at("11.30"), decision=Decision(accepted={A.digest: at("11.30")}))
-        assert (step.record.outcome, step.reason) == (Outcome.PASSED, lifecycle.NO_PERIOD)
-
-    def test_accepted_as_the_period_begins(self):
-        """Accepted in the second in which a period begins: that one is not whole."""
-        assert look(Record(), BEGINS, decision=Decision(accepted={A.digest: BEGINS})).record.period == "2026-W49"
-        assert look(Record(), BEGINS, decision=Decision(accepted={A.digest: BEGINS - 1})).record.period == "2026-W48"
+        """Accepted when the drawn period had begun: passed, even if it began in that very second."""
+        step = step_at(Record(), BEGINS, decision=Decision(accepted={A.digest: BEGINS}))
+        assert (step.record.outcome, step.reason) == (Outcome.PASSED, because(Cause.TOO_LATE))
+        assert step_at(Record(), BEGINS, decision=Decision(accepted={A.digest: BEGINS - 1})).record.period == "2026-W48"
 
 
 class TestShut:
-    """Level, lock, kill switch, refusal, stop, suspension: at once."""
+    """Obstacles without a delay: level, lock, kill switch, refusal, stop, suspension."""
 
     @pytest.mark.parametrize(("others", "cause", "state"), AT_ONCE)
     def test_waiting(self, others, cause, state):
-        """Shows the cause, whatever a clock that was set back left is erased; reopened in time it waits on, later it is passed."""
-        step = look(DRAWN, BEFORE, **others)
+        """The step shows the cause and erases old data. Before the period the question goes on if the obstacle goes; later it is passed."""
+        step = step_at(DRAWN, BEFORE, **others)
         assert facts(step) == (state, Effect.ERASE, False)
-        assert step.reason
-        assert step.record.closed_cause == cause
-        reopened = look(step.record, BEFORE + 60)
+        assert step.reason.kind == step.record.reason.kind == cause
+        reopened = step_at(step.record, BEFORE + 60)
         assert (reopened.state, reopened.record) == (State.WAITING, DRAWN)
-        late = look(step.record, DURING)
+        late = step_at(step.record, DURING)
         assert facts(late) == (State.PASSED, Effect.ERASE, False)
-        assert cause in late.reason
-        assert look(step.record, DURING, **others).state is State.PASSED
+        assert late.reason == step.reason
+        assert step_at(step.record, DURING, **others).state is State.PASSED
 
     @pytest.mark.parametrize(("others", "cause", "_state"), AT_ONCE)
     @pytest.mark.parametrize("now", [BEGINS, DURING, CLOSES, OVER])
     def test_active(self, others, cause, _state, now):
-        """The tally is erased and the question passed for good, also if its period was over and not closed yet."""
-        step = look(DRAWN, now, **others)
+        """The tally is erased and the question is passed for good, even if its period was over but not closed yet."""
+        step = step_at(DRAWN, now, **others)
         assert facts(step) == (State.PASSED, Effect.ERASE, False)
-        assert step.reason == cause
+        assert step.reason.kind == cause
         for moment in (BEFORE, now, OVER):
-            assert facts(look(step.record, moment)) == (State.PASSED, Effect.NOTHING, False)
+            assert facts(step_at(step.record, moment)) == (State.PASSED, Effect.NOTHING, False)
 
     @pytest.mark.parametrize(("others", "cause", "_state"), AT_ONCE)
     def test_reporting(self, others, cause, _state):
-        """The report is erased and the question answered, with the cause."""
-        step = look(REPORTING, AFTER, **others)
+        """The report is erased, and the question is answered with the cause."""
+        step = step_at(REPORTING, AFTER, **others)
         assert facts(step) == (State.ANSWERED, Effect.ERASE, False)
-        assert step.reason == cause
-        assert facts(look(step.record, AFTER)) == (State.ANSWERED, Effect.NOTHING, False)
+        assert step.reason.kind == cause
+        assert facts(step_at(step.record, AFTER)) == (State.ANSWERED, Effect.NOTHING, False)
 
-    @pytest.mark.parametrize("record", [DRAWN, REPORTING, Record(), lifecycle.passed(DRAWN, "x")])
+    @pytest.mark.parametrize("record", [DRAWN, REPORTING, Record(), mark_passed(DRAWN, because(Cause.ERASED))])
     def test_developer_mode_begins(self, record):
-        """Developer mode shuts all that is open, at once."""
-        step = lifecycle.shut(record, Cause.DEVELOPER, DURING)
+        """Developer mode blocks all open questions at once."""
+        step = lifecycle.interrupt(record, Cause.DEVELOPER, DURING)
         expected = {DRAWN: State.PASSED, REPORTING: State.ANSWERED, Record(): State.WAITING}.get(record, State.PASSED)
         assert step.state is expected
         assert not step.is_collecting
         assert (step.effect is Effect.NOTHING) == (record.outcome is Outcome.PASSED)
 
     def test_developer_mode_while_waiting(self):
-        """Left before the period begins it changes nothing, later the period was not whole."""
-        record = lifecycle.shut(DRAWN, Cause.DEVELOPER, BEFORE).record
-        assert look(record, BEFORE + 1).record == DRAWN
-        assert look(record, DURING).record.outcome is Outcome.PASSED
+        """If it ends before the period, nothing changes; if later, the period was not whole."""
+        record = lifecycle.interrupt(DRAWN, Cause.DEVELOPER, BEFORE).record
+        assert step_at(record, BEFORE + 1).record == DRAWN
+        assert step_at(record, DURING).record.outcome is Outcome.PASSED
 
 
 class TestPause:
@@ -215,327 +242,349 @@ class TestPause:
 
     @pytest.mark.parametrize(("others", "cause", "_state", "grace_s"), PAUSES)
     def test_active(self, others, cause, _state, grace_s):
-        """Nothing is kept from the first look on; it goes on if the cause went in time, and is passed if not."""
-        paused = look(DRAWN, DURING, **others)
+        """No sample is kept from the first step on. The question goes on if the cause goes in time; otherwise it is passed."""
+        paused = step_at(DRAWN, DURING, **others)
         assert facts(paused) == (State.ACTIVE, Effect.NOTHING, False)
-        assert paused.reason.startswith("paused: ")
-        last = look(paused.record, DURING + grace_s - 1, **others)
+        assert Situation(paused.state, paused.reason.cause).is_paused
+        last = step_at(paused.record, DURING + grace_s - 1, **others)
         assert facts(last) == (State.ACTIVE, Effect.NOTHING, False)
-        reopened = look(last.record, DURING + grace_s - 1)
+        reopened = step_at(last.record, DURING + grace_s - 1)
         assert (facts(reopened), reopened.record) == ((State.ACTIVE, Effect.NOTHING, True), DRAWN)
-        gone = look(last.record, DURING + grace_s, **others)
+        gone = step_at(last.record, DURING + grace_s, **others)
         assert facts(gone) == (State.PASSED, Effect.ERASE, False)
-        assert gone.reason == cause
+        assert gone.reason.kind == cause
 
     @pytest.mark.parametrize(("others", "cause", "_state", "grace_s"), PAUSES)
     def test_reporting(self, others, cause, _state, grace_s):
-        """The report is held back, and sent on or erased in the same way."""
-        paused = look(REPORTING, AFTER, **others)
+        """The report is held, and then sent or erased in the same way."""
+        paused = step_at(REPORTING, AFTER, **others)
         assert facts(paused) == (State.REPORTING, Effect.NOTHING, False)
-        assert paused.record.closed_cause
-        assert paused.reason.startswith("paused: ")
-        reopened = look(paused.record, AFTER + grace_s - 1)
+        assert paused.record.cause
+        assert Situation(paused.state, paused.reason.cause).is_paused
+        reopened = step_at(paused.record, AFTER + grace_s - 1)
         assert (facts(reopened), reopened.record) == ((State.REPORTING, Effect.NOTHING, False), REPORTING)
-        gone = look(paused.record, AFTER + grace_s, **others)
+        gone = step_at(paused.record, AFTER + grace_s, **others)
         assert facts(gone) == (State.ANSWERED, Effect.ERASE, False)
-        assert gone.reason == cause
+        assert gone.reason.kind == cause
 
     @pytest.mark.parametrize(("others", "_cause", "state", "grace_s"), PAUSES)
     def test_waiting(self, others, _cause, state, grace_s):
-        """Before the period a pause is only shown; it may last into the period, but not longer than it may."""
-        paused = look(DRAWN, BEGINS - 60, **others)
+        """Before the period a pause is only shown. It may last into the period, but not beyond its delay."""
+        paused = step_at(DRAWN, BEGINS - 60, **others)
         assert facts(paused) == (state, Effect.NOTHING, False)
-        assert look(paused.record, BEGINS - 1).record == DRAWN
-        assert look(paused.record, BEGINS, **others).state is State.ACTIVE
-        assert look(paused.record, BEGINS).is_collecting
-        assert look(paused.record, BEGINS - 60 + grace_s, **others).state is State.PASSED
-        long = look(look(DRAWN, BEFORE, **others).record, BEGINS - 1, **others)
-        assert look(long.record, BEGINS).state is State.PASSED
+        assert step_at(paused.record, BEGINS - 1).record == DRAWN
+        assert step_at(paused.record, BEGINS, **others).state is State.ACTIVE
+        assert step_at(paused.record, BEGINS).is_collecting
+        assert step_at(paused.record, BEGINS - 60 + grace_s, **others).state is State.PASSED
+        long = step_at(step_at(DRAWN, BEFORE, **others).record, BEGINS - 1, **others)
+        assert step_at(long.record, BEGINS).state is State.PASSED
 
     def test_withdrawal_during_a_pause(self):
-        """Whoever withdraws while a file is unreadable does not wait for a day."""
-        paused = look(DRAWN, DURING, presence=Presence.UNREADABLE)
-        assert facts(look(paused.record, DURING + 1, presence=Presence.UNREADABLE, levels=Levels())) == (State.PASSED, Effect.ERASE, False)
+        """A withdrawal while a file is unreadable erases at once."""
+        paused = step_at(DRAWN, DURING, presence=Presence.UNREADABLE)
+        withdrawn = step_at(paused.record, DURING + 1, presence=Presence.UNREADABLE, levels=Levels())
+        assert facts(withdrawn) == (State.PASSED, Effect.ERASE, False)
 
     def test_pause_over_the_end(self):
         """A period that ends during a pause is closed once the pause is over."""
-        paused = look(DRAWN, CLOSES - 60, presence=Presence.UNREADABLE)
-        assert look(paused.record, CLOSES + 60, presence=Presence.UNREADABLE).state is State.ACTIVE
-        assert look(paused.record, CLOSES + 60).effect is Effect.CLOSE
+        paused = step_at(DRAWN, CLOSES - 60, presence=Presence.UNREADABLE)
+        assert step_at(paused.record, CLOSES + 60, presence=Presence.UNREADABLE).state is State.ACTIVE
+        assert step_at(paused.record, CLOSES + 60).effect is Effect.CLOSE
 
     @pytest.mark.parametrize("seconds", [-3600, JUMP_S + 1, 30 * DAY_S])
     def test_clock_set_during_a_pause(self, seconds):
-        """A clock that is set, back or forth, makes a pause begin anew: nothing is lost by it."""
-        paused = look(DRAWN, DURING, presence=Presence.GONE)
+        """A clock that is set, back or forth, restarts the delay; no data is lost."""
+        paused = step_at(DRAWN, DURING, presence=Presence.GONE)
         now = clocks(DURING + TEN_MINUTES_S - 1)
-        again = look(paused.record, now._replace(wall=now.wall + seconds), presence=Presence.GONE)
+        again = step_at(paused.record, now._replace(wall=now.wall + seconds), presence=Presence.GONE)
         assert (again.state, again.effect, again.record.is_paused) == (State.ACTIVE, Effect.NOTHING, 1)
         last = clocks(DURING + 2 * TEN_MINUTES_S - 2)
-        assert look(again.record, last._replace(wall=last.wall + seconds), presence=Presence.GONE).state is State.ACTIVE
+        assert step_at(again.record, last._replace(wall=last.wall + seconds), presence=Presence.GONE).state is State.ACTIVE
         last = clocks(DURING + 2 * TEN_MINUTES_S - 1)
-        assert look(again.record, last._replace(wall=last.wall + seconds), presence=Presence.GONE).state is State.PASSED
+        assert step_at(again.record, last._replace(wall=last.wall + seconds), presence=Presence.GONE).state is State.PASSED
 
     @pytest.mark.parametrize(("others", "cause", "_state", "grace_s"), PAUSES)
     def test_suspended_during_a_pause(self, others, cause, _state, grace_s):
-        """A machine that sleeps through the wall clock's part pauses on until it ran for as long as it must."""
-        paused = look(DRAWN, BEGINS, **others)
+        """After a suspend for the wall clock's part, the pause goes on until the running time has passed too."""
+        paused = step_at(DRAWN, BEGINS, **others)
         now = clocks(BEGINS)
         awake = now._replace(wall=now.wall + 2 * DAY_S, elapsed=now.elapsed + 2 * DAY_S)
-        assert look(paused.record, awake, **others).state is State.ACTIVE
+        assert step_at(paused.record, awake, **others).state is State.ACTIVE
         ran_s = min(grace_s, 3600)
         ran = awake._replace(wall=awake.wall + ran_s, elapsed=awake.elapsed + ran_s, running=awake.running + ran_s)
-        step = look(paused.record, ran, **others)
-        assert (step.state, step.reason) == (State.PASSED, cause)
+        step = step_at(paused.record, ran, **others)
+        assert (step.state, step.reason.kind) == (State.PASSED, cause)
 
     def test_each_cause_has_its_own_delay(self):
-        """What comes while something else pauses has its whole delay, and what ended the question is named, not what came first."""
+        """An obstacle that appears during another pause has its full delay. The final obstacle is named, not the first."""
         unreadable = {"settings": switched("unreadable")}
         late = DURING + DAY_S - 300
-        both = look(look(DRAWN, DURING, **unreadable).record, late, presence=Presence.GONE, **unreadable)
+        both = step_at(step_at(DRAWN, DURING, **unreadable).record, late, presence=Presence.GONE, **unreadable)
         assert facts(both) == (State.ACTIVE, Effect.NOTHING, False)
-        assert look(both.record, late + 299, presence=Presence.GONE).state is State.ACTIVE
-        ended = look(both.record, late + TEN_MINUTES_S, presence=Presence.GONE)
-        assert (ended.state, ended.reason) == (State.PASSED, Cause.GONE)
-        ended = look(both.record, late + TEN_MINUTES_S, presence=Presence.GONE, **unreadable)
-        assert (ended.state, ended.reason) == (State.PASSED, Cause.UNREADABLE)
-        assert look(both.record, late + 1, presence=Presence.GONE, levels=Levels(), **unreadable).reason == Cause.LEVEL
+        assert step_at(both.record, late + 299, presence=Presence.GONE).state is State.ACTIVE
+        ended = step_at(both.record, late + TEN_MINUTES_S, presence=Presence.GONE)
+        assert (ended.state, ended.reason.kind) == (State.PASSED, "gone/removed")
+        ended = step_at(both.record, late + TEN_MINUTES_S, presence=Presence.GONE, **unreadable)
+        assert (ended.state, ended.reason.kind) == (State.PASSED, "unreadable/configuration")
+        assert step_at(both.record, late + 1, presence=Presence.GONE, levels=Levels(), **unreadable).reason.cause is Cause.LEVEL
 
     def test_a_pause_is_written_seldom(self):
-        """Looks at a question that pauses change nothing, but for ten minutes of running time; for what is shut nothing is counted."""
-        paused = look(DRAWN, DURING, presence=Presence.UNREADABLE).record
-        assert look(paused, DURING + 599, presence=Presence.UNREADABLE).record == paused
-        shut = look(DRAWN, BEFORE, presence=Presence.UNREADABLE, levels=Levels()).record
-        assert shut.noticed == ""
-        assert look(shut, BEFORE + DAY_S, presence=Presence.UNREADABLE, levels=Levels()).record == shut
+        """Steps during a pause change the record only every ten minutes of running time. A final obstacle is not counted."""
+        paused = step_at(DRAWN, DURING, presence=Presence.UNREADABLE).record
+        assert step_at(paused, DURING + 599, presence=Presence.UNREADABLE).record == paused
+        record = step_at(DRAWN, BEFORE, presence=Presence.UNREADABLE, levels=Levels()).record
+        assert record.noticed == ""
+        assert step_at(record, BEFORE + DAY_S, presence=Presence.UNREADABLE, levels=Levels()).record == record
 
     def test_review_of_a_manifest_that_is_not_there(self):
-        """A package that brings another definition and its review, and whose manifest cannot be read: nothing is decided for a day."""
+        """A package brings another definition with its review and an unreadable manifest: nothing is decided for a day."""
         others = {"presence": Presence.UNREADABLE, "standing": Standing(review_of(B))}
         for record, now, state in ((DRAWN, DURING, State.ACTIVE), (REPORTING, AFTER, State.REPORTING)):
-            paused = look(look(record, now, **others).record, now + DAY_S - 1, **others)
+            paused = step_at(step_at(record, now, **others).record, now + DAY_S - 1, **others)
             assert (paused.state, paused.effect) == (state, Effect.NOTHING)
-            ended = look(paused.record, now + DAY_S, **others)
-            assert (ended.effect, ended.reason) == (Effect.ERASE, Cause.MANIFEST)
+            ended = step_at(paused.record, now + DAY_S, **others)
+            assert (ended.effect, ended.reason.kind) == (Effect.ERASE, "unreadable/manifest")
 
     def test_nothing_known(self):
-        """Where not even the accepted text can be read either: kept for ten minutes if everything is on, and at once no more if not."""
+        """A question whose accepted text is unreadable too is kept for ten minutes if all levels permit it; otherwise it ends at once."""
         for record, now, before, after in (
             (DRAWN, DURING, State.ACTIVE, State.PASSED),
             (REPORTING, AFTER, State.REPORTING, State.ANSWERED),
         ):
-            paused = unanswerable(record, now)
+            paused = step_without_text(record, now)
             assert facts(paused) == (before, Effect.NOTHING, False)
-            assert facts(unanswerable(paused.record, now + TEN_MINUTES_S - 1)) == (before, Effect.NOTHING, False)
-            ended = unanswerable(paused.record, now + TEN_MINUTES_S)
-            assert (facts(ended), ended.reason) == ((after, Effect.ERASE, False), Cause.GONE)
+            assert facts(step_without_text(paused.record, now + TEN_MINUTES_S - 1)) == (before, Effect.NOTHING, False)
+            ended = step_without_text(paused.record, now + TEN_MINUTES_S)
+            assert (facts(ended), ended.reason.kind) == ((after, Effect.ERASE, False), "gone/removed")
             for others in ({"levels": Levels(1, 2)}, {"levels": Levels(2, 1)}, {"settings": switched("enabled")}, AT_ONCE[6][0]):
-                assert facts(unanswerable(paused.record, now + 1, **others)) == (after, Effect.ERASE, False)
-        assert facts(unanswerable(DRAWN, BEFORE)) == (State.WAITING, Effect.NOTHING, False)
-        assert facts(unanswerable(DRAWN, BEFORE, levels=Levels())) == (State.WAITING, Effect.ERASE, False)
-        assert unanswerable(Record(), DURING)[:2] == (Record(), State.WAITING)
-        assert facts(unanswerable(lifecycle.passed(DRAWN, "x"), AFTER)) == (State.PASSED, Effect.NOTHING, False)
-
-
-ONLY_A = Decision(accepted={A.digest: ACCEPTED})
+                assert facts(step_without_text(paused.record, now + 1, **others)) == (after, Effect.ERASE, False)
+        assert facts(step_without_text(DRAWN, BEFORE)) == (State.WAITING, Effect.NOTHING, False)
+        assert facts(step_without_text(DRAWN, BEFORE, levels=Levels())) == (State.WAITING, Effect.ERASE, False)
+        assert step_without_text(Record(), DURING)[:2] == (Record(), State.WAITING)
+        assert facts(step_without_text(mark_passed(DRAWN, because(Cause.ERASED)), AFTER)) == (State.PASSED, Effect.NOTHING, False)
 
 
 def as_b(record, now, *accepted, **others):
-    """A look while B is declared and reviewed; `accepted` are the moments of A's and B's acceptance."""
+    """A step while B is declared and reviewed; `accepted` are the times of acceptance of A and B."""
     digests = dict(zip((A.digest, B.digest), accepted, strict=False))
-    return look(record, now, B, **{"decision": Decision(accepted=digests), "standing": Standing(review_of(B)), **others})
+    return step_at(record, now, B, **{"decision": Decision(accepted=digests), "standing": Standing(review_of(B)), **others})
 
 
 class TestChanged:
     """The definition changes."""
 
     def test_waiting(self):
-        """Pending anew, and accepted anew it has a new period; what a clock that was set back left is erased."""
+        """A changed question is pending again, and gets its period when accepted before it. Old data is erased."""
         step = as_b(DRAWN, BEFORE, ACCEPTED)
         assert facts(step) == (State.PENDING, Effect.ERASE, False)
-        assert step.record.period == step.record.revision == ""
-        accepted = as_b(step.record, DURING, ACCEPTED, DURING)
-        assert (accepted.state, accepted.record.period) == (State.WAITING, "2026-W49")
-        assert as_b(step.record, BEFORE, ACCEPTED, BEFORE).record == DRAWN._replace(revision=B.revision)
+        assert step.record.period == step.record.digest == ""
+        assert as_b(step.record, DURING, ACCEPTED, DURING).reason == because(Cause.TOO_LATE)
+        assert as_b(step.record, BEFORE, ACCEPTED, BEFORE).record == DRAWN._replace(digest=B.digest)
 
     def test_waiting_and_over(self):
-        """A changed question that is over is expired."""
+        """A changed question after its last day is expired."""
         assert as_b(as_b(DRAWN, BEFORE, ACCEPTED).record, OVER, ACCEPTED).state is State.EXPIRED
 
     @pytest.mark.parametrize("now", [BEGINS, DURING, AFTER])
     def test_active(self, now):
-        """Passed, whatever becomes of the new definition."""
+        """It is passed, whatever happens to the new definition."""
         step = as_b(DRAWN, now, ACCEPTED)
         assert facts(step) == (State.PASSED, Effect.ERASE, False)
-        assert step.reason == Cause.CHANGED
+        assert step.reason == because(Cause.CHANGED)
         assert as_b(step.record, now, ACCEPTED, now).state is State.PASSED
 
     @pytest.mark.parametrize("standing", [Standing(review_of(B)), Standing(review_of(A)), Standing()])
     def test_reporting(self, standing):
-        """The report is sent under the definition that was consented to, which nobody need review any more."""
-        step = look(REPORTING, AFTER, standing=standing, is_superseded=True)
+        """The report is sent under the accepted definition, which needs no current review."""
+        step = step_at(REPORTING, AFTER, standing=standing, is_superseded=True)
         assert facts(step) == (State.REPORTING, Effect.NOTHING, False)
         assert step.record == REPORTING
         unreadable_text = as_b(REPORTING, AFTER, ACCEPTED, standing=standing)
         assert facts(unreadable_text) == (State.REPORTING, Effect.NOTHING, False)
 
     def test_reporting_and_shut(self):
-        """All else stops the old report as it stops any."""
+        """All other obstacles stop the old report too."""
         for others, _, _ in AT_ONCE:
-            assert look(REPORTING, AFTER, is_superseded=True, **others).state is State.ANSWERED
-        unreadable = look(REPORTING, AFTER, is_superseded=True, are_reviews_readable=False, standing=Standing())
-        assert unreadable.record.closed_cause == Cause.REVIEWS
+            assert step_at(REPORTING, AFTER, is_superseded=True, **others).state is State.ANSWERED
+        unreadable = step_at(REPORTING, AFTER, is_superseded=True, are_reviews_readable=False, standing=Standing())
+        assert unreadable.record.reason.kind == "reviews/stop"
 
     def test_and_back_before_the_period(self):
-        """The old definition again, before its period: nothing was lost."""
-        assert look(as_b(DRAWN, BEFORE, ACCEPTED).record, BEFORE + 60).record == DRAWN
+        """The old definition returns before its period: nothing is lost."""
+        assert step_at(as_b(DRAWN, BEFORE, ACCEPTED).record, BEFORE + 60).record == DRAWN
 
     def test_and_back_in_the_period(self):
-        """The old definition again, when its period has begun: it was shut as it began."""
+        """The old definition returns in its period: it was blocked when the period began."""
         changed = as_b(DRAWN, BEFORE, ACCEPTED)
-        assert facts(look(changed.record, DURING)) == (State.PASSED, Effect.ERASE, False)
+        assert facts(step_at(changed.record, DURING)) == (State.PASSED, Effect.ERASE, False)
 
     def test_and_back_after_the_other_was_accepted(self):
-        """A, then B accepted for a later week, then A again in the middle of A's week: A was not open when it began."""
+        """A is accepted, then B for a later week, then A returns in A's week: A was not open when it began."""
         pending = as_b(DRAWN, BEFORE, ACCEPTED)
-        waiting = as_b(pending.record, at("11.24"), ACCEPTED, at("11.24"))
+        later = define(purpose="Why else?", starts=at_date("11.30"))
+        both = Decision(accepted={A.digest: ACCEPTED, later.digest: at("11.24")})
+        waiting = step_at(pending.record, at("11.24"), later, decision=both, standing=Standing(review_of(later)))
         assert waiting.record.period == "2026-W49"
-        both = Decision(accepted={A.digest: ACCEPTED, B.digest: at("11.24")})
-        assert facts(look(waiting.record, DURING, decision=both)) == (State.PASSED, Effect.ERASE, False)
+        assert facts(step_at(waiting.record, DURING, decision=both)) == (State.PASSED, Effect.ERASE, False)
 
     @pytest.mark.parametrize("now", [BEGINS, DURING, AFTER])
     def test_between_two_accepted_ones_of_one_week(self, now):
-        """Two accepted definitions with one week: the running one's tally is never continued under the other."""
+        """Two accepted definitions share a week: the tally of one is never continued under the other."""
         both = Decision(accepted={A.digest: ACCEPTED, B.digest: ACCEPTED + 60})
         waiting = as_b(DRAWN, BEFORE, ACCEPTED, ACCEPTED + 60)
         assert facts(waiting) == (State.WAITING, Effect.ERASE, False)
         assert facts(as_b(waiting.record, now, ACCEPTED, ACCEPTED + 60))[0] is State.ACTIVE
-        assert facts(look(waiting.record, now, decision=both)) == (State.PASSED, Effect.ERASE, False)
+        assert facts(step_at(waiting.record, now, decision=both)) == (State.PASSED, Effect.ERASE, False)
 
-    @pytest.mark.parametrize("presence", [one for one in Presence if one is not Presence.PRESENT])
+    @pytest.mark.parametrize("presence", [presence for presence in Presence if presence is not Presence.PRESENT])
     @pytest.mark.parametrize("now", [BEFORE, DURING, AFTER])
     def test_pending_and_the_manifest_is_away(self, presence, now):
-        """A changed question is judged by what is declared, not by what was accepted once: away for a look it stays as it was."""
+        """A missing manifest changes nothing: only the declared definition decides, not one that was accepted earlier."""
         pending = as_b(DRAWN, BEFORE, ACCEPTED).record
-        away = look(pending, now, presence=presence)
+        away = step_at(pending, now, presence=presence)
         assert (away.record, away.effect) == (pending, Effect.NOTHING)
         assert away.state is State.PENDING
         assert as_b(away.record, now, ACCEPTED).state is State.PENDING
-        assert as_b(away.record, BEFORE, ACCEPTED, BEFORE).record == DRAWN._replace(revision=B.revision)
+        assert as_b(away.record, BEFORE, ACCEPTED, BEFORE).record == DRAWN._replace(digest=B.digest)
 
-    @pytest.mark.parametrize(
-        "change",
-        [{"question": A.question._replace(share=0.1)}, {"question": A.question._replace(draw=Draw.UNIFORM, ends=at_date("11.29"))}],
-    )
-    def test_not_decided_by_what_was_accepted_once(self, change):
-        """Not drawn, or no period left: decided of what is declared now, or not at all."""
-        accepted = A._replace(**change)
-        late = {"decision": Decision(accepted={accepted.digest: at("11.30")}), "lot": Lot((1 << 64) - 1, 0)}
-        assert look(Record(), at("11.30"), accepted, **late).state is State.PASSED
-        away = look(Record(), at("11.30"), accepted, presence=Presence.UNREADABLE, **late)
+    def test_not_decided_by_what_was_accepted_once(self):
+        """A period that had begun is decided for the declared definition only."""
+        late = {"decision": Decision(accepted={A.digest: at("11.30")})}
+        assert step_at(Record(), at("11.30"), **late).state is State.PASSED
+        away = step_at(Record(), at("11.30"), presence=Presence.UNREADABLE, **late)
         assert (away.record, away.state, away.effect) == (Record(), State.WAITING, Effect.NOTHING)
 
     def test_old_definition_elsewhere(self):
-        """An accepted definition that is declared again asks nothing."""
+        """An accepted definition that is declared again needs no new acceptance."""
         both = Decision(accepted={A.digest: ACCEPTED, B.digest: BEFORE})
-        assert look(as_b(DRAWN, BEFORE, ACCEPTED, BEFORE).record, BEFORE + 60, decision=both).state is State.WAITING
+        assert step_at(as_b(DRAWN, BEFORE, ACCEPTED, BEFORE).record, BEFORE + 60, decision=both).state is State.WAITING
 
 
 class TestOtherEvents:
     """The other rows of the table."""
 
     def test_ends_over(self):
-        """A period within `ends` closes normally, however late that is noticed; a report is not concerned."""
-        assert facts(look(DRAWN, OVER)) == (State.ACTIVE, Effect.CLOSE, False)
-        assert look(REPORTING, OVER).record == REPORTING
+        """A period within `ends` closes normally, however late a step comes; a report does not depend on `ends`."""
+        assert facts(step_at(DRAWN, OVER)) == (State.ACTIVE, Effect.CLOSE, False)
+        assert step_at(REPORTING, OVER).record == REPORTING
 
     @pytest.mark.parametrize(
-        ("record", "now", "outcome", "reason"),
+        ("record", "now", "outcome", "cause"),
         [
             (DRAWN, BEFORE, Outcome.OPEN, ""),
             (DRAWN, DURING, Outcome.PASSED, "erased"),
             (DRAWN, AFTER, Outcome.PASSED, "erased"),
             (REPORTING, AFTER, Outcome.ANSWERED, "erased"),
-            (lifecycle.answered(REPORTING, "sent"), AFTER, Outcome.ANSWERED, "sent"),
+            (SENT, AFTER, Outcome.ANSWERED, Cause.SENT),
             (Record(), DURING, Outcome.OPEN, ""),
         ],
     )
-    def test_erase(self, record, now, outcome, reason):
-        """Erase changes nothing before the period, passes a running one, and answers a report."""
-        step = lifecycle.erased(record, now)
-        assert (step.record.outcome, step.record.reason) == (outcome, reason)
+    def test_erase(self, record, now, outcome, cause):
+        """An erasure changes nothing before the period, passes a running one, and answers a report."""
+        step = lifecycle.erase(record, now)
+        assert (step.record.outcome, step.record.cause) == (outcome, cause)
+        assert step.record.report == {Cause.SENT: "accepted"}.get(cause, "erased" if record == REPORTING else "")
 
     @pytest.mark.parametrize(
-        ("record", "now", "outcome", "reason"),
+        ("record", "now", "outcome", "cause"),
         [
             (DRAWN, BEFORE, Outcome.OPEN, ""),
             (DRAWN, DURING, Outcome.PASSED, "damaged"),
             (REPORTING, AFTER, Outcome.ANSWERED, "lost"),
-            (lifecycle.answered(REPORTING, "sent"), AFTER, Outcome.ANSWERED, "sent"),
+            (SENT, AFTER, Outcome.ANSWERED, Cause.SENT),
         ],
     )
-    def test_main_database_lost(self, record, now, outcome, reason):
-        """With the main database goes what was collected, and only that."""
-        lost = lifecycle.lost(record, now)
-        assert (lost.outcome, lost.reason) == (outcome, reason)
+    def test_main_database_lost(self, record, now, outcome, cause):
+        """The loss of the main database loses the collected data, and nothing else."""
+        lost = mark_lost(record, now)
+        assert (lost.outcome, lost.cause) == (outcome, cause)
 
     def test_endpoint_of_a_configuration_that_cannot_be_read(self):
-        """Which host is configured is not known while a file cannot be read: the report pauses."""
+        """While a file is unreadable the endpoint is unknown, so the report pauses."""
         elsewhere = (ENDPOINT._replace(url="https://elsewhere.org/v1"),)
         for settings in (switched("unreadable")._replace(endpoints=elsewhere), switched("unreadable")._replace(endpoints=())):
-            step = look(REPORTING, AFTER, settings=settings)
-            assert (facts(step), step.record.closed_cause) == ((State.REPORTING, Effect.NOTHING, False), Cause.UNREADABLE)
+            step = step_at(REPORTING, AFTER, settings=settings)
+            assert (facts(step), step.record.reason.kind) == ((State.REPORTING, Effect.NOTHING, False), "unreadable/configuration")
 
     def test_endpoint(self):
-        """A report waits for a missing endpoint and never goes to another host than the one that was consented to."""
-        assert look(REPORTING, AFTER, settings=Settings()).record == REPORTING
+        """A report waits for a missing endpoint, and never goes to another host than the accepted one."""
+        assert step_at(REPORTING, AFTER, settings=Settings()).record == REPORTING
         moved = Settings(endpoints=(ENDPOINT._replace(url="https://elsewhere.org/v1"),))
-        step = look(REPORTING, AFTER, settings=moved)
+        step = step_at(REPORTING, AFTER, settings=moved)
         assert facts(step) == (State.ANSWERED, Effect.ERASE, False)
-        assert step.reason == Cause.ENDPOINT
+        assert step.reason == because(Cause.ENDPOINT_CHANGED)
         same_host = Settings(endpoints=(ENDPOINT._replace(url="https://telemetry.kde.org/v2"),))
-        assert look(REPORTING, AFTER, settings=same_host).record == REPORTING
+        assert step_at(REPORTING, AFTER, settings=same_host).record == REPORTING
         for now in (BEFORE, DURING):
-            assert look(DRAWN, now, settings=moved).record == DRAWN
-            assert look(DRAWN, now, settings=Settings()).record == DRAWN
+            assert step_at(DRAWN, now, settings=moved).record == DRAWN
+            assert step_at(DRAWN, now, settings=Settings()).record == DRAWN
 
     @pytest.mark.parametrize(
-        ("outcome", "kept", "reason"),
+        ("ending", "kept", "reason", "sent"),
         [
-            ("accepted", Outcome.ANSWERED, "sent"),
-            ("answered", Outcome.ANSWERED, "the server says that the question is answered"),
-            ("suspended", Outcome.SUSPENDED, "the server says that the question is suspended"),
-            ("dropped", Outcome.ANSWERED, "dropped"),
-            ("unknown", Outcome.ANSWERED, "unknown"),
+            (Ending("accepted", at("12.9"), 204), Outcome.ANSWERED, because(Cause.SENT, date="2026-12-09"), at("12.9", 0)),
+            (Ending("answered", at("12.9"), 410), Outcome.ANSWERED, because(Cause.SERVER_ANSWERED, date="2026-12-09"), at("12.9", 0)),
+            (Ending("suspended", at("12.9"), 451), Outcome.SUSPENDED, because(Cause.SERVER_SUSPENDED, date="2026-12-09"), at("12.9", 0)),
+            (
+                Ending("rejected", at("12.9"), 404),
+                Outcome.ANSWERED,
+                REFUSED_BY_SERVER,
+                at("12.9", 0),
+            ),
+            (Ending("unknown", at("12.9")), Outcome.ANSWERED, because(Cause.UNKNOWN, date="2026-12-09"), at("12.9", 0)),
+            (Ending("dropped"), Outcome.ANSWERED, because(Cause.DROPPED), 0),
+            (Ending("dropped", error="dns"), Outcome.ANSWERED, because(Cause.DROPPED, error="dns"), 0),
+            (Ending("erased"), Outcome.ANSWERED, because(Cause.WITHDRAWN), 0),
         ],
     )
-    def test_delivered(self, outcome, kept, reason):
-        """What the server said ends the question for good."""
-        record = lifecycle.delivered(REPORTING, outcome)
-        assert (record.outcome, record.reason) == (kept, reason)
-        step = look(record, AFTER)
+    def test_delivered(self, ending, kept, reason, sent):
+        """What became of a report ends the question for good, and the day on which it was sent stays with the question."""
+        record = record_delivery(REPORTING, ending)
+        assert (record.outcome, record.reason, record.report, record.sent) == (kept, reason, ending.outcome, sent)
+        step = step_at(record, AFTER)
         assert (step.state, step.reason, step.effect) == (State(kept), reason, Effect.NOTHING)
 
+    def test_erased_while_it_was_sent(self):
+        """A report that was erased during its attempt may have left: the question says so, with the day, and its cause stays."""
+        erased = step_at(REPORTING, at("12.9"), levels=Levels()).record
+        assert (erased.report, erased.sent) == ("erased", 0)
+        assert record_attempt(erased, at("12.9")) == erased._replace(report="unknown", sent=at("12.9", 0))
+
+    def test_delivered_in_developer_mode(self):
+        """What became of a report of developer mode is known, and ends nothing; the next step keeps it."""
+        record = record_developer_report(DRAWN, Ending("accepted", at("11.25"), 204))
+        assert record == DRAWN._replace(report="accepted", sent=at("11.25", 0))
+        step = step_at(record, DURING, settings=Settings(developer=True))
+        assert (step.record, step.is_collecting) == (record, True)
+
+    def test_days_of_a_report_that_waits(self):
+        """A report most likely leaves in its first window, whose days are told; later only its last day is."""
+        assert step_at(REPORTING, AFTER).reason == plain(due_from="2026-12-07", due="2027-01-03", due_until="2027-02-28")
+        later = REPORTING._replace(closes=CLOSES - 60 * DAY_S, begins=BEGINS - 60 * DAY_S)
+        assert step_at(later, AFTER).reason == plain(due_until="2026-12-30")
+        assert step_at(later, AFTER, settings=Settings()).reason == because(Cause.NO_ENDPOINT)
+
     def test_clock_set_back(self):
-        """Before the period nothing is kept, in it the tally goes on, and a closed period never reopens."""
-        active = look(DRAWN, DURING)
-        back = look(active.record, BEFORE)
+        """A clock that is set back keeps no data before the period, goes on in it, and never reopens a closed one."""
+        active = step_at(DRAWN, DURING)
+        back = step_at(active.record, BEFORE)
         assert facts(back) == (State.WAITING, Effect.NOTHING, False)
-        assert facts(look(back.record, DURING)) == (State.ACTIVE, Effect.NOTHING, True)
-        assert facts(look(REPORTING, DURING)) == (State.REPORTING, Effect.NOTHING, False)
+        assert facts(step_at(back.record, DURING)) == (State.ACTIVE, Effect.NOTHING, True)
+        assert facts(step_at(REPORTING, DURING)) == (State.REPORTING, Effect.NOTHING, False)
 
     def test_clock_set_back_and_withdrawn(self):
-        """What was collected goes with the consent, also while the clock says that nothing can have been."""
+        """A withdrawal erases the collected data, even if the clock says that there can be none."""
         for others, _, _ in AT_ONCE:
-            assert look(look(DRAWN, DURING).record, BEFORE, **others).effect is Effect.ERASE
+            assert step_at(step_at(DRAWN, DURING).record, BEFORE, **others).effect is Effect.ERASE
 
     def test_clock_set_forward(self):
-        """As if the time had passed."""
-        assert facts(look(DRAWN, DURING + 10 * DAY_S)) == (State.ACTIVE, Effect.CLOSE, False)
+        """A clock that is set forward acts like elapsed time."""
+        assert facts(step_at(DRAWN, DURING + 10 * DAY_S)) == (State.ACTIVE, Effect.CLOSE, False)
 
     def test_crash_between_acceptance_and_the_first_look(self):
-        """An acceptance that nobody looked at counts as waiting: the machine was off."""
-        assert facts(look(Record(), DURING)) == (State.ACTIVE, Effect.ERASE, True)
-        assert facts(look(Record(), AFTER)) == (State.ACTIVE, Effect.CLOSE, False)
+        """An acceptance without a step, because the machine was off, counts as waiting."""
+        assert facts(step_at(Record(), DURING)) == (State.ACTIVE, Effect.ERASE, True)
+        assert facts(step_at(Record(), AFTER)) == (State.ACTIVE, Effect.CLOSE, False)
 
 
 class TestDeveloper:
@@ -544,24 +593,24 @@ class TestDeveloper:
     DEVELOPING = Settings(developer=True)
 
     def develop(self, record, now, definition=A, **others):
-        """A look in developer mode."""
-        return look(record, now, definition, **{"settings": self.DEVELOPING, "standing": Standing(), **others})
+        """A step in developer mode."""
+        return step_at(record, now, definition, **{"settings": self.DEVELOPING, "standing": Standing(), **others})
 
     def test_current_period(self):
-        """The running period counts although it was not whole, and a closed one is followed by the next."""
+        """The current period counts although it is not whole, and the next one follows it."""
         step = self.develop(Record(), DURING, decision=Decision(accepted={A.digest: DURING}))
         assert facts(step) == (State.ACTIVE, Effect.NOTHING, True)
         assert step.record == DRAWN
         assert facts(self.develop(step.record, AFTER)) == (State.ACTIVE, Effect.CLOSE, False)
-        assert self.develop(lifecycle.answered(DRAWN, "sent"), DURING).is_collecting
+        assert self.develop(finish_report(DRAWN, because(Cause.DROPPED), "dropped"), DURING).is_collecting
 
     def test_over(self):
-        """Past its last day it is expired, but what was collected before is closed."""
+        """After its last day the question is expired, but its data is closed before."""
         assert facts(self.develop(Record(), OVER)) == (State.EXPIRED, Effect.ERASE, False)
         assert self.develop(DRAWN, OVER).effect is Effect.CLOSE
 
     def test_shut(self):
-        """Consent holds in developer mode too."""
+        """Consent is needed in developer mode too."""
         for others, state in (
             ({"levels": Levels()}, State.WAITING),
             ({"decision": Decision()}, State.PENDING),
@@ -576,7 +625,7 @@ class TestDeveloper:
         both = Decision(accepted={A.digest: 1, B.digest: 1})
         step = self.develop(DRAWN, now, B, decision=both)
         assert facts(step) == (State.ACTIVE, Effect.ERASE, True)
-        assert step.record.revision == B.revision
+        assert step.record.digest == B.digest
 
 
 # Random histories. A look follows each event, as in the daemon.
@@ -593,35 +642,35 @@ EVENTS = st.one_of(
 
 
 class History:
-    """A user, a clock and files; what the daemon keeps, marked with where it came from."""
+    """A user, a clock and files; the daemon's data is marked with its origin."""
 
     def __init__(self, *, is_clock_steady=True):
         self.is_clock_steady = is_clock_steady
-        self.now, self.declared, self.shut = at("11.13"), A, {}
+        self.now, self.declared, self.overrides = at("11.13"), A, {}
         self.decision, self.record = Decision(accepted={A.digest: self.now}), Record()
         self.tally, self.reports = set(), []
         self.was_open = []
-        """(moment, definition that was open then or None) of every look."""
+        """(moment, open definition or None) of every step."""
         self.look()
 
-    def live(self, kind, what):
-        """One event and the look after it."""
+    def live(self, kind, value):
+        """One event and the step after it."""
         if kind == "pass":
-            self.now += what
+            self.now += value
         elif kind == "accept":
             self.decision = Decision(False, {self.declared.digest: self.now, **self.decision.accepted})
         elif kind == "declare":
-            self.declared = what
+            self.declared = value
         elif kind == "refuse":
-            self.decision = self.decision._replace(refused=what)
+            self.decision = self.decision._replace(refused=value)
         else:
-            self.shut = what or {}
+            self.overrides = value or {}
         self.look()
 
     def look(self):
-        """Look, and do what the daemon does; every look brings a sample."""
+        """Take a step and its effects as the daemon does; every step brings a sample."""
         standing = Standing(review_of(self.declared))
-        circumstances = permitted(self.declared)._replace(**{"decision": self.decision, "standing": standing, **self.shut})
+        circumstances = permitted(self.declared)._replace(**{"decision": self.decision, "standing": standing, **self.overrides})
         before = self.record
         step = lifecycle.step(before, self.declared, circumstances, clocks(self.now))
         self.record = step.record
@@ -630,21 +679,21 @@ class History:
         if step.effect is Effect.CLOSE:
             self.reports.append((self.declared, step.record, set(self.tally)))
             self.tally.clear()
-            self.record = lifecycle.reporting(step.record, ENDPOINT.host)
+            self.record = begin_report(step.record, ENDPOINT.host)
         if step.is_collecting:
             self.tally.add((self.declared.digest, self.record.period))
-        shut = closures(self.declared, circumstances)
-        is_open = not shut or not told(shut)[1]
+        blocked_by = obstacles(self.declared, circumstances)
+        is_open = not blocked_by or not deciding_obstacle(blocked_by)[1]
         self.was_open.append((self.now, self.declared if is_open else None))
-        self.check(before, step, shut)
+        self.check(before, step, blocked_by)
 
-    def check(self, before, step, shut):
-        """What must hold after every look."""
+    def check(self, before, step, blocked_by):
+        """The invariants after every step."""
         if before.outcome not in {Outcome.OPEN, Outcome.REPORTING}:
             assert step.record == before
         assert len(self.reports) <= 1
         if step.is_collecting:
-            assert shut == []
+            assert blocked_by == []
             assert self.decision.accepted[self.declared.digest] < step.record.begins <= self.now < step.record.closes
             if self.is_clock_steady:
                 waiting = sum(moment < step.record.begins for moment, _ in self.was_open)
@@ -657,7 +706,7 @@ class History:
 
 @given(st.lists(EVENTS, min_size=5, max_size=20))
 def test_random_histories(events):
-    """Collecting means: accepted before the period, and the same definition open at every look since before it; one answer at most."""
+    """A collected sample was accepted before its period, under a definition open at every step since. There is at most one answer."""
     history = History()
     for event in events:
         history.live(*event)
@@ -665,7 +714,7 @@ def test_random_histories(events):
 
 @given(st.lists(EVENTS | st.tuples(st.just("pass"), st.integers(-9 * DAY_S, 0)), min_size=5, max_size=20))
 def test_random_histories_with_a_clock_set_back(events):
-    """Whatever the clock does: nothing is kept of a shut question, no two definitions mix, and there is one answer at most."""
+    """Whatever the clock does, a blocked question keeps no data, definitions do not mix, and there is at most one answer."""
     history = History(is_clock_steady=False)
     for event in events:
         history.live(*event)
@@ -673,27 +722,44 @@ def test_random_histories_with_a_clock_set_back(events):
 
 
 def test_nothing_is_collected_before_the_draw():
-    """An accepted question whose lot is not drawn yet waits, and remembers nothing."""
-    step = look(Record(), BEGINS, lot=None)
+    """An accepted question without a draw waits, and its record stays empty."""
+    step = step_at(Record(), BEGINS, lot=None)
     assert (step.state, step.is_collecting, step.record) == (State.WAITING, False, Record())
 
 
-def test_who_accepts_after_the_drawn_period_began_is_passed():
-    """With the uniform draw a late acceptance has no other period: the question is passed, and says why."""
-    uniform = A._replace(question=A.question._replace(draw=Draw.UNIFORM))
-    circumstances = permitted(uniform, at=BEGINS + 1)
-    step = look(Record(), BEGINS + 2, uniform, **circumstances._asdict())
-    assert (step.state, step.reason) == (State.PASSED, lifecycle.TOO_LATE)
+@pytest.mark.parametrize("obstacle", [room.NOT_DRAWN, FULL])
+def test_without_room_a_question_is_passed(obstacle):
+    """Who is not drawn is not asked. A question whose answer exceeds the budget is over, and the cap is named. Data is erased."""
+    step = lifecycle.pass_without_room(step_at(DRAWN, BEGINS), obstacle)
+    assert (step.state, step.reason, step.effect) == (State.PASSED, obstacle, Effect.ERASE)
 
 
-def test_who_is_not_drawn_is_passed():
-    """A user whose lot is not below the question's share is not asked."""
-    asked = A._replace(question=A.question._replace(share=0.5))
-    step = look(Record(), ACCEPTED + 1, asked, **permitted(asked, at=ACCEPTED, lot=Lot(1 << 63, 0))._asdict())
-    assert (step.state, step.reason) == (State.PASSED, lifecycle.NOT_DRAWN)
+@pytest.mark.parametrize("found", [None, room.YES, room.NOT_DRAWN, FULL])
+def test_a_waiting_question_says_whether_it_has_room(found):
+    """Before the period nothing about room is final: it is shown, and the record stays as it is."""
+    step = lifecycle.show_room(step_at(DRAWN, BEFORE), found)
+    reason = plain(begins="2026-11-23", ends="2026-11-29") if found in {None, room.YES} else found
+    assert (step.state, step.reason, step.record) == (State.WAITING, reason, DRAWN)
+    shut = step_at(DRAWN, BEFORE, levels=Levels())
+    assert lifecycle.show_room(shut, found) == shut
+    assert lifecycle.show_room(step_at(DRAWN, DURING), found) == step_at(DRAWN, DURING)
 
 
-def test_without_budget_a_question_is_passed():
-    """A question whose answer finds no room in the ledger is over, what was collected goes, and the cap is named."""
-    step = lifecycle.without_budget(look(DRAWN, BEGINS), "the budget of x is spent")
-    assert (step.state, step.reason, step.effect) == (State.PASSED, "no budget: the budget of x is spent", Effect.ERASE)
+def test_without_an_endpoint():
+    """A question that waits or runs says that nothing could be sent, and goes on all the same: the endpoint may come back."""
+    for now in (BEFORE, DURING):
+        step = step_at(DRAWN, now, settings=Settings())
+        assert (step.reason, step.record, step.is_collecting) == (because(Cause.NO_ENDPOINT), DRAWN, now == DURING)
+
+
+@pytest.mark.parametrize("now", [at("11.1"), BEGINS - 1, at("11.30", 0) - 1, at("11.30", 0), OVER])
+@pytest.mark.parametrize("lot", [None, Lot(0, 0, 0), Lot(0, (1 << 64) - 1, 0)])
+def test_a_yes_that_comes_too_late(now, lot):
+    """A pending question says so if a yes could not lead to an answer: its drawn period has begun, or before the draw its last one."""
+    periods = whole_periods(A.question.period, A.question.starts, A.question.ends)
+    starts = [periods[lot.period * len(periods) >> 64].start] if lot else [period.start for period in periods]
+    step = step_at(Record(), now, decision=Decision(), lot=lot)
+    if step.state is State.PENDING:
+        assert step.reason == (Reason() if now < max(starts) else because(Cause.TOO_LATE))
+    shut = step_at(Record(), now, decision=Decision(), lot=lot, levels=Levels())
+    assert shut.state is not State.PENDING or shut.reason == because(Cause.LEVEL, axis="usage", level="basic")

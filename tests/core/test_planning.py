@@ -65,8 +65,8 @@ def test_interval_is_kept(share, epsilon):
 @given(SHARES)
 def test_entropy(shares):
     """Entropy is that of decimal arithmetic with forty digits, between 0 and the logarithm of the labels, whatever the shares' sum."""
-    whole = sum(map(Decimal, shares))
-    parts = [Decimal(share) / whole for share in shares if share]
+    total = sum(map(Decimal, shares))
+    parts = [Decimal(share) / total for share in shares if share]
     exact = -sum(part * part.ln() for part in parts) / Decimal(2).ln()
     assert planning.entropy_bits(shares) == pytest.approx(float(exact), abs=1e-9)
     assert -1e-12 <= planning.entropy_bits(shares) <= math.log2(len(shares)) + 1e-12
@@ -79,10 +79,10 @@ def test_known_entropy(shares, bits):
 
 
 @given(SHARES, SHARES, st.integers(0, 1000))
-def test_bound_holds_however_frequent_none_is(one, other, none):
+def test_bound_holds_however_frequent_none_is(first, second, none):
     """The joint distribution of two independent sources and any share of `none`, written out cell by cell, never has more entropy."""
-    bound = planning.bits_with_none(planning.entropy_bits(one) + planning.entropy_bits(other))
-    joint = [(1 - none / 1000) * a * b / (sum(one) * sum(other)) for a, b in product(one, other)]
+    bound = planning.bits_with_none(planning.entropy_bits(first) + planning.entropy_bits(second))
+    joint = [(1 - none / 1000) * a * b / (sum(first) * sum(second)) for a, b in product(first, second)]
     assert planning.entropy_bits([*joint, none / 1000]) <= bound + 1e-9
 
 

@@ -1,5 +1,5 @@
 import pytest
-from declared import STARTUP, define
+from support.manifests.core_questions import STARTUP, define
 
 from telemetryd.core import limits, quotas
 from telemetryd.core.definition import Declaration
@@ -24,7 +24,7 @@ BOUNDS = [
 
 @pytest.mark.parametrize(("check", "bound"), BOUNDS)
 def test_bound(check, bound):
-    """What is at the bound is taken; one more is refused with the standard error, which says the bound."""
+    """A value at the bound is accepted; one more is refused with the bus error, which names the bound."""
     check(bound)
     with pytest.raises(LimitExceededError, match=str(bound)) as caught:
         check(bound + 1)

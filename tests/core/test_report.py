@@ -2,10 +2,10 @@ import json
 from itertools import product
 
 import pytest
-from declared import CRASHED, PLATFORM, STARTUP
-from declared import asking as definition
 from hypothesis import given
 from hypothesis import strategies as st
+from support.manifests.core_questions import CRASHED, PLATFORM, STARTUP
+from support.manifests.core_questions import asking as definition
 
 from telemetryd.core.definition import (
     Combine,
@@ -21,7 +21,7 @@ from telemetryd.core.report import (
     cell_of_labels,
     encode,
     label_of_cell,
-    longest,
+    longest_report_bytes,
     none_answer,
     parse,
     request_headers,
@@ -32,8 +32,8 @@ REPORT = Report("org.kde.kate", "startup-by-memory", "9f2c0123abcd", "2026-W48",
 
 def altered(**fields):
     """Bytes of the report's size whose JSON differs in some fields; None leaves a field out."""
-    whole = {"schema": 1, **REPORT._asdict(), **fields}
-    return json.dumps({key: value for key, value in whole.items() if value is not ...}, separators=(",", ":")).encode().ljust(REPORT_BYTES)
+    values = {"schema": 1, **REPORT._asdict(), **fields}
+    return json.dumps({key: value for key, value in values.items() if value is not ...}, separators=(",", ":")).encode().ljust(REPORT_BYTES)
 
 
 HEX = st.sampled_from("0123456789abcdef")
@@ -135,13 +135,13 @@ def test_no_two_bytes_for_one_report(report, place, byte):
     ],
 )
 def test_everything_else_is_refused(body):
-    """What the daemon would not write is no report; free text finds no place in one. Policy: P1."""
+    """Bytes that the daemon would not write are not a report; free text fits nowhere. Policy: P1."""
     with pytest.raises(InvalidReportError):
         parse(body)
 
 
 def test_nothing_repeated_in_errors():
-    """An error never says what the bytes held."""
+    """An error never repeats the bytes."""
     with pytest.raises(InvalidReportError) as error:
         parse(altered(answer=["secret report.odt"]))
     assert "secret" not in str(error.value)
@@ -155,20 +155,20 @@ def test_report_that_is_too_long():
 
 def test_longest_report():
     """The longest report is known at declaration: as long as the longest of all reports, not padded."""
-    asked = definition(STARTUP, PLATFORM)
-    answers = [label_of_cell(asked, cell) for cell in range(asked.cells)]
+    question = definition(STARTUP, PLATFORM)
+    answers = [label_of_cell(question, cell) for cell in range(question.cells)]
     reports = [
-        Report("org.kde.kate", "startup", asked.revision, period, answer, epsilon, "0" * 32)
+        Report("org.kde.kate", "startup", question.revision, period, answer, epsilon, "0" * 32)
         for answer, period, epsilon in product(answers, ["2026-11-24", "2026-W48", "2026-11"], [None, 4.0])
     ]
-    assert longest(asked) == max(len(encode(report).rstrip()) for report in reports)
-    assert longest(definition(Source("x", SourceType.NUMBER, "X", Combine.LAST, edges=(-1e300, 1e300)))) > 600
+    assert longest_report_bytes(question) == max(len(encode(report).rstrip()) for report in reports)
+    assert longest_report_bytes(definition(Source("x", SourceType.NUMBER, "X", Combine.LAST, edges=(-1e300, 1e300)))) > 600
 
 
 def test_cells_in_order():
     """Cells count the bins in declared order, the last field fastest, and the joint `none` comes last."""
-    asked = definition(CRASHED, PLATFORM._replace(values=("x11", "wayland")))
-    assert [label_of_cell(asked, cell) for cell in range(asked.cells)] == [
+    question = definition(CRASHED, PLATFORM._replace(values=("x11", "wayland")))
+    assert [label_of_cell(question, cell) for cell in range(question.cells)] == [
         ("false", "x11"),
         ("false", "wayland"),
         ("false", "other"),
@@ -182,26 +182,26 @@ def test_cells_in_order():
 @given(st.lists(st.sampled_from([STARTUP, PLATFORM, CRASHED]), min_size=1, max_size=4))
 def test_cells_are_one_to_one(fields):
     """Cell, labels and bins are three texts of one answer."""
-    asked = definition(*fields)
+    question = definition(*fields)
     for cell, bins in enumerate(product(*(range(len(field.labels)) for field in fields))):
-        assert cell_of_bins(asked, bins) == cell
-        assert label_of_cell(asked, cell) == tuple(field.labels[number] for field, number in zip(fields, bins, strict=True))
-        assert cell_of_labels(asked, label_of_cell(asked, cell)) == cell
-    assert cell_of_bins(asked, None) == asked.cells - 1
-    assert label_of_cell(asked, asked.cells - 1) == none_answer(len(fields))
-    assert cell_of_labels(asked, none_answer(len(fields))) == asked.cells - 1
+        assert cell_of_bins(question, bins) == cell
+        assert label_of_cell(question, cell) == tuple(field.labels[number] for field, number in zip(fields, bins, strict=True))
+        assert cell_of_labels(question, label_of_cell(question, cell)) == cell
+    assert cell_of_bins(question, None) == question.cells - 1
+    assert label_of_cell(question, question.cells - 1) == none_answer(len(fields))
+    assert cell_of_labels(question, none_answer(len(fields))) == question.cells - 1
 
 
 def test_no_such_cell():
     """A bin, label or cell that the question does not have is refused."""
-    asked = definition(STARTUP)
+    question = definition(STARTUP)
     for call in (
-        lambda: cell_of_bins(asked, (3,)),
-        lambda: cell_of_bins(asked, (-1,)),
-        lambda: cell_of_labels(asked, ("x11",)),
-        lambda: cell_of_labels(asked, ("<500", "<500")),
-        lambda: label_of_cell(asked, 4),
-        lambda: label_of_cell(asked, -1),
+        lambda: cell_of_bins(question, (3,)),
+        lambda: cell_of_bins(question, (-1,)),
+        lambda: cell_of_labels(question, ("x11",)),
+        lambda: cell_of_labels(question, ("<500", "<500")),
+        lambda: label_of_cell(question, 4),
+        lambda: label_of_cell(question, -1),
     ):
         with pytest.raises(InvalidReportError):
             call()
@@ -242,7 +242,7 @@ def test_headers(url, host):
 
 
 def test_headers_by_way_of_a_relay():
-    """By way of a relay travel the relay's own four headers, the same for every endpoint, and, sealed, the report's way. Policy: A4."""
+    """With a relay, its own four headers are the same for every endpoint; the report's route is sealed. Policy: A4."""
     assert request_headers("https://telemetry.example.org:443/v1/reports?x=1", "https://Relay.example/a") == (
         ("Host", "relay.example"),
         ("Content-Type", "message/ohttp-req"),

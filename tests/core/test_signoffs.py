@@ -41,15 +41,15 @@ def stop(day, reason="suspended", key=KEY):
     ],
 )
 def test_standing(reviews, stops, expected):
-    """The latest review holds, rivals of one date admit none, a stop beats its date, and only a suspension can be lifted."""
+    """The latest review counts, rivals of one date admit none, a stop wins on its date, and only a suspension can be lifted."""
     assert Reviews(reviews, stops).standing(*KEY) == expected
 
 
 @given(st.permutations([review(1), review(4), review(2, OTHER_DIGEST), stop(3), stop(1, "answered"), stop(5)]))
 def test_order_of_files_does_not_matter(records):
-    """What holds does not depend on the order in which files are read."""
-    reviews = [one for one in records if isinstance(one, Review)]
-    stops = [one for one in records if isinstance(one, Stop)]
+    """The order in which files are read does not matter."""
+    reviews = [record for record in records if isinstance(record, Review)]
+    stops = [record for record in records if isinstance(record, Stop)]
     assert Reviews(reviews, stops).standing(*KEY) == (review(4), stop(1, "answered"))
 
 

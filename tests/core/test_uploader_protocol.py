@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.hindrance import Hindrance, problem
-from telemetryd.core.inheritance import inherited
-from telemetryd.core.limits import DAY_S, DEFINITION_MAX_BYTES, JOB_LINE_MAX_BYTES
+from telemetryd.core.hindrance import Hindrance, error_word, is_problem, problem
+from telemetryd.core.limits import DEFINITION_MAX_BYTES, JOB_LINE_MAX_BYTES
 from telemetryd.core.report import REPORT_BYTES
-from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.schedule import Delivery, Result, held_delivery
 from telemetryd.core.settings import Endpoint
+from telemetryd.core.uploader_environment import uploader_environment
 from telemetryd.core.uploader_protocol import (
     SENDING,
     InvalidMessageError,
@@ -34,7 +34,7 @@ def test_job_bytes():
 
 
 def test_job_by_way_of_a_relay():
-    """A job says which relay the daemon means."""
+    """A job names the relay of the daemon's view."""
     job = JOB._replace(relay="https://relay.example/")
     assert encode_job(job) == LINE.replace(b'"relay":""', b'"relay":"https://relay.example/"') + TEXT + BODY
     assert parse_job(encode_job(job)) == job
@@ -48,7 +48,7 @@ def test_job_by_way_of_a_relay():
     )
 )
 def test_jobs_come_back(job):
-    """Whatever is written is read as it was."""
+    """A written job is read unchanged."""
     assert parse_job(encode_job(job)) == job
 
 
@@ -91,27 +91,24 @@ def test_job_out_of_bounds(job):
     ],
 )
 def test_everything_else_is_no_job(data):
-    """Bytes that `encode_job` does not give are no job."""
+    """Bytes that `encode_job` does not give are not a job."""
     with pytest.raises(InvalidMessageError):
         parse_job(data)
 
 
 @pytest.mark.parametrize("line", [b"", b"[]\n", LINE.replace(b'"definition":21', b'"definition":1e9'), LINE.replace(b"21", b"262145")])
 def test_a_line_that_says_no_length(line):
-    """What is to be read is bounded, whatever a line says."""
+    """A line cannot make the reader expect more than the bound."""
     with pytest.raises(InvalidMessageError):
         job_bytes(line)
 
 
-DAYS = st.none() | st.integers(1, 62).map(lambda days: days * DAY_S)
-
-
 @given(
-    st.builds(Delivery, st.sampled_from([one for one in Result if one is not Result.HELD]), st.integers(0, 999), DAYS, st.just(""))
-    | st.builds(held, st.sampled_from(Hindrance))
+    st.builds(Delivery, st.sampled_from([result for result in Result if result is not Result.HELD]), st.integers(0, 999), st.just(""))
+    | st.builds(held_delivery, st.sampled_from(Hindrance))
 )
 def test_deliveries_come_back(delivery):
-    """Whatever is written is read as it was."""
+    """A written delivery is read unchanged."""
     assert parse_delivery(encode_delivery(delivery)) == delivery
 
 
@@ -120,62 +117,61 @@ def test_deliveries_come_back(delivery):
     [
         b"",
         b"accepted\n",
-        b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}',
-        b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}\n\n',
-        b'{"result":"fine","status":204,"retry_after_s":null,"hindrance":""}\n',
-        b'{"result":["accepted"],"status":204,"retry_after_s":null,"hindrance":""}\n',
-        b'{"result":"accepted","status":1000,"retry_after_s":null,"hindrance":""}\n',
-        b'{"result":"accepted","status":-1,"retry_after_s":null,"hindrance":""}\n',
-        b'{"result":"accepted","status":true,"retry_after_s":null,"hindrance":""}\n',
-        b'{"result":"accepted","status":"204","retry_after_s":null,"hindrance":""}\n',
-        b'{"result":"retry","status":503,"retry_after_s":0,"hindrance":""}\n',
-        b'{"result":"retry","status":503,"retry_after_s":60,"hindrance":""}\n',
-        b'{"result":"retry","status":503,"retry_after_s":-86400,"hindrance":""}\n',
-        b'{"result":"retry","status":503,"retry_after_s":true,"hindrance":""}\n',
-        b'{"result":"accepted","status":204}\n',
-        b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":"","more":1}\n',
+        b'{"result":"accepted","status":204,"hindrance":""}',
+        b'{"result":"accepted","status":204,"hindrance":""}\n\n',
+        b'{"result":"fine","status":204,"hindrance":""}\n',
+        b'{"result":["accepted"],"status":204,"hindrance":""}\n',
+        b'{"result":"accepted","status":1000,"hindrance":""}\n',
+        b'{"result":"accepted","status":-1,"hindrance":""}\n',
+        b'{"result":"accepted","status":true,"hindrance":""}\n',
+        b'{"result":"accepted","status":"204","hindrance":""}\n',
+        b'{"result":"retry","status":503,"hindrance":""}\n',
+        b'{"result":"rejected","status":503,"retry_after_s":60,"hindrance":""}\n',
+        b'{"result":"accepted"}\n',
+        b'{"result":"accepted","status":204,"hindrance":"","more":1}\n',
         b'{"result":"accepted","status":204,"retry_after_s":null}\n',
-        b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":"keys"}\n',
-        b'{"result":"held","status":0,"retry_after_s":null,"hindrance":""}\n',
-        b'{"result":"held","status":0,"retry_after_s":null,"hindrance":"/etc/kde.pem"}\n',
-        b'{"result":"held","status":0,"retry_after_s":null,"hindrance":["keys"]}\n',
+        b'{"result":"accepted","status":204,"hindrance":"keys"}\n',
+        b'{"result":"held","status":0,"hindrance":""}\n',
+        b'{"result":"held","status":0,"hindrance":"/etc/kde.pem"}\n',
+        b'{"result":"held","status":0,"hindrance":["keys"]}\n',
         b"[" * 5000,
     ],
 )
 def test_everything_else_is_no_delivery(data):
-    """Bytes that `encode_delivery` does not give are no outcome, never taken for one."""
+    """Bytes that `encode_delivery` does not give are not an outcome."""
     with pytest.raises(InvalidMessageError):
         parse_delivery(data)
 
 
-ACCEPTED, RETRY, REJECTED = Delivery(Result.ACCEPTED, 204), Delivery(Result.RETRY), Delivery(Result.REJECTED)
-UNKNOWN, HELD = Delivery(Result.UNKNOWN), held(Hindrance.CA_FILE)
+ACCEPTED, REJECTED = Delivery(Result.ACCEPTED, 204), Delivery(Result.REJECTED, 503)
+UNKNOWN, HELD = Delivery(Result.UNKNOWN), held_delivery(Hindrance.CA_FILE)
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"),
+    ("output", "outcome"),
     [
-        (b"", held(Hindrance.UPLOADER)),
+        (b"", held_delivery(Hindrance.UPLOADER)),
         (SENDING, UNKNOWN),
         (SENDING[:-1], UNKNOWN),
+        (encode_delivery(Delivery(Result.REJECTED, 1)), UNKNOWN),
         (b"what no uploader says", UNKNOWN),
         (SENDING + encode_delivery(ACCEPTED), ACCEPTED),
-        (SENDING + encode_delivery(RETRY), RETRY),
+        (SENDING + encode_delivery(REJECTED), REJECTED),
+        (SENDING + encode_delivery(UNKNOWN), UNKNOWN),
         (SENDING + encode_delivery(ACCEPTED)[:-1], UNKNOWN),
         (SENDING + encode_delivery(ACCEPTED) * 2, UNKNOWN),
         (SENDING * 2 + encode_delivery(ACCEPTED), UNKNOWN),
         (SENDING + encode_delivery(HELD), UNKNOWN),
         (encode_delivery(HELD), HELD),
-        (encode_delivery(RETRY), RETRY),
-        (encode_delivery(REJECTED), REJECTED),
+        (encode_delivery(REJECTED), UNKNOWN),
+        (encode_delivery(Delivery(Result.REJECTED)), UNKNOWN),
         (encode_delivery(ACCEPTED), UNKNOWN),
-        (encode_delivery(Delivery(Result.RETRY, 503)), UNKNOWN),
         (encode_delivery(UNKNOWN), UNKNOWN),
     ],
 )
-def test_what_an_uploader_said(said, outcome):
-    """Nothing is guessed: held only if it surely never had a connection, a server's word only if it had one, else unknown."""
-    assert outcome_of(said) == outcome
+def test_what_an_uploader_said(output, outcome):
+    """Nothing is guessed: held only without a connection, the server's result only after `sending`, otherwise unknown."""
+    assert outcome_of(output) == outcome
 
 
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/", ca_file="/ca.pem", ohttp_keys="/kde.keys")
@@ -183,21 +179,32 @@ ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/", ca_file="/ca
 
 @pytest.mark.parametrize("word", Hindrance)
 def test_what_the_user_is_told(word):
-    """Each hindrance is told with its vendor, and with the file that it is about, if there is one."""
-    told = problem(word.value, ENDPOINT)
-    assert told.file == {"keys": "/kde.keys", "ca-file": "/ca.pem"}.get(word, "")
-    assert told.text.startswith("[endpoint.kde] reports wait: ")
-    assert len(told.text.split()) <= 25
+    """The problem of each hindrance names the vendor, and the file at fault, if any."""
+    shown = problem(word.value, ENDPOINT)
+    assert shown.file == {"keys": "/kde.keys", "ca-file": "/ca.pem"}.get(word, "")
+    assert shown.text.startswith("[endpoint.kde] reports wait: ")
+    assert len(shown.text.split()) <= 25
 
 
 def test_a_word_of_a_later_version():
-    """What a later version found in the way is told as what the journal has more of."""
+    """An unknown word of a later version refers to the journal, and is our own fault."""
     assert problem("unheard-of", ENDPOINT) == problem("uploader", ENDPOINT)
+    assert is_problem("unheard-of")
+    assert error_word("unheard-of", "queued") == "own"
+
+
+def test_errors_of_the_history():
+    """Each hindrance is one of the documented errors, and only the network's are no problem that somebody has to repair."""
+    errors = {word: error_word(word, "queued") for word in Hindrance}
+    assert set(errors.values()) == {"dns", "refused", "timeout", "tls-expired", "tls-authority", "tls-name", "keys", "own"}
+    assert errors[Hindrance.STRICT] == "tls-authority"
+    assert {word for word in Hindrance if not is_problem(word)} == {"dns", "refused", "timeout"}
+    assert (error_word("", "accepted"), error_word("", "rejected"), error_word("dns", "dropped")) == ("", "status", "dns")
 
 
 def test_what_the_uploader_does_not_inherit():
-    """Whatever reads along or runs code in it is dropped; what it needs stays."""
+    """Variables that can spy on the uploader or run code in it are dropped; those that it needs stay."""
     kept = {"HOME": "/home/me", "XDG_CONFIG_HOME": "/home/me/.config", "DO_NOT_TRACK": "1", "TELEMETRYD_CONFIG_DIRS": "/etc", "LANG": "de"}
     dropped = ["SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "QLOGDIR"]
     dropped += ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE", "HOSTALIASES"]
-    assert inherited(kept | dict.fromkeys(dropped, "/tmp/x")) == kept
+    assert uploader_environment(kept | dict.fromkeys(dropped, "/tmp/x")) == kept

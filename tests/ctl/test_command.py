@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from invoked import runner
+from support.invoked_commands import runner
 
 from telemetryd.ctl.__main__ import cli
 
@@ -44,7 +44,7 @@ def test_help_describes():
     assert [name for name, text in helps.items() if "%Y" in text] == []
     assert "--starts DATE" in helps["telemetryctl new"]
     assert not re.search(r"(?:Write|Say|Ask|List|Name the) ", helps["telemetryctl new"].partition("--id")[2])
-    assert "2  wrong command line, or nobody can be asked" in helps["telemetryctl"]
+    assert "2  wrong command line, or no terminal to ask you" in helps["telemetryctl"]
 
 
 @pytest.mark.parametrize("name", ["telemetryctl", "status", "history", "consent", "consent accept", "consent global", "monitor"])

@@ -1,14 +1,14 @@
 import pytest
 
 from telemetryd import errors
-from telemetryd.ctl.failures import answered, no_answer, no_bus
+from telemetryd.ctl.failures import failure_for, no_answer, no_bus
 
 STANDARD = "org.freedesktop.DBus.Error."
 OWN = "org.telemetryd.Error."
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "status", "said"),
+    ("name", "text", "status", "message"),
     [
         (STANDARD + "ServiceUnknown", "no such name", 3, "telemetryd is not running and the session bus cannot start it: start it with"),
         (STANDARD + "NameHasNoOwner", "no owner", 3, "telemetryd is not running: start it with"),
@@ -46,29 +46,29 @@ OWN = "org.telemetryd.Error."
         (OWN + "FromTheFuture", "a text", 1, "org.telemetryd.Error.FromTheFuture: a text"),
     ],
 )
-def test_error_says_what_to_do_next(name, text, status, said):
+def test_error_says_what_to_do_next(name, text, status, message):
     """Each error of the bus becomes one line with the cause and the next step, and its exit status."""
-    failure = answered(name, text, "org.kde.kate")
+    failure = failure_for(name, text, "org.kde.kate")
     assert failure.exit_code == status
-    assert said in failure.message
+    assert message in failure.message
 
 
 def test_every_error_of_ours_has_a_next_step():
     """No error that the daemon can answer with is left as a bare name."""
-    tree = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.TelemetrydError)]
+    tree = [error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, errors.TelemetrydError)]
     never_on_control = {"UnknownSource", "InvalidManifest", "InvalidValue", "NotSupported"}
-    bare = [one.bus_name for one in tree if answered(one.bus_name, "text", "org.kde.kate").message.startswith(one.bus_name)]
+    bare = [error.bus_name for error in tree if failure_for(error.bus_name, "text", "org.kde.kate").message.startswith(error.bus_name)]
     assert {name.removeprefix(OWN) for name in bare} == never_on_control
 
 
 def test_without_an_application_the_list_is_the_next_step():
     """Where a command is about no application, the hint does not name one."""
-    assert "`telemetryctl list`" in answered(OWN + "Changed", "it changed", "").message
+    assert "`telemetryctl list`" in failure_for(OWN + "Changed", "it changed", "").message
 
 
 def test_one_line(capsys):
     """Whatever the text holds, one line comes out, and it cannot act on the terminal."""
-    answered(OWN + "Busy", "first\nsecond\x1b[2J", "").show()
+    failure_for(OWN + "Busy", "first\nsecond\x1b[2J", "").show()
     no_bus("a\nb").show()
     no_answer(30).show()
     lines = capsys.readouterr().err.splitlines()
@@ -79,5 +79,5 @@ def test_one_line(capsys):
 def test_only_a_lock_is_told_with_the_locks():
     """Where the cause is who calls, or what stands between, nobody is sent to look at locks."""
     for text in (f"{errors.CALLER_REFUSED}is in a container", "not allowed", ""):
-        assert "locks" not in answered(STANDARD + "AccessDenied", text, "").message
-    assert "locks" in answered(STANDARD + "AccessDenied", f"usage {errors.LOCKED} 0 by /etc/f.toml", "").message
+        assert "locks" not in failure_for(STANDARD + "AccessDenied", text, "").message
+    assert "locks" in failure_for(STANDARD + "AccessDenied", f"usage {errors.LOCKED} 0 by /etc/f.toml", "").message

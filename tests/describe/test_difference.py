@@ -1,10 +1,11 @@
 from datetime import date
 
 import pytest
-from declared import APPLICATION, CRASHED, PLATFORM, QUESTION
-from declared import STARTUP as BARE
 from hypothesis import given
 from hypothesis import strategies as st
+from support.manifests.core_questions import APPLICATION, CRASHED, PLATFORM, QUESTION
+from support.manifests.core_questions import STARTUP as BARE
+from support.manifests.manifest_texts import KATE_2026
 
 from telemetryd.core.definition import (
     Application,
@@ -12,8 +13,7 @@ from telemetryd.core.definition import (
     Combine,
     Definition,
     Detail,
-    Draw,
-    Kind,
+    ManifestKind,
     PeriodKind,
     Source,
     SourceType,
@@ -21,9 +21,10 @@ from telemetryd.core.definition import (
 )
 from telemetryd.core.system_facts import SOURCES
 from telemetryd.describe.difference import changes, compare, fields
+from telemetryd.toml.manifest import parse
 
 STARTUP = BARE._replace(description="Time to the first window")
-FALLBACK = "The definition changed in a way that cannot be told in a sentence: please read it as a new one."
+FALLBACK = "The definition changed in a way that no sentence here can tell: please read it as a new definition."
 
 
 def definition(application=APPLICATION, question=QUESTION, sources=(STARTUP, PLATFORM)):
@@ -42,7 +43,7 @@ OLD = definition()
         ({"name": "Käte"}, "The application is now called “Käte” instead of “Kate”."),
         ({"vendor": "gnome"}, "The answer now goes to the vendor gnome instead of kde."),
         ({"contact": "mailto:a@b.org"}, "The contact for concerns is now mailto:a@b.org instead of https://kde.org/privacy."),
-        ({"kind": Kind.SHARED}, "The declaration is now of the kind shared instead of application."),
+        ({"kind": ManifestKind.SHARED}, "The declaration is now of the kind shared instead of application."),
     ],
 )
 def test_application(change, sentence):
@@ -63,7 +64,6 @@ def test_application(change, sentence):
         ({"starts": date(2026, 11, 9)}, "It now starts later: on 2026-11-09 instead of 2026-11-02."),
         ({"ends": date(2027, 7, 4)}, "It now ends later: on 2027-07-04 instead of 2027-06-27."),
         ({"ends": date(2027, 6, 20)}, "It now ends earlier: on 2027-06-20 instead of 2027-06-27."),
-        ({"draw": Draw.FIRST}, "The period that a user answers in is now drawn as first instead of uniform."),
         ({"share": 0.5}, "The share of users who take part is now 0.5 instead of 1 (fewer users)."),
         ({"epsilon": 2.1}, "The answer's protection is now weaker: epsilon 2.1 instead of 2."),
         ({"epsilon": 1.0}, "The answer's protection is now stronger: epsilon 1 instead of 2."),
@@ -89,8 +89,8 @@ def test_question(change, sentence):
 )
 def test_direction(change, direction, part):
     """A change says which way it goes for the user: more is learnt (wider), less (narrower), or something else."""
-    (found,) = compare(OLD, definition(question=QUESTION._replace(**change)))
-    assert found[:2] == (direction, part)
+    (difference,) = compare(OLD, definition(question=QUESTION._replace(**change)))
+    assert difference[:2] == (direction, part)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,23 @@ def test_direction(change, direction, part):
 def test_direction_of_sources(sources, directions):
     """Finer bins and more sources are wider; coarser bins and fewer sources narrower; what is neither, is something else."""
     assert [change.direction for change in compare(OLD, definition(sources=sources))] == directions
+
+
+@pytest.mark.parametrize("key", ["name", "vendor", "contact", "purpose", "decision"])
+@pytest.mark.parametrize("text", ["A", "zzz"])
+def test_texts_change_in_both_directions(key, text):
+    """A text that changes has one sentence, whether the new one sorts before the old one or behind it."""
+    is_asked = key in QUESTION._fields
+    new = definition(question=QUESTION._replace(**{key: text})) if is_asked else definition(APPLICATION._replace(**{key: text}))
+    assert [[change.part for change in compare(*pair)] for pair in ((OLD, new), (new, OLD))] == [[key], [key]]
+
+
+def test_two_texts_that_are_read_separately():
+    """Equal values of two texts are no change, although nothing of one text is an object of the other."""
+    texts = KATE_2026, KATE_2026.replace("too slow", "slower")
+    assert changes(*(parse(text).definitions[0] for text in texts)) == [
+        "The purpose is now “Is start-up slower?” instead of “Is start-up too slow?”."
+    ]
 
 
 def test_the_other_direction():
@@ -213,7 +230,7 @@ SOURCES_DRAWN = st.builds(
     st.sampled_from(Combine),
     TEXTS,
 )
-APPLICATIONS = st.builds(Application, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, st.sampled_from(Kind))
+APPLICATIONS = st.builds(Application, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, st.sampled_from(ManifestKind))
 DATES = st.dates(date(2026, 11, 1), date(2026, 11, 4))
 
 
@@ -233,7 +250,6 @@ def definitions(draw):
         period=draw(st.sampled_from(PeriodKind)),
         starts=draw(DATES),
         ends=draw(DATES),
-        draw=draw(st.sampled_from(Draw)),
         share=draw(st.sampled_from([0.5, 1.0])),
         epsilon=draw(st.sampled_from([1.0, 2.0])),
     )
@@ -243,17 +259,17 @@ def definitions(draw):
 @st.composite
 def neighbours(draw):
     """Two definitions that differ in one of application, question or sources, or in all."""
-    one, other = draw(definitions()), draw(definitions())
+    old, new = draw(definitions()), draw(definitions())
     which = draw(st.sampled_from(["application", "question", "fields", "all"]))
     if which == "all":
-        return one, other
-    parts = one._replace(**{which: getattr(other, which)})
+        return old, new
+    parts = old._replace(**{which: getattr(new, which)})
     question = parts.question
     if which == "question":
-        question = question._replace(coarser=one.question.coarser)
+        question = question._replace(coarser=old.question.coarser)
     if which == "fields":
-        question = question._replace(coarser=other.question.coarser)
-    return one, definition(parts.application, question, parts.fields)
+        question = question._replace(coarser=new.question.coarser)
+    return old, definition(parts.application, question, parts.fields)
 
 
 @given(neighbours())

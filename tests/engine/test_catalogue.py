@@ -2,8 +2,7 @@ import os
 import time
 
 import pytest
-from harness import KATE_2026
-from running import ACCEPTED, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
+from support.engine_flow import ACCEPTED, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core.gate import Presence
 from telemetryd.engine.catalogue import Catalogue
@@ -118,26 +117,26 @@ def test_the_first_sample_reads(running):
     """For samples a declaration is read by itself, whether a decision has read it before or not; a changed one is read again."""
     running.install()
     decided = running.catalogue.find(APP)
-    assert running.catalogue.pushing(APP) == decided
-    assert running.catalogue.pushing(APP) is not decided
+    assert running.catalogue.get_for_samples(APP) == decided
+    assert running.catalogue.get_for_samples(APP) is not decided
     running.restart()
-    assert running.catalogue.pushing(APP) is running.catalogue.find(APP)
-    assert running.catalogue.pushing(APP) is running.catalogue.pushing(APP)
+    assert running.catalogue.get_for_samples(APP) is running.catalogue.find(APP)
+    assert running.catalogue.get_for_samples(APP) is running.catalogue.get_for_samples(APP)
     running.install(OTHER_BINS)
     running.catalogue.refresh()
-    assert running.catalogue.pushing(APP) == running.catalogue.find(APP) != decided
+    assert running.catalogue.get_for_samples(APP) == running.catalogue.find(APP) != decided
     with pytest.raises(UnknownApplicationError):
-        running.catalogue.pushing("org.kde.ark")
+        running.catalogue.get_for_samples("org.kde.ark")
 
 
 def test_what_did_not_change_is_kept(running):
     """After another file changed, a declaration is the one that was read before, for decisions and for samples."""
     running.install()
-    before = running.catalogue.find(APP), running.catalogue.pushing(APP)
+    before = running.catalogue.find(APP), running.catalogue.get_for_samples(APP)
     running.configure("budget_year = 1.0")
     assert running.catalogue.settings.budgets.year == 1.0
     assert running.catalogue.find(APP) is before[0]
-    assert running.catalogue.pushing(APP) is before[1]
+    assert running.catalogue.get_for_samples(APP) is before[1]
 
 
 FILES = (
@@ -155,11 +154,11 @@ def test_never_stale(running, name):
     path = running.machine.root / name
     text = path.read_bytes()
     running.catalogue.refresh()
-    for place in range(0, len(text), 1 if len(text) < 300 else 7):
+    for position in range(0, len(text), 1 if len(text) < 300 else 7):
         before, said_before = path.stat(), said(running.catalogue)
         assert said_before
         while path.stat().st_ctime_ns == before.st_ctime_ns:
-            path.write_bytes(text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :])
+            path.write_bytes(text[:position] + bytes([text[position] ^ 1]) + text[position + 1 :])
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         is_news = running.catalogue.refresh()
         fresh = Catalogue(InstalledFiles(running.machine.environ), running.store.texts, running.clock)
@@ -170,8 +169,8 @@ def test_never_stale(running, name):
 def said(catalogue):
     """Everything that a catalogue says of Kate and of the machine."""
     declaration = catalogue.find(APP)
-    standing = [catalogue.standing(one) for one in declaration.definitions] if declaration else []
-    return declaration, standing, catalogue.settings, catalogue.are_reviews_readable(APP), catalogue.problems
+    standing = [catalogue.standing(definition) for definition in declaration.definitions] if declaration else []
+    return declaration, standing, catalogue.settings, catalogue.standpoint(KEY), catalogue.problems
 
 
 def test_nothing_is_gone_before_a_look_succeeded(running):
@@ -186,17 +185,17 @@ def test_nothing_is_gone_before_a_look_succeeded(running):
             raise ImportError
 
     catalogue = Catalogue(Failing(running.machine.environ), running.store.texts, running.clock)
-    assert [one.what for one in catalogue.settings.kill_switches] == ["unreadable"]
+    assert [switch.what for switch in catalogue.settings.kill_switches] == ["unreadable"]
     assert catalogue.presence(APP) is catalogue.presence("org.example.none") is Presence.UNREADABLE
 
 
 def test_unreadable_reviews(running):
     """A file of reviews that cannot be read is told and makes all reviews doubtful."""
     running.install()
-    assert running.catalogue.are_reviews_readable(APP)
+    assert running.catalogue.standpoint(KEY).are_reviews_readable
     (running.machine.root / "share/telemetryd/reviews.d/broken.toml").write_text("[[review]]")
     running.catalogue.refresh()
-    assert not running.catalogue.are_reviews_readable(APP)
+    assert not running.catalogue.standpoint(KEY).are_reviews_readable
     assert len([problem for problem in running.catalogue.problems if problem.file]) == 1
     assert running.catalogue.standing(running.catalogue.definition(KEY)).review
 

@@ -5,10 +5,10 @@ import contextlib
 import sqlite3
 
 import pytest
-from harness import KATE_2026
-from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, QUESTION, SHARED, installed, user_of_shared
+from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, QUESTION, SHARED, installed, user_of_shared
 
-from telemetryd.core.gate import ACCEPT_KNOWN, ApplicationLevels, Cause
+from telemetryd.core.causes import Cause
+from telemetryd.core.gate import ACCEPT_KNOWN, ApplicationLevels
 from telemetryd.core.lifecycle import State
 from telemetryd.errors import (
     AccessDeniedError,
@@ -95,7 +95,7 @@ async def test_application_levels(running):
     ("withdraw", "cause"),
     [
         (lambda choices: choices.set_level("usage", 0), Cause.LEVEL),
-        (lambda choices: choices.set_application(APP, 3, 0), Cause.APPLICATION),
+        (lambda choices: choices.set_application(APP, 3, 0), Cause.APPLICATION_LEVEL),
         (lambda choices: choices.set_question(*KEY, is_allowed=False), Cause.REFUSED),
         (lambda choices: choices.erase(APP), "erased"),
         (lambda choices: choices.erase(""), "erased"),
@@ -109,10 +109,10 @@ async def test_withdrawal_erases_before_the_reply(running, withdraw, cause, mome
     await withdraw(running.choices)
     assert running.store.tallies.all() == []
     assert running.store.reports.queue() == []
-    assert running.store.consents.records[KEY].reason == cause
+    assert running.store.consents.records[KEY].cause == cause
     left = b"".join(path.read_bytes() for path in running.directory.iterdir() if path.name.startswith("telemetry"))
     assert b"500..2000" not in left
-    assert running.now(running.erasure.finishing())
+    assert running.now(running.erasure.finish_steps())
 
 
 async def test_consent_comes_first(running):
@@ -161,10 +161,10 @@ async def test_reply_waits_for_another_reader(running):
         reply = asyncio.ensure_future(running.choices.set_level("usage", 0))
         done, _ = await asyncio.wait([reply], timeout=0.2)
         assert not done
-        assert not running.now(running.erasure.finishing())
+        assert not running.now(running.erasure.finish_steps())
         assert running.store.tallies.all() == []
     await reply
-    assert running.now(running.erasure.finishing())
+    assert running.now(running.erasure.finish_steps())
 
 
 async def test_accept(running):
@@ -240,7 +240,7 @@ async def test_new_questions_are_accepted_at_a_tick(running):
     await running.choices.set_level("new_questions", ACCEPT_KNOWN)
     assert running.state((APP, "startup-pace")) == State.PENDING
     assert running.choices.accept_known()
-    assert {key for key, one in running.store.consents.decisions.items() if one.accepted} == {KEY, (APP, "startup-pace")}
+    assert {key for key, decision in running.store.consents.decisions.items() if decision.accepted} == {KEY, (APP, "startup-pace")}
     assert not running.choices.accept_known()
 
 
@@ -313,14 +313,14 @@ async def test_forget(running, moment, outcome):
     """Forgetting withdraws before the reply, drops text, levels and acceptances, and keeps what protects: final state, lot and charge."""
     await registered(running)
     running.to(moment)
-    lots, charges = running.store.consents.lots, {key for key, one in running.store.consents.ledger.items() if one.is_charged}
+    lots, charges = running.store.consents.lots, {key for key, charge in running.store.consents.ledger.items() if charge.is_charged}
     await running.choices.forget(FORGOTTEN)
     running.restart()
     consents = running.store.consents
     assert (running.store.tallies.all(), running.store.reports.queue(), running.store.texts.months()) == ([], [], {})
     assert (consents.applications, consents.decisions, consents.lots) == ({}, {}, lots)
-    assert (consents.records[ASKED].outcome, consents.records[ASKED].reason) == (outcome, "forgotten")
-    assert {key for key, one in consents.ledger.items() if one.is_charged} == charges
+    assert (consents.records[ASKED].outcome, consents.records[ASKED].cause) == (outcome, "forgotten")
+    assert {key for key, charge in consents.ledger.items() if charge.is_charged} == charges
     assert charges == ({ASKED} if outcome == "answered" else set())
     left = b"".join(running.files().values())
     assert b"Is start-up too slow?" not in left
@@ -338,7 +338,7 @@ async def test_forget_before_the_period(running):
     running.daemon.register(FORGOTTEN, MORE)
     await running.consent(FORGOTTEN)
     lots = running.store.consents.lots
-    assert (running.state(ASKED), set(running.store.consents.ledger)) == ("waiting", {ASKED})
+    assert (running.state(ASKED), set(running.store.consents.ledger)) == ("waiting", set())
     await running.choices.forget(FORGOTTEN)
     assert (running.store.consents.records, running.store.consents.ledger, running.store.consents.lots) == ({}, {}, lots)
     running.daemon.register(FORGOTTEN, MORE)
@@ -385,4 +385,4 @@ async def test_forget_what_was_pushed_into_shared_questions(tmp_path):
         for application in ("org.kde.okular", FORGOTTEN):
             running.push(f"{SHARED}/crash", "i", 1, application)
         await running.choices.forget(FORGOTTEN)
-        assert {one.pusher for one in running.store.tallies.all()} == {"org.kde.okular"}
+        assert {tally.pusher for tally in running.store.tallies.all()} == {"org.kde.okular"}

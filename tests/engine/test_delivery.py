@@ -5,15 +5,18 @@ import contextlib
 import sqlite3
 
 import pytest
-from harness import KATE_2026
-from running import AFTER, APP, DURING, LATE, Running, at, installed
+from support.engine_flow import AFTER, APP, CLOSES, DURING, KATE_2026, LATE, OPENS, Running, installed
 
-from telemetryd.core.lifecycle import Outcome, State
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.causes import Cause
+from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.lifecycle import State
+from telemetryd.core.record import Outcome
+from telemetryd.core.schedule import Delivery, Result, held_delivery
 from telemetryd.errors import NotDeveloperError, StorageError
 
 DAY_S = 86400
-END_OF_WINDOW = at("12.7", 0)
+EXPIRES = CLOSES + 56 * DAY_S
+AWAY = held_delivery(Hindrance.DNS)
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ async def running(tmp_path):
 
 
 async def send(running):
-    """A try at the moment that the clock shows, whatever the slot says."""
+    """An attempt at the moment that the clock shows, whatever the slot says."""
     for row in running.store.reports.queue():
         await running.ticker.send(row)
 
@@ -38,61 +41,104 @@ def last(running):
 
 
 ANSWERS = [
-    (Delivery(Result.ACCEPTED, 200), "accepted", Outcome.ANSWERED, "sent"),
-    (Delivery(Result.ANSWERED, 410), "answered", Outcome.ANSWERED, "the server says that the question is answered"),
-    (Delivery(Result.SUSPENDED, 451), "suspended", Outcome.SUSPENDED, "the server says that the question is suspended"),
-    (Delivery(Result.REJECTED, 404), "dropped", Outcome.ANSWERED, "dropped"),
+    (Delivery(Result.ACCEPTED, 200), "accepted", Outcome.ANSWERED, Cause.SENT),
+    (Delivery(Result.ANSWERED, 410), "answered", Outcome.ANSWERED, Cause.SERVER_ANSWERED),
+    (Delivery(Result.SUSPENDED, 451), "suspended", Outcome.SUSPENDED, Cause.SERVER_SUSPENDED),
+    *((Delivery(Result.REJECTED, status), "rejected", Outcome.ANSWERED, Cause.REJECTED) for status in (302, 404, 408, 425, 429, 500, 503)),
+    (Delivery(Result.UNKNOWN), "unknown", Outcome.ANSWERED, Cause.UNKNOWN),
 ]
 
 
-@pytest.mark.parametrize(("delivery", "outcome", "kept", "reason"), ANSWERS)
-async def test_final_answers(running, delivery, outcome, *, kept, reason):
-    """Accepted, answered, suspended and 4xx end the report, with its nonce blanked and its question closed for good."""
+@pytest.mark.parametrize(("delivery", "outcome", "kept", "cause"), ANSWERS)
+async def test_final_answers(running, delivery, outcome, *, kept, cause):
+    """Every status, and none, ends the report, with its nonce blanked and its question closed for good. It never leaves again."""
     running.server.answers.append(delivery)
     await send(running)
     assert (last(running).outcome, last(running).status) == (outcome, delivery.status)
-    assert (running.record().outcome, running.record().reason) == (kept, reason)
+    assert (running.record().outcome, running.record().cause) == (kept, cause)
+    assert (running.record().report, running.record().sent) == (outcome, running.clock.wall // DAY_S * DAY_S)
     assert b'"nonce":"' + b"0" * 32 in last(running).body
+    assert (last(running).started, last(running).slot) == (running.clock.wall // DAY_S * DAY_S, 0)
     await send(running)
     running.to(LATE)
     assert len(running.server.received) == 1
 
 
-@pytest.mark.parametrize("result", [Result.RETRY, Result.UNKNOWN])
-async def test_three_tries(running, result):
-    """Tried again a day later, byte for byte the same, three times at most; then dropped."""
-    running.server.answers += [Delivery(result, 503)] * 3
-    for number in range(1, 4):
+async def test_what_reached_nobody_gets_another_slot(running):
+    """However often nobody is reached: the same bytes wait for a slot in what is left of the window, then of the second window."""
+    (row,) = running.store.reports.queue()
+    running.server.answers += [AWAY] * 20
+    for day in range(20):
+        running.clock.wall = OPENS + day * 4 * DAY_S
         await send(running)
-        assert last(running).tries == number
-        if number < 3:
-            assert last(running).outcome == "queued"
-            assert last(running).not_before >= running.clock.wall + DAY_S
-            running.clock.wall += DAY_S
-    assert last(running).outcome == "dropped"
-    assert len(set(running.server.received)) == 1
-    assert len(running.server.received) == 3
-    assert running.record().reason == "dropped"
+        (again,) = running.store.reports.queue()
+        assert again == row._replace(slot=again.slot, held="dns")
+        assert running.clock.wall <= again.slot < (CLOSES if running.clock.wall < CLOSES else EXPIRES)
+    assert running.ticker.problems() == []
+    await send(running)
+    assert {body for _, body in running.server.received} == {row.body}
+    assert (last(running).outcome, last(running).held) == ("accepted", "")
+
+
+async def test_a_fault_that_somebody_has_to_repair(running):
+    """A fault of this installation is a problem that the user is told, as long as the report waits; then it is dropped with its cause."""
+    running.server.answers.append(held_delivery(Hindrance.CA_FILE))
+    await send(running)
+    assert len(running.ticker.problems()) == 1
+    running.clock.wall = EXPIRES
+    running.now(running.ticker.tidy_steps())
+    assert (last(running).outcome, last(running).held) == ("dropped", "ca-file")
+    assert running.ticker.problems() == []
+
+
+async def test_a_tick_before_another_slot(running):
+    """A report that reached nobody does not leave before its new slot."""
+    running.clock.wall = running.store.reports.queue()[0].slot
+    running.ticker.advance()
+    running.server.answers.append(AWAY)
+    await running.ticker.tick()
+    slot = running.store.reports.queue()[0].slot
+    assert slot > running.clock.wall
+    for wall in (slot - 1, slot):
+        running.clock.wall = wall
+        running.ticker.advance()
+        await running.ticker.tick()
+    assert [len(running.server.received), last(running).outcome] == [2, "accepted"]
 
 
 async def test_under_way_elsewhere(running):
-    """A try that another process began less than five minutes ago is not given out again, and what it may deliver is not dropped."""
+    """An attempt that another process began less than five minutes ago may still end well; an older one ended without an outcome.
+
+    Its bytes may have left: the report is unknown for good, and never given out again.
+    """
     (row,) = running.store.reports.queue()
-    running.clock.wall = END_OF_WINDOW + 7 * DAY_S - 1
-    running.store.reports.start(row, running.clock.wall, 0)
+    running.clock.wall = EXPIRES - 1
+    running.store.reports.start(row._replace(started=running.clock.wall))
     running.clock.wall += 299
     await send(running)
-    running.now(running.ticker.tidying())
+    running.now(running.ticker.tidy_steps())
     assert (running.server.received, last(running).outcome) == ([], "queued")
     running.clock.wall += 1
-    running.now(running.ticker.tidying())
-    assert last(running).outcome == "dropped"
+    await send(running)
+    running.now(running.ticker.tidy_steps())
+    assert (running.server.received, last(running).outcome) == ([], "unknown")
+    assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "unknown")
+
+
+async def test_a_clock_that_is_set_back_after_a_crash(running):
+    """An attempt that began in the future is not taken for a new one: nobody sends the report again."""
+    (row,) = running.store.reports.queue()
+    running.store.reports.start(row._replace(started=running.clock.wall + DAY_S))
+    running.restart()
+    await send(running)
+    running.now(running.ticker.tidy_steps())
+    assert (running.server.received, last(running).outcome) == ([], "unknown")
 
 
 async def test_ticks(running):
     """Over running time in its window the report leaves at one tick, and none goes before its slot."""
     slot = running.store.reports.queue()[0].slot
-    while running.clock.wall < END_OF_WINDOW + DAY_S:
+    while running.clock.wall < CLOSES + DAY_S:
         running.clock.wall += 600
         running.clock.steady += 600
         if running.ticker.advance():
@@ -108,7 +154,7 @@ async def test_running_time_is_kept_over_sessions(running):
     running.clock.steady += 500
     running.clock.wall += 500
     running.ticker.advance()
-    running.ticker.keep()
+    running.ticker.save_ticks()
     kept = running.ticker._ticks
     running.restart()
     assert running.ticker._ticks == kept
@@ -123,7 +169,7 @@ async def late(tmp_path):
         running.endpoint()
         await running.consent(APP, "org.kde.dolphin")
         running.to(AFTER)
-        running.clock.wall = at("12.8")
+        running.clock.wall = CLOSES + 12 * 3600
         running.restart()
         await running.ticker.tick()
         assert len(running.server.received) == 1
@@ -162,11 +208,11 @@ async def test_one_a_day_by_a_clock_that_is_set_right(late):
 async def test_window_over(running):
     """Not sent by the end of the second window: dropped and recorded."""
     running.clock.wall = LATE
-    running.now(running.ticker.tidying())
+    running.now(running.ticker.tidy_steps())
     assert last(running).outcome == "dropped"
-    assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, "dropped")
+    assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "dropped")
     running.clock.wall += 400 * DAY_S
-    running.now(running.ticker.tidying())
+    running.now(running.ticker.tidy_steps())
     assert running.store.reports.history(0, 10) == []
 
 
@@ -203,7 +249,7 @@ async def test_other_host(running):
     running.endpoint(url="https://elsewhere.org/v1")
     await send(running)
     assert running.server.received == []
-    assert running.record().reason == "endpoint changed"
+    assert running.record().cause == "endpoint_changed"
 
 
 async def test_withdrawal_while_sending(running):
@@ -231,16 +277,38 @@ async def test_two_ticks_do_not_send_one_report_twice(running):
     assert last(running).outcome == "accepted"
 
 
-async def test_leaving_while_sending(running):
-    """When the daemon leaves, a delivery that waits is broken off and the ticker ends with it."""
+@pytest.mark.parametrize("is_silent", [True, False])
+async def test_leaving_while_sending(running, is_silent):
+    """When the daemon leaves, a delivery is broken off and the ticker ends with it.
+
+    A report of which surely nothing left waits for another slot. Any other never leaves again.
+    """
+    (row,) = running.store.reports.queue()
+    running.server.may_answer.clear()
+    running.server.is_silent = is_silent
+    sending = asyncio.ensure_future(send(running))
+    await running.server.is_reached.wait()
+    assert running.store.reports.queue()[0].started == running.clock.wall
+    await running.ticker.end()
+    await sending
+    assert (last(running).outcome, last(running).started) == ("queued", 0 if is_silent else running.clock.wall)
+    running.clock.wall += DAY_S
+    running.restart()
+    running.now(running.ticker.tidy_steps())
+    await send(running)
+    assert (last(running).outcome, len(running.server.received)) == (("accepted", 1) if is_silent else ("unknown", 0))
+    assert {body for _, body in running.server.received} <= {row.body}
+
+
+async def test_cancelled_while_sending(running):
+    """A caller that is cancelled ends with the delivery, and the attempt stays begun."""
     running.server.may_answer.clear()
     sending = asyncio.ensure_future(send(running))
     await running.server.is_reached.wait()
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    assert last(running).outcome == "queued"
-    assert last(running).tries == 1
+    assert (last(running).outcome, last(running).started) == ("queued", running.clock.wall)
 
 
 async def test_waiting_for_the_next_moment(running):
@@ -255,10 +323,10 @@ async def test_waiting_for_the_next_moment(running):
 async def test_new_questions(running):
     """NewQuestions = accept takes effect at a tick."""
     await running.choices.set_level("new_questions", 2)
-    text = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
+    text = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace").replace("11-23", "12-07")
     running.install(text, date="2026-12-01")
     assert running.state((APP, "startup-pace")) == State.PENDING
-    running.now(running.ticker.tidying())
+    running.now(running.ticker.tidy_steps())
     assert running.state((APP, "startup-pace")) == State.WAITING
 
 
@@ -282,7 +350,7 @@ async def test_nothing_is_written_without_consent(tmp_path):
             running.clock.steady += 600
             if running.ticker.advance():
                 await running.ticker.tick()
-        running.ticker.keep()
+        running.ticker.save_ticks()
         assert running.files() == {}
 
 
@@ -313,7 +381,7 @@ async def test_no_running_time_is_kept_while_a_waiting_question_is_shut(tmp_path
         before = running.store.reports.ticks()
         running.clock.wall += 600
         running.ticker.advance(600)
-        running.ticker.keep()
+        running.ticker.save_ticks()
         assert running.store.reports.ticks() == before
 
 
@@ -356,7 +424,7 @@ async def test_a_problem_is_named_once(running, caplog):
             for _ in range(3):
                 running.clock.wall += 3600
                 await running.ticker.tick()
-                running.ticker.keep()
+                running.ticker.save_ticks()
         await running.ticker.tick()
-        running.ticker.keep()
+        running.ticker.save_ticks()
     assert len([record for record in caplog.records if "another process has it locked" in record.message]) == 2

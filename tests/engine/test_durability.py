@@ -5,10 +5,11 @@ import os
 import sqlite3
 import threading
 from array import array
+from functools import partial
 from pathlib import Path
 
 import pytest
-from descriptors import open_files
+from support.disk.descriptors import open_files
 
 from telemetryd.core.limits import SETTLE_S
 from telemetryd.engine.durability import Disk, Point, Work
@@ -20,19 +21,18 @@ ROW = StoredTally(1, ("org.kde.kate", "startup"), "org.kde.kate", "2026-W48", ar
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(disk):
     """The real files."""
-    with contextlib.closing(open_store(tmp_path, is_developer=False)) as store:
-        yield store
+    return disk.files
 
 
 @pytest.fixture
-async def disk(store):
+async def disk(tmp_path):
     """What waits for them."""
-    disk = Disk(store)
-    store.tell_unsettled(disk.settle, disk.shrink)
+    disk = Disk(partial(open_store, tmp_path, is_developer=False))
     yield disk
     disk.close()
+    disk.files.close()
 
 
 class Syncs:
@@ -85,7 +85,7 @@ async def test_a_commit_waits_for_nothing(store, disk, syncs):
     syncs.may_go_on.set()
     names = await task
     assert "consent.sqlite-wal" in names
-    assert syncs.threads == {one for one in syncs.threads if one is not threading.main_thread()}
+    assert syncs.threads == {thread for thread in syncs.threads if thread is not threading.main_thread()}
 
 
 async def test_a_new_file_is_synced_by_name(store, disk, syncs, tmp_path):
@@ -100,6 +100,22 @@ async def test_a_new_file_is_synced_by_name(store, disk, syncs, tmp_path):
     syncs.names.clear()
     await disk.run(steps())
     assert set(syncs.names) == {"consent.sqlite-wal"}
+
+
+async def test_a_new_file_whose_sync_failed_is_synced_by_name_again(store, disk, syncs, tmp_path):
+    """What a failed sync left undone is done by the next one: the file that was made and its name included."""
+
+    def steps():
+        keep_levels(store, 2)
+        yield Point.SYNCED
+
+    syncs.failure = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(StorageError):
+        await disk.run(steps())
+    syncs.names.clear()
+    syncs.failure = None
+    await disk.run(steps())
+    assert {"consent.sqlite", tmp_path.name, "consent.sqlite-wal"} <= set(syncs.names)
 
 
 async def test_emptied(store, disk, tmp_path):
@@ -166,9 +182,9 @@ async def test_a_few_seconds_after_a_sample(store, disk, syncs, monkeypatch):
     store.tallies.save([ROW])
     syncs.names.clear()
     moved_s = SETTLE_S
-    while not disk._later:
+    while not disk._tasks:
         await asyncio.sleep(0)
-    await asyncio.gather(*disk._later)
+    await asyncio.gather(*disk._tasks)
     assert SETTLE_S <= 5
     assert sum(name.startswith("telemetry.sqlite-wal") for name in syncs.names) == 2
 
@@ -203,7 +219,7 @@ async def test_a_log_that_grew_is_emptied(store, disk, tmp_path):
         store.tallies.save([tally])
         if not number % 100:
             await asyncio.sleep(0.005)
-    await asyncio.gather(*disk._later)
+    await asyncio.gather(*disk._tasks)
     assert (tmp_path / "telemetry.sqlite-wal").stat().st_size < 3 << 20
 
 
@@ -216,7 +232,7 @@ async def test_nothing_is_begun_after_the_end(store, disk, syncs):
     disk.settle()
     disk.shrink()
     assert disk._timer is None
-    assert not disk._later
+    assert not disk._tasks
     with pytest.raises(StorageError, match="closed meanwhile"):
         await disk._sync()
     assert threading.active_count() == threads
@@ -228,10 +244,10 @@ async def test_the_thread_ends_when_it_has_done_everything(store, disk, syncs):
     keep_levels(store, 1)
     tasks = [asyncio.ensure_future(disk._sync()) for _ in range(3)]
     await asyncio.sleep(0.01)
-    assert [one.name for one in threading.enumerate() if one.name == "disk"] == ["disk"]
+    assert [thread.name for thread in threading.enumerate() if thread.name == "disk"] == ["disk"]
     threading.Timer(0.05, syncs.may_go_on.set).start()
     disk.close()
-    assert [one.name for one in threading.enumerate() if one.name == "disk"] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name == "disk"] == []
     assert await asyncio.gather(*tasks) == [True] * 3
 
 
@@ -254,7 +270,7 @@ async def test_one_after_another(store, disk):
 async def test_ending_ends_what_waits_for_the_files(store, disk):
     """What is done only as long as the files are open is broken off when they are closed."""
     work, forever = Work(asyncio.Lock(), disk), asyncio.Event()
-    task = asyncio.ensure_future(work.unless_over(forever.wait()))
+    task = asyncio.ensure_future(work.run_until_closed(forever.wait()))
     await asyncio.sleep(0)
     work.end()
     assert not await task

@@ -1,11 +1,10 @@
 import asyncio
 
 import pytest
-from harness import KATE_2026
-from running import APP, DURING, Running
+from support.engine_flow import APP, DURING, KATE_2026, Running
 
 from telemetryd.core.definition import Combine, Source, SourceType
-from telemetryd.engine.monitor import WAIT_S, Watch
+from telemetryd.engine.monitor import WAIT_S, Monitor
 
 STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, edges=(500, 2000))
 SAVES = Source("saves", SourceType.COUNT, "Saves", Combine.SUM, edges=(1, 10))
@@ -13,24 +12,24 @@ SAVES = Source("saves", SourceType.COUNT, "Saves", Combine.SUM, edges=(1, 10))
 
 async def test_events():
     """Each sample is one event with its bin's label; a total shows by how much it grew."""
-    watch = Watch(is_on=True)
+    watch = Monitor(is_on=True)
     watch.note(APP, STARTUP, 1, "kept")
     watch.note(APP, SAVES, 3, "kept")
     watch.note("org.kde.dolphin", STARTUP, 0, "")
     number, events = await watch.since("", 0)
     assert number == 3
-    assert [(one.source, one.label, one.verdict) for one in events] == [
+    assert [(event.source, event.label, event.verdict) for event in events] == [
         ("startup", "500..2000", "kept"),
         ("saves", "+3", "kept"),
         ("startup", "<500", "not kept (no question asks for it)"),
     ]
-    assert [one.number for one in (await watch.since("org.kde.dolphin", 0))[1]] == [3]
-    assert [one.number for one in (await watch.since("", 2))[1]] == [3]
+    assert [event.number for event in (await watch.since("org.kde.dolphin", 0))[1]] == [3]
+    assert [event.number for event in (await watch.since("", 2))[1]] == [3]
 
 
 async def test_waiting():
     """A watcher that has seen everything waits for the next event of its application."""
-    watch = Watch(is_on=True)
+    watch = Monitor(is_on=True)
     waiting = asyncio.ensure_future(watch.since(APP, 0))
     await asyncio.sleep(0)
     watch.note("org.kde.dolphin", STARTUP, 0, "kept")
@@ -43,7 +42,7 @@ async def test_waiting():
 
 async def test_a_late_watcher():
     """Of a thousand events and one the first is forgotten."""
-    watch = Watch(is_on=True)
+    watch = Monitor(is_on=True)
     for _ in range(1001):
         watch.note(APP, STARTUP, 1, "kept")
     number, events = await watch.since("", 0)
@@ -52,7 +51,7 @@ async def test_a_late_watcher():
 
 async def test_nothing_happens(monkeypatch):
     """Without an event the watcher is told so after the wait."""
-    waiting = asyncio.ensure_future(Watch(is_on=True).since("", 0))
+    waiting = asyncio.ensure_future(Monitor(is_on=True).since("", 0))
     await asyncio.sleep(0)
     loop = asyncio.get_running_loop()
     steady = loop.time
@@ -72,7 +71,11 @@ async def test_pushes(tmp_path, developer):
         if developer:
             await running.consent()
         running.daemon.push_many(APP, {"startup": ("ad", [700.0, 1.0])})
-        verdicts = [(one.label, one.verdict) for one in running.watch._events]
+        verdicts = [(event.label, event.verdict) for event in running.watch._events]
         kept = ("startup-time: kept",)
-        expected = [("500..2000", "startup-time: not kept (pending: Usage is below basic)"), ("500..2000", *kept), ("<500", *kept)]
+        expected = [
+            ("500..2000", "startup-time: not kept: A yes could not start it now: it needs your Usage setting at Basic or higher."),
+            ("500..2000", *kept),
+            ("<500", *kept),
+        ]
         assert verdicts == (expected if developer else [])

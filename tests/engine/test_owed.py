@@ -1,10 +1,10 @@
 """What follows from a registration is decided later: a call tells nobody what was decided. Policy: C3."""
 
 import pytest
-from harness import KATE_2026
-from running import AFTER, APP, DURING, KEY, Running, at
+from support.engine_flow import AFTER, APP, DURING, KATE_2026, KEY, Running, at
 
-from telemetryd.core.lifecycle import Outcome, State
+from telemetryd.core.lifecycle import State
+from telemetryd.core.record import Outcome
 from telemetryd.errors import InvalidValueError, UnknownSourceError
 
 OTHER = KATE_2026.replace("Is start-up too slow?", "Is start-up much too slow?")
@@ -45,7 +45,7 @@ async def test_registering_decides_nothing(running):
     assert running.store.texts.get(APP) == OTHER_BOTH
     assert running.look()
     assert running.record().outcome == State.PASSED
-    assert running.record().reason == "definition changed"
+    assert running.record().cause == "changed"
 
 
 async def test_until_then_the_changed_question_is_a_decoy(running):
@@ -70,7 +70,7 @@ async def test_there_and_back_is_a_change(running):
     running.push("closing", "d", 700.0)
     assert kept(running) == {"startup-time": 1, "closing-time": 1}
     running.look()
-    assert (running.record().outcome, running.record().reason) == (State.PASSED, "definition changed")
+    assert (running.record().outcome, running.record().cause) == (State.PASSED, "changed")
     assert kept(running) == {"closing-time": 1}
 
 
@@ -109,11 +109,11 @@ async def test_a_source_that_is_new_counts_at_once(running):
 async def test_samples_do_not_bring_the_decision(running):
     """A look that follows samples leaves what is owed: else its moment would follow the registration. Any other cause brings it along."""
     running.daemon.register(APP, OTHER_BOTH)
-    assert not running.now(running.daemon.reloading(is_owed_too=False))
+    assert not running.now(running.daemon.reload_steps(is_owed_too=False))
     assert running.catalogue.is_owed
     assert running.record().outcome == Outcome.OPEN
     running.clock.wall = at("11.26", 0)
-    assert running.now(running.daemon.reloading(is_owed_too=False))
+    assert running.now(running.daemon.reload_steps(is_owed_too=False))
     assert not running.catalogue.is_owed
     assert running.record().outcome == State.PASSED
 

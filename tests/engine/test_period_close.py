@@ -4,11 +4,25 @@ import contextlib
 import json
 
 import pytest
-from harness import KATE_2026
-from running import AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, collecting, installed, user_of_shared
+from support.engine_flow import (
+    AFTER,
+    APP,
+    CLOSES,
+    DURING,
+    FRAMEWORKS,
+    KATE_2026,
+    KEY,
+    OPENS,
+    SHARED,
+    Running,
+    at,
+    collecting,
+    installed,
+    user_of_shared,
+)
 
-from telemetryd.core import lifecycle
-from telemetryd.core.lifecycle import Outcome, State
+from telemetryd.core.lifecycle import State
+from telemetryd.core.record import Outcome, begin_report
 from telemetryd.core.report import REPORT_BYTES, parse
 from telemetryd.errors import StorageError
 
@@ -44,7 +58,7 @@ async def test_report(running):
     assert body["answer"] == ["500..2000"]
     assert (body["period"], body["question"], body["revision"]) == ("2026-W48", "startup-time", running.catalogue.definition(KEY).revision)
     assert int(body["nonce"], 16) > 0
-    assert row.opens == at("11.30", 0) <= row.slot < row.closes == at("12.7", 0)
+    assert row.opens == OPENS <= row.slot < row.closes == CLOSES
     assert dict(row.headers)["Host"] == "telemetry.kde.org"
     assert running.store.tallies.all() == []
     assert running.tallies.contributions() == set()
@@ -52,15 +66,43 @@ async def test_report(running):
     assert running.record().host == "telemetry.kde.org"
 
 
+async def _sent(root, text):
+    """The revision that an installation with this manifest sends, and the digest that its user accepted."""
+    with installed(root, text) as running:
+        await running.consent()
+        running.to(DURING)
+        running.push("startup", "d", 700.0)
+        digest = running.catalogue.definition(KEY).digest
+        running.to(AFTER)
+        (row,) = running.store.reports.queue()
+        assert parse(row.body).revision == row.revision
+        assert running.record().digest == digest
+        return row.revision, digest
+
+
+async def test_no_text_reaches_the_wire(tmp_path):
+    """Two installations whose texts differ send one revision, and one bin edge makes another. Consent keeps them apart. Policy: A2."""
+    texts = {
+        "plain": KATE_2026,
+        "reworded": KATE_2026.replace("to the first window", "until a window is shown"),
+        "marked": KATE_2026.replace("Is start-up too slow?", "Is start-up of क्\u200dष too slow?"),
+        "finer": KATE_2026.replace("[500, 2000]", "[501, 2000]"),
+    }
+    sent = {name: await _sent(tmp_path / name, text) for name, text in texts.items()}
+    revisions, digests = ({name: row[part] for name, row in sent.items()} for part in (0, 1))
+    assert revisions["plain"] == revisions["reworded"] == revisions["marked"] != revisions["finer"]
+    assert len(set(digests.values())) == len(texts)
+
+
 async def test_the_true_answer_is_erased_from_the_log_too(running):
     """What the report was made of is in no file once it is made: the database's log is emptied, or an erasure is pending."""
     tally = running.store.tallies.all()[0].cells.tobytes()
     files = [running.directory / f"telemetry.sqlite{suffix}" for suffix in ("", "-wal")]
     assert any(tally in path.read_bytes() for path in files)
-    running.now(running.erasure.finishing())
+    running.now(running.erasure.finish_steps())
     running.to(AFTER)
     assert running.erasure.is_pending
-    assert running.now(running.erasure.finishing())
+    assert running.now(running.erasure.finish_steps())
     assert not any(tally in path.read_bytes() for path in files)
 
 
@@ -96,7 +138,7 @@ async def test_no_endpoint(running):
     """Without an endpoint at the close: passed, and the tally erased."""
     running.configure("")
     running.to(AFTER)
-    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, "no endpoint")
+    assert (running.record().outcome, running.record().cause) == (Outcome.PASSED, "no_endpoint")
     assert running.store.tallies.all() == []
     assert running.store.reports.history(0, 10) == []
     running.endpoint()
@@ -113,7 +155,7 @@ async def test_endpoint_that_appears(running):
 
 async def test_crash_before_the_report(running):
     """Died between the two files: the start makes the report of the tally that is there."""
-    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     running.restart()
     assert running.bodies() == {"startup-time": ["500..2000"]}
@@ -137,7 +179,7 @@ async def test_crash_before_the_report_of_no_sample(tmp_path):
 async def test_crash_and_a_changed_manifest(running):
     """The report of the promised tally is made under the definition that was consented to, not under the one declared now."""
     revision = running.catalogue.definition(KEY).revision
-    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     running.machine.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-12-01")
     running.restart()
@@ -147,17 +189,17 @@ async def test_crash_and_a_changed_manifest(running):
 
 async def test_crash_and_a_manifest_that_is_gone(running):
     """The promised report is made although nobody declares its question just now; then it waits for its manifest as any."""
-    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
     running.restart()
     assert running.bodies() == {"startup-time": ["500..2000"]}
-    assert running.record().closed_cause == "manifest gone"
+    assert running.record().reason.kind == "gone/removed"
 
 
 async def test_crash_and_a_configuration_that_cannot_be_read(running):
     """Whether the promised report is lost is decided once it can be read where it would go: then it is made."""
-    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
     running.clock.pass_(AFTER - DURING)
     running.configure("= broken")
     running.restart()
@@ -169,7 +211,7 @@ async def test_crash_and_a_configuration_that_cannot_be_read(running):
 
 async def test_crash_and_nobody_knows_the_definition(running):
     """The same where neither the accepted text nor the manifest can be read: it is lost once a manifest is there that declares another."""
-    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
     with running.store.consent.change() as connection:
         connection.execute("UPDATE shown SET manifest = 'schema = 2'")
     path = running.machine.root / f"share/telemetryd/manifests/{APP}.toml"
@@ -178,29 +220,29 @@ async def test_crash_and_nobody_knows_the_definition(running):
     assert running.record().outcome is Outcome.REPORTING
     path.write_text(KATE_2026.replace("[500, 2000]", "[500]"))
     running.restart()
-    assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, "lost")
+    assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "lost")
 
 
 @pytest.mark.parametrize("lose", ["tally", "endpoint"])
 async def test_crash_and_nothing_to_report(running, lose):
     """A promised report of which nothing is left, or that has nowhere to go: answered (lost), and no tally stays."""
-    running.questions.remember(KEY, lifecycle.reporting(running.record(), "telemetry.kde.org"))
+    running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     if lose == "tally":
         running.store.tallies.erase([KEY])
     else:
         running.machine.configure("")
     running.restart()
-    assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, "lost")
+    assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "lost")
     assert running.store.tallies.all() == []
     assert running.store.reports.queue() == []
 
 
 @pytest.mark.parametrize(
-    ("outcome", "kept", "reason"),
-    [("accepted", Outcome.ANSWERED, "sent"), ("suspended", Outcome.SUSPENDED, "the server says that the question is suspended")],
+    ("outcome", "kept", "cause"),
+    [("accepted", Outcome.ANSWERED, "sent"), ("suspended", Outcome.SUSPENDED, "server_suspended")],
 )
-async def test_crash_after_the_report(running, outcome, kept, reason):
+async def test_crash_after_the_report(running, outcome, kept, cause):
     """Sent, and died before that was remembered: the start reads it from the history."""
     running.to(AFTER)
     (row,) = running.store.reports.queue()
@@ -208,7 +250,7 @@ async def test_crash_after_the_report(running, outcome, kept, reason):
     assert running.state() == State.REPORTING
     running.store.reports.finish(row, outcome, status=200, body=row.body)
     running.restart()
-    assert (running.record().outcome, running.record().reason) == (kept, reason)
+    assert (running.record().outcome, running.record().cause) == (kept, cause)
 
 
 async def test_report_without_consent(running):
@@ -218,7 +260,7 @@ async def test_report_without_consent(running):
     for path in running.directory.glob("consent.sqlite*"):
         path.unlink()
     running.put_together()
-    running.now(running.daemon.starting())
+    running.now(running.daemon.start_steps())
     assert running.store.reports.queue() == []
     assert running.store.reports.history(0, 10)[0].outcome == "erased"
 
@@ -248,8 +290,8 @@ async def test_shared(tmp_path):
         running.to(AFTER)
         assert running.bodies() == {"crashes": ["1..5"], "dialogs": ["portal"], "programs-used": ["2..3"]}
         assert running.store.tallies.all() == []
-        found = b"".join(row.body for row in running.store.reports.queue())
-        assert b"dolphin" not in found
+        bodies = b"".join(row.body for row in running.store.reports.queue())
+        assert b"dolphin" not in bodies
 
 
 async def test_pusher_withdraws(sharing):
@@ -286,7 +328,7 @@ class TestDeveloper:
         """Each close makes a report of what was pushed since the last."""
         for value in (100.0, 3000.0):
             developing.push("startup", "d", value)
-            developing.now(developing.daemon.closing_running())
+            developing.now(developing.daemon.close_running_steps())
         assert [json.loads(row.body)["answer"] for row in developing.store.reports.queue()] == [["<500"], [">=2000"]]
         assert developing.state() == State.ACTIVE
         developing.restart(developer=True)

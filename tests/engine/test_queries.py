@@ -1,13 +1,14 @@
 """What the user is shown, against what is enforced."""
 
+import asyncio
 import json
 
 import pytest
-from harness import KATE_2026
-from running import AFTER, APP, DURING, KEY, at, installed
+from support.engine_flow import ACCEPTED, AFTER, APP, CLOSES, DURING, KATE_2026, KEY, at, installed
 
-from telemetryd.core.schedule import Delivery, Result
-from telemetryd.engine.queries import MovedError
+from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.engine.queries import ViewChangedError
 from telemetryd.errors import UnknownApplicationError
 from telemetryd.toml import canonical
 
@@ -47,6 +48,7 @@ async def test_applications(running):
         "installed": True,
         "callers": ["a (verified)", "b (claimed)"],
         "pending": 1,
+        "pending_shut": 0,
         "warnings": [],
     }
     assert (dolphin["installed"], dolphin["callers"], dolphin["usage"], dolphin["effective_usage"]) == (False, [], 3, 2)
@@ -65,12 +67,45 @@ async def test_effective_levels(running):
 @pytest.mark.parametrize("refuse", [lambda running: running.choices.set_level("new_questions", 0), None])
 async def test_nothing_is_pending_where_new_questions_are_refused(running, refuse):
     """By the user or by a lock: refused silently."""
-    assert next(running.views.applications({}))["pending"] == 1
+    await running.choices.set_level("usage", 1)
+    assert counted(running) == (1, 0)
     if refuse:
         await refuse(running)
     else:
         running.configure("[limits]\nnew_questions = 'refuse'")
-    assert next(running.views.applications({}))["pending"] == 0
+    assert counted(running) == (0, 1)
+
+
+def counted(running):
+    """How many of the first application's questions a yes could start now, and how many others wait for one."""
+    row = next(running.views.applications({}))
+    return row["pending"], row["pending_shut"]
+
+
+@pytest.mark.parametrize("now", [ACCEPTED, at("12.21", 0), at("12.31")])
+@pytest.mark.parametrize(
+    "shut",
+    [
+        lambda running: running.choices.set_level("usage", 0),
+        lambda running: running.choices.set_application(APP, 3, 0),
+        lambda running: running.configure("[limits]\nusage = 0"),
+        lambda running: running.configure("enabled = false"),
+        lambda running: running.configure("enabled = = false"),
+        lambda running: (running.machine.root / "share/telemetryd/reviews.d/broken.toml").write_text("= x"),
+    ],
+)
+async def test_counted_is_what_a_yes_could_start(running, shut, now):
+    """A question that waits for the user counts while a yes could start it: nothing shuts it, and a period is still to begin."""
+    await running.choices.set_level("usage", 1)
+    running.to(now)
+    is_early = now < at("12.21", 0)
+    assert counted(running) == ((1, 0) if is_early else (0, 1))
+    done = shut(running)
+    if asyncio.iscoroutine(done):
+        await done
+    running.look()
+    assert counted(running) == (0, 1)
+    assert (question(running)["state"], question(running)["cause"] != "") == ("pending", True)
 
 
 async def test_question(running):
@@ -89,7 +124,10 @@ async def test_question(running):
         "application": APP,
         "id": "startup-time",
         "state": "pending",
-        "reason": "Usage is below basic",
+        "cause": "level",
+        "cause_args": {"axis": "usage", "level": "basic"},
+        "reason": "A yes could not start it now: it needs your Usage setting at Basic or higher.",
+        "outcome": "",
         "digest": definition.digest,
         "purpose": "Is start-up too slow?",
         "decision": "Whether the session restore is loaded lazily",
@@ -104,6 +142,7 @@ async def test_question(running):
         "accepted_digest": "",
         "last_sent": 0,
         "drawn_period": "",
+        "room": "",
         "epsilon": 2.0,
         "endpoint": "https://telemetry.kde.org/v1",
         "reviewers": ["Ada <ada@example.org>", "Bo <bo@example.org>"],
@@ -111,11 +150,46 @@ async def test_question(running):
     }
 
 
+def shared_host(running):
+    """Another vendor's endpoint has the same host."""
+    running.configure('[endpoint.krita]\nname = "Krita"\nurl = "https://telemetry.kde.org/krita"\n', name="telemetryd.toml.d/50.toml")
+
+
+def no_endpoint(running):
+    """The system's configuration names no server any more."""
+    running.configure("")
+
+
+@pytest.mark.parametrize(("change", "name"), [(None, "KDE"), (shared_host, "KDE, Krita"), (no_endpoint, "")])
+async def test_ledger(running, change, name):
+    """A charged answer has four lines: its host for life and in the year, its source, its application. The host's have its vendor's name.
+
+    Each has the keys that are promised, and counts the answer. Before its period there is no line.
+    """
+    await running.consent()
+    assert list(running.views.ledger()) == []
+    running.to(DURING)
+    running.to(AFTER)
+    if change:
+        change(running)
+    common = {"source": "", "year": 0, "spent": 2.0, "reserved": 0.0, "answers": 1, "capped": True, "vendor_name": "", "application": ""}
+    host = common | {"host": "telemetry.kde.org", "vendor_name": name}
+    rows = list(running.views.ledger())
+    assert all(row.pop("text") for row in rows)
+    assert rows == [
+        host | {"cap": 64.0},
+        host | {"year": 2026, "cap": 16.0},
+        common | {"host": "", "source": f"{APP}/startup", "cap": 4.0},
+        common | {"host": "", "application": APP, "cap": 0.0, "capped": False},
+    ]
+
+
 async def test_consent(running):
     """Undecided, accepted, refused; the drawn period once there is one; nothing of a review of another definition."""
     await running.consent()
     row = question(running)
     assert (row["consent"], row["accepted_digest"], row["drawn_period"]) == (1, row["digest"], "2026-W48")
+    assert (row["room"], row["reason"]) == ("yes", "You said yes, and it will be measured from 2026-11-23 to 2026-11-29.")
     await running.choices.set_question(*KEY, is_allowed=False)
     assert (question(running)["consent"], question(running)["state"]) == (2, "refused")
     running.configure("")
@@ -156,16 +230,43 @@ async def test_sent(running):
     running.to(AFTER)
     (row,) = running.store.reports.queue()
     running.server.answers.append(Delivery(Result.ACCEPTED, 202))
+    (waiting,) = running.views.history(0)
+    assert (waiting["outcome"], waiting["id"], waiting["sent"], waiting["error"]) == ("queued", row.id, 0, "")
+    assert waiting["due_until"] == CLOSES + 56 * 86400
+    running.clock.wall += 86400
     await running.ticker.send(row)
     (shown,) = running.views.history(0)
-    assert (shown["outcome"], shown["status"], shown["tries"], shown["period"]) == ("accepted", 202, 1, "2026-W48")
+    assert (shown["outcome"], shown["status"], shown["error"], shown["period"]) == ("accepted", 202, "", "2026-W48")
     assert shown["endpoint"] == "https://telemetry.kde.org/v1"
     assert ["Content-Length", "1024"] in shown["headers"]
     assert json.loads(shown["body"])["nonce"] == "0" * 32
     assert shown["created"] % 86400 == 0
-    assert question(running)["last_sent"] == shown["created"]
+    assert question(running)["last_sent"] == shown["sent"] == shown["created"] + 86400
+    assert (question(running)["outcome"], question(running)["cause"]) == ("accepted", "sent")
+    assert question(running)["reason"] == "Your answer was sent on 2026-12-02, and arrived."
     assert list(running.views.history(at("12.8"))) == []
     assert [row for row in running.views.preview("") if row] == []
+
+
+@pytest.mark.parametrize(
+    ("delivery", "shown"),
+    [
+        (held_delivery(Hindrance.DNS), ("queued", "dns")),
+        (held_delivery(Hindrance.STRICT), ("queued", "tls-authority")),
+        (held_delivery(Hindrance.PACKAGE), ("queued", "own")),
+        (Delivery(Result.REJECTED, 503), ("rejected", "status")),
+        (Delivery(Result.UNKNOWN), ("unknown", "")),
+    ],
+)
+async def test_why_it_did_not_arrive(running, delivery, *, shown):
+    """The history says why a report was not accepted, or why it waits: then nothing of it was sent."""
+    await running.consent()
+    running.to(AFTER)
+    running.server.answers.append(delivery)
+    await running.ticker.send(running.store.reports.queue()[0])
+    (row,) = running.views.history(0)
+    assert (row["outcome"], row["error"]) == shown
+    assert bool(row["sent"]) is (row["outcome"] != "queued")
 
 
 async def test_views_write_nothing(running):
@@ -217,7 +318,7 @@ async def test_a_view_is_of_one_moment(running, view):
         lambda: setattr(running.clock, "wall", DURING + 86400),
     ]
     for change in changes:
-        with pytest.raises(MovedError):
+        with pytest.raises(ViewChangedError):
             changed_meanwhile(running, view(running.views), change)
     assert len(
         changed_meanwhile(running, view(running.views), lambda: running.daemon.register("org.kde.ark", TWO.replace(APP, "org.kde.ark")))
@@ -244,7 +345,7 @@ async def test_what_is_gone_is_listed(running, moment, state):
     await gone(running, moment=moment)
     row, kate = running.views.applications({})
     assert (row["id"], row["name"], row["kind"], row["installed"], row["pending"], kate["id"]) == (GONE, "Dolphin", "gone", False, 0, APP)
-    for rows in (running.views.questions(GONE), (one for one in running.views.questions("") if one["application"] == GONE)):
+    for rows in (running.views.questions(GONE), (row for row in running.views.questions("") if row["application"] == GONE)):
         (row,) = rows
         assert (row["state"], row["consent"], row["purpose"]) == (state, 1, "Is start-up too slow?")
         assert "gone" in row["reason"]
@@ -290,7 +391,7 @@ async def test_what_cannot_be_read_or_is_asked_no_more(running, text, moment, st
     kinds = {row["id"]: (row["kind"], row["installed"]) for row in running.views.applications({})}
     assert kinds[GONE] == (("unreadable", True) if text == "broken" else ("application", True))
     await running.choices.set_question(GONE, "startup-pace", is_allowed=False)
-    left = {one.key[1] for one in (*running.store.tallies.all(), *running.store.reports.queue())}
+    left = {stored.key[1] for stored in (*running.store.tallies.all(), *running.store.reports.queue())}
     assert left == {"startup-time"}
 
 
@@ -325,8 +426,48 @@ async def test_a_report_alone_keeps_its_question_listed(running):
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
     running.look()
     await running.choices.forget(APP)
-    assert [one["id"] for one in running.views.applications({})] == [APP]
+    assert [row["id"] for row in running.views.applications({})] == [APP]
     assert (question(running)["state"], question(running)["last_sent"] > 0) == ("answered", True)
+
+
+@pytest.mark.parametrize("gone", [lambda running: running.choices.erase(""), None])
+async def test_what_was_sent_outlives_the_history(running, gone):
+    """The day and the outcome stay with the question after the history was erased or pruned, and the ledger counts the report."""
+    await running.consent()
+    running.to(AFTER)
+    (row,) = running.store.reports.queue()
+    await running.ticker.send(row)
+    before = question(running)
+    if gone:
+        await gone(running)
+    else:
+        running.store.reports.prune(running.clock.wall + 400 * 86400)
+    running.restart()
+    assert list(running.views.history(0)) == []
+    kept = ("state", "cause", "cause_args", "reason", "outcome", "last_sent")
+    assert [question(running)[key] for key in kept] == [before[key] for key in kept]
+    assert before["last_sent"] == AFTER // 86400 * 86400
+    assert [line["answers"] for line in running.views.ledger() if line["application"]] == [1]
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_a_question_known_by_its_report_only(running, is_sent):
+    """If the record of a question is lost, its newest report says where it stands. One that waited is erased: nothing consents to it."""
+    await running.consent()
+    running.to(AFTER)
+    (row,) = running.store.reports.queue()
+    if is_sent:
+        await running.ticker.send(row)
+    running.install(KATE_2026.replace("startup-time", "startup-pace"))
+    running.daemon.commit()
+    running.store.close()
+    (running.directory / "consent.sqlite").write_bytes(b"damaged" * 1000)
+    running.put_together()
+    running.now(running.daemon.start_steps())
+    (shown,) = (row for row in running.views.questions(APP) if row["id"] == KEY[1])
+    known = tuple(shown[key] for key in ("state", "cause", "outcome", "last_sent"))
+    day = AFTER // 86400 * 86400
+    assert known == (("answered", "sent", "accepted", day) if is_sent else ("answered", "withdrawn", "erased", 0))
 
 
 async def test_words_are_made_once(running):

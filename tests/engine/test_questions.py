@@ -1,11 +1,14 @@
 """States that are remembered, and what is judged by the definition that was consented to."""
 
-import pytest
-from harness import KATE_2026
-from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, at, collecting, user_of_shared
+import sqlite3
+from contextlib import closing
 
-from telemetryd.core.gate import Cause
-from telemetryd.core.lifecycle import Outcome, Record, State
+import pytest
+from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, at, collecting, user_of_shared
+
+from telemetryd.core.causes import Cause, because
+from telemetryd.core.lifecycle import State
+from telemetryd.core.record import Outcome, Record
 
 SYSTEM_QUESTION = KATE_2026.replace('category = "usage"', 'category = "system"')
 MANIFEST = f"share/telemetryd/manifests/{APP}.toml"
@@ -36,6 +39,24 @@ def spoil(running):
     running.look()
 
 
+async def test_an_evaluation_writes_as_much(running):
+    """While a question is open, an evaluation that changes no record writes as one that does; afterwards there is nothing to write."""
+    path = next(running.machine.root.rglob("consent.sqlite"))
+    with closing(sqlite3.connect(path)) as other:
+
+        def is_written():
+            ((before,),) = other.execute("PRAGMA data_version")
+            record = running.questions.record(KEY)
+            running.questions.evaluate()
+            ((after,),) = other.execute("PRAGMA data_version")
+            assert running.questions.record(KEY) == record
+            return before != after
+
+        assert is_written()
+        await running.choices.set_question(*KEY, is_allowed=False)
+        assert not is_written()
+
+
 async def test_collecting(running):
     """Nothing shuts it: active, with one tally."""
     assert running.state() == State.ACTIVE
@@ -43,7 +64,7 @@ async def test_collecting(running):
     assert running.questions.in_state(Outcome.OPEN) == [KEY]
 
 
-@pytest.mark.parametrize(("break_it", "grace_s", "cause"), [(remove, 600, Cause.GONE), (spoil, DAY_S, Cause.MANIFEST)])
+@pytest.mark.parametrize(("break_it", "grace_s", "cause"), [(remove, 600, "gone/removed"), (spoil, DAY_S, "unreadable/manifest")])
 async def test_manifest_gone(running, break_it, grace_s, cause):
     """The tally stays while the manifest may come back, and goes with its grace."""
     break_it(running)
@@ -52,7 +73,7 @@ async def test_manifest_gone(running, break_it, grace_s, cause):
     assert tallies(running) == 1
     running.to(DURING + grace_s)
     assert tallies(running) == 0
-    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, cause)
+    assert (running.record().outcome, running.record().cause) == (Outcome.PASSED, cause.partition("/")[0])
 
 
 @pytest.mark.parametrize(("break_it", "grace_s"), [(remove, 600), (spoil, DAY_S)])
@@ -123,7 +144,7 @@ async def test_withdrawal_while_the_manifest_is_gone(running, break_it):
     break_it(running)
     await running.choices.set_level("usage", 0)
     assert tallies(running) == 0
-    assert running.record().reason == Cause.LEVEL
+    assert running.record().cause == Cause.LEVEL
 
 
 async def test_kill_switch_while_the_manifest_is_gone(running):
@@ -141,7 +162,7 @@ async def test_question_no_longer_asked(running):
     assert tallies(running) == 1
     assert (running.questions.step_of(KEY).state, running.questions.definition(KEY).digest) == (State.ACTIVE, digest)
     running.to(DURING + 600)
-    assert running.record().reason == Cause.DROPPED
+    assert running.record().cause == Cause.GONE
 
 
 async def test_report_is_judged_by_what_was_consented_to(running):
@@ -153,7 +174,7 @@ async def test_report_is_judged_by_what_was_consented_to(running):
     assert len(running.store.reports.queue()) == 1
     await running.choices.set_level("usage", 0)
     assert running.store.reports.queue() == []
-    assert (running.record().outcome, running.record().reason) == (Outcome.ANSWERED, Cause.LEVEL)
+    assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, Cause.LEVEL)
 
 
 async def test_report_does_not_mind_what_was_not_consented_to(running):
@@ -182,7 +203,7 @@ async def test_nobody_knows_what_was_consented_to(running, text):
     assert running.questions.definition(KEY) is None
     assert (running.questions.step_of(KEY).state, tallies(running)) == (State.ACTIVE, 1)
     await running.choices.set_level("system", 1)
-    assert (running.record().reason, tallies(running)) == (Cause.LEVEL, 0)
+    assert (running.record().cause, tallies(running)) == (Cause.LEVEL, 0)
 
 
 async def test_withdrawn_while_the_clock_is_set_back(running):
@@ -220,14 +241,14 @@ async def test_between_two_accepted_definitions(running):
 async def test_erased(running):
     """Erase passes what runs and says so."""
     await running.choices.erase("")
-    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, "erased")
+    assert (running.record().outcome, running.record().cause) == (Outcome.PASSED, "erased")
     assert tallies(running) == 0
 
 
 async def test_pending_and_a_manifest_that_is_away(running):
     """A changed question whose period began while it was pending stays pending, whatever looks while its manifest is away or unreadable."""
     running.to(ACCEPTED)
-    changed = KATE_2026.replace("Is start-up too slow?", "Is start-up slow?")
+    changed = KATE_2026.replace("Is start-up too slow?", "Is start-up slow?").replace("2026-11-23", "2026-12-07")
     running.install(changed, date="2026-11-18")
     running.to(DURING)
     assert running.state() == State.PENDING
@@ -242,8 +263,8 @@ async def test_pending_and_a_manifest_that_is_away(running):
     assert running.state() == State.WAITING
 
 
-async def test_reserved_while_the_manifest_is_away(running):
-    """What is reserved for an answer stays reserved while the manifest is away for a moment: nobody else's question takes the room."""
+async def test_held_while_the_manifest_is_away(running):
+    """What is held for an answer stays held while the manifest is away for a moment: nobody else's question takes the room."""
     before = running.store.consents.ledger[KEY]
     remove(running)
     assert running.store.consents.ledger[KEY] == before
@@ -255,10 +276,10 @@ async def test_a_question_that_is_dropped_while_its_report_waits(running):
     digest = running.catalogue.definition(KEY).digest
     running.install(KATE_2026.replace("startup-time", "startup-pace"))
     step = running.questions.step_of(KEY)
-    assert (step.state, step.reason) == (State.REPORTING, f"paused: {APP} no longer asks this question")
+    assert (step.state, step.reason) == (State.REPORTING, because(Cause.GONE, how="not_asked", application=APP))
     assert running.questions.definition(KEY).digest == digest
     running.to(AFTER + 600)
-    assert (running.questions.step_of(KEY).state, running.questions.step_of(KEY).reason) == (State.ANSWERED, Cause.DROPPED)
+    assert (running.questions.step_of(KEY).state, running.questions.step_of(KEY).reason) == (State.ANSWERED, step.reason)
     assert running.store.reports.queue() == []
 
 
@@ -268,15 +289,15 @@ async def test_main_database_lost(running):
     running.store.close()
     (running.directory / "telemetry.sqlite").write_bytes(b"damaged" * 1000)
     running.put_together()
-    running.now(running.daemon.starting())
-    assert (running.record().outcome, running.record().reason) == (Outcome.PASSED, "damaged")
+    running.now(running.daemon.start_steps())
+    assert (running.record().outcome, running.record().cause) == (Outcome.PASSED, "damaged")
     assert running.store.consents.levels.usage == 2
 
 
 async def test_developer_mode_begins(running):
     """Developer mode shuts what runs and erases it."""
-    running.now(running.daemon.shutting(Cause.DEVELOPER))
-    assert running.record().reason == Cause.DEVELOPER
+    running.now(running.daemon.shut_steps(Cause.DEVELOPER))
+    assert running.record().cause == Cause.DEVELOPER
     assert tallies(running) == 0
 
 

@@ -1,8 +1,7 @@
 """Which registration makes room: the one used least recently, whatever was decided about it; and what is missed then."""
 
 import pytest
-from harness import KATE_2026
-from running import APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, installed, user_of_shared
+from support.engine_flow import APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, installed, user_of_shared
 
 from telemetryd.core.gate import Presence
 from telemetryd.engine.registrations import Registrations
@@ -19,44 +18,44 @@ def order(registrations):
 
 def test_in_the_order_of_use():
     """After a start by the month of the registration; then by use, of which registering and pushing are one each."""
-    found = Registrations({"b": "2026-11", "a": "2026-11", "c": "2026-10"}, MOST)
-    assert order(found) == ["c", "a", "b"]
-    found.use("c")
-    found.use("c")
-    assert order(found) == ["a", "b", "c"]
-    found.put("a", "2026-12")
-    found.use("c")
-    found.use("no")
-    assert order(found) == ["b", "a", "c"]
-    assert (found.month("a"), found.month("no")) == ("2026-12", "")
-    assert (found.in_the_way("d"), found.in_the_way("a")) == ("b", "")
-    found.drop("b")
-    assert found.in_the_way("d") == ""
+    registrations = Registrations({"b": "2026-11", "a": "2026-11", "c": "2026-10"}, MOST)
+    assert order(registrations) == ["c", "a", "b"]
+    registrations.use("c")
+    registrations.use("c")
+    assert order(registrations) == ["a", "b", "c"]
+    registrations.put("a", "2026-12")
+    registrations.use("c")
+    registrations.use("no")
+    assert order(registrations) == ["b", "a", "c"]
+    assert (registrations.month("a"), registrations.month("no")) == ("2026-12", "")
+    assert (registrations.next_to_evict("d"), registrations.next_to_evict("a")) == ("b", "")
+    registrations.drop("b")
+    assert registrations.next_to_evict("d") == ""
 
 
 def test_the_last_one_is_used_again_after_others():
     """One application that pushes all the time is used, also where others only register meanwhile."""
-    found = Registrations(most=MOST)
+    registrations = Registrations(limit=MOST)
     for name in ("a", *"bcdefg"):
-        victim = found.in_the_way(name)
+        victim = registrations.next_to_evict(name)
         if victim:
-            found.drop(victim)
-        found.put(name, "2026-11")
-        found.use("a")
-    assert "a" in found
+            registrations.drop(victim)
+        registrations.put(name, "2026-11")
+        registrations.use("a")
+    assert "a" in registrations
 
 
 def test_renewed():
     """A look at the disk keeps the order of use, and what is missed; what came by another way is next to go."""
-    found = Registrations({"a": "2026-10", "b": "2026-11", "c": "2026-12"}, MOST)
-    found.use("a")
-    found.expect(["c", "no"])
-    found.drop("c")
-    again = found.renewed({"d": "2026-12", "b": "2026-11", "a": "2026-11"})
+    registrations = Registrations({"a": "2026-10", "b": "2026-11", "c": "2026-12"}, MOST)
+    registrations.use("a")
+    registrations.expect(["c", "no"])
+    registrations.drop("c")
+    again = registrations.with_months({"d": "2026-12", "b": "2026-11", "a": "2026-11"})
     assert order(again) == ["d", "b", "a"]
-    assert (again.month("a"), again.in_the_way("e"), again.is_missed("c"), again.is_missed("no")) == ("2026-11", "d", True, False)
+    assert (again.month("a"), again.next_to_evict("e"), again.was_evicted("c"), again.was_evicted("no")) == ("2026-11", "d", True, False)
     again.expect([])
-    assert not again.is_missed("c")
+    assert not again.was_evicted("c")
 
 
 def few(running):
@@ -94,13 +93,13 @@ async def test_what_was_decided_stays_and_pauses(tmp_path):
             running.to(running.clock.wall + 3600)
             (row,) = running.views.questions(APP)
             assert (row["state"], row["consent"]) == ("active", 1)
-            assert row["reason"] == f"paused: {APP} has to register again: too many others did"
+            assert (row["cause"], row["cause_args"]) == ("gone", {"how": "displaced", "application": APP})
             assert running.store.tallies.all() == tallies
             running.restart()
             few(running)
         register(running, APP)
         running.look()
-        assert running.views.questions(APP).__next__()["reason"].startswith("its period ends")
+        assert running.views.questions(APP).__next__()["reason"] == "It is being measured until 2026-11-29."
         running.push("startup", "d", 700.0)
         running.to(at("12.1"))
         assert running.bodies() == {KEY[1]: ["500..2000"]}
@@ -142,7 +141,7 @@ async def test_what_was_pushed_into_shared_questions_stays(tmp_path):
         register(running, *OTHERS[:MOST])
         for _ in range(3):
             running.to(running.clock.wall + 3600)
-        assert {one.pusher for one in running.store.tallies.all()} == {APP}
+        assert {tally.pusher for tally in running.store.tallies.all()} == {APP}
 
 
 async def test_a_forgotten_one_is_not_missed(tmp_path):

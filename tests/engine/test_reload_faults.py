@@ -3,11 +3,11 @@
 import sys
 
 import pytest
-from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
-from harness import KATE_2026, ROOT
-from running import DURING, KEY, Running
+from support.campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
+from support.engine_flow import DURING, KATE_2026, KEY, Running
+from support.machine import ROOT
 
-from telemetryd.core.lifecycle import Outcome
+from telemetryd.core.record import Outcome
 from telemetryd.errors import TelemetrydError
 
 ROUNDS = 10_000 if IS_CAMPAIGN else 150
@@ -89,32 +89,32 @@ async def test_a_switch_is_never_unseen(running):
 
     Then the switch goes, and the reload fails again: what is open is what the files say, or nothing.
     """
-    random, found = chance(), {"off seen at once": 0, "shut": 0, "back": 0, "still shut": 0}
+    random, counts = chance(), {"off seen at once": 0, "shut": 0, "back": 0, "still shut": 0}
     calls = length(running)
     for number in range(ROUNDS):
         is_off = not number % 2
         switch(running, (OFF if is_off else ON) + f"# {number}\n")
         with Injected(random.randrange(1, calls + 20), random.choice(failures())):
             running.look()
-        switches = {one.what for one in running.catalogue.settings.kill_switches}
+        switches = {switch.what for switch in running.catalogue.settings.kill_switches}
         is_open = KEY in running.questions.open_keys(DURING)
         if is_off:
             assert not is_open, f"round {number}: open, though the files say off: {switches}"
-            found["off seen at once" if "enabled" in switches else "shut"] += 1
+            counts["off seen at once" if "enabled" in switches else "shut"] += 1
         else:
             assert not (is_open and switches), f"round {number}: open under {switches}"
-            found["back" if is_open else "still shut"] += 1
+            counts["back" if is_open else "still shut"] += 1
         running.look()
-        switches = {one.what for one in running.catalogue.settings.kill_switches}
+        switches = {switch.what for switch in running.catalogue.settings.kill_switches}
         assert switches == ({"enabled"} if is_off else set()), f"round {number}"
         if is_off:
             reset(running)
-    tell("faults", found)
-    assert found["shut"] > ROUNDS / 20
+    tell("faults", counts)
+    assert counts["shut"] > ROUNDS / 20
 
 
 def reset(running):
     """The switch ended the question, as it should; take that back, so that the next round has something to lose."""
     assert KEY not in running.questions.open_keys(DURING)
     record = running.record()
-    running.questions.remember(KEY, record._replace(outcome=Outcome.OPEN, reason="", closed_cause="", is_paused=0, noticed=""))
+    running.questions.remember(KEY, record._replace(outcome=Outcome.OPEN, cause="", args="", is_paused=0, noticed=""))

@@ -2,12 +2,12 @@
 
 import logging
 import math
+import time
 
 import pytest
-from harness import KATE_2026
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KEY, SHARED, Running, at, user_of_shared
+from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core.lifecycle import State
 from telemetryd.errors import (
@@ -69,10 +69,10 @@ def cells(running):
 async def test_push(running):
     """A sample goes to every question that asks for its source, and to no other."""
     running.push("startup", "d", 700.0)
-    found = cells(running)
-    assert found["startup-time"] == [0, 1, 0]
-    assert found["startup-by-memory"][:3] == [0, 1, 0]
-    assert set(found) == {"startup-time", "startup-by-memory"}
+    stored = cells(running)
+    assert stored["startup-time"] == [0, 1, 0]
+    assert stored["startup-by-memory"][:3] == [0, 1, 0]
+    assert set(stored) == {"startup-time", "startup-by-memory"}
 
 
 async def test_a_sample_counts_with_its_commit(running):
@@ -87,9 +87,9 @@ async def test_push_many(running):
     """Several sources in one call, each a value or an array."""
     running.daemon.push_many(APP, {"startup": ("ad", [1.0, 700.0, 3000.0]), "crashed": ("b", True), "saves": ("ay", bytes([1, 2]))})
     running.daemon.commit()
-    found = cells(running)
-    assert (found["startup-time"], found["about-saves"]) == ([1, 1, 1], [1, 3])
-    assert found["about-crashed"][1] == 2
+    stored = cells(running)
+    assert (stored["startup-time"], stored["about-saves"]) == ([1, 1, 1], [1, 3])
+    assert stored["about-crashed"][1] == 2
 
 
 @pytest.mark.parametrize(
@@ -230,6 +230,8 @@ async def test_register(running):
 
 async def test_reload(running):
     """Nothing changed: nothing is decided anew; a file, a midnight or a clock set back: it is."""
+    time.sleep(0.05)
+    running.look()  # what was written just now is looked at once more a few milliseconds later
     assert not running.look()
     running.clock.wall += 3 * 86400
     assert running.look()
@@ -256,18 +258,18 @@ ACTS = st.one_of(
 )
 
 
-async def act(running, kind, what):
+async def act(running, kind, value):
     """One act of the user, the administrator or time."""
     if kind == "level":
-        await running.choices.set_level("usage", what)
+        await running.choices.set_level("usage", value)
     elif kind == "own":
-        await running.choices.set_application(APP, 3, what)
+        await running.choices.set_application(APP, 3, value)
     elif kind == "refuse":
-        await running.choices.set_question(APP, what, is_allowed=False)
+        await running.choices.set_question(APP, value, is_allowed=False)
     elif kind == "switch":
-        running.configure(f'enabled = {str(what).lower()}\n[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.org/v1"')
+        running.configure(f'enabled = {str(value).lower()}\n[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.org/v1"')
     else:
-        running.to(running.clock.wall + what)
+        running.to(running.clock.wall + value)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -280,8 +282,8 @@ async def test_a_refused_sample_changes_nothing(tmp_path_factory, is_accepted, s
         if is_accepted:
             await running.consent()
         running.to(DURING)
-        for one, pushes in steps:
-            await act(running, *one)
+        for step, pushes in steps:
+            await act(running, *step)
             for source, code, value in pushes:
                 taken = [name for name in asking(source) if running.state((APP, name)) == State.ACTIVE]
                 files, held = running.files(), tallies_held(running)
@@ -312,7 +314,7 @@ async def test_what_lacks_consent_at_a_start_is_erased(running):
         path.unlink()
     running.put_together()
     assert running.store.tallies.all()
-    running.now(running.daemon.starting())
+    running.now(running.daemon.start_steps())
     assert running.store.tallies.all() == []
 
 
@@ -335,6 +337,6 @@ async def test_a_switch_of_the_mode_decides_nothing_over_these_files(running):
     running.look()
     with pytest.raises(BusyError, match="call again"):
         running.push("startup", "d", 700.0)
-    running.now(running.ticker.tidying())
+    running.now(running.ticker.tidy_steps())
     assert dict(running.store.consents.records) == before
     assert running.store.tallies.all() == kept

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from telemetryd.engine.slices import WORKS_MAX, Pieces
+from telemetryd.engine.slices import WORKS_MAX, Slices
 
 STEP_S = 0.002
 
@@ -45,13 +45,13 @@ class Rounds:
 
 async def test_everything_is_given_in_order():
     """All rows, without the places to rest at."""
-    assert await Pieces(0).run(busy(9, 0)) == [0, 1, 3, 4, 6, 7]
+    assert await Slices(0).run(busy(9, 0)) == [0, 1, 3, 4, 6, 7]
 
 
 async def test_pieces_end():
     """Work of a hundred steps leaves the loop to others after each few of them."""
     with Rounds() as rounds:
-        await Pieces(2 * STEP_S).run(rounds.count(busy(100)))
+        await Slices(2 * STEP_S).run(rounds.count(busy(100)))
     assert sum(rounds.steps) == 100
     assert max(rounds.steps) <= 3
 
@@ -67,7 +67,7 @@ async def test_many_works_do_not_add_up():
         yield from rounds.count(busy(20))
         ended += 1
 
-    pieces = Pieces(2 * STEP_S)
+    pieces = Slices(2 * STEP_S)
     with Rounds() as rounds:
         done = await asyncio.gather(*(pieces.run(work(rounds)) for _ in range(3 * WORKS_MAX)))
     assert done == [[number for number in range(20) if number % 3 != 2]] * (3 * WORKS_MAX)
@@ -77,7 +77,7 @@ async def test_many_works_do_not_add_up():
 
 async def test_a_short_work_does_not_wait_for_long_ones():
     """Works take turns: one that is short is done while a long one goes on."""
-    pieces = Pieces(STEP_S)
+    pieces = Slices(STEP_S)
     long = asyncio.create_task(pieces.run(busy(300)))
     await asyncio.sleep(0)
     assert await pieces.run(busy(2)) == [0, 1]
@@ -88,7 +88,7 @@ async def test_a_short_work_does_not_wait_for_long_ones():
 @pytest.mark.parametrize("is_cancelled", [False, True])
 async def test_a_work_that_fails_or_is_given_up_holds_up_nobody(is_cancelled):
     """Its failure goes to whoever asked, and others get their turns."""
-    pieces = Pieces(STEP_S)
+    pieces = Slices(STEP_S)
 
     def failing():
         yield from busy(10)

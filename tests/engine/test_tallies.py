@@ -2,8 +2,8 @@ import contextlib
 import sqlite3
 
 import pytest
-from declared import STARTUP, define
-from running import Running
+from support.engine_flow import Running
+from support.manifests.core_questions import STARTUP, define
 
 from telemetryd.core import aggregate
 from telemetryd.core.definition import Combine, Source, SourceType
@@ -115,7 +115,7 @@ def test_last_is_the_last_of_all_applications_after_a_restart(disk):
     tallies.commit()
     again = RunningTallies(disk.tallies, disk.decoys)
     add(again, KEY, "org.kde.dolphin", 1)
-    merged = aggregate.merge(SLOTS, (one.cells for one in again.of(KEY, "2026-W48")))
+    merged = aggregate.merge(SLOTS, (tally.cells for tally in again.of(KEY, "2026-W48")))
     assert aggregate.answer(SLOTS, merged) == (1,)
 
 
@@ -134,7 +134,7 @@ def test_forget_and_keep(disk):
 
 def add_refused(tallies, reduced):
     """Push into a refused question; its decoy."""
-    slots = aggregate.decoy(COUNTED)
+    slots = aggregate.decoy_slots(COUNTED)
     tally = tallies.decoy(KEY, "org.kde.kate", "2026-W48", slots)
     tallies.add(((aggregate.fold(slots[0]), tally),), reduced)
     return tally
@@ -218,7 +218,7 @@ def test_several_take_two_commits(disk, kept):
         if number < kept:
             add(tallies, KEY, f"{number}", 1)
         else:
-            slots = aggregate.decoy(COUNTED)
+            slots = aggregate.decoy_slots(COUNTED)
             tallies.add(((aggregate.fold(slots[0]), tallies.decoy(KEY, f"{number}", "2026-W48", slots)),), [1])
     tallies.commit()
     assert [type(rows) for rows in written] == [list, list]
@@ -230,7 +230,7 @@ def test_a_full_disk_when_decoys_are_renewed(disk, monkeypatch):
     """If the new file of the decoys cannot be made, what is refused fails only until it can be, like what is kept. Policy: C3."""
     monkeypatch.setattr("telemetryd.engine.tallies.DECOYS_MAX", 2)
     tallies = RunningTallies(disk.tallies, disk.decoys)
-    slots = aggregate.decoy(COUNTED)
+    slots = aggregate.decoy_slots(COUNTED)
     first = ((aggregate.fold(slots[0]), tallies.decoy(KEY, "0", "2026-W48", slots)),)
     tallies.decoy(KEY, "1", "2026-W48", slots)
     folder, away = disk.main.path.parent, disk.main.path.parent.with_name("away")
@@ -248,7 +248,7 @@ def test_decoys_are_bounded(disk, monkeypatch):
     """Applications that come with ever new questions fill neither memory nor disk: the decoys go with their file, and are made anew."""
     monkeypatch.setattr("telemetryd.engine.tallies.DECOYS_MAX", 3)
     tallies = RunningTallies(disk.tallies, disk.decoys)
-    slots = aggregate.decoy(COUNTED)
+    slots = aggregate.decoy_slots(COUNTED)
     first = tallies.decoy(KEY, "0", "2026-W48", slots)
     assert tallies.decoy(KEY, "0", "2026-W48", slots) is first
     for number in range(1, 60):
@@ -279,7 +279,7 @@ def test_last_of_several_applications(disk):
             tallies.commit()
             tallies = RunningTallies(disk.tallies, disk.decoys)
         add(tallies, KEY, pusher, reduced)
-        merged = aggregate.merge(SLOTS, (one.cells for one in tallies.of(KEY, "2026-W48")))
+        merged = aggregate.merge(SLOTS, (tally.cells for tally in tallies.of(KEY, "2026-W48")))
         assert aggregate.answer(SLOTS, merged) == (reduced,), number
 
 

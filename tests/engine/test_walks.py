@@ -12,15 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from campaign import IS_CAMPAIGN
-from harness import KATE_2026
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from running import ACCEPTED, AFTER, APP, DURING, KEY, QUESTION, Running
+from support.campaign import IS_CAMPAIGN
+from support.engine_flow import ACCEPTED, AFTER, APP, DURING, KATE_2026, KEY, QUESTION, Running
 
-from telemetryd.core import lifecycle
-from telemetryd.core.gate import Cause
-from telemetryd.core.lifecycle import Outcome
+from telemetryd.core.causes import Cause
+from telemetryd.core.record import Outcome
 from telemetryd.errors import TelemetrydError
 from telemetryd.toml import manifest
 
@@ -36,12 +34,12 @@ BROKEN = "= broken"
 HOST, ELSEWHERE = "telemetry.kde.org", "elsewhere.example"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 DELAYS = {
-    **dict.fromkeys((Cause.UNREADABLE, Cause.MANIFEST, Cause.REVIEWS, Cause.REVIEW), (DAY_S, HOUR_S)),
-    **dict.fromkeys((Cause.GONE, Cause.DROPPED, Cause.UNREVIEWED), (10 * MINUTE_S, 10 * MINUTE_S)),
-    Cause.UNREGISTERED: (HOUR_S, HOUR_S),
+    **dict.fromkeys(("unreadable/configuration", "unreadable/manifest", "reviews/stop", "reviews/review"), (DAY_S, HOUR_S)),
+    **dict.fromkeys(("gone/removed", "gone/not_asked", Cause.UNREVIEWED), (10 * MINUTE_S, 10 * MINUTE_S)),
+    "gone/unregistered": (HOUR_S, HOUR_S),
 }
 """How long each must have lasted, by the wall clock and in running time."""
-DECIDED_OF_WHAT_IS_DECLARED = {lifecycle.NO_PERIOD, lifecycle.NOT_DRAWN, lifecycle.TOO_LATE}
+DECIDED_OF_WHAT_IS_DECLARED = {Cause.NOT_DRAWN, Cause.TOO_LATE}
 UNCOUNTED_S = 10 * MINUTE_S
 """Running time that a count may miss at each start of the machine."""
 MEMORY = next((path for path in (Path("/dev/shm"),) if path.is_dir()), None)
@@ -105,7 +103,7 @@ class Walk:
         self.month_end = month_end(ACCEPTED)
         await self.running.consent(APP, REGISTERED)
         self.accepted.add("first")
-        for moment in (one for one in (DURING, AFTER) if one <= until):
+        for moment in (time for time in (DURING, AFTER) if time <= until):
             self.pass_time(self.running.clock.pass_, moment - self.running.clock.wall)
             self.running.decide()
             self.push()
@@ -123,8 +121,8 @@ class Walk:
         for key in self.ended:
             self.truth.look(key, () if self.final(key) else self.pausing(key))
             self.check(key, records[key], kept[key])
-            self.ended[key] |= self.final(key) | {one for one in self.pausing(key) if self.truth.may_be_over(key, one)}
-            self.is_shut[key] = bool(self.final(key)) or any(self.truth.must_be_over(key, one) for one in self.pausing(key))
+            self.ended[key] |= self.final(key) | {cause for cause in self.pausing(key) if self.truth.may_be_over(key, cause)}
+            self.is_shut[key] = bool(self.final(key)) or any(self.truth.must_be_over(key, cause) for cause in self.pausing(key))
         before = self.kept()
         self.push()
         self.check_collected(before)
@@ -246,32 +244,32 @@ class Walk:
 
     def final(self, key):
         """The causes that end a question at once, where they apply; a report is not concerned by what is declared meanwhile."""
-        found = set()
+        causes = set()
         if self.configuration == "off":
-            found.add(Cause.KILL_SWITCH)
+            causes.add(Cause.KILL_SWITCH)
         if not self.usage:
-            found.add(Cause.LEVEL)
+            causes.add(Cause.LEVEL)
         if key == KEY and not self.own:
-            found.add(Cause.APPLICATION)
+            causes.add(Cause.APPLICATION_LEVEL)
         if key == KEY and self.refused:
-            found.add(Cause.REFUSED)
+            causes.add(Cause.REFUSED)
         is_report = self.running.record(key).outcome is Outcome.REPORTING
         if key == KEY and self.is_declared and self.manifest not in self.accepted and not is_report:
-            found.add(Cause.CHANGED)
-        return found
+            causes.add(Cause.CHANGED)
+        return causes
 
     def pausing(self, key):
         """The causes that pause it."""
-        found = {Cause.UNREADABLE} if self.configuration in {"broken", "torn"} else set()
+        causes = {"unreadable/configuration"} if self.configuration in {"broken", "torn"} else set()
         if "broken" in self.reviews:
-            found.add(Cause.REVIEWS)
+            causes.add("reviews/stop")
         if key == REGISTERED_KEY:
             is_old = self.running.clock.wall > self.month_end + 90 * DAY_S
-            return found | ({Cause.UNREGISTERED} if is_old else set())
-        found |= {one for state, one in ABSENT.items() if state == self.manifest}
+            return causes | ({"gone/unregistered"} if is_old else set())
+        causes |= {cause for state, cause in ABSENT.items() if state == self.manifest}
         if self.is_declared and "missing" in self.reviews:
-            found.add(Cause.REVIEW if "broken" in self.reviews else Cause.UNREVIEWED)
-        return found
+            causes.add("reviews/review" if "broken" in self.reviews else Cause.UNREVIEWED)
+        return causes
 
     def kept(self):
         """Question → (samples, reports)."""
@@ -292,33 +290,34 @@ class Walk:
             assert (samples, reports) == (0, 0)
             self.check_cause(key, before, after)
         elif after.outcome is before.outcome and (samples, reports) < kept:
-            assert self.final(key) or any(self.truth.may_be_over(key, one) for one in self.pausing(key))
+            assert self.final(key) or any(self.truth.may_be_over(key, cause) for cause in self.pausing(key))
         if is_open and (before.outcome is Outcome.REPORTING or 0 < before.begins <= self.running.clock.wall):
             self.check_duty(key, before)
 
     def check_cause(self, key, before, after):
         """What ended a question is, or was, really there, and has lasted; and nothing was decided of what is not there."""
-        reason = after.reason
-        if reason in DELAYS:
+        reason = after.reason.kind
+        was_shut = before.cause and not before.is_paused and before.reason.kind == reason
+        if was_shut and reason not in self.final(key) | self.pausing(key):
+            assert reason in self.ended[key]
+        elif reason in DELAYS:
             assert reason in self.pausing(key)
             assert self.truth.may_be_over(key, reason)
-        elif reason.startswith(lifecycle.CLOSED_AT_START):
-            assert reason.partition("(")[2].rstrip(")") in self.ended[key]
-        elif reason == Cause.ENDPOINT:
+        elif reason == Cause.ENDPOINT_CHANGED:
             assert (before.outcome, self.configuration) == (Outcome.REPORTING, "elsewhere")
         elif reason == Cause.CHANGED or reason in DECIDED_OF_WHAT_IS_DECLARED:
             assert key == KEY
             assert self.is_declared
-            assert reason != Cause.CHANGED or before.revision != manifest.parse(TEXTS[self.manifest]).definitions[0].revision
+            assert reason != Cause.CHANGED or before.digest != manifest.parse(TEXTS[self.manifest]).definitions[0].digest
         else:
             assert reason in self.final(key)
 
     def check_duty(self, key, before):
         """A period or report does not outlive what ends it, and none begins that was shut when it was looked at last."""
         is_report = before.outcome is Outcome.REPORTING
-        pausing = self.pausing(key) - ({Cause.UNREVIEWED, Cause.REVIEW} if is_report else set())
+        pausing = self.pausing(key) - ({Cause.UNREVIEWED, "reviews/review"} if is_report else set())
         assert not self.final(key)
-        assert not [one for one in pausing if self.truth.must_be_over(key, one)]
+        assert not [cause for cause in pausing if self.truth.must_be_over(key, cause)]
         assert is_report or not self.is_shut[key]
 
     def check_collected(self, before):
@@ -332,7 +331,7 @@ class Walk:
         self.running.store.close()
 
 
-ABSENT = {"gone": Cause.GONE, "broken": Cause.MANIFEST, "dropped": Cause.DROPPED}
+ABSENT = {"gone": "gone/removed", "broken": "unreadable/manifest", "dropped": "gone/not_asked"}
 
 
 def replace(path, text):
@@ -382,13 +381,13 @@ def outcomes(events, begin):
 
 
 async def _walked(walk, events, begin):
-    found = []
+    walks = []
     try:
         await walk.begin(begin)
         for name, argument in events:
-            found.append({walk.running.record(key).outcome for key in walk.ended})
+            walks.append({walk.running.record(key).outcome for key in walk.ended})
             await walk.happens(name, argument)
-        return [*found, {walk.running.record(key).outcome for key in walk.ended}]
+        return [*walks, {walk.running.record(key).outcome for key in walk.ended}]
     finally:
         walk.close()
 

@@ -3,11 +3,11 @@
 import ssl
 
 import pytest
-from confined import open_folder
-from harness import KATE_2026
-from ordinary import ordinary_machine, reachable
-from receiver import Receiver
-from timeline import DAY_S, Timeline, at
+from support.confinements import open_folder
+from support.machine import KATE_2026
+from support.net.tls_receiver import Receiver
+from support.ordinary_user import ordinary_machine, reachable
+from support.timeline import DAY_S, Timeline, at
 
 WEDNESDAY = "2026-10-07 10:00"
 

@@ -5,8 +5,8 @@ import json
 from datetime import date, timedelta
 
 import pytest
-from harness import CONTROL, ENDS, STARTS, TELEMETRY, CallError, Machine, Variant
-from texts import EVERY_TYPE as MANIFEST
+from support.machine import CONTROL, ENDS, STARTS, TELEMETRY, CallError, Machine, Variant
+from support.manifests.manifest_texts import EVERY_TYPE as MANIFEST
 
 ERROR = "org.telemetryd.Error."
 INVALID_ARGS = "org.freedesktop.DBus.Error.InvalidArgs"
@@ -121,7 +121,7 @@ BAD_SAMPLES = {
     "not a number": ("load", "d", float("nan"), "InvalidValue", "a finite number"),
     "infinity": ("load", "d", float("inf"), "InvalidValue", "a finite number"),
     "minus infinity": ("load", "d", float("-inf"), "InvalidValue", "a finite number"),
-    "a text for a number": ("load", "s", "1.5", "InvalidValue", "a text is no number, even if it reads like one"),
+    "a text for a number": ("load", "s", "1.5", "InvalidValue", "a text is not a number, even if it reads like one"),
     "a flag for a number": ("load", "b", True, "InvalidValue", "a finite number"),
     "a negative count": ("saves", "i", -1, "InvalidValue", "at least 0"),
     "a fraction of a count": ("saves", "d", 1.5, "InvalidValue", "without fraction"),
@@ -280,6 +280,23 @@ async def test_an_unknown_application_is_refused_everywhere(client, sample):
         with pytest.raises(CallError) as refused:
             await client.call(*call)
         assert refused.value.name == ERROR + "UnknownApplication", call
+
+
+async def test_a_name_of_any_length_is_refused_in_a_line(client, sample):
+    """The error names the beginning of a name: it does not send 200 kB back, which would cost more than the call."""
+    long = "a" * 200_000
+    for call in (
+        (TELEMETRY, "Push", "ssv", long, "load", Variant("d", 1.0)),
+        (TELEMETRY, "Push", "ssv", sample.id, long, Variant("d", 1.0)),
+        (TELEMETRY, "Register", "ssa{sv}", long, MANIFEST, {}),
+        (CONTROL, "ListQuestions", "s", long),
+        (CONTROL, "SetQuestionConsent", "ssb", sample.id, long, False),
+        (CONTROL, "SetQuestionConsent", "ssb", long, long, False),
+        (CONTROL, "Accept", "sa{ss}", sample.id, {long: "sha256:0"}),
+    ):
+        with pytest.raises(CallError) as refused:
+            await client.call(*call)
+        assert len(refused.value.text) < 400, call[:3]
 
 
 async def test_wrong_choices_of_the_user_change_nothing(client, sample):

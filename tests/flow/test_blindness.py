@@ -6,15 +6,16 @@ from array import array
 from contextlib import closing
 
 import pytest
-from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, Variant
-from moments import accept_last_week, daemon_at, edit, rows
-from raw_bus import ERROR, ERROR_NAME, RETURN, SIGNATURE, RawBus
+from support.bus.raw_bus import ERROR, ERROR_NAME, RETURN, SIGNATURE, RawBus
+from support.machine import CONTROL, KATE, TELEMETRY, CallError, Machine, Variant
+from support.machine_at import accept_last_week, daemon_at, edit, rows
+from support.manifests.manifest_texts import this_week
 
 from telemetryd.bus.transport.library import Message, bus_call
 from telemetryd.bus.transport.output import marshalled
 
 KATE_ID, KWRITE_ID = "org.kde.kate", "org.kde.kwrite"
-ASKED = KATE + "share = 0.999999999\n"
+ASKED = this_week(KATE + "share = 0.999999999\n")
 """Nearly all who consent are asked: there are lots that are not drawn."""
 KWRITE = ASKED.replace(KATE_ID, KWRITE_ID)
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://127.0.0.1:9/v1"\n'
@@ -97,10 +98,8 @@ async def _consent(machine):
 
 
 async def _consent_now(machine):
-    """Accepted, and its period is yet to begin."""
-    with machine.daemon():
-        async with machine.client() as client:
-            await client.consent(KATE_ID)
+    """Accepted, and a week ago its period was yet to begin."""
+    await accept_last_week(machine, KATE_ID)
 
 
 async def _stop(machine):
@@ -119,12 +118,13 @@ async def _refuse(machine):
 
 async def _not_drawn(machine):
     """Accepted by a user whose lot is not among the share that is asked, before anybody looked."""
+    machine.configure(ENDPOINT)
     await accept_last_week(machine, KATE_ID)
     edit(machine, "UPDATE lot SET part = 'ffffffffffffffff'")
     edit(machine, "DELETE FROM life")
 
 
-async def _no_budget(machine):
+async def _no_room(machine):
     """Accepted, and the budget has no room for the answer."""
     machine.configure(f"budget_source = 1.0\n{ENDPOINT}")
     await accept_last_week(machine, KATE_ID)
@@ -133,10 +133,8 @@ async def _no_budget(machine):
 async def _report(machine):
     """The week after the acceptance is over: its report waits, with nowhere to go just now."""
     machine.configure(ENDPOINT)
-    with daemon_at(machine, "-14d"):
-        async with machine.client() as client:
-            await client.consent(KATE_ID)
-    with machine.daemon():
+    await accept_last_week(machine, KATE_ID)
+    with daemon_at(machine, "+7d"):
         pass
     machine.configure("")
 
@@ -144,7 +142,7 @@ async def _report(machine):
 async def _answer(machine):
     """The report was made, and erased by the user: the question is answered for good."""
     await _report(machine)
-    with machine.daemon():
+    with daemon_at(machine, "+7d"):
         async with machine.client() as client:
             await client.call(CONTROL, "Erase", "s", "")
 
@@ -155,18 +153,20 @@ async def _switch_off(machine):
 
 
 STATES = {
-    _withhold: ("pending", "Usage is below basic"),
-    _consent: ("active", "its period ends before"),
-    _consent_now: ("waiting", "its period begins on"),
-    _stop: ("suspended", "the question is suspended"),
+    _withhold: ("pending", "level"),
+    _consent: ("active", "no_endpoint"),
+    _consent_now: ("waiting", "no_endpoint"),
+    _stop: ("suspended", "suspended"),
     _refuse: ("passed", "refused"),
-    _not_drawn: ("passed", "you were not drawn"),
-    _no_budget: ("passed", "no budget"),
-    _report: ("reporting", ""),
+    _not_drawn: ("passed", "not_drawn"),
+    _no_room: ("passed", "no_room"),
+    _report: ("reporting", "no_endpoint"),
     _answer: ("answered", "erased"),
-    _switch_off: ("pending", "{root}/etc/telemetryd/telemetryd.toml says enabled = false"),
+    _switch_off: ("pending", "kill_switch"),
 }
 """How to get into every state of consent, and what the user is shown there."""
+MOMENTS = {_consent_now: "-7d", _stop: "-7d", _report: "+7d", _answer: "+7d"}
+"""When the daemon lives in that state, if not now."""
 
 
 @pytest.mark.parametrize(("library", "bus"), [("dbus-fast", "dbus-daemon"), ("dbus-next", "dbus-broker")])
@@ -178,7 +178,7 @@ async def test_replies_do_not_depend_on_consent(tmp_path, library, bus):
             machine.install(ASKED)
             await state(machine)
             for run in ("first", "restarted"):
-                with machine.daemon() as daemon:
+                with daemon_at(machine, MOMENTS.get(state, "+0")) as daemon:
                     seen[state.__name__, run] = _replies(machine)
                     assert not daemon.log
                     await _assert_shown(machine, *shown)
@@ -201,12 +201,11 @@ async def test_replies_do_not_depend_on_consent(tmp_path, library, bus):
             assert replies == _after_a_restart(first), (state, run)
 
 
-async def _assert_shown(machine, state, reason):
-    """The user is shown this state of the question, with a reason that begins so."""
-    reason = reason.format(root=machine.root)
+async def _assert_shown(machine, state, cause):
+    """The user is shown this state of the question, with this cause."""
     async with machine.client() as client:
         question = (await client.questions(KATE_ID))["startup-time"]
-    assert (question["state"], question["reason"][: len(reason)]) == (state, reason)
+    assert (question["state"], question["cause"]) == (state, cause)
 
 
 def _after_a_restart(replies):
@@ -241,7 +240,7 @@ def _of_the_daemon(signals):
 
 async def test_a_commit_that_fails_is_told_and_counts_nothing(machine):
     """While another process locks the database, a push gets Error.Storage; none of its batch counts, and the next push goes on."""
-    machine.install(KATE)
+    machine.install(this_week(KATE))
     await accept_last_week(machine, KATE_ID)
     with machine.daemon():
         async with machine.client() as client:

@@ -12,14 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
-from campaign import IS_CAMPAIGN, TIMEOUT_S
-from harness import CONTROL, KATE, STARTS, TELEMETRY, WAIT_S, CallError, until
-from moments import rows
-from pidfd_bus import PidfdBus
-from private_bus import Bus
-from raw_bus import ERROR, RETURN, RawBus, strings
-from receiver import Receiver
-from relayed_bus import CONTROL_CONNECTION, NAMELESS, TELEMETRY_CONNECTION, Relay
+from support.bus.pidfd_bus import PidfdBus
+from support.bus.private_bus import Bus
+from support.bus.raw_bus import ERROR, RETURN, RawBus, strings
+from support.bus.relayed_bus import CONTROL_CONNECTION, NAMELESS, TELEMETRY_CONNECTION, Relay
+from support.campaign import IS_CAMPAIGN, TIMEOUT_S
+from support.machine import CONTROL, KATE, STARTS, TELEMETRY, WAIT_S, CallError, until
+from support.machine_at import rows
+from support.net.tls_receiver import Receiver
 
 from telemetryd.bus.transport.library import bus_call
 from telemetryd.core.limits import BUS_TIMEOUT_S
@@ -128,7 +128,7 @@ async def test_what_cannot_be_read_ends_the_daemon_in_order(every_machine, which
             relay.inject(CONNECTIONS[which], data)
             assert daemon.process.wait(LEAVING_S) == 1
             assert [await client.bus.owner_of(name) for name in (TELEMETRY[0], CONTROL[0])] == [None, None]
-        assert daemon.log.startswith("ERROR: what came from the session bus cannot be read: ")
+        assert daemon.log.startswith("ERROR: data from the session bus cannot be read: ")
         assert daemon.log.count("\n") == 1
         assert "?" not in daemon.log
     assert await counted_by_the_next(every_machine) == "1..2"

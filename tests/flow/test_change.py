@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from harness import CONTROL, KATE, CallError
-from moments import accept_last_week, rows
+from support.machine import CONTROL, KATE, CallError
+from support.machine_at import accept_last_week, rows
+from support.manifests.manifest_texts import this_week, within
 
 KATE_ID, QUESTION = "org.kde.kate", "startup-time"
 CHANGED = KATE.replace("bins = [500, 2000]", "bins = [500, 1000, 2000]")
@@ -65,6 +66,7 @@ async def test_one_of_several_stale_digests_accepts_nothing(machine):
     """Accepting two questions, one by a digest that is not shown any more, accepts neither."""
     machine.develop()
     second = KATE[KATE.index("[[question]]") :].replace(QUESTION, "startup-by-month").replace('"week"', '"month"')
+    second = within(second, "2026-01-01", "2026-12-31")
     machine.install(KATE + second, reviewed=False)
     with machine.daemon():
         async with machine.client() as client:
@@ -111,14 +113,14 @@ async def test_both_definitions_accepted_ask_nothing_in_turn(machine):
 
 async def test_a_change_within_the_period_passes_it(machine):
     """The running tally of another definition is erased for good: its period is passed."""
-    machine.install(KATE)
+    machine.install(this_week(KATE))
     await accept_last_week(machine, KATE_ID)
     with machine.daemon():
         async with machine.client() as client:
             await client.push(KATE_ID, "startup", "d", 700.0)
-            machine.install(CHANGED, date="2026-02-01")
+            machine.install(this_week(CHANGED), date="2026-02-01")
             question = await _question(client)
-            assert (question["state"], question["reason"]) == ("passed", "definition changed")
+            assert (question["state"], question["cause"]) == ("passed", "changed")
             assert rows(machine, "SELECT * FROM tally") == []
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from harness import KATE, TELEMETRY, Machine, Variant, no_reply
+from support.machine import KATE, TELEMETRY, Machine, Variant, no_reply
 
 PUSHES = 10_000
 

@@ -1,9 +1,9 @@
 """An acknowledged sample survives `kill -9`, and nothing else is lost or doubled by it."""
 
 import pytest
-from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
-from crashing import Crashing
-from disk import build_recorder
+from support.campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
+from support.disk.crashing_daemon import Crashing
+from support.disk.lossy_disk import build_recorder
 
 ROUNDS = 200 if IS_CAMPAIGN else 10
 

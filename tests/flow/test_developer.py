@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import pytest
-from harness import CONTROL, KATE, CallError, but_for_chance
-from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
-from receiver import Receiver
+from support.machine import CONTROL, KATE, CallError, but_for_chance
+from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
+from support.net.tls_receiver import Receiver
 
 KATE_ID = "org.kde.kate"
 ELSEWHERE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
@@ -127,7 +127,7 @@ async def test_it_has_databases_of_its_own(machine):
             machine.configure_user("")
             assert await client.get("Usage") == 2
             question = (await client.questions())["saves-a-week"]
-            assert (question["state"], question["reason"]) == ("passed", "developer mode")
+            assert (question["state"], question["cause"]) == ("passed", "developer")
             assert rows(machine, "SELECT * FROM tally") == []
 
 

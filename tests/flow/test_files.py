@@ -5,10 +5,11 @@ import shutil
 import signal
 
 import pytest
-from harness import CONTROL, KATE, ROOT, WAIT_S, until
-from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk
+from support.machine import CONTROL, KATE, ROOT, WAIT_S, until
+from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk
 
 from telemetryd.bus.transport.library import bus_call
+from telemetryd.core.causes import PAUSING
 
 KATE_ID, KWRITE_ID, QUESTION = "org.kde.kate", "org.kde.kwrite", "saves-a-week"
 KWRITE = SAVES.replace(KATE_ID, KWRITE_ID)
@@ -42,7 +43,7 @@ async def test_a_broken_file_costs_only_itself(machine, name, text, paused, goes
             await client.push(KWRITE_ID, "saves", "t", 1)
             path.write_text(text)
             found = await states(machine)
-            assert {one for one, question in found.items() if question["reason"].startswith("paused")} == paused
+            assert {one for one, question in found.items() if question["cause"] in PAUSING} == paused
             assert set(found) == {KATE_ID, KWRITE_ID}
             await client.push(KATE_ID, "saves", "t", TOTAL)
             assert bool(found_on_disk(machine, TOTAL_BYTES)) is goes_on

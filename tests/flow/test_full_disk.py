@@ -7,8 +7,8 @@ import signal
 import subprocess
 
 import pytest
-from harness import CONTROL, CallError, until
-from moments import TOTAL, TOTAL_BYTES, collect_total, found_on_disk, rows
+from support.machine import CONTROL, CallError, until
+from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, found_on_disk, rows
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems")
 KATE_ID, QUESTION = "org.kde.kate", "saves-a-week"
@@ -100,12 +100,12 @@ async def test_taking_back_holds_and_is_written_later(disk, act):
             told = await refusal(ACTS[act](client))
             assert told.startswith(f"{disk.folder}: {HELD}")
             await is_shut(client)
-            assert any("did not take it yet" in text for _, text in await client.get("Problems")) or act == "erase"
+            assert any("not on disk yet" in text for _, text in await client.get("Problems")) or act == "erase"
             await refusal(client.push(KATE_ID, "saves", "t", TOTAL))
             disk.free()
             await is_shut(client)
             assert found_on_disk(machine, TOTAL_BYTES) == set()
-            assert not any("did not take it yet" in text for _, text in await client.get("Problems"))
+            assert not any("not on disk yet" in text for _, text in await client.get("Problems"))
         daemon.stop(signal.SIGKILL)
     with machine.daemon():
         async with machine.client() as client:

@@ -6,8 +6,9 @@ import sqlite3
 import time
 
 import pytest
-from harness import KATE, CallError
-from moments import accept_last_week
+from support.machine import KATE, CallError
+from support.machine_at import accept_last_week
+from support.manifests.manifest_texts import this_week
 
 KEPT, REFUSED = "org.kde.kate", "org.kde.kite"
 
@@ -16,7 +17,7 @@ KEPT, REFUSED = "org.kde.kate", "org.kde.kite"
 async def pushing(machine):
     """The samples of one application are kept, those of another are not; both have pushed."""
     for application in (KEPT, REFUSED):
-        machine.install(KATE.replace(KEPT, application))
+        machine.install(this_week(KATE.replace(KEPT, application)))
     await accept_last_week(machine, KEPT)
     with machine.daemon():
         async with machine.client() as client:

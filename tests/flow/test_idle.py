@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE, TELEMETRY, WAIT_S, CallError, Machine, until
-from moments import accept_last_week, edit
-from sleeping import sleeps_s
-from timeline import HOUR_S
+from support.machine import CONTROL, KATE, TELEMETRY, WAIT_S, CallError, Machine, until
+from support.machine_at import accept_last_week, edit
+from support.manifests.manifest_texts import this_week
+from support.process_sleep import sleeps_s
+from support.timeline import HOUR_S, tick_soon, timer
 
 from telemetryd.core.limits import RUN_STEP_MAX_S
 
@@ -54,7 +55,7 @@ def rests(daemon, wait_s, begun):
 
 async def prepare(machine, *, is_collecting):
     """A machine whose next tick is most of an hour of running time away: the ticker's wait is its longest, and not left to chance."""
-    machine.install(KATE)
+    machine.install(this_week(KATE))
     if is_collecting:
         await accept_last_week(machine, KATE_ID)
     with machine.daemon():
@@ -182,17 +183,38 @@ async def idle_for(timeline, *, is_sending):
     return idle_s
 
 
-async def test_nothing_that_is_due_keeps_it(timeline):
-    """A report under way to a server that hangs: the daemon leaves as soon as one without anything to do, so the names tell nothing."""
-    timeline.receiver.silent_in, timeline.is_settling = "headers", False
+async def queue_due(timeline, *, idle_s, tick_s):
+    """A report that is due, for a daemon of so many idle seconds whose tick comes so many seconds after its start."""
     await timeline.queue()
     slot = timeline.slot()
     timeline.stop()  # before the clock moves, or it may send the report itself
     timeline.set_clock(slot + HOUR_S)
-    timeline.name_endpoint(timeline.receiver.url(), f"idle_exit_minutes = {SENDING_S / 60}\n")
-    tick = f"seen = {slot + HOUR_S}, since = {slot}, passed_s = 100, moment_s = 101, is_done = 0"
+    timeline.name_endpoint(timeline.receiver.url(), f"idle_exit_minutes = {idle_s / 60}\n")
+    tick = f"seen = {slot + HOUR_S}, since = {slot}, passed_s = 100, moment_s = {100 + tick_s}, is_done = 0"
     edit(timeline.machine, f"UPDATE tick SET {tick}", file="telemetry.sqlite")
+
+
+async def test_it_breaks_no_delivery_off(timeline):
+    """A tick late in the idle time leaves a due report where it is, and the timer sends it: a slow server costs no report. Policy: C3."""
+    timeline.receiver.silent_in, timeline.is_settling = "headers", False
+    await queue_due(timeline, idle_s=SENDING_S, tick_s=SENDING_S - 2)
+    idle_s = await idle_for(timeline, is_sending=False)
+    assert abs(idle_s - SENDING_S) < 1
+    assert timeline.rows("SELECT is_done FROM tick") == [(1,)]
+    assert timeline.rows("SELECT outcome, started FROM report") == [("queued", 0)]
+    assert timeline.bodies() == []
+    timeline.receiver.silent_in = ""
+    tick_soon(timeline)
+    with timer(timeline) as process:
+        assert await asyncio.to_thread(process.wait, WAIT_S) == 0
+    assert timeline.rows("SELECT outcome, status FROM report") == [("accepted", 204)]
+
+
+async def test_nothing_that_is_due_keeps_it(timeline):
+    """A report under way to a server that hangs: the daemon leaves as soon as one without anything to do, so the names tell nothing."""
+    timeline.receiver.silent_in, timeline.is_settling = "headers", False
+    await queue_due(timeline, idle_s=SENDING_S, tick_s=1)
     sending_s, idle_s = await idle_for(timeline, is_sending=True), await idle_for(timeline, is_sending=False)
-    assert timeline.tries() == 1
+    assert timeline.sent() == 1
     assert abs(sending_s - idle_s) < 1
     assert abs(idle_s - SENDING_S) < 1

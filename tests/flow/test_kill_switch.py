@@ -5,8 +5,9 @@ import os
 import signal
 
 import pytest
-from harness import KATE, PROPERTIES, TELEMETRY, until
-from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
+from support.machine import KATE, PROPERTIES, TELEMETRY, until
+from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
+from support.manifests.manifest_texts import this_week
 
 KATE_ID = "org.kde.kate"
 USER_ON = "enabled = true\n"
@@ -145,7 +146,7 @@ async def test_a_switch_ends_the_running_period_for_good(machine):
             until(lambda: not found_on_disk(machine, TOTAL_BYTES))
             machine.configure("enabled = true\n")
             question = (await client.questions())["saves-a-week"]
-            assert (question["state"], question["reason"]) == ("passed", "kill switch")
+            assert (question["state"], question["cause"]) == ("passed", "kill_switch")
             await client.push(KATE_ID, "saves", "t", TOTAL)
     assert rows(machine, "SELECT * FROM tally") == []
 
@@ -159,7 +160,7 @@ async def test_a_mistake_in_a_file_pauses_and_destroys_nothing(machine):
             await client.push(KATE_ID, "saves", "t", 600)
             machine.configure("enabled = = false\n")
             question = (await client.questions())["saves-a-week"]
-            assert (question["state"], question["reason"][:7]) == ("active", "paused:")
+            assert (question["state"], question["cause"]) == ("active", "unreadable")
             await client.push(KATE_ID, "saves", "t", TOTAL)
             assert await client.preview() == {}
             machine.configure("enabled = true\n")
@@ -186,7 +187,7 @@ async def test_pushes_notice_a_switch_without_being_told(machine):
 @pytest.mark.parametrize("has_state", [True, False])
 async def test_asking_for_the_state_writes_nothing(machine, has_state):
     """With the kill switch on, `telemetryctl status` and `list` leave every file of the state directory as it was."""
-    machine.install(KATE)
+    machine.install(this_week(KATE))
     if has_state:
         await accept_last_week(machine, KATE_ID)
     machine.configure("enabled = false\n")

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from harness import CONTROL, KATE, KATE_2026, PROPERTIES, CallError, Variant
-from moments import accept_last_week, rows
-from timeline import HOUR_S
+from support.machine import CONTROL, KATE, KATE_2026, PROPERTIES, CallError, Variant
+from support.machine_at import accept_last_week, rows
+from support.manifests.manifest_texts import this_week
+from support.timeline import HOUR_S
 
 from telemetryd.bus.transport.library import bus_call
 
@@ -32,7 +33,8 @@ async def test_everything_is_off_at_first(any_machine):
             assert [await client.get(name) for name in ("System", "Usage", "NewQuestions")] == [0, 0, 1]
             question = (await client.questions())["startup-time"]
             assert (question["state"], question["consent"], question["accepted_digest"]) == ("pending", 0, "")
-            assert (await _about(client))["pending"] == 1
+            about = await _about(client)
+            assert (about["pending"], about["pending_shut"]) == (0, 1)
 
 
 async def _refused_by(file, client, *call):
@@ -62,7 +64,7 @@ async def test_a_lock_is_a_ceiling_and_names_its_file(machine, name, limit):
 
 async def test_a_lock_that_comes_later_holds_without_changing_the_users_choice(machine):
     """The stored level stays, shown as it is; the effective one is the lock's; when the lock goes, the user's own choice holds again."""
-    machine.install(KATE)
+    machine.install(this_week(KATE))
     await accept_last_week(machine, KATE_ID)
     with machine.daemon():
         async with machine.client() as client:
@@ -93,7 +95,7 @@ async def test_a_level_is_one_of_three_numbers(machine, value):
 async def test_axes_are_independent_and_the_global_level_is_a_ceiling(machine):
     """An application's own level cannot exceed the global one; a question needs its own axis, and System too if it uses a system fact."""
     machine.configure('[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
-    machine.install(with_memory(KATE))
+    machine.install(with_memory(this_week(KATE)))
     await accept_last_week(machine, KATE_ID)
     for system, usage, own, kept in (
         (2, 2, (3, 3), {"startup-time", "startup-by-memory"}),
@@ -117,8 +119,8 @@ async def test_refusing_new_questions_silently(machine):
         async with machine.client() as client:
             await client.set("Usage", 2)
             await client.set("NewQuestions", 0)
-            assert (await _about(client))["pending"] == 0
-            assert (await client.questions())["startup-time"]["reason"] == "new questions are refused"
+            about = await _about(client)
+            assert (about["pending"], about["pending_shut"]) == (0, 1)
 
 
 async def test_accepting_new_questions_of_known_applications(timeline):

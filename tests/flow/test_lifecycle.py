@@ -10,8 +10,8 @@ import sys
 from contextlib import AsyncExitStack, closing, suppress
 
 import pytest
-from campaign import IS_CAMPAIGN
-from harness import CONTROL, KATE, TELEMETRY, WAIT_S, CallError, Machine
+from support.campaign import IS_CAMPAIGN
+from support.machine import CONTROL, KATE, TELEMETRY, WAIT_S, CallError, Machine
 
 from telemetryd.bus.transport.library import bus_call
 from telemetryd.errors import BusCallError
@@ -270,7 +270,7 @@ async def test_a_name_in_foreign_hands_ends_the_start_with_1(every_machine, name
         assert await client.bus.own(name)
         failed = every_machine.run(sys.executable, "-m", "telemetryd", check=False)
         assert failed.returncode == 1
-        assert failed.stderr == f"ERROR: {name} is owned by another process that is no telemetryd of this user\n"
+        assert failed.stderr == f"ERROR: {name} is owned by another process that is not a telemetryd of this user\n"
         (other,) = {*NAMES} - {name}
         async with asyncio.timeout(WAIT_S):
             while await client.bus.owner_of(other):  # the bus sees the end of the process when it looks

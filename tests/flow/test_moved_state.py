@@ -5,8 +5,8 @@ import os
 import shutil
 
 import pytest
-from harness import CallError, Machine
-from moments import TOTAL, TOTAL_BYTES, collect_total, rows
+from support.machine import CallError, Machine
+from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, rows
 
 KATE_ID = "org.kde.kate"
 BUSY, STORAGE = "org.telemetryd.Error.Busy", "org.telemetryd.Error.Storage"

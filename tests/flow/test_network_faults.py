@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE, until
-from receiver import Receiver
+from support.machine import CONTROL, KATE, until
+from support.net.tls_receiver import Receiver
 
 KATE_ID = "org.kde.kate"
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it"

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE
+from support.machine import CONTROL, KATE
 
 CALLS = "socket,connect,clone,clone3,fork,vfork,execve,open,openat"
 THREAD = re.compile(r"^clone3?\(.*CLONE_THREAD.*\) = (\d+)$", re.MULTILINE)

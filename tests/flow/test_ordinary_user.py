@@ -9,8 +9,8 @@ import stat
 import subprocess
 
 import pytest
-from confined import IS_ROOT, NOBODY
-from harness import CONTROL, KATE, TELEMETRY, until
+from support.confinements import IS_ROOT, NOBODY
+from support.machine import CONTROL, KATE, TELEMETRY, until
 
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 

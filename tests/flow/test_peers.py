@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, PROPERTIES, TELEMETRY
-from texts import EVERY_TYPE as MANIFEST
+from support.machine import CONTROL, PROPERTIES, TELEMETRY
+from support.manifests.manifest_texts import EVERY_TYPE as MANIFEST
 
 PEERS = Path(__file__).parent / "peers"
 APPLICATION = "org.example.app"
@@ -78,7 +78,9 @@ def test_busctl_has_a_complete_session(developing, receiver):
     machine = developing
     introspection = machine.busctl("introspect", *TELEMETRY[:2]) + machine.busctl("introspect", *CONTROL[:2])
     assert re.search(r"\.PushMany +method +sa\{sv\} ", introspection)
-    assert re.search(r"\.Usage +property +u ", introspection)
+    assert re.search(r"\.Usage +property +u +\S+ +emits-invalidation writable$", introspection, re.MULTILINE)
+    assert re.search(r"\.Problems +property +a\(ss\) +.* -$", introspection, re.MULTILINE)
+    assert len(re.findall(r"\.Version +property +u +1 +const$", introspection, re.MULTILINE)) == 2
     assert busctl(machine, *TELEMETRY, "Register", "ssa{sv}", APPLICATION, MANIFEST, "0")[0].startswith("sha256:")
     machine.busctl("set-property", *CONTROL, "Usage", "u", "1")
     assert machine.busctl("get-property", *CONTROL, "Usage") == "u 1\n"
@@ -94,7 +96,7 @@ def test_busctl_has_a_complete_session(developing, receiver):
         "busctl", f"--address={machine.address}", "call", *TELEMETRY, "Push", "ssv", APPLICATION, "load", "s", "1.5", check=False
     )
     assert refused.returncode == 1
-    assert "a text is no number, even if it reads like one" in refused.stderr
+    assert "a text is not a number, even if it reads like one" in refused.stderr
     previews = [row[2] for row in busctl(machine, *CONTROL, "Preview", "s", APPLICATION)[0]]
     assert dict(map(answer_of, previews)) == ANSWERS
     busctl(machine, *CONTROL, "Submit")
@@ -181,6 +183,7 @@ def test_dbus_send_does_what_it_can_express(developing):
 
 def test_a_qt_application_pushes_with_a_plain_map(developing):
     """QtDBus: Push with a variant, PushMany with a QVariantMap of plain values, and the error reaches it by name."""
+    pytest.importorskip("PySide6.QtDBus", reason="PySide6 is not installed: there is no QtDBus to push with")
     machine = developing
     machine.install(MANIFEST)
     machine.busctl("set-property", *CONTROL, "Usage", "u", "1")
@@ -189,6 +192,6 @@ def test_a_qt_application_pushes_with_a_plain_map(developing):
     done = machine.run("env", "QT_QPA_PLATFORM=offscreen", sys.executable, str(PEERS / "qt_pusher.py"), APPLICATION)
     name, text = done.stdout.splitlines()
     assert name == REFUSED
-    assert "a text is no number, even if it reads like one" in text
+    assert "a text is not a number, even if it reads like one" in text
     previews = [row[2] for row in busctl(machine, *CONTROL, "Preview", "s", APPLICATION)[0]]
     assert dict(map(answer_of, previews)) == ANSWERS

@@ -7,13 +7,13 @@ import signal
 import time
 
 import pytest
-from books import PUSHERS, REGISTERED, WHOLE, Books, Caller, Left, User, declare
-from campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
-from crashing import ACCEPTED, CONSENTED, NOW, copied, install_everything
-from disk import SYNC, Disk, build_recorder, read_steps, recording
-from moments import daemon_at, shift_to
-from shifted import library, shifted_by
-from witness import BOUND_NS, Witness
+from support.bus.call_books import PUSHERS, REGISTERED, WHOLE, Books, Caller, Left, User, declare
+from support.campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
+from support.disk.crashing_daemon import ACCEPTED, CONSENTED, NOW, copied, install_everything
+from support.disk.lossy_disk import SYNC, Disk, build_recorder, read_steps, recording
+from support.disk.witness import BOUND_NS, Witness
+from support.machine_at import daemon_at, shift_to
+from support.shifted_time import library, shifted_by
 
 LOAD_S = 60 if IS_CAMPAIGN else 4
 CUTS = 2000 if IS_CAMPAIGN else 40

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from harness import CONTROL, KATE, CallError
+from support.machine import CONTROL, KATE, CallError
 
 from telemetryd.core import limits
 from telemetryd.core.limits import APPLICATIONS_MAX, MANIFEST_BYTES, OPEN_QUESTIONS_MAX, QUESTIONS_MAX, SAMPLES_MAX, SOURCES_MAX
@@ -80,11 +80,11 @@ async def test_applications_are_bounded(machine):
                 assert caught.value.name == "org.telemetryd.Error.UnknownApplication"
             question = (await client.questions(idle))["startup-time"]
             assert (question["state"], question["consent"]) == ("waiting", 1)
-            assert "register again" in question["reason"]
+            assert (question["cause"], question["cause_args"]["how"]) == ("gone", "displaced")
             await client.register(idle, KATE.replace("org.kde.kate", idle))
             question = (await client.questions(idle))["startup-time"]
             assert (question["state"], question["consent"]) == ("waiting", 1)
-            assert question["reason"].startswith("its period begins")
+            assert question["cause"] == "no_endpoint"
 
 
 @pytest.mark.parametrize("is_consented", [True, False])

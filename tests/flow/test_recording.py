@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from frameworks import CRASH, KATE_ID, SHARED, USER
-from harness import CONTROL, KATE, ROOT, TELEMETRY, CallError
+from support.machine import CONTROL, KATE, ROOT, TELEMETRY, CallError
+from support.manifests.shared_sources import CRASH, KATE_ID, SHARED, USER
 
 CALLS = [
     ("register", KATE_ID, ""),

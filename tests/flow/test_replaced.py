@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from harness import CONTROL, KATE, CallError, until
-from installation import Installation
+from support.installation import Installation
+from support.machine import CONTROL, KATE, CallError, until
 
 KATE_ID = "org.kde.kate"
 
@@ -71,15 +71,17 @@ async def test_the_user_is_told(machine, installation):
             assert set(await client.questions()) == {"startup-time"}
 
 
-async def test_nothing_is_loaded_from_other_files(machine, installation):
-    """A text that needs modules which are not loaded yet is refused as busy: what checks it would be of another version."""
+@pytest.mark.parametrize("more", ["\nunknown = 1\n", "\n{", '\n[[source]]\nid = 1\ntype = "int"\n'], ids=["key", "syntax", "type"])
+async def test_a_reply_needs_no_other_files(machine, installation, more):
+    """A faulty text is refused with its mistakes, whatever lies where our modules were: what says them was loaded before the first call."""
     machine.install(KATE)
     with machine.daemon() as daemon:
         async with machine.client() as client:
-            await client.push(KATE_ID, "startup", "d", 700.0)
             installation.replace(newer)
+            with pytest.raises(CallError, match=r"Error\.InvalidManifest: "):
+                await client.register("org.kde.ark", KATE.replace(KATE_ID, "org.kde.ark") + more)
             with pytest.raises(CallError, match=r"Error\.Busy: telemetryd was replaced"):
-                await client.register("org.kde.ark", KATE.replace(KATE_ID, "org.kde.ark") + "\nunknown = 1\n")
+                await client.get("System")
         until(lambda: daemon.process.poll() is not None)
         assert daemon.process.returncode == 0
 

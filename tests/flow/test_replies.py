@@ -8,8 +8,8 @@ import time
 
 import pytest
 from benchmarks import load_applications, replies, stepped
-from harness import CONTROL, TELEMETRY, CallError
-from raw_bus import ERROR, RETURN, RawBus, string
+from support.bus.raw_bus import ERROR, RETURN, RawBus, string
+from support.machine import CONTROL, TELEMETRY, CallError
 
 from telemetryd.core.limits import REPLY_MAX_BYTES
 
@@ -63,7 +63,7 @@ async def test_what_does_not_fit_is_told(machine):
     """What would be too long a reply is refused with what to ask instead; the newest reports are given, as many as fit."""
     with machine.daemon():
         async with machine.client() as client:
-            with pytest.raises(CallError, match="ask for each application") as refused:
+            with pytest.raises(CallError, match="ask for one application at a time") as refused:
                 await client.call(CONTROL, "ListQuestions", "s", "")
             assert refused.value.name == EXCEEDED
             with pytest.raises(CallError, match="ask for fewer") as refused:

@@ -4,14 +4,13 @@ import json
 import re
 
 import pytest
-from harness import CONTROL, KATE, but_for_chance
-from moments import SAVES, TOTAL, TOTAL_LABEL, accept_last_week, daemon_at
-from texts import question
+from support.machine import CONTROL, KATE, but_for_chance
+from support.machine_at import SAVES, TOTAL, TOTAL_LABEL, accept_last_week, daemon_at
+from support.manifests.manifest_texts import question
 
 KATE_ID = "org.kde.kate"
 NONCE = re.compile(rb'"nonce":"([0-9a-f]{32})"')
 BLANK = b'"nonce":"' + b"0" * 32 + b'"'
-UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 MANY = (
     KATE
     + """\
@@ -31,6 +30,8 @@ values = ["a", "b"]
         purpose="Is start-up slower on Wayland?",
         decision="Which window system is profiled first",
         period="month",
+        starts="2026-01-01",
+        ends="2026-12-31",
     )
     + question("silent", "never-pushed", purpose="What if nobody pushes?", decision="Whether it is asked at all", period="day")
 )
@@ -108,27 +109,27 @@ async def test_each_report_travels_alone_with_the_headers_that_the_history_shows
     assert receiver.resumed == [False] * 3
 
 
-async def test_what_waits_to_be_sent_again_stays_the_same_bytes(developing, receiver):
-    """A report that the server could not take is shown, kept and sent again byte for byte, nonce included; then its nonce is gone."""
-    receiver.answer = UNAVAILABLE
+async def test_what_reached_nobody_stays_the_same_bytes(developing, receiver, certificate):
+    """A report that reached nobody is shown, kept and sent byte for byte, nonce included; then its nonce is gone."""
+    _endpoint(developing, receiver, [f"{certificate[0]}.missing"])
     with developing.daemon():
         async with developing.client() as client:
             await _collect(client)
             await client.call(CONTROL, "Submit")
             waiting = {row["question"]: row for row in await client.history()}
             (preview,) = await client.call(CONTROL, "Preview", "s", "")
-            first = [body for _, body in _received(receiver)]
             assert [row["outcome"] for row in waiting.values()] == ["queued"] * 3
-            assert set(first) == {row["body"].encode() for row in waiting.values()}
-            assert set(first) <= {body.encode() for _, _, body in preview}
-            receiver.answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+            assert receiver.requests.empty()
+            first = {row["body"].encode() for row in waiting.values()}
+            assert first <= {body.encode() for _, _, body in preview}
+            _endpoint(developing, receiver, certificate)
             await client.call(CONTROL, "Submit")
-            again = [body for _, body in _received(receiver)]
-            assert set(first) <= set(again)
+            sent = [body for _, body in _received(receiver)]
+            assert first <= set(sent)
             done = await client.history()
     assert {row["outcome"] for row in done} == {"accepted"}
     assert all(BLANK in row["body"].encode() for row in done)
-    nonces = [NONCE.search(body).group(1) for body in (*first, *again)]
+    nonces = [NONCE.search(body).group(1) for body in sent]
     assert not [nonce for nonce in nonces for data in developing.state().values() if nonce in data]
 
 

@@ -2,9 +2,11 @@
 
 import json
 
-from harness import KATE
-from moments import daemon_at
+from support.machine import KATE as NEXT_WEEK
+from support.machine_at import daemon_at
+from support.manifests.manifest_texts import this_week
 
+KATE = this_week(NEXT_WEEK)
 APP, QUESTION, RECORD = "org.kde.kate", "startup-time", "https://example.org/review/42"
 REVIEWERS = ["Ada <ada@example.org>", "Bo <bo@example.org>"]
 CHANGE = "`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."

@@ -1,35 +1,38 @@
-"""How a report is delivered: when, how often, and what each answer of the server ends in."""
+"""How a report is delivered: when, that it is sent once, and what each answer of the server ends in."""
 
 import json
 import signal
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, until
-from timeline import APPLICATION, DAY_S, HOUR_S
-from tries import NO_NONCE, held, never_again, send_first, status, try_again, wait_for_the_next, waiting
+from support.machine import CONTROL, until
+from support.net.tls_receiver import RESET
+from support.timeline import APPLICATION, DAY_S, HOUR_S
+from support.upload_tries import NO_NONCE, held, never_again, send, status, waiting
 
-SILENT = b""
+from telemetryd.core.limits import JOB_MAX_S
 
 
 @pytest.mark.parametrize(
     ("line", "outcome", "state"),
     [
         ("200 OK", "accepted", ("answered", "sent")),
-        ("410 Gone", "answered", ("answered", "the server says that the question is answered")),
-        ("451 Unavailable For Legal Reasons", "suspended", ("suspended", "the server says that the question is suspended")),
-        ("404 Not Found", "dropped", ("answered", "dropped")),
-        ("302 Found", "dropped", ("answered", "dropped")),
+        ("410 Gone", "answered", ("answered", "server_answered")),
+        ("451 Unavailable For Legal Reasons", "suspended", ("suspended", "server_suspended")),
+        ("404 Not Found", "rejected", ("answered", "rejected")),
+        ("302 Found", "rejected", ("answered", "rejected")),
+        ("429 Too Many Requests", "rejected", ("answered", "rejected")),
+        ("503 Service Unavailable", "rejected", ("answered", "rejected")),
     ],
 )
 async def test_final_answers(timeline, line, outcome, state):
-    """One try settles it; the history says how, without what would tell which report it was. Policy: M4, R4."""
-    before, _ = await send_first(timeline, status(line, "Location: https://localhost/elsewhere"))
+    """The report is sent once, whatever the server says; the history says how, not which report it was. Policy: A2, M4, R4."""
+    before = await send(timeline, status(line, "Location: https://localhost/elsewhere", "Retry-After: 86400"))
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["status"], row["tries"]) == (outcome, int(line[:3]), 1)
+    assert (row["outcome"], row["status"]) == (outcome, int(line[:3]))
+    assert row["sent"] == int(timeline.now) // DAY_S * DAY_S
+    assert row["error"] == ("status" if outcome == "rejected" else "")
     assert NO_NONCE in row["body"]
     assert json.loads(row["body"]) | {"nonce": ""} == json.loads(before["body"]) | {"nonce": ""}
     assert await timeline.question() == state
@@ -37,65 +40,35 @@ async def test_final_answers(timeline, line, outcome, state):
     assert timeline.bodies() == [before["body"].encode()]
 
 
-@pytest.mark.parametrize("restart", [None, signal.SIGKILL])
-async def test_three_tries(timeline, restart):
-    """A server that is away gets three tries of the same bytes, at least 24 hours apart, wherever the daemon ends; no more."""
-    before, moment = await send_first(timeline, status("503 Service Unavailable"))
-    for tries in (2, 3):
-        assert (await timeline.question())[0] == "reporting"
-        (row,) = await timeline.client.history()
-        assert (row["outcome"], row["status"], row["tries"], row["body"]) == ("queued", 503, tries - 1, before["body"])
-        if restart:
-            await timeline.restart(restart)
-        again = await try_again(timeline, tries, DAY_S)
-        assert again >= moment + DAY_S
-        moment = again
+async def test_no_answer(timeline):
+    """A server that breaks the connection off after the body leaves the outcome unknown, and never gets the report again."""
+    before = await send(timeline, [RESET])
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["status"], row["tries"]) == ("dropped", 503, 3)
+    assert (row["outcome"], row["status"], row["error"]) == ("unknown", 0, "")
     assert NO_NONCE in row["body"]
-    assert await timeline.question() == ("answered", "dropped")
+    assert await timeline.question() == ("answered", "unknown")
     await never_again(timeline)
-    assert timeline.bodies() == [before["body"].encode()] * 3
-
-
-@pytest.mark.parametrize(("retry_after", "days"), [("1", 1), ("172801", 3), ("-172801", 1), ("99999999999", 1)])
-async def test_retry_after(timeline, retry_after, days):
-    """429 with Retry-After is tried again that many days later, rounded up, and then can be accepted."""
-    before, _ = await send_first(timeline, status("429 Too Many Requests", f"Retry-After: {retry_after}"))
-    timeline.receiver.answer = status("204 No Content")
-    await try_again(timeline, 2, days * DAY_S)
-    (row,) = await timeline.client.history()
-    assert (row["outcome"], row["status"], row["tries"]) == ("accepted", 204, 2)
-    assert timeline.bodies() == [before["body"].encode()] * 2
-
-
-async def test_retry_after_as_a_date(timeline):
-    """The other form of Retry-After counts too, by the clock of this machine: two days and a half are three."""
-
-    def away(_request):
-        moment = datetime.fromtimestamp(timeline.now + 2.5 * DAY_S, UTC)
-        return status("503 Service Unavailable", f"Retry-After: {format_datetime(moment, usegmt=True)}")
-
-    before, _ = await send_first(timeline, away)
-    timeline.receiver.answer = status("204 No Content")
-    await try_again(timeline, 2, 3 * DAY_S)
-    assert timeline.bodies() == [before["body"].encode()] * 2
+    assert timeline.bodies() == [before["body"].encode()]
 
 
 async def test_server_down(timeline):
-    """Without any server the report is tried three times and dropped; nothing else changes."""
+    """Without any server the report waits, slot after slot, without a problem that anybody is told of, and is dropped in the end."""
+    await timeline.queue()
     timeline.receiver.close()
-    await send_first(timeline, SILENT)
-    for tries in (2, 3):
-        await try_again(timeline, tries, DAY_S)
+    for _ in range(3):
+        await held(timeline, "refused")
+        (row,) = await timeline.client.history()
+        assert (row["outcome"], row["sent"], row["error"]) == ("queued", 0, "refused")
+    assert await waiting(timeline) == []
+    await timeline.move(row["due_until"])
+    await timeline.run(2 * HOUR_S)
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["status"], row["tries"]) == ("dropped", 0, 3)
+    assert (row["outcome"], row["sent"], row["error"]) == ("dropped", 0, "refused")
 
 
 async def test_authority_that_is_gone(timeline):
-    """A certificate file that is missing, or none, uses up no report in four days; the user is told which file, until it is back."""
+    """A certificate file that is missing, or none, uses up no report in four slots; the user is told which file, until it is back."""
     before = await timeline.queue()
-    await timeline.go_to_slot()
     file = Path(timeline.ca_file)
     text = file.read_text()
     for broken in (None, "", "no certificate", None):
@@ -107,46 +80,56 @@ async def test_authority_that_is_gone(timeline):
     assert "telemetryd-upload: [endpoint.kde] ca_file: No such file or directory; nothing was sent" in timeline.daemon.log
     assert timeline.ca_file not in timeline.daemon.log
     file.write_text(text)
-    await wait_for_the_next(timeline)
-    await timeline.run_until_tried(1, within_s=4 * HOUR_S)
-    assert timeline.rows("SELECT outcome, status, tries FROM report") == [("accepted", 204, 1)]
+    await timeline.go_to_slot()
+    await timeline.run_until_sent(within_s=30 * HOUR_S)
+    assert timeline.rows("SELECT outcome, status FROM report") == [("accepted", 204)]
     assert timeline.bodies() == [before["body"].encode()]
     assert await waiting(timeline) == []
 
 
-async def send_to_silent(timeline):
-    """The server has the bytes and says nothing; the daemon waits."""
-    timeline.receiver.silent_in = "headers"
+async def send_to_silent(timeline, silent_in="headers"):
+    """The server has the bytes, or a connection only, and says nothing; the daemon waits."""
+    timeline.receiver.silent_in = silent_in
     before = await timeline.queue()
     timeline.is_settling = False
     await timeline.go_to_slot()
-    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
-    until(timeline.bodies)
+    await timeline.run_until_sent()
+    until(timeline.bodies if silent_in == "headers" else timeline.receiver.met.is_set)
     return before
 
 
-async def test_killed_while_sending(timeline):
-    """A daemon killed while the server has the bytes takes the uploader along, and does not know: the same bytes go out a day later."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_ended_while_sending(timeline, number):
+    """A daemon that ends while the server has the bytes takes the uploader along, and nobody knows: the report never leaves again."""
     before = await send_to_silent(timeline)
-    timeline.stop(signal.SIGKILL)
+    timeline.stop(number)
     assert timeline.receiver.ended.get(timeout=20)
     timeline.receiver.silent_in = ""
     await timeline.start()
     assert (await timeline.question())[0] == "reporting"
-    await try_again(timeline, 2, DAY_S)
-    until(lambda: len(timeline.bodies()) == 2)
+    timeline.set_clock(int(timeline.now) + JOB_MAX_S)
+    await timeline.run(2 * HOUR_S)
     timeline.is_settling = True
-    assert timeline.bodies() == [before["body"].encode()] * 2
+    assert await timeline.question() == ("answered", "unknown")
+    (row,) = await timeline.client.history()
+    assert (row["outcome"], row["status"]) == ("unknown", 0)
+    await never_again(timeline)
+    assert timeline.bodies() == [before["body"].encode()]
 
 
-async def test_told_to_leave_while_sending(timeline):
-    """A daemon that is told to leave does not wait for a silent server."""
-    await send_to_silent(timeline)
+async def test_told_to_leave_before_it_sends(timeline):
+    """A daemon that is told to leave while no connection stands does not wait for one, and the report leaves in another slot."""
+    before = await send_to_silent(timeline, "handshake")
     timeline.stop()
     assert timeline.receiver.ended.get(timeout=20)
+    timeline.receiver.silent_in, timeline.is_settling = "", True
+    assert timeline.rows("SELECT outcome, started FROM report") == [("queued", 0)]
     await timeline.start()
+    await timeline.go_to_slot()
+    await timeline.run_until_sent(within_s=30 * HOUR_S)
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["tries"]) == ("queued", 1)
+    assert row["outcome"] == "accepted"
+    assert timeline.bodies() == [before["body"].encode()]
 
 
 @pytest.mark.parametrize("act", ["level", "erase"])
@@ -169,9 +152,10 @@ async def test_withdrawn_while_sending(timeline, act):
 async def test_half_an_hour_a_day(timeline):
     """Used for half an hour a day, it still sends within the second window: running time counts over sessions."""
     before = await timeline.queue()
+    begin = timeline.slot() // DAY_S * DAY_S
     timeline.stop()
     for day in range(14):
-        timeline.set_clock(before["created"] // DAY_S * DAY_S + day * DAY_S + 20 * HOUR_S)
+        timeline.set_clock(begin + day * DAY_S + 20 * HOUR_S)
         await timeline.start()
         await timeline.run(HOUR_S // 2)
         timeline.stop()
@@ -199,10 +183,10 @@ async def test_unreadable_file_pauses(timeline, name):
     await timeline.move(max(timeline.slot() - HOUR_S, int(timeline.now)))
     path.write_text("this is no TOML")
     await timeline.run(4 * HOUR_S)
-    assert timeline.tries() == 0
+    assert timeline.sent() == 0
     assert (await timeline.question())[0] == "reporting"
     path.unlink()
-    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await timeline.run_until_sent()
     assert timeline.bodies() == [before["body"].encode()]
 
 
@@ -214,6 +198,6 @@ async def test_kill_switch_erases(timeline):
     (row,) = await timeline.client.history()
     assert (row["outcome"], row["body"]) == ("erased", "")
     timeline.name_endpoint(timeline.receiver.url())
-    assert await timeline.question() == ("answered", "kill switch")
+    assert await timeline.question() == ("answered", "kill_switch")
     await never_again(timeline)
     assert timeline.bodies() == []

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from frameworks import CRASH, FRAMEWORKS, KATE_ID, KWRITE_ID, SESSION, SHARED, USER
-from harness import CONTROL, KATE, CallError
-from moments import accept_last_week, daemon_at, rows
+from support.machine import CONTROL, KATE, CallError
+from support.machine_at import accept_last_week, daemon_at, rows
+from support.manifests.shared_sources import CRASH, FRAMEWORKS, KATE_ID, KWRITE_ID, SESSION, SHARED, USER
 
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
 

@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from harness import CONTROL, KATE, TELEMETRY
-from moments import accept_last_week
+from support.machine import CONTROL, KATE, TELEMETRY
+from support.machine_at import accept_last_week
+from support.manifests.manifest_texts import this_week
 
 from telemetryd.bus.transport.library import bus_call
 
@@ -33,7 +34,7 @@ async def heard(machine, acts):
 @pytest.mark.parametrize("text", ["enabled = false\n", "idle_exit_minutes = 7\n"])
 async def test_as_many_whatever_was_accepted(machine, text):
     """Pushes, looks, a file that changes and acts that change nothing are heard alike, accepted or not, collecting or not."""
-    machine.install(KATE)
+    machine.install(this_week(KATE))
 
     async def push(client):
         await client.push(KATE_ID, "startup", "d", 700.0)
@@ -68,3 +69,17 @@ async def test_a_registered_text_is_heard_of_later(machine):
 
     one = ["PropertiesChanged", "QuestionsChanged"]
     assert await heard(machine, (register, look, look)) == [[], one, []]
+
+
+async def test_problems_change_without_a_signal(machine):
+    """What Problems says can change and nobody hears of it, as the interface says: here a file that was set aside is there."""
+    told = []
+
+    async def look(client):
+        told.append(await client.get("Problems"))
+
+    async def set_aside(_):
+        (machine.root / "state/telemetryd/consent.sqlite.damaged-2026-11-30").write_text("")
+
+    assert await heard(machine, (look, set_aside, look)) == [[], [], []]
+    assert len(told[1]) == len(told[0]) + 1

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE
+from support.machine import CONTROL, KATE, CallError
 
 from telemetryd.toml import manifest
 
@@ -71,17 +71,47 @@ async def test_nothing_heavy_after_an_upload(machine):
             await client.consent("org.kde.kate")
             await client.push("org.kde.kate", "startup", "d", 700.0)
             await client.call(CONTROL, "Submit")
-            assert [row["tries"] for row in await client.history()] == [1]
+            assert [row["error"] for row in await client.history()] == ["refused"]
         assert loaded(daemon) == []
 
 
-async def test_what_is_wrong_is_explained(machine):
-    """A text that is wrong is explained by pydantic's models, in this process: only such a text loads them."""
-    with machine.daemon() as daemon:
+async def test_a_broken_pydantic_costs_nothing(machine):
+    """Faulty files and texts are refused in the same words where pydantic cannot be imported, and all else goes on."""
+    machine.configure("enabled = 1\nenable = true")
+    (machine.root / "share/telemetryd/reviews.d/a.toml").write_text('[[review]]\napplication = "org.kde.kate"\ndate = "2026-01-01"\n')
+    broken = machine.root / "broken"
+    for name in ("pydantic", "pydantic_core"):
+        (broken / name).mkdir(parents=True)
+        (broken / name / "__init__.py").write_text("raise SystemError('broken')")
+    told = [await refusals(machine, environ) for environ in ({}, {"PYTHONPATH": str(broken)})]
+    assert told[0] == told[1]
+    assert told[0] == {
+        "etc/telemetryd/telemetryd.toml": (
+            "enable: unknown key; known keys: enabled, developer, idle_exit_minutes, budget_source, budget_year, budget_epsilon, limits, "
+            "endpoint; enabled: expected true or false"
+        ),
+        "share/telemetryd/reviews.d/a.toml": (
+            "[[review]] number 1: question: is missing; [[review]] number 1: definition: is missing; [[review]] number 1: reviewers: "
+            "is missing; [[review]] number 1: record: is missing; "
+            "[[review]] number 1: date: expected a date without quotes, such as 2026-11-24"
+        ),
+        "registered": (
+            "[[question]] \"startup-time\": category: expected 'system' or 'usage'; "
+            '[[question]] "startup-time": ends: expected a date without quotes, such as 2026-11-24'
+        ),
+    }
+
+
+async def refusals(machine, environ):
+    """What a daemon tells of the faulty files and of a faulty text; it reads a right text afterwards."""
+    with machine.daemon(**environ) as daemon:
         async with machine.client() as client:
-            with pytest.raises(Exception, match="category: expected 'system' or 'usage'"):
-                await client.register("org.kde.kate", KATE.replace('"usage"', '"use"'))
-        assert "pydantic_core" in loaded(daemon)
+            told = {os.path.relpath(file, machine.root): text for file, text in await client.get("Problems") if file}
+            with pytest.raises(CallError) as refused:
+                await client.register("org.kde.kate", re.sub(r"ends = (\S+)", r'ends = "\1"', KATE.replace('"usage"', '"use"')))
+            await client.register("org.kde.kate", KATE)
+        assert daemon.stop() == 0
+    return told | {"registered": refused.value.text}
 
 
 async def test_nothing_is_kept_on_disk(machine):

@@ -14,10 +14,10 @@ import subprocess
 import sys
 
 import pytest
-from campaign import IS_CAMPAIGN
-from descriptors import open_logs
-from harness import CONTROL, KATE, TELEMETRY, CallError, Machine, until
-from moments import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
+from support.campaign import IS_CAMPAIGN
+from support.disk.descriptors import open_logs
+from support.machine import CONTROL, KATE, TELEMETRY, CallError, Machine, until
+from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
 
 from telemetryd.errors import StorageError
 from telemetryd.runtime.assembly import Surroundings, assemble
@@ -183,19 +183,19 @@ def test_a_failed_opening_leaves_nothing_open(in_our_process, damage_it):
         assert len(open_logs(folder)) == before, failure  # it holds what was in use
 
 
-def test_a_loss_that_cannot_be_noted_is_told_later(in_our_process):
+async def test_a_loss_that_cannot_be_noted_is_told_later(in_our_process):
     """The main file is damaged while another process writes to the other one: the period is passed at once, and told by the next start."""
     folder = state_of(in_our_process)
     (folder / "telemetry.sqlite").write_bytes(b"no database")
     with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assembly = assemble(InstalledFiles(in_our_process.environ), folder, Surroundings(asyncio.Lock()))
-        assert assembly.store.consents.records[KATE_ID, "saves-a-week"].reason == "damaged"
+        assert assembly.store.consents.records[KATE_ID, "saves-a-week"].cause == "damaged"
         assert len(list(folder.glob("*-untold"))) == 1
         with contextlib.suppress(StorageError):
             assembly.close()
     assembly = assemble(InstalledFiles(in_our_process.environ), folder, Surroundings(asyncio.Lock()))
-    assert assembly.store.consents.records[KATE_ID, "saves-a-week"].reason == "damaged"
+    assert assembly.store.consents.records[KATE_ID, "saves-a-week"].cause == "damaged"
     assembly.close()
     assert list(folder.glob("*-untold")) == []
 
@@ -458,7 +458,7 @@ async def test_a_file_that_vanishes_in_mid_period(collecting, how):
                 shutil.copy(path, path.with_name("copy"))
                 path.with_name("copy").replace(path)
             question = (await client.questions(KATE_ID))["saves-a-week"]
-            assert (question["state"], question["reason"]) == ("passed", "damaged")
+            assert (question["state"], question["cause"]) == ("passed", "damaged")
             await both_get(client, "")
             assert rows(collecting, "SELECT * FROM tally") == []
         assert daemon.log.count("removed or replaced") == 1
@@ -489,7 +489,7 @@ async def test_killed_between_the_damage_and_what_follows(collecting):
     with collecting.daemon():
         async with collecting.client() as client:
             question = (await client.questions(KATE_ID))["saves-a-week"]
-            assert (question["state"], question["reason"]) == ("passed", "damaged")
+            assert (question["state"], question["cause"]) == ("passed", "damaged")
 
 
 async def test_a_damaged_file_is_kept_for_a_month(collecting):

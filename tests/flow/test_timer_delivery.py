@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, WAIT_S, until
-from moments import found_on_disk, rows
-from receiver import NO_CONTENT
-from timeline import APPLICATION, DAY_S, HOUR_S, tick_soon, timer
+from support.machine import CONTROL, WAIT_S, until
+from support.machine_at import found_on_disk, rows
+from support.net.tls_receiver import NO_CONTENT
+from support.timeline import APPLICATION, DAY_S, HOUR_S, tick_soon, timer
 
-from telemetryd.core.limits import ANSWER_TIMEOUT_S
+from telemetryd.core.limits import ANSWER_TIMEOUT_S, JOB_MAX_S
 
 SENT = ("answered", "sent")
 
@@ -84,9 +84,9 @@ def nonce_of(timeline):
 
 
 async def assert_sent_once(timeline):
-    """The daemon shows one try, accepted, charged once, and no file holds what would tie it to what the server has."""
+    """The daemon shows one report, accepted, charged once, and no file holds what would tie it to what the server has."""
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["tries"], row["status"]) == ("accepted", 1, 204)
+    assert (row["outcome"], row["status"]) == ("accepted", 204)
     assert await timeline.question() == SENT
     assert await timeline.ledger() == {"": (2.0, 0.0), "org.kde.kate/startup": (2.0, 0.0)}
     assert found_on_disk(timeline.machine, nonce_of(timeline)) == set()
@@ -98,8 +98,8 @@ async def test_daemon_takes_the_lock(held):
     timeline = held.timeline
     await timeline.start()
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["tries"], (await timeline.question())[0]) == ("queued", 1, "reporting")
-    await timeline.run(2 * HOUR_S)
+    assert (row["outcome"], (await timeline.question())[0]) == ("queued", "reporting")
+    await timeline.move(int(timeline.now) + JOB_MAX_S // 2)
     held.release()
     assert await end_of(held.process) == 0
     await assert_sent_once(timeline)
@@ -120,7 +120,7 @@ async def test_daemon_comes_and_goes(held, number):
     timeline.stop(number)
     held.release()
     assert await end_of(held.process) == 0
-    assert rows(timeline.machine, "SELECT outcome, reason FROM life", file="consent.sqlite") == [SENT]
+    assert rows(timeline.machine, "SELECT outcome, cause FROM life", file="consent.sqlite") == [SENT]
     assert found_on_disk(timeline.machine, nonce_of(timeline)) == set()
     await timeline.start()
     await assert_sent_once(timeline)
@@ -142,7 +142,7 @@ async def _developer(timeline):
     await broken_off(timeline)
     timeline.machine.configure_user("")
     await timeline.client.get("Developer")
-    return "developer mode", ["unknown"]
+    return "developer", ["unknown"]
 
 
 @pytest.mark.parametrize("withdraw", [_level, _erase, _developer])
@@ -197,25 +197,59 @@ async def test_directory_moved_meanwhile(unanswered):
     assert [row["outcome"] for row in await timeline.client.history()] == outcomes
 
 
+async def test_daemon_that_has_waited_long_enough(unanswered):
+    """An attempt that is five minutes old counts as over, whatever its process does: it is broken off, and nothing leaves again."""
+    timeline = unanswered.timeline
+    timeline.set_clock(int(timeline.now) + JOB_MAX_S)
+    await timeline.start()
+    await timeline.run(2 * HOUR_S)
+    assert await timeline.question() == ("answered", "unknown")
+    await broken_off(timeline)
+    assert await end_of(unanswered.process) == 0
+    assert await timeline.question() == ("answered", "unknown")
+    assert len(timeline.bodies()) == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_killed_while_it_waits(unanswered, number):
-    """Killed with the server's answer due, the connection ends; the next day the same bytes go out again, for the server to drop."""
+    """Killed with the server's answer due, the connection ends; nobody knows, and the report never goes out again."""
     timeline = unanswered.timeline
     unanswered.process.send_signal(number)
     await broken_off(timeline)
     await end_of(unanswered.process)
     timeline.receiver.silent_in = ""
     unanswered.release()
-    for later_s in (HOUR_S, DAY_S):
+    for later_s in (JOB_MAX_S // 2, HOUR_S, DAY_S):
         timeline.set_clock(int(timeline.now) + later_s)
         tick_soon(timeline)
         with timer(timeline) as process:
             assert await end_of(process) == 0
-        assert len(timeline.bodies()) == 1 + (later_s == DAY_S)
-    assert len(set(timeline.bodies())) == 1
+        outcome = "queued" if later_s < JOB_MAX_S else "unknown"
+        assert timeline.rows("SELECT outcome FROM report") == [(outcome,)]
+    assert len(timeline.bodies()) == 1
     await timeline.start()
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["tries"], await timeline.question()) == ("accepted", 2, SENT)
+    assert (row["outcome"], row["status"], await timeline.question()) == ("unknown", 0, ("answered", "unknown"))
+
+
+async def test_told_to_end_before_it_sends(waiting):
+    """Told to end while no connection stands, as at a logout, the run gives the report back, and a later one sends it."""
+    timeline, before = waiting, waiting.slot()
+    timeline.receiver.silent_in, timeline.is_settling = "handshake", False
+    tick_soon(timeline)
+    with timer(timeline) as process:
+        await asyncio.to_thread(timeline.receiver.met.wait, WAIT_S)
+        process.send_signal(signal.SIGTERM)
+        await broken_off(timeline)
+        assert await end_of(process) == 0
+    assert timeline.rows("SELECT outcome, started FROM report") == [("queued", 0)]
+    assert timeline.slot() > before
+    timeline.receiver.silent_in = ""
+    timeline.set_clock(timeline.slot() + DAY_S)
+    tick_soon(timeline)
+    with timer(timeline) as process:
+        assert await end_of(process) == 0
+    assert timeline.rows("SELECT outcome FROM report") == [("accepted",)]
 
 
 async def test_another_writes_when_the_outcome_comes(held):

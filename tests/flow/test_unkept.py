@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE, CallError, until
-from moments import TOTAL, TOTAL_BYTES, collect_total, edit, found_on_disk, rows
+from support.machine import CONTROL, KATE, CallError, until
+from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, edit, found_on_disk, rows
 
 KATE_ID = "org.kde.kate"
 STORAGE = "org.telemetryd.Error.Storage"
@@ -29,7 +29,7 @@ def lacking(tmp_path_factory):
     if not compiler:
         pytest.skip("no C compiler is installed")
     library = tmp_path_factory.mktemp("lacking") / "lacking.so"
-    source = Path(__file__).parents[1] / "no_shared_memory.c"
+    source = Path(__file__).parents[1] / "support/disk/no_shared_memory.c"
     subprocess.run([compiler, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
     return library
 

@@ -1,8 +1,8 @@
 """No upgrade, downgrade or damage of a database raises a level, and none keeps what consent was lost for. Policy: C1."""
 
 import pytest
-from harness import CONTROL, KATE, TELEMETRY, CallError, Variant
-from moments import TOTAL, TOTAL_BYTES, collect_total, daemon_at, edit, found_on_disk, rows
+from support.machine import CONTROL, KATE, TELEMETRY, CallError, Variant
+from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, daemon_at, edit, found_on_disk, rows
 
 from telemetryd.store.schema import CONSENT, MAIN
 
@@ -97,7 +97,7 @@ async def test_consent_survives_a_damaged_main_file(collecting, damage):
         async with collecting.client() as client:
             assert await _levels(client) == [2, 2, 1]
             question = (await client.questions())["saves-a-week"]
-            assert (question["state"], question["reason"], question["consent"]) == ("passed", "damaged", 1)
+            assert (question["state"], question["cause"], question["consent"]) == ("passed", "damaged", 1)
             await client.push(KATE_ID, "saves", "t", TOTAL)
             assert rows(collecting, "SELECT * FROM tally") == []
 
@@ -109,7 +109,7 @@ async def test_a_lost_report_stays_answered(reporting, damage):
     with daemon_at(reporting, "+7d"):
         async with reporting.client() as client:
             question = (await client.questions())["saves-a-week"]
-            assert (question["state"], question["reason"]) == ("answered", "lost")
+            assert (question["state"], question["cause"]) == ("answered", "lost")
 
 
 async def test_a_set_aside_file_goes_with_a_withdrawal(collecting):
@@ -173,7 +173,7 @@ async def test_a_layout_that_is_not_known(collecting, file, layout):
             assert ("everything was switched off" in told.get(str(aside), "")) is (file == "consent.sqlite")
             await client.set("Usage", 0)
             assert not aside.exists()
-        assert f"{file} is of a layout that is not known any more" in daemon.log
+        assert f"{file} has a layout that is not known any more" in daemon.log
 
 
 NOBODY_WROTE = {

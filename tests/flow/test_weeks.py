@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE_2026, WAIT_S, CallError, until
-from timeline import APPLICATION, DAY_S, HOUR_S, QUESTION, at
+from support.machine import CONTROL, KATE_2026, WAIT_S, CallError, until
+from support.timeline import APPLICATION, DAY_S, HOUR_S, QUESTION, at
 
 WEEK = "2026-W42"
 HOST_FOR_LIFE = ""
 ANSWERS = ("<500", "500..2000", ">=2000", "none")
-MONDAY, SUNDAY, CLOSED, WINDOW_END = (at(day) for day in ("2026-10-12", "2026-10-18", "2026-10-19", "2026-10-26"))
+MONDAY, WINDOW_BEGIN, WINDOW_END = (at(day) for day in ("2026-10-12", "2026-10-26", "2026-11-23"))
 NO_NONCE = '"nonce":"' + "0" * 32
 RESTART_DAYS = {"Wed", "Sun", "Mon"}
 """Both ends of a week, and the middle."""
@@ -51,7 +51,7 @@ async def live_until_closed(life):
     for day in range(7, 12):
         await life.move(f"2026-10-{day:02} 20:00")
         await life.push(100)
-        assert await timeline.question() == ("waiting", "its period begins on 2026-10-12")
+        assert await timeline.question() == ("waiting", "")
         assert await timeline.client.preview() == {}
         assert timeline.rows("SELECT * FROM tally") == []
     for day in range(12, 19):
@@ -60,7 +60,7 @@ async def live_until_closed(life):
         assert (await timeline.question())[0] == "active"
         ((_, running),) = (await timeline.client.preview()).values()
         assert json.loads(running)["answer"] == ["500..2000"]
-    await life.move("2026-10-19 00:01")  # its slot, drawn from the week that begins, is hardly over yet
+    await life.move("2026-10-19 00:01")
     await life.push(5000)
 
 
@@ -68,12 +68,12 @@ async def queued(timeline):
     """The only report, that of the right week, as history and preview show it before it is sent."""
     assert (await timeline.question())[0] == "reporting"
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["period"], row["tries"]) == ("queued", WEEK, 0)
+    assert (row["outcome"], row["period"], row["sent"]) == ("queued", WEEK, 0)
     assert json.loads(row["body"])["answer"][0] in ANSWERS
     assert json.loads(row["body"])["period"] == WEEK
     assert await timeline.client.preview() == {f"{APPLICATION}/{QUESTION}": (timeline.receiver.url(), row["body"])}
     assert timeline.rows("SELECT * FROM tally") == []
-    assert CLOSED <= timeline.slot() < WINDOW_END
+    assert WINDOW_BEGIN <= timeline.slot() < WINDOW_END
     return row
 
 
@@ -81,7 +81,7 @@ async def assert_answered_once(timeline, before):
     """One delivery, of the bytes that history showed; what would tell which is overwritten."""
     assert timeline.bodies() == [before["body"].encode()]
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["tries"], row["status"]) == ("accepted", 1, 204)
+    assert (row["outcome"], row["status"], row["sent"] % DAY_S) == ("accepted", 204, 0)
     nonce = json.loads(before["body"])["nonce"]
     assert row["body"] == before["body"].replace(nonce, "0" * 32)
     assert nonce.strip("0")
@@ -101,12 +101,12 @@ async def test_wednesday(timeline, restart):
     moment = timeline.slot()
     await timeline.move(max(moment - 3 * HOUR_S, int(timeline.now)))
     await timeline.run(moment - int(timeline.now) - 700)
-    assert timeline.tries() == 0
-    sent = await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    assert timeline.sent() == 0
+    sent = await timeline.run_until_sent()
     assert moment <= sent
     await life.pause()
     await assert_answered_once(timeline, before)
-    for day in ("2026-10-27", "2026-11-02", "2026-11-04"):
+    for day in ("2026-11-24", "2026-12-02", "2027-01-04"):
         await life.move(day)
         await life.push(700)
         await timeline.run(2 * HOUR_S)
@@ -115,17 +115,17 @@ async def test_wednesday(timeline, restart):
 
 @RESTARTS
 async def test_suspends(timeline, restart):
-    """A machine that sleeps through most of the four weeks answers the same; sleep is no running time, so nothing leaves because of it."""
+    """A machine that sleeps through most of the weeks answers the same; sleep is no running time, so nothing leaves because of it."""
     await timeline.start(is_suspended=True)
     life = Life(timeline, restart, is_suspended=True)
     await timeline.accept()
     await live_until_closed(life)
     before = await queued(timeline)
-    for day in range(20, 31):
-        await life.move(f"2026-10-{day}")
-    assert timeline.tries() == 0
+    for day in range(5, 29, 2):
+        await life.move(f"2026-11-{day:02}")
+    assert timeline.sent() == 0
     await timeline.restart(restart or signal.SIGTERM)
-    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await timeline.run_until_sent()
     await assert_answered_once(timeline, before)
 
 
@@ -146,18 +146,18 @@ async def test_clock_set_back(timeline):
         assert timeline.slot() == moment
     await timeline.restart(signal.SIGTERM)
     await timeline.go_to_slot()
-    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await timeline.run_until_sent()
     await assert_answered_once(timeline, before)
 
 
 async def nothing_more(timeline):
-    """Two more weeks, with pushes, and with everything that the user can switch on again: no report is made and none is sent."""
+    """The weeks of both windows, with pushes, and with everything that the user can switch on again: no report is made and none is sent."""
     with pytest.raises(CallError, match="InvalidArgs"):
         await timeline.client.accept(APPLICATION)
     for name in ("Usage", "System"):
         await timeline.client.set(name, 0)
         await timeline.client.set(name, 2)
-    for day in ("2026-10-20", "2026-10-28", "2026-11-03"):
+    for day in ("2026-10-20", "2026-10-28", "2026-11-24", "2027-01-19"):
         await timeline.move(at(day))
         await timeline.push(700)
         assert await timeline.client.preview() == {}
@@ -185,12 +185,18 @@ async def test_erased_while_reporting(timeline):
 
 
 async def test_erased_after_it_was_sent(timeline):
-    """Erase after the answer was sent empties the history, and there is no second answer."""
+    """Erase after the answer was sent empties the history, which does not read as if nothing was sent. There is no second answer."""
     before = await timeline.queue()
+    assert "No report" not in timeline.machine.control("history").stdout
     await timeline.go_to_slot()
-    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await timeline.run_until_sent()
+    (sent,) = await timeline.client.history()
     await timeline.client.call(CONTROL, "Erase", "s", APPLICATION)
     assert await timeline.client.history() == []
+    question = (await timeline.client.questions(APPLICATION))[QUESTION]
+    assert (question["last_sent"], question["outcome"], question["cause"]) == (sent["sent"], "accepted", "sent")
+    printed = " ".join(timeline.machine.control("history").stdout.split())
+    assert printed.endswith("or when you erase it. The ledger counts 1 report in all: 1 sent.")
     await nothing_more(timeline)
     assert timeline.bodies() == [before["body"].encode()]
 
@@ -214,13 +220,13 @@ async def test_off_for_weeks(timeline):
     await timeline.start()
     await timeline.accept()
     timeline.stop()
-    timeline.set_clock(at("2026-10-28"))
+    timeline.set_clock(at("2026-11-25"))
     await timeline.start()
     await timeline.wake()
     (row,) = await timeline.client.history()
     assert json.loads(row["body"])["period"] == WEEK
     assert json.loads(row["body"])["answer"][0] in ANSWERS
-    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await timeline.run_until_sent()
     await assert_answered_once(timeline, row)
 
 
@@ -228,26 +234,26 @@ async def test_off_for_too_long(timeline):
     """What has not left by the end of a second window never leaves; the history says so."""
     await timeline.collect()
     timeline.stop(signal.SIGKILL)
-    timeline.set_clock(at("2026-11-02"))
+    timeline.set_clock(at("2027-01-18"))
     await timeline.start()
     await timeline.run(2 * HOUR_S)
     assert await timeline.question() == ("answered", "dropped")
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["tries"]) == ("dropped", 0)
+    assert (row["outcome"], row["sent"]) == ("dropped", 0)
     assert NO_NONCE in row["body"]
     assert timeline.bodies() == []
 
 
 async def test_too_late_to_accept(timeline):
-    """Accepted when no whole period is left: passed. After its last day: expired, and nothing can be accepted."""
-    timeline.machine.install(KATE_2026.replace("2026-12-31", "2026-10-17"))
+    """Accepted when the drawn period has begun: passed. After its last day: expired, and nothing can be accepted."""
     await timeline.start()
+    await timeline.move(at("2026-10-12 12:00"))
     await timeline.client.consent(APPLICATION)
-    assert await timeline.question() == ("passed", "no whole period is left before it ends")
-    timeline.machine.install(KATE_2026.replace("2026-12-31", "2026-10-17").replace('"startup-time"', '"startup-again"'))
-    await timeline.move(at("2026-10-17 23:50"))
+    assert await timeline.question() == ("passed", "too_late")
+    timeline.machine.install(KATE_2026.replace('"startup-time"', '"startup-again"'))
+    await timeline.move(at("2026-10-18 23:50"))
     assert (await timeline.client.questions())["startup-again"]["state"] == "pending"
-    await timeline.move(at("2026-10-18"))
+    await timeline.move(at("2026-10-19"))
     assert (await timeline.client.questions())["startup-again"]["state"] == "expired"
     digest = (await timeline.client.questions())["startup-again"]["digest"]
     with pytest.raises(CallError, match="InvalidArgs"):
@@ -256,20 +262,18 @@ async def test_too_late_to_accept(timeline):
 
 async def test_last_period(timeline):
     """The last period's answer leaves after the question's last day."""
-    timeline.machine.install(KATE_2026.replace("2026-12-31", "2026-10-18"))
     before = await timeline.queue()
     await timeline.go_to_slot()
-    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await timeline.run_until_sent()
     await assert_answered_once(timeline, before)
 
 
 def stop_question(timeline, reason):
-    """The next package update brings a stop; what the user is told of it."""
+    """The next package update brings a stop; the cause that the user is told."""
     path = timeline.machine.root / "share/telemetryd/reviews.d/stop.toml"
     text = f'[[stop]]\napplication = "{APPLICATION}"\nquestion = "{QUESTION}"\nreason = "{reason}"\ndate = 2026-10-14\n'
     path.write_text(text + 'text = "It was too fine."\n')
-    told = "has been answered" if reason == "answered" else "is suspended"
-    return f"the question {told} ({path}, 2026-10-14): It was too fine."
+    return "stopped" if reason == "answered" else "suspended"
 
 
 @pytest.mark.parametrize("reason", ["answered", "suspended"])
@@ -292,7 +296,7 @@ async def test_stopped_while_reporting(timeline):
     assert await timeline.question() == ("answered", told)
     (row,) = await timeline.client.history()
     assert (row["outcome"], row["body"]) == ("erased", "")
-    await timeline.move(at("2026-10-27"))
+    await timeline.move(at("2026-11-24"))
     await timeline.run(2 * HOUR_S)
     assert timeline.bodies() == []
 
@@ -316,7 +320,7 @@ async def test_manifest_removed(timeline):
     await timeline.client.questions()  # the second look, of whatever kind
     assert timeline.rows("SELECT * FROM tally") == []
     timeline.machine.install(KATE_2026)
-    assert await timeline.question() == ("passed", "manifest gone")
+    assert await timeline.question() == ("passed", "gone")
 
 
 async def test_no_endpoint_at_the_close(timeline):
@@ -324,7 +328,7 @@ async def test_no_endpoint_at_the_close(timeline):
     await timeline.collect()
     timeline.name_endpoint("")
     await timeline.move(at("2026-10-19 00:01"))
-    assert await timeline.question() == ("passed", "no endpoint")
+    assert await timeline.question() == ("passed", "no_endpoint")
     assert timeline.rows("SELECT * FROM tally") == []
     timeline.name_endpoint(timeline.receiver.url())
     await nothing_more(timeline)
@@ -335,8 +339,8 @@ async def test_endpoint_changed(timeline):
     """A report whose endpoint is another host now than when it was made is erased: consent named that host. Policy: C6."""
     await timeline.queue()
     timeline.name_endpoint(timeline.receiver.url("127.0.0.1"))
-    assert await timeline.question() == ("answered", "endpoint changed")
-    await timeline.move(at("2026-10-27"))
+    assert await timeline.question() == ("answered", "endpoint_changed")
+    await timeline.move(at("2026-11-24"))
     await timeline.run(2 * HOUR_S)
     assert timeline.bodies() == []
 
@@ -345,11 +349,11 @@ async def test_endpoint_missing_for_a_while(timeline):
     """A report whose endpoint is missing waits, and leaves once it is back within the second window."""
     before = await timeline.queue()
     timeline.name_endpoint("")
-    await timeline.move(at("2026-10-27"))
+    await timeline.move(at("2026-11-24"))
     await timeline.run(2 * HOUR_S)
     assert (await timeline.question())[0] == "reporting"
     timeline.name_endpoint(timeline.receiver.url())
-    await timeline.run_until_tried(1, within_s=3 * HOUR_S)
+    await timeline.run_until_sent()
     await assert_answered_once(timeline, before)
 
 

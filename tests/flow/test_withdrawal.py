@@ -7,8 +7,8 @@ import time
 from contextlib import closing
 
 import pytest
-from harness import CONTROL, CallError, until
-from moments import SAVES, TOTAL, TOTAL_BYTES, TOTAL_LABEL, accept_last_week, collect_total, daemon_at, found_on_disk, rows
+from support.machine import CONTROL, CallError, until
+from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, TOTAL_LABEL, accept_last_week, collect_total, daemon_at, found_on_disk, rows
 
 KATE_ID = "org.kde.kate"
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'

@@ -13,7 +13,7 @@ SHOWN_BY = {
     # The user reads sentences, the whole of what is asked, and without a network.
     "T1": [
         "describe/test_sentences.py::test_every_question_that_a_user_has_is_answered",
-        "ctl/test_pages.py::test_question_shows_everything_that_consent_is_given_to",
+        "ctl/render/test_pages.py::test_question_shows_everything_that_consent_is_given_to",
     ],
     "T2": [
         "flow/test_report.py::test_preview_history_and_receiver_have_the_same_bytes",
@@ -28,7 +28,7 @@ SHOWN_BY = {
     "T4": [
         "flow/test_change.py::test_one_edge_more_collects_nothing_until_it_is_accepted",
         "flow/test_change.py::test_telemetryctl_tells_the_change",
-        "ctl/test_publishing.py::test_diff",
+        "ctl/commands/test_document.py::test_diff",
         "policy/test_demands.py::test_the_changelog_puts_data_first",
     ],
     "C1": [
@@ -64,7 +64,7 @@ SHOWN_BY = {
     "A1": ["toml/test_manifest.py::test_refused", "core/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable"],
     "A2": [
         "core/test_report.py::test_bytes_are_exactly_these",
-        "flow/test_report.py::test_what_waits_to_be_sent_again_stays_the_same_bytes",
+        "flow/test_report.py::test_what_reached_nobody_stays_the_same_bytes",
         "flow/test_shared.py::test_the_report_does_not_say_who_pushed",
     ],
     "A3": ["core/test_admissibility.py::test_cells", "core/test_report.py::test_everything_else_is_refused"],
@@ -93,11 +93,11 @@ SHOWN_BY = {
     "R1": [
         "toml/test_config.py::test_two_people",
         "policy/test_demands.py::test_without_a_review_nothing_is_collected",
-        "ctl/test_review.py::test_two_people_make_a_review",
+        "ctl/commands/test_review.py::test_two_people_make_a_review",
     ],
     "R2": ["flow/test_change.py::test_only_the_latest_reviews_definition_is_admitted", "flow/test_reviewed.py::test_changed_again"],
     # Reviews are kept by the vendor; that each has a public record and its reviewers' names, shown to the user, is demanded.
-    "R3": ["policy/test_demands.py::test_a_review_is_public", "ctl/test_publishing.py::test_register_is_complete"],
+    "R3": ["policy/test_demands.py::test_a_review_is_public", "ctl/commands/test_document.py::test_register_is_complete"],
     "R4": ["flow/test_weeks.py::test_stopped", "flow/test_sending.py::test_final_answers"],
 }
 """Clause → the tests that show it."""

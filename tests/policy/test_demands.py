@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from harness import CONTROL, KATE
-from moments import accept_last_week, rows
+from support.machine import CONTROL, KATE
+from support.machine_at import accept_last_week, rows
+from support.manifests.manifest_texts import this_week
 
 from telemetryd.errors import InvalidFileError, InvalidManifestError
 from telemetryd.toml import config, manifest
@@ -77,7 +78,7 @@ async def test_without_a_review_nothing_is_collected(machine):
 
 async def test_a_review_that_is_withdrawn_ends_collecting(machine):
     """A review that is gone pauses a running question at once. Policy: R1, R4."""
-    machine.install(KATE)
+    machine.install(this_week(KATE))
     await accept_last_week(machine, KATE_ID)
     with machine.daemon():
         async with machine.client() as client:
@@ -85,7 +86,7 @@ async def test_a_review_that_is_withdrawn_ends_collecting(machine):
             before = rows(machine, "SELECT cells FROM tally")
             for file in (machine.root / "share/telemetryd/reviews.d").iterdir():
                 file.unlink()
-            assert (await client.questions())["startup-time"]["reason"].startswith("paused:")
+            assert (await client.questions())["startup-time"]["cause"] == "unreviewed"
             await client.push(KATE_ID, "startup", "d", 700.0)
             assert rows(machine, "SELECT cells FROM tally") == before
 

@@ -85,7 +85,7 @@ def test_the_directory_is_made_private(tmp_path):
     try:
         lock = StateLock(directory)
         assert lock.try_take()
-        assert [mode(one) for one in (directory.parent.parent, directory.parent, directory)] == [0o700] * 3
+        assert [mode(path) for path in (directory.parent.parent, directory.parent, directory)] == [0o700] * 3
         assert mode(directory / "lock") == 0o600
         lock.release()
         directory.chmod(0o755)
@@ -143,8 +143,8 @@ def test_the_directory_that_is_locked_is_the_one_that_is_used(tmp_path):
         with pytest.raises(StorageError, match="is not held"):
             lock.directory  # noqa: B018 - it raises
     assert lock.try_take()
-    assert sorted(one.name for one in lock.directory.iterdir()) == ["lock", "one"]
-    lock.give_way()
+    assert sorted(path.name for path in lock.directory.iterdir()) == ["lock", "one"]
+    lock.release_lock()
     with holder(path) as (_, has_it, _):
         assert has_it
         assert lock.is_in_place()
@@ -175,7 +175,7 @@ def test_a_file_is_refused(tmp_path):
 def test_a_linked_lock_file_is_refused(tmp_path):
     """A lock file that is a link is refused: it would be made elsewhere."""
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(StorageError, match="expected 'lock' in it to be no link"):
+    with pytest.raises(StorageError, match="expected 'lock' in it not to be a link"):
         StateLock(tmp_path).try_take()
     assert not (tmp_path / "elsewhere").exists()
 

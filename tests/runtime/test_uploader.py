@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.schedule import Delivery, Result, held_delivery
 from telemetryd.core.settings import Endpoint
 from telemetryd.core.uploader_protocol import SENDING, Job, encode_job
 from telemetryd.runtime.uploader import UploaderCourier
 
 BODY = b"{}".ljust(1024)
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
-LINE = b'{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}\n'
+LINE = b'{"result":"accepted","status":204,"hindrance":""}\n'
 ACCEPTED = SENDING + LINE
-UNKNOWN, HELD = Delivery(Result.UNKNOWN), held(Hindrance.UPLOADER)
+UNKNOWN, HELD = Delivery(Result.UNKNOWN), held_delivery(Hindrance.UPLOADER)
 TEXT = '{"question":1}'
 JOB = encode_job(Job("kde", ENDPOINT.url, developer=False, body=BODY, definition=TEXT))
 
@@ -71,7 +71,7 @@ def says(data):
         READ + says(ACCEPTED.replace(b"{", b"{ ")),
         READ + says(ACCEPTED.replace(b"accepted", b"unheard-of")),
         READ + says(ACCEPTED.replace(b"204", b"2040")),
-        READ + says(ACCEPTED.replace(b"null", b"-86400")),
+        READ + says(ACCEPTED.replace(b'"status"', b'"retry_after_s":null,"status"')),
         READ + says(ACCEPTED.replace(b"accepted", b"held").replace(b'""', b'"keys"')),
         READ + says(b"[" * 255 + b"\n"),
         READ + says(b"\xff\0\n"),
@@ -100,7 +100,7 @@ async def test_nothing_is_guessed(script):
     ],
 )
 async def test_without_a_word(script, caplog):
-    """An uploader that ends before it says that it sends has sent nothing: that is no try of the report, and the journal says so."""
+    """An uploader that ends before it says that it sends has sent nothing: the report is held, and the journal says so."""
     assert await UploaderCourier(command=uploader(script)).deliver(ENDPOINT, BODY, TEXT) == HELD
     assert caplog.messages == ["telemetryd-upload ended, or hung, before it had a connection: nothing was sent"]
 
@@ -125,14 +125,14 @@ async def test_uploader_that_stays():
 
 
 async def test_no_uploader(caplog, tmp_path):
-    """Where no uploader can be started nothing has left, it was no try, and the journal says why."""
+    """Where no uploader can be started nothing has left, the report is held, and the journal says why."""
     assert await UploaderCourier(command=[str(tmp_path / "nothing")]).deliver(ENDPOINT, BODY, TEXT) == HELD
     assert caplog.messages == ["telemetryd-upload cannot be started: No such file or directory"]
 
 
 async def test_damaged_report():
     """Bytes of another size are no report and are not handed over."""
-    assert await UploaderCourier(command=["/nonexistent"]).deliver(ENDPOINT, BODY[1:], TEXT) == Delivery(Result.REJECTED)
+    assert await UploaderCourier(command=["/nonexistent"]).deliver(ENDPOINT, BODY[1:], TEXT) == held_delivery(Hindrance.REPORT)
 
 
 async def test_cancelling(tmp_path):
@@ -145,6 +145,40 @@ async def test_cancelling(tmp_path):
     with pytest.raises(asyncio.CancelledError):
         await delivery
     assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "is_unsent"),
+    [("", True), (READ, True), ("read(9); ", True), (says(SENDING) + "; ", False), (READ + says(SENDING[:1]) + "; ", False)],
+)
+async def test_cancelling_before_it_sends(tmp_path, script, *, is_unsent):
+    """A cancelled delivery says that nothing was sent exactly if the uploader had said nothing, however much of its job it had read."""
+    os.mkfifo(tmp_path / "pid")
+    wait = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
+    unsent = []
+    courier = UploaderCourier(command=uploader(f"{script}\n{wait}"))
+    delivery = asyncio.create_task(courier.deliver(ENDPOINT, BODY, TEXT, on_unsent=lambda: unsent.append(True)))
+    await asyncio.to_thread((tmp_path / "pid").read_text)
+    delivery.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await delivery
+    assert unsent == [True] * is_unsent
+
+
+async def test_one_that_hangs_cannot_send_later(tmp_path):
+    """An uploader that says nothing in time is dead before its socket is closed, and so before its report waits for another slot."""
+    sent = tmp_path / "sent"
+    script = f"read({len(JOB)})\nassert connection.recv(1) == b''\nopen({str(sent)!r}, 'w')"
+    courier = UploaderCourier(command=uploader(script), timeout_s=1)
+    assert await courier.deliver(ENDPOINT, BODY, TEXT) == held_delivery(Hindrance.UPLOADER)
+    assert not sent.exists()
+
+
+async def test_one_that_ends_at_that_moment(caplog):
+    """Whenever an uploader ends beside the daemon's killing it, its exit is asyncio's to see, and nothing else is logged."""
+    for _ in range(400):
+        assert await UploaderCourier(command=["/bin/true"]).deliver(ENDPOINT, BODY, TEXT) == HELD
+    assert set(caplog.messages) == {"telemetryd-upload ended, or hung, before it had a connection: nothing was sent"}
 
 
 async def test_what_an_uploader_inherits(monkeypatch):

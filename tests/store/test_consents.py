@@ -4,8 +4,8 @@ import sqlite3
 import pytest
 
 from telemetryd.core.gate import ApplicationLevels, Decision, Levels
-from telemetryd.core.ledger import Entry
-from telemetryd.core.lifecycle import Outcome, Record
+from telemetryd.core.ledger import Charge
+from telemetryd.core.record import Outcome, Record
 from telemetryd.core.sampling_lot import Lot
 from telemetryd.errors import StorageError
 from telemetryd.store import integrity
@@ -17,7 +17,7 @@ def alter(folder, sql, *values):
     """Another program changes the file, one that knows its seal."""
     with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as connection:
         connection.execute(sql, values)
-        integrity.seal(connection)
+        integrity.write_checksum(connection)
 
 
 def test_kept(opened):
@@ -27,7 +27,24 @@ def test_kept(opened):
     first.set_application("org.kde.kate", ApplicationLevels(0, 3))
     first.accept([(KEY, "sha256:1", "text one"), (OTHER, "sha256:2", "text two")], 1000)
     first.refuse(OTHER, is_refused=True)
-    first.set_records({KEY: Record(Outcome.REPORTING, "why", "2026-W42", 1, 2, "localhost", "level", 1, "4 5 6 7;level 8 9")})
+    first.set_records(
+        {
+            KEY: Record(
+                Outcome.REPORTING,
+                "reviews",
+                '{"what":"stop"}',
+                "2026-W42",
+                1,
+                2,
+                "localhost",
+                1,
+                "4 5 6 7;level 8 9",
+                "x",
+                "unknown",
+                86400,
+            )
+        }
+    )
     second = opened().consents
     assert (second.levels, second.applications, second.decisions, second.records) == (
         first.levels,
@@ -53,15 +70,15 @@ def test_first_acceptance_counts(store):
 
 
 def test_forget(opened):
-    """Levels, acceptances, open lives and reservations go; refusals, final lives, lots, charges and others' rows stay."""
+    """Levels, acceptances, open lives and what is held go; refusals, final lives, lots, charges and others' rows stay."""
     first, others = opened().consents, ("org.gimp.GIMP", "startup")
     first.accept([(KEY, "sha256:1", "text one"), (OTHER, "sha256:2", "text two"), (others, "sha256:3", "text")], 1000)
     for name in ("org.kde.kate", "org.gimp.GIMP"):
         first.set_application(name, ApplicationLevels(1, 1))
     first.refuse(OTHER, is_refused=True)
     over = Record(Outcome.PASSED, "forgotten")
-    charged, held = Entry("localhost", 2026, 20, ("a/b",), is_charged=True), Entry("localhost", 2026, 20, ("a/b",))
-    first.keep_lots({key: Lot(1, 2) for key in (KEY, OTHER, others)})
+    charged, held = Charge("localhost", 2026, 20, ("a/b",), is_charged=True), Charge("localhost", 2026, 20, ("a/b",))
+    first.keep_lots({key: Lot(1, 2, 3) for key in (KEY, OTHER, others)})
     first.settle({KEY: Record(), OTHER: Record(), others: Record()}, {KEY: charged, OTHER: held, others: held})
     first.forget("org.kde.kate", {KEY: over})
     second = opened().consents
@@ -125,7 +142,7 @@ def test_failed_change(folder, opened):
             lambda: consents.accept([(KEY, "sha256:1", "text")], 1),
             lambda: consents.refuse(OTHER, is_refused=False),
             lambda: consents.set_records({KEY: Record()}),
-            lambda: consents.settle({KEY: Record(Outcome.PASSED)}, {OTHER: Entry("host", 2026, 20, ("a.b/c",))}),
+            lambda: consents.settle({KEY: Record(Outcome.PASSED)}, {OTHER: Charge("host", 2026, 20, ("a.b/c",))}),
         ):
             with pytest.raises(StorageError):
                 change()
@@ -139,7 +156,7 @@ def test_lowering_needs_no_disk(folder, opened):
     consents.set_levels(Levels(2, 2, 1))
     consents.set_application("a.b", ApplicationLevels(2, 3))
     before = opened().consents
-    over, shut = Record(Outcome.PASSED, "level"), Record(closed_cause="level")
+    over, shut = Record(Outcome.PASSED, "erased"), Record(cause="damaged")
     with locked(folder):
         consents.set_levels(Levels(2, 0, 1))
         consents.set_application("a.b", ApplicationLevels(1, 0))
@@ -191,3 +208,18 @@ def test_texts_of_questions_that_never_ended_go_too(folder, store):
     assert texts_in(folder) == {"the first text": 1, "the second text": 1}
     store.consents.accept([(OTHER, "sha256:3", "the third text")], 3 * 366 * 86400 + 1)
     assert texts_in(folder) == {"the second text": 1, "the third text": 1}
+
+
+@pytest.mark.parametrize("wrong", ["host = ''", "tenths = 0", "tenths = -20", "tenths = 'x'", "tenths = 2.5"])
+@pytest.mark.parametrize("number", range(3))
+def test_an_impossible_charge_is_spent(folder, opened, wrong, number):
+    """A charge without a host, or without a positive amount, is not believed: the budget is spent. Other charges are still told."""
+    charges = {("org.kde.kate", name): Charge("localhost", 2026, 20, ("org.kde.kate/startup",), is_charged=True) for name in "abc"}
+    first = opened().consents
+    first.settle({}, charges)
+    assert (first.ledger, first.is_spent) == (charges, False)
+    key = list(charges)[number]
+    alter(folder, f"UPDATE ledger SET {wrong} WHERE question = ?", key[1])
+    second = opened().consents
+    assert second.is_spent
+    assert second.ledger == {other: charge for other, charge in charges.items() if other != key}

@@ -147,14 +147,14 @@ def test_damaged(folder, database, damage):
     new = database()
     assert new.was_lost
     assert new.read(WORDS) == []
-    (aside,) = new.aside()
-    assert mode(aside) == 0o600
+    (file,) = new.quarantined()
+    assert mode(file) == 0o600
     new.write(INSERT, ("new",))
     new.close()
     again = database()
     assert (again.was_lost, again.read(WORDS)) == (True, [("new",)])
-    again.loss_is_told()
-    assert len(again.aside()) == 1
+    again.acknowledge_loss()
+    assert len(again.quarantined()) == 1
     again.close()
     assert not database().was_lost
 
@@ -162,11 +162,11 @@ def test_damaged(folder, database, damage):
 def test_old_damage_goes(folder, database):
     """A file that was set aside goes after a month, at a start."""
     database().write(INSERT, ("new",))
-    aside = folder / "words.sqlite.damaged-2026-01-01"
-    aside.write_text("old")
-    os.utime(aside, (0, 0))
+    file = folder / "words.sqlite.damaged-2026-01-01"
+    file.write_text("old")
+    os.utime(file, (0, 0))
     database()
-    assert not aside.exists()
+    assert not file.exists()
 
 
 def test_purge(folder, database):
@@ -178,9 +178,9 @@ def test_purge(folder, database):
     made.write("DELETE FROM word")
     assert any(b"confidential" in data for data in files(folder).values())
     assert made.purge()
-    made.drop_aside()
+    made.drop_quarantined()
     assert not any(b"confidential" in data for data in files(folder).values())
-    assert made.aside() == []
+    assert made.quarantined() == []
 
 
 def test_purge_while_someone_reads(folder, database):
@@ -338,18 +338,18 @@ def test_an_empty_file_is_damage(folder, database):
     path.touch()
     made = database()
     assert made.was_lost
-    assert len(made.aside()) == 1
+    assert len(made.quarantined()) == 1
 
 
 def test_closing_syncs_what_a_reader_keeps_in_the_log(database, folder, monkeypatch):
     """With another process at the file SQLite leaves the log as it is: what was committed into it without a sync is synced before."""
-    one = database()
-    one.write(INSERT, ("a",))
+    writer = database()
+    writer.write(INSERT, ("a",))
     synced = []
     monkeypatch.setattr(os, "fdatasync", lambda number: synced.append(str(Path(f"/proc/self/fd/{number}").readlink())))
     with contextlib.closing(sqlite3.connect(folder / "words.sqlite")) as other:
         other.execute(WORDS).fetchall()
-        one.close()
+        writer.close()
         assert synced == [str(folder / "words.sqlite-wal")]
 
 
@@ -359,10 +359,10 @@ def test_damage_while_it_is_open_is_known(database, folder):
         (lambda it: it.read(WORDS), lambda it: it.write(INSERT, ("b",)), lambda it: it.write_many(INSERT, [("b",)]))
     ):
         (folder / "words.sqlite").unlink(missing_ok=True)
-        one = database()
-        one.write_many(INSERT, [("a" * 600,)] * 20)
-        assert len(one.read(WORDS)) == 20
-        assert not one.is_damaged
+        damaged = database()
+        damaged.write_many(INSERT, [("a" * 600,)] * 20)
+        assert len(damaged.read(WORDS)) == 20
+        assert not damaged.is_damaged
         with contextlib.closing(sqlite3.connect(folder / "words.sqlite", isolation_level=None)) as other:
             (root,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'word'").fetchone()
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -371,9 +371,9 @@ def test_damage_while_it_is_open_is_known(database, folder):
                 file.write(bytes([0xFF]) * 1024)
             other.execute("CREATE TABLE elsewhere (number)")
         with pytest.raises(StorageError):
-            call(one)
-        assert one.is_damaged, number
-        one.close()
+            call(damaged)
+        assert damaged.is_damaged, number
+        damaged.close()
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal"])
@@ -398,7 +398,7 @@ def test_a_file_of_someone_else_is_not_read(folder, opened, suffix, how):
     else:
         os.chown(path, 65534, 65534)
     before = files(folder)
-    with pytest.raises(StorageError, match="expected a file that is no link" if how == "link" else "belongs to another user"):
+    with pytest.raises(StorageError, match="expected a file that is not a link" if how == "link" else "belongs to another user"):
         opened()
     assert files(folder) == before
 

@@ -3,12 +3,12 @@ import os
 from array import array
 
 import pytest
-from declared import STARTUP, define
-from descriptors import open_files, open_logs
-from running import APP, DURING, installed
+from support.disk.descriptors import open_files, open_logs
+from support.engine_flow import APP, DURING, installed
+from support.manifests.core_questions import STARTUP, define
 
 from telemetryd.core import aggregate
-from telemetryd.engine.ports import StoredTally
+from telemetryd.engine.ports import CommitListener, StoredTally
 from telemetryd.engine.tallies import RunningTallies
 from telemetryd.errors import StorageError
 from telemetryd.store import open_store
@@ -77,16 +77,16 @@ def test_no_directory(tmp_path):
     decoys.close()
 
 
-def test_settled_as_the_real_ones(decoys):
+def test_settled_as_the_real_ones(tmp_path):
     """A commit asks for a sync as a real one does: the sync takes time that others notice."""
-    asked = []
-    decoys.on_unsettled = lambda: asked.append(1)
-    decoys.opened().save([ROW])
-    decoys.opened().save([ROW])
-    assert asked == [1]
-    decoys.database().sync()
-    decoys.opened().save([ROW])
-    assert asked == [1, 1]
+    syncs = []
+    with contextlib.closing(Decoys(tmp_path, CommitListener(on_unsettled=lambda: syncs.append(1)))) as decoys:
+        decoys.opened().save([ROW])
+        decoys.opened().save([ROW])
+        assert syncs == [1]
+        decoys.database().sync()
+        decoys.opened().save([ROW])
+        assert syncs == [1, 1]
 
 
 def test_the_probe_needs_room(tmp_path, decoys):
@@ -103,7 +103,7 @@ def test_no_two_begin_alike(tmp_path):
     """The cells of a decoy are by chance from the beginning, as far along as some week's counters: none is a tally that just began."""
     with contextlib.closing(open_store(tmp_path, is_developer=False)) as store:
         tallies = RunningTallies(store.tallies, store.decoys)
-        slots = aggregate.decoy(aggregate.layout(define(FINE), ()))
+        slots = aggregate.decoy_slots(aggregate.layout(define(FINE), ()))
         begun = [list(tallies.decoy(("org.kde.kate", str(number)), "org.kde.kate", "2026-W48", slots).cells) for number in range(3)]
     assert begun[0] != begun[1] != begun[2] != begun[0]
     assert max(map(max, begun)) < 256

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from telemetryd.core.gate import ApplicationLevels, Decision, Levels
-from telemetryd.core.lifecycle import Outcome, Record
+from telemetryd.core.record import Outcome, Record
 from telemetryd.engine.ports import StoredReport, StoredTally
 from telemetryd.store import open_store
 
@@ -19,8 +19,9 @@ APPLICATIONS, PERIODS = st.sampled_from(["a.b", "c.d"]), st.sampled_from(["2026-
 KEYS = st.tuples(APPLICATIONS, st.sampled_from(["one", "two"]))
 DIGESTS, LEVEL, TIMES = st.sampled_from(["sha256:1", "sha256:2"]), st.integers(0, 2), st.integers(0, 500 * DAY_S)
 RECORDS = st.builds(
-    *(Record, st.sampled_from(Outcome), st.text(max_size=3), PERIODS, *[TIMES] * 2, *[st.just("why")] * 2, st.integers(0, 1)),
-    *(st.sampled_from(["", "1 2 3 4;gone 5 6"]), st.just("")),
+    *(Record, st.sampled_from(Outcome), st.just("sent"), st.sampled_from(['{"date":"2026-12-01"}', '{"date":"é"}']), PERIODS),
+    *(*[TIMES] * 2, st.text(max_size=3), st.integers(0, 1), st.sampled_from(["", "1 2 3 4;gone 5 6"]), st.just("")),
+    *(st.sampled_from(["", "accepted"]), TIMES),
 )
 WHY = st.just("why")
 PICK = st.integers(0, 5)
@@ -30,7 +31,7 @@ MEMORY = next((path for path in (Path("/dev/shm"),) if path.is_dir()), None)
 
 def blur(row, **changes):
     """A row that is over: no moment finer than a day."""
-    return row._replace(started=0, not_before=0, slot=0, created=row.created // DAY_S * DAY_S, **changes)
+    return row._replace(started=row.started // DAY_S * DAY_S, slot=0, created=row.created // DAY_S * DAY_S, held="", **changes)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -80,7 +81,7 @@ class StoreMachine(RuleBasedStateMachine):
     def save(self, keys, count):
         """Tallies; a row's id is the daemon's."""
         for name in keys:
-            number = self.tallies[name].id if name in self.tallies else max((one.id for one in self.tallies.values()), default=0) + 1
+            number = self.tallies[name].id if name in self.tallies else max((tally.id for tally in self.tallies.values()), default=0) + 1
             self.tallies[name] = StoredTally(number, *name, array("Q", [count, 1]))
         self.store.tallies.save([self.tallies[name] for name in keys])
 
@@ -88,7 +89,7 @@ class StoreMachine(RuleBasedStateMachine):
     def erase_tallies(self, keys, pusher):
         """Withdrawal, of one application's part or of everything."""
         self.store.tallies.erase(keys, pusher)
-        self.tallies = {name: one for name, one in self.tallies.items() if name[0] not in keys or pusher not in {None, name[1]}}
+        self.tallies = {name: tally for name, tally in self.tallies.items() if name[0] not in keys or pusher not in {None, name[1]}}
 
     @rule(key=KEYS, period=PERIODS, created=TIMES)
     def put(self, key, period, created):
@@ -96,20 +97,20 @@ class StoreMachine(RuleBasedStateMachine):
         row = StoredReport(0, *key, "0" * 12, period, "kde", "https://localhost/", (("a", "b"),), b"body", created, 1, 2, 3)
         self.store.reports.put(row)
         self.reports.append(row._replace(id=self.store.main.read("SELECT max(id) FROM report")[0][0]))
-        self.tallies = {name: one for name, one in self.tallies.items() if (name[0], name[2]) != (key, period)}
+        self.tallies = {name: tally for name, tally in self.tallies.items() if (name[0], name[2]) != (key, period)}
 
-    @rule(pick=PICK, now=TIMES, act=st.sampled_from(["start", "postpone", "finish"]))
+    @rule(pick=PICK, now=TIMES, act=st.sampled_from(["start", "hold", "finish"]))
     def deliver(self, pick, now, act):
-        """A try begins, fails or settles it; one that is over stays as it is."""
+        """An attempt begins, reaches nobody or settles it; one that is over stays as it is."""
         if pick >= len(self.reports):
             return
         row, is_queued = self.reports[pick], self.reports[pick].outcome == "queued"
         if act == "start":
-            self.store.reports.start(row, now, now + DAY_S)
-            after = row._replace(tries=row.tries + 1, started=now, not_before=now + DAY_S)
-        elif act == "postpone":
-            self.store.reports.postpone(row, now, 503)
-            after = row._replace(started=0, not_before=now, status=503)
+            assert self.store.reports.start(row._replace(started=now)) is (is_queued and not row.started)
+            after = row if row.started else row._replace(started=now)
+        elif act == "hold":
+            self.store.reports.hold(row, now, "dns")
+            after = row._replace(started=0, slot=now, held="dns")
         else:
             assert self.store.reports.finish(row, "accepted", status=204, body=b"blank") is is_queued
             after = blur(row, outcome="accepted", status=204, body=b"blank")
@@ -122,7 +123,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.reports.erase(keys)
         for number, row in enumerate(self.reports):
             if row.outcome == "queued" and row.key in keys:
-                self.reports[number] = blur(row, outcome="unknown" if row.tries else "erased", body=b"", headers=())
+                self.reports[number] = blur(row, outcome="unknown" if row.started else "erased", body=b"", headers=())
 
     @rule(application=APPLICATIONS | st.just(""))
     def forget(self, application):

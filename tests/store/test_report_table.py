@@ -14,8 +14,8 @@ def written(folder):
 
 def put(store, *reports):
     """Queue reports; their rows."""
-    for one in reports:
-        store.reports.put(one)
+    for row in reports:
+        store.reports.put(row)
     return store.reports.queue()
 
 
@@ -36,71 +36,82 @@ def test_put_erases_its_tallies(store, report):
     assert store.main.read("SELECT application, period FROM tally") == [(KEY[0], "2026-W43"), (OTHER[0], "2026-W42")]
 
 
-def test_tries(store, report):
-    """A try counts from its beginning; its outcome moves the next."""
+def begun(row, now):
+    """The report with an attempt that begins now."""
+    return row._replace(started=now)
+
+
+def test_start(store, report):
+    """An attempt is stored once, and no second one begins over it."""
     (row,) = put(store, report())
-    store.reports.start(row, 1000, 2000)
-    (row,) = store.reports.queue()
-    assert (row.tries, row.started, row.not_before) == (1, 1000, 2000)
-    store.reports.postpone(row, 3000, 503)
-    (row,) = store.reports.queue()
-    assert (row.tries, row.started, row.not_before, row.status) == (1, 0, 3000, 503)
+    assert store.reports.start(begun(row, 1000))
+    assert store.reports.queue() == [begun(row, 1000)]
+    assert not store.reports.start(begun(row, 2000))
+    assert store.reports.queue() == [begun(row, 1000)]
 
 
-def test_held(store, report):
-    """What something of our own kept here was no try, however often; the cause stands in the row until a try goes otherwise."""
+def test_hold(store, report):
+    """What reached nobody waits for another slot, however often; the cause stands in the row until an attempt goes otherwise."""
     (row,) = put(store, report())
     for now in (1000, 5000):
-        store.reports.start(row, now, now + 1000)
+        assert store.reports.start(begun(row, now))
         store.reports.hold(row, now + 2000, "ca-file")
-        assert store.reports.queue() == [row._replace(not_before=now + 2000, held="ca-file")]
+        assert store.reports.queue() == [row._replace(slot=now + 2000, held="ca-file")]
         assert store.reports.held() == [(row.vendor, "ca-file")]
-    store.reports.start(row, 9000, 9500)
-    store.reports.postpone(row, 9700, 503)
-    assert store.reports.queue() == [row._replace(tries=1, not_before=9700, status=503)]
+    assert store.reports.finish(row, "rejected", status=503, body=b"blank")
     assert store.reports.held() == []
-    store.reports.start(row, 9800, 9900)
-    store.reports.hold(row._replace(tries=1), 9950, "keys")
-    assert store.reports.finish(row, "dropped", status=503, body=b"blank")
     (done,) = store.reports.history(0, 10)
-    assert (done.held, done.tries) == ("", 1)
+    assert done.held == ""
+
+
+def test_why_it_was_dropped(store, report):
+    """A report that is dropped keeps what held it back."""
+    (row,) = put(store, report())
+    store.reports.start(begun(row, 1000))
+    store.reports.hold(row, 2000, "dns")
+    assert store.reports.finish(row, "dropped", status=0, body=b"blank")
+    (done,) = store.reports.history(0, 10)
+    assert (done.outcome, done.held, done.started) == ("dropped", "dns", 0)
+    assert store.reports.held() == []
 
 
 def test_moved(store, report):
-    """A try is written down with the address and headers that it goes with, whatever they were when the report was made. Policy: T2."""
+    """An attempt is written down with the address and headers that it goes with, whatever they were at first. Policy: T2."""
     (row,) = put(store, report())
-    moved = row._replace(url="https://telemetry.kde.org/v2", headers=(("Host", "relay.example"),))
-    store.reports.start(moved, 1000, 2000)
-    assert store.reports.queue() == [moved._replace(tries=1, started=1000, not_before=2000)]
+    moved = row._replace(url="https://telemetry.kde.org/v2", headers=(("Host", "relay.example"),), started=1000)
+    assert store.reports.start(moved)
+    assert store.reports.queue() == [moved]
 
 
 def test_finish(store, report):
     """Done once: the given bytes replace the report's, and no moment finer than a day is left of it. Policy: A2."""
     (row,) = put(store, report(created=100 * DAY_S + 4711))
-    store.reports.start(row, 101 * DAY_S + 17, 102 * DAY_S + 17)
+    store.reports.start(begun(row, 101 * DAY_S + 17))
     assert store.reports.finish(row, "accepted", status=204, body=b"blank")
     assert store.reports.queue() == []
     (done,) = store.reports.history(0, 10)
-    assert (done.outcome, done.status, done.tries, done.body) == ("accepted", 204, 1, b"blank")
-    assert (done.created, done.slot, done.started, done.not_before) == (100 * DAY_S, 0, 0, 0)
+    assert (done.outcome, done.status, done.body) == ("accepted", 204, b"blank")
+    assert (done.created, done.slot, done.started) == (100 * DAY_S, 0, 101 * DAY_S)
     assert not store.reports.finish(done, "dropped", status=0, body=b"again")
-    store.reports.start(done, 1, 2)
-    store.reports.postpone(done, 3, 4)
+    assert not store.reports.start(done)
+    store.reports.hold(done, 3, "dns")
     assert store.reports.history(0, 10) == [done]
 
 
-@pytest.mark.parametrize(("is_tried", "outcome"), [(False, "erased"), (True, "unknown")])
-def test_erase(store, report, is_tried, outcome):
-    """Erasing leaves neither bytes nor moments; if a try had begun, nobody knows whether they left. It stays so whatever comes after."""
+@pytest.mark.parametrize(("acts", "outcome"), [([], "erased"), (["start", "hold"], "erased"), (["start"], "unknown")])
+def test_erase(store, report, acts, outcome):
+    """Erasing leaves neither bytes nor moments; with an attempt under way nobody knows whether they left. It stays so from then on."""
     row, other = put(store, report(), report(OTHER))
-    if is_tried:
-        store.reports.start(row, 1000, 2000)
+    if "start" in acts:
+        store.reports.start(begun(row, DAY_S + 1000))
+    if "hold" in acts:
+        store.reports.hold(row, 2000, "dns")
     store.reports.erase([KEY, ("no", "such")])
     assert store.reports.queue() == [other]
     assert not store.reports.finish(row, "accepted", status=204, body=row.body)
     gone = store.reports.history(0, 10)[1]
-    assert (gone.outcome, gone.body, gone.headers, gone.tries) == (outcome, b"", (), int(is_tried))
-    assert (gone.created % DAY_S, gone.slot, gone.started, gone.not_before) == (0, 0, 0, 0)
+    assert (gone.outcome, gone.body, gone.headers, gone.held) == (outcome, b"", (), "")
+    assert (gone.created % DAY_S, gone.slot, gone.started) == (0, 0, DAY_S if outcome == "unknown" else 0)
     store.reports.erase([KEY])
     assert store.reports.history(0, 10)[1] == gone
 
@@ -187,15 +198,16 @@ def test_latest_of_none(store):
 
 
 def test_what_is_known_of_questions(store, report):
-    """Of which applications and questions there are reports, which is the newest of a period, and when a server took the last."""
+    """Of which applications and questions there are reports, and which is the newest of all or of a period."""
     rows = put(store, report(), report(created=5 * DAY_S), report(created=9 * DAY_S), report(OTHER))
-    for row in rows[:2]:
+    for day, row in enumerate(rows[:2], 101):
+        store.reports.start(begun(row, day * DAY_S + 17))
         assert store.reports.finish(row, "accepted", status=204, body=row.body[:-1])
     assert sorted(store.reports.applications()) == sorted({KEY[0], OTHER[0]})
     assert store.reports.questions(KEY[0]) == [KEY[1]]
     assert store.reports.questions("a.b") == []
-    assert store.reports.last_sent(KEY[0]) == {KEY[1]: 100 * DAY_S}
-    assert store.reports.last_sent(OTHER[0]) == {}
+    assert store.reports.newest(KEY) == rows[2]
+    assert store.reports.newest((KEY[0], "none")) is None
     assert store.reports.newest(KEY, rows[0].period) == rows[2]
     assert store.reports.newest(KEY, "2020-W01") is None
     store.reports.erase([KEY])
@@ -212,7 +224,7 @@ def test_looks_do_not_read_the_history(store):
         "SELECT min(id) FROM report INDEXED BY report_created WHERE created >= 7",
         "SELECT DISTINCT application FROM report",
         "SELECT DISTINCT question FROM report WHERE application = 'a'",
-        "SELECT question, max(created) FROM report WHERE application = 'a' AND outcome = 'accepted' GROUP BY question",
+        "SELECT question, max(started) FROM report WHERE application = 'a' AND outcome = 'accepted' GROUP BY question",
         "SELECT * FROM report WHERE application = 'a' AND question = 'b' AND period = 'c' ORDER BY id DESC LIMIT 1",
     ):
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))

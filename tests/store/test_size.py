@@ -1,9 +1,15 @@
 """How large the state directory gets: `pytest -s tests/store/test_size.py` prints it, year by year."""
 
+import contextlib
+
+import pytest
+
 from telemetryd.core.gate import Levels
-from telemetryd.core.ledger import Entry
-from telemetryd.core.lifecycle import Outcome, Record
+from telemetryd.core.ledger import Charge
+from telemetryd.core.record import Outcome, Record
 from telemetryd.core.sampling_lot import Lot
+from telemetryd.engine.ports import CommitListener
+from telemetryd.store import open_store
 
 YEARS, APPLICATIONS, QUESTIONS_A_YEAR, TEXT_BYTES = 10, 5, 20, 48_000
 """A hundred questions a year, in manifests as large as they may be, each changed before every quarter."""
@@ -19,14 +25,14 @@ def ask(store, application, quarter, now):
     keys = [(application, f"question-{quarter}-{number}") for number in range(QUESTIONS_A_YEAR // 4)]
     store.texts.keep(application, text, f"{2026 + quarter // 4}-0{1 + quarter % 4}")
     store.consents.accept([(key, "sha256:" + (f"{key[1]}-{application}".encode().hex() * 4)[:64], text) for key in keys], now)
-    store.consents.keep_lots({key: Lot(1 << 63, 1 << 62) for key in keys})
+    store.consents.keep_lots({key: Lot(1 << 63, 1 << 62, 1 << 61) for key in keys})
     return keys
 
 
 def answer(store, keys, report, now):
     """The quarter after: their reports are made, charged and sent, and what is older than a year leaves the history."""
     sources = ("org.kde.kate/startup", "org.telemetryd.system/memory")
-    charged = {key: Entry("telemetry.kde.org", 2026, COST, sources) for key in keys}
+    charged = {key: Charge("telemetry.kde.org", 2026, COST, sources) for key in keys}
     store.consents.settle({key: Record(Outcome.REPORTING, period="2026-W42") for key in keys}, charged)
     for key in keys:
         store.reports.put(report(key, created=now, body=b" " * 1024))
@@ -41,9 +47,19 @@ def size_of(folder):
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
+@pytest.fixture
+def store(folder):
+    """The store; a log that has grown is emptied, as the daemon does."""
+
+    def purge():
+        store.purge()
+
+    with contextlib.closing(open_store(folder, CommitListener(on_large=purge), is_developer=False)) as store:
+        yield store
+
+
 def test_ten_years(folder, store, report, capsys):
     """Ten years in which five applications ask a hundred questions a year: the size is bounded, and grows little."""
-    store.tell_unsettled(lambda: None, store.purge)
     store.consents.set_levels(Levels(2, 2, 1))
     running, sizes = [], []
     for quarter in range(4 * YEARS):

@@ -53,8 +53,8 @@ def test_a_lot_that_nobody_drew_is_spent(tmp_path):
     store = open_store(tmp_path, is_developer=False)
     store.consents.set_levels(store.consents.levels)
     with store.consent.change() as connection:
-        connection.execute("INSERT INTO lot VALUES ('a.b.c', 'q', 'never', 'x')")
-        integrity.seal(connection)
+        connection.execute("INSERT INTO lot VALUES ('a.b.c', 'q', 'never', 'x', 'y')")
+        integrity.write_checksum(connection)
     store.close()
     again = open_store(tmp_path, is_developer=False)
     assert (again.consents.lots, again.consents.is_spent) == ({}, True)

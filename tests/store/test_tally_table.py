@@ -29,23 +29,23 @@ def remove_first(folder):
 
 def test_saved_over_and_over(store):
     """A row is written anew each time it is saved, alone or among others."""
-    one, other = tally(1, 0), tally(2, 0, key=OTHER)
+    first, second = tally(1, 0), tally(2, 0, key=OTHER)
     for count in range(1, 4):
-        one.cells[0] = other.cells[0] = 2 * count
-        store.tallies.save([one, other])
-        one.cells[0] += 1
-        store.tallies.save_one(one)
+        first.cells[0] = second.cells[0] = 2 * count
+        store.tallies.save([first, second])
+        first.cells[0] += 1
+        store.tallies.save_one(first)
         assert [row.cells[0] for row in store.tallies.all()] == [2 * count + 1, 2 * count]
 
 
 def test_a_row_was_removed(folder, store):
     """A row that someone removed from the file is made again by the next save, alone or among others."""
-    one, other = tally(1, 1), tally(2, 2, key=OTHER)
-    store.tallies.save([one, other])
-    for save in (lambda: store.tallies.save_one(one), lambda: store.tallies.save([one, other])):
+    first, second = tally(1, 1), tally(2, 2, key=OTHER)
+    store.tallies.save([first, second])
+    for save in (lambda: store.tallies.save_one(first), lambda: store.tallies.save([first, second])):
         remove_first(folder)
         save()
-        assert store.tallies.all() == [one, other]
+        assert store.tallies.all() == [first, second]
 
 
 def test_erased_and_saved_again(store):

@@ -44,8 +44,8 @@ def test_xdg_variables():
 
 def test_home_without_xdg_variables(tmp_path):
     """Without XDG variables, and with relative ones, which the specification has ignored, the directories lie in the home."""
-    what = "d.user_config_directory(os.environ), d.state_directory(os.environ)"
-    code = f"import os; from telemetryd.system import directories as d; print({what})"
+    calls = "d.user_config_directory(os.environ), d.state_directory(os.environ)"
+    code = f"import os; from telemetryd.system import directories as d; print({calls})"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | {"HOME": str(tmp_path)}
     for extra in ({}, {"XDG_CONFIG_HOME": "relative", "XDG_STATE_HOME": ""}):
         printed = subprocess.run([sys.executable, "-c", code], env=environ | extra, capture_output=True, text=True, check=True).stdout

@@ -154,11 +154,11 @@ def test_kernel(release, number):
 
 
 @pytest.mark.parametrize(
-    ("said", "name"), [("KDE", "kde"), ("ubuntu:GNOME", "gnome"), ("X-Cinnamon", "cinnamon"), ("sway", "sway"), ("", None)]
+    ("variable", "name"), [("KDE", "kde"), ("ubuntu:GNOME", "gnome"), ("X-Cinnamon", "cinnamon"), ("sway", "sway"), ("", None)]
 )
-def test_desktop(tmp_path, said, name):
+def test_desktop(tmp_path, variable, name):
     """The general name of the desktop, as declared."""
-    assert facts(tmp_path, XDG_CURRENT_DESKTOP=said).read("desktop") == name
+    assert facts(tmp_path, XDG_CURRENT_DESKTOP=variable).read("desktop") == name
 
 
 @pytest.mark.parametrize(

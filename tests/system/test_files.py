@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from telemetryd.system.files import settled
+from telemetryd.system.files import settled_signature
 
 
 @pytest.fixture(params=["the disk", "memory"])
@@ -27,14 +27,14 @@ def test_changes_within_a_tick(folder):
     path = folder / "a.toml"
     for number in range(100):
         path.write_text("enabled = true ")
-        before = settled(str(path)), settled(str(folder))
+        before = settled_signature(str(path)), settled_signature(str(folder))
         path.write_text("enabled = false")
-        assert settled(str(path)) != before[0], number
+        assert settled_signature(str(path)) != before[0], number
         (folder / "link").symlink_to("/dev/null")
-        masked = settled(str(folder))
+        masked = settled_signature(str(folder))
         (folder / "link").unlink()
         (folder / "link").symlink_to("nothing")
-        assert settled(str(folder)) != masked, number
+        assert settled_signature(str(folder)) != masked, number
         (folder / "link").unlink()
 
 
@@ -44,6 +44,6 @@ def test_what_lies_still_has_one_signature(folder):
     path.touch()
     os.utime(path, (0, 0))
     deadline = time.monotonic() + 10
-    while (found := settled(str(path))) != settled(str(path)):
+    while (signature := settled_signature(str(path))) != settled_signature(str(path)):
         assert time.monotonic() < deadline
-    assert [settled(str(path)) for _ in range(3)] == [found] * 3
+    assert [settled_signature(str(path)) for _ in range(3)] == [signature] * 3

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from texts import KATE_2026 as MANIFEST
+from support.manifests.manifest_texts import KATE_2026 as MANIFEST
 
 from telemetryd.core.limits import CONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.settings import Budgets, KillSwitch, Settings
@@ -149,7 +149,7 @@ def test_what_switches_off_is_not_masked(tree, name):
         assert tree.switches() == off
         assert tree.settings().endpoints == ()
     tree.write(f"first/telemetryd/{name}", "enabled = ")
-    assert {what for what, _ in tree.switches()} == {"enabled", "unreadable"}
+    assert {switch for switch, _ in tree.switches()} == {"enabled", "unreadable"}
     tree.write(f"first/telemetryd/{name}", "enabled = true\n")
     assert tree.settings() == Settings()
     tree.path(f"first/telemetryd/{name}").unlink()
@@ -163,7 +163,7 @@ def test_a_users_file_replaces_no_system_file(tree):
     tree.write("home/telemetryd/telemetryd.toml", "enabled = true")
     tree.write("second/telemetryd/telemetryd.toml.d/a.toml", OFF)
     tree.mask("home/telemetryd/telemetryd.toml.d/a.toml")
-    assert [what for what, _ in tree.switches()] == ["enabled", "enabled"]
+    assert [switch for switch, _ in tree.switches()] == ["enabled", "enabled"]
 
 
 def test_later_drop_ins_win(tree):
@@ -226,21 +226,21 @@ def test_what_cannot_be_parsed_shuts(tree, name, text):
 
 
 @pytest.mark.parametrize(
-    "place", ["first/telemetryd/telemetryd.toml.d", "home/telemetryd/telemetryd.toml.d", "second/telemetryd/manifests"]
+    "folder", ["first/telemetryd/telemetryd.toml.d", "home/telemetryd/telemetryd.toml.d", "second/telemetryd/manifests"]
 )
-def test_a_folder_that_cannot_be_listed_shuts(tree, place):
+def test_a_folder_that_cannot_be_listed_shuts(tree, folder):
     """A file in a folder's place, or a link to nothing, is a kill switch: nobody knows what it hides."""
-    tree.write(place, "")
-    assert tree.switches() == [("unreadable", place)]
-    (tree.root / place).unlink()
-    (tree.root / place).symlink_to("nothing")
-    assert tree.switches() == [("unreadable", place)]
+    tree.write(folder, "")
+    assert tree.switches() == [("unreadable", folder)]
+    (tree.root / folder).unlink()
+    (tree.root / folder).symlink_to("nothing")
+    assert tree.switches() == [("unreadable", folder)]
 
 
 def test_a_link_to_nothing_on_the_way_shuts(tree):
     """A configuration directory that is a link to nothing (a file system not mounted) is not an absent one."""
     tree.path("first/telemetryd").symlink_to(tree.root / "gone")
-    assert {what for what, _ in tree.switches()} == {"unreadable"}
+    assert {switch for switch, _ in tree.switches()} == {"unreadable"}
     (tree.root / "gone").mkdir()
     assert tree.settings() == Settings()
 
@@ -254,8 +254,7 @@ def test_names_that_are_no_text(tree):
 
 AS_NOBODY = """
 import os
-from telemetryd.toml import manifest
-from telemetryd.toml.models import config_tables
+from telemetryd.toml import config, manifest
 from telemetryd.system.installed import load_reviews, load_settings
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
@@ -326,7 +325,7 @@ def test_a_users_own_stop(tree):
     installed = load_reviews(tree.environ)
     standing = installed.reviews.standing("org.kde.kate", "startup")
     assert (standing.review.date, standing.stop.file) == (date(2026, 11, 20), str(own))
-    assert [(one.file, one.text.partition(":")[0]) for one in installed.problems] == [(str(own), "[[review]]")]
+    assert [(problem.file, problem.text.partition(":")[0]) for problem in installed.problems] == [(str(own), "[[review]]")]
     assert installed.doubtful == set()
 
 
@@ -451,9 +450,9 @@ WATCHED = [
 
 def calm(files):
     """The fingerprint once it stays: for some milliseconds after a change it is a new one at each look."""
-    while (found := files.fingerprint()) != files.fingerprint():
+    while (fingerprint := files.fingerprint()) != files.fingerprint():
         pass
-    return found
+    return fingerprint
 
 
 @pytest.mark.parametrize("name", WATCHED)

@@ -43,20 +43,20 @@ def renamed(path):
 )
 def test_any_change_is_seen(folder, change):
     """A file that is written, replaced, added or removed makes another identity; looking again makes the same."""
-    before, noted = own_package.identity(str(folder)), own_package.Noted(str(folder))
-    assert own_package.identity(str(folder)) == before == noted.identity
-    assert noted.is_so_still()
+    before, snapshot = own_package.identity(str(folder)), own_package.FilesSnapshot(str(folder))
+    assert own_package.identity(str(folder)) == before == snapshot.identity
+    assert snapshot.is_unchanged()
     change(folder)
     assert own_package.identity(str(folder)) != before
-    assert not noted.is_so_still()
+    assert not snapshot.is_unchanged()
 
 
 def test_what_python_writes_itself(folder):
     """Compiled files come and go without a change of version."""
-    before, noted = own_package.identity(str(folder)), own_package.Noted(str(folder))
+    before, snapshot = own_package.identity(str(folder)), own_package.FilesSnapshot(str(folder))
     (folder / "part/__pycache__").mkdir()
     (folder / "part/__pycache__/module.cpython-311.pyc").touch()
     assert own_package.identity(str(folder)) == before
-    assert noted.is_so_still()
+    assert snapshot.is_unchanged()
     (folder / "part/new.py").touch()
-    assert not noted.is_so_still()
+    assert not snapshot.is_unchanged()

@@ -1,22 +1,22 @@
-"""What a digest stands for: how the daemon treats every input, and what it says."""
+"""Equal digests mean equal treatment of every input and equal texts."""
 
 import json
 from itertools import combinations, product
 
 import pytest
-from declared import permitted
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from support.manifests.core_questions import STARTUP, asking, permitted
 
 from telemetryd.core import aggregate
 from telemetryd.core.coarsen import coarsener
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.gate import Levels, closures
+from telemetryd.core.gate import Levels, obstacles
 from telemetryd.core.noise import respond
 from telemetryd.core.report import BLANK_NONCE, Report, cell_of_bins, encode, label_of_cell
 from telemetryd.core.sampling_lot import Lot, drawn_period, takes_part
 from telemetryd.core.system_facts import SOURCES
-from telemetryd.describe.sentences import tell
+from telemetryd.describe.sentences import describe
 from telemetryd.errors import InvalidManifestError, InvalidValueError
 from telemetryd.toml import canonical
 from telemetryd.toml.manifest import parse
@@ -46,23 +46,22 @@ SEEN = {
     "period": ["day", "week", "month"],
     "starts": ["2026-11-02", "2026-11-09"],
     "ends": ["2027-01-31", "2027-02-28"],
-    "draw": ["uniform", "first"],
     "share": ["1", "1.0", "0.5"],
     "epsilon": ["2.0", "2.1", "3.0"],
 }
-"""What a digest covers, in several values each, some of which are other spellings of the same."""
+"""The parts that a digest covers, with several values each, some of them other spellings of one value."""
 UNSEEN = {
     "summary": ["", "Text editor"],
     "expected_users": [None, 20_000],
     "german": [None, "Ist es langsam?", "Startet es zu langsam?"],
     "comment": ["", "# a comment\n"],
 }
-"""What it does not cover."""
+"""The parts that a digest does not cover."""
 FIRST = {key: values[0] for key, values in (SEEN | UNSEEN).items()}
 
 DRAWS = (0, 6_000, 7_500, 8_800, 9_999)
-"""What chance may say when an answer is reported."""
-LOTS = [Lot(part << 62, period << 61) for part in range(4) for period in range(8)]
+"""Random numbers of the randomised response, as parts of 10,000."""
+LOTS = [Lot(part << 62, period << 61, 0) for part in range(4) for period in range(8)]
 MOMENTS = (1_793_000_000, 1_794_000_000)
 """Acceptances shortly before the starts and between them (Unix s)."""
 INPUTS = st.lists(
@@ -86,20 +85,20 @@ EVERYTHING = [
 
 def manifest(made):
     """The text of a manifest with these parts."""
-    asked = made["sources"]
+    references = made["sources"]
     text = made["comment"] + "schema = 1\n[application]\n"
     text += _keys(made, "id", "name", "summary", "vendor", "contact", "kind")
     for name, kind in (("startup", "number"), ("platform", "choice"), ("saves", "count"), ("crashed", "flag")):
-        if name in asked:
+        if name in references:
             text += f'[[source]]\nid = "{name}"\ntype = "{kind}"\ndescription = "{made.get(f"{name}.description", name)}"\n'
             keys = [key for key in ("unit", "combine", "bins", "values") if made.get(f"{name}.{key}")]
             text += "".join(f"{key} = {json.dumps(made[f'{name}.{key}'])}\n" for key in keys)
-    text += f'[[question]]\nid = "{made["question"]}"\nsources = {json.dumps(asked)}\n'
-    text += _keys(made, "purpose", "decision", "category", "detail", "period", "draw")
+    text += f'[[question]]\nid = "{made["question"]}"\nsources = {json.dumps(references)}\n'
+    text += _keys(made, "purpose", "decision", "category", "detail", "period")
     text += "".join(f"{key} = {made[key]}\n" for key in ("starts", "ends", "share", "epsilon"))
     text += (
         "coarser = {"
-        + ", ".join(f"{json.dumps(name)} = {json.dumps(kept)}" for name, kept in made["coarser"].items() if name in asked)
+        + ", ".join(f"{json.dumps(name)} = {json.dumps(items)}" for name, items in made["coarser"].items() if name in references)
         + "}\n"
     )
     text += f"expected_users = {made['expected_users']}\n" if made["expected_users"] else ""
@@ -111,46 +110,46 @@ def _keys(made, *names):
 
 
 def declared(**change):
-    """The declaration of the first of everything, but for these parts."""
+    """A declaration with the first value of each part; `parts` replace some of them."""
     return parse(manifest(FIRST | change))
 
 
 @st.composite
 def pairs(draw):
-    """Two manifests that differ in up to two parts that a digest covers, and in any others."""
-    one = {key: draw(st.sampled_from(values)) for key, values in SEEN.items()}
-    other = one | {key: draw(st.sampled_from(SEEN[key])) for key in draw(st.lists(st.sampled_from(sorted(SEEN)), max_size=2))}
+    """Two manifests that differ in up to two covered parts, and in any others."""
+    base = {key: draw(st.sampled_from(values)) for key, values in SEEN.items()}
+    changed = base | {key: draw(st.sampled_from(SEEN[key])) for key in draw(st.lists(st.sampled_from(sorted(SEEN)), max_size=2))}
     unseen = [{key: draw(st.sampled_from(values)) for key, values in UNSEEN.items()} for _ in range(2)]
     try:
-        return parse(manifest(one | unseen[0])), parse(manifest(other | unseen[1]))
+        return parse(manifest(base | unseen[0])), parse(manifest(changed | unseen[1]))
     except InvalidManifestError:
         assume(False)
 
 
 def treatment(declaration, inputs):
-    """All that the daemon makes of these inputs (source, type, value), but for the revision in reports, which is the digest."""
+    """All results of these inputs (source, type, value), without the revision in reports: `test_definition` has its parts."""
     (definition,) = declaration.definitions
-    asked, sources = definition.question, {one.id: one for one in (*declaration.sources, *SOURCES.values())}
+    question, sources = definition.question, {source.id: source for source in (*declaration.sources, *SOURCES.values())}
     slots = aggregate.layout(definition, sources.values())
-    cells = aggregate.empty(slots)
+    cells = aggregate.empty_tally(slots)
     verdicts = [_push(slots, cells, sources, at, *sample) for at, sample in enumerate(inputs, 1)]
     cell = cell_of_bins(definition, aggregate.answer(slots, cells))
-    told = [respond(cell, definition.cells, asked.epsilon, lambda count, part=part: part * count // 10_000) for part in DRAWS]
-    periods = [drawn_period(asked, lot, moment) for lot in LOTS for moment in MOMENTS]
+    reported = [respond(cell, definition.cells, question.epsilon, lambda count, part=part: part * count // 10_000) for part in DRAWS]
+    periods = [drawn_period(question, lot, moment) for lot in LOTS for moment in MOMENTS]
     levels = [Levels(system, usage) for system, usage in product(range(3), repeat=2)]
     return (
         verdicts,
-        [_body(definition, answer) for answer in told],
+        [_body(definition, answer) for answer in reported],
         periods,
-        [takes_part(lot, asked.share) for lot in LOTS],
-        [closures(definition, permitted(definition, levels=level)) for level in levels],
+        [takes_part(lot, question.share, 1.0) for lot in LOTS],
+        [obstacles(definition, permitted(definition, levels=level)) for level in levels],
         definition.application.vendor,
         definition.application.kind,
     )
 
 
 def _push(slots, cells, sources, stamp, name, code, value):
-    slot = next((one for one in slots if one.field.id == name), None)
+    slot = next((slot for slot in slots if slot.field.id == name), None)
     if slot is None:
         return "not asked"
     try:
@@ -169,27 +168,27 @@ def _body(definition, answer):
 
 @given(pairs(), INPUTS)
 def test_equal_digests_are_equal_meanings(pair, inputs):
-    """Two definitions have one digest exactly when the daemon treats every input the same and says the same in the source language."""
-    one, other = pair
-    (first,), (second,) = one.definitions, other.definitions
-    is_same = tell(first) == tell(second) and treatment(one, inputs) == treatment(other, inputs)
+    """Two definitions have one digest exactly if every input has the same result and the texts in the source language are equal."""
+    first_declaration, second_declaration = pair
+    (first,), (second,) = first_declaration.definitions, second_declaration.definitions
+    is_same = describe(first) == describe(second) and treatment(first_declaration, inputs) == treatment(second_declaration, inputs)
     assert is_same == (first.digest == second.digest)
 
 
 @given(pairs())
 def test_equal_words_are_equal_digests(pair):
-    """The words alone tell definitions apart: nothing that a digest covers is left unsaid."""
-    (one,), (other,) = (declaration.definitions for declaration in pair)
-    assert (tell(one) == tell(other)) == (one.digest == other.digest)
+    """The texts alone distinguish definitions: they cover all that a digest covers."""
+    (first,), (second,) = (declaration.definitions for declaration in pair)
+    assert (describe(first) == describe(second)) == (first.digest == second.digest)
 
 
 @pytest.mark.parametrize("sources", SEEN["sources"], ids=" ".join)
 def test_every_single_change_is_said(sources):
-    """Of each part that a digest covers, any two values that give two digests are told apart, and any two that give one are not."""
+    """For each covered part, the texts of two values differ exactly if their digests differ."""
     for key, values in SEEN.items():
         known = [declared(**({"sources": sources} | {key: value})).definitions[0] for value in values]
-        for one, other in combinations(known, 2):
-            assert (tell(one) == tell(other)) == (one.digest == other.digest), key
+        for first, second in combinations(known, 2):
+            assert (describe(first) == describe(second)) == (first.digest == second.digest), key
 
 
 @pytest.mark.parametrize(
@@ -208,36 +207,43 @@ def test_every_single_change_is_said(sources):
         {"period": "month"},
         {"starts": "2026-11-09"},
         {"ends": "2027-02-28"},
-        {"draw": "first"},
         {"share": "0.5"},
         {"epsilon": "3.0"},
     ],
 )
 def test_treatment_sees_what_the_daemon_does(change):
-    """What is compared above is not blind: each of these changes is treated differently, not only told."""
+    """The comparison above works: each of these changes alters the treatment, not only the text."""
     assert treatment(declared(**change), EVERYTHING) != treatment(declared(), EVERYTHING)
 
 
 @pytest.mark.parametrize("change", [{key: value} for key, values in UNSEEN.items() for value in values])
 def test_what_no_digest_covers_changes_nothing(change):
-    """A summary, an expectation, a comment or a text in another language changes neither what is done nor what is said."""
+    """A summary, an expectation, a comment or a translation changes neither treatment nor texts."""
     assert treatment(declared(**change), EVERYTHING) == treatment(declared(), EVERYTHING)
-    assert tell(*declared(**change).definitions) == tell(*declared().definitions)
+    assert describe(*declared(**change).definitions) == describe(*declared().definitions)
 
 
 @given(pairs())
 def test_canonical_text_is_read_again(pair):
-    """Whoever has the text that a digest is taken over has the whole definition: what it says, and the same digest."""
+    """A canonical text contains the whole definition, with the same texts and digest."""
     for declaration in pair:
         (definition,) = declaration.definitions
         again = canonical.read(canonical_text(definition))
-        assert (again.digest, tell(again)) == (definition.digest, tell(definition))
+        assert (again.digest, describe(again)) == (definition.digest, describe(definition))
+
+
+@pytest.mark.parametrize("edges", [(500, 2000), (0.5, 2.25), (0.5, 2, 1000), (-3, -0.125), (9007199254740992, 9007199254740993)])
+def test_edges_are_read_as_written(edges):
+    """An edge with a fraction is read with it, and a whole one as a whole number, however large."""
+    written = asking(STARTUP._replace(edges=edges))
+    (field,) = canonical.read(canonical_text(written)).fields
+    assert [(edge, type(edge)) for edge in field.edges] == [(edge, type(edge)) for edge in edges]
 
 
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", "null", '{"application":{}}', '{"application":1}', canonical_text(*declared().definitions)[:-1]]
 )
 def test_other_texts_are_no_definition(text):
-    """A text that is no definition's is refused, whatever it is."""
+    """A text that is not canonical is refused."""
     with pytest.raises(InvalidManifestError, match="canonical text"):
         canonical.read(text)

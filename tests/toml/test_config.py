@@ -6,12 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.core.settings import Endpoint
-from telemetryd.core.signoffs import Review, Stop, StopReason
+from telemetryd.core.signoffs import EVERYONE, Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
-from telemetryd.toml import parser
-from telemetryd.toml.config import parse_configuration, parse_reviews
-from telemetryd.toml.models import base
-from telemetryd.toml.models.config_tables import ConfigurationFile
+from telemetryd.toml.config import concerned_applications, parse_configuration, parse_reviews
+from telemetryd.toml.tables import Row
 
 DIGEST = "sha256:" + "9f2c" * 16
 REVIEW = f"""
@@ -52,8 +50,15 @@ def review_refusal(text):
     return str(caught.value)
 
 
+def plainly(value):
+    """A row and its contents as plain data."""
+    if isinstance(value, Row):
+        return {key: plainly(item) for key, item in vars(value).items() if key != "texts"}
+    return {key: plainly(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 def test_empty_configuration():
-    """An empty file says nothing at all."""
+    """An empty file sets nothing."""
     empty = parse_configuration("")
     assert empty.enabled is empty.limits.system is None
     assert empty.endpoint == {}
@@ -80,8 +85,9 @@ def test_whole_configuration():
         results = "https://example.org/results"
         ohttp_relay = "https://Relay.example.net"
         ohttp_keys = "/etc/telemetryd/kde.keys"
+        share = 0.46
     """
-    assert base.read(ConfigurationFile, parser.read(text, InvalidFileError), InvalidFileError).model_dump() == {
+    assert plainly(parse_configuration(text)) == {
         "enabled": True,
         "developer": False,
         "idle_exit_minutes": 5.0,
@@ -98,6 +104,7 @@ def test_whole_configuration():
                 "results": "https://example.org/results",
                 "ohttp_relay": "https://relay.example.net/",
                 "ohttp_keys": "/etc/telemetryd/kde.keys",
+                "share": 0.46,
             }
         },
     }
@@ -106,35 +113,37 @@ def test_whole_configuration():
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("enabled = false\nenable = false", "enable: unknown key; known are enabled, developer, "),
-        ('enabled = "false"', "enabled: expected a valid boolean"),
-        ("enabled = 0", "enabled: expected a valid boolean"),
-        ("idle_exit_minutes = -1", "idle_exit_minutes: expected greater than or equal to 0"),
+        ("enabled = false\nenable = false", "enable: unknown key; known keys: enabled, developer, "),
+        ('enabled = "false"', "enabled: expected true or false"),
+        ("enabled = 0", "enabled: expected true or false"),
+        ("idle_exit_minutes = -1", "idle_exit_minutes: expected a finite number of at least 0"),
         ("idle_exit_minutes = inf", "idle_exit_minutes: expected a finite number"),
         ("budget_year = nan", "budget_year: expected"),
+        ("budget_year = 1" + 400 * "0", "budget_year: expected a finite number of at least 0"),
         ("limits = 3", "limits: expected a table"),
-        ("[limits]\nsystem = 3", "[limits]: system: expected less than or equal to 2"),
-        ("[limits]\nsystem = true", "[limits]: system: expected a valid integer"),
+        ("[limits]\nsystem = 3", "[limits]: system: expected a whole number from 0 to 2"),
+        ("[limits]\nsystem = true", "[limits]: system: expected a whole number from 0 to 2"),
         ('[limits]\nnew_questions = "never"', "[limits]: new_questions: expected 'refuse', 'ask' or 'accept'"),
-        ("[limits]\nlevel = 1", "[limits]: level: unknown key; known are system, usage, new_questions"),
+        ("[limits]\nlevel = 1", "[limits]: level: unknown key; known keys: system, usage, new_questions"),
         ("endpoint = 3", "endpoint: expected a table"),
         ("endpoint.kde = 3", "[endpoint]: kde: expected a table"),
         ('[endpoint.kde]\nname = "KDE"', "[endpoint.kde]: url: is missing"),
         ('[endpoint."K D"]\nname = "K"\nurl = "https://a.org"', "[endpoint.(a key with other characters)]: expected an id"),
-        (endpoint("https://a.org", user="x"), "[endpoint.kde]: user: unknown key; known are name, url, format, ca_file, results"),
+        (endpoint("https://a.org", user="x"), "[endpoint.kde]: user: unknown key; known keys: name, url, format, ca_file, results"),
         (endpoint("https://a.org", format="xml"), "[endpoint.kde]: format: expected 'report', 'otlp' or 'kuserfeedback'"),
         (endpoint("https://a.org", ca_file="kde.pem"), "[endpoint.kde]: ca_file: expected an absolute path"),
         (endpoint("https://a.org", ohttp_keys="kde.keys"), "[endpoint.kde]: ohttp_keys: expected an absolute path"),
-        (endpoint("https://a.org", ohttp_relay="http://localhost/"), "[endpoint.kde]: ohttp_relay: expected a https: URL with a host"),
-        (endpoint("https://a.org", ohttp_relay="https://me@b.org/"), "[endpoint.kde]: ohttp_relay: expected a https: URL with a host"),
-        (endpoint("https://a.org", results="http://a.org"), "[endpoint.kde]: results: expected a https: URL"),
+        (endpoint("https://a.org", ohttp_relay="http://localhost/"), "[endpoint.kde]: ohttp_relay: expected an https: URL with a host"),
+        (endpoint("https://a.org", ohttp_relay="https://me@b.org/"), "[endpoint.kde]: ohttp_relay: expected an https: URL with a host"),
+        (endpoint("https://a.org", results="http://a.org"), "[endpoint.kde]: results: expected an https: URL"),
+        (endpoint("https://a.org", share="1"), "[endpoint.kde]: share: expected a number, without quotes"),
         (endpoint("https://a.org", name=""), "[endpoint.kde]: name: expected one line of text"),
-        ("enabled = tru", "no TOML: line 1, column 11: Invalid value"),
-        ("enabled = ", "no TOML: "),
+        ("enabled = tru", "not valid TOML: line 1, column 11: Invalid value"),
+        ("enabled = ", "not valid TOML: "),
     ],
 )
 def test_wrong_configuration(text, error):
-    """What a configuration cannot say is an error that names the place and what was expected."""
+    """An invalid configuration gives an error with the place and what was expected."""
     assert refusal(text).startswith(error)
 
 
@@ -151,7 +160,7 @@ def test_wrong_configuration(text, error):
     ],
 )
 def test_endpoint_url(url, kept):
-    """An endpoint's URL is kept with its host in one spelling, for a budget belongs to the host."""
+    """An endpoint's URL is normalised, because budgets belong to the host."""
     written = parse_configuration(endpoint(url)).endpoint["kde"]
     assert written.url == (kept or url)
     assert "/" not in Endpoint("kde", "KDE", written.url).host
@@ -191,8 +200,8 @@ def test_endpoint_url(url, kept):
     ],
 )
 def test_no_endpoint_url(url):
-    """A URL without a host, with a user name, a fragment or odd characters is none."""
-    assert "[endpoint.kde]: url: expected a https: URL with a host" in refusal(endpoint(url))
+    """A URL without a host, with a user name, a fragment or invalid characters is refused."""
+    assert "[endpoint.kde]: url: expected an https: URL with a host" in refusal(endpoint(url))
 
 
 def test_long_url():
@@ -201,7 +210,7 @@ def test_long_url():
 
 
 def test_reviews_and_stops():
-    """A reviews.d file gives its reviews and stops, each with the file that it is from."""
+    """A reviews.d file gives its reviews and stops, each with the name of the file."""
     key = ("org.kde.kate", "startup-by-memory")
     reviewers = ("Ada Example <ada@example.org>", "Bo Example <bo@example.org>")
     review = Review(*key, DIGEST, reviewers, "https://mail.example.org/review/42#note", date(2026, 11, 20), "kde.toml")
@@ -223,19 +232,19 @@ def test_reviews_and_stops():
         ('"startup-by-memory"', '"Startup"', "[[review]] number 1: question: expected an id"),
         (DIGEST, DIGEST[:-1], "[[review]] number 1: definition: expected sha256: and 64 hex digits"),
         (DIGEST, DIGEST.upper(), "[[review]] number 1: definition: expected sha256: and 64 hex digits"),
-        ("https://mail", "http://mail", "[[review]] number 1: record: expected a https: URL"),
-        ("2026-11-20", '"2026-11-20"', "[[review]] number 1: date: expected a date without a time, such as 2026-11-24"),
+        ("https://mail", "http://mail", "[[review]] number 1: record: expected an https: URL"),
+        ("2026-11-20", '"2026-11-20"', "[[review]] number 1: date: expected a date without quotes, such as 2026-11-24"),
         ("2026-11-20", "2026-11-20T10:00:00", "[[review]] number 1: date: expected a date without a time"),
         ("2026-11-20", "2026-11-20T10:00:00Z", "[[review]] number 1: date: expected a date without a time"),
-        ("2026-11-20", "2026-11-31", "no TOML: line 8, column 8: Invalid date or datetime"),
+        ("2026-11-20", "2026-11-31", "not valid TOML: line 8, column 8: Invalid date or datetime"),
         ("date = 2026-11-20", "", "[[review]] number 1: date: is missing"),
-        ("record", "records", "[[review]] number 1: records: unknown key; known are application, question, definition, "),
+        ("record", "records", "[[review]] number 1: records: unknown key; known keys: application, question, definition, "),
         ("[[review]]", "[review]", "[review]: expected a list"),
-        ("[[review]]", "[[reviews]]", "reviews: unknown key; known are review, stop"),
+        ("[[review]]", "[[reviews]]", "reviews: unknown key; known keys: review, stop"),
     ],
 )
 def test_wrong_reviews(old, new, error):
-    """One wrong review makes the whole file an error, which names the place and what was expected."""
+    """One invalid review makes the whole file invalid; the error names the place and what was expected."""
     assert old in REVIEW
     assert review_refusal(STOP + REVIEW.replace(old, new, 1)).replace("line 14", "line 8").startswith(error)
 
@@ -250,7 +259,7 @@ def test_wrong_reviews(old, new, error):
     ],
 )
 def test_wrong_stops(old, new, error):
-    """One wrong stop makes the whole file an error too."""
+    """One invalid stop makes the whole file invalid too."""
     assert review_refusal(REVIEW + STOP + STOP.replace(old, new)).startswith(error)
 
 
@@ -275,7 +284,7 @@ def test_wrong_stops(old, new, error):
     ],
 )
 def test_two_people(reviewers, people):
-    """A review needs two people: one name or one address in two spellings is one of them (R1)."""
+    """A review needs two people; two spellings of a name or address are one person (R1)."""
     text = REVIEW.replace('["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"]', str(reviewers).replace("'", '"'))
     if people == 2:
         assert len(parse_reviews(text, "")[0]) == 1
@@ -285,7 +294,33 @@ def test_two_people(reviewers, people):
 
 @given(st.text(max_size=200) | st.integers(0, len(REVIEW)).map(lambda cut: REVIEW[:cut] + "= [\n" + REVIEW[cut:]))
 def test_no_text_is_another_error(text):
-    """Whatever stands in a file: it is read, or it is an InvalidFileError."""
+    """Any text is either read or refused with InvalidFileError."""
     for parse in (parse_configuration, lambda text: parse_reviews(text, "")):
         with suppress(InvalidFileError):
             parse(text)
+
+
+def entry(kind, application):
+    """An invalid entry of a file of reviews and stops."""
+    return f'[[{kind}]]\napplication = "{application}"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "applications"),
+    [
+        (entry("review", "org.kde.kate"), {"org.kde.kate"}),
+        (entry("review", "org.kde.kate") + entry("stop", "org.kde.ark") + entry("stop", "org.kde.kate"), {"org.kde.kate", "org.kde.ark"}),
+        (entry("review", "org.kde.kate").replace("[[", "[").replace("]]", "]"), {"org.kde.kate"}),
+        ("".join(entry("review", f"org.example.app{number}") for number in range(300)), {f"org.example.app{n}" for n in range(300)}),
+        (entry("review", "org.kde.kate") + "[[stop]]", {EVERYONE}),
+        (entry("review", "org.kde.kate") + entry("stop", "kate"), {EVERYONE}),
+        (entry("review", "org.kde.kate") + "[[stop]]\napplication = 3", {EVERYONE}),
+        ("schema = 1\n" + entry("review", "org.kde.kate"), {EVERYONE}),
+        ("review = [1]", {EVERYONE}),
+        (entry("review", "org.kde.kate") + "[[", {EVERYONE}),
+        ("", {EVERYONE}),
+    ],
+)
+def test_concerned_applications(text, applications):
+    """An invalid file concerns the applications that it names; if any entry names none, or the end may be lost, it concerns everyone."""
+    assert concerned_applications(text) == applications

@@ -1,4 +1,4 @@
-"""KUserFeedback's switch: what KConfig or QSettings could take for "off" is off."""
+"""KUserFeedback's switch: a value that KConfig or QSettings could take for "off" is off."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ OURS = "[UserFeedback]\n"
     ],
 )
 def test_off(text):
-    """`Enabled` is off in any case, with any option, in any place of the file, and whatever else the file says of it."""
+    """`Enabled` is off in any case, with any option and at any place of the file, whatever else the file has."""
     assert is_switched_off(text)
 
 
@@ -52,7 +52,7 @@ def test_off(text):
     ],
 )
 def test_off_for_kconfig(text):
-    """KConfig's escapes are understood; a value that it would ask the environment or a shell for may be "off", and so is."""
+    """KConfig's escapes are decoded. A value that needs the environment or a shell may be "off", and counts as off."""
     assert is_switched_off(text)
 
 
@@ -61,6 +61,8 @@ OFF_FOR_QSETTINGS = [
     OURS + 'Enabled=f"als"e',
     OURS + '"Enabled=true"\nEnabled=fal\\x73\\x65',
     OURS + "Enabled=\\146alse",
+    OURS + "Enabled=fa\\x006cse",
+    OURS + "Enabled=fa\\x6Cse",
     OURS + "Enabled=\\\nfalse;=",
     OURS + "Enabled=true\rEnabled=false",
     OURS + "x=1; [Other]=\n Enabled=false",
@@ -81,7 +83,7 @@ OFF_FOR_QSETTINGS = [
 
 @pytest.mark.parametrize("text", OFF_FOR_QSETTINGS)
 def test_off_for_qsettings(text):
-    """Lists, values of other types, quotes, both kinds of escapes, lines that go on, and what ends a line or group for QSettings."""
+    """QSettings: lists, values of other types, quotes, both kinds of escapes, continued lines, and the ends of lines and groups."""
     assert is_switched_off(text)
 
 
@@ -99,16 +101,19 @@ def test_off_for_qsettings(text):
         OURS + "Enabled[$d]=false",
         OURS + "EnabledToo=false\nNotEnabled=false\n=false",
         OURS + "Enabled=true\nx=\\",
+        OURS + "Enabled=true\nx=[",
     ],
 )
 def test_not_off(text):
-    """Comments, other groups, other keys and what has been deleted are not the switch, and what means "yes" is none."""
+    """Comments, other groups, other keys and deleted keys are not the switch; "yes" is not off."""
     assert not is_switched_off(text)
 
 
-@pytest.mark.parametrize("text", ["[UserFeedback", "[UserFeedback] x", "Enabled", "[UserFeedback]\nEnab\0led=true", "[]x"])
+@pytest.mark.parametrize(
+    "text", ["[UserFeedback", "[User=Feedback", "[UserFeedback]]", "[UserFeedback] x", "Enabled", "[UserFeedback]\nEnab\0led=true", "[]x"]
+)
 def test_corrupt(text):
-    """What is no ini file is an error, so that a damaged "off" does not read as "on"."""
+    """A text that is not an ini file is an error, so that a damaged "off" does not read as "on"."""
     with pytest.raises(InvalidFileError, match=r"^line \d: expected a \[group\] or key=value$"):
         is_switched_off(text)
 
@@ -118,17 +123,17 @@ PIECES = (
     *("=", "=", "=", "\n", "\n", "\n", "\r", ";", "#", '"', ",", "\\", " ", "\t", "[$i]", "]"),
     *("false", "true", "0", "no", "fal\\x73\\x65", "\\146alse", "@Invalid()", "@ByteArray(", "@String(", "@@", ")", "\ufeff", "ü", "\0"),
 )
-"""What files are made of that one of both may read otherwise."""
+"""Pieces of files that the two formats may read in different ways."""
 
 
 class QSettings:
-    """What the real QSettings makes of files; asked in processes of which each answers a few hundred times."""
+    """The result of the real QSettings, from processes that each answer a few hundred requests."""
 
     def __init__(self):
         self._asked, self._left = None, 0
 
     def says_off(self, text):
-        """Whether KUserFeedback would be off by this file."""
+        """Whether KUserFeedback would be off with this file."""
         if not self._left:
             self.close()
             self._asked, self._left = subprocess.Popen([sys.executable, "-c", _ASKED], **_PIPES), 300
@@ -161,7 +166,7 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="module")
 def qsettings():
-    """The real one."""
+    """The process with the real QSettings."""
     pytest.importorskip("PySide6.QtCore", reason="PySide6 is not installed: there is no real QSettings to compare with")
     with closing(QSettings()) as qsettings:
         yield qsettings
@@ -170,7 +175,7 @@ def qsettings():
 @settings(max_examples=max(400, settings.default.max_examples))
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_whatever_qsettings_takes_for_off(qsettings, text):
-    """Whatever stands in a file, where the real QSettings says "off" the file is off, or damaged, which is off."""
+    """If the real QSettings reads "off", the file is off, or damaged, which counts as off."""
     text = OURS + "Enabled=" + text
     if qsettings.says_off(text):
         with suppress(InvalidFileError):
@@ -179,5 +184,5 @@ def test_whatever_qsettings_takes_for_off(qsettings, text):
 
 @pytest.mark.parametrize("text", OFF_FOR_QSETTINGS[:-2])
 def test_qsettings_says_so(qsettings, text):
-    """The forms above are no guess: the real QSettings says "off". A group within a key it sees only once it has read all groups."""
+    """The real QSettings reads the forms above as "off". It sees a group inside a key only after reading all groups."""
     assert qsettings.says_off(text)

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.definition import Category, Combine, Detail, Draw, Kind, PeriodKind, Source, SourceType, digest_of, digest_of_all
+from telemetryd.core.definition import (
+    Category,
+    Combine,
+    Detail,
+    ManifestKind,
+    PeriodKind,
+    Source,
+    SourceType,
+    digest_of,
+    digest_of_all,
+)
 from telemetryd.core.limits import MANIFEST_BYTES
 from telemetryd.core.system_facts import SOURCES
 from telemetryd.errors import InvalidManifestError
@@ -72,7 +82,7 @@ APP = "[application]: "
 
 
 def asking(source, name):
-    """A manifest with another source instead, and a question about it alone."""
+    """A manifest with another source instead, and a question about it only."""
     lone = QUESTION.replace('["startup", "org.telemetryd.system/memory"]', f'["{name}"]')
     return APPLICATION + source + "\n".join(line for line in lone.splitlines() if not line.startswith("coarser"))
 
@@ -85,10 +95,19 @@ def refusal(text):
 
 
 def test_whole_manifest():
-    """The example gives exactly this declaration: defaults filled in, `coarser` applied and kept, digests over all of it."""
+    """The example gives exactly this declaration, with defaults, `coarser` and digests."""
     declaration = parse(KATE)
     application = declaration.application
-    assert application == ("org.kde.kate", "Kate", "Text editor", "kde", "https://kde.org/privacypolicy-apps", Kind.APPLICATION, (), "")
+    assert application == (
+        "org.kde.kate",
+        "Kate",
+        "Text editor",
+        "kde",
+        "https://kde.org/privacypolicy-apps",
+        ManifestKind.APPLICATION,
+        (),
+        "",
+    )
     startup = Source("startup", SourceType.NUMBER, "Time from process start to the first window", Combine.MEDIAN, "ms", (500, 2000))
     assert declaration.sources == (startup,)
     (definition,) = declaration.definitions
@@ -105,7 +124,6 @@ def test_whole_manifest():
         "period": PeriodKind.WEEK,
         "starts": date(2026, 11, 2),
         "ends": date(2027, 6, 27),
-        "draw": Draw.UNIFORM,
         "share": 1.0,
         "epsilon": 2.0,
         "expected_users": 0,
@@ -118,17 +136,17 @@ def test_whole_manifest():
 
 
 def test_everything_said():
-    """What is written replaces each default."""
-    said = 'draw = "first"\nshare = 0.25\nepsilon = 3\nexpected_users = 20000\n'
-    question = parse(KATE.replace('"basic"', '"detailed"').replace('"week"', '"day"') + said).definitions[0].question
-    assert (question.draw, question.share, question.epsilon, question.expected_users) == (Draw.FIRST, 0.25, 3.0, 20000)
+    """Every default can be replaced."""
+    keys = "share = 0.25\nepsilon = 3\nexpected_users = 20000\n"
+    question = parse(KATE.replace('"basic"', '"detailed"').replace('"week"', '"day"') + keys).definitions[0].question
+    assert (question.share, question.epsilon, question.expected_users) == (0.25, 3.0, 20000)
     assert (question.detail, question.period) == (Detail.DETAILED, PeriodKind.DAY)
 
 
 def test_expected_shares():
-    """Expected shares are kept in the order of the sources and of their labels, 0 where none is said, and are no part of a digest."""
-    said = """expected = { "org.telemetryd.system/memory" = { ">=16" = 1 }, startup = { "500..2000" = 0.3, "<500" = 0.70 } }\n"""
-    declaration = parse(KATE + said)
+    """Expected shares are in the order of the sources and labels, 0 for omitted labels, and not part of a digest."""
+    keys = """expected = { "org.telemetryd.system/memory" = { ">=16" = 1 }, startup = { "500..2000" = 0.3, "<500" = 0.70 } }\n"""
+    declaration = parse(KATE + keys)
     expected = (("startup", (0.7, 0.3, 0.0)), ("org.telemetryd.system/memory", (0.0, 0.0, 1.0)))
     assert declaration.definitions[0].question.expected == expected
     assert declaration.digest == parse(KATE).digest
@@ -157,7 +175,7 @@ def test_expected_shares():
     ],
 )
 def test_sources(source, expected):
-    """Each type has its keys, its ways to combine and its default; values are kept sorted, as the digest sees them."""
+    """Each type has its own keys, combinations and default; values are sorted as in the digest."""
     name = tomllib.loads(source)["source"][0]["id"]
     (parsed,) = parse(asking(source, name)).sources
     assert expected in {parsed, parsed.combine, parsed.unit}
@@ -165,13 +183,16 @@ def test_sources(source, expected):
 
 
 def test_equal_digests_are_equal_bins():
-    """The order in which values are written changes neither the digest nor the number of a bin."""
-    one, other = parse(asking(PLATFORM, "platform")), parse(asking(PLATFORM.replace('"x11", "wayland"', '"wayland", "x11"'), "platform"))
-    assert one.definitions == other.definitions
+    """The order of values changes neither the digest nor the numbers of the bins."""
+    declaration, reordered = (
+        parse(asking(PLATFORM, "platform")),
+        parse(asking(PLATFORM.replace('"x11", "wayland"', '"wayland", "x11"'), "platform")),
+    )
+    assert declaration.definitions == reordered.definitions
 
 
 def test_texts_in_other_languages():
-    """Localised texts are kept by language under the key of what they translate, and are no part of a digest."""
+    """Translations are stored by language and key, and are not part of a digest."""
     text = KATE.replace('name = "Kate"', 'name = "Kate"\n"name[de]" = "Käte"\n"summary[pt_BR]" = "Editor"')
     text = text.replace('unit = "ms"', 'unit = "ms"\n"description[sr@latin]" = "Vreme"\n"description[es_419]" = "Tiempo"')
     text += '"purpose[de]" = "Zu langsam?"\n"decision[de]" = "Ob\u00a0nachgeladen wird"\n"decision[fa]" = "\u0645\u06cc\u200c\u062e"\n'
@@ -191,20 +212,29 @@ def test_texts_in_other_languages():
 
 
 def test_texts_are_normalised():
-    """A text is kept in the form that its digest is made of: NFC."""
+    """A text is stored in NFC, the form in digests."""
     assert parse(KATE.replace('"Kate"', '"Ka\u0308te"')) == parse(KATE.replace('"Kate"', '"K\u00e4te"'))
 
 
 def test_shared_manifest():
-    """A shared manifest may count the applications that push; whether it may be shared is left to the caller."""
+    """A shared manifest may count the applications that push; the caller decides whether it may be shared."""
     text = SHARED.replace(STARTUP, SAVES + 'combine = "applications"\n').replace('"startup"', '"saves"')
     declaration = parse(text)
-    assert declaration.application.kind is Kind.SHARED
+    assert declaration.application.kind is ManifestKind.SHARED
     assert declaration.sources[0].combine is Combine.APPLICATIONS
 
 
+@pytest.mark.parametrize("name", ["a.b.c", "org.kde.kate", "org.telemetrye.app", "z.z.z"])
+def test_what_nobody_uses(name):
+    """An application with an id before or behind ours is told which of both it may not use: system facts, or its own sources."""
+    begin = APPLICATION.replace("org.kde.kate", name)
+    refusals = [refusal(f'{begin}uses = ["{owner}/crash"]') for owner in (name, "org.telemetryd.system")]
+    expected = f"{APP}uses: expected shared sources of other manifests, not "
+    assert refusals == [expected + "its own sources", expected + "system facts, which telemetryd measures itself"]
+
+
 def test_only_uses():
-    """An application that asks nothing itself may still say which shared sources it pushes into."""
+    """An application without questions may declare the shared sources that it pushes into."""
     declaration = parse(APPLICATION + 'uses = ["org.kde.frameworks/crash", "org.kde.frameworks/hang"]')
     assert declaration.application.uses == ("org.kde.frameworks/crash", "org.kde.frameworks/hang")
     assert declaration.definitions == declaration.sources == ()
@@ -212,22 +242,22 @@ def test_only_uses():
 
 
 def test_snap_is_said_and_not_part_of_the_digest():
-    """The snap that may act for an application is its declaration's word; no digest depends on it."""
+    """The declaration names the snap that may act for an application; no digest depends on it."""
     declaration = parse(KATE.replace('vendor = "kde"', 'vendor = "kde"\nsnap = "kate"'))
     assert declaration.application.snap == "kate"
     assert parse(KATE).application.snap == ""
     assert declaration.digest == parse(KATE).digest
-    assert [one.digest for one in declaration.definitions] == [one.digest for one in parse(KATE).definitions]
+    assert [definition.digest for definition in declaration.definitions] == [definition.digest for definition in parse(KATE).definitions]
 
 
 @pytest.mark.parametrize("name", ["", "Kate", "-kate", "kate-", "ka--te", "123", "1-2", "ka te", "snap.kate", "kate_1", "x" * 41, "kät"])
 def test_a_snap_has_a_snaps_name(name):
-    """Only what snapd takes for a snap's name can stand there."""
+    """Only a valid snap name is accepted."""
     assert "snap: expected a snap's name" in refusal(KATE.replace('vendor = "kde"', f'vendor = "kde"\nsnap = "{name}"'))
 
 
 def test_no_snap_acts_for_a_shared_manifest():
-    """A shared manifest names no snap: nobody pushes in its name."""
+    """A shared manifest names no snap, because no program pushes in its name."""
     text = SHARED.replace("[application]", '[application]\nsnap = "kate"')
     assert refusal(text).startswith("[application]: snap: expected none in a shared manifest")
 
@@ -235,7 +265,7 @@ def test_no_snap_acts_for_a_shared_manifest():
 def test_only_system_facts():
     """A question about system facts alone is of the system category."""
     text = APPLICATION + QUESTION.replace('"startup", ', "")
-    assert refusal(text) == f"{START}category: expected system: all that is asked for are system facts"
+    assert refusal(text) == f"{START}category: expected system: the question asks for system facts only"
     assert parse(text.replace('"usage"', '"system"')).definitions[0].fields == (SOURCES["memory"]._replace(edges=(4, 16)),)
 
 
@@ -244,10 +274,10 @@ REFUSED = [
     ("schema = 1", "schema = 2\nplugins = 3", "expected schema = 1, the only one that this version knows"),
     ("schema = 1", "schema = true", "expected schema = 1"),
     ("schema = 1", "schema = 1.0", "expected schema = 1"),
-    ("schema = 1", "schema = 1\nplugins = 3", "plugins: unknown key; known are schema, application, source, question"),
-    ("schema = 1", 'schema = 1\nschema_ = 1\n"a b" = 2', "schema_: unknown key; known are schema, "),
-    ("schema = 1", 'schema = 1\n"a b" = 1', "(a key with other characters): unknown key; known are schema, "),
-    ("schema = 1", "schema = ", "no TOML: line 1, column 10: Invalid value"),
+    ("schema = 1", "schema = 1\nplugins = 3", "plugins: unknown key; known keys: schema, application, source, question"),
+    ("schema = 1", 'schema = 1\nschema_ = 1\n"a b" = 2', "schema_: unknown key; known keys: schema, "),
+    ("schema = 1", 'schema = 1\n"a b" = 1', "(a key with other characters): unknown key; known keys: schema, "),
+    ("schema = 1", "schema = ", "not valid TOML: line 1, column 10: Invalid value"),
     # The application.
     ("[application]", "[[application]]", "application: expected a table"),
     ('"org.kde.kate"', '"kate"', f"{APP}id: expected an application id in reverse-DNS form such as org.example.Editor"),
@@ -268,9 +298,9 @@ REFUSED = [
     ('"Kate"', "3", f"{APP}name: expected a text"),
     ('"kde"', '"KDE"', f"{APP}vendor: expected an id: 1 to 64 of a-z 0-9 _ -, beginning with a letter"),
     ('vendor = "kde"', "", f"{APP}vendor: is missing"),
-    ("https://kde.org/privacypolicy-apps", "http://kde.org", f"{APP}contact: expected a https: or mailto: URL"),
-    ("https://kde.org/privacypolicy-apps", "mailto:nobody", f"{APP}contact: expected a https: or mailto: URL"),
-    ("https://kde.org/privacypolicy-apps", "https://", f"{APP}contact: expected a https: or mailto: URL"),
+    ("https://kde.org/privacypolicy-apps", "http://kde.org", f"{APP}contact: expected an https: or mailto: URL"),
+    ("https://kde.org/privacypolicy-apps", "mailto:nobody", f"{APP}contact: expected an https: or mailto: URL"),
+    ("https://kde.org/privacypolicy-apps", "https://", f"{APP}contact: expected an https: or mailto: URL"),
     ("summary", 'kind = "shared"\nuses = ["org.kde.frameworks/crash"]\nsummary', f"{APP}uses: expected none in a shared manifest"),
     ("summary", 'kind = "other"\nsummary', f"{APP}kind: expected 'application' or 'shared'"),
     ("summary", 'uses = ["crash"]\nsummary', f"{APP}uses: item 1: expected a shared source as application/source"),
@@ -281,7 +311,7 @@ REFUSED = [
     (
         "summary",
         '"kind[de]" = "x"\nsummary',
-        f"{APP}kind[de]: unknown key; known are id, name, summary, vendor, contact, kind, uses, snap, name[LANG",
+        f"{APP}kind[de]: unknown key; known keys: id, name, summary, vendor, contact, kind, uses, snap, name[LANG",
     ),
     ("summary", '"name[DE]" = "x"\nsummary', f"{APP}name[DE]: unknown key"),
     ("summary", '"name[de]" = ""\nsummary', f"{APP}name[de]: expected one line of text"),
@@ -290,7 +320,7 @@ REFUSED = [
     ('"number"', '"string"', f"{PLACE}type: expected flag, choice, number or count; there is no type for texts"),
     ('"number"', "[1]", f"{PLACE}type: expected flag, choice, number or count"),
     ('type = "number"', "", f"{PLACE}type: is missing; expected flag, choice, number or count"),
-    ('"number"', '"flag"', f"{PLACE}unit: unknown key; known are id, description, type, combine, description[LANGUAGE]"),
+    ('"number"', '"flag"', f"{PLACE}unit: unknown key; known keys: id, description, type, combine, description[LANGUAGE]"),
     ('"median"', '"sum"', f"{PLACE}combine: expected 'last', 'min', 'max' or 'median'"),
     ("[500, 2000]", "[2000, 500]", f"{PLACE}bins: expected one or more edges in rising order, each once"),
     ("[500, 2000]", "[500, 500.0]", f"{PLACE}bins: expected one or more edges in rising order, each once"),
@@ -301,12 +331,12 @@ REFUSED = [
     ("[500, 2000]", "[true]", f"{PLACE}bins: item 1: expected a finite number"),
     ("[500, 2000]", '["500"]', f"{PLACE}bins: item 1: expected a finite number"),
     ("[500, 2000]", "[9007199254740993]", f"{PLACE}bins: item 1: expected a finite number"),
-    ("[500, 2000]", "[" + "9" * 5000 + "]", "no TOML: a number is too long"),
-    ("[500, 2000]", "[" * 5000, "line 15: expected lists and tables in each other at most 4 deep"),
+    ("[500, 2000]", "[" + "9" * 5000 + "]", "not valid TOML: a number is too long"),
+    ("[500, 2000]", "[" * 5000, "line 15: expected lists and tables nested at most 4 deep"),
     ('id = "startup"', 'id = "Startup"', "[[source]] number 1: id: expected an id"),
     ('id = "startup"', f'id = "{"s" * 65}"', "[[source]] number 1: id: expected an id"),
     ('unit = "ms"', f'unit = "{"m" * 17}"', f"{PLACE}unit: expected at most 16 characters"),
-    ("description", "descriptions", f"{PLACE}descriptions: unknown key; known are id, description, type, combine, unit, bins, desc"),
+    ("description", "descriptions", f"{PLACE}descriptions: unknown key; known keys: id, description, type, combine, unit, bins, desc"),
     (STARTUP, STARTUP + STARTUP, f"{PLACE}id: expected an id that no other source has"),
     (STARTUP, STARTUP + SAVES, '[[source]] "saves": expected a question that asks for it: nothing is collected without one'),
     (STARTUP, "[[source]]\n" + STARTUP, "[[source]] number 1: type: is missing"),
@@ -320,7 +350,7 @@ REFUSED = [
     ('"basic"', "1", f"{START}detail: expected 'basic' or 'detailed'"),
     ('"week"', '"year"', f"{START}period: expected 'day', 'week' or 'month'"),
     ("ends = 2027-06-27", "", f"{START}ends: is missing"),
-    ("2027-06-27", '"2027-06-27"', f"{START}ends: expected a date without a time, such as 2026-11-24"),
+    ("2027-06-27", '"2027-06-27"', f"{START}ends: expected a date without quotes, such as 2026-11-24"),
     ("2027-06-27", "2027-06-27T00:00:00", f"{START}ends: expected a date without a time"),
     ("2027-06-27", "2027-06-27T00:00:00Z", f"{START}ends: expected a date without a time"),
     ("2027-06-27", "2027-12-02", f"{START}ends: expected a date at most one year after starts, 2027-11-02 or earlier"),
@@ -330,7 +360,7 @@ REFUSED = [
     ("2026-11-02", "1999-12-31", f"{START}starts: expected a date in the years 2000 to 2999"),
     ('["startup", "org.telemetryd.system/memory"]', "[]", f"{START}sources: expected one or more entries, each once"),
     ('["startup", ', '["startup", "startup", ', f"{START}sources: expected one or more entries, each once"),
-    ('["startup", ', '["startup", "a", "b", "c", ', f"{START}sources: expected at most 4"),
+    ('["startup", ', '["startup", "a", "b", "c", ', f"{START}sources: expected at most 4 entries"),
     (
         '["startup", ',
         '["startup", "Platform", ',
@@ -346,7 +376,7 @@ REFUSED = [
     (
         '["startup", ',
         '["startup", "org.telemetryd.system/serial", ',
-        f"{START}sources: org.telemetryd.system/serial: unknown system fact; known are memory, cpu_count, architecture, os, session_type",
+        f"{START}sources: org.telemetryd.system/serial: unknown system fact; known facts: memory, cpu_count, architecture, os, ",
     ),
     ("[16, 4.0]", "[]", f"{START}coarser: org.telemetryd.system/memory: expected one or more of the source's bins, each once"),
     ("[16, 4.0]", "[16, 5]", f"{START}coarser: org.telemetryd.system/memory: expected one or more of the source's bins, each once"),
@@ -354,8 +384,8 @@ REFUSED = [
     ("[16, 4.0]", '["16"]', f"{START}coarser: org.telemetryd.system/memory: expected one or more of the source's bins, each once"),
     ("[16, 4.0]", "[true]", f"{START}coarser: org.telemetryd.system/memory: item 1: expected a finite number"),
     ("[16, 4.0]", "[16], os = [1]", f"{START}coarser: expected sources that the question asks for"),
-    ("ends =", "share = 0\nends =", f"{START}share: expected greater than 0"),
-    ("ends =", "share = 1.1\nends =", f"{START}share: expected less than or equal to 1"),
+    ("ends =", "share = 0\nends =", f"{START}share: expected a number above 0 and at most 1"),
+    ("ends =", "share = 1.1\nends =", f"{START}share: expected a number above 0 and at most 1"),
     ("ends =", "share = nan\nends =", f"{START}share: expected"),
     ("ends =", "epsilon = 0.0\nends =", f"{START}epsilon: expected 0.1 to 4.0 in steps of 0.1"),
     ("ends =", "epsilon = 4.1\nends =", f"{START}epsilon: expected 0.1 to 4.0 in steps of 0.1"),
@@ -370,7 +400,7 @@ REFUSED = [
         "epsilon = 0.9\nends =",
         f"{START}sources: expected at most 9 possible answers at epsilon 0.9, not 10: fewer sources, fewer bins",
     ),
-    ("ends =", "expected_users = 0\nends =", f"{START}expected_users: expected greater than or equal to 1"),
+    ("ends =", "expected_users = 0\nends =", f"{START}expected_users: expected a whole number from 1 to 2^53"),
     ("ends =", "expected = 3\nends =", f"{START}expected: expected a table"),
     ("ends =", "expected = { startup = 3 }\nends =", f"{START}expected: startup: expected a table"),
     ("ends =", "expected = { startup = {} }\nends =", f"{START}expected: startup: expected shares that add up to 1 (± 0.01)"),
@@ -387,11 +417,11 @@ REFUSED = [
     (
         "ends =",
         'expected = { startup = { "<500" = -0.5, ">=2000" = 1.5 } }\nends =',
-        f"{START}expected: startup: <500: expected greater than or equal to 0",
+        f"{START}expected: startup: <500: expected a finite number of at least 0",
     ),
     ("ends =", 'expected = { startup = { "<500" = nan } }\nends =', f"{START}expected: startup: <500: expected a finite number"),
     ("ends =", 'expected = { startup = { "<500" = inf } }\nends =', f"{START}expected: startup: <500: expected a finite number"),
-    ("ends =", 'expected = { startup = { "<500" = true } }\nends =', f"{START}expected: startup: <500: expected a valid number"),
+    ("ends =", 'expected = { startup = { "<500" = true } }\nends =', f"{START}expected: startup: <500: expected a number"),
     ("ends =", "expected = { platform = { x11 = 1 } }\nends =", f"{START}expected: expected sources that the question asks for"),
     (
         "ends =",
@@ -406,14 +436,33 @@ REFUSED = [
     ("ends =", "expected = {}\nends =", None),
     ("ends =", 'expected = { startup = { "<500" = 0.5, ">=2000" = 0.49 } }\nends =', None),
     ("ends =", 'expected = { startup = { "<500" = 0.5, ">=2000" = 0.51 } }\nends =', None),
-    ("ends =", 'draw = "last"\nends =', f"{START}draw: expected 'uniform' or 'first'"),
+    ("ends =", 'draw = "uniform"\nends =', f"{START}draw: unknown key; known keys: id, purpose"),
     ("purpose =", '"purpose[de]" = 3\npurpose =', f"{START}purpose[de]: expected a text"),
 ]
 
 
+@pytest.mark.parametrize(
+    ("names", "instead"),
+    [
+        ("bool Boolean", 'for true or false write "flag"'),
+        ("enum list array", 'for one of a few values write "choice"'),
+        ("int float duration", 'for what is measured write "number"'),
+        ("counter event", 'for how often something happens write "count"'),
+        ("map dict", "a source holds one value: write a [[source]] for each entry"),
+        ("text string", "there is no type for texts, because no free text is ever collected"),
+    ],
+)
+def test_what_to_write_instead_of_a_type(names, instead):
+    """Type names of other systems get a hint with our name; any other name is only refused."""
+    expected = f"{PLACE}type: expected flag, choice, number or count"
+    for name in names.split():
+        assert refusal(KATE.replace('"number"', f'"{name}"')).startswith(f"{expected}; {instead}")
+    assert refusal(KATE.replace('"number"', '"colour"')) == expected
+
+
 @pytest.mark.parametrize(("old", "new", "error"), REFUSED)
 def test_refused(old, new, error):
-    """Whatever a manifest cannot say is refused with the place, the fault and what was expected."""
+    """An invalid manifest is refused with the place, the fault and what was expected."""
     assert old in KATE
     text = KATE.replace(old, new, 1)
     if error:
@@ -439,7 +488,7 @@ def test_refused(old, new, error):
             asking(SAVES + 'combine = "applications"', "saves"),
             '[[source]] "saves": combine: expected sum: applications counts the programs',
         ),
-        (asking(CRASHED, "crashed") + "\ncoarser = { crashed = [0] }", f"{START}coarser: crashed: expected no flag"),
+        (asking(CRASHED, "crashed") + "\ncoarser = { crashed = [0] }", f"{START}coarser: crashed: expected a source that is not a flag"),
         (
             asking(PLATFORM, "platform") + '\ncoarser = { platform = ["x11", "mir"] }',
             f"{START}coarser: platform: expected one or more of the source's values, each once",
@@ -462,15 +511,15 @@ def test_refused(old, new, error):
         ("schema = 1\nsource = 3\nquestion = [3]\n[application]", f"{APP}id: is missing; {APP}name: is missing; {APP}vendor: is missing; "),
         (APPLICATION + STARTUP, f"{PLACE}expected a question that asks for it"),
         (APPLICATION.replace("summary", 'kind = "shared"\nsummary'), "[[question]]: expected one or more questions"),
-        (KATE + "[application]", "no TOML: line 28, column 13: a key or table stands there twice"),
-        (KATE + "x = {secret = 1, secret = 2}", "no TOML: line 28, column 28: a key or table stands there twice"),
-        (KATE + "ends = 2027-06-27", "no TOML: end of document: Cannot overwrite a value"),
+        (KATE + "[application]", "not valid TOML: line 28, column 13: a key or table appears twice"),
+        (KATE + "x = {secret = 1, secret = 2}", "not valid TOML: line 28, column 28: a key or table appears twice"),
+        (KATE + "ends = 2027-06-27", "not valid TOML: end of document: a key or table appears twice"),
         ("", "expected schema = 1"),
-        ("\x00", "no TOML: line 1, column 1: "),
+        ("\x00", "not valid TOML: line 1, column 1: "),
     ],
 )
 def test_refused_in_other_manifests(text, error):
-    """The same for what needs another source or a whole other text."""
+    """The same for faults that need another source or a completely different text."""
     if error:
         assert refusal(text).startswith(error)
     else:
@@ -478,7 +527,7 @@ def test_refused_in_other_manifests(text, error):
 
 
 def test_coarser_values():
-    """A choice with fewer values for one question: the others are `other` there, and the source keeps all of its own."""
+    """A choice with fewer values in one question: the others become `other` there, and the source keeps all values."""
     declaration = parse(asking(PLATFORM, "platform") + '\ncoarser = { platform = ["x11"] }')
     assert declaration.sources[0].labels == ("wayland", "x11", "other")
     assert declaration.definitions[0].fields[0].labels == ("x11", "other")
@@ -486,7 +535,7 @@ def test_coarser_values():
 
 
 def test_size():
-    """A manifest has at most 64 KiB; the limit is told, and nothing of a longer text is parsed."""
+    """A manifest has at most 64 KiB. The error names the limit, and a longer text is not parsed."""
     filler = "#" * (MANIFEST_BYTES - len(KATE) - 1)
     assert parse(f"{KATE}{filler}\n") == parse(KATE)
     for text in (f"{KATE}{filler}#\n", f"{KATE}{filler[1:]}\u00e4\n", "[" * 10_000_000):
@@ -499,7 +548,7 @@ SECRET = "S3cret.Value"
 
 @pytest.mark.parametrize("line", [line for line in KATE.splitlines() if "=" in line and not line.startswith("id")])
 def test_errors_repeat_no_value(line):
-    """An error never repeats what stood in a wrong place, only keys and ids."""
+    """An error repeats keys and ids only, never a misplaced value."""
     key = line.partition("=")[0]
     for wrong in (
         f'{key}= " {SECRET}"',
@@ -527,7 +576,7 @@ def toml(value):
     if isinstance(value, list):
         return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{toml(key)} = {toml(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{toml(key)} = {toml(item)}" for key, item in value.items()) + "}"
     return value.isoformat() if isinstance(value, date) else repr(value)
 
 
@@ -536,7 +585,7 @@ LINES = [number for number, line in enumerate(KATE.splitlines()) if "=" in line]
 
 @given(st.sampled_from(LINES), TREES)
 def test_any_value_anywhere(number, value):
-    """Whatever value stands for whatever key: the text is admitted, or it is an InvalidManifestError."""
+    """With any value for any key the text is admitted, or refused with InvalidManifestError."""
     lines = KATE.splitlines()
     lines[number] = f"{lines[number].partition('=')[0]}= {toml(value)}"
     with suppress(InvalidManifestError):
@@ -545,6 +594,6 @@ def test_any_value_anywhere(number, value):
 
 @given(st.text(max_size=100), st.integers(0, len(KATE)), st.integers(0, 60))
 def test_any_text(text, start, length):
-    """Whatever is cut out of or put into a text: it is admitted, or it is an InvalidManifestError."""
+    """After any cut or insertion the text is admitted, or refused with InvalidManifestError."""
     with suppress(InvalidManifestError):
         parse(KATE[:start] + text + KATE[start + length :])

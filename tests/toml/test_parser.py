@@ -1,4 +1,4 @@
-"""What is looked at in a text before a TOML parser sees it."""
+"""The checks of a text before a TOML parser reads it."""
 
 import ast
 import time
@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from harness import KATE
 from hypothesis import given
 from hypothesis import strategies as st
+from support.machine import KATE
 
 from telemetryd.core.limits import MANIFEST_BYTES, TABLES_MAX, TOML_DEPTH, TOML_PIECES
 from telemetryd.errors import InvalidFileError, InvalidManifestError
@@ -17,12 +17,12 @@ from telemetryd.toml import manifest, parser
 
 PACKAGE = Path(__file__).parents[2] / "telemetryd"
 LONGEST_S = 0.3
-"""Processor time for one text: the worst that is known takes 0.03 to 0.08; without bounds it took 0.6, and for longer keys minutes."""
+"""Processor time (s) for one text. The worst known one takes 0.03 to 0.08; without bounds it took 0.6, and with longer keys minutes."""
 DEEP = "a." * 30 + "a = 1\n"
 
 
 def fault(text):
-    """What is expected of a text, without the line."""
+    """What was expected of a text, without the line."""
     with pytest.raises(parser.UnboundedError) as caught:
         parser.check(text)
     return caught.value.line, str(caught.value).partition(": expected ")[2]
@@ -36,8 +36,8 @@ def fault(text):
         ("[a.b]\n[a.'b'.c.d.e]", 2, "a key of at most 4 parts"),
         ("[[a.b.c.d.e]]", 1, "a key of at most 4 parts"),
         ('x = \'\'\'\n\n\'\'\'\ny = """\n"\\"""""\nz = { a.b.c.d.e = 1 }', 6, "a key of at most 4 parts"),
-        ("a = 1\nb = [[[[[", 2, "lists and tables in each other at most 4 deep"),
-        ("a = {b = {c = {d = [{", 1, "lists and tables in each other at most 4 deep"),
+        ("a = 1\nb = [[[[[", 2, "lists and tables nested at most 4 deep"),
+        ("a = {b = {c = {d = [{", 1, "lists and tables nested at most 4 deep"),
         ("a = [" + "1," * TOML_PIECES + "]", 1, "at most 5000 of the characters = , . [ { outside of quotes and comments"),
     ],
 )
@@ -65,11 +65,10 @@ def test_bounds(text, line, expected):
     ],
 )
 def test_within_bounds(text):
-    """What a real text holds is read, whatever stands in its strings and comments; longer texts may have more pieces."""
+    """Valid texts are read, whatever their strings and comments contain; longer texts may have more pieces."""
     assert parser.read(text, InvalidFileError) == tomllib.loads(text)
 
 
-QUOTES = {"'": "'\n", '"': '"\n', "'''": "'''", '"""': '"""'}
 CONTENT = st.lists(
     st.sampled_from(["'", '"', "''", '""', "#", "\\", "\\\\", '\\"', "\n", " ", "=", "x", "[", DEEP, "\n" + DEEP]), max_size=6
 )
@@ -82,7 +81,7 @@ PART = st.one_of(
 
 @given(st.lists(PART, max_size=4), st.booleans())
 def test_strings_hide_nothing(parts, is_deep):
-    """No string and no comment can hide a deep key from the check, or show one that is none: it sees what the parser reads."""
+    """Strings and comments neither hide a deep key from the check nor imitate one: it sees what the parser reads."""
     text = "".join(f"k{number} = {part}\n" for number, part in enumerate(parts)) + (DEEP if is_deep else "")
     try:
         document = tomllib.loads(text)
@@ -98,7 +97,7 @@ def test_strings_hide_nothing(parts, is_deep):
 
 
 def depth(value):
-    """How deep the tables of a document are."""
+    """The depth of the tables of a document."""
     return 1 + max(map(depth, value.values()), default=0) if isinstance(value, dict) else 0
 
 
@@ -146,7 +145,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_work_is_bounded(kind):
-    """No text of at most 64 KiB takes long to be read or refused as a manifest: not the longest, not the longest that is parsed."""
+    """No text of at most 64 KiB takes long to be read or refused as a manifest."""
     parse("x = 1")  # what is imported once
     for text in {longest(HOSTILE[kind], is_long), longest(HOSTILE[kind], is_refused)}:
         assert min(spent(text) for _ in range(3)) < LONGEST_S
@@ -160,7 +159,7 @@ def spent(text):
 
 
 def parse(text):
-    """Read a text as a manifest, whatever comes of it."""
+    """Read a text as a manifest, with any outcome."""
     with suppress(InvalidManifestError):
         manifest.parse(text)
 
@@ -171,7 +170,7 @@ def is_long(text):
 
 
 def is_refused(text):
-    """Whether a text is too long, or kept from the parser."""
+    """Whether a text is too long, or refused before the parser."""
     try:
         parser.check(text)
     except parser.UnboundedError:
@@ -180,7 +179,7 @@ def is_refused(text):
 
 
 def longest(make, is_too_much):
-    """The longest text of a kind that is not too much."""
+    """The longest text of a kind that is accepted by the parser's checks."""
     low, high = 0, 1
     while not is_too_much(make(high)):
         low, high = high, 2 * high
@@ -191,7 +190,7 @@ def longest(make, is_too_much):
 
 
 def test_tables_are_bounded():
-    """More tables of a kind than may be registered are refused before each is looked at."""
+    """More tables of a kind than may be registered are refused before each is checked."""
     with pytest.raises(InvalidManifestError, match=f"^expected at most {TABLES_MAX} tables of a kind$"):
         manifest.parse(KATE + "[[question]]\n" * TABLES_MAX)
 
@@ -203,7 +202,7 @@ def test_numbers_that_no_double_holds():
 
 
 def test_it_is_the_only_way():
-    """Nothing else in the package reads TOML."""
+    """No other module of the package reads TOML."""
     importing = [
         path.relative_to(PACKAGE)
         for path in sorted(PACKAGE.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""All configuration files together: the strictest wins, and what nobody knows is a kill switch."""
+"""The merged configuration files: the strictest value wins, and an unreadable file is a kill switch."""
 
 import pytest
 from hypothesis import given
@@ -13,22 +13,22 @@ LOCAL = '[endpoint.kde]\nname = "Local"\nurl = "{}"\n'
 
 
 def system(text="", path="/etc/a.toml"):
-    """A system file that says this."""
+    """A system file with this text."""
     return ConfigFile(path, Origin.SYSTEM, parse_configuration(text))
 
 
 def user(text="", path="/home/u.toml"):
-    """A user's file that says this."""
+    """A user's file with this text."""
     return ConfigFile(path, Origin.USER, parse_configuration(text))
 
 
 def merged(*files, do_not_track="", kde=()):
-    """The settings that files make."""
+    """The settings of these files."""
     return merge(files, do_not_track=do_not_track, kuserfeedback=kde)
 
 
 def texts(settings):
-    """File and beginning of each problem."""
+    """The file and the first words of each problem."""
     return [(problem.file, problem.text.split(":")[0]) for problem in settings.problems]
 
 
@@ -43,7 +43,7 @@ def test_nothing_installed():
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
 def test_enabled_false_anywhere_switches_off(order):
-    """One `enabled = false` is enough, the system's or the user's, whatever the others say; the file is named. Policy: C4."""
+    """One `enabled = false` of the system or the user is enough, and its file is named. Policy: C4."""
     off, on = "enabled = false", "enabled = true"
     assert merged(*[system(off), user(on)][order]).kill_switches == (KillSwitch("enabled", "/etc/a.toml"),)
     assert merged(*[system(on), user(off)][order]).kill_switches == (KillSwitch("enabled", "/home/u.toml"),)
@@ -52,7 +52,7 @@ def test_enabled_false_anywhere_switches_off(order):
 
 @pytest.mark.parametrize("origin", Origin)
 def test_an_unreadable_file_switches_off(origin):
-    """A file that cannot be read or parsed is a kill switch and a problem that tells why; the other files still count."""
+    """An unreadable or invalid file is a kill switch and a problem with a reason; the other files still count."""
     settings = merged(ConfigFile("/x", origin, None, "Permission denied"), system("[limits]\nusage = 0"))
     assert settings.kill_switches == (KillSwitch("unreadable", "/x"),)
     assert settings.problems == (("/x", "Permission denied"),)
@@ -66,18 +66,18 @@ def test_a_masked_file_says_nothing():
 
 @pytest.mark.parametrize("value", ["1", "true", "yes", "on", "off", "NO WAY", " ", "2", "\N{LATIN SMALL LETTER DOTLESS I}"])
 def test_do_not_track(value):
-    """DO_NOT_TRACK set to anything but empty, 0, false or no switches off, and no file is named."""
+    """DO_NOT_TRACK switches off unless it is empty, 0, false or no; no file is named."""
     assert merged(do_not_track=value).kill_switches == (KillSwitch("DO_NOT_TRACK", ""),)
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "False", "FALSE", "no", "No"])
 def test_tracking_not_refused(value):
-    """Empty, 0, false and no, in any case, are no kill switch."""
+    """Empty, 0, false and no, in any case, are not a kill switch."""
     assert merged(do_not_track=value).kill_switches == ()
 
 
 def test_kuserfeedback_files():
-    """KUserFeedback's "off" is a kill switch; a file of it that cannot be read or parsed is `unreadable`. Policy: C4."""
+    """KUserFeedback's "off" is a kill switch; an unreadable or invalid file of it is `unreadable`. Policy: C4."""
     files = [
         ForeignFile("/1", "[UserFeedback]\nEnabled=false\n"),
         ForeignFile("/2", "[UserFeedback]\nEnabled=true\n"),
@@ -93,7 +93,7 @@ def test_kuserfeedback_files():
 
 
 def test_limits_of_system_files_are_locks():
-    """Each ceiling below "everything" is a lock with its file; the strictest holds."""
+    """Each ceiling below "everything" is a lock with its file; the strictest is in force."""
     settings = merged(
         system('[limits]\nsystem = 1\nusage = 2\nnew_questions = "ask"', "/etc/a"),
         system('[limits]\nsystem = 0\nnew_questions = "refuse"', "/b"),
@@ -104,20 +104,20 @@ def test_limits_of_system_files_are_locks():
         Lock("system", 0, "/b"),
         Lock("new_questions", 0, "/b"),
     )
-    assert [settings.ceiling(what) for what in ("system", "usage", "new_questions")] == [0, 2, 0]
+    assert [settings.ceiling(setting) for setting in ("system", "usage", "new_questions")] == [0, 2, 0]
     assert settings.problems == ()
     assert merged(system('[limits]\nnew_questions = "accept"')).locks == ()
 
 
 def test_limits_of_a_user():
-    """A user's `[limits]` can restrict, never permit more than the system, and are told to be in the wrong file."""
+    """A user's `[limits]` can restrict but never permit more, and give a problem about the wrong file."""
     settings = merged(system("[limits]\nusage = 1"), user("[limits]\nusage = 2\nsystem = 0"))
     assert [settings.ceiling("usage"), settings.ceiling("system")] == [1, 0]
     assert texts(settings) == [("/home/u.toml", "[limits]")]
 
 
 def test_budgets_only_sink():
-    """The lowest cap of all files and our own holds; a higher one is told and is no cap."""
+    """The lowest cap of all files and our own is in force; a higher one gives a problem and no cap."""
     settings = merged(
         system("budget_source = 2.0\nbudget_epsilon = 100.0"),
         user("budget_source = 3.0\nbudget_year = 0.0\nbudget_epsilon = 8.5", "/home/u.toml"),
@@ -130,7 +130,7 @@ def test_budgets_only_sink():
 
 
 def test_the_first_system_file_names_the_endpoint():
-    """Of several system files the first decides for each vendor. Policy: C6."""
+    """The first system file that names a vendor decides. Policy: C6."""
     gnome = '[endpoint.gnome]\nname = "GNOME"\nurl = "https://gnome.example/"\nca_file = "/ca"\nresults = "https://gnome.example/results"\n'
     settings = merged(system(KDE), system(KDE.replace("kde.example", "other.example") + gnome))
     assert settings.endpoints == (
@@ -142,12 +142,12 @@ def test_the_first_system_file_names_the_endpoint():
 
 @pytest.mark.parametrize("url", ["https://telemetry.kde.example/v1", "https://localhost/", "http://127.0.0.1:8080/"])
 def test_no_endpoint_of_a_user(url):
-    """Outside of developer mode a user's file names no endpoint, not even on this machine. Policy: C6."""
+    """Outside of developer mode a user's file names no endpoint, not even on loopback. Policy: C6."""
     settings = merged(system("developer = true"), user(LOCAL.format(url)))
     assert settings.endpoints == ()
     assert texts(settings)[-1] == (
         "/home/u.toml",
-        "[endpoint.kde] is for system files; a user's file may name loopback ones in developer mode",
+        "[endpoint.kde] belongs in system files; a user's file may name loopback endpoints in developer mode",
     )
 
 
@@ -164,7 +164,7 @@ def test_no_endpoint_of_a_user(url):
 )
 @pytest.mark.parametrize("write", [system, user])
 def test_loopback_in_developer_mode(url, write):
-    """In developer mode loopback endpoints count, with http too, of the system's files and the user's."""
+    """In developer mode loopback endpoints of the system's and the user's files count, with http too."""
     settings = merged(user("developer = true"), write(LOCAL.format(url), "/f"))
     assert [endpoint.name for endpoint in settings.endpoints] == ["Local"]
     assert settings.problems == ()
@@ -185,7 +185,7 @@ def test_loopback_in_developer_mode(url, write):
     ],
 )
 def test_only_loopback_in_developer_mode(url):
-    """In developer mode nothing leaves the machine: the system's other endpoints are none, a user's are refused. Policy: C6."""
+    """In developer mode no report leaves the machine: other system endpoints do not count, those of the user are refused. Policy: C6."""
     of_system = merged(system(LOCAL.format(url)), user("developer = true"))
     assert (of_system.endpoints, of_system.problems) == ((), ())
     of_user = merged(user("developer = true\n" + LOCAL.format(url)))
@@ -194,13 +194,19 @@ def test_only_loopback_in_developer_mode(url):
 
 
 def test_a_developers_endpoint_stands_in_for_one_elsewhere():
-    """A user's loopback endpoint takes the place of the vendor's real one in developer mode, but not of the system's loopback one."""
+    """In developer mode a user's loopback endpoint replaces the vendor's real one, but not a loopback one of the system."""
     mine = user("developer = true\n" + LOCAL.format("http://localhost:1/"))
     assert merged(system(KDE), mine).endpoints == (Endpoint("kde", "Local", "http://localhost:1/"),)
     assert merged(system(LOCAL.format("https://localhost:2/")), mine).endpoints == (Endpoint("kde", "Local", "https://localhost:2/"),)
 
 
 RELAY = 'ohttp_relay = "https://relay.example/kde"\nohttp_keys = "/etc/telemetryd/kde.keys"\n'
+
+
+def test_a_share():
+    """An endpoint may ask a part of the users only; otherwise all."""
+    assert [endpoint.share for endpoint in merged(system(KDE + "share = 0.46\n")).endpoints] == [0.46]
+    assert [endpoint.share for endpoint in merged(system(KDE)).endpoints] == [1.0]
 
 
 def test_a_relay():
@@ -220,12 +226,12 @@ def test_a_relay():
         ('ohttp_keys = "/keys"\n', "ohttp_relay, ohttp_keys: expected both or neither"),
         (
             'ohttp_relay = "https://telemetry.kde.example:8443/relay"\nohttp_keys = "/keys"\n',
-            "ohttp_relay: expected another host than the url's",
+            "ohttp_relay: expected a host other than the url's",
         ),
     ],
 )
 def test_half_a_relay(lines, objection):
-    """A relay without keys, keys without a relay, a relay that is the endpoint itself: no endpoint, nor another file's direct one."""
+    """A relay without keys, keys without a relay, or a relay on the endpoint's host gives no endpoint, nor one of another file."""
     settings = merged(system(KDE + lines, "/a"), system(KDE, "/b"))
     assert settings.endpoints == ()
     assert [(problem.file, problem.text.startswith(f"[endpoint.kde] {objection}")) for problem in settings.problems] == [("/a", True)]
@@ -233,7 +239,7 @@ def test_half_a_relay(lines, objection):
 
 
 def test_a_relay_in_developer_mode():
-    """In developer mode the relay too is on this machine, or there is no endpoint. Policy: C6."""
+    """In developer mode the relay must be on loopback too. Policy: C6."""
     mine = user("developer = true\n" + LOCAL.format("http://localhost:1/") + RELAY)
     assert merged(mine).endpoints == ()
     here = RELAY.replace("relay.example", "localhost:2")
@@ -243,7 +249,7 @@ def test_a_relay_in_developer_mode():
 
 @pytest.mark.parametrize("url", ["http://telemetry.kde.example/", "http://localhost/"])
 def test_no_plain_http(url):
-    """Plain http outside of developer mode is told, and the vendor has no endpoint then: no lower file stands in for it. Policy: C7."""
+    """Plain http outside of developer mode gives a problem and no endpoint, nor one of a later file. Policy: C7."""
     settings = merged(system(LOCAL.format(url)), system(KDE, "/usr/share/b.toml"))
     assert settings.endpoints == ()
     assert settings.problems == (
@@ -260,14 +266,14 @@ def test_no_plain_http_elsewhere_in_developer_mode():
 
 @pytest.mark.parametrize("name", ["otlp", "kuserfeedback"])
 def test_other_formats(name):
-    """An endpoint with a format that nobody writes is told and not used."""
+    """An endpoint with an unsupported format gives a problem, and is not used."""
     settings = merged(system(KDE + f'format = "{name}"'))
     assert settings.endpoints == ()
     assert texts(settings) == [("/etc/a.toml", "[endpoint.kde] format")]
 
 
 def test_an_endpoint_by_vendor():
-    """An endpoint is found by its vendor, and its host is what a consent names: with the port, if there is one."""
+    """An endpoint is found by its vendor. Consents name its host, with the port if there is one."""
     settings = merged(system(KDE.replace("example/", "example:8443/")))
     assert settings.endpoint("gnome") is None
     assert settings.endpoint("kde").host == "telemetry.kde.example:8443"
@@ -277,7 +283,7 @@ def test_an_endpoint_by_vendor():
 
 
 def test_developer_mode_is_the_users():
-    """Only a user's file turns developer mode on, the first that says so decides; in a system file it is told and means nothing."""
+    """Only a user's file turns developer mode on, and the first one decides; in a system file it gives a problem."""
     assert merged(user("developer = true")).developer
     assert merged(user("idle_exit_minutes = 1"), user("developer = true")).developer
     assert not merged(user("developer = false"), user("developer = true")).developer
@@ -287,7 +293,7 @@ def test_developer_mode_is_the_users():
 
 
 def test_idle_exit():
-    """The user's time beats the system's; nobody's is 0: stay."""
+    """The user's idle time precedes the system's; the default is 0: stay."""
     assert merged(system("idle_exit_minutes = 5"), user("idle_exit_minutes = 0")).idle_exit_minutes == 0
     assert merged(system("enabled = true"), system("idle_exit_minutes = 5"), system("idle_exit_minutes = 6"), user()).idle_exit_minutes == 5
     assert merged(system()).idle_exit_minutes is None
@@ -311,15 +317,15 @@ FILES = st.builds(
 
 @given(st.lists(FILES, max_size=4), FILES, st.integers(0, 4))
 def test_a_further_file_only_restricts(files, further, place):
-    """No file, wherever it stands, takes a kill switch away, raises a ceiling or raises a cap. Policy: C1, C4."""
+    """No file removes a kill switch, or raises a ceiling or a cap. Policy: C1, C4."""
     before, after = merged(*files), merged(*files[:place], further, *files[place:])
     assert len(after.kill_switches) >= len(before.kill_switches)
-    assert all(after.ceiling(what) <= before.ceiling(what) for what in ("system", "usage", "new_questions"))
+    assert all(after.ceiling(setting) <= before.ceiling(setting) for setting in ("system", "usage", "new_questions"))
     assert all(new <= old <= ours for new, old, ours in zip(after.budgets, before.budgets, Budgets(), strict=True))
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "named_keys"),
     [
         ('url = "https://bücher.example/v1"', "url"),
         ('url = "https://BÜCHER.example:8443"', "url"),
@@ -328,12 +334,12 @@ def test_a_further_file_only_restricts(files, further, place):
     ],
 )
 @pytest.mark.parametrize("origin", [system, user])
-def test_a_host_that_is_not_ascii_disables_its_endpoint_only(keys, told, origin):
-    """The endpoint is not used and the problem says what to write; the file is in force, and so are the others that it names."""
+def test_a_host_that_is_not_ascii_disables_its_endpoint_only(keys, named_keys, origin):
+    """The endpoint is not used, and the problem says what to write; the file and its other endpoints are in force."""
     settings = merged(origin(f'developer = true\n[endpoint.shop]\nname = "Shop"\n{keys}\n' + LOCAL.format("https://localhost/")))
-    assert [one.vendor for one in settings.endpoints] == ["kde"]
+    assert [endpoint.vendor for endpoint in settings.endpoints] == ["kde"]
     assert settings.kill_switches == ()
-    (problem,) = [one for one in settings.problems if "punycode" in one.text]
-    assert problem.text == f"[endpoint.shop] {told}: expected the host's name in punycode (xn--…); the endpoint is not used"
+    (problem,) = [problem for problem in settings.problems if "punycode" in problem.text]
+    assert problem.text == f"[endpoint.shop] {named_keys}: expected the host's name in punycode (xn--…); the endpoint is not used"
     plain = merged(system(f'[endpoint.shop]\nname = "Shop"\n{keys}\n' + KDE))
-    assert [one.vendor for one in plain.endpoints] == ["kde"]
+    assert [endpoint.vendor for endpoint in plain.endpoints] == ["kde"]

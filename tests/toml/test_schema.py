@@ -1,4 +1,4 @@
-"""The JSON Schema that editors are given, against the parser."""
+"""The JSON Schema for editors agrees with the parser."""
 
 import importlib.util
 import itertools
@@ -9,7 +9,7 @@ from datetime import date, time
 from pathlib import Path
 
 import pytest
-from altered import MANIFEST, altered, text_of
+from support.manifests.manifest_variations import MANIFEST, altered, text_of
 
 from telemetryd.errors import InvalidManifestError
 from telemetryd.toml.manifest import parse
@@ -35,17 +35,17 @@ def generator():
 
 
 def as_json(value):
-    """TOML as an editor gives it to a schema: a date is a text."""
+    """TOML as editors pass it to a schema: a date is a text."""
     if isinstance(value, dict):
-        return {key: as_json(one) for key, one in value.items()}
+        return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [as_json(one) for one in value]
+        return [as_json(item) for item in value]
     return value.isoformat() if isinstance(value, date | time) else value
 
 
 @pytest.fixture(scope="module")
 def is_valid():
-    """Whether the schema takes a text."""
+    """Whether the schema accepts a text."""
     validate = fastjsonschema.compile(json.loads(generator().FILE.read_text()))
 
     def check(text):
@@ -59,7 +59,7 @@ def is_valid():
 
 
 def test_schema_is_current():
-    """The schema that is shipped is the one that the models give now."""
+    """The shipped schema is that of the current models."""
     docs = generator()
     assert docs.FILE.read_text() == docs.schema()
 
@@ -71,7 +71,7 @@ def test_good(path, is_valid):
 
 
 def test_it_refuses_nothing_that_is_accepted(is_valid):
-    """Whatever one change makes of a manifest with every key: what the parser accepts is valid."""
+    """After any one change of a manifest with all keys, whatever the parser accepts is valid."""
     accepted = 0
     for changed in itertools.islice(altered(ACCEPTED), 0, None, 3):
         text = text_of(changed)
@@ -85,7 +85,7 @@ def test_it_refuses_nothing_that_is_accepted(is_valid):
 
 
 def test_it_refuses_what_it_can(is_valid):
-    """Of the faults of the corpus that a schema can know, unknown keys, missing ones and wrong values among them, it refuses most."""
+    """It refuses most faults of the corpus that a schema can find, such as unknown keys, missing ones and wrong values."""
     valid = []
     for path in FAULTY:
         try:
@@ -114,13 +114,13 @@ def test_it_refuses_what_it_can(is_valid):
     ],
 )
 def test_it_refuses(name, is_valid):
-    """What an editor should mark while one writes."""
+    """Faults that an editor should mark."""
     assert not is_valid((ROOT / f"tests/manifests/faulty/{name}.toml").read_text())
 
 
 def test_every_key_is_explained():
-    """An editor has something to say about every key."""
+    """Every key has a description for editors."""
     definitions = json.loads(generator().FILE.read_text())["definitions"]
-    fields = [field for one in definitions.values() for field in one.get("properties", {}).values()]
+    fields = [field for schema in definitions.values() for field in schema.get("properties", {}).values()]
     assert len(fields) > 30
     assert [field for field in fields if not field.get("description")] == []

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
-from handed import DEFINITION, reviews_of
-from receiver import Receiver
-from watched import Watched
+from support.manifests.handed_report import DEFINITION, reviews_of
+from support.net.tls_receiver import Receiver
+from support.net.watched_uploads import Watched
 
 from telemetryd.core.settings import Endpoint
 from telemetryd.core.uploader_protocol import SENDING, parse_delivery
@@ -116,9 +116,10 @@ def pointing(authority, tmp_path):
     def context(url):
         issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
         issuer_key = serialization.load_pem_private_key(authority.private_key_pem.bytes(), None)
-        key, place = ec.generate_private_key(ec.SECP256R1()), x509.UniformResourceIdentifier(url)
+        key, location = ec.generate_private_key(ec.SECP256R1()), x509.UniformResourceIdentifier(url)
         access = [
-            x509.AccessDescription(way, place) for way in (AuthorityInformationAccessOID.OCSP, AuthorityInformationAccessOID.CA_ISSUERS)
+            x509.AccessDescription(method, location)
+            for method in (AuthorityInformationAccessOID.OCSP, AuthorityInformationAccessOID.CA_ISSUERS)
         ]
         certificate = (
             x509.CertificateBuilder(issuer.subject, x509.Name([]), key.public_key(), x509.random_serial_number())
@@ -127,7 +128,7 @@ def pointing(authority, tmp_path):
             .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=True)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
             .add_extension(x509.AuthorityInformationAccess(access), critical=False)
-            .add_extension(x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)]), critical=False)
+            .add_extension(x509.CRLDistributionPoints([x509.DistributionPoint([location], None, None, None)]), critical=False)
             .sign(issuer_key, hashes.SHA256())
         )
         private = key.private_bytes(Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -188,9 +189,9 @@ class Machine:
         self.write(f"{folder}/telemetryd/telemetryd.toml", head + table)
         return Endpoint("kde", "KDE", url, ca_file=trust, ohttp_relay=relay, ohttp_keys=keys)
 
-    def review(self, *definitions, file="kate.toml", **how):
+    def review(self, *definitions, file="kate.toml", **keys):
         """Install the review of these definitions."""
-        self.write(f"system/telemetryd/reviews.d/{file}", reviews_of(*definitions, **how))
+        self.write(f"system/telemetryd/reviews.d/{file}", reviews_of(*definitions, **keys))
 
 
 @pytest.fixture
@@ -211,16 +212,16 @@ class Program:
     def __init__(self, process, connection):
         self.process, self.connection = process, connection
 
-    async def said(self):
-        """Everything that it writes."""
-        loop, said = asyncio.get_running_loop(), b""
+    async def output(self):
+        """Everything that the uploader writes."""
+        loop, received = asyncio.get_running_loop(), b""
         while chunk := await loop.sock_recv(self.connection, 4096):
-            said += chunk
-        return said
+            received += chunk
+        return received
 
     async def outcome(self):
         """What it says at last, and nothing but whether it was sending before that."""
-        return parse_delivery((await self.said()).removeprefix(SENDING))
+        return parse_delivery((await self.output()).removeprefix(SENDING))
 
     async def end(self):
         """Its exit status and what it wrote to standard error."""

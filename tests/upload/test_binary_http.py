@@ -5,9 +5,9 @@ from itertools import accumulate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oblivious import integer, known, lines, prefixed, read_inner, unknown
+from support.net.oblivious_servers import integer, known, lines, prefixed, read_inner, unknown
 
-from telemetryd.upload.binary_http import Control, InvalidBinaryHttpError, Response, decode_response, encode_request, padded
+from telemetryd.upload.binary_http import InvalidBinaryHttpError, RequestLine, Response, decode_response, encode_request, pad
 
 REQUEST = bytes.fromhex("""
     00034745 54056874 74707300 0a2f6865 6c6c6f2e 74787440 6c0a7573 65722d61 67656e74 34637572 6c2f372e 31362e33
@@ -41,7 +41,7 @@ def test_request_example():
         ("host", "www.example.com"),
         ("accept-language", "en, mi"),
     ]
-    assert encode_request(Control("GET", "https", "", "/hello.txt"), fields) == REQUEST
+    assert encode_request(RequestLine("GET", "https", "", "/hello.txt"), fields) == REQUEST
 
 
 def test_response_example():
@@ -54,7 +54,7 @@ def test_response_example_with_interim_responses():
     response = decode_response(INTERIM)
     assert (response.status, response.content) == (200, b"Hello World! My content includes a trailing CRLF.\r\n")
     assert response.fields[0] == ("date", "Mon, 27 Jul 2009 12:28:53 GMT")
-    assert (len(response.fields), response.field("content-length"), response.field("link")) == (8, "51", None)
+    assert (len(response.fields), dict(response.fields)["content-length"]) == (8, "51")
 
 
 @given(
@@ -67,16 +67,16 @@ def test_response_example_with_interim_responses():
 def test_requests(*, method, authority, path, fields, content):
     """Another reader finds in a request what was put in."""
     control = ((":method", method), (":scheme", "https"), (":authority", authority), (":path", path))
-    message = encode_request(Control(method, "https", authority, path), fields, content)
+    message = encode_request(RequestLine(method, "https", authority, path), fields, content)
     assert read_inner(message) == ((*control, *fields), content)
-    assert read_inner(padded(message, len(message) + 100)) == ((*control, *fields), content)
+    assert read_inner(pad(message, len(message) + 100)) == ((*control, *fields), content)
 
 
 def test_padding_has_an_end():
     """A message that is longer than its size is not cut."""
-    assert padded(REQUEST, len(REQUEST)) == REQUEST
+    assert pad(REQUEST, len(REQUEST)) == REQUEST
     with pytest.raises(InvalidBinaryHttpError):
-        padded(REQUEST, len(REQUEST) - 1)
+        pad(REQUEST, len(REQUEST) - 1)
 
 
 @given(status=STATUSES, fields=FIELDS, chunks=st.lists(BODIES.filter(bool), max_size=3), trailers=FIELDS, padding=st.integers(0, 50))
@@ -101,15 +101,15 @@ def test_responses(*, status, fields, chunks, trailers, padding):
 )
 def test_cut_off(parts):
     """A response may end before a part, which is empty then (section 3.8), and nowhere else."""
-    whole, ends = b"".join(parts), list(accumulate(map(len, parts)))
-    for cut in range(len(whole) + 1):
+    message, ends = b"".join(parts), list(accumulate(map(len, parts)))
+    for cut in range(len(message) + 1):
         if cut not in ends:
             with pytest.raises(InvalidBinaryHttpError):
-                decode_response(whole[:cut])
+                decode_response(message[:cut])
             continue
         fields = (("date", "x"), ("a", "")) if cut >= ends[1] else ()
         content = b"content" if cut >= ends[2] else b""
-        assert decode_response(whole[:cut]) == Response(200, fields, content)
+        assert decode_response(message[:cut]) == Response(200, fields, content)
 
 
 @pytest.mark.parametrize("form", [known(200), unknown(200), integer(1) + integer(200), integer(3) + integer(200)])

@@ -1,20 +1,57 @@
+import asyncio
 import queue
 import ssl
 import time
 
 import pytest
 import trustme
-from handed import BODY
+from support.manifests.handed_report import BODY
 
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.limits import DAY_S, RESPONSE_MAX_BYTES
-from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.limits import RESPONSE_MAX_BYTES
+from telemetryd.core.schedule import Delivery, Result, held_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
 from telemetryd.upload.request import request
 
 SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
-RETRY = Delivery(Result.RETRY)
+UNKNOWN = Delivery(Result.UNKNOWN)
+
+
+async def post(url, ca_file, timeouts=SHORT, **options):
+    """What becomes of the report: the delivery, also of one that reached nobody."""
+    try:
+        return await Client(ca_file, timeouts, **options).send(request(url, BODY))
+    except HeldError as refusal:
+        return refusal.delivery
+
+
+async def test_the_word_before_the_first_byte(receivers, trusted, ca_file):
+    """`on_connected` is awaited once after TLS, and until it returns the server has not got a byte of the request."""
+    receiver = receivers(trusted, silent_in="headers")
+    got = []
+
+    async def announce():
+        await asyncio.sleep(0.3)  # a byte that had been written before would have arrived by now
+        got.append((len(receiver.peers), receiver.requests.qsize()))
+
+    assert await post(receiver.url(), ca_file, on_connected=announce) == UNKNOWN
+    assert got == [(1, 0)]
+    assert receiver.requests.qsize() == 1
+
+
+@pytest.mark.parametrize("kind", ["another authority", "another host", "silent"])
+async def test_no_word_without_a_connection(receivers, tls, trusted, *, ca_file, kind):
+    """Whatever ends TLS early, `on_connected` is not called, and the report is held."""
+    contexts = {"another authority": tls("localhost", issuer=trustme.CA()), "another host": tls("example.org")}
+    receiver = receivers(contexts.get(kind, trusted), **({"silent_in": "handshake"} if kind == "silent" else {}))
+    called = []
+
+    async def announce():
+        called.append(True)
+
+    assert (await post(receiver.url(), ca_file, on_connected=announce)).result is Result.HELD
+    assert (called, receiver.requests.qsize()) == ([], 0)
 
 
 async def test_every_byte(receiver, ca_file):
@@ -47,17 +84,17 @@ async def test_a_connection_each(receiver, ca_file):
         (b"HTTP/1.1 410 Gone\r\n\r\n", Delivery(Result.ANSWERED, 410)),
         (b"HTTP/1.1 451 Unavailable\r\n\r\n", Delivery(Result.SUSPENDED, 451)),
         (b"HTTP/1.1 404 Not Found\r\n\r\n", Delivery(Result.REJECTED, 404)),
-        (b"HTTP/1.1 429 Slow\r\nRetry-After: 86401\r\n\r\n", Delivery(Result.RETRY, 429, 2 * DAY_S)),
-        (b"HTTP/1.1 503 Away\r\nRetry-After: never\r\n\r\n", Delivery(Result.RETRY, 503)),
+        (b"HTTP/1.1 429 Slow\r\nRetry-After: 86401\r\n\r\n", Delivery(Result.REJECTED, 429)),
+        (b"HTTP/1.1 503 Away\r\nRetry-After: 60\r\n\r\n", Delivery(Result.REJECTED, 503)),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", Delivery(Result.ACCEPTED, 200)),
         (b"HTTP/1.1 204 No Content\r\nSet-Cookie: id=7\r\n\r\n", Delivery(Result.ACCEPTED, 204)),
-        (b"\x15\x03\x01 nothing of HTTP\r\n\r\n", RETRY),
-        (b"HTTP/1.1 204 No Content\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", RETRY),
+        (b"\x15\x03\x01 nothing of HTTP\r\n\r\n", UNKNOWN),
+        (b"HTTP/1.1 204 No Content\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", UNKNOWN),
     ],
 )
 async def test_answers(receivers, trusted, ca_file, *, answer, delivery):
-    """A server's status is the outcome, whatever else it says; what is no answer is tried again."""
-    assert await Client(ca_file, SHORT).send(request(receivers(trusted, answer).url(), BODY)) == delivery
+    """A server's status is the outcome, whatever else it says, `Retry-After` included. What is no answer leaves the outcome unknown."""
+    assert await post(receivers(trusted, answer).url(), ca_file) == delivery
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -71,12 +108,15 @@ async def test_no_redirects(receivers, trusted, ca_file, *, status, is_same_host
     assert (receiver.requests.qsize(), other.requests.qsize()) == (1, 0)
 
 
-@pytest.mark.parametrize(("silent_in", "timeouts"), [("handshake", Timeouts(connect=0.5)), ("headers", Timeouts(answer=0.5))])
-async def test_silent_server(receivers, trusted, ca_file, *, silent_in, timeouts):
-    """A server that falls silent before its status ends the try in time."""
+@pytest.mark.parametrize(
+    ("silent_in", "timeouts", "delivery"),
+    [("handshake", Timeouts(connect=0.5), held_delivery(Hindrance.TIMEOUT)), ("headers", Timeouts(answer=0.5), UNKNOWN)],
+)
+async def test_silent_server(receivers, trusted, ca_file, *, silent_in, timeouts, delivery):
+    """A server that falls silent ends the attempt in time: nobody was reached without TLS, nobody knows without a status."""
     receiver = receivers(trusted, silent_in=silent_in)
     began = time.monotonic()
-    assert await Client(ca_file, timeouts).send(request(receiver.url(), BODY)) == RETRY
+    assert await post(receiver.url(), ca_file, timeouts) == delivery
     assert (await receiver.end()) - began < 5
 
 
@@ -92,7 +132,7 @@ async def test_trickling_server(receivers, trusted, ca_file):
     """A server that never finishes its headers ends the try in time, although it is never silent."""
     receiver = receivers(trusted, trickle())
     began = time.monotonic()
-    assert await Client(ca_file, SHORT).send(request(receiver.url(), BODY)) == RETRY
+    assert await post(receiver.url(), ca_file) == UNKNOWN
     assert time.monotonic() - began < 5
 
 
@@ -115,9 +155,13 @@ async def test_body_without_end(receivers, trusted, ca_file):
 
 
 async def test_nobody_there(deaf_port, unused_tcp_port, ca_file):
-    """No server, or one that does not take the connection, is tried again later."""
-    for port in (unused_tcp_port, deaf_port):
-        assert await Client(ca_file, SHORT).send(request(f"https://127.0.0.1:{port}/", BODY)) == RETRY
+    """No server, one that does not take the connection, and a name that nobody has: the report reached nobody, and is held."""
+    for host, hindrance in (
+        (f"127.0.0.1:{unused_tcp_port}", Hindrance.REFUSED),
+        (f"127.0.0.1:{deaf_port}", Hindrance.TIMEOUT),
+        ("telemetry.invalid", Hindrance.DNS),
+    ):
+        assert await post(f"https://{host}/", ca_file) == held_delivery(hindrance)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +178,7 @@ async def test_nobody_there(deaf_port, unused_tcp_port, ca_file):
 async def test_no_trust(receivers, tls, trusted, expired, *, ca_file, tmp_path, kind, hindrance):
     """A server without a valid certificate for its name from the authority that is configured gets no byte of a report. Policy: C7.
 
-    Nor does it cost a try: the cause is told, and the report waits.
+    Nor does it cost the report: the cause is told, and the report waits.
     """
     (tmp_path / "empty.pem").touch()
     contexts = {"another authority": tls("localhost", issuer=trustme.CA()), "another host": tls("example.org"), "expired": expired}
@@ -142,7 +186,7 @@ async def test_no_trust(receivers, tls, trusted, expired, *, ca_file, tmp_path, 
     receiver = receivers(contexts.get(kind, trusted))
     with pytest.raises(HeldError) as refusal:
         await Client(files.get(kind, ca_file), SHORT).send(request(receiver.url(), BODY))
-    assert refusal.value.delivery == held(hindrance)
+    assert refusal.value.delivery == held_delivery(hindrance)
     assert receiver.requests.qsize() == 0
 
 
@@ -154,7 +198,7 @@ async def test_old_tls(receivers, tls, ca_file):
     with pytest.warns(DeprecationWarning, match="TLSv1"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     receiver = receivers(old)
-    assert await Client(ca_file, SHORT).send(request(receiver.url(), BODY)) == RETRY
+    assert await post(receiver.url(), ca_file) == held_delivery(Hindrance.REFUSED)
     assert receiver.requests.qsize() == 0
 
 
@@ -182,12 +226,12 @@ ACCEPTED = Delivery(Result.ACCEPTED, 200)
 @pytest.mark.parametrize(
     ("head", "piece", "deliveries"),
     [
-        (b"", b"\r\n" * 4096, [RETRY]),
-        (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 1024, [RETRY]),
-        (HEAD, b"X: y\r\n" * 4096, [RETRY]),
-        (HEAD + b"X:", b" " * 8192, [RETRY]),
+        (b"", b"\r\n" * 4096, [UNKNOWN]),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 1024, [UNKNOWN]),
+        (HEAD, b"X: y\r\n" * 4096, [UNKNOWN]),
+        (HEAD + b"X:", b" " * 8192, [UNKNOWN]),
         (CHUNKED + b"1;x=", b"y" * 8192, [ACCEPTED]),
-        (CHUNKED + b"1\r\nx\r\n0\r\n", b"X: y\r\n" * 4096, [RETRY, ACCEPTED]),
+        (CHUNKED + b"1\r\nx\r\n0\r\n", b"X: y\r\n" * 4096, [UNKNOWN, ACCEPTED]),
         (HEAD + b"Content-Length: 10737418240\r\n\r\n", bytes(8192), [ACCEPTED]),
     ],
     ids=["blank lines", "interim answers", "headers", "one header", "chunk extension", "trailers", "body of 10 GB"],

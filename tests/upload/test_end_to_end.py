@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from handed import REPORT, TEXT
+from support.manifests.handed_report import REPORT, TEXT
 
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.report import encode, request_headers
-from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.schedule import Delivery, Result, held_delivery
 from telemetryd.runtime.uploader import UploaderCourier
 
 
@@ -50,5 +50,5 @@ async def test_moved_endpoint(machine, courier, receiver):
     """An endpoint that moved while the daemon was not looking gets nothing: consent named the other host. Policy: C6."""
     endpoint = machine.endpoint("https://telemetry.example.org/v1/reports")
     machine.endpoint(receiver.url())
-    assert await courier.deliver(endpoint, encode(REPORT), TEXT) == held(Hindrance.CONFIGURATION)
+    assert await courier.deliver(endpoint, encode(REPORT), TEXT) == held_delivery(Hindrance.CONFIGURATION)
     assert receiver.requests.empty()

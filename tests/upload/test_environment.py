@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from handed import BODY, TEXT, job
-from installation import USER_SITE, Installation
+from support.installation import USER_SITE, Installation
+from support.manifests.handed_report import BODY, TEXT, job
 
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.runtime.uploader import UPLOADER, command_of, environment

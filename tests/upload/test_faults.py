@@ -9,8 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, datetime
 
 import pytest
 import trustme
@@ -18,20 +17,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from handed import BODY, job
-from receiver import RESET
-from shifted import hastened
+from support.manifests.handed_report import BODY, job
+from support.net.tls_receiver import RESET
+from support.shifted_time import hastened
 
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, DAY_S, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
-from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
+from telemetryd.core.schedule import Delivery, Result, held_delivery
 from telemetryd.core.uploader_protocol import SENDING, parse_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
 from telemetryd.upload.request import request
 
-SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
-RETRY, ACCEPTED = Delivery(Result.RETRY), Delivery(Result.ACCEPTED, 200)
+SHORT = Timeouts(connect=1.0, answer=1.0, total=2.0, response=1.0)
+UNKNOWN, ACCEPTED = Delivery(Result.UNKNOWN), Delivery(Result.ACCEPTED, 200)
+REFUSED, TIMEOUT = held_delivery(Hindrance.REFUSED), held_delivery(Hindrance.TIMEOUT)
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it"
 
 
@@ -52,32 +52,36 @@ def slowly(pieces):
         yield piece
 
 
-async def deliver(receiver, ca_file, url=""):
-    """One try, which ends in time, over one connection and with one request at most."""
+async def deliver(receiver, ca_file, url="", *, timeouts=SHORT):
+    """One attempt, which ends in time, over one connection and with one request at most."""
     began = time.monotonic()
-    delivery = await Client(ca_file, SHORT).send(request(url or receiver.url(), BODY))
-    assert time.monotonic() - began < 5
+    try:
+        delivery = await Client(ca_file, timeouts).send(request(url or receiver.url(), BODY))
+    except HeldError as refusal:
+        delivery = refusal.delivery
+    assert timeouts is not SHORT or time.monotonic() - began < 5
     await receiver.end()
     assert len(receiver.peers) == 1
     assert receiver.requests.qsize() <= 1
+    assert delivery.result is not Result.HELD or not any(BODY[:20] in request for request in list(receiver.requests.queue))
     return delivery
 
 
 @pytest.mark.parametrize(
     ("read", "answer", "is_tls", "delivery"),
     [
-        (nothing, [RESET], False, RETRY),
-        (beginning, [RESET], False, RETRY),
-        (beginning, [RESET], True, RETRY),
-        (None, [RESET], True, RETRY),
-        (None, [b"HTTP/1.1 20", RESET], True, RETRY),
-        (None, [b"HTTP/1.1 200 OK\r\nX:", RESET], True, RETRY),
+        (nothing, [RESET], False, REFUSED),
+        (beginning, [RESET], False, REFUSED),
+        (beginning, [RESET], True, UNKNOWN),
+        (None, [RESET], True, UNKNOWN),
+        (None, [b"HTTP/1.1 20", RESET], True, UNKNOWN),
+        (None, [b"HTTP/1.1 200 OK\r\nX:", RESET], True, UNKNOWN),
         (None, slowly([HALF, RESET]), True, ACCEPTED),
     ],
     ids=["connect", "handshake", "request", "silence", "status", "headers", "body"],
 )
 async def test_reset(receivers, trusted, *, ca_file, read, answer, is_tls, delivery):
-    """A connection that is reset is not made again; nobody knows until a status was read, and from then on it counts."""
+    """A connection that is reset is not made again. Before TLS stands nobody is reached, then nobody knows until a status was read."""
     receiver = receivers(trusted if is_tls else None, answer, **({"read": read} if read else {}))
     assert await deliver(receiver, ca_file, receiver.url(scheme="https")) == delivery
 
@@ -85,9 +89,9 @@ async def test_reset(receivers, trusted, *, ca_file, read, answer, is_tls, deliv
 @pytest.mark.parametrize(
     ("head", "drop", "is_tls", "delivery"),
     [
-        (b"\x16\x03\x03\x40\x00", b"\0", False, RETRY),
-        (b"HTTP/1.1 200 O", b"K", True, RETRY),
-        (b"HTTP/1.1 200 OK\r\nX: ", b"y", True, RETRY),
+        (b"\x16\x03\x03\x40\x00", b"\0", False, TIMEOUT),
+        (b"HTTP/1.1 200 O", b"K", True, UNKNOWN),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y", True, UNKNOWN),
         (HALF, b"x", True, ACCEPTED),
     ],
     ids=["handshake", "status", "headers", "body"],
@@ -109,28 +113,28 @@ async def test_drops(receivers, trusted, *, ca_file, head, drop, is_tls, deliver
         ("304 Not Modified", Delivery(Result.REJECTED, 304)),
         ("400 Bad", Delivery(Result.REJECTED, 400)),
         ("407 Proxy", Delivery(Result.REJECTED, 407)),
-        ("408 Slow", Delivery(Result.RETRY, 408)),
+        ("408 Slow", Delivery(Result.REJECTED, 408)),
         ("410 Gone", Delivery(Result.ANSWERED, 410)),
         ("413 Large", Delivery(Result.REJECTED, 413)),
-        ("425 Early", Delivery(Result.RETRY, 425)),
-        ("429 Many", Delivery(Result.RETRY, 429)),
+        ("425 Early", Delivery(Result.REJECTED, 425)),
+        ("429 Many", Delivery(Result.REJECTED, 429)),
         ("451 Law", Delivery(Result.SUSPENDED, 451)),
-        ("500 Error", Delivery(Result.RETRY, 500)),
-        ("599 Error", Delivery(Result.RETRY, 599)),
+        ("500 Error", Delivery(Result.REJECTED, 500)),
+        ("599 Error", Delivery(Result.REJECTED, 599)),
         ("600 Strange", Delivery(Result.REJECTED, 600)),
         ("999 Strange", Delivery(Result.REJECTED, 999)),
         ("000 Strange", Delivery(Result.REJECTED, 0)),
-        ("1000 Strange", RETRY),
-        ("20 Short", RETRY),
-        ("-200 Negative", RETRY),
-        ("2e2 Exponent", RETRY),
-        ("٢٠٠ Digits", RETRY),
-        ("OK", RETRY),
-        ("", RETRY),
+        ("1000 Strange", UNKNOWN),
+        ("20 Short", UNKNOWN),
+        ("-200 Negative", UNKNOWN),
+        ("2e2 Exponent", UNKNOWN),
+        ("٢٠٠ Digits", UNKNOWN),
+        ("OK", UNKNOWN),
+        ("", UNKNOWN),
     ],
 )
 async def test_statuses(receivers, trusted, ca_file, *, line, delivery):
-    """Each class of statuses means what it means, alone and after interim answers; what is no number of three digits is no status."""
+    """Each status is final, alone and after interim answers. What is no number of three digits is no status: then nobody knows."""
     for interim in ("", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: <https://example.org/>\r\n\r\n"):
         receiver = receivers(trusted, f"{interim}HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n".encode())
         assert await deliver(receiver, ca_file) == delivery
@@ -154,38 +158,12 @@ async def test_statuses(receivers, trusted, ca_file, *, line, delivery):
 )
 async def test_no_answer(receivers, trusted, ca_file, answer):
     """What is no HTTP is no answer, and whatever number is in it says nothing."""
-    assert await deliver(receivers(trusted, answer), ca_file) == RETRY
-
-
-@pytest.mark.parametrize(
-    ("header", "days"),
-    [
-        ("1", 1),
-        ("86401", 2),
-        ("-86401", None),
-        ("0", None),
-        ("99999999", None),
-        ("9" * 5000, None),
-        (timedelta(days=3, hours=-1), 3),
-        (timedelta(days=-3), None),
-        ("Thu, 01 Jan 2099 00:00:00 GMT", None),
-        ("Thu, 99 Jan 9999 99:99:99 GMT", None),
-        ("\xff\xfe", None),
-    ],
-)
-async def test_retry_after(receivers, trusted, ca_file, *, header, days):
-    """Retry-After counts in seconds and as a date, rounded up to days; what is past, negative, absurd or no such thing does not."""
-    if isinstance(header, timedelta):  # a date so far from now
-        header = format_datetime(datetime.now(UTC) + header, usegmt=True)
-    answer = b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\nRetry-After: " + header.encode("latin-1") + b"\r\n\r\n"
-    assert await deliver(receivers(trusted, answer), ca_file) == Delivery(Result.RETRY, 503, days and days * DAY_S)
+    assert await deliver(receivers(trusted, answer), ca_file) == UNKNOWN
 
 
 async def untrusted(receiver, ca_file, hindrance):
     """The report is held for this reason, and no byte of it leaves."""
-    with pytest.raises(HeldError) as refusal:
-        await deliver(receiver, ca_file)
-    assert refusal.value.delivery == held(hindrance)
+    assert await deliver(receiver, ca_file) == held_delivery(hindrance)
     assert receiver.requests.empty()
 
 
@@ -208,8 +186,8 @@ def certified(issuer=None, issuer_key=None, extensions=()):
         .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
     )
-    for one in extensions:
-        builder = builder.add_extension(one, critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     certificate = builder.sign(issuer_key or key, hashes.SHA256())
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), certificate.public_bytes(Encoding.PEM)
 
@@ -245,7 +223,7 @@ async def test_whole_chain(receivers, authority, *, ca_file, tmp_path):
     """The same chain with its middle is trusted: what the test above refuses is the fault alone."""
     leaf = authority.create_child_ca().issue_cert("localhost")
     receiver = receivers(serving(tmp_path, leaf.private_key_pem.bytes(), *(pem.bytes() for pem in leaf.cert_chain_pems)))
-    assert (await deliver(receiver, ca_file)).result is Result.ACCEPTED
+    assert (await deliver(receiver, ca_file, timeouts=Timeouts())).result is Result.ACCEPTED
 
 
 def private_authority(**usage):
@@ -274,7 +252,7 @@ async def test_what_a_private_authority_needs(receivers, tmp_path, usage):
     (tmp_path / "ca.pem").write_bytes(authority.public_bytes(Encoding.PEM))
     receiver = receivers(serving(tmp_path, private, certificate))
     if usage or sys.version_info < (3, 13):
-        assert (await deliver(receiver, str(tmp_path / "ca.pem"))).result is Result.ACCEPTED
+        assert (await deliver(receiver, str(tmp_path / "ca.pem"), timeouts=Timeouts())).result is Result.ACCEPTED
     else:
         await untrusted(receiver, str(tmp_path / "ca.pem"), Hindrance.STRICT)
 
@@ -294,10 +272,12 @@ async def test_not_yet_valid(receivers, tls, ca_file):
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", "a..example"])
 async def test_no_name(ca_file, host):
     """What can be no name is looked up nowhere, and the report waits."""
-    assert await Client(ca_file, SHORT).send(request(f"https://{host}/", BODY)) == RETRY
+    with pytest.raises(HeldError) as refusal:
+        await Client(ca_file, SHORT).send(request(f"https://{host}/", BODY))
+    assert refusal.value.delivery == held_delivery(Hindrance.DNS)
 
 
-class Place:
+class MeasuredUploaders:
     """Where uploaders leave how they ended, and what else their Python does at its start."""
 
     def __init__(self, root, machine):
@@ -322,20 +302,20 @@ class Place:
                 theirs.close()
                 ours.sendall(job(self.machine.endpoint(url).url))
                 ours.settimeout(20)
-                said = b""
-                while not said.removeprefix(SENDING):
-                    said += ours.recv(4096)
+                output = b""
+                while not output.removeprefix(SENDING):
+                    output += ours.recv(4096)
                 if first:
                     process.kill()
-                    return parse_delivery(said.removeprefix(SENDING)), 0, 0.0
+                    return parse_delivery(output.removeprefix(SENDING)), 0, 0.0
         seconds, _, status = (self.root / "status").read_text().partition("\n")
-        return parse_delivery(said.removeprefix(SENDING)), int(re.search(r"VmHWM:\s+(\d+)", status)[1]), float(seconds)
+        return parse_delivery(output.removeprefix(SENDING)), int(re.search(r"VmHWM:\s+(\d+)", status)[1]), float(seconds)
 
 
 @pytest.fixture
-def place(machine, tmp_path):
-    """A place for uploaders of the machine."""
-    return Place(tmp_path / "place", machine)
+def measured(machine, tmp_path):
+    """Runs uploaders of the machine and measures them."""
+    return MeasuredUploaders(tmp_path / "measured", machine)
 
 
 def without_end(head, piece):
@@ -358,11 +338,11 @@ BODIES = {
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_memory(receivers_at_once, trusted, place, kind):
+def test_memory(receivers_at_once, trusted, measured, kind):
     """The program's peak of memory for a body of 10 GB, or for one that would unpack to 60 MB, is within 4 MB of that for none."""
-    plain, usual_kib, _ = place.run(receivers_at_once(trusted).url())
+    plain, usual_kib, _ = measured.run(receivers_at_once(trusted).url())
     receiver = receivers_at_once(trusted, BODIES[kind]())
-    delivery, peak_kib, _ = place.run(receiver.url())
+    delivery, peak_kib, _ = measured.run(receiver.url())
     assert (plain.result, delivery) == (Result.ACCEPTED, ACCEPTED)
     assert peak_kib - usual_kib < 4096
     assert receiver.sent_bytes < 16 << 20
@@ -372,41 +352,48 @@ RATE = 20
 """So many times as fast as time passes does the program think that it passes."""
 LONGEST_LAG_S = 1.0
 """What a busy machine may add, in real time."""
+_ATTEMPTS = 3
 
 
 @pytest.mark.parametrize(
     ("how", "seconds", "delivery"),
     [
-        ({"silent_in": "handshake"}, CONNECT_TIMEOUT_S, RETRY),
-        ({"silent_in": "headers"}, ANSWER_TIMEOUT_S, RETRY),
-        ({"answer": slowly([b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100])}, UPLOAD_TIMEOUT_S, RETRY),
+        ({"silent_in": "handshake"}, CONNECT_TIMEOUT_S, TIMEOUT),
+        ({"silent_in": "headers"}, ANSWER_TIMEOUT_S, UNKNOWN),
+        ({"answer": slowly([b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100])}, UPLOAD_TIMEOUT_S, UNKNOWN),
         ({"answer": HALF}, RESPONSE_TIMEOUT_S, ACCEPTED),
     ],
     ids=["handshake", "silence", "headers", "body"],
 )
-def test_deadlines(receivers_at_once, trusted, place, *, how, seconds, delivery):
-    """The real program waits as long as the limits say, and no longer, at each stage."""
+def test_deadlines(receivers_at_once, trusted, measured, *, how, seconds, delivery):
+    """The real program waits as long as the limits say, and no longer, at each stage.
+
+    A program that waits too long does so each time; what a busy machine adds differs.
+    """
     fast = hastened(RATE)
-    receiver = receivers_at_once(trusted, **how)
-    outcome, _, took = place.run(receiver.url(), environ=fast)
-    _, _, start = place.run(receivers_at_once(trusted).url(), environ=fast)
-    assert outcome == delivery
-    assert seconds <= took <= start + seconds + LONGEST_LAG_S * RATE
+    for _ in range(_ATTEMPTS):
+        outcome, _, took = measured.run(receivers_at_once(trusted, **how).url(), environ=fast)
+        _, _, start = measured.run(receivers_at_once(trusted).url(), environ=fast)
+        assert outcome == delivery
+        assert took >= seconds
+        if took <= start + seconds + LONGEST_LAG_S * RATE:
+            return
+    pytest.fail(f"it took {took} s, beyond the start of {start} s")
 
 
-def test_name_look_up_that_hangs(place):
-    """A resolver that never answers ends the try when connecting has to; the program says so although the look-up's thread still hangs."""
+def test_name_look_up_that_hangs(measured):
+    """A resolver that never answers ends the attempt when connecting has to; the program says so while the look-up's thread still hangs."""
     hang = "import socket, threading\nsocket.getaddrinfo = lambda *_, **__: threading.Event().wait()"
     began = time.monotonic()
-    delivery, *_ = place.run("https://telemetry.example.org/", first=hang, environ=hastened(RATE))
-    assert delivery == RETRY
+    delivery, *_ = measured.run("https://telemetry.example.org/", first=hang, environ=hastened(RATE))
+    assert delivery == TIMEOUT
     assert CONNECT_TIMEOUT_S / RATE <= time.monotonic() - began < 10
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="unshare is not installed")
-def test_no_network(place):
+def test_no_network(measured):
     """Without any network no name is found, and the report waits."""
     if subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode:
         pytest.skip("no namespaces for users here")
-    delivery, *_ = place.run("https://telemetry.example.org/", prefix=["unshare", "-rn"])
-    assert delivery == RETRY
+    delivery, *_ = measured.run("https://telemetry.example.org/", prefix=["unshare", "-rn"])
+    assert delivery == held_delivery(Hindrance.DNS)

@@ -1,8 +1,8 @@
 from datetime import date
 
 import pytest
-from declared import MEMORY, STARTUP, asking, define, review_of
-from handed import BODY, DEFINITION, REPORT, TEXT
+from support.manifests.core_questions import MEMORY, STARTUP, asking, define, review_of
+from support.manifests.handed_report import BODY, DEFINITION, REPORT, TEXT
 
 from telemetryd.core.report import Report, encode
 from telemetryd.core.settings import Endpoint, KillSwitch, Settings

@@ -9,14 +9,23 @@ import time
 from collections import Counter
 from itertools import pairwise
 
-import harness
 import pytest
 from aiohttp import web
-from receiver import Receiver
-from shifted import shifted_by
-from timeline import DAY_S
-from watched import PLAIN, REPORTS, Watched, review_all, text_of
-from wiretap import ALPN, APPLICATION_DATA, COOKIE, EARLY_DATA, PRE_SHARED_KEY, SESSION_TICKET, SUPPORTED_VERSIONS, without_chance
+from support.machine import CONTROL, KATE, Machine, but_for_chance
+from support.net.observer import (
+    ALPN,
+    APPLICATION_DATA,
+    COOKIE,
+    EARLY_DATA,
+    PRE_SHARED_KEY,
+    SESSION_TICKET,
+    SUPPORTED_VERSIONS,
+    without_chance,
+)
+from support.net.tls_receiver import Receiver
+from support.net.watched_uploads import PLAIN, REPORTS, Watched, review_all, text_of
+from support.shifted_time import shifted_by
+from support.timeline import DAY_S
 
 from telemetryd.core.report import encode
 from telemetryd.core.schedule import Delivery, Result
@@ -60,10 +69,10 @@ def test_nothing_is_resumed(one_user):
     for seen in one_user.sent:
         for number in (PRE_SHARED_KEY, EARLY_DATA, SESSION_TICKET, COOKIE):
             assert seen.tapped.hello.extension(number) is None
-    given = b""
+    session = b""
     for seen in one_user.sent:
-        assert seen.tapped.hello.session_id not in given
-        given += seen.tapped.received
+        assert seen.tapped.hello.session_id not in session
+        session += seen.tapped.received
     assert one_user.receiver.resumed == [False] * len(REPORTS)
 
 
@@ -138,7 +147,7 @@ def test_relayed(watch, machine, receivers_of_gateway):
 @pytest.fixture
 def receivers_of_gateway(machine, steady):
     """A gateway behind its door, a relay to it, and the file with its key."""
-    from oblivious import Gateway, Relay, keys_file  # noqa: PLC0415 - skips the test where the extra is not installed
+    from support.net.oblivious_servers import Gateway, Relay, keys_file  # noqa: PLC0415 - skips the test where the extra is not installed
 
     gateway = Gateway()
     door = Receiver(steady(), gateway.answer)
@@ -184,12 +193,12 @@ def test_no_clock(watch, machines, tmp_path):
     assert views == [views[0]] * 6
 
 
-DOLPHIN = harness.KATE.replace("org.kde.kate", "org.kde.dolphin")
+DOLPHIN = KATE.replace("org.kde.kate", "org.kde.dolphin")
 
 
 async def submitted(root, watched, ca_file, *manifests):
     """The reports of a new user's daemon, in the order in which they were sent: (application, how it was seen)."""
-    with harness.Machine(root) as user:
+    with Machine(root) as user:
         user.develop(watched.tap.url())
         path = user.root / "home/telemetryd/telemetryd.toml"
         path.write_text(path.read_text() + f'ca_file = "{ca_file}"\n')
@@ -199,7 +208,7 @@ async def submitted(root, watched, ca_file, *manifests):
                     await client.register(application_of(text), text)
                     await client.consent(application_of(text))
                     await client.push(application_of(text), "startup", "d", 700.0)
-                await client.call(harness.CONTROL, "Submit")
+                await client.call(CONTROL, "Submit")
     return [(report_of(seen)["application"], seen) for seen in watched.next(len(manifests))]
 
 
@@ -216,12 +225,12 @@ def report_of(seen):
 async def test_two_users(watch, tmp_path, ca_file):
     """Observer and server: a user's second report is like the first of another, but for the report's own nonce and noise. Policy: A2."""
     watched = watch()
-    (_, earlier), (application, second) = await submitted(tmp_path / "old", watched, ca_file, harness.KATE, DOLPHIN)
-    manifest = DOLPHIN if application == application_of(DOLPHIN) else harness.KATE
+    (_, earlier), (application, second) = await submitted(tmp_path / "old", watched, ca_file, KATE, DOLPHIN)
+    manifest = DOLPHIN if application == application_of(DOLPHIN) else KATE
     ((_, first),) = await submitted(tmp_path / "new", watched, ca_file, manifest)
     (head, _, body), (other_head, _, other_body) = second.request.partition(b"\r\n\r\n"), first.request.partition(b"\r\n\r\n")
     assert head == other_head
-    assert harness.but_for_chance(body) == harness.but_for_chance(other_body)
+    assert but_for_chance(body) == but_for_chance(other_body)
     assert len({report_of(seen)["nonce"] for seen in (earlier, second, first)}) == 3
     assert (second.tapped.sizes, second.tapped.hello.fingerprint) == (first.tapped.sizes, first.tapped.hello.fingerprint)
 

@@ -5,10 +5,10 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oblivious import AES, CHACHA, KDF, Gateway, configuration, keys_file
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKeyPair
+from support.net.oblivious_servers import AES, CHACHA, KDF, Gateway, configuration, keys_file
 
-from telemetryd.upload.binary_http import Control, decode_response, encode_request
+from telemetryd.upload.binary_http import RequestLine, decode_response, encode_request
 from telemetryd.upload.ohttp import SEALING_BYTES, OhttpError, parse_keys, seal
 
 PUBLIC = bytes(range(32))
@@ -38,7 +38,7 @@ def test_example():
         kem.deserialize_private_key(bytes.fromhex("bc51d5e930bda26589890ac7032f70ad12e4ecb37abb1b65b1256c9c48999c73")),
         kem.deserialize_public_key(bytes.fromhex("4b28f881333e7c164ffc499ad9796f877f4e1051ee6d31bad19dec96c208b472")),
     )
-    message = encode_request(Control("GET", "https", "example.com", "/"), [])
+    message = encode_request(RequestLine("GET", "https", "example.com", "/"), [])
     assert message.rstrip(b"\0") == bytes.fromhex("00034745540568747470730b6578616d706c652e636f6d012f")
     sealed = seal(key, message.rstrip(b"\0"), ephemeral=ephemeral)
     assert sealed.content == bytes.fromhex("""

@@ -6,54 +6,69 @@ import sys
 import time
 
 import pytest
-from declared import asking
-from handed import BODY, DEFINITION, REPORT, TEXT, job
-from shifted import hastened
+from support.manifests.core_questions import asking
+from support.manifests.handed_report import BODY, DEFINITION, REPORT, TEXT, job
+from support.net.tls_receiver import RESET
+from support.shifted_time import hastened
 
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.report import encode
-from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.schedule import Delivery, Result, held_delivery
 from telemetryd.system import own_package
 
-REJECTED, HELD = Delivery(Result.REJECTED), held(Hindrance.CONFIGURATION)
+DAMAGED, HELD = held_delivery(Hindrance.REPORT), held_delivery(Hindrance.CONFIGURATION)
 ACCEPTED = Delivery(Result.ACCEPTED, 204)
 DONE, MISUSED, WITHDRAWN = 0, 2, 3
 STOP = '[[stop]]\napplication = "org.kde.kate"\nquestion = "startup"\nreason = "suspended"\ndate = 2026-11-21\n'
-NO_REVIEW = "no review that can be read permits it"
 
 
 async def test_delivery(machine, start, receiver):
     """A reviewed report goes to the configured endpoint; one line says that it goes, one how it went, and the program ends."""
     url = machine.endpoint(receiver.url()).url
     program = await start(job(url))
-    assert await program.said() == b'sending\n{"result":"accepted","status":204,"retry_after_s":null,"hindrance":""}\n'
+    assert await program.output() == b'sending\n{"result":"accepted","status":204,"hindrance":""}\n'
     assert await program.end() == (DONE, b"")
     assert receiver.requests.get(timeout=20).partition(b"\r\n\r\n")[2] == BODY
 
 
-async def test_retry_after(machine, start, receivers, trusted):
-    """What the server says reaches the daemon as an outcome."""
-    receiver = receivers(trusted, b"HTTP/1.1 503 Away\r\nRetry-After: 90000\r\nContent-Length: 0\r\n\r\n")
+@pytest.mark.parametrize("status", [404, 429, 503])
+async def test_final_status(machine, start, receivers, trusted, *, status):
+    """What the server says reaches the daemon as an outcome, and is final, whatever `Retry-After` says."""
+    receiver = receivers(trusted, f"HTTP/1.1 {status} Away\r\nRetry-After: 90000\r\nContent-Length: 0\r\n\r\n".encode())
     program = await start(job(machine.endpoint(receiver.url()).url))
-    assert await program.outcome() == Delivery(Result.RETRY, 503, 172_800)
+    assert await program.output() == b'sending\n{"result":"rejected","status":%d,"hindrance":""}\n' % status
+    assert receiver.requests.qsize() == 1
+
+
+@pytest.mark.parametrize("how", ["dropped after the body", "reset in TLS"])
+async def test_broken_connection(machine, start, receivers, trusted, *, how):
+    """A connection that breaks down after the body leaves the outcome unknown; in TLS it reached nobody, and `sending` is not said."""
+    is_sent = how == "dropped after the body"
+    receiver = receivers(trusted, [RESET]) if is_sent else receivers(None, [RESET], read=lambda connection: connection.recv(100))
+    program = await start(job(machine.endpoint(receiver.url(scheme="https")).url))
+    unknown, held = (b'sending\n{"result":"unknown","status":0,"hindrance":""}\n', b'{"result":"held","status":0,"hindrance":"refused"}\n')
+    assert await program.output() == (unknown if is_sent else held)
+    assert await program.end() == (DONE, b"")
+    (got,) = list(receiver.requests.queue)
+    assert got.endswith(BODY) is is_sent
 
 
 @pytest.mark.parametrize("kind", ["no job", "endless line", "longer", "no report", "no size", "other spelling", "other name"])
 async def test_no_job(machine, start, receiver, kind):
-    """Whatever is no job is rejected unsent, without aiohttp ever being imported. Policy: P1."""
-    whole = job(machine.endpoint(receiver.url()).url)
+    """Whatever is no job is not sent, without aiohttp ever being imported. Policy: P1."""
+    complete = job(machine.endpoint(receiver.url()).url)
     data = {
         "no job": b"GET / HTTP/1.1\r\n\r\n".ljust(2000),
         "endless line": b"x" * 5120,
-        "longer": whole + b" ",
-        "no report": whole[:-1024] + b"{}".ljust(1024),
-        "no size": whole.replace(b'"definition":', b'"definition":9', 1),
-        "other spelling": whole[:-1024] + BODY.replace(b":1,", b": 1,")[:1024],
-        "other name": whole.replace(b"developer", b"Developer"),
+        "longer": complete + b" ",
+        "no report": complete[:-1024] + b"{}".ljust(1024),
+        "no size": complete.replace(b'"definition":', b'"definition":9', 1),
+        "other spelling": complete[:-1024] + BODY.replace(b":1,", b": 1,")[:1024],
+        "other name": complete.replace(b"developer", b"Developer"),
     }
     program = await start(data[kind], options=("-P", "-X", "importtime"))
-    assert await program.outcome() == REJECTED
+    assert await program.outcome() == DAMAGED
     status, errors = await program.end()
     assert status == DONE
     assert b"telemetryd.upload.job" in errors
@@ -70,14 +85,14 @@ async def test_no_job(machine, start, receiver, kind):
     ],
 )
 async def test_job_that_is_not_permitted(machine, start, receiver, fields):
-    """The uploader looks for itself: what goes to another address than configured stays here, and is no try. Policy: C6."""
+    """The uploader looks for itself: what goes to another address than configured stays here. Policy: C6."""
     program = await start(job(machine.endpoint(receiver.url()).url, **fields))
     assert await program.outcome() == HELD
     assert (await program.end())[0] == DONE
     assert receiver.requests.empty()
 
 
-OTHER = asking(purpose="Is it slow today?")
+OTHER = asking(share=0.5)
 """What the same question was, or will be, in another version of the manifest."""
 OF_OTHER = encode(REPORT._replace(revision=OTHER.revision))
 FREE_TEXT = canonical_text(DEFINITION).replace('"500","2000"', '"500","secret-report.odt"')
@@ -87,22 +102,22 @@ FREE_TEXT = canonical_text(DEFINITION).replace('"500","2000"', '"500","secret-re
     ("fields", "delivery"),
     [
         ({}, ACCEPTED),
-        ({"body": encode(REPORT._replace(answer=("secret-report.odt",)))}, REJECTED),
-        ({"body": encode(REPORT._replace(answer=("<501",)))}, REJECTED),
-        ({"body": encode(REPORT._replace(epsilon=4.0))}, REJECTED),
-        ({"body": encode(REPORT._replace(epsilon=None))}, REJECTED),
-        ({"body": encode(REPORT._replace(period="2026-11"))}, REJECTED),
-        ({"body": encode(REPORT._replace(period="2027-W40"))}, REJECTED),
-        ({"body": encode(REPORT._replace(question="stopped"))}, REJECTED),
-        ({"body": encode(REPORT._replace(revision="0" * 12))}, REJECTED),
-        ({"body": OF_OTHER}, REJECTED),
+        ({"body": encode(REPORT._replace(answer=("secret-report.odt",)))}, DAMAGED),
+        ({"body": encode(REPORT._replace(answer=("<501",)))}, DAMAGED),
+        ({"body": encode(REPORT._replace(epsilon=4.0))}, DAMAGED),
+        ({"body": encode(REPORT._replace(epsilon=None))}, DAMAGED),
+        ({"body": encode(REPORT._replace(period="2026-11"))}, DAMAGED),
+        ({"body": encode(REPORT._replace(period="2027-W40"))}, DAMAGED),
+        ({"body": encode(REPORT._replace(question="stopped"))}, DAMAGED),
+        ({"body": encode(REPORT._replace(revision="0" * 12))}, DAMAGED),
+        ({"body": OF_OTHER}, DAMAGED),
         ({"definition": canonical_text(OTHER), "body": OF_OTHER}, HELD),
-        ({"definition": FREE_TEXT}, REJECTED),
+        ({"definition": FREE_TEXT}, DAMAGED),
         ({"definition": TEXT.replace("Is it slow?", "Is it!")}, HELD),
-        ({"definition": TEXT[:-1]}, REJECTED),
-        ({"definition": "{}"}, REJECTED),
-        ({"definition": "[" * 100_000}, REJECTED),
-        ({"definition": ""}, held(Hindrance.DEFINITION)),
+        ({"definition": TEXT[:-1]}, DAMAGED),
+        ({"definition": "{}"}, DAMAGED),
+        ({"definition": "[" * 100_000}, DAMAGED),
+        ({"definition": ""}, held_delivery(Hindrance.DEFINITION)),
     ],
 )
 async def test_what_the_definition_does_not_have(machine, start, receiver, fields, delivery):
@@ -173,15 +188,15 @@ async def test_developer_elsewhere(machine, start, url):
 @pytest.mark.parametrize("data", [b"", b'{"endpoint"', b"whole line"])
 async def test_end_before_the_job(machine, start, receiver, data):
     """A socket that ends before the job is whole ends the program without a word."""
-    whole = job(machine.endpoint(receiver.url()).url)
-    program = await start(whole[:-1] if data == b"whole line" else data)
+    complete = job(machine.endpoint(receiver.url()).url)
+    program = await start(complete[:-1] if data == b"whole line" else data)
     program.connection.shutdown(socket.SHUT_WR)
-    assert await program.said() == b""
+    assert await program.output() == b""
     assert await program.end() == (WITHDRAWN, b"")
     assert receiver.requests.empty()
 
 
-@pytest.mark.parametrize(("identity", "delivery"), [(own_package.LOADED, ACCEPTED), ("0" * 64, held(Hindrance.PACKAGE))])
+@pytest.mark.parametrize(("identity", "delivery"), [(own_package.LOADED, ACCEPTED), ("0" * 64, held_delivery(Hindrance.PACKAGE))])
 async def test_another_version(machine, start, receiver, identity, delivery):
     """An uploader whose files are not those of the daemon that decided sends nothing, even if they were replaced while it started."""
     program = await start(job(machine.endpoint(receiver.url()).url), arguments=("--package", identity))
@@ -191,16 +206,16 @@ async def test_another_version(machine, start, receiver, identity, delivery):
 
 async def test_job_that_trickles(machine, start, receiver):
     """A job has its ten seconds as a whole, however steadily it comes: then the program ends without having looked at it."""
-    whole = job(machine.endpoint(receiver.url()).url)
+    complete = job(machine.endpoint(receiver.url()).url)
     program = await start(**hastened(20))
     began = time.monotonic()
     with contextlib.suppress(ConnectionError):
-        for number in range(len(whole)):
+        for number in range(len(complete)):
             if program.process.returncode is not None:
                 break
-            program.connection.send(whole[number : number + 1])
+            program.connection.send(complete[number : number + 1])
             await asyncio.sleep(0.02)
-    assert time.monotonic() - began < len(whole) * 0.02 / 2
+    assert time.monotonic() - began < len(complete) * 0.02 / 2
     assert (await program.end())[0] == DONE
     assert receiver.requests.empty()
 
@@ -244,7 +259,7 @@ async def test_environment(machine, start, receiver, *, ca_file, variable):
     url = machine.endpoint(receiver.url(), ca_file="" if variable == "SSL_CERT_FILE" else None).url
     value = ca_file if variable == "SSL_CERT_FILE" else "http://192.0.2.1:3128"
     program = await start(job(url), **{variable: value})
-    expected = held(Hindrance.AUTHORITY) if variable == "SSL_CERT_FILE" else ACCEPTED
+    expected = held_delivery(Hindrance.AUTHORITY) if variable == "SSL_CERT_FILE" else ACCEPTED
     assert await program.outcome() == expected
 
 

@@ -6,25 +6,25 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from handed import BODY, REPORT, job
-from oblivious import RELAY_ADDRESS, Gateway, Relay, configuration, http, keys_file, known, unknown
+from support.manifests.handed_report import BODY, REPORT, job
+from support.net.oblivious_servers import RELAY_ADDRESS, Gateway, Relay, configuration, http, keys_file, known, unknown
 
 import telemetryd
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.limits import DAY_S, RESPONSE_MAX_BYTES
+from telemetryd.core.limits import RESPONSE_MAX_BYTES
 from telemetryd.core.report import encode, request_headers
-from telemetryd.core.schedule import Delivery, Result, held
+from telemetryd.core.schedule import Delivery, Result, held_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.ohttp import OhttpError
 from telemetryd.upload.relay import sealed_report
 
 URL = "https://telemetry.example.org/v1/reports"
-RETRY, UNKNOWN = Delivery(Result.RETRY), Delivery(Result.UNKNOWN)
+UNKNOWN, REFUSED = Delivery(Result.UNKNOWN), held_delivery(Hindrance.REFUSED)
 SEALED = "message/ohttp-res"
 NONCE_AND_TAG_BYTES = 32
 
 
-class Way:
+class RelayPath:
     """The three of them: `relay` and `gateway` are receivers, `opened` is what the gateway read, `send` is the user's side."""
 
     def __init__(self, machine, start, receivers, *, trusted):
@@ -42,21 +42,21 @@ class Way:
         """Inner requests: (what was said, the report)."""
         return self.inside.opened
 
-    def configure(self, url=URL, **how):
+    def configure(self, url=URL, **endpoint_keys):
         """Put the endpoint in place."""
-        return self.machine.endpoint(url, relay=self.relay_url, keys=self.keys, **how)
+        return self.machine.endpoint(url, relay=self.relay_url, keys=self.keys, **endpoint_keys)
 
-    async def run(self, url=URL, body=BODY, **how):
+    async def run(self, url=URL, body=BODY, **options):
         """Hand a report over: (outcome, standard error)."""
-        program = await self.start(job(url, body=body, relay=self.relay_url), **how)
+        program = await self.start(job(url, body=body, relay=self.relay_url), **options)
         outcome = await program.outcome()
         status, errors = await program.end()
         assert status == 0
         return outcome, errors.decode()
 
-    async def send(self, url=URL, body=BODY, **how):
+    async def send(self, url=URL, body=BODY, **options):
         """Configure and send one report: its outcome, which nothing more was said about."""
-        self.configure(url, **how)
+        self.configure(url, **options)
         delivery, errors = await self.run(url, body)
         assert errors == ""
         return delivery
@@ -64,13 +64,13 @@ class Way:
     async def exchange(self, response_s=1.0):
         """The same without a process of its own."""
         report = sealed_report(self.configure(), BODY)
-        return report.delivery(await Client(self.machine.ca_file, Timeouts(response=response_s)).exchange(report.request), int(time.time()))
+        return report.delivery(await Client(self.machine.ca_file, Timeouts(response=response_s)).exchange(report.request))
 
 
 @pytest.fixture
 def path(machine, start, receivers, trusted):
     """A machine whose endpoint is behind a relay."""
-    return Way(machine, start, receivers, trusted=trusted)
+    return RelayPath(machine, start, receivers, trusted=trusted)
 
 
 async def test_who_sees_what(path):
@@ -78,10 +78,10 @@ async def test_who_sees_what(path):
     assert await path.send() == Delivery(Result.ACCEPTED, 204)
     passed, received = path.relay.requests.get(timeout=20), path.gateway.requests.get(timeout=20)
     assert ([peer[0] for peer in path.relay.peers], [peer[0] for peer in path.gateway.peers]) == (["127.0.0.1"], [RELAY_ADDRESS])
-    shown = request_headers(URL, path.relay_url)
-    head = "".join(f"{name}: {value}\r\n" for name, value in shown[:4])
+    headers = request_headers(URL, path.relay_url)
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers[:4])
     assert passed.partition(b"\r\n\r\n")[0] + b"\r\n" == f"POST /kde HTTP/1.1\r\n{head}".encode()
-    assert path.opened == [(shown[4:], BODY)]
+    assert path.opened == [(headers[4:], BODY)]
     for word in (b"telemetry.example.org", b"kate", b"schema", b"0123456789abcdef", BODY[:20], BODY[-20:]):
         assert word not in passed + b"".join(path.passing.answers)
     for word in (b"127.0.0.1", str(path.relay.peers[0][1]).encode(), b"orwarded", b"Via"):
@@ -110,9 +110,9 @@ async def test_nothing_ties_two_together(path):
         (known(404), Delivery(Result.REJECTED, 404)),
         (known(410), Delivery(Result.ANSWERED, 410)),
         (known(451), Delivery(Result.SUSPENDED, 451)),
-        (known(429, [("retry-after", "86401")]), Delivery(Result.RETRY, 429, 2 * DAY_S)),
-        (known(503, [("retry-after", "soon")]), Delivery(Result.RETRY, 503)),
-        (known(504), Delivery(Result.RETRY, 504)),
+        (known(429, [("retry-after", "86401")]), Delivery(Result.REJECTED, 429)),
+        (known(503, [("retry-after", "soon")]), Delivery(Result.REJECTED, 503)),
+        (known(504), Delivery(Result.REJECTED, 504)),
         (b"", UNKNOWN),
         (b"\x01", UNKNOWN),
         (b"HTTP/1.1 204 No Content\r\n\r\n", UNKNOWN),
@@ -121,7 +121,7 @@ async def test_nothing_ties_two_together(path):
     ],
 )
 async def test_what_the_gateway_says(path, response, delivery):
-    """The sealed status is the outcome, its Retry-After counts; what is sealed and no response leaves the outcome unknown."""
+    """The sealed status is the outcome; what is sealed and no response leaves the outcome unknown."""
     path.inside.response = response
     assert await path.exchange() == delivery
     assert len(path.opened) == 1
@@ -130,25 +130,25 @@ async def test_what_the_gateway_says(path, response, delivery):
 @pytest.mark.parametrize(
     ("answer", "delivery"),
     [
-        (http(400, "application/problem+json", b"{}"), Delivery(Result.RETRY, 400)),
-        (http(404, "text/plain", b""), Delivery(Result.RETRY, 404)),
-        (http(410, "text/plain", b""), Delivery(Result.RETRY, 410)),
-        (http(451, "text/plain", b""), Delivery(Result.RETRY, 451)),
-        (http(429, "text/plain", b"", "Retry-After: 90000"), Delivery(Result.RETRY, 429, 2 * DAY_S)),
-        (http(503, "text/plain", b"", "Retry-After: 60"), Delivery(Result.RETRY, 503, DAY_S)),
-        (http(400, "text/plain", b"", "Retry-After: 60"), Delivery(Result.RETRY, 400)),
+        (http(400, "application/problem+json", b"{}"), Delivery(Result.REJECTED, 400)),
+        (http(404, "text/plain", b""), Delivery(Result.REJECTED, 404)),
+        (http(410, "text/plain", b""), Delivery(Result.REJECTED, 410)),
+        (http(451, "text/plain", b""), Delivery(Result.REJECTED, 451)),
+        (http(429, "text/plain", b"", "Retry-After: 90000"), Delivery(Result.REJECTED, 429)),
+        (http(503, "text/plain", b"", "Retry-After: 60"), Delivery(Result.REJECTED, 503)),
+        (http(400, "text/plain", b"", "Retry-After: 60"), Delivery(Result.REJECTED, 400)),
         (b"HTTP/1.1 204 No Content\r\n\r\n", UNKNOWN),
         (http(200, "text/html", b"<html>"), UNKNOWN),
         (http(200, SEALED, b""), UNKNOWN),
         (http(200, SEALED, b"x" * 100), UNKNOWN),
         (http(200, SEALED, known(204)), UNKNOWN),
         (http(200, SEALED, b"x" * 100)[:-1], UNKNOWN),
-        (b"nothing of HTTP\r\n\r\n", RETRY),
-        (b"", RETRY),
+        (b"nothing of HTTP\r\n\r\n", UNKNOWN),
+        (b"", UNKNOWN),
     ],
 )
 async def test_what_the_relay_says(path, answer, delivery):
-    """A relay's own answer says nothing about the question: never accepted, answered or suspended, and tried again. Policy: M4."""
+    """A relay's own answer says nothing about the question: never accepted, answered or suspended. But it is final. Policy: M4."""
     path.relay.answer = answer or hang_up
     assert await path.exchange() == delivery
     assert path.opened == []
@@ -166,7 +166,7 @@ async def test_no_redirect(path, receivers, trusted, *, status, where):
     other = receivers(trusted)
     target = {"other": other.url(), "same": path.relay_url + "/2", "endpoint": URL}[where]
     path.relay.answer = http(status, "text/plain", b"", f"Location: {target}")
-    assert await path.exchange() == Delivery(Result.RETRY, status)
+    assert await path.exchange() == Delivery(Result.REJECTED, status)
     assert (path.relay.requests.qsize(), other.requests.qsize(), path.opened) == (1, 0, [])
 
 
@@ -212,7 +212,7 @@ async def test_answers_without_end(path):
 
 
 async def test_an_answer_that_never_ends(path):
-    """An answer whose body does not come ends the try in time."""
+    """An answer whose body does not come ends the attempt in time."""
     path.relay.answer = b"HTTP/1.1 200 OK\r\nContent-Type: message/ohttp-res\r\nContent-Length: 100\r\n\r\nx"
     began = time.monotonic()
     assert await path.exchange(0.5) == UNKNOWN
@@ -220,9 +220,9 @@ async def test_an_answer_that_never_ends(path):
 
 
 async def test_wrong_key(path):
-    """A report sealed for another gateway is opened by nobody and tried again: an update may bring the key."""
+    """A report sealed for another gateway is opened by nobody, and lost: the relay's word is final."""
     path.keys.write_bytes(keys_file(Gateway().configuration))
-    assert await path.send() == Delivery(Result.RETRY, 400)
+    assert await path.send() == Delivery(Result.REJECTED, 400)
     assert path.opened == []
 
 
@@ -231,7 +231,7 @@ async def test_rotation(path):
     path.keys.write_bytes(keys_file(configuration(3, bytes(65), kem=0x10), path.inside.configuration))
     assert await path.send() == Delivery(Result.ACCEPTED, 204)
     path.inside.pair, path.inside.key_id = Gateway().pair, 8
-    assert await path.send() == Delivery(Result.RETRY, 400)
+    assert await path.send() == Delivery(Result.REJECTED, 400)
     path.keys.write_bytes(keys_file(path.inside.configuration))
     assert await path.send() == Delivery(Result.ACCEPTED, 204)
     assert len(path.opened) == 2
@@ -239,12 +239,12 @@ async def test_rotation(path):
 
 @pytest.mark.parametrize("kind", ["nobody", "no trust", "gateway down"])
 async def test_down(path, unused_tcp_port, tmp_path, kind):
-    """A relay that is down or not trusted gets nothing and is tried again; so is one whose gateway is down. Policy: C7."""
+    """A relay that is down or not trusted gets nothing, and the report waits. One that answers for its gateway ends it. Policy: C7."""
     if kind == "nobody":
         path.relay_url = f"https://localhost:{unused_tcp_port}/"
     elif kind == "gateway down":
         path.relay.answer = http(502, "text/plain", b"")
-    expected = {"gateway down": Delivery(Result.RETRY, 502), "no trust": held(Hindrance.AUTHORITY)}.get(kind, RETRY)
+    expected = {"gateway down": Delivery(Result.REJECTED, 502), "no trust": held_delivery(Hindrance.AUTHORITY)}.get(kind, REFUSED)
     path.configure(**({"ca_file": ""} if kind == "no trust" else {}))
     delivery, errors = await path.run()
     assert (delivery, "certificate" in errors) == (expected, kind == "no trust")
@@ -260,13 +260,13 @@ def without_the_extra(folder):
     return f"{folder}:{Path(telemetryd.__file__).parents[1]}"
 
 
-async def refused(path, receivers, trusted, *, hindrance, **how):
+async def refused(path, receivers, trusted, *, hindrance, **options):
     """What an uploader says that holds a report; nobody got anything, neither the relay nor the endpoint itself."""
     direct = receivers(trusted)
     path.relay_url = path.relay_url.replace("localhost", "127.0.0.1")
     path.configure(direct.url())
-    delivery, errors = await path.run(direct.url(), **how)
-    assert delivery == held(hindrance)
+    delivery, errors = await path.run(direct.url(), **options)
+    assert delivery == held_delivery(hindrance)
     assert (direct.peers, path.relay.peers, path.gateway.peers) == ([], [], [])
     assert errors.startswith("telemetryd-upload: [endpoint.kde] ohttp_")
     assert errors.endswith("; nothing was sent\n")
@@ -300,7 +300,7 @@ async def test_the_extra_is_all_that_is_missing(path, receivers, trusted, tmp_pa
         (b"x" * 20_000, "expected at most 16384 bytes"),
         (b"-----BEGIN PUBLIC KEY-----", "expected key configurations as in RFC 9458"),
         (keys_file(configuration(3, bytes(65), kem=0x10)), "expected a key for DHKEM(X25519"),
-        (keys_file(configuration(3, bytes(32))), "the key is none that protects anything"),
+        (keys_file(configuration(3, bytes(32))), "the key does not protect anything"),
     ],
     ids=["missing", "directory", "empty", "long", "pem", "unsupported", "weak"],
 )
@@ -327,7 +327,7 @@ async def test_no_way_around_the_relay(path, receivers, trusted, kind):
     else:
         path.machine.write("system/telemetryd/telemetryd.toml", table + lines)
     delivery, errors = await path.run(url)
-    assert (delivery, errors.count("the configuration does not permit it")) == (held(Hindrance.CONFIGURATION), 1)
+    assert (delivery, errors.count("the configuration does not permit it")) == (held_delivery(Hindrance.CONFIGURATION), 1)
     assert (direct.peers, path.relay.peers) == ([], [])
 
 

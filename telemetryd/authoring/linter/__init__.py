@@ -1,1 +1,1 @@
-"""What is wrong or doubtful with a manifest's text."""
+"""Findings about the text of a manifest: errors and warnings."""

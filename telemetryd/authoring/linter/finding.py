@@ -1,4 +1,4 @@
-"""A finding of `lint`: which clause of the policy, where, what is wrong, and how to mend it."""
+"""A finding of `lint`: its clause of the policy, line, message and correction."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetryd.authoring.lines import Place
+    from telemetryd.toml.mistakes import Place
 
 Document: TypeAlias = "dict[str, Any]"
-"""What `tomllib` makes of a manifest, whatever that is."""
+"""The document of a manifest as `tomllib` parses it; nothing in it is checked."""
 
 
 class Level(StrEnum):
-    """How sure the machine is."""
+    """The severity of a finding."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -23,7 +23,7 @@ class Level(StrEnum):
 
 
 class Fault(NamedTuple):
-    """A finding that has a place in the document and no line yet."""
+    """A finding with a place in the document instead of a line."""
 
     place: Place
     clause: str
@@ -40,24 +40,24 @@ class Finding(NamedTuple):
 
 
 def tables(document: Document, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The tables of one `[[name]]` with their numbers; what stands there and is no table is left out."""
-    found = document.get(name)
-    for number, one in enumerate(found if isinstance(found, list) else ()):
-        if isinstance(one, dict):
-            yield number, one
+    """The tables of `[[name]]` with their numbers, without other values under that key."""
+    value = document.get(name)
+    for number, item in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(item, dict):
+            yield number, item
 
 
 def entries(table: dict[str, Any], key: str) -> list[Any]:
     """The entries of a list in a table; none if there is no list."""
-    found = table.get(key)
-    return found if isinstance(found, list) else []
+    value = table.get(key)
+    return value if isinstance(value, list) else []
 
 
 def warning(place: Place, clause: str, message: str, help_: str) -> Fault:
-    """Something that a person has to judge."""
+    """A fault that a person has to judge."""
     return Fault(place, clause, Level.WARNING, message, help_)
 
 
 def error(place: Place, clause: str, message: str, help_: str) -> Fault:
-    """Something that is wrong."""
+    """A fault that must be corrected."""
     return Fault(place, clause, Level.ERROR, message, help_)

@@ -1,4 +1,4 @@
-"""The words and patterns by which `lint` guesses; English, where a language matters. A guess is a warning, so that a person decides.
+"""The words and patterns of the heuristics of `lint`, in English where language matters. A match is a warning for a person to judge.
 
 Policy: A1, A2, M1, P1.
 """
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CONTENT = "nothing of what somebody has, writes or looks at becomes an answer, nor a hint at it, such as a file's name"
-_PERSON = "no answer says who somebody is or where"
+_CONTENT = "no answer contains what somebody has, writes or looks at, or a hint such as a file's name"
+_PERSON = "no answer says who or where somebody is"
 _MACHINE = "no answer tells one device, installation or person from all others"
 _GROUPS = (
     ("P1", _CONTENT, "path paths filename filenames filepath filepaths pathname pathnames directory directories folder folders"),
@@ -31,7 +31,7 @@ _GROUPS = (
     ),
 )
 NAMES: Mapping[str, tuple[str, str]] = MappingProxyType({word: (clause, why) for clause, why, words in _GROUPS for word in words.split()})
-"""A word → the clause that it endangers, and what to see to."""
+"""Word → (endangered clause, what the author has to ensure)."""
 
 _DOCUMENTS = "txt|pdf|odt|ods|odp|docx?|xlsx?|pptx?|rtf|jpe?g|png|gif|webp|svg|mp3|ogg|flac|mp4|mkv|avi|html?|xml|csv|eml|key|pem|conf"
 VALUES: tuple[tuple[re.Pattern[str], str, str], ...] = (
@@ -44,18 +44,18 @@ VALUES: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(rf"(?i).+\.(?:{_DOCUMENTS})"), "P1", "a file's name"),
     (re.compile(r".*\.\..*"), "P1", "a path"),
 )
-"""Whole values that are content, though their characters may be used: pattern, clause, what they look like."""
+"""(pattern, clause, kind of content) for complete values that are content, although their characters are valid."""
 
 MARKED = re.compile(r"(?:[?\uff1f\u061f\u2e2e\u1367]|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e])[\s\"'\u201d\u2019\u00bb)\]]*$|\u055e")
-"""A question mark at the end, of any script; the Greek one is a semicolon, the Armenian one stands within a word."""
+"""A question mark of any script at the end. The Greek one is a semicolon, and the Armenian one is inside a word."""
 ASKED = re.compile(MARKED.pattern + "|(?:か|吗|嗎|呢)。?$")
-"""The end of a question; Japanese and Chinese have words for it."""
+"""The end of a question, with the question particles of Japanese and Chinese."""
 
 EXPLORING = re.compile(
     r"(?i)\bexplor|\bjust (?:curious|to know)\b|\bcurio(?:us|sity)\b|\bin general\b|\bgeneral (?:statistics|usage|interest)\b"
     r"|\blearn (?:more )?about\b|\banything\b|\beverything\b|\binteresting\b"
 )
-"""A purpose that is none: data in case that it is of use."""
+"""Words of a purpose without a question: data is collected just in case."""
 
 UNDECIDED = re.compile(
     r"(?i)\bto be (?:decided|determined|defined|discussed)\b|\bt\.?b\.?[da]\b|\btodo\b|\bfixme\b|\bn/a\b"
@@ -66,4 +66,4 @@ UNDECIDED = re.compile(
     r"(?:product|application|app|software|program|experience|quality|things)s?\W*$"
     r"|\b(?:in|for) (?:the )?future\b|\bvarious\b|\bin general\b"
 )
-"""A decision that is none."""
+"""Words of a decision that decides nothing."""

@@ -1,1 +1,1 @@
-"""Messages on a connection: the library, the socket, bounds, order and back-pressure; who calls and what for is no matter here."""
+"""Messages on a connection: the library, the socket, bounds, order and back-pressure. It does not know who calls, or why."""

@@ -1,10 +1,10 @@
-"""One connection to the session bus that no load, silence or loss of the other side can upset, the same for both libraries.
+"""One connection to the session bus, with equal behaviour for both libraries under load, silence and loss of the other side.
 
-A readable event is one batch: the library's reader runs under a budget and hands over each call, the end of the batch is told (that is
-where the daemon commits and replies), and everything that was sent leaves in one write. What is sent between batches leaves together at
-the end of the loop's turn. While too much output is unsent, or someone asks for it, nothing is read.
+A readable event is one batch. The library's reader runs within a budget and hands over each call. At the end of the batch the daemon
+commits and replies, and all output is sent in one write. Output between batches is sent together at the end of the loop's turn. Nothing is
+read while too much output is unsent, or after `hold`.
 
-Descriptors of calls and signals are closed when the handler returns; those of a reply belong to whoever asked.
+Descriptors of calls and signals are closed when the handler returns. Those of a reply belong to the caller of `ask`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from telemetryd.bus.transport.address import session_bus, sockets
 from telemetryd.bus.transport.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
 from telemetryd.bus.transport.output import ReplyTemplates, marshalled
-from telemetryd.bus.transport.pump import Flow
+from telemetryd.bus.transport.pump import Pump
 from telemetryd.bus.transport.wire import Wire
 from telemetryd.core.limits import BUS_TIMEOUT_S, MESSAGE_MAX_BYTES, MESSAGE_MAX_VALUES, QUEUED_CALLER_BYTES
-from telemetryd.errors import INTERNAL, STANDARD, BusCallError, BusLostError
-from telemetryd.redact import INTERNAL_TEXT, place
+from telemetryd.errors import INTERNAL, STANDARD, BusCallError, BusLostError, UnusableLibraryError
+from telemetryd.redact import INTERNAL_TEXT, redacted_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,16 +39,16 @@ _NO_OWNER = STANDARD + "NameHasNoOwner"
 _MOST_BYTES = f"a message has at most {MESSAGE_MAX_BYTES} bytes"
 _MOST_VALUES = f"a message has at most {MESSAGE_MAX_VALUES} values, where a text counts twice and a variant three times"
 _MOST_WAITING = f"calls of at most {QUEUED_CALLER_BYTES} bytes wait for one caller"
-_GONE = "the connection to the session bus is gone"
+_LOST = "the connection to the session bus is gone"
 
 _log = logging.getLogger(__name__)
 
 
-class Edge:
+class Connection:
     """One connection. `on_call` gets every method call, whatever its path and interface, and answers it by `acknowledge` or `send`.
 
-    `on_batch_end` is called after each batch that held a call. What the handlers raise stays here: the caller gets a fixed error, the log
-    the place. Without `on_call`, calls are refused. For tests are `address`, else the environment's session bus, and how long `ask` waits.
+    `on_batch_end` is called after each batch with a call. If a handler raises, the caller gets a fixed error, and the log a traceback
+    without values. Without `on_call`, calls are refused. Tests set `address`, and with `patience_s` how long `ask` waits.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
@@ -67,7 +67,7 @@ class Edge:
         self._descriptors = descriptors
         self._address, self._patience_s = address, patience_s
         self._wire = Wire(self._on_message, self._on_oversized)
-        self._flow = Flow(self._wire, self._end_batch, self._lose, None if descriptors else self._on_refused)
+        self._pump = Pump(self._wire, self._end_batch, self._end, None if descriptors else self._on_refused)
         self._templates = ReplyTemplates()
         self._pending: dict[int, tuple[str | None, asyncio.Future[Message]]] = {}
         self._serial = _HELLO_SERIAL
@@ -75,19 +75,19 @@ class Edge:
         self._is_closed = asyncio.Event()
 
     async def connect(self) -> None:
-        """Connect to the bus. BusLostError says why that is not possible; an Edge connects once."""
+        """Connect to the bus, once for each Connection. Raises BusLostError or UnusableLibraryError with the reason."""
         try:
             addresses = sockets(self._address or session_bus(os.environ))
             async with asyncio.timeout(BUS_TIMEOUT_S):
-                await self._wire.connect(addresses, self._flow.on_readable, descriptors=self._descriptors)
+                await self._wire.connect(addresses, self._pump.on_readable, descriptors=self._descriptors)
         except BaseException as failure:
             self._wire.close()
-            if not isinstance(failure, Exception):
+            if not isinstance(failure, Exception) or isinstance(failure, UnusableLibraryError):
                 raise
             reason = "it does not answer" if isinstance(failure, TimeoutError) else " ".join(str(failure).split()) or type(failure).__name__
             raise BusLostError(f"cannot connect to the session bus: {reason}") from failure
         self._is_open = True
-        self._flow.start()
+        self._pump.start()
 
     @property
     def unique_name(self) -> str:
@@ -95,9 +95,9 @@ class Edge:
         return self._wire.unique_name
 
     async def ask(self, message: Message) -> Message:
-        """The reply to a call. Raises BusCallError for an error, TimeoutError for silence, BusLostError if the connection goes.
+        """The reply to a call. Raises BusCallError for an error, TimeoutError for silence, BusLostError if the connection is lost.
 
-        While reading is held no reply can arrive: questions on which a hold depends go over another connection.
+        While reading is held no reply can arrive, so queries that a hold depends on must use another connection.
         """
         self._check_open()
         message.serial = self._next_serial()
@@ -109,7 +109,7 @@ class Edge:
                 reply = await answer
         except BaseException:
             if answer.done() and not answer.cancelled() and not answer.exception():
-                _close_descriptors(answer.result())  # it came in the moment in which we gave up
+                _close_descriptors(answer.result())  # the reply arrived just when the wait ended, so nobody else closes them
             raise
         finally:
             del self._pending[message.serial]
@@ -120,14 +120,14 @@ class Edge:
         return reply
 
     async def own(self, name: str) -> bool:
-        """Take a name; False if it belongs to another connection: we do not queue for it."""
+        """Own a name. False if another connection owns it: we do not queue for it."""
         reply = await self.ask(bus_call("RequestName", "su", [name, _DO_NOT_QUEUE]))
         return reply.body[0] in _OWNER
 
     async def release(self, name: str) -> None:
-        """Give a name back. Every call that the bus has routed to us by this name has been handed over when this returns."""
+        """Release a name. When this returns, every call that the bus sent us by this name has been handed over."""
         await self.ask(bus_call("ReleaseName", "s", [name]))
-        await self._flow.handed_over()
+        await self._pump.wait_handed_over()
 
     async def owner_of(self, name: str) -> str | None:
         """The unique name of a name's owner."""
@@ -142,47 +142,46 @@ class Edge:
     def acknowledge(self, sender: str, serial: int) -> None:
         """Answer a call with an empty reply."""
         if self._is_open:
-            self._flow.add(self._templates.reply(sender, self._next_serial(), serial))
+            self._pump.add(self._templates.reply(sender, self._next_serial(), serial))
 
     def send(self, message: Message) -> None:
-        """Send a message. Raises, and sends nothing, if the body does not fit the signature. Does nothing once the bus is lost."""
+        """Send a message. If the body does not fit the signature, it raises and sends nothing. After the bus is lost it does nothing."""
         if not self._is_open:
             return
         if not message.serial:
             message.serial = self._next_serial()
         data = marshalled(message, descriptors=self._descriptors)
-        self._flow.add(data, message.unix_fds if self._descriptors else ())
-        self._flow.bound_batch()
+        self._pump.add_bounded(data, message.unix_fds if self._descriptors else ())
 
     def block(self, sender: str) -> None:
-        """Calls of a caller take long, and earlier ones are worked on: hand over none until `unblock`, refuse where too many wait."""
-        self._flow.block(sender)
+        """Hand over no calls of a caller until `unblock`, because its calls take long. If too many wait, further ones are refused."""
+        self._pump.block(sender)
 
     def unblock(self, sender: str) -> None:
         """Hand over the calls of a caller again."""
-        self._flow.unblock(sender)
+        self._pump.unblock(sender)
 
     def forget(self, sender: str) -> None:
-        """Drop the calls that wait of a caller that has left the bus."""
-        self._flow.forget(sender)
+        """Drop the waiting calls of a caller that has left the bus."""
+        self._pump.forget(sender)
 
     def hold(self) -> None:
-        """Stop reading until `resume` has been called as often. What has been received already is still handed over."""
-        self._flow.hold()
+        """Stop reading until `resume` has been called as often. Messages that were received already are still handed over."""
+        self._pump.hold()
 
     def resume(self) -> None:
         """Take back one `hold`."""
-        self._flow.resume()
+        self._pump.resume()
 
     @property
     def backlog(self) -> int:
-        """Bytes that are not written yet."""
-        return self._flow.backlog
+        """Unwritten bytes."""
+        return self._pump.backlog
 
     async def drained(self, timeout_s: float) -> None:
         """Return when everything is written. Raises TimeoutError, or BusLostError."""
         async with asyncio.timeout(timeout_s):
-            await self._flow.written()
+            await self._pump.wait_written()
         self._check_open()
 
     async def wait_closed(self) -> None:
@@ -191,22 +190,24 @@ class Edge:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the connection ended because something on it could not be read: not the bus ended it."""
+        """Whether the connection ended because its input could not be read, and not by the bus."""
         return self._wire.fault is not None
 
     @property
     def loss(self) -> str:
-        """Why the connection is gone."""
+        """Why the connection was lost."""
         fault = self._wire.fault
-        return f"what came from the session bus cannot be read: {place(fault)}" if fault else "the session bus closed the connection"
+        if fault:
+            return f"data from the session bus cannot be read: {redacted_traceback(fault)}"
+        return "the session bus closed the connection"
 
     async def disconnect(self) -> None:
-        """Write what can be written at once, and close. Harmless if the connection is gone already."""
-        self._flow.flush()
-        self._lose()
+        """Write what can be written at once, and close. Harmless if the connection is lost already."""
+        self._pump.flush()
+        self._end()
 
     def _on_message(self, message: Message) -> bool:
-        """Hand over one message; True keeps it from the library's own handlers."""
+        """Hand over one message. True keeps it from the library's own handlers, which would answer with texts of their own."""
         kind = message.message_type
         if kind is _CALL:
             self._has_calls = True
@@ -219,7 +220,7 @@ class Edge:
             if handler is not None:
                 handler(message)
         except Exception as failure:  # noqa: BLE001 - the edge of the bus: the library would send the text to the caller
-            _log.error("internal error: %s", place(failure))
+            _log.error("internal error: %s", redacted_traceback(failure))
             if kind is _CALL and expects_reply(message):
                 self.send(error(message, INTERNAL, INTERNAL_TEXT))
         if message.unix_fds:
@@ -227,21 +228,21 @@ class Edge:
         return True
 
     def _on_oversized(self, message: Oversized) -> None:
-        """A message that is too long or holds too much was dropped as it came in; a caller is told."""
+        """Answer a call that was dropped while it was received, because it is too long or has too many values."""
         if message.kind == _CALL.value and message.sender and not message.flags & MessageFlag.NO_REPLY_EXPECTED.value:
-            self._tell_limit(message.sender, message.serial, _MOST_VALUES if message.is_heavy else _MOST_BYTES)
+            self._send_limit_error(message.sender, message.serial, _MOST_VALUES if message.is_heavy else _MOST_BYTES)
 
     def _on_refused(self, refused: Refused) -> None:
-        """A call was dropped when its turn came; its caller is told."""
+        """Answer a call that was dropped when its turn came."""
         if refused.sender:
-            self._tell_limit(refused.sender, refused.serial, _MOST_VALUES if refused.is_heavy else _MOST_WAITING)
+            self._send_limit_error(refused.sender, refused.serial, _MOST_VALUES if refused.is_heavy else _MOST_WAITING)
 
-    def _tell_limit(self, sender: str, serial: int, text: str) -> None:
+    def _send_limit_error(self, sender: str, serial: int, text: str) -> None:
         call = Message(message_type=_CALL, path="/", member="_", sender=sender, serial=serial)
         self.send(error(call, STANDARD + "LimitsExceeded", text))
 
     def _on_reply(self, reply: Message) -> bool:
-        """Give a reply to whoever asked. What the bus was asked only the bus may answer: anyone can send a reply with a guessed serial."""
+        """Give a reply to the waiting `ask`. Replies to calls of the bus must come from the bus: anyone can send a guessed serial."""
         destination, answer = self._pending.get(reply.reply_serial or 0, (None, None))
         if answer is None or answer.done() or (destination == BUS and reply.sender != BUS):
             _close_descriptors(reply)
@@ -256,7 +257,7 @@ class Edge:
         try:
             self._on_batch_end()
         except Exception as failure:  # noqa: BLE001 - the edge of the bus: the loop's own report would hold the text
-            _log.error("internal error at the end of a batch: %s", place(failure))
+            _log.error("internal error at the end of a batch: %s", redacted_traceback(failure))
 
     def _refuse(self, call: Message) -> None:
         if expects_reply(call):
@@ -268,17 +269,17 @@ class Edge:
 
     def _check_open(self) -> None:
         if not self._is_open:
-            raise BusLostError(_GONE)
+            raise BusLostError(_LOST)
 
-    def _lose(self) -> None:
-        """The connection is gone, by whatever side: everyone who waits for it is told."""
+    def _end(self) -> None:
+        """End the connection, whichever side ended it, and wake everyone who waits for it."""
         if not self._is_open:
             return
         self._is_open = False
-        self._flow.stop()
+        self._pump.stop()
         for _, answer in self._pending.values():
             if not answer.done():
-                answer.set_exception(BusLostError(_GONE))
+                answer.set_exception(BusLostError(_LOST))
         self._is_closed.set()
 
 

@@ -1,8 +1,8 @@
-"""Follows the messages in what a connection receives: what no library should see is taken out, and each message gets its descriptors.
+"""Follows the messages in received bytes: removes those that no library should see, and assigns descriptors to messages.
 
-The bus lets messages of 128 MiB through, and both libraries hold a message whole before they hand it over. Nothing that is meant for us is
-anywhere near that long; so no caller can make the daemon grow by its messages. Types of messages and fields of headers that the
-specification does not name are to be ignored; the libraries end the connection at some of them.
+The bus allows messages of 128 MiB, and both libraries buffer a whole message before they hand it over. No message for us is nearly so long,
+so long ones are removed here, and no caller can make the daemon grow. The specification says that unknown types of messages and unknown
+fields of headers are to be ignored, but the libraries end the connection at some of them.
 
 The format is that of the D-Bus specification, "Message Format": 16 fixed bytes (the type at 1, the body's length at 4, the serial at 8, the
 length of the header's fields at 12), the fields, padding to 8 bytes, the body.
@@ -23,56 +23,56 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _FIELDS_MAX_BYTES = 64 * 1024
-"""Header fields that are read of a message that is too long: a sender's name takes twenty bytes."""
+"""Most bytes of header fields that are read from a message that is too long. A sender's name has twenty bytes."""
 _KNOWN_MAX, _KNOWN_MAX_BYTES = 512, 512
-"""Headers of calls that were looked at before, and their length: a program's calls of one member differ in the fixed bytes only."""
+"""Most cached headers of calls, and their length. A program's calls of one member differ in the fixed bytes only."""
 _LENGTHS = {ord("l"): struct.Struct("<III"), ord("B"): struct.Struct(">III")}
 _CALL, _LAST_KIND = 1, 4
 
 
 class Oversized(NamedTuple):
-    """What is known of a message that was taken out. `sender` is "" if the bus did not say."""
+    """A message that was removed. `sender` is "" if the bus did not add it."""
 
     kind: int
     flags: int
     serial: int
     sender: str
     is_heavy: bool = False
-    """Whether it holds too many values, and is not too long."""
+    """Whether it has too many values. Else it is too long."""
 
 
 class Framing:
-    """Give it what is received, in order; it gives back what is to be handled, whole headers only.
+    """Takes received bytes in order, and returns those to handle, with whole headers only.
 
-    With `descriptors`, `share` gives those of each message that was given back, in order; give it those that are received by `arrive`.
+    With `descriptors`, `arrive` takes received descriptors, and `share` returns those of each returned message, in order.
     """
 
     def __init__(self, on_oversized: Callable[[Oversized], None], *, descriptors: bool = False) -> None:
         self._on_oversized = on_oversized
         self._is_greeting = True
         self._left = 0
-        """Bytes of the current message that are still to come."""
+        """Bytes of the current message that are still missing."""
         self._is_skipping = False
         self._held = bytearray()
-        """The beginning of a message whose header is not whole: not given back yet."""
-        self._wanted = 0
-        """So many bytes make the held header whole, as far as is known."""
+        """The beginning of a message with an incomplete header. It is not returned yet."""
+        self._held_until = 0
+        """The length of `_held` at which its header is complete, as far as is known."""
         self.is_weighing = True
-        """Whether messages that may hold too many values are looked at here; else whoever sorts them does that."""
+        """Whether values are counted here. If not, `SenderQueues` counts them when a message's turn comes."""
         self._known: set[bytes] = set()
         self._arrived: deque[int] = deque()
         self._shares: deque[list[int]] | None = deque() if descriptors else None
 
     def arrive(self, descriptors: Iterable[int]) -> None:
-        """Descriptors that came with what is taken next."""
+        """Add descriptors that were received with the bytes that are taken next."""
         self._arrived.extend(descriptors)
 
     def share(self) -> list[int]:
-        """The descriptors of the next message that was given back: they are the caller's now."""
+        """The descriptors of the next returned message. They belong to the caller now."""
         return self._shares.popleft() if self._shares else []
 
     def close(self) -> None:
-        """Close every descriptor that nobody has."""
+        """Close all descriptors that were not taken by `share`."""
         for share in self._shares or ():
             self._arrived.extend(share)
         if self._shares:
@@ -81,18 +81,18 @@ class Framing:
 
     @property
     def passing_over(self) -> int:
-        """How many bytes are left of a message that is passed over: with the next byte begins another one, and what belongs to it."""
+        """Missing bytes of a message that is being removed. The byte after them begins the next message and its descriptors."""
         return self._left if self._is_skipping else 0
 
     @property
     def owed(self) -> int:
-        """How many bytes are left of a message of which something was given back."""
+        """Missing bytes of a message that was returned in part."""
         return 0 if self._is_skipping else self._left
 
     def take(self, data: bytes) -> bytes:
-        """What of this is to be handled; empty if nothing. Raises ValueError or LookupError if it is not D-Bus."""
+        """The bytes to handle, or b"". Raises ValueError or LookupError if the data is not D-Bus."""
         if self._is_greeting:
-            if data[0] not in _LENGTHS:  # no line with which a bus answers while it authenticates begins so
+            if data[0] not in _LENGTHS:  # still authentication: no line of a bus there begins with "l" or "B"
                 return data
             self._is_greeting = False
         if self._is_skipping:
@@ -104,17 +104,17 @@ class Framing:
             self._left, self._is_skipping = 0, False
         if self._held:
             self._held += data
-            if len(self._held) < self._wanted:
+            if len(self._held) < self._held_until:
                 return b""
             data = bytes(self._held)
             self._held.clear()
         return self._follow(data)
 
     def _follow(self, data: bytes) -> bytes:
-        """Go from message to message. The first lines of the loop are the hot path; everything else happens to a few messages only."""
+        """Go from message to message. The first lines of the loop are the hot path. Only few messages reach the rest."""
         at, end, known = self._left, len(data), self._known
         pieces: list[bytes] = []
-        done = 0
+        copied = 0
         while at < end:
             start = at + FIXED
             if start > end:
@@ -124,52 +124,53 @@ class Framing:
             size = FIXED + fields + -fields % 8 + body
             stop = start + fields
             if data[start:stop] not in known or stop > end or data[at + 1] != _CALL or size > MESSAGE_WEIGHED_BYTES:
-                whole = at + size - body
-                needed = at + size if MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES else whole
+                header_end = at + size - body
+                is_weighed = self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES
+                needed = at + size if is_weighed else header_end
                 if needed > end and (size <= MESSAGE_MAX_BYTES or fields <= _FIELDS_MAX_BYTES):
                     self._hold(data, at, needed - at)
                     break
-                instead = self._look(data, at, fields, size)
-                if instead is not None:
-                    pieces += data[done:at], instead
-                    done = whole if instead else at + size
-                    self._is_skipping = not instead and done > end
+                replacement = self._inspect(data, at, fields, size)
+                if replacement is not None:
+                    pieces += data[copied:at], replacement
+                    copied = header_end if replacement else at + size
+                    self._is_skipping = not replacement and copied > end
             at += size
         self._left = max(0, at - end)
-        if done:
-            return b"".join((*pieces, data[done:at]))
+        if copied:
+            return b"".join((*pieces, data[copied:at]))
         return data if at >= end else data[:at]
 
     def _hold(self, data: bytes, at: int, wanted: int) -> None:
         """Wait for the rest of a header."""
         self._held += data[at:]
-        self._wanted = wanted
+        self._held_until = wanted
 
-    def _look(self, data: bytes, at: int, fields: int, size: int) -> bytes | None:
-        """Look at one message: what is to stand in place of its header, None to leave it, nothing to take the message out."""
+    def _inspect(self, data: bytes, at: int, fields: int, size: int) -> bytes | None:
+        """Inspect one message. Returns the bytes that replace its header, None to leave it, or b"" to remove the message."""
         order, kind, start = data[at], data[at + 1], at + FIXED
         if start + fields > len(data):
-            self._close(len(self._arrived))  # they are this message's: the kernel gives no more than one message's at a time, at its end
+            self._close(len(self._arrived))  # all are this message's: one read never returns descriptors of two messages
             return b""
-        found = header.read(data[start : start + fields], order)
+        parsed = header.read(data[start : start + fields], order)
         is_heavy = self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and value_count.is_heavy(data[at : at + size])
         if is_heavy or size > MESSAGE_MAX_BYTES or not 0 < kind <= _LAST_KIND:
-            self._close(found.descriptors)
+            self._close(parsed.descriptors)
             if is_heavy or size > MESSAGE_MAX_BYTES:
                 (serial,) = NUMBERS[order].unpack_from(data, at + 8)
-                self._on_oversized(Oversized(kind, data[at + 2], serial, found.sender, is_heavy))
+                self._on_oversized(Oversized(kind, data[at + 2], serial, parsed.sender, is_heavy))
             return b""
         if self._shares is not None:
-            self._shares.append([self._arrived.popleft() for _ in range(found.descriptors)])
-        elif kind == _CALL and found.named is None:
+            self._shares.append([self._arrived.popleft() for _ in range(parsed.descriptors)])
+        elif kind == _CALL and parsed.known_fields is None:
             self._note(data[start : start + fields])
-        if found.named is None:
+        if parsed.known_fields is None:
             return None
-        length = NUMBERS[order].pack(len(found.named))
-        return data[at : at + 12] + length + found.named + bytes(-len(found.named) % 8)
+        length = NUMBERS[order].pack(len(parsed.known_fields))
+        return data[at : at + 12] + length + parsed.known_fields + bytes(-len(parsed.known_fields) % 8)
 
     def _note(self, fields: bytes) -> None:
-        """A header with nothing strange in it: the next call with the same one needs no look."""
+        """Cache a header without unknown fields: the next call with the same header is not inspected."""
         if len(fields) <= _KNOWN_MAX_BYTES:
             if len(self._known) >= _KNOWN_MAX:
                 self._known.clear()

@@ -1,7 +1,7 @@
-"""The one import of dbus-next or dbus-fast, with the few constructors that bridge their differences.
+"""The only import of dbus-next or dbus-fast, with constructors that hide their differences.
 
-dbus-fast, the maintained fork, is used wherever a version is installed that telemetryd can use. Static types are dbus-fast's: it is the
-one that has them. Bodies are lists, structs in them lists too, `ay` is bytes.
+dbus-fast, the maintained fork, is used if a usable version is installed. Static types are those of dbus-fast: dbus-next has none. Bodies
+are lists, structs in them are lists too, and `ay` is bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.bus.transport.address import session_bus
+from telemetryd.bus.transport.private_parts import first_moved
+from telemetryd.errors import UnusableLibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,20 +26,20 @@ if TYPE_CHECKING:
     from dbus_fast.aio import MessageBus as MessageBus
 
 CHOICE = "TELEMETRYD_DBUS_LIBRARY"
-"""The environment variable that chooses, for tests."""
+"""The environment variable that chooses a library, for tests."""
 
 
 class _Library(NamedTuple):
-    """A library, and the versions that telemetryd can use: from `least` to before `end`. pyproject.toml says the same."""
+    """A library and its usable versions: from `minimum`, and before `end`. pyproject.toml has the same."""
 
     module: str
-    least: tuple[int, ...]
+    minimum: tuple[int, ...]
     end: tuple[int, ...]
 
     @property
     def range(self) -> str:
-        """The versions as people write them."""
-        return f">={_written(self.least)},<{_written(self.end)}"
+        """The versions as a specifier."""
+        return f">={_version_text(self.minimum)},<{_version_text(self.end)}"
 
 
 _LIBRARIES = {
@@ -46,44 +48,69 @@ _LIBRARIES = {
     # The last one there is. It imports a name of `typing` that Python 3.15 has not.
     "dbus-next": _Library("dbus_next", (0, 2, 3), (0, 2, 4) if sys.version_info < (3, 15) else (0,)),
 }
+_PUBLIC = ("Message", "MessageFlag", "MessageType", "Variant")
 BUS = "org.freedesktop.DBus"
 """Name and interface of the bus itself."""
 
 
-def choose(wish: str | None) -> str:
-    """The library to use: the one wished for, else dbus-fast, else dbus-next. Raises ImportError where it cannot be used.
+def choose(wanted_name: str | None) -> str:
+    """The library to use: the wanted one, else dbus-fast, else dbus-next. Raises UnusableLibraryError if none is usable.
 
-    The version is looked at before the library is imported: what a wrong one does is not known.
+    The version is checked before the import, because an unknown version may do anything. If it is in the range, the private parts are
+    checked.
     """
-    if wish and wish not in _LIBRARIES:
-        raise ImportError(f"{CHOICE} names no library that telemetryd knows: expected dbus-fast or dbus-next")
-    names = (wish,) if wish else tuple(_LIBRARIES)
-    found = {name: _version(_LIBRARIES[name].module) for name in names}
-    for name, version in found.items():
-        if _LIBRARIES[name].least <= version < _LIBRARIES[name].end:
-            return name
+    if wanted_name and wanted_name not in _LIBRARIES:
+        raise UnusableLibraryError(f"{CHOICE} names no library that telemetryd knows: expected dbus-fast or dbus-next")
+    names = (wanted_name,) if wanted_name else tuple(_LIBRARIES)
+    installed = []
+    for name in names:
+        library = _LIBRARIES[name]
+        version = _version(library.module)
+        fault = ""
+        if library.minimum <= version < library.end:
+            fault = _fault(library.module)
+            if not fault:
+                return name
+        if version:
+            installed.append(f"{name} {_version_text(version)}{fault and f' ({fault})'}")
     wanted = " or ".join(f"{name} {_LIBRARIES[name].range}" for name in names)
-    there = ", ".join(f"{name} {_written(version)}" for name, version in found.items() if version) or "none"
-    raise ImportError(f"telemetryd needs {wanted}; installed: {there}")
+    raise UnusableLibraryError(f"telemetryd needs {wanted}; installed: {', '.join(installed) or 'none'}")
+
+
+def _fault(module: str) -> str:
+    """Why a library with a usable version cannot be used, or ""."""
+    try:
+        library, bus_class = import_module(module), import_module(module + ".aio").MessageBus
+        if not all(hasattr(library, name) for name in _PUBLIC):
+            return f"it lacks one of {', '.join(_PUBLIC)}"
+    except Exception as failure:  # noqa: BLE001 - an edge: whatever a library raises while it is imported
+        return f"it cannot be imported: {type(failure).__name__}"
+    part = first_moved(library, bus_class)
+    return f"{part} has moved" if part else ""
+
+
+def moved_error(part: str) -> UnusableLibraryError:
+    """The error if a connection shows that a private part of the library in use has moved."""
+    return UnusableLibraryError(f"{NAME} {_version_text(_version(_LIBRARIES[NAME].module))} cannot be used: {part} has moved")
 
 
 def _version(module: str) -> tuple[int, ...]:
-    """The version of an installed library, without importing it; () if there is none or it does not say.
+    """The version of an installed library, without importing it. () if there is none.
 
-    Both write it into a file of their own. The metadata of the package would take forty times as long to find and to parse.
+    Both libraries have it in a file. Finding and parsing the package's metadata would take forty times as long.
     """
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         return ()
     try:
         with open(os.path.join(os.path.dirname(spec.origin), "__version__.py"), encoding="utf-8") as file:  # noqa: PTH118, PTH120, PTH123 - no pathlib
-            (said,) = (line.partition("=")[2] for line in file if line.startswith("__version__"))
-        return tuple(map(int, said.strip().strip("\"'").split(".")))
+            (assigned,) = (line.partition("=")[2] for line in file if line.startswith("__version__"))
+        return tuple(map(int, assigned.strip().strip("\"'").split(".")))
     except (OSError, ValueError):
         return ()
 
 
-def _written(version: tuple[int, ...]) -> str:
+def _version_text(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
@@ -111,6 +138,7 @@ __all__ = [
     "is_call",
     "method_call",
     "method_return",
+    "moved_error",
     "session_bus",
     "signal",
 ]
@@ -125,7 +153,7 @@ def is_call(message: Message) -> bool:
 
 
 def expects_reply(call: Message) -> bool:
-    """Whether the caller waits for an answer; other flags (busctl sends 4 and 5) do not matter."""
+    """Whether the caller waits for a reply. Other flags, such as 4 and 5 of busctl, do not matter."""
     flags = call.flags
     return flags is _NONE or not flags & _NO_REPLY  # the identity first: an enum's & takes a microsecond
 
@@ -141,7 +169,7 @@ def method_call(  # noqa: PLR0913 - a call has these fields
     flags: MessageFlag = _NONE,
     descriptors: Sequence[int] = (),
 ) -> Message:
-    """A call; descriptors stand in the body as their indices (`h`)."""
+    """A call. Descriptors appear in the body as their indices (`h`)."""
     return Message(
         destination=destination,
         path=path,
@@ -179,7 +207,7 @@ def signal(  # noqa: PLR0913, PLR0917 - a signal has these fields
     destination: str | None = None,
     descriptors: Sequence[int] = (),
 ) -> Message:
-    """A signal, to everyone who listens, or to one connection."""
+    """A signal, to all listeners or to one connection."""
     return Message(
         message_type=MessageType.SIGNAL,
         destination=destination,

@@ -1,7 +1,7 @@
-"""The output of one connection: bytes in the order they were given, descriptors with the first byte of their message, one send for all.
+"""The output of one connection: bytes in order, descriptors with the first byte of their message, one send for all messages.
 
-The libraries' own writers end at the first full socket (`BlockingIOError` finalizes the connection) and make a system call and a future for
-each message; here a full socket only means later.
+The libraries' own writers fail at the first full socket (`BlockingIOError` finalizes the connection), and use a system call and a future
+for each message. Here the rest is sent later.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ _MARK = 0x01020304
 
 
 def marshalled(message: Message, *, descriptors: bool = False) -> bytearray:
-    """The message as it goes over the wire.
+    """The bytes of a message.
 
-    Private: `Message._marshall`. Neither library offers the bytes of a message, and one write for many messages needs them.
+    Private: `Message._marshall`. Neither library has a public function for them, and one write for many messages needs them.
     """
     return message._marshall(descriptors)  # noqa: SLF001 - see above
 
 
 class _Chunk(NamedTuple):
-    """Bytes, and our own duplicates of the descriptors that go with the first of them."""
+    """Bytes, and our duplicates of the descriptors that are sent with the first byte."""
 
     data: bytearray
     descriptors: list[int]
 
 
 class Output:
-    """What is not written yet."""
+    """The unwritten output."""
 
     def __init__(self) -> None:
         self._chunks: deque[_Chunk] = deque()
 
     @property
     def size_bytes(self) -> int:
-        """Bytes that are not written yet."""
+        """Unwritten bytes."""
         return sum(len(chunk.data) for chunk in self._chunks)
 
     def add(self, data: bytes | bytearray, descriptors: Sequence[int] = ()) -> None:
-        """Put one message at the end. Descriptors are duplicated: the caller may close its own at once."""
+        """Append one message. Descriptors are duplicated, so the caller may close its own at once."""
         if descriptors or not self._chunks:
             self._chunks.append(_Chunk(bytearray(data), [os.dup(descriptor) for descriptor in descriptors] if descriptors else []))
         else:
             self._chunks[-1].data.extend(data)
 
     def write(self, connection: socket.socket) -> bool:
-        """Write as much as the socket takes; says whether that was everything. Raises OSError if the peer is gone."""
+        """Write as much as the socket takes. True if that was everything. Raises OSError if the peer has gone."""
         while self._chunks:
             chunk = self._chunks[0]
             try:
@@ -72,14 +72,14 @@ class Output:
         return True
 
     def discard(self) -> None:
-        """Forget everything; the duplicates are closed."""
+        """Drop everything, and close the duplicates."""
         for chunk in self._chunks:
             _close(chunk)
         self._chunks.clear()
 
 
 class ReplyTemplates:
-    """Empty replies, which most replies are, without building a message for each: only two serials differ from one to the next."""
+    """Makes empty replies, which are the most frequent ones, from bytes: only two serials differ between them."""
 
     def __init__(self) -> None:
         self._parts: dict[str, tuple[bytes, bytes, bytes]] = {}

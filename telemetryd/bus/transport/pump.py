@@ -1,14 +1,15 @@
-"""When one connection is read and when it is written: batches, one write for each, turns, and back-pressure."""
+"""Schedules reading and writing of one connection: batches with one write each, turns of senders, and back-pressure."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from enum import Enum, auto
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING
 
 from telemetryd.bus.transport.output import Output
-from telemetryd.bus.transport.sender_queues import Refused, Turns
+from telemetryd.bus.transport.sender_queues import Refused, SenderQueues
 from telemetryd.core.limits import (
     CROWDED_S,
     LONG_CALL_S,
@@ -31,16 +32,53 @@ if TYPE_CHECKING:
     from telemetryd.bus.transport.wire import Wire
 
 
-class Flow:
-    """Reads a wire in batches and writes what was added to it: within a batch at its end, else at the end of the loop's turn.
+class InputState(Enum):
+    """Whether the wire is read."""
 
-    A batch that took longer than one sender's share begins a crowd: from then on what is received is sorted by senders (`Turns`), and one
-    turn is a batch. The crowd is over when nothing waits and no turn has been longer than a share for a while. A share is processor time:
-    on a busy machine nobody's call takes longer for that. The first long batch makes us wary, since looking at that clock costs a call 1 %.
+    NEW = auto()
+    """The handshake reads, without bounds."""
+    ON = auto()
+    OFF = auto()
+    """`hold` was called, the queues are full, or too much output is unsent."""
+    STOPPED = auto()
+    """The pump has stopped for ever."""
 
-    Nothing is read while someone holds it, or from the moment when more than UNSENT_HIGH_BYTES are unsent until UNSENT_LOW_BYTES are.
-    `on_batch` ends a batch; `on_lost` hears, once or more often, that the wire is unusable; `on_refused` of calls for which there is no
-    room. Without it nothing is sorted.
+
+class OutputState(Enum):
+    """When the output is sent."""
+
+    IDLE = auto()
+    """Nothing is unsent, or it is sent at the end of the batch."""
+    DUE = auto()
+    """It is sent at the end of the loop's turn."""
+    BLOCKED = auto()
+    """The socket took a part. The rest is sent when the socket is writable."""
+    PRESSED = auto()
+    """As BLOCKED, with so much unsent that nothing is read."""
+
+
+_NEW, _ON, _OFF, _STOPPED = InputState.NEW, InputState.ON, InputState.OFF, InputState.STOPPED
+_IDLE, _DUE, _BLOCKED, _PRESSED = OutputState.IDLE, OutputState.DUE, OutputState.BLOCKED, OutputState.PRESSED
+
+
+def _after_write(sending: OutputState, unsent_bytes: int) -> OutputState:
+    """The state after a write that left this much unsent. Between the two marks PRESSED stays: reading must not switch all the time."""
+    if unsent_bytes > UNSENT_HIGH_BYTES or (sending is _PRESSED and unsent_bytes >= UNSENT_LOW_BYTES):
+        return _PRESSED
+    return _BLOCKED if unsent_bytes else _IDLE
+
+
+class Pump:
+    """Reads a wire in batches, and writes the output at the end of a batch or of the loop's turn.
+
+    A batch that takes longer than one sender's share starts the crowded mode: received messages are sorted by sender (`SenderQueues`), and
+    one turn of a sender is a batch. The mode ends when nothing waits and no turn was longer than a share for a while. A share is
+    processor time, because a busy machine does not make a sender's calls more expensive. Reading that clock costs a call 1 %, so the
+    pump does it only for a while after a first long batch.
+
+    Nothing is read after `hold`, or from more than UNSENT_HIGH_BYTES of unsent output until less than UNSENT_LOW_BYTES.
+    `on_batch` ends a batch. `on_lost` is called, maybe repeatedly, if the wire is unusable. `on_refused` gets calls for which there is no
+    room. Without `on_refused` nothing is sorted.
     """
 
     def __init__(
@@ -54,52 +92,53 @@ class Flow:
         self._on_batch = on_batch
         self._on_lost = on_lost
         self._on_refused = on_refused
-        self._turns: Turns | None = None
+        self._queues: SenderQueues | None = None
         self._is_turn_due = False
         self._wary_until = self._crowded_until = 0.0
         self._received = self._pauses = 0
         self._is_handed_over = asyncio.Event()
         self._output = Output()
         self._holds = 0
-        self._is_started = self._is_reading = self._is_writing = self._is_pressed = False
-        self._is_in_batch = self._is_flush_due = False
+        self._reading, self._sending = _NEW, _IDLE
+        self._is_in_batch = False
         self._is_empty = asyncio.Event()
 
     def start(self) -> None:
-        """Take over from the handshake, in which the wire was read without bounds."""
+        """Start, after the handshake, which reads the wire without bounds."""
         self._loop = asyncio.get_running_loop()
-        self._is_started = self._is_reading = True
+        self._reading = _ON
         self._is_empty.set()
         self._update_reading()
 
     def stop(self) -> None:
-        """End for ever: what is unsent is lost, and who waits for it is woken."""
-        self._is_started = self._is_reading = self._is_writing = False
+        """Stop for ever. Unsent output is lost, and waiting tasks are woken."""
+        self._reading, self._sending = _STOPPED, _IDLE
         self._wire.close()
         self._output.discard()
         self._is_empty.set()
-        self._turns = None
+        self._queues = None
         self._is_handed_over.set()
 
     @property
     def backlog(self) -> int:
-        """Bytes that are not written yet."""
+        """Unwritten bytes."""
         return self._output.size_bytes
 
     def add(self, data: bytes | bytearray, descriptors: Sequence[int] = ()) -> None:
-        """Put a message at the end of the output."""
+        """Append a message to the output."""
         self._output.add(data, descriptors)
-        if not self._is_in_batch and not self._is_writing and not self._is_flush_due:
-            self._is_flush_due = True
+        if self._sending is _IDLE and not self._is_in_batch:
+            self._sending = _DUE
             self._loop.call_soon(self.flush)
 
-    def bound_batch(self) -> None:
-        """Receive no more in this batch if too much is unsent already."""
+    def add_bounded(self, data: bytes | bytearray, descriptors: Sequence[int] = ()) -> None:
+        """Append a message of any length. If too much is unsent then, this batch receives no more."""
+        self.add(data, descriptors)
         if self._is_in_batch and self.backlog > UNSENT_HIGH_BYTES:
             self._wire.stop_reading()
 
-    async def written(self) -> None:
-        """Return when nothing is unsent, or the flow has stopped."""
+    async def wait_written(self) -> None:
+        """Return when nothing is unsent, or the pump has stopped."""
         self.flush()
         await self._is_empty.wait()
 
@@ -116,62 +155,64 @@ class Flow:
         self._update_reading()
 
     def unblock(self, sender: str) -> None:
-        """Nothing of a sender is worked on elsewhere any more."""
-        if self._turns is not None:
-            self._turns.unblock(sender)
+        """Hand over messages of a sender again: its earlier calls are done."""
+        if self._queues is not None:
+            self._queues.unblock(sender)
             self._update_reading()
 
     def block(self, sender: str) -> None:
-        """Calls of a sender take long, and are being worked on elsewhere: what comes of it waits until `unblock`."""
-        if self._turns is None and self._is_started and self._on_refused is not None:
-            self._turns = Turns(self._wire.socket.owed_bytes)
-        if self._turns is not None:
+        """Keep messages of a sender waiting until `unblock`, because its calls take long and run in a task."""
+        if self._queues is None and self._is_started and self._on_refused is not None:
+            self._queues = SenderQueues(self._wire.socket.owed_bytes)
+        if self._queues is not None:
             self._crowded_until = perf_counter() + CROWDED_S
-            self._turns.note_long(sender)
-            self._turns.block(sender)
+            self._queues.note_slow(sender)
+            self._queues.block(sender)
             self._update_reading()
 
     def forget(self, sender: str) -> None:
-        """Drop what waits of a sender that has left."""
-        if self._turns is not None:
-            self._turns.drop(sender)
+        """Drop the waiting messages of a sender that has left."""
+        if self._queues is not None:
+            self._queues.drop(sender)
             self._update_reading()
 
-    async def handed_over(self) -> None:
-        """Return when nothing waits for its turn, or the flow has stopped."""
-        while self._turns is not None and not self._turns.is_empty:
+    async def wait_handed_over(self) -> None:
+        """Return when no message waits for its turn, or the pump has stopped."""
+        while self._queues is not None and not self._queues.is_empty:
             self._is_handed_over.clear()
             await self._is_handed_over.wait()
 
     def on_readable(self) -> None:
-        """Read one batch, and write what came of it."""
-        if self._turns is not None:
-            self._sort(self._turns)
+        """Read one batch, and write its output."""
+        if self._queues is not None:
+            self._receive_sorted(self._queues)
             return
         begin = perf_counter()
-        spent = thread_time() if begin < self._wary_until else 0.0
+        is_wary = begin < self._wary_until
+        spent = thread_time() if is_wary else 0.0
+        self._wire.socket.is_wary = is_wary
         self._is_in_batch = True
         self._wire.read(RECEIVE_BUDGET_BYTES, begin + TURN_S)
         self._end_batch()
         now = perf_counter()
         if now - begin > TURN_S:
             if spent and thread_time() - spent > TURN_S and self._is_started and self._on_refused is not None:
-                self._turns = Turns(self._wire.socket.owed_bytes)
+                self._queues = SenderQueues(self._wire.socket.owed_bytes)
                 self._crowded_until = now + CROWDED_S
             self._wary_until = now + CROWDED_S
 
-    def _sort(self, turns: Turns) -> None:
-        """Receive, and take a turn unless that is due anyway."""
+    def _receive_sorted(self, queues: SenderQueues) -> None:
+        """Receive into the queues, and take a turn unless one is due anyway."""
         received = self._wire.receive(RECEIVE_CROWDED_BYTES)
         if received is None:
-            self._wire.socket.read_again()  # so that the library finds the end too
+            self._wire.socket.read_again()  # so that the library reads the end of the file too
             self._wire.read(RECEIVE_BUDGET_BYTES)
             self._end_batch()
             return
-        if not self._wire.is_open:  # what came cannot be read
+        if not self._wire.is_open:  # the received bytes are malformed
             self._end_batch()
             return
-        turns.add(received)
+        queues.add(received)
         self._received += len(received)
         if self._is_turn_due:
             self._update_reading()
@@ -179,63 +220,63 @@ class Flow:
             self._take_turn()
 
     def _take_turn(self) -> None:
-        """Hand over messages of one sender for the time of its share, and write what came of it.
+        """Hand over messages of one sender for the time of its share, and write the output.
 
-        While much is coming in, that comes first: somebody else's call may be behind it, and the bus gives us more only as we take it.
+        While much is arriving, receiving comes first: another sender's call may be behind it in the bus, which sends only as we read.
         """
         self._is_turn_due = False
-        turns = self._turns
-        if turns is None or not self._is_running:
+        queues = self._queues
+        if queues is None or not self._is_running:
             return
         received, self._received = self._received, 0
-        most_pauses = STREAM_PAUSES * (REFUSING_PAUSES if turns.has_refused else 1)
-        if received >= STREAM_BYTES and self._pauses < most_pauses and not turns.is_full:
+        most_pauses = STREAM_PAUSES * (REFUSING_PAUSES if queues.has_refused else 1)
+        if received >= STREAM_BYTES and self._pauses < most_pauses and not queues.is_full:
             self._pauses += 1
             self._is_turn_due = True
             self._loop.call_later(STREAM_PAUSE_S, self._take_turn)
             return
-        self._pauses, turns.has_refused = 0, False
-        if turns.is_waiting:
-            self._run_turn(turns)
-        if turns.is_empty:
+        self._pauses, queues.has_refused = 0, False
+        if queues.is_waiting:
+            self._run_turn(queues)
+        if queues.is_empty:
             self._is_handed_over.set()
-            if turns.is_between and perf_counter() > self._crowded_until and self._turns is turns:
-                self._turns = None
+            if queues.is_at_boundary and perf_counter() > self._crowded_until and self._queues is queues:
+                self._queues = None
                 self._wire.socket.read_again()
         self._update_reading()
 
-    def _run_turn(self, turns: Turns) -> None:
-        """One turn. Calls that turned out to be short go over together, as many as the rest of the share has room for."""
+    def _run_turn(self, queues: SenderQueues) -> None:
+        """One turn. Short calls are handed over together, as many as the rest of the share has room for."""
         begin, spent, handled, room = thread_time(), 0.0, 0, 1
-        sender = turns.next_sender()
+        sender = queues.next_sender()
         self._is_in_batch = True
-        together: list[bytes] = []
-        with contextlib.closing(turns.turn()) as messages:
+        short_messages: list[bytes] = []
+        with contextlib.closing(queues.turn()) as messages:
             for message in messages:
                 if isinstance(message, Refused):
-                    self._hand_over(together)
+                    self._hand_over(short_messages)
                     self._refuse(message)
                 else:
-                    together.append(message)
+                    short_messages.append(message)
                 handled += 1
-                if together and len(together) < room and len(message) < SHORT_BYTES:
+                if short_messages and len(short_messages) < room and len(message) < SHORT_BYTES:
                     continue
-                self._hand_over(together)
+                self._hand_over(short_messages)
                 spent = thread_time() - begin
                 room = min(TOGETHER_MAX, int(handled * (TURN_S - spent) / max(spent, 1e-6)))
                 if spent > TURN_S or not self._is_running or self.backlog > UNSENT_HIGH_BYTES:
                     break
-        self._hand_over(together)
+        self._hand_over(short_messages)
         if spent > LONG_CALL_S * handled:
-            turns.note_long(sender)
+            queues.note_slow(sender)
         self._end_batch()
         if spent > TURN_S:
             self._crowded_until = perf_counter() + CROWDED_S
 
-    def _hand_over(self, together: list[bytes]) -> None:
-        if together:
-            self._wire.hand_over(b"".join(together))
-            together.clear()
+    def _hand_over(self, messages: list[bytes]) -> None:
+        if messages:
+            self._wire.hand_over(b"".join(messages))
+            messages.clear()
 
     def _refuse(self, message: Refused) -> None:
         if self._on_refused is not None:
@@ -250,8 +291,7 @@ class Flow:
             self.flush()
 
     def flush(self) -> None:
-        """Write what the socket takes; the rest when it takes more."""
-        self._is_flush_due = False
+        """Write what the socket takes, and the rest when it is writable."""
         if not self._is_started:
             return
         try:
@@ -259,38 +299,38 @@ class Flow:
         except OSError:
             self._on_lost()
             return
-        if is_empty and not self._is_writing and not self._is_pressed:
+        was_blocked = self._sending is _BLOCKED or self._sending is _PRESSED
+        self._sending = _IDLE if is_empty else _after_write(self._sending, self.backlog)
+        if is_empty and not was_blocked:
             return  # nothing was unsent before either: reading and writing stay as they are
         if is_empty:
             self._is_empty.set()
-        else:
+            self._loop.remove_writer(self._wire.fd)
+        elif not was_blocked:
             self._is_empty.clear()
-        backlog = self.backlog
-        self._is_pressed = backlog > UNSENT_HIGH_BYTES or (self._is_pressed and backlog >= UNSENT_LOW_BYTES)
-        self._update_writing(wanted=not is_empty)
+            self._loop.add_writer(self._wire.fd, self.flush)
         self._update_reading()
 
-    def _update_writing(self, *, wanted: bool) -> None:
-        if wanted and not self._is_writing:
-            self._loop.add_writer(self._wire.fd, self.flush)
-        elif self._is_writing and not wanted:
-            self._loop.remove_writer(self._wire.fd)
-        self._is_writing = wanted
+    @property
+    def _is_started(self) -> bool:
+        return self._reading is _ON or self._reading is _OFF
 
     @property
     def _is_running(self) -> bool:
         """Whether messages may be handled now."""
-        return self._is_started and not self._holds and not self._is_pressed
+        return self._is_started and not self._holds and self._sending is not _PRESSED
 
     def _update_reading(self) -> None:
-        wanted = self._is_started and not self._holds and not self._is_pressed
-        if self._turns is not None:
-            if wanted and self._turns.is_waiting and not self._is_turn_due:
+        if not self._is_started:
+            return
+        should_read = not self._holds and self._sending is not _PRESSED
+        if self._queues is not None:
+            if should_read and self._queues.is_waiting and not self._is_turn_due:
                 self._is_turn_due = True
                 self._loop.call_soon(self._take_turn)
-            wanted = wanted and not self._turns.is_full
-        if wanted and not self._is_reading:
+            should_read = should_read and not self._queues.is_full
+        if should_read and self._reading is _OFF:
             self._loop.add_reader(self._wire.fd, self.on_readable)
-        elif self._is_reading and not wanted:
+        elif self._reading is _ON and not should_read:
             self._loop.remove_reader(self._wire.fd)
-        self._is_reading = wanted
+        self._reading = _ON if should_read else _OFF

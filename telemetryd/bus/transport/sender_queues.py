@@ -1,10 +1,9 @@
-"""Messages that wait for their turn: a queue for each sender, so that no sender's work comes before another's for long.
+"""Queues of messages by sender, so that no sender delays another for long.
 
-The bus gives us one stream. While whoever calls takes little time it is handled as it comes. When a batch took longer than one sender's
-share, what comes is sorted here without a library, as bytes, and handed over message by message: the senders take turns of a share each,
-and each one's messages keep their order. Nobody else waiting, a sender has all of the time. What may wait is bounded, for each sender and
-in all. At a bound the connection is not read; only of a sender whose calls take long further ones are refused instead, since what the
-bus keeps for us behind them would wait for all of them.
+The bus sends one stream. While calls take little time, they are handled as they arrive. After a batch that took longer than one sender's
+share, messages are sorted here as bytes, without a library. Senders take turns of a share each, and each sender's messages keep their
+order. A sender that is alone has all of the time. Waiting bytes are bounded for each sender and in total. At a bound the connection is not
+read. Only a sender whose calls take long has further ones refused instead: else all messages behind them in the bus would wait.
 """
 
 from __future__ import annotations
@@ -14,118 +13,121 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus.transport import header, value_count
 from telemetryd.bus.transport.header import FIXED, NUMBERS
-from telemetryd.core.limits import MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
+from telemetryd.core.limits import MESSAGE_MAX_BYTES, MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 _CALL, _NO_REPLY = 1, 1
 _OVERHEAD_BYTES = 64
-"""What a message takes beside its bytes, and what is kept of one that was refused: its serial, so that its reply keeps its place."""
+"""Memory of a message beside its bytes, and of a refused one. Its serial is kept, so that its reply keeps its place."""
 _NOBODY = ""
-"""Stands for the sender of a message that the library has in part, and of one of which the bus did not say it."""
+"""The sender of a message that the library has in part, and of a message without a sender."""
 _KNOWN_MAX, _KNOWN_MAX_BYTES = 1024, 512
-"""Headers whose sender is known without a look, and their length: a program's calls of one member differ in the fixed bytes only."""
+"""Most cached headers with their sender, and their length. A program's calls of one member differ in the fixed bytes only."""
 
-_SERVED_MAX = 1024
-"""Senders whose last turn is known; of others it counts as longest ago."""
+_TURNS_MAX = 1024
+"""Most senders whose last turn is remembered. For others it counts as longest ago."""
 
 
 class Refused(NamedTuple):
-    """A call that there was no room for, or that holds too many values."""
+    """A call for which there was no room, or with too many values."""
 
     sender: str
     serial: int
     is_heavy: bool = False
 
 
-class Turns:
-    """Whole messages by their senders; first of all, if a library has a message in part, the `owed_bytes` that are still to come of it."""
+class SenderQueues:
+    """Whole messages by sender. If a library has a message in part, its missing `owed_bytes` come first of all."""
 
     def __init__(self, owed_bytes: int) -> None:
         self._queues: dict[str, deque[bytes | Refused]] = {}
         self._sizes: dict[str, int] = {}
         self._size = 0
-        self._unfinished = bytearray()
-        self._wanted = owed_bytes
-        """The length of the unfinished message."""
+        self._unfinished: list[bytes] = []
+        self._missing_bytes = owed_bytes
+        """Bytes of the unfinished message that have not been received."""
         self._is_owed = bool(owed_bytes)
         self._known: dict[bytes, str] = {}
-        self._served: dict[str, int] = {_NOBODY: -1}
-        """The number of each sender's last turn. What the library has in part comes before everything."""
+        self._last_turns: dict[str, int] = {_NOBODY: -1}
+        """Sender → number of its last turn. The rest of a message that the library has in part comes before everything."""
         self._turn = 0
         self.has_refused = False
-        """Whether anything was refused since this was set to False."""
-        self._long: set[str] = set()
+        """Whether any call was refused since this was set to False."""
+        self._slow: set[str] = set()
         """Senders whose calls take long."""
+        self._heavy: set[str] = set()
+        """Senders of a message with too many values. Of each about one more message waits, because counting takes long."""
         self._blocked: set[str] = set()
-        self._over: set[str] = set()
-        """Senders who have more waiting than they may, of calls that do not."""
+        self._over_limit: set[str] = set()
+        """Senders over their bound whose calls do not take long. While there are any, nothing is received."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is anything to hand over now."""
+        """Whether any message can be handed over now."""
         return bool(self._queues.keys() - self._blocked)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is kept."""
+        """Whether no message waits."""
         return not self._queues
 
     def block(self, sender: str) -> None:
-        """Give a sender no turn until `unblock`: earlier calls of it are being worked on elsewhere."""
+        """Give a sender no turn until `unblock`: its earlier calls run in a task."""
         self._blocked.add(sender)
 
     def unblock(self, sender: str) -> None:
-        """Give it turns again."""
+        """Give a sender turns again."""
         self._blocked.discard(sender)
 
     @property
-    def is_between(self) -> bool:
-        """Whether no message has come in part only."""
-        return not self._wanted
+    def is_at_boundary(self) -> bool:
+        """Whether the received bytes end at the end of a message."""
+        return not self._missing_bytes
 
     @property
     def is_full(self) -> bool:
         """Whether nothing more should be received."""
-        return self._size >= QUEUED_MAX_BYTES or bool(self._over)
+        return self._size >= QUEUED_MAX_BYTES or bool(self._over_limit)
 
-    def note_long(self, sender: str) -> None:
-        """Calls of a sender take long: until nothing of it waits, they are refused where there is no room. Others are waited for."""
-        if len(self._long) >= _SERVED_MAX:
-            self._long.clear()
-        self._long.add(sender)
-        self._over.discard(sender)
+    def note_slow(self, sender: str) -> None:
+        """Note that a sender's calls take long. Until none of them waits, further ones over the bound are refused."""
+        if len(self._slow) >= _TURNS_MAX:
+            self._slow.clear()
+        self._slow.add(sender)
+        self._over_limit.discard(sender)
 
     def add(self, data: bytes) -> None:
-        """Sort what was received: messages with whole headers, the last of which may go on with the next data."""
-        if self._wanted:
-            self._unfinished += data
-            if len(self._unfinished) < self._wanted:
-                return
-            data = bytes(self._unfinished)
-            self._unfinished.clear()
-        at, end = 0, len(data)
-        if self._is_owed:
-            at, self._is_owed = self._wanted, False
-            self._put(_NOBODY, data[:at])
-        self._wanted = 0
-        while at < end:
+        """Sort received messages with whole headers. The last one may continue in the next data."""
+        if len(data) < self._missing_bytes:
+            self._unfinished.append(data)
+            self._missing_bytes -= len(data)
+            return
+        at = self._missing_bytes
+        self._unfinished.append(data[:at])
+        message = b"".join(self._unfinished)
+        self._unfinished.clear()
+        self._missing_bytes = 0
+        if message:
+            self._put(_NOBODY if self._is_owed else self._sender(message), message)
+        self._is_owed = False
+        while at < len(data):
             size = size_of(data, at)
-            if at + size > end:
-                self._unfinished += data[at:]
-                self._wanted = size
-                return
             message = data[at : at + size]
+            if len(message) < size:
+                self._unfinished.append(message)
+                self._missing_bytes = size - len(message)
+                return
             self._put(self._sender(message), message)
             at += size
 
     def next_sender(self) -> str:
-        """Whose turn it is: the sender's whose last turn was longest ago."""
-        return min((one for one in self._queues if one not in self._blocked), key=lambda one: self._served.get(one, 0))
+        """The sender whose last turn was longest ago."""
+        return min((sender for sender in self._queues if sender not in self._blocked), key=lambda sender: self._last_turns.get(sender, 0))
 
     def turn(self) -> Generator[bytes | Refused, None, None]:
-        """The messages of the sender whose last turn was longest ago, each taken when it is asked for."""
+        """The messages of the next sender. Each is removed from its queue when it is requested."""
         sender = self.next_sender()
         queue = self._queues[sender]
         self._note_turn(sender)
@@ -136,10 +138,13 @@ class Turns:
                 self._size -= size
                 self._sizes[sender] -= size
                 if self._sizes[sender] <= QUEUED_CALLER_BYTES:
-                    self._over.discard(sender)
+                    self._over_limit.discard(sender)
                 is_weighed = size > MESSAGE_WEIGHED_BYTES and sender != _NOBODY
-                is_heavy = is_weighed and isinstance(message, bytes) and value_count.is_heavy(message)
-                yield _refused(sender, message, is_heavy=True) if is_heavy and isinstance(message, bytes) else message
+                if is_weighed and isinstance(message, bytes) and value_count.is_heavy(message):
+                    self._note_heavy(sender)
+                    yield _refusal_of(sender, message, is_heavy=True)
+                else:
+                    yield message
         finally:
             if not queue and self._queues.get(sender) is queue:
                 self.drop(sender)
@@ -150,14 +155,20 @@ class Turns:
         if queue is not None:
             queue.clear()
             self._size -= self._sizes.pop(sender)
-            self._over.discard(sender)
-            self._long.discard(sender)
+            self._over_limit.discard(sender)
+            self._slow.discard(sender)
+
+    def _note_heavy(self, sender: str) -> None:
+        if len(self._heavy) >= _TURNS_MAX:
+            self._heavy.clear()
+        self._heavy.add(sender)
+        self._over_limit.discard(sender)
 
     def _note_turn(self, sender: str) -> None:
         self._turn += 1
-        if len(self._served) >= _SERVED_MAX:
-            self._served.clear()
-        self._served[sender] = self._turn
+        if len(self._last_turns) >= _TURNS_MAX:
+            self._last_turns.clear()
+        self._last_turns[sender] = self._turn
 
     def _put(self, sender: str, message: bytes) -> None:
         queue = self._queues.get(sender)
@@ -165,21 +176,22 @@ class Turns:
             queue = self._queues[sender] = deque()
             self._sizes[sender] = 0
         kept: bytes | Refused = message
-        if self._sizes[sender] + len(message) > QUEUED_CALLER_BYTES and message[1] == _CALL:
-            if sender in self._long:
+        bound = MESSAGE_MAX_BYTES if sender in self._heavy else QUEUED_CALLER_BYTES
+        if self._sizes[sender] + len(message) > bound and message[1] == _CALL:
+            if sender in self._slow or sender in self._heavy:
                 self.has_refused = True
-                kept = _refused(sender, message, is_heavy=False)
+                kept = _refusal_of(sender, message, is_heavy=False)
                 if not kept.sender:
                     return
             else:
-                self._over.add(sender)
+                self._over_limit.add(sender)
         queue.append(kept)
         size = _size(kept)
         self._sizes[sender] += size
         self._size += size
 
     def _sender(self, message: bytes) -> str:
-        """Who sent a message; "" if the bus did not say."""
+        """The sender of a message, or "" if the bus did not add it."""
         fields = message[FIXED : FIXED + NUMBERS[message[0]].unpack_from(message, 12)[0]]
         sender = self._known.get(fields)
         if sender is None:
@@ -192,17 +204,17 @@ class Turns:
 
 
 def size_of(data: bytes, at: int) -> int:
-    """The length of the message that begins here."""
+    """The length of the message that begins at `at`."""
     number = NUMBERS[data[at]]
     (body,), (fields,) = number.unpack_from(data, at + 4), number.unpack_from(data, at + 12)
     size: int = FIXED + fields + -fields % 8 + body
     return size
 
 
-def _refused(sender: str, message: bytes, *, is_heavy: bool) -> Refused:
-    """What stands for a message that is not handed over; without a name nobody is told."""
-    is_told = message[1] == _CALL and not message[2] & _NO_REPLY
-    return Refused(sender if is_told else _NOBODY, NUMBERS[message[0]].unpack_from(message, 8)[0], is_heavy)
+def _refusal_of(sender: str, message: bytes, *, is_heavy: bool) -> Refused:
+    """The entry of a message that is not handed over. Without a sender nobody gets an error."""
+    expects_reply = message[1] == _CALL and not message[2] & _NO_REPLY
+    return Refused(sender if expects_reply else _NOBODY, NUMBERS[message[0]].unpack_from(message, 8)[0], is_heavy)
 
 
 def _size(message: bytes | Refused) -> int:

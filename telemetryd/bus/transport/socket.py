@@ -1,4 +1,4 @@
-"""The socket under a library's connection: it gives what is asked for within a budget, and no message or descriptor that is not for it."""
+"""The socket under a library's connection. It returns bytes within a budget, and no message or descriptor that is not for the library."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES, _LARGE_BYTES = 8192, 256 * 1024
 _SMALL_BYTES = 4096
-"""Received at once for a library outside of a long message: once it has them, all calls in them are handled, however long they take. (With
-2 KiB batches are shorter, and a call among many costs a tenth more.)"""
+"""Most bytes per read outside a long message while calls take long: all calls in them are handled. Smaller reads cost a call more."""
 _DESCRIPTORS_SPACE = socket.CMSG_SPACE(253 * array.array("i").itemsize)  # SCM_MAX_FD: the kernel gives no more at a time
 
 
 class ListenerFullError(OSError):
-    """The bus has more new connections waiting than its queue holds: try again.
+    """The bus's queue of new connections is full: try again.
 
-    Not a BlockingIOError: asyncio takes that one for a connection under way, which it is not with Unix sockets.
+    It is not a BlockingIOError: asyncio takes that for a connection in progress, which does not exist for Unix sockets.
     """
 
 
-class EdgeSocket(socket.socket):
-    """A socket that gives the library no more than a budget, no message that is too long and no descriptor.
+class BusSocket(socket.socket):
+    """A socket that returns no more than a budget, no message that is too long, and no descriptor.
 
-    Past the budget it seems to be empty, and the library's reader returns. It is connected by `dial`, before a library has it.
+    After the budget it seems empty, and the library's reader returns. `dial` connects it before the library gets it.
     """
 
     def __init__(self, on_oversized: Callable[[Oversized], None], *, descriptors: bool) -> None:
@@ -47,37 +46,39 @@ class EdgeSocket(socket.socket):
         self.budget_bytes = sys.maxsize
         self._is_drained = False
         self._ready = b""
-        """What the library may have and has not asked for."""
+        """Bytes for the library that it has not requested yet."""
         self._streams: list[Any] = []
+        self.is_wary = False
+        """Whether calls take long, so that little is read at a time."""
         self.deadline = inf
-        """The moment (perf_counter) from which on the library gets nothing more in this batch."""
-        self._given: bytes | None = None
-        """What the library may have instead of what comes from the kernel; None: it reads for itself."""
+        """The time (perf_counter) after which the library gets nothing more in this batch."""
+        self._provided: bytes | None = None
+        """Bytes for the library in place of those from the kernel. None: it reads from the kernel."""
 
     def dial(self, address: bytes) -> None:
-        """Connect at once or not at all. Raises ListenerFullError, or another OSError."""
+        """Connect without waiting. Raises ListenerFullError, or another OSError."""
         try:
             super().connect(address)
         except BlockingIOError as error:
             raise ListenerFullError(error.errno, error.strerror) from error
 
     def connect(self, address: Any) -> None:
-        """The library connects the socket that it believes to have made: that is done already."""
+        """Do nothing: the library connects the socket that it believes to have made, but `dial` did that."""
 
     def makefile(self, *arguments: Any, **options: Any) -> io.BufferedRWPair:  # type: ignore[override]  # both ask for "rwb"
-        """The stream that the library reads from; it is closed with the socket."""
+        """The stream that the library reads from. It is closed with the socket."""
         stream: Any = super().makefile(*arguments, **options)
         self._streams.append(stream)
         return stream  # type: ignore[no-any-return]  # Any, or its kind would depend on the arguments
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """As dbus-fast reads, and both libraries while they authenticate. dbus-next would wait there for ever after the end of the file."""
-        if self._given is not None:
-            return self._take_given(sys.maxsize)
+        """The read of dbus-fast, and of both while they authenticate. It raises at the end of the file: dbus-next would wait for ever."""
+        if self._provided is not None:
+            return self._take_provided(sys.maxsize)
         while True:
             if self.budget_bytes <= 0 or perf_counter() > self.deadline:
-                self._refuse()
-            data = super().recv(min(bufsize, _SMALL_BYTES) if self._framing.owed < _SMALL_BYTES else bufsize, flags)
+                self._raise_blocked()
+            data = super().recv(_SMALL_BYTES if self.is_wary and self._framing.owed < _SMALL_BYTES else bufsize, flags)
             if not data:
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
             self.budget_bytes -= len(data)
@@ -85,14 +86,14 @@ class EdgeSocket(socket.socket):
                 return taken
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int | None:  # type: ignore[override]  # see below
-        """As dbus-next reads, through its stream, which takes None for nothing there.
+        """The read of dbus-next, through its stream. None means that there is nothing.
 
-        It asks until there is nothing. After less than was asked for that is known, and the loop says when there is more: asking the kernel
-        takes a twentieth of a call.
+        dbus-next reads until there is nothing. A short read shows that already, so the next read does not ask the kernel: that would cost a
+        twentieth of a call.
         """
-        wanted = nbytes or len(buffer)
-        if self._given is not None:
-            taken = self._take_given(wanted)
+        size_limit = nbytes or len(buffer)
+        if self._provided is not None:
+            taken = self._take_provided(size_limit)
             buffer[: len(taken)] = taken
             return len(taken)
         if self._ready:
@@ -104,28 +105,28 @@ class EdgeSocket(socket.socket):
             taken = b""
         while not taken:
             if self.budget_bytes <= 0 or perf_counter() > self.deadline:
-                self._refuse()
-            size = min(wanted, _SMALL_BYTES) if self._framing.owed < _SMALL_BYTES else wanted
+                self._raise_blocked()
+            size = min(size_limit, _SMALL_BYTES) if self.is_wary and self._framing.owed < _SMALL_BYTES else size_limit
             data = super().recv(size, flags)
             if not data:
                 return 0
             self._is_drained = len(data) < size
             self.budget_bytes -= len(data)
             taken = self._framing.take(data)
-        if len(taken) > wanted:  # what was held before, the beginning of a header, is in it too
-            taken, self._ready = taken[:wanted], taken[wanted:]
+        if len(taken) > size_limit:  # it includes a beginning of a header that was held before
+            taken, self._ready = taken[:size_limit], taken[size_limit:]
         buffer[: len(taken)] = taken
         return len(taken)
 
     def recvmsg(self, bufsize: int, _ancbufsize: int = 0, flags: int = 0) -> tuple[bytes, list[Any], int, None]:
-        """As both read where descriptors are negotiated, so many bytes and no more. Descriptors never come this way: `share` has them."""
+        """The read of both libraries if descriptors are negotiated. It never returns descriptors: `share` does."""
         if not self._ready:
             self._ready = self._receive(flags)
-        given, self._ready = self._ready[:bufsize], self._ready[bufsize:]
-        return given, [], 0, None
+        data, self._ready = self._ready[:bufsize], self._ready[bufsize:]
+        return data, [], 0, None
 
     def receive(self, most_bytes: int) -> bytes | None:
-        """What has come, for us instead of the library: b"" if nothing is there, None at the end of the file."""
+        """Received bytes, for us and not for the library. b"" if there are none, None at the end of the file."""
         received: list[bytes] = []
         self._is_drained = self._framing.is_weighing = False
         while most_bytes > 0:
@@ -145,35 +146,35 @@ class EdgeSocket(socket.socket):
 
     @property
     def owed_bytes(self) -> int:
-        """How much of a message is still to come that the library has in part."""
+        """Missing bytes of a message that the library has in part."""
         return self._framing.owed
 
     def give(self, data: bytes) -> None:
-        """Let the library have this, and nothing that comes, until `read_again`."""
-        self._given = data
+        """Give these bytes to the library, and none from the kernel until `read_again`."""
+        self._provided = data
 
     def read_again(self) -> None:
-        """Let the library have what comes."""
-        self._given, self._framing.is_weighing = None, True
+        """Let the library read from the kernel."""
+        self._provided, self._framing.is_weighing = None, True
 
-    def _take_given(self, most_bytes: int) -> bytes:
-        given = self._given or b""
-        if not given:
-            self._refuse()
-        self._given = given[most_bytes:]
-        return given[:most_bytes]
+    def _take_provided(self, most_bytes: int) -> bytes:
+        provided = self._provided or b""
+        if not provided:
+            self._raise_blocked()
+        self._provided = provided[most_bytes:]
+        return provided[:most_bytes]
 
     def share(self) -> list[int]:
-        """The descriptors of the next message that the library hands over, for whoever calls to close; a child process inherits none."""
+        """The descriptors of the next message that the library hands over. The caller closes them. A child process inherits none."""
         return self._framing.share()
 
     def cut(self) -> None:
-        """End the connection: from now on the library's reader finds it lost, whatever has arrived."""
+        """End the connection: from now on the library's reader finds it lost, even if bytes have arrived."""
         self.budget_bytes = -sys.maxsize
-        self._ready, self._given, self._is_drained = b"", None, False
+        self._ready, self._provided, self._is_drained = b"", None, False
 
     def close_all(self) -> None:
-        """Close the socket, the streams on it and every descriptor that nobody has taken."""
+        """Close the socket, its streams and every descriptor that was not taken."""
         for stream in self._streams:
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
@@ -181,10 +182,10 @@ class EdgeSocket(socket.socket):
         self._framing.close()
 
     def _receive(self, flags: int) -> bytes:
-        """What comes next, with its descriptors; nothing at the end of the file."""
+        """Receive the next bytes, with their descriptors. b"" at the end of the file."""
         while True:
             if self.budget_bytes <= 0:
-                self._refuse()
+                self._raise_blocked()
             size = min(self._framing.passing_over or _CHUNK_BYTES, _CHUNK_BYTES)
             data, ancillary, *_ = super().recvmsg(size, _DESCRIPTORS_SPACE, flags | socket.MSG_CMSG_CLOEXEC)
             self.budget_bytes -= len(data)
@@ -192,7 +193,7 @@ class EdgeSocket(socket.socket):
             if not data or (taken := self._framing.take(data)):
                 return data and taken
 
-    def _refuse(self) -> None:
+    def _raise_blocked(self) -> None:
         is_cut = self.budget_bytes == -sys.maxsize
         raise ConnectionAbortedError(errno.ECONNABORTED, "closed") if is_cut else BlockingIOError(errno.EAGAIN, "budget")
 

@@ -1,7 +1,7 @@
-"""The library's connection, made with a socket of ours and read when we say so.
+"""The library's connection, with our own socket. It reads when we run its reader.
 
-Every private part of a library that telemetryd touches is touched here, but for `Message._marshall` (output.py): each has its reason
-beside it and a test in tests/bus/test_library.py that names it when an upgrade moves it.
+Every private part of a library that telemetryd uses is used here, except `Message._marshall` (output.py). Each has its reason beside it,
+its name in private_parts.py, and a test in tests/bus/transport/test_library.py that names it when an upgrade moves it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.bus.transport.library import Message, MessageBus
-from telemetryd.bus.transport.socket import EdgeSocket, ListenerFullError
+from telemetryd.bus.transport.library import Message, MessageBus, moved_error
+from telemetryd.bus.transport.private_parts import LOOP, SOCKET
+from telemetryd.bus.transport.socket import BusSocket, ListenerFullError
 from telemetryd.core.limits import BUS_RETRY_S
 
 if TYPE_CHECKING:
@@ -23,29 +24,29 @@ if TYPE_CHECKING:
 
     from telemetryd.bus.transport.framing import Oversized
 
-_SOMEWHERE = "unix:path=/"
-"""What a library is told as the address: it gets a socket that is connected."""
-_HUNG_UP = EOFError, OSError
-"""What a library, or our socket, raises where the other side is gone."""
+_ANY_ADDRESS = "unix:path=/"
+"""The address for the library, which it does not use: its socket is connected already."""
+_DISCONNECTED = EOFError, OSError
+"""Exceptions of a library or our socket if the other side has gone."""
 
 
-class EdgeBus(MessageBus):
+class WireBus(MessageBus):
     """The library's connection.
 
-    Private: `MessageBus._create_unmarshaller`, and `readers` of `_unmarshaller` (dbus-next). What has read one message refers to itself
-    through these, and would hold the message, values and all, until the collector finds it.
+    Private: `MessageBus._create_unmarshaller`, and `readers` of `_unmarshaller` (dbus-next). An unmarshaller refers to itself through
+    `readers`, so it and its message would stay in memory until the garbage collector finds them.
     """
 
     def _create_unmarshaller(self) -> Any:
-        """The next message's; the one before has been handed over."""
-        done = getattr(self, "_unmarshaller", None)
-        if done is not None:
-            done.readers.clear()
+        """Create the next message's unmarshaller, and break the cycle of the previous one, whose message is handed over."""
+        previous = getattr(self, "_unmarshaller", None)
+        if previous is not None:
+            previous.readers.clear()
         return super()._create_unmarshaller()  # type: ignore[misc]  # dbus-fast has none
 
 
 class LoopFacade:
-    """The event loop as the library sees it: the reader that it registers is kept here, and ours is registered instead."""
+    """The event loop for the library. It keeps the reader that the library registers, and registers ours instead."""
 
     def __init__(self, on_readable: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -62,97 +63,108 @@ class LoopFacade:
 
 
 class _Sockets:
-    """The module `socket` as the library sees it: whatever socket it makes is the one that is there already."""
+    """The module `socket` for the library: each socket that it creates is the one that is connected already."""
 
-    def __init__(self, ready: EdgeSocket) -> None:
+    def __init__(self, ready: BusSocket) -> None:
         self._ready = ready
+        self.is_taken = False
+        """Whether the library took the socket."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(socket, name)
 
-    def socket(self, *_: Any) -> EdgeSocket:
-        """The socket that is there already."""
+    def socket(self, *_: Any) -> BusSocket:
+        """The connected socket."""
+        self.is_taken = True
         return self._ready
 
 
 @contextlib.contextmanager
-def given(ready: EdgeSocket) -> Iterator[None]:
-    """Within the block a library that makes a socket gets this one.
+def provided_socket(sockets: _Sockets) -> Iterator[None]:
+    """Within the block, a library that creates a socket gets the connected one. Raises UnusableLibraryError if it fails without it.
 
-    Private: the name `socket` in the module of MessageBus's base class, in every version of either library. They offer no way to bring a
-    socket along, and reading can be bounded only there. It is used before the library waits for anything: no other task comes between.
+    Private: the name `socket` in the module of MessageBus's base class, in every version of both libraries. They accept no socket, and only
+    the socket can bound reading. The library creates it before it waits for anything, so no other task can get it.
     """
     module: Any = sys.modules[MessageBus.__mro__[1].__module__]
-    module.socket = _Sockets(ready)
+    module.socket = sockets
     try:
         yield
+    except Exception:
+        if not sockets.is_taken:  # the library created one of its own, which cannot connect to `_ANY_ADDRESS`
+            raise moved_error(SOCKET) from None
+        raise
     finally:
         module.socket = socket
 
 
 class Wire:
-    """One connection to the bus. `on_message` gets every message and says whether it was for it; `on_oversized` hears of longer ones."""
+    """One connection to the bus. `on_message` gets every message, and says whether it handled it. `on_oversized` gets removed ones."""
 
     def __init__(self, on_message: Callable[[Message], bool], on_oversized: Callable[[Oversized], None]) -> None:
         self._on_message = on_message
         self._on_oversized = on_oversized
         self._facade: LoopFacade | None = None
-        self._bus: EdgeBus | None = None
-        self._socket: EdgeSocket | None = None
+        self._bus: WireBus | None = None
+        self._socket: BusSocket | None = None
         self._fd = -1
-        self._patience = asyncio.timeout(None)
+        self._connect_timeout = asyncio.timeout(None)
         self.unique_name = ""
         self.fault: Exception | None = None
-        """What ended the connection, if the other side did not: something that cannot be read."""
+        """The exception that ended the connection, if the input could not be read. None if the other side ended it."""
 
     async def connect(self, addresses: Sequence[bytes], on_readable: Callable[[], None], *, descriptors: bool) -> None:
-        """Connect to the first that is there and say Hello; waits while the bus cannot take another connection. Raises any exception.
+        """Connect to the first address that works, and say Hello. Waits while the bus's queue of connections is full. Raises any exception.
 
-        From the first reply on the loop calls `on_readable`, which is to call `read`.
+        UnusableLibraryError says that the library does not work as telemetryd uses it. From the first reply on the loop calls
+        `on_readable`, which must call `read`.
         """
         self._socket = await self._dial(addresses, descriptors=descriptors)
         self._fd = self._socket.fileno()
         self._facade = facade = LoopFacade(on_readable)
-        with given(self._socket):
-            self._bus = bus = EdgeBus(_SOMEWHERE, negotiate_unix_fd=descriptors)
+        sockets = _Sockets(self._socket)
+        with provided_socket(sockets):
+            self._bus = bus = WireBus(_ANY_ADDRESS, negotiate_unix_fd=descriptors)
         # Private: `MessageBus._loop`. The reader that the library registers there is the only way to run it for one batch and no longer.
         bus._loop = facade  # type: ignore[assignment]  # noqa: SLF001 - see above
         bus.add_message_handler(self._hand_over if descriptors else self._on_message)
         try:
-            async with self._patience:
-                with given(self._socket):
+            async with self._connect_timeout:
+                with provided_socket(sockets):
                     await bus.connect()
         except TimeoutError:
             raise self.fault or ConnectionError from None
-        if facade.read is None or bus.unique_name is None:
-            raise ConnectionError("the D-Bus library is not one that telemetryd can use")
+        if facade.read is None:
+            raise moved_error(LOOP)
+        if bus.unique_name is None:
+            raise ConnectionError("the bus gave no name")
         self.unique_name = bus.unique_name
 
-    async def _dial(self, addresses: Sequence[bytes], *, descriptors: bool) -> EdgeSocket:
+    async def _dial(self, addresses: Sequence[bytes], *, descriptors: bool) -> BusSocket:
         failure: OSError | None = None
         while True:
             for address in addresses:
-                made = EdgeSocket(self._on_oversized, descriptors=descriptors)
+                candidate = BusSocket(self._on_oversized, descriptors=descriptors)
                 try:
-                    made.dial(address)
+                    candidate.dial(address)
                 except OSError as error:
-                    made.close_all()
+                    candidate.close_all()
                     failure = error
                     if isinstance(error, ListenerFullError):
                         await asyncio.sleep(BUS_RETRY_S)
                         break
                 else:
-                    return made
+                    return candidate
             else:
                 raise failure or ConnectionError("there is no address of the session bus")
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection is usable, as far as anyone knows."""
+        """Whether the connection is usable, as far as is known."""
         return self.fault is None and self._bus is not None and self._bus.connected
 
     @property
-    def socket(self) -> EdgeSocket:
+    def socket(self) -> BusSocket:
         """The socket to write to."""
         if self._socket is None:
             raise ConnectionError("not connected")
@@ -160,63 +172,64 @@ class Wire:
 
     @property
     def fd(self) -> int:
-        """The socket's number, also when the library has closed it."""
+        """The socket's descriptor, even after the library has closed it."""
         return self._fd
 
     def read(self, budget_bytes: int, deadline: float = inf) -> None:
-        """Run the library's reader on at most this much (and up to one buffer of 8 KiB more); it calls `on_message` for each message.
+        """Run the library's reader, which calls `on_message`, on at most this many bytes and one buffer of 8 KiB more.
 
-        Raises nothing: what the reader raises ends the connection, or the loop would call it again at once, and for ever.
+        It never raises. An exception of the reader ends the connection: else the loop would call it again at once, for ever.
         """
-        self.socket.budget_bytes, self.socket.deadline = budget_bytes, deadline
+        connection = self.socket
+        connection.budget_bytes, connection.deadline = budget_bytes, deadline
         self._run_reader_safely()
 
     def receive(self, most_bytes: int) -> bytes | None:
-        """What has come, for us instead of the library: b"" if nothing is there, None at the end of the file.
+        """Received bytes, for us and not for the library. b"" if there are none, None at the end of the file.
 
-        A fault in it ends the connection, as in `read`.
+        A malformed message ends the connection, as in `read`.
         """
         try:
             return self.socket.receive(most_bytes)
         except (ValueError, LookupError) as failure:
-            self._break(failure)
+            self._fail(failure)
             return b""
 
     def hand_over(self, data: bytes) -> None:
-        """Let the library have these bytes and nothing that comes; otherwise as `read`."""
+        """Run the library's reader on these bytes, and none from the kernel. Else as `read`."""
         self.socket.give(data)
         self._run_reader_safely()
 
     def stop_reading(self) -> None:
-        """Receive no more in the batch that is being read: what the library has already is still handled."""
+        """Receive no more in the running batch. Messages that the library has already are still handled."""
         self.socket.budget_bytes = 0
 
     def close(self) -> None:
-        """Close everything; a library that has connected notices by its reader, as it would if the bus had gone."""
+        """Close everything. A connected library notices it by its reader, as if the bus had gone."""
         if self._socket is None:
             return
         if self._socket.fileno() >= 0:
             self._stop_watching()
         self._socket.cut()
-        if self.unique_name:
+        if self.unique_name and self._facade is not None and self._facade.read is not None:
             with contextlib.suppress(Exception):
-                self._run_reader()
-        failure = _end_of(self._bus) if self._bus is not None else None
-        if not isinstance(failure, _HUNG_UP):
+                self._facade.read()
+        failure = _disconnect_error(self._bus) if self._bus is not None else None
+        if not isinstance(failure, _DISCONNECTED):
             self.fault = self.fault or failure
         self._socket.close_all()
 
     def _hand_over(self, message: Message) -> bool:
-        """A message with the descriptors that came with it; what the library takes for its own is nobody's."""
+        """Hand over a message with its descriptors. They come from our socket, because the library never gets any."""
         message.unix_fds = self.socket.share()
         return self._on_message(message)
 
-    def _break(self, failure: Exception) -> None:
-        """The library's reader has failed. Whoever waits for the connection does not wait longer."""
+    def _fail(self, failure: Exception) -> None:
+        """End the connection after a failure of the library's reader. A waiting `connect` returns at once."""
         self.fault = self.fault or failure
         self._stop_watching()
         if not self.unique_name:
-            self._patience.reschedule(asyncio.get_running_loop().time())
+            self._connect_timeout.reschedule(asyncio.get_running_loop().time())
 
     def _stop_watching(self) -> None:
         loop = asyncio.get_running_loop()
@@ -225,17 +238,14 @@ class Wire:
 
     def _run_reader_safely(self) -> None:
         try:
-            self._run_reader()
+            if self._facade is not None and self._facade.read is not None:
+                self._facade.read()
         except Exception as failure:  # noqa: BLE001 - an edge: any exception of the library's
-            self._break(failure)
-
-    def _run_reader(self) -> None:
-        if self._facade is not None and self._facade.read is not None:
-            self._facade.read()
+            self._fail(failure)
 
 
-def _end_of(bus: MessageBus) -> Exception | None:
-    """The exception with which the library ended, or asyncio reports it as never retrieved. It is there already: nothing is awaited."""
+def _disconnect_error(bus: MessageBus) -> Exception | None:
+    """The exception with which the library ended. Nothing is awaited: it is set already. Unretrieved, asyncio would report it."""
     try:
         bus.wait_for_disconnect().send(None)  # type: ignore[no-untyped-call]  # not annotated there
     except StopIteration:

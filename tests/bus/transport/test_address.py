@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from telemetryd.bus.transport.address import session_bus, sockets
-from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.connection import Connection
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def odd_address(shared_bus, tmp_path):
 
 async def test_the_edge_passes_other_transports_over(odd_address):
     """Unknown transports and sockets that are not there are passed over, and escapes are read."""
-    edge = Edge(address=odd_address)
+    edge = Connection(address=odd_address)
     await edge.connect()
     assert await edge.owner_of("org.freedesktop.DBus") == "org.freedesktop.DBus"
     await edge.disconnect()
@@ -73,10 +73,11 @@ async def test_the_programs_find_the_bus(any_machine, way):
     """The daemon and telemetryctl find the bus in the runtime directory where no address is set, and behind transports they do not know."""
     runtime = any_machine.root / "run"
     runtime.mkdir()
-    (runtime / "bus").symlink_to(any_machine.root / "bus.socket")
+    (runtime / "bus").symlink_to(any_machine.root / "bus")
     odd = {"DBUS_SESSION_BUS_ADDRESS": f"kernel:path=/dev/kdbus;{any_machine.address}"}
-    found = {"XDG_RUNTIME_DIR": str(runtime)} if way == "runtime directory" else odd
-    changes = [*(["-u", "DBUS_SESSION_BUS_ADDRESS"] * ("XDG_RUNTIME_DIR" in found)), *(f"{name}={value}" for name, value in found.items())]
+    environ = {"XDG_RUNTIME_DIR": str(runtime)} if way == "runtime directory" else odd
+    settings = (f"{key}={value}" for key, value in environ.items())
+    changes = [*(["-u", "DBUS_SESSION_BUS_ADDRESS"] * ("XDG_RUNTIME_DIR" in environ)), *settings]
     with any_machine.daemon(prefix=("env", *changes)) as daemon:
         shown = any_machine.run("env", *changes, sys.executable, "-m", "telemetryd.ctl", "status", "--json")
         assert json.loads(shown.stdout)["Usage"] == 0

@@ -6,8 +6,8 @@ import sys
 from contextlib import ExitStack, closing, suppress
 
 import pytest
-from private_bus import start_bus
-from raw_bus import (
+from support.bus.private_bus import start_bus
+from support.bus.raw_bus import (
     DESTINATION,
     ERROR,
     ERROR_NAME,
@@ -25,7 +25,7 @@ from raw_bus import (
     strings,
 )
 
-from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport.connection import Connection
 from telemetryd.core import limits
 from telemetryd.errors import INTERNAL, BusLostError
 from telemetryd.redact import INTERNAL_TEXT
@@ -478,15 +478,15 @@ def test_a_full_queue_of_connections_is_waited_for(own_bus, launch):
         own_bus.go_on()
         process.read_hello()
         assert process.do("owner_of", name="org.freedesktop.DBus") == "org.freedesktop.DBus"
-    for one in waiting:
-        one.close()
+    for connection in waiting:
+        connection.close()
 
 
 async def test_it_can_be_tried_in_this_process_too(shared_bus):
     """Connecting to nowhere leaves nothing open behind (warnings are errors)."""
     with pytest.raises(BusLostError):
-        await Edge(address="unix:path=/nonexistent").connect()
-    edge = Edge(address=shared_bus.address)
+        await Connection(address="unix:path=/nonexistent").connect()
+    edge = Connection(address=shared_bus.address)
     await edge.connect()
     assert edge.unique_name.startswith(":1.")
     await edge.disconnect()

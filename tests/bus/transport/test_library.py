@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from telemetryd.bus.transport import library as bus_library
-from telemetryd.bus.transport.connection import Edge
+from telemetryd.bus.transport import private_parts
+from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import (
     MessageFlag,
     MessageType,
@@ -25,6 +26,7 @@ from telemetryd.bus.transport.library import (
     method_return,
     signal,
 )
+from telemetryd.errors import UnusableLibraryError
 
 PACKAGE = Path(bus_library.__file__).parents[2]
 
@@ -62,12 +64,12 @@ def test_the_environment_chooses(library):
 
 def test_a_wrong_choice_is_a_clear_error(monkeypatch):
     """A name that is no library, or one that is not installed, says what is wrong."""
-    with pytest.raises(ImportError, match=r"TELEMETRYD_DBUS_LIBRARY .* expected dbus-fast or dbus-next"):
+    with pytest.raises(UnusableLibraryError, match=r"TELEMETRYD_DBUS_LIBRARY .* expected dbus-fast or dbus-next"):
         choose("pydbus")
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.delitem(sys.modules, "dbus_next", raising=False)
     importlib.invalidate_caches()
-    with pytest.raises(ImportError, match=r"telemetryd needs dbus-next >=0.2.3,<0.2.4; installed: none"):
+    with pytest.raises(UnusableLibraryError, match=r"telemetryd needs dbus-next >=0.2.3,<0.2.4; installed: none"):
         choose("dbus-next")
 
 
@@ -106,22 +108,23 @@ def test_the_version_decides_not_the_presence(tmp_path, fast, chosen):
     assert run.stderr == f"{chosen} is imported\n"
 
 
-@pytest.mark.parametrize("options", [["-m", "telemetryd"], ["-m", "telemetryd", "--leave-when-idle"]])
+@pytest.mark.parametrize("options", [[], ["--leave-when-idle"], ["--record", "samples.jsonl"]])
 def test_no_usable_library_is_one_line(tmp_path, options):
-    """Where neither library can be used the daemon ends with 1 and one line that names what it needs and what is there."""
-    program = f"import runpy, sys; sys.argv[1:] = {options[2:]}; runpy.run_module('telemetryd', run_name='__main__')"
+    """Where neither library can be used the daemon ends with 3 and one line that names what it needs and what is there."""
+    program = f"import runpy, sys; sys.argv[1:] = {options}; runpy.run_module('telemetryd', run_name='__main__')"
     run = imported_with(tmp_path, {"dbus_fast": "2.15.0", "dbus_next": "0.2.2"}, program)
     wanted = "dbus-fast >=2.38,<6 or dbus-next >=0.2.3,<0.2.4"
     assert run.stderr == f"ERROR: telemetryd needs {wanted}; installed: dbus-fast 2.15.0, dbus-next 0.2.2\n"
-    assert run.returncode == 1
+    assert run.returncode == 3
 
 
 def test_the_project_names_the_same_versions():
     """The ranges of pyproject.toml are those that are chosen by."""
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
     required = (*project["dependencies"], *project["optional-dependencies"]["fast"])
-    named = {one.partition(";")[0].strip() for one in required if "dbus" in one}
-    assert named == {"dbus-next==0.2.3", f"dbus-fast{bus_library._LIBRARIES['dbus-fast'].range}"}
+    named = {requirement.partition(";")[0].strip() for requirement in required if "dbus" in requirement}
+    ranges = {name: library.range for name, library in bus_library._LIBRARIES.items()}
+    assert named == {f"dbus-fast{ranges['dbus-fast']}", "dbus-next>=0.2.3,<0.2.4"}
 
 
 def test_one_module_imports_a_library():
@@ -155,10 +158,10 @@ def test_private_marshall(module, library):
     """`Message._marshall(False)` gives the message's bytes, the serial in the ninth and all little-endian."""
     message = module.Message(message_type=module.MessageType.METHOD_RETURN, destination=":1.7", reply_serial=0x01020304, serial=0x05060708)
     data = bytes(message._marshall(False)) if hasattr(message, "_marshall") else b""
-    what = moved(library, "Message._marshall")
-    assert data[:4] == b"l\x02\x00\x01", what
-    assert data[8:12] == b"\x08\x07\x06\x05", what
-    assert data.count(b"\x04\x03\x02\x01") == 1, what
+    text = moved(library, private_parts.MARSHALL)
+    assert data[:4] == b"l\x02\x00\x01", text
+    assert data[8:12] == b"\x08\x07\x06\x05", text
+    assert data.count(b"\x04\x03\x02\x01") == 1, text
 
 
 async def test_private_socket(bus_class, library, monkeypatch):
@@ -166,7 +169,7 @@ async def test_private_socket(bus_class, library, monkeypatch):
 
     It does so before it waits for anything: in the constructor, or in the first step of `connect`.
     """
-    what = moved(library, "the name `socket` in the module of MessageBus's base class")
+    what = moved(library, private_parts.SOCKET)
     base = sys.modules[bus_class.__mro__[1].__module__]
     assert getattr(base, "socket", None) is socket, what
     one, other = socket.socketpair()
@@ -203,7 +206,7 @@ async def test_private_socket(bus_class, library, monkeypatch):
 async def test_private_socket_is_given_back(shared_bus):
     """A connection changes nothing for others that use the library in this process: the name `socket` means the module again."""
     base = sys.modules[bus_library.MessageBus.__mro__[1].__module__]
-    edge = Edge(address=shared_bus.address)
+    edge = Connection(address=shared_bus.address)
     await edge.connect()
     assert base.socket is socket
     await edge.disconnect()
@@ -211,13 +214,13 @@ async def test_private_socket_is_given_back(shared_bus):
 
 def test_private_create_unmarshaller():
     """dbus-next makes a new `_unmarshaller` by `_create_unmarshaller()` after each message; `readers` are its bound methods, by type."""
-    what = moved("dbus-next", "MessageBus._create_unmarshaller, _unmarshaller or its readers")
+    text = moved("dbus-next", private_parts.UNMARSHALLER)
     bus_class = importlib.import_module("dbus_next.aio").MessageBus
-    assert "self._unmarshaller = self._create_unmarshaller()" in inspect.getsource(bus_class._message_reader), what
+    assert "self._unmarshaller = self._create_unmarshaller()" in inspect.getsource(bus_class._message_reader), text
     unmarshaller_class = importlib.import_module("dbus_next._private.unmarshaller").Unmarshaller
-    assert "s" in unmarshaller_class(None).readers, what
+    assert "s" in unmarshaller_class(None).readers, text
 
 
 def test_private_loop(bus_class, library):
     """The library registers its reader by `self._loop.add_reader` when it connects."""
-    assert re.search(r"self\._loop\.add_reader\(\s*self\._fd,", inspect.getsource(bus_class.connect)), moved(library, "MessageBus._loop")
+    assert re.search(r"self\._loop\.add_reader\(\s*self\._fd,", inspect.getsource(bus_class.connect)), moved(library, private_parts.LOOP)

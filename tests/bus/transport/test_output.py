@@ -17,27 +17,27 @@ def open_descriptors():
 @pytest.fixture
 def sockets():
     """A pair of connected sockets; the first does not block and takes little at once."""
-    one, other = socket.socketpair()
-    one.setblocking(False)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with one, other:
-        yield one, other
+    near, other = socket.socketpair()
+    near.setblocking(False)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with near, other:
+        yield near, other
 
 
 def test_everything_arrives_in_order_past_a_full_socket(sockets):
     """A full socket only means later: what was added comes out byte for byte, and the size says what is left."""
-    one, other = sockets
+    near, other = sockets
     output = Output()
     sent = [bytes([number]) * 3000 for number in range(50)]
     for data in sent:
         output.add(data)
     assert output.size_bytes == 150_000
     received = bytearray()
-    assert not output.write(one)
+    assert not output.write(near)
     assert output.size_bytes < 150_000
-    while not output.write(one):
+    while not output.write(near):
         received += other.recv(1 << 20)
-    one.close()
+    near.close()
     while data := other.recv(1 << 20):
         received += data
     assert received == b"".join(sent)
@@ -46,7 +46,7 @@ def test_everything_arrives_in_order_past_a_full_socket(sockets):
 
 def test_descriptors_go_with_the_first_byte_of_their_message(sockets):
     """A receiver that reads message by message gets each one's descriptors with its first byte, also when the socket was full before."""
-    one, other = sockets
+    near, other = sockets
     output = Output()
     before = open_descriptors()
     for number in range(20):
@@ -54,13 +54,13 @@ def test_descriptors_go_with_the_first_byte_of_their_message(sockets):
         output.add(b"d" * 2000, [0, 1][: 1 + number % 2])
     assert open_descriptors() == before + 30
     for number in range(20):
-        output.write(one)
-        assert read_exactly(other, 1000, output, one) == []
-        descriptors = read_exactly(other, 1, output, one)
+        output.write(near)
+        assert read_exactly(other, 1000, output, near) == []
+        descriptors = read_exactly(other, 1, output, near)
         assert len(descriptors) == 1 + number % 2
         for descriptor in descriptors:
             os.close(descriptor)
-        assert read_exactly(other, 1999, output, one) == []
+        assert read_exactly(other, 1999, output, near) == []
     assert open_descriptors() == before
 
 
@@ -86,12 +86,12 @@ def test_what_is_discarded_is_closed():
 
 def test_a_peer_that_has_gone_is_an_error(sockets):
     """Writing to nobody raises OSError."""
-    one, other = sockets
+    near, other = sockets
     other.close()
     output = Output()
     output.add(b"x")
     with pytest.raises(OSError, match="Broken pipe"):
-        output.write(one)
+        output.write(near)
 
 
 @pytest.mark.parametrize("destination", [":1.7", ":1.12345", "org.example.Name"])

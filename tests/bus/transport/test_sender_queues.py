@@ -1,14 +1,15 @@
 """Messages in queues by sender, and whose turn it is."""
 
+import struct
 from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_bus import CALL, INTERFACE, MEMBER, NO_REPLY, PATH, SENDER, SIGNATURE, RawBus, strings
+from support.bus.raw_bus import CALL, INTERFACE, MEMBER, NO_REPLY, PATH, SENDER, SIGNATURE, RawBus, strings
 
-from telemetryd.bus.transport.sender_queues import Refused, Turns
-from telemetryd.core.limits import MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
+from telemetryd.bus.transport.sender_queues import Refused, SenderQueues
+from telemetryd.core.limits import MESSAGE_MAX_BYTES, MESSAGE_MAX_VALUES, MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
 
 LARGE = MESSAGE_WEIGHED_BYTES * 4
 
@@ -20,9 +21,11 @@ class Senders:
         self._maker = RawBus.__new__(RawBus)
         self._maker._serial = 0
 
-    def call(self, sender, text="", *, flags=0, order="<"):
-        """A call with one text."""
-        fields = {PATH: "/a", INTERFACE: "a.b", MEMBER: "C", SENDER: sender, SIGNATURE: "s"}
+    def call(self, sender, text="", *, flags=0, order="<", values=0):
+        """A call with one text, or with so many numbers."""
+        fields = {PATH: "/a", INTERFACE: "a.b", MEMBER: "C", SENDER: sender, SIGNATURE: "an" if values else "s"}
+        if values:
+            return self._maker.message(CALL, fields, struct.pack("<I", 2 * values) + bytes(2 * values))
         return self._maker.message(CALL, fields, strings(text) if order == "<" else b"", flags=flags, order=order)
 
 
@@ -47,7 +50,7 @@ def everything(turns):
 
 def test_whoever_waited_longest_is_next(senders):
     """A turn goes to the sender whose last turn was longest ago; who comes anew does not wait behind all that another one has sent."""
-    turns = Turns(0)
+    turns = SenderQueues(0)
     flood = [senders.call(":1.1") for _ in range(5)]
     turns.add(b"".join(flood))
     assert one(turns) == flood[0]
@@ -63,7 +66,7 @@ def test_nothing_is_lost_or_mixed(data):
     names = [data.draw(st.sampled_from([":1.1", ":1.2", ":1.3"])) for _ in range(data.draw(st.integers(1, 8)))]
     sent = [(name, senders.call(name, "x" * data.draw(st.integers(0, 40)), order=data.draw(st.sampled_from("<>")))) for name in names]
     begun = data.draw(st.binary(max_size=30))
-    turns, taken = Turns(len(begun)), []
+    turns, taken = SenderQueues(len(begun)), []
     pieces = [begun, *(message for _, message in sent)]
     for piece in pieces:  # each header comes whole, as Framing has it; a body may be cut anywhere
         at = len(piece) - data.draw(st.integers(0, min(len(piece), 12))) if piece is not begun else len(begun) // 2
@@ -72,7 +75,7 @@ def test_nothing_is_lost_or_mixed(data):
             taken.append(one(turns))
         turns.add(piece[at:])
     taken += everything(turns)
-    assert turns.is_between
+    assert turns.is_at_boundary
     assert taken[: bool(begun)] == [begun][: bool(begun)]
     for name in set(names):
         mine = [message for sender, message in sent if sender == name]
@@ -82,9 +85,9 @@ def test_nothing_is_lost_or_mixed(data):
 
 def test_one_sender_is_bounded(senders):
     """Beyond its bound a sender's long calls are dropped; the caller is told when their turn comes, in order, and others have room."""
-    turns = Turns(0)
+    turns = SenderQueues(0)
     turns.add(senders.call(":1.1"))
-    turns.note_long(":1.1")
+    turns.note_slow(":1.1")
     kept = QUEUED_CALLER_BYTES // LARGE
     for _ in range(kept + 3):
         turns.add(senders.call(":1.1", "x" * LARGE))
@@ -92,18 +95,18 @@ def test_one_sender_is_bounded(senders):
     assert not turns.is_full
     other = senders.call(":1.2", "x" * LARGE)
     turns.add(other)
-    found = list(everything(turns))
-    refused = [message for message in found if isinstance(message, Refused)]
-    assert other in found
-    assert len(found) - len(refused) - 2 in {kept - 1, kept}
-    assert all(one.sender == ":1.1" and not one.is_heavy for one in refused)
-    serials = [one.serial for one in refused]
+    messages = list(everything(turns))
+    refused = [message for message in messages if isinstance(message, Refused)]
+    assert other in messages
+    assert len(messages) - len(refused) - 2 in {kept - 1, kept}
+    assert all(refusal.sender == ":1.1" and not refusal.is_heavy for refusal in refused)
+    serials = [refusal.serial for refusal in refused]
     assert serials == list(range(kept + 5 - len(refused), kept + 5))
 
 
 def test_short_calls_are_not_refused(senders):
     """A sender of short calls that has too many waiting is waited for: nothing is received until there is room, and none is refused."""
-    turns = Turns(0)
+    turns = SenderQueues(0)
     turns.add(senders.call(":1.1"))
     number = 1
     while not turns.is_full:
@@ -116,9 +119,22 @@ def test_short_calls_are_not_refused(senders):
     assert not any(isinstance(message, Refused) for message in everything(turns))
 
 
+def test_after_too_many_values_one_more_waits(senders):
+    """Whoever sent a message with too many values has about a megabyte waiting at most: to count values takes longer than to refuse."""
+    turns = SenderQueues(0)
+    heavy = senders.call(":1.1", values=MESSAGE_MAX_VALUES)
+    turns.add(heavy)
+    assert one(turns).is_heavy
+    size = LARGE + 1000
+    for _ in range(2 * MESSAGE_MAX_BYTES // size):
+        turns.add(senders.call(":1.1", "x" * LARGE))
+    waiting = [message for message in everything(turns) if not isinstance(message, Refused)]
+    assert MESSAGE_MAX_BYTES // size - 1 <= len(waiting) <= MESSAGE_MAX_BYTES // LARGE
+
+
 def test_who_is_blocked_has_no_turn(senders):
     """What comes of a sender whose earlier calls are worked on elsewhere waits; it has its turn again afterwards."""
-    turns = Turns(0)
+    turns = SenderQueues(0)
     first, second = senders.call(":1.1"), senders.call(":1.2")
     turns.add(first + second)
     turns.block(":1.1")
@@ -131,7 +147,7 @@ def test_who_is_blocked_has_no_turn(senders):
 
 def test_all_together_are_bounded(senders):
     """When many senders have filled the room, no more is to be received until some of it is handed over."""
-    turns = Turns(0)
+    turns = SenderQueues(0)
     number = 0
     while not turns.is_full:
         number += 1
@@ -143,7 +159,7 @@ def test_all_together_are_bounded(senders):
 
 def test_who_left_is_dropped(senders):
     """What waits of a sender that has left is dropped, also in the midst of its turn, and its room is free."""
-    turns = Turns(0)
+    turns = SenderQueues(0)
     turns.add(senders.call(":1.1") + senders.call(":1.1") + senders.call(":1.2"))
     with closing(turns.turn()) as messages:
         next(messages)

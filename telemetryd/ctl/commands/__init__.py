@@ -1,0 +1,1 @@
+"""The commands of telemetryctl, one module for each group of related commands."""

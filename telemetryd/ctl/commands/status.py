@@ -1,0 +1,79 @@
+"""`status`, `list` and `show`: the effective state, the applications, and their questions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from telemetryd.ctl import control_client
+from telemetryd.ctl.options import as_json
+from telemetryd.ctl.render import printing, state_sentences
+from telemetryd.ctl.render.pages import applications_page, status_page
+
+if TYPE_CHECKING:
+    from telemetryd.ctl.control_client import ControlClient
+
+
+@click.command(short_help="Say whether telemetry is on, and why.")
+@as_json
+def status(*, is_json: bool) -> None:
+    """Say whether telemetry is on, and why.
+
+    One sentence comes first. Then come your levels, what limits them (kill switches, locks), files with problems, and the state of
+    the questions that you decided on. With --json: the properties of org.telemetryd.Control1.
+    """
+
+    async def work(control: ControlClient) -> None:
+        applications, questions = await control.applications(), await control.questions("")
+        properties = await control.properties()  # last, because a broken manifest becomes a problem only after it was read
+        if is_json:
+            printing.emit(properties)
+            return
+        state = state_sentences.ServiceState(properties, applications, questions)
+        status_page(printing.Page(), state)
+
+    control_client.run(work)
+
+
+@click.command("list", short_help="List the applications that ask.")
+@as_json
+def applications(*, is_json: bool) -> None:
+    """List the applications that ask, and what each may collect.
+
+    System and Usage are the levels that hold now, after your own choices, locks and kill switches.
+    """
+
+    async def work(control: ControlClient) -> None:
+        answer = await control.applications()
+        if is_json:
+            printing.emit(answer)
+        else:
+            applications_page(printing.Page(), answer)
+
+    control_client.run(work)
+
+
+@click.command(short_help="Show an application's questions.")
+@click.argument("app")
+@as_json
+def show(app: str, *, is_json: bool) -> None:
+    """Show the questions of APP: why, what exactly is collected, where it goes, and where each stands."""
+
+    async def work(control: ControlClient) -> None:
+        questions = await control.questions(app)
+        if is_json:
+            printing.emit(questions)
+            return
+        from telemetryd.ctl.render.question_page import heading, question_page  # noqa: PLC0415 - 20 ms that `status` does not need
+
+        page = printing.Page()
+        heading(page, await control.application(app))
+        if not questions:
+            page.gap()
+            page.say("It asks no questions.")
+        for question in questions:
+            page.gap()
+            question_page(page, question)
+
+    control_client.run(work)

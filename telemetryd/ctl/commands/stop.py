@@ -1,0 +1,187 @@
+"""`stop` and `suspend`: write the file that ends a question, for all users or for oneself. Policy: M4, R4."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from telemetryd.core.signoffs import Stop, StopReason
+from telemetryd.ctl import control_client
+from telemetryd.ctl.failures import NOTHING, Failure
+from telemetryd.ctl.files import installed_texts
+from telemetryd.ctl.render import printing
+from telemetryd.ctl.render.pages import standings_page
+from telemetryd.errors import InvalidFileError
+from telemetryd.system.directories import data_directories, user_config_directory
+from telemetryd.toml.config import parse_reviews
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from telemetryd.ctl.control_client import ControlClient, ControlDict
+
+_FOLDER = "reviews.d"
+_FILE_PREFIXES = {StopReason.ANSWERED: "stop", StopReason.SUSPENDED: "suspend"}
+
+_GOING_ON = frozenset({"pending", "waiting", "active", "reporting"})
+
+
+class StopRequest(NamedTuple):
+    """The command line."""
+
+    app: str
+    question: str
+    because: str | None
+    is_users: bool
+    is_printed: bool
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for decorate in (
+        click.option("--print", "is_printed", is_flag=True, help="Print the file, for a package, instead of writing it."),
+        click.option("--user", "is_users", is_flag=True, help="For yourself only: write a file of your own."),
+        click.option("--reason", "because", metavar="TEXT", help="Why, in one line that is shown to users."),
+        click.argument("question"),
+        click.argument("app"),
+    ):
+        command = decorate(command)
+    return command
+
+
+@click.command(short_help="End a question: it has been answered.")
+@_options
+def stop(**options: str | bool | None) -> None:
+    """End QUESTION of APP because it has been answered, for every user of this machine.
+
+    Writes a [[stop]] into the system's directory of reviews. If that is not permitted, prints the file and where it belongs. What was
+    collected is erased as soon as a daemon checks its files. A stop is permanent: asking again needs a question with another id.
+    """
+    _end(StopReason.ANSWERED, StopRequest(**options))  # type: ignore[arg-type]  # as `_options` declares them
+
+
+@click.command(short_help="Suspend a question until it is reviewed again.")
+@_options
+def suspend(**options: str | bool | None) -> None:
+    """Suspend QUESTION of APP, for every user of this machine, until a review of a later date is installed.
+
+    Like `stop`, but for data that turned out to break a rule. What was collected is erased. Recording resumes only when compliance has
+    been established again.
+    """
+    _end(StopReason.SUSPENDED, StopRequest(**options))  # type: ignore[arg-type]  # as above
+
+
+def _end(reason: StopReason, request: StopRequest) -> None:
+    text, entry = _text(reason, request, _day(reason, request))
+    if request.is_printed:
+        click.echo(text, nl=False)
+        return
+    home = user_config_directory(os.environ) if request.is_users else data_directories(os.environ)[0]
+    path = home / _FOLDER / f"{_FILE_PREFIXES[reason]}-{request.app}-{request.question}.toml"
+    try:
+        _check_not_there(path, entry)
+        _write(path, text)
+    except OSError as error:
+        click.echo(text, nl=False)
+        raise Failure(f"{path} cannot be written ({error.strerror}): nothing was changed; the text above is what belongs there") from error
+    page = printing.Page()
+    page.say(f"Written: {path}")
+    _print_standing(page, request, path)
+
+
+def _day(reason: StopReason, request: StopRequest) -> date:
+    """The day of the stop: today. A suspension gets the day of the current review if that is later, or that review would lift it."""
+    today = datetime.now(UTC).date()
+    if reason is StopReason.ANSWERED:
+        return today
+    review = installed_texts.reviews().standing(request.app, request.question).review
+    if review is None or review.date <= today:
+        return today
+    consequence = "has a future date. The suspension gets the same date, and only a review of a later date lifts it"
+    click.echo(f"note: the review of {review.date} in {review.file} {consequence}", err=True)
+    return review.date
+
+
+def _text(reason: StopReason, request: StopRequest, day: date) -> tuple[str, Stop]:
+    """The text of the file, and the stop that it declares. Raises UsageError."""
+    keys = {"application": request.app, "question": request.question, "reason": str(reason)}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
+    lines.append(f"date = {day.isoformat()}")
+    if request.because is not None:
+        lines.append(f"text = {json.dumps(request.because, ensure_ascii=False)}")
+    text = "\n".join(["[[stop]]", *lines, ""])
+    try:
+        _, (entry,) = parse_reviews(text, "")
+    except InvalidFileError as error:
+        raise click.UsageError(str(error).removeprefix("[[stop]] number 1: ")) from error
+    return text, entry
+
+
+def _check_not_there(path: Path, entry: Stop) -> None:
+    """Raises `Failure` if the file already has this stop, has a later one, or cannot be parsed. Raises OSError."""
+    with suppress(FileNotFoundError):
+        try:
+            _, before = parse_reviews(path.read_text(encoding="utf-8"), "")
+        except (InvalidFileError, UnicodeDecodeError) as error:
+            raise Failure(f"{path} exists and says something else ({error}); fix or remove it first") from error
+        later = [stop_there for stop_there in before if stop_there.date > entry.date or stop_there == entry]
+        if later:
+            raise Failure(f"{path} says so already, since {later[-1].date.isoformat()}", NOTHING)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file atomically. It is readable for all whatever the umask, because an unreadable file pauses every question."""
+    for folder in [folder for folder in (path.parent, path.parent.parent) if not folder.exists()][::-1]:
+        folder.mkdir(mode=0o755, parents=True)
+        folder.chmod(0o755)
+    descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    new = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+            os.fchmod(descriptor, 0o644)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _print_standing(page: printing.Page, request: StopRequest, path: Path) -> None:
+    """Print the question's state for this user, if a daemon answers; the call makes it check its files.
+
+    Raises `Failure` if the daemon does not obey the file.
+    """
+
+    async def read_questions(control: ControlClient) -> list[ControlDict]:
+        return await control.questions("")
+
+    try:
+        questions = [
+            question
+            for question in control_client.run(read_questions)
+            if (question["application"], question["id"]) == (request.app, request.question)
+        ]
+    except Failure:
+        page.say("No daemon answers here. Each daemon obeys when it next checks its files, at its next tick at the latest.")
+        return
+    if questions:
+        standings_page(page, questions)
+        _check_end(questions[0]["state"], path)
+    else:
+        page.say(f"The daemon of this session knows no question {request.question} of {request.app}: are the names right?")
+
+
+def _check_end(state: str, path: Path) -> None:
+    """Raises `Failure` if the question still collects although the file was written."""
+    if state in _GOING_ON:
+        problem = f"{path} is written, but the daemon of this session does not obey it: the question is still {state}"
+        raise Failure(f"{problem}; `telemetryctl status` shows whether it reads its files elsewhere")

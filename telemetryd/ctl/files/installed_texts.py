@@ -1,0 +1,44 @@
+"""The installed definitions, reviews and stops, read as the daemon reads them. Unreadable files are noted and left out."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from telemetryd.errors import InvalidManifestError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telemetryd.core.definition import Definition
+    from telemetryd.core.signoffs import Reviews
+
+
+def definitions(application: str) -> Sequence[Definition]:
+    """The definitions of the installed manifest, usually those reviewed last; empty if there is none or it is masked."""
+    from telemetryd.system.installed import load_manifest, manifest_files  # noqa: PLC0415 - for those who look
+
+    path = manifest_files(os.environ).get(application)
+    if path is None:
+        return ()
+    try:
+        return load_manifest(path).definitions
+    except (InvalidManifestError, StorageError) as error:
+        _note(f"the installed manifest {path} cannot be compared: {error}")
+        return ()
+
+
+def reviews() -> Reviews:
+    """All reviews and stops in force, including the user's own stops."""
+    from telemetryd.system.installed import load_reviews  # noqa: PLC0415 - for those who look, sign or stop
+
+    installed = load_reviews(os.environ)
+    for problem in installed.problems:
+        _note(f"{problem.file} is left out: {problem.text}")
+    return installed.reviews
+
+
+def _note(text: str) -> None:
+    click.echo(f"note: {text}", err=True)

@@ -1,0 +1,1 @@
+"""The output of telemetryctl: pages, words and documents."""

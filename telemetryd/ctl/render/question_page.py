@@ -1,0 +1,201 @@
+"""The application that asks, and one question with everything that the user consents to, in the user's language. Policy: C1, T1, T2.
+
+The page is made from the definition with that digest, never from texts beside it. So the user can accept only what the page shows. A
+translation is printed above the original, which was reviewed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetryd.core import admissibility
+from telemetryd.core.translation import ENGLISH
+from telemetryd.ctl.failures import Failure
+from telemetryd.ctl.render.pages import labelled_rows, level_rows
+from telemetryd.ctl.render.reasons import reason, state_word
+from telemetryd.ctl.render.value_words import CONSENTS, day, word
+from telemetryd.describe import difference
+from telemetryd.describe.sentences import describe
+from telemetryd.errors import InvalidManifestError
+from telemetryd.toml import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from telemetryd.core.definition import Definition
+    from telemetryd.core.translation import Words
+    from telemetryd.ctl.control_client import ControlDict
+    from telemetryd.ctl.render.printing import Page, Row
+    from telemetryd.describe.sentences import Description, SourceDescription
+
+_OTHER_VERSION = "the running telemetryd is of another version: restart it, `systemctl --user restart telemetryd`"
+
+
+def heading(page: Page, application: ControlDict) -> None:
+    """The application that asks: its contact, its kind, its callers and its levels."""
+    words = page.language.words
+    _ = words.gettext
+    page.say(f"{application['name']} ({application['id']})" + (f": {application['summary']}" if application["summary"] else ""), "bold")
+    page.facts(
+        [
+            (_("vendor"), _("{vendor}; for concerns: {contact}").format(vendor=application["vendor"], contact=application["contact"])),
+            (_("kind"), _kind(application, words)),
+            (_("callers"), ", ".join(_caller(caller, words) for caller in application["callers"]) or _("none so far")),
+            *level_rows(application, words),
+            *labelled_rows(_("warnings"), application["warnings"]),
+        ]
+    )
+
+
+def _kind(application: ControlDict, words: Words) -> str:
+    """The kind of the application, and whether it is installed."""
+    _ = words.gettext
+    match application["kind"]:
+        case "gone":
+            return _("gone: it declares nothing now; this is what telemetryd still keeps")
+        case "unreadable":
+            return _("its manifest cannot be read; this is what telemetryd still keeps")
+        case kind:
+            installed, registered = _("{kind}, installed"), _("{kind}, registered by a program, not installed")
+            return (installed if application["installed"] else registered).format(kind=_(kind))
+
+
+def question_page(page: Page, question: ControlDict) -> None:
+    """Everything that the user consents to, and the state of the question."""
+    if not question["definition"]:
+        _undeclared_page(page, question)
+        return
+    definition = _definition(question)
+    description = describe(definition, page.language.words, page.language.texts(question["translations"]))
+    page.say(f"{question['application']}/{question['id']}", "bold")
+    page.say(description.who)
+    page.facts(_rows(question, definition, description, page.language.words))
+
+
+def _undeclared_page(page: Page, question: ControlDict) -> None:
+    """A question without a definition: its state, and what the user decided."""
+    words = page.language.words
+    _ = words.gettext
+    page.say(f"{question['application']}/{question['id']}", "bold")
+    page.facts([(_("purpose"), _("unknown: nothing declares this question any more")), *_state_rows(question, words)])
+
+
+def _definition(question: ControlDict) -> Definition:
+    try:
+        definition = canonical.read(question["definition"])
+    except (KeyError, InvalidManifestError):
+        raise Failure(_OTHER_VERSION) from None
+    if definition.digest != question["digest"]:
+        raise Failure(f"telemetryd gives a digest of {question['id']} that is not this definition's: {_OTHER_VERSION}")
+    return definition
+
+
+def _rows(question: ControlDict, definition: Definition, description: Description, words: Words) -> Iterator[Row]:
+    """All rows. Labels have at most eight letters, so that the digest of 71 characters fits on one line of 80 columns."""
+    yield from _meaning_rows(description, describe(definition), words)
+    yield from _course_rows(question, description, words)
+    yield from _standing_rows(question, definition, words)
+    _ = words.gettext
+    yield from labelled_rows(_("reviewed"), [", ".join(question["reviewers"]) or _("by nobody: no review of this definition is installed")])
+    if question["record"]:
+        yield _("record"), question["record"]
+    yield from labelled_rows(_("figures"), _figures(question, definition, words))
+    yield from labelled_rows(_("warnings"), question["warnings"])
+    yield _("digest"), question["digest"]
+
+
+def _meaning_rows(description: Description, original: Description, words: Words) -> Iterator[Row]:
+    """The purpose, the decision and the sources."""
+    _ = words.gettext
+    yield from labelled_rows(_("purpose"), _with_original(description.why, original.why, words))
+    yield from labelled_rows(_("decides"), _with_original(description.outcome, original.outcome, words))
+    for source, reviewed in zip(description.sources, original.sources, strict=True):
+        is_own = source.how != ""
+        measured = _with_original(source.what, reviewed.what, words) if is_own else [source.what]
+        yield from labelled_rows(
+            _("collects"), [*measured, " ".join(filter(None, (source.whence, source.how, source.coarse))), answers(source)]
+        )
+    yield _("answers"), description.together
+
+
+def _course_rows(question: ControlDict, description: Description, words: Words) -> Iterator[Row]:
+    """Time, conditions, protection and destination."""
+    _ = words.gettext
+    drawn = [_("Here that is {period}.").format(period=question["drawn_period"])] if question["drawn_period"] else []
+    yield _("when"), " ".join([description.when, *drawn])
+    yield from labelled_rows("", [description.often, description.part, description.until])
+    yield _("needs"), description.needs
+    yield _("noise"), description.protection if _is_noisy(question) else _("none is added: the report says the answer as it is")
+    nowhere = _("Not sent anywhere: this system has no server for this vendor.")
+    yield from labelled_rows(_("sent to"), [question["endpoint"], description.whom] if question["endpoint"] else [nowhere])
+    yield _("example"), question["example"]
+
+
+def _standing_rows(question: ControlDict, definition: Definition, words: Words) -> Iterator[Row]:
+    """The state, the user's decision, and the changes since then."""
+    yield from _state_rows(question, words)
+    yield from labelled_rows(words.gettext("changed"), _changes(question, definition, words))
+
+
+def _state_rows(question: ControlDict, words: Words) -> Iterator[Row]:
+    """The state and the user's decision."""
+    _ = words.gettext
+    yield _("sent"), _sent(question, words)
+    yield _("state"), ": ".join(filter(None, (state_word(question, words), reason(question, words))))
+    is_changed = bool(question["accepted_digest"]) and question["accepted_digest"] != question["digest"] and question["consent"] == 0
+    decided = _(word(CONSENTS, question["consent"]))
+    yield _("you"), _("{decided}, an earlier definition accepted").format(decided=decided) if is_changed else decided
+
+
+def _sent(question: ControlDict, words: Words) -> str:
+    """The day on which the report was sent, as far as that is known."""
+    _ = words.gettext
+    is_certain = question.get("outcome") != "unknown"
+    if not question["last_sent"]:
+        return _("never") if is_certain else _("unknown")
+    sent = day(question["last_sent"])
+    return sent if is_certain else _("perhaps on {date}").format(date=sent)
+
+
+def _changes(question: ControlDict, definition: Definition, words: Words) -> Sequence[str]:
+    """The differences from the accepted definition; the service's own sentences if that definition is unreadable."""
+    try:
+        return difference.changes(canonical.read(question["accepted_definition"]), definition, words)
+    except InvalidManifestError:
+        return list(question["changes"])
+
+
+def _figures(question: ControlDict, definition: Definition, words: Words) -> Sequence[str]:
+    """The figures in the user's language. They need the application's expectations; without them, the service's own sentences."""
+    if words is ENGLISH or "expected" not in question:
+        return list(question["figures"])
+    expected = tuple((source, tuple(shares)) for source, shares in question["expected"].items())
+    expecting = definition.question._replace(expected_users=question["expected_users"], expected=expected)
+    return admissibility.sentences(admissibility.figures(definition._replace(question=expecting)), words)
+
+
+def answers(source: SourceDescription) -> str:
+    """The possible answers of one source: in words, with the labels of reports."""
+    return "; ".join(answer.text if answer.text == answer.label else f"{answer.text} ({answer.label})" for answer in source.bins)
+
+
+def _with_original(text: str, original: str, words: Words) -> list[str]:
+    if text == original:
+        return [text]
+    return [text, words.gettext("the original, which was reviewed: {text}").format(text=original)]
+
+
+def _is_noisy(question: ControlDict) -> bool:
+    """Whether noise is added. In a report without noise, such as the example, epsilon is null."""
+    return bool(question["epsilon"]) and '"epsilon":null' not in question["example"]
+
+
+def _caller(identity: str, words: Words) -> str:
+    """A caller in words. The identity of a program outside of a sandbox, or in a container, is only a claim."""
+    kind, _, name = identity.partition(":")
+    if kind == "flatpak?":
+        return words.gettext("in a Flatpak sandbox, as {application}").format(application=name)
+    if kind == "container":
+        return words.gettext("in a container, as {application} (claimed)").format(application=name)
+    is_verified = kind in {"flatpak", "snap"}
+    return (words.gettext("{caller} (verified)") if is_verified else words.gettext("{caller} (claimed)")).format(caller=identity)

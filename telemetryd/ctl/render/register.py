@@ -1,0 +1,178 @@
+"""The public register: for each question its data, reason, decision, reviewers and the record of the review. Policy: R3, T2.
+
+It is made from the enforced definitions, so it agrees with the daemon. Its only dates are those of declarations, reviews and stops, so
+the same files always give the same register.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.core import admissibility, report
+from telemetryd.core.period import whole_periods
+from telemetryd.core.signoffs import Standing, StopReason
+from telemetryd.ctl.render.sheet import Code, Index, IndexRow, Link, Section, Sheet, fact
+from telemetryd.describe.sentences import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from telemetryd.core.definition import Definition
+    from telemetryd.core.translation import Words
+    from telemetryd.ctl.files.inputs import Inputs, Receiver
+    from telemetryd.ctl.render.language import Language
+    from telemetryd.ctl.render.sheet import Fact
+    from telemetryd.describe.sentences import Description
+
+_ANY_URL = "https://endpoint.invalid/"
+
+
+class RegisterEntry(NamedTuple):
+    """One question, its state, and the receiver of its answers; `name` and `description` are in the register's language."""
+
+    definition: Definition
+    name: str
+    description: Description
+    original: Description
+    standing: Standing
+    receiver: Receiver | None
+
+    @property
+    def anchor(self) -> str:
+        """The anchor of its page: `application/question`."""
+        return "/".join(self.definition.key)
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the review in force is for exactly this definition."""
+        review = self.standing.review
+        return review is not None and review.definition == self.definition.digest
+
+
+def entries(inputs: Inputs, language: Language) -> list[RegisterEntry]:
+    """Every question of every manifest, in the order of the files."""
+    reviews = inputs.standing()
+    questions = []
+    for declaration in inputs.declarations.values():
+        texts: Mapping[str, str] = language.texts(declaration.texts)
+        for definition in declaration.definitions:
+            description, original = describe(definition, language.words, texts), describe(definition, language.words)
+            name = texts.get("name", definition.application.name)
+            questions.append(
+                RegisterEntry(
+                    definition,
+                    name,
+                    description,
+                    original,
+                    reviews.standing(*definition.key),
+                    inputs.receivers.get(definition.application.vendor),
+                )
+            )
+    return questions
+
+
+def index(questions: Iterable[RegisterEntry], words: Words) -> Index:
+    """One line for each question."""
+    _ = words.gettext
+    heads = _("Purpose"), _("Application"), _("Data tracked"), _("From … to"), _("State"), _("Record")
+    rows = [IndexRow(entry.anchor, _columns(entry, words)) for entry in questions]
+    summary = _(
+        "What applications ask, made from the definitions that telemetryd enforces. Nothing is collected before a user has "
+        "turned telemetry on and accepted the question."
+    )
+    return Index(_("Telemetry use"), summary, heads, tuple(rows))
+
+
+def sheet(entry: RegisterEntry, words: Words) -> Sheet:
+    """The page of one question."""
+    _ = words.gettext
+    sections = [
+        Section(_("Why"), tuple(_purpose_facts(entry, words))),
+        Section(_("What is kept"), tuple(_data_facts(entry, words))),
+        Section(_("When and from whom"), tuple(_course_facts(entry, words))),
+        Section(_("What is sent"), tuple(_report_facts(entry, words))),
+        Section(_("Review"), tuple(_review_facts(entry, words))),
+        Section(_("In numbers"), (fact(_("Figures"), *admissibility.sentences(admissibility.figures(entry.definition), words)),)),
+    ]
+    return Sheet(entry.anchor, entry.description.why, entry.description.who, tuple(sections))
+
+
+def state(entry: RegisterEntry, words: Words) -> str:
+    """The state of a question, the same for all users."""
+    _ = words.gettext
+    stop = entry.standing.stop
+    if stop:
+        answered, suspended = _("answered, ended on {date}"), _("suspended since {date}")
+        return (answered if stop.reason is StopReason.ANSWERED else suspended).format(date=stop.date)
+    if entry.is_admitted:
+        return words.pgettext("where a question stands", "reviewed")
+    if entry.standing.review:
+        return _("not reviewed in this form: nothing is collected")
+    return _("not reviewed: nothing is collected")
+
+
+def _columns(entry: RegisterEntry, words: Words) -> tuple[str, ...]:
+    question = entry.definition.question
+    data = "; ".join(source.what for source in entry.description.sources)
+    record = Link(entry.standing.review.record) if entry.standing.review and entry.is_admitted else ""
+    return entry.description.why, entry.name, data, f"{question.starts} … {question.ends}", state(entry, words), record
+
+
+def _purpose_facts(entry: RegisterEntry, words: Words) -> Iterator[Fact]:
+    _ = words.gettext
+    yield _with_original(_("Purpose"), entry.description.why, entry.original.why, words)
+    yield _with_original(_("What it will change"), entry.description.outcome, entry.original.outcome, words)
+    receiver = entry.receiver
+    if receiver and receiver.results:
+        yield fact(_("Results"), Link(receiver.results))
+
+
+def _data_facts(entry: RegisterEntry, words: Words) -> Iterator[Fact]:
+    _ = words.gettext
+    for source, original in zip(entry.description.sources, entry.original.sources, strict=True):
+        yield _with_original(_("Data"), source.what, original.what, words)
+        yield fact(_("How"), " ".join(filter(None, (source.whence, source.how, source.coarse))))
+        yield fact(
+            _("Possible values"),
+            *(f"{answer.text} [{answer.label}]" if answer.text != answer.label else answer.text for answer in source.bins),
+        )
+    yield fact(_("Answers"), entry.description.together)
+
+
+def _course_facts(entry: RegisterEntry, words: Words) -> Iterator[Fact]:
+    _ = words.gettext
+    yield fact(_("When"), entry.description.when)
+    yield fact(_("How often"), entry.description.often)
+    yield fact(_("Until when"), entry.description.until)
+    yield fact(_("Who takes part"), entry.description.part)
+    yield fact(_("Consent"), entry.description.needs)
+
+
+def _report_facts(entry: RegisterEntry, words: Words) -> Iterator[Fact]:
+    _ = words.gettext
+    question = entry.definition.question
+    first = whole_periods(question.period, question.starts, question.ends)[0]
+    headers = ", ".join(name for name, _value in report.request_headers(_ANY_URL))
+    yield fact(_("To whom"), entry.description.whom, *([entry.receiver.name, Code(entry.receiver.url)] if entry.receiver else []))
+    yield fact(_("Contact"), Link(entry.description.contact))
+    yield fact(_("Protection"), entry.description.protection)
+    size = _("filled up with blanks to {size} bytes, in a connection of its own; with it go the headers {headers} and nothing else")
+    yield fact(_("A report"), Code(report.example(entry.definition, first.label)), size.format(size=report.REPORT_BYTES, headers=headers))
+
+
+def _review_facts(entry: RegisterEntry, words: Words) -> Iterator[Fact]:
+    _ = words.gettext
+    stop = entry.standing.stop
+    yield fact(_("State"), state(entry, words), *([stop.text] if stop and stop.text else []))
+    review = entry.standing.review
+    if review and entry.is_admitted:
+        yield fact(_("Reviewers"), *review.reviewers)
+        yield fact(_("Date"), str(review.date))
+        yield fact(_("Record"), Link(review.record))
+    yield fact(_("Definition"), Code(entry.definition.digest))
+
+
+def _with_original(label: str, text: str, original: str, words: Words) -> Fact:
+    if text == original:
+        return fact(label, text)
+    return fact(label, text, words.gettext("the original, which was reviewed: {text}").format(text=original))

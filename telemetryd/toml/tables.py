@@ -1,0 +1,130 @@
+"""Tables of a TOML text: their keys, and how they are read into rows. Policy: A1, M1.
+
+A table reports the mistakes of all its keys at once.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from telemetryd.toml.fields import LINE, LOCALISED, RefusedError, rejection
+from telemetryd.toml.kinds import NOTHING, List, MistakesError, Text, part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from telemetryd.toml.kinds import Kind, Part
+
+
+class _Required:
+    """Marks a key without a default."""
+
+
+REQUIRED = _Required()
+
+
+class TableKey:
+    """One key of a table: its kind and default, the clause of the policy that it serves, and how to write it."""
+
+    is_translated = False
+
+    def __init__(self, kind: Kind, clause: str = "", help_: str = "", default: Any = REQUIRED) -> None:
+        self.kind, self.clause, self.help, self.default = kind, clause, help_, default
+
+
+class TranslatedKey(TableKey):
+    """A text that may have translations, as in desktop files: `name[de]`."""
+
+    is_translated = True
+
+
+class Row(SimpleNamespace):
+    """The values of a table as attributes; `texts` is language → key → translation."""
+
+    texts: Mapping[str, Mapping[str, str]]
+
+
+class Table:
+    """A table and its keys. If its `first` key is wrong, the rest is not checked, because it may be of another format."""
+
+    json_schema = NOTHING
+
+    def __init__(self, name: str, keys: Mapping[str, TableKey], *, about: str, first: str = "") -> None:
+        self.name, self.keys, self.about, self._first = name, keys, about, first
+        self.known = (*keys, *(f"{key}[LANGUAGE]" for key, key_definition in keys.items() if key_definition.is_translated))
+        self._readers = {name: key.kind.read for name, key in keys.items()}
+        self._defaults = {name: key.default for name, key in keys.items() if key.default is not REQUIRED}
+        self._required = keys.keys() - self._defaults.keys()
+        self.texts = {name: Text(key.kind.rule, LINE) for name, key in keys.items() if key.is_translated and isinstance(key.kind, Text)}
+
+    def read(self, value: Any) -> Row:
+        """The row of a table, with the defaults of absent keys."""
+        if type(value) is not dict:
+            raise rejection("a table: write single brackets around its name" if type(value) is list else "a table")
+        if self._first:
+            self._readers[self._first](value.get(self._first))
+        values: dict[str, Any] = {"texts": {}, **self._defaults}
+        wrong: list[Part] = []
+        readers = self._readers
+        for name, item in value.items():
+            try:
+                if name in readers:
+                    values[name] = readers[name](item)
+                elif translation := self.split_translation(name):
+                    language, key = translation
+                    values["texts"].setdefault(language, {})[key] = self.texts[key].read(item)
+                else:
+                    wrong.append((name, self.known))
+            except RefusedError as refusal:
+                wrong.append(part(name, refusal))
+        if wrong or not self._required <= value.keys():
+            raise MistakesError(self._in_order(wrong, value))
+        return Row(**values)
+
+    def split_translation(self, name: str) -> tuple[str, str] | None:
+        """(language, key) of a key such as `name[de]`; None if the table has no such translation."""
+        match = LOCALISED.fullmatch(name)
+        return (match[2], match[1]) if match and match[1] in self.texts else None
+
+    def _in_order(self, wrong: list[Part], value: Mapping[str, Any]) -> list[Part]:
+        """Unknown keys first, then wrong or missing keys in the order of the table, then translations."""
+        missing = [(name, "is missing") for name in self.keys if name in self._required and name not in value]
+        order = {name: number for number, name in enumerate(self.keys)}
+        return sorted([*wrong, *missing], key=lambda entry: -1 if isinstance(entry[1], tuple) else order.get(str(entry[0]), len(order)))
+
+
+class Variants:
+    """A table of one of several kinds; the value of `key` names the kind, and `instead` has hints for wrong names."""
+
+    json_schema = NOTHING
+
+    def __init__(self, key: str, tables: Mapping[str, Table], instead: Mapping[str, str]) -> None:
+        self.key, self.tables, self.instead = key, tables, instead
+
+    def read(self, value: Any) -> Row:
+        """The row of a table."""
+        if type(value) is not dict:
+            raise rejection("a table")
+        named = value.get(self.key)
+        if type(named) is str and named in self.tables:
+            return self.tables[named].read(value)
+        raise MistakesError([(self.key, self._expected(named))])
+
+    def _expected(self, named: Any) -> str:
+        *most, last = self.tables
+        expected = f"expected {', '.join(most)} or {last}"
+        if named is None:
+            return f"is missing; {expected}"
+        instead = self.instead.get(named.casefold(), "") if type(named) is str else ""
+        return f"{expected}; {instead}" if instead else expected
+
+
+class Tables(List):
+    """An array of tables: two brackets around each header."""
+
+    def read(self, value: Any) -> Any:
+        """The rows."""
+        if type(value) is dict:
+            raise rejection("a list of tables: write two brackets around its name")
+        return super().read(value)

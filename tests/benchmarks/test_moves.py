@@ -1,0 +1,18 @@
+"""moves.py in its short form, which is all of it."""
+
+import pytest
+from benchmarks import moves
+
+
+@pytest.fixture(scope="module")
+def walks(tmp_path_factory):
+    """Every walk of one daemon."""
+    return moves.counted(tmp_path_factory.mktemp("moves"))
+
+
+@pytest.mark.parametrize("walk", moves.WALKS)
+def test_a_walk_begins_and_ends_at_the_bus(walks, walk):
+    """Each walk goes from the message to the reply, by way of the engine and the store."""
+    found = moves.files(walks[walk])
+    assert {"bus/transport/connection.py", "bus/dispatch.py", "engine/sampling.py", "store/database.py"} <= found
+    assert all(before != after for before, after in walks[walk])
