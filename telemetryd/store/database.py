@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from telemetryd.engine.ports import CommitListener
 from telemetryd.errors import StorageError
-from telemetryd.store import file_identity, file_version, integrity, quarantine, write_lock
+from telemetryd.store import file_identity, file_version, integrity, quarantine, second_name, write_lock
 from telemetryd.store.file_state import AFTER_FAILED_SYNC, NEXT, FileEvent, FileState
 from telemetryd.store.schema import APPLICATION
 from telemetryd.store.sqlite_errors import is_damage, storage_error
@@ -229,7 +229,7 @@ class Database:
         try:
             with _translate_errors():
                 self._create()
-            memory, self._connection = self._connection, self._open()
+                memory, self._connection = self._connection, self._open_file()
         except StorageError as failure:
             failure.path = failure.path or self._directory
             self.obstacle = failure
@@ -277,6 +277,7 @@ class Database:
         if self._new_fd is not None and self._is_lasting:
             os.fsync(self._new_fd)
             file_identity.sync(self.path.parent)
+            second_name.drop(self.path)
 
     @contextmanager
     def _synced_checkpoint(self, *, timeout_ms: int) -> Iterator[None]:
@@ -298,22 +299,33 @@ class Database:
         with _translate_errors():
             self.drop_old_quarantined()
             try:
-                return self._open_file()
+                return self._open_settled()
             except file_version.OtherLayoutError:
                 why = quarantine.OLDER
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's own messages may quote damaged text
                 if not is_damage(error):
                     raise
                 why = quarantine.DAMAGED
-            self.was_lost = True
-            quarantine.put(self.path, why)
+            if second_name.is_kept(self.path):
+                quarantine.remove(self.path)
+            else:
+                self.was_lost = True
+                quarantine.put(self.path, why)
             self._create()
             self._sync_new_file()
             return self._open_file()
 
+    def _open_settled(self) -> sqlite3.Connection:
+        """Open the file, and end its creation if an earlier process did not."""
+        connection = self._open_file()
+        if second_name.is_kept(self.path):
+            self._new_fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._sync_new_file()
+        return connection
+
     def _create(self) -> None:
-        """Create the file under another name, then rename it: so an empty file at the path is damage, never a new file."""
-        new = self.path.with_name(self.path.name + ".new")
+        """Create the file under another name, so that an empty file at the path is damage, never a new file."""
+        new = second_name.of(self.path)
         new.unlink(missing_ok=True)
         if self._new_fd is not None:
             os.close(self._new_fd)
@@ -326,7 +338,10 @@ class Database:
             self._migrate(connection)
         finally:
             connection.close()
-        new.replace(self.path)
+        if self._is_lasting:
+            second_name.publish(self.path)
+        else:
+            new.replace(self.path)
 
     def _open_file(self) -> sqlite3.Connection:
         file_identity.check(self.path)
@@ -345,6 +360,8 @@ class Database:
             file_version.check(connection)
             self._migrate(connection)
             integrity.check(connection, self._schema)
+            if second_name.is_kept(self.path):
+                integrity.check_pages(connection)
             self._identity = file_identity.identity(self.path)
             self._wal_fd = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
             if self._is_lasting:

@@ -42,6 +42,12 @@ def check(connection: sqlite3.Connection, schema: Schema) -> None:
         raise
 
 
+def check_pages(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError if pages are damaged that `check` does not read. It takes time in proportion to the file."""
+    if connection.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+        raise _damage_error()
+
+
 def write_checksum(connection: sqlite3.Connection) -> None:
     """Write the checksum of the consent file's present contents, in the transaction that changes them."""
     connection.execute("INSERT OR REPLACE INTO seal VALUES (1, ?)", (_checksum(connection),))

@@ -24,5 +24,14 @@ def put(path: Path, why: str) -> None:
     _LOG.error("%s %s; it is set aside and a new one is begun", path.name, WHY[why])
     quarantined = path.replace(f"{path}.{why}-{time.strftime('%Y-%m-%d', time.gmtime())}{UNACKNOWLEDGED}")
     os.utime(quarantined)
-    for suffix in ("-wal", "-shm"):
+    _remove_parts(path, "-wal", "-shm")
+
+
+def remove(path: Path) -> None:
+    """Remove a database in which nothing was promised yet. Raises OSError."""
+    _remove_parts(path, "", "-wal", "-shm")
+
+
+def _remove_parts(path: Path, *suffixes: str) -> None:
+    for suffix in suffixes:
         path.with_name(path.name + suffix).unlink(missing_ok=True)

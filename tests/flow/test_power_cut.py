@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import shutil
 import signal
 import time
 
@@ -10,13 +9,15 @@ import pytest
 from support.bus.call_books import PUSHERS, REGISTERED, WHOLE, Books, Caller, Left, User, declare
 from support.campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
 from support.disk.crashing_daemon import ACCEPTED, CONSENTED, NOW, copied, install_everything
-from support.disk.lossy_disk import SYNC, Disk, build_recorder, read_steps, recording
+from support.disk.lossy_disk import LINK, SYNC, Disk, build_recorder, read_steps, recording
 from support.disk.witness import BOUND_NS, Witness
 from support.machine_at import daemon_at, shift_to
 from support.shifted_time import library, shifted_by
 
 LOAD_S = 60 if IS_CAMPAIGN else 4
 CUTS = 2000 if IS_CAMPAIGN else 40
+CREATION = 12
+"""Steps after a file has its name, each of which is a moment of a power cut."""
 STARTS = 40 if IS_CAMPAIGN else 2
 ERASED = PUSHERS[2]
 
@@ -74,8 +75,10 @@ class PowerCut:
         """So many power cuts: (folder, moment) of what each leaves; once only what was synced, once more than that by chance."""
         steps = read_steps(self.log)
         assert sum(step.kind == SYNC for step in steps) > 50, "the recorder saw nothing"
+        assert sum(step.kind == LINK for step in steps) == 2, "each file is made once"
         ends = [step.ns for step in steps[1:]] + [self.end]
-        drawn = {*self.chance.sample(range(len(steps)), min(count, len(steps))), len(steps) - 1}
+        created = {number + later for number, step in enumerate(steps) if step.kind == LINK for later in range(CREATION)}
+        drawn = {*created, *self.chance.sample(range(len(steps)), min(count, len(steps))), len(steps) - 1}
         disk = Disk(self.state)
         for number, (step, end) in enumerate(zip(steps, ends, strict=True)):
             disk.do(step)
@@ -85,8 +88,7 @@ class PowerCut:
 
     async def start_on(self, folder):
         """Start the daemon on what a power cut left: every call is answered, and nothing is set aside."""
-        shutil.rmtree(self.state)
-        shutil.copytree(folder, self.state)
+        copied(folder, self.state)
         with daemon_at(self.machine, str(shift_to(NOW))) as daemon:
             async with self.machine.client() as client:
                 await client.questions()
@@ -105,16 +107,20 @@ async def test_power_cut(machine, tmp_path):
     """
     power_cut = PowerCut(machine, build_recorder(tmp_path), chance())
     await power_cut.live()
-    taken, kept = [], []
+    taken, kept, torn = [], [], 0
     for number, (folder, moment) in enumerate(power_cut.cuts(CUTS)):
-        taken.append(power_cut.witness.check(Left(copied(folder, machine.root / "left")), moment, ERASED))
-        if number % (CUTS * 2 // STARTS) == CUTS // STARTS:
+        left = Left(copied(folder, machine.root / "left"))
+        taken.append(power_cut.witness.check(left, moment, ERASED))
+        is_torn = bool(left.unsettled - left.names)
+        torn += is_torn
+        if number % (CUTS * 2 // STARTS) == CUTS // STARTS or (is_torn and torn <= STARTS):
             kept.append((copied(folder, machine.root / f"kept{len(kept)}"), moment))
     for folder, moment in kept:
         left = await power_cut.start_on(folder)
         assert left.is_whole()
         power_cut.witness.check_promises(left, moment)
     acknowledged = len(power_cut.witness.acknowledged)
-    tell("power cuts", {"cuts": len(taken), "started on": len(kept), "calls": acknowledged, "most samples taken": max(taken)})
+    counts = {"cuts": len(taken), "torn while made": torn, "started on": len(kept), "calls": acknowledged}
+    tell("power cuts", counts | {"most samples taken": max(taken)})
     assert taken[-1] == taken[-2] == 0, "after the pause nothing is missing"
     assert max(taken) > 0, "the disk is that of a power cut"

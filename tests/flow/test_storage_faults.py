@@ -480,7 +480,7 @@ async def test_killed_between_the_damage_and_what_follows(collecting):
     """A process that dies after it set the damaged main file aside: the next one still ends the period as lost."""
     path = state_of(collecting) / "telemetry.sqlite"
     path.write_bytes(b"damaged" * 1000)
-    prefix = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL:when=2")
+    prefix = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=?link,linkat", "-e", "inject=?link,linkat:signal=KILL:when=1")
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     with collecting.daemon(prefix=prefix, wait=False, PYTHONDONTWRITEBYTECODE="1") as daemon:

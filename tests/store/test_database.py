@@ -59,7 +59,7 @@ def test_permissions(folder, database, umask):
     try:
         database().write(INSERT, ("secret",))
         assert {path.name: mode(path) for path in folder.iterdir()} == dict.fromkeys(
-            ("words.sqlite", "words.sqlite-wal", "words.sqlite-shm"), 0o600
+            ("words.sqlite", "words.sqlite.new", "words.sqlite-wal", "words.sqlite-shm"), 0o600
         )
     finally:
         os.umask(before)
@@ -339,6 +339,64 @@ def test_an_empty_file_is_damage(folder, database):
     made = database()
     assert made.was_lost
     assert len(made.quarantined()) == 1
+
+
+_TORN = {
+    **DAMAGE,
+    "empty": lambda path: os.truncate(path, 0),
+    "a page missing": lambda path: overwrite(path, 1024, bytes(1024)),
+    "an index missing": lambda path: overwrite(path, 2048, bytes(1024)),
+}
+
+
+@pytest.mark.parametrize("tear", [*_TORN.values(), None], ids=[*_TORN, "whole"])
+def test_a_creation_that_did_not_end(folder, database, tear):
+    """What a power cut leaves of a file that the disk never had promised nothing: if torn, it is made anew, and nothing counts as lost.
+
+    If it is whole it stays. From then on damage is damage.
+    """
+    path, left = folder / "words.sqlite", folder.parent / "left"
+    made = database(FIRST, SECOND)
+    if tear is None:
+        made.write(INSERT, ("kept",))
+    else:
+        made.make()
+    shutil.copytree(folder, left)
+    (left / "words.sqlite.new").unlink()
+    (left / "words.sqlite.new").hardlink_to(left / path.name)
+    made.close()
+    shutil.rmtree(folder)
+    left.rename(folder)
+    if tear:
+        (folder / "words.sqlite-wal").unlink()
+        tear(path)
+    again = database(FIRST, SECOND)
+    assert (again.was_lost, again.quarantined(), again.read(WORDS)) == (False, [], [] if tear else [("kept",)])
+    assert not (folder / "words.sqlite.new").exists()
+    again.write(INSERT, ("new",))
+    again.close()
+    overwrite(path, 0, bytes(16))
+    assert database(FIRST, SECOND).was_lost
+
+
+def test_a_file_keeps_its_second_name_until_the_disk_has_it(folder, database):
+    """The second name goes with the first sync, and not before."""
+    made = database()
+    made.write(INSERT, ("a",))
+    assert (folder / "words.sqlite").samefile(folder / "words.sqlite.new")
+    made.sync()
+    assert not (folder / "words.sqlite.new").exists()
+
+
+def test_no_hard_links(folder, database, monkeypatch):
+    """A file system without hard links makes files all the same."""
+    monkeypatch.setattr(os, "link", lambda *_, **__: (_ for _ in ()).throw(PermissionError(1, "no links")))
+    made = database()
+    made.write(INSERT, ("a",))
+    made.sync()
+    made.close()
+    assert database().read(WORDS) == [("a",)]
+    assert "words.sqlite.new" not in files(folder)
 
 
 def test_closing_syncs_what_a_reader_keeps_in_the_log(database, folder, monkeypatch):

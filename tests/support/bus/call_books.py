@@ -180,12 +180,22 @@ class Left:
 
     def __init__(self, folder):
         self._folder = folder
-        self.names = {path.name for path in folder.iterdir()}
+        names = {path.name for path in folder.iterdir()}
+        self.unsettled = {name for name in names if f"{name}.new" in names}
+        """Files whose creation did not end: whoever opens one that is torn begins anew."""
+        self.names = names - {f"{name}{part}" for name in self.unsettled if not self._is_whole(name) for part in ("", "-wal", "-shm")}
 
     def rows(self, sql, file="telemetry.sqlite"):
         """The rows of a query; none where there is no file yet."""
-        if file not in self.names:
-            return []
+        return self._rows(sql, file) if file in self.names else []
+
+    def _is_whole(self, file):
+        try:
+            return self._rows("PRAGMA integrity_check", file) == [("ok",)]
+        except sqlite3.DatabaseError:
+            return False
+
+    def _rows(self, sql, file):
         with contextlib.closing(sqlite3.connect(self._folder / file)) as connection:
             connection.execute("PRAGMA synchronous = OFF")
             return connection.execute(sql).fetchall()

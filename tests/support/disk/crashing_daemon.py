@@ -150,9 +150,14 @@ class Crashing:
 
 
 def copied(folder, copy):
-    """A copy of the files, in a folder made anew."""
+    """A copy of the files, in a folder made anew; a file with two names has both."""
     shutil.rmtree(copy, ignore_errors=True)
-    return shutil.copytree(folder, copy)
+    shutil.copytree(folder, copy)
+    for second in folder.glob("*.new"):
+        if second.with_suffix("").exists() and second.samefile(second.with_suffix("")):
+            (copy / second.name).unlink()
+            (copy / second.name).hardlink_to(copy / second.stem)
+    return copy
 
 
 CONSENTED = (*PUSHERS, WHOLE, DAILY, TOGGLED)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-TRUNCATE, SYNC, RENAME, UNLINK = range(2, 6)
+TRUNCATE, SYNC, RENAME, UNLINK, LINK = range(2, 7)
 SECTOR_BYTES = 512
 _RECORD = struct.Struct("<QQQQIIII")
 
@@ -115,10 +115,13 @@ class Disk:
             case _ if not name:
                 self._states = self._states[-1:]
             case kind if kind == UNLINK:
-                self._files = {number: file for number, file in self._files.items() if file is not self._names.get(name)}
                 self._rename(name, None)
+                self._files = {number: file for number, file in self._files.items() if file in self._names.values()}
             case kind if kind == RENAME:
                 self._rename(name, step.data.decode()[len(self._folder) + 1 :])
+            case kind if kind == LINK:
+                self._names[step.data.decode()[len(self._folder) + 1 :]] = self._names[name]
+                self._states.append(dict(self._names))
             case kind if kind == SYNC:
                 self._file(step, name).sync(step)
             case _:
@@ -129,8 +132,13 @@ class Disk:
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(mode=0o700)
         names = chance.choice(self._states) if chance else self._states[0]
+        first = {}
         for name, file in names.items():
-            (into / name).write_bytes(file.left(chance))
+            if file in first:
+                (into / name).hardlink_to(into / first[file])
+            else:
+                first[file] = name
+                (into / name).write_bytes(file.left(chance))
         return into
 
     def _file(self, step, name):

@@ -1,9 +1,9 @@
 /* What a program does to the files of one folder, written down; preloaded into it by tests/support/disk/lossy_disk.py.
  *
  * RECORDER_FOLDER: the folder. RECORDER_LOG: where to write, with the process's number behind it. A step is a write, a truncation, a sync, a
- * rename or an unlinking. RECORDER_DIE_AT: the process kills itself at the N-th moment; each step has one before it and one after it.
+ * rename, an unlinking or a hard link. RECORDER_DIE_AT: the process kills itself at the N-th moment; each step has one before it and one after it.
  *
- * A record is a `struct record`, the path, and the bytes written (or, of a rename, the new path). Nothing is opened or allocated before
+ * A record is a `struct record`, the path, and the bytes written (or, of a rename or a link, the new path). Nothing is opened or allocated before
  * the first step. The system is asked directly where the program may have other libraries preloaded (shifted.c) or we are in the way.
  */
 #define _GNU_SOURCE
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WRITE = 1, TRUNCATE, SYNC, RENAME, UNLINK };
+enum { WRITE = 1, TRUNCATE, SYNC, RENAME, UNLINK, LINK };
 
 /* `begun` is the number of records before the step began: a sync covers no write that came later. `offset` is a truncation's size. */
 struct record {
@@ -178,7 +178,7 @@ int fdatasync(int file)
     RECORDED(file, NEXT(fdatasync)(file), SYNC, 0, "", 0);
 }
 
-int rename(const char *old, const char *new)
+static int add_name(const char *old, const char *new, int (*call)(const char *, const char *), int kind)
 {
     uint64_t begun;
     int done;
@@ -186,12 +186,22 @@ int rename(const char *old, const char *new)
     old = resolved(old, old_space);
     new = resolved(new, new_space);
     if (!is_inside(old))
-        return NEXT(rename)(old, new);
+        return call(old, new);
     begun = begin();
-    done = NEXT(rename)(old, new);
+    done = call(old, new);
     if (!done)
-        end((struct record){.begun = begun, .step = RENAME}, old, new, strlen(new));
+        end((struct record){.begun = begun, .step = kind}, old, new, strlen(new));
     return done;
+}
+
+int rename(const char *old, const char *new)
+{
+    return add_name(old, new, NEXT(rename), RENAME);
+}
+
+int link(const char *old, const char *new)
+{
+    return add_name(old, new, NEXT(link), LINK);
 }
 
 int unlink(const char *path)
