@@ -39,6 +39,8 @@ class StateLock:
         self.path = path
         self._path = str(path)  # is_in_place is called for each batch of calls, and os.stat takes a text in half the time
         self._directory: int | None = None
+        self._identity = 0, 0
+        """Device and inode of the held directory, which never change."""
         self._lock: int | None = None
 
     def try_take(self) -> bool:
@@ -57,6 +59,7 @@ class StateLock:
         try:
             with _translate_errors(self.path):
                 self._directory = _open(self.path)
+                self._identity = _identity(os.fstat(self._directory))
                 self._lock = _lock_file(self._directory)
         finally:
             if self._lock is None or not self.is_in_place():  # the directory was moved between open and lock
@@ -73,7 +76,7 @@ class StateLock:
         if self._directory is None:
             return False
         try:
-            return os.path.samestat(os.stat(self._path), os.fstat(self._directory))  # noqa: PTH116 - see _path
+            return _identity(os.stat(self._path)) == self._identity  # noqa: PTH116 - see _path
         except OSError:
             return False
 
@@ -94,6 +97,10 @@ class StateLock:
         if self._directory is None:
             raise StorageError("the state directory is not held")
         return self._directory
+
+
+def _identity(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
 
 
 @contextmanager
