@@ -52,10 +52,22 @@ class Vendor(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """The part of the drawn answers without room in a host's budgets, and the years after which the budget for life is spent."""
+    """The part of the drawn answers without room in a host's budgets, and the years after which the budget for life is spent.
+
+    `lost` is that of questions published together. `last` is that of a question whose period begins after those of all others: a question
+    competes only with what is published when its period begins, so in the course of a year the loss falls on the last ones.
+    """
 
     lost: float
+    last: float
     years: float
+
+
+class Fitting(NamedTuple):
+    """The largest endpoint shares that fit: for questions published together, and for questions published in any order during the year."""
+
+    together: float
+    in_turn: float
 
 
 class SourceNeed(NamedTuple):
@@ -119,12 +131,13 @@ def losses(vendor: Vendor, share: float, rng: Callable[[int], int]) -> Losses:
     return _losses(vendor, share, _users(vendor, share, rng))
 
 
-def fitting_share(vendor: Vendor, rng: Callable[[int], int]) -> float:
-    """The largest endpoint share of two digits with tolerated losses. All shares are tried with the same users."""
+def fitting_shares(vendor: Vendor, rng: Callable[[int], int]) -> Fitting:
+    """The largest endpoint shares of two digits with tolerated losses. All shares are tried with the same users."""
     most = _largest(lambda share: _drawn_tenths(vendor, share) <= 2 * vendor.caps.year * len(_years(vendor)), 1.0)
     users = _users(vendor, most, rng)
     # To a tenth of a percent, as it is printed: no simulation knows more.
-    return _largest(lambda share: round(_losses(vendor, share, users).lost, 3) <= TOLERATED, most)
+    together = _largest(lambda share: round(_losses(vendor, share, users).lost, 3) <= TOLERATED, most)
+    return Fitting(together, _largest(lambda share: round(_losses(vendor, share, users).last, 3) <= TOLERATED, together))
 
 
 def source_needs(vendor: Vendor, share: float) -> list[SourceNeed]:
@@ -183,14 +196,20 @@ def _user(questions: Sequence[Drawable], owned: set[str], rng: Callable[[int], i
 def _losses(vendor: Vendor, share: float, users: Sequence[_User]) -> Losses:
     bars = {definition.key: bar(definition.question.share, share) for definition in vendor.definitions}
     caps = vendor.caps._replace(source=_UNBOUND)
-    drawn, lost, spent = 0, 0, []
+    drawn, lost, last, spent = 0, 0, 0, []
     for user in users:
-        contenders = [contender for part, contender in user if part < bars[contender.key]]
-        obstacles = obstacles_of(contenders, caps)
-        drawn += len(contenders)
-        lost += sum(map(bool, obstacles.values()))
+        contenders = sorted(contender for part, contender in user if part < bars[contender.key])
+        obstacles = view(Sums(caps), contenders)
+        missing = sum(map(bool, obstacles.values()))
+        drawn, lost = drawn + len(contenders), lost + missing
+        last += sum(_is_lost_as_the_last(contender, contenders, caps) for contender in contenders) if missing else 0
         spent.append(sum(contender.entry.tenths for contender in contenders if not obstacles[contender.key]))
-    return Losses(lost / drawn if drawn else 0.0, _median_years(spent, caps.life))
+    return Losses(lost / drawn if drawn else 0.0, last / drawn if drawn else 0.0, _median_years(spent, caps.life))
+
+
+def _is_lost_as_the_last(contender: Contender, contenders: Sequence[Contender], caps: Caps) -> bool:
+    others = [other for other in contenders if other is not contender]
+    return view(Sums(caps), (*others, contender))[contender.key] is not None
 
 
 def _choose(applications: Sequence[str], number: int, rng: Callable[[int], int]) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from telemetryd.errors import StorageError
 from telemetryd.store import file_identity, file_version, integrity, quarantine, second_name, write_lock
 from telemetryd.store.file_state import AFTER_FAILED_SYNC, NEXT, FileEvent, FileState
 from telemetryd.store.schema import APPLICATION
-from telemetryd.store.sqlite_errors import is_damage, storage_error
+from telemetryd.store.sqlite_errors import is_damage, storage_error, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,8 +33,6 @@ _COMMITS = 128
 """Commits between two checks of the log's size."""
 _CACHE_KIB = 2048
 """Page cache: room for the tallies of some ten thousand sources."""
-_ASIDE_DAYS = 30
-"""A quarantined file is kept this long for investigation, unless a withdrawal comes first."""
 
 NOBODY = CommitListener()
 _ABSENT, _UNSETTLED = FileState.ABSENT, FileState.UNSETTLED
@@ -64,9 +61,9 @@ class Database:
         self._checkpointer: sqlite3.Connection | None = None
         self._schema, self._is_lasting = schema, is_lasting
         self._sync_level = "FULL" if is_lasting else "OFF"
-        with _translate_errors():
+        with translate_errors():
             self._state = FileState.SETTLED if path.exists() else FileState.ABSENT
-            self.was_lost = any(file.name.endswith(quarantine.UNACKNOWLEDGED) for file in self.quarantined())
+            self.was_lost = quarantine.has_unacknowledged(path)
         self._connection = self._open_memory() if self._state is _ABSENT else self._open()
 
     def is_held(self) -> bool:
@@ -130,7 +127,7 @@ class Database:
         before = self._state
         self._change_state(FileEvent.SYNC_BEGINS)  # before the sync: a commit of the loop during it makes the file unsettled again
         try:
-            with _translate_errors():
+            with translate_errors():
                 if before in AFTER_FAILED_SYNC:
                     self._sync_new_file()
                 if self._wal_fd is not None:
@@ -142,7 +139,7 @@ class Database:
     def fold(self) -> None:
         """Copy the log into the file and wait for the disk. Another thread may call it while the loop commits."""
         if self._checkpointer is not None:
-            with _translate_errors():
+            with translate_errors():
                 self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def cut(self) -> bool:
@@ -178,26 +175,22 @@ class Database:
 
     def drop_quarantined(self) -> None:
         """Remove quarantined files, because a withdrawal applies to their contents too."""
-        with _translate_errors():
-            for file in self.quarantined():
-                file.unlink(missing_ok=True)
+        with translate_errors():
+            quarantine.drop(self.path)
 
     def quarantined(self) -> list[Path]:
         """The quarantined files."""
-        return sorted(file for why in quarantine.WHY for file in self.path.parent.glob(f"{self.path.name}.{why}-*"))
+        return quarantine.files(self.path)
 
     def acknowledge_loss(self) -> None:
         """Note that the loss is handled: what follows from it is on the disk."""
-        with _translate_errors():
-            for file in self.quarantined():
-                file.replace(file.with_name(file.name.removesuffix(quarantine.UNACKNOWLEDGED)))
+        with translate_errors():
+            quarantine.acknowledge(self.path)
 
     def drop_old_quarantined(self) -> None:
         """Remove files that have been in quarantine for a month, or that have a date in the future."""
-        with _translate_errors():
-            for file in self.quarantined():
-                if not 0 <= time.time() - file.stat().st_mtime <= _ASIDE_DAYS * 86400:
-                    file.unlink(missing_ok=True)
+        with translate_errors():
+            quarantine.drop_old(self.path)
 
     def is_there(self) -> bool:
         """Whether the open file is still the one at its path: False if it was removed or replaced."""
@@ -227,7 +220,7 @@ class Database:
         if self._state is not _ABSENT:
             return
         try:
-            with _translate_errors():
+            with translate_errors():
                 self._create()
                 memory, self._connection = self._connection, self._open_file()
         except StorageError as failure:
@@ -247,7 +240,7 @@ class Database:
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
         try:
-            with _translate_errors():
+            with translate_errors():
                 yield
         except StorageError as failure:
             if isinstance(failure.__cause__, sqlite3.Error):
@@ -296,7 +289,7 @@ class Database:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        with _translate_errors():
+        with translate_errors():
             self.drop_old_quarantined()
             try:
                 return self._open_settled()
@@ -376,9 +369,8 @@ class Database:
     def _open_checkpointer(self) -> sqlite3.Connection:
         """Open the connection that copies the log into the file. It is opened now, because the file may lose its name later."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=1)
-        connection.execute(f"PRAGMA synchronous={self._sync_level}")
-        connection.execute("PRAGMA wal_autocheckpoint=0")
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        for statement in (f"PRAGMA synchronous={self._sync_level}", "PRAGMA wal_autocheckpoint=0", "SELECT 1 FROM sqlite_master"):
+            connection.execute(statement).fetchall()
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
@@ -406,12 +398,3 @@ class Database:
         with suppress(sqlite3.Error):  # the earlier failure is raised, not this one
             if self._connection.in_transaction:  # SQLite itself rolls back after some failures, such as a full disk
                 self._connection.execute("ROLLBACK")
-
-
-@contextmanager
-def _translate_errors() -> Iterator[None]:
-    """Raise StorageError in place of errors of SQLite or the system."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise storage_error(error) from error

@@ -1,4 +1,4 @@
-"""A new file's second name, which it keeps until the disk has the file: what a power cut leaves of it before that promised nothing."""
+"""A new file has a second name until the disk has it. What a power cut leaves of such a file promised nothing."""
 
 from __future__ import annotations
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from telemetryd.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TEXTS = {
     "SQLITE_FULL": "the disk is full",
@@ -26,6 +31,15 @@ def is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
 def storage_error(error: sqlite3.Error | OSError) -> StorageError:
     """The StorageError to raise instead."""
     return StorageError(f"the state directory cannot be used: {_cause(error)}")
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Raise StorageError in place of errors of SQLite or the system."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise storage_error(error) from error
 
 
 def _cause(error: sqlite3.Error | OSError) -> str:

@@ -28,6 +28,8 @@ class Lives(NamedTuple):
     groups: list[int]
     delivered: list[Count]
     yearly: dict[tuple[int, int], Count]
+    best: list[Count]
+    """Of the reports of `YEARLY[0]`, those that could arrive: the machine was on at any time between slot and the second window's end."""
     odds: list[Odds | None]
     odds_of_all: Odds | None
     moments: dict[tuple[int, str], tuple[float, float]]
@@ -52,7 +54,7 @@ def measure(people: int) -> Lives:
         tasks = [(place, number) for place in range(len(SERVERS)) for number in range(max(people // _SERVED, 100))]
         sorted_out = _by_server(pool.map(_served, tasks, chunksize=10))
         _EVERYTHING[:] = [one for sent in lives.get() for one in sent]
-        yearly = _counted(years.get())
+        owed = _by_load(years.get())
     with start(2, _keep, (_EVERYTHING,)) as pool:
         moments = pool.map_async(_by_moment, range(len(definitions())), chunksize=1)
         servers = pool.map(_attack, [(people, sorted_out[0]) for people in sorted_out], chunksize=1)
@@ -62,7 +64,8 @@ def measure(people: int) -> Lives:
         people=people,
         groups=sorted(counts.total() for counts in groups([one.seen for one in _EVERYTHING if one.seen.arrived >= 0]).values()),
         delivered=[count((one.seen.arrived >= 0, one.was_off) for one in each) for each in own],
-        yearly=yearly,
+        yearly={load: count((one.arrived, one.was_off) for one in each) for load, each in owed.items()},
+        best=[count((one.could, one.was_off) for one in owed[kind, YEARLY[0]]) for kind in range(len(CLASSES))],
         odds=[odds(each) for each in own],
         odds_of_all=odds(_EVERYTHING),
         moments=found,
@@ -87,11 +90,11 @@ def _year(task):
     return kind, load, living.year(kind, number, load, SEED)
 
 
-def _counted(years):
+def _by_load(years):
     found = defaultdict(list)
     for kind, load, sent in years:
         found[kind, load] += sent
-    return {key: count(sent) for key, sent in found.items()}
+    return found
 
 
 def _served(task):
@@ -119,6 +122,7 @@ SERVER_HEADS = ("the server", "bodies of an answer, at most", "delivered", "arri
 LIVING_HEADS = (
     "who",
     "of all",
+    f"could arrive, {YEARLY[0]} a year",
     *(f"{load} a year" for load in YEARLY),
     "ten in half a year",
     f"off, {YEARLY[0]} a year",
@@ -148,12 +152,13 @@ def server_rows(lives: Lives) -> list[tuple[str, ...]]:
 
 
 def living_rows(lives: Lives) -> list[tuple[str, ...]]:
-    """(class, its part of the people, delivered with each load, off of what was drawn and of what arrived, with two loads)."""
+    """(class, its part of the people, what could arrive, delivered with each load, off of what was drawn and of what arrived)."""
     rows = []
     for kind, one in enumerate(CLASSES):
         loads = [*(lives.yearly[kind, load] for load in YEARLY), lives.delivered[kind]]
         off = [" → ".join(map(percent, load.off_parts)) for load in (loads[0], loads[-1])]
-        rows.append((one.name, f"{one.part} %", *(percent(load.delivered) for load in loads), *off))
+        parts = (percent(load.delivered) for load in (lives.best[kind], *loads))
+        rows.append((one.name, f"{one.part} %", *parts, *off))
     return rows
 
 

@@ -112,16 +112,28 @@ def count(found: Iterable[tuple[bool, bool]]) -> Count:
     return Count(each.total(), each[True, True] + each[True, False], off, each[True, True])
 
 
-def year(kind: int, number: int, answers: int, seed: int) -> list[tuple[bool, bool]]:
-    """(arrived, off) of each report of one person of that class who owes so many answers, whose weeks are drawn from a year."""
+class Owed(NamedTuple):
+    """One report that is owed: whether it arrived, whether the machine was on at any time in which it could leave, or off in its period."""
+
+    arrived: bool
+    could: bool
+    was_off: bool
+
+
+def year(kind: int, number: int, answers: int, seed: int) -> list[Owed]:
+    """Each report of one person of that class who owes so many answers, whose weeks are drawn from a year."""
     chance = random.Random(f"{seed} year {kind} {number} {answers}")
     days = calendar(CLASSES[kind], chance, YEAR_DAYS + DAYS)
     weeks = [period_at(PeriodKind.WEEK, STARTS + day * DAY_S) for day in range(0, YEAR_DAYS, 7)]
     drawn = [sampling_lot.period_among(weeks, sampling_lot.draw_lot(chance.randrange)) for _ in range(answers)]
     windows = [schedule.window(period.start, period.end) for period in drawn]
-    server = Server()
-    run(days, Outbox([Queued(id_, one, schedule.slot(one, chance.randrange)) for id_, one in enumerate(windows)], server, chance), chance)
-    return [(id_ in server.bodies, _was_off(period, days)) for id_, period in enumerate(drawn)]
+    queue, server = [Queued(id_, one, schedule.slot(one, chance.randrange)) for id_, one in enumerate(windows)], Server()
+    run(days, Outbox(list(queue), server, chance), chance)
+    return [Owed(one.id in server.bodies, _could_leave(one, days), _was_off(drawn[one.id], days)) for one in queue]
+
+
+def _could_leave(report: Queued, days: list[Session]) -> bool:
+    return any(session.start < report.window.expires and session.end > report.slot for session in days)
 
 
 def _was_off(period: Period, days: list[Session]) -> bool:

@@ -50,8 +50,8 @@ from telemetryd.core.share_plan import Vendor, year_of
 HEAVY, EVEN_USERS = 10_000, 20_000
 SEED = 2026
 AT_ONCE = next(iter(PUBLICATIONS))
-SMALLER = 0.08
-"""A share with which the orders of publication that are worst are tried too."""
+TOGETHER = 0.11
+"""The share for questions that are published together, tried where they are not."""
 ANSWERS_A_YEAR = 8
 """So many answers of ε 2 have room in a year."""
 NEW_YEAR = range(20, 40)
@@ -113,8 +113,8 @@ def measure(heavy: int, *, answers: int) -> Figures:
     """All of it with so many heavy users; `answers` are drawn for each comparison with `plan`."""
     with get_context("spawn").Pool(2) as pool:
         shares = dict(zip(PUBLICATIONS, pool.map(_planned_for, PUBLICATIONS, chunksize=1), strict=True))
-        tasks = [(bias, *order, _users_for(order, heavy), shares[order[0]]) for order in product(PUBLICATIONS, ACCEPTANCES)]
-        tasks += [(bias, publication, "by alphabet", heavy // 2, SMALLER) for publication in PUBLICATIONS]
+        tasks = [(bias, *order, heavy, shares[order[0]]) for order in product(PUBLICATIONS, ACCEPTANCES)]
+        tasks += [(bias, publication, "by alphabet", heavy // 2, TOGETHER) for publication in PUBLICATIONS if publication != AT_ONCE]
         tasks += [(bias, publication, "by alphabet", heavy // 8, 1.0) for publication in PUBLICATIONS]
         tasks += [(step, is_at_once, heavy, None) for is_at_once in (True, False)]
         tasks += [(step, is_at_once, heavy // 8, 1.0) for is_at_once in (True, False)]
@@ -126,13 +126,8 @@ def measure(heavy: int, *, answers: int) -> Figures:
     return Figures(biases, steps, counts, evenness(counts, [ANSWERS_A_YEAR] * EVEN_USERS), agreements)
 
 
-def _users_for(order, heavy):
-    """Fewer for the orders whose differences are large."""
-    return heavy if order[0] == AT_ONCE else heavy // 2
-
-
 def _planned_for(publication):
-    return planned(declared(publication))
+    return planned(declared(publication), is_in_turn=publication != AT_ONCE)
 
 
 def _call(task):
@@ -184,7 +179,7 @@ def _over_new_year(share: float | None, *, is_at_once: bool) -> list[Asked]:
     """Sixty questions: twenty of 2026, twenty from October to March, twenty of 2027."""
     times = ((date(2026, 1, 5), date(2026, 12, 27)), (date(2026, 10, 5), date(2027, 3, 28)), (date(2027, 1, 4), date(2027, 12, 26)))
     definitions = [definition_of(number, *times[number // 20], application=number % APPLICATIONS) for number in range(60)]
-    share = planned(definitions) if share is None else share
+    share = planned(definitions, is_in_turn=not is_at_once) if share is None else share
     return [ask(one, share, published=unix(times[0][0] if is_at_once else one.question.starts) - WEEK_S) for one in definitions]
 
 

@@ -228,9 +228,10 @@ def of_the_other_vendor() -> list[Asked]:
     return [ask(one, share, host=OTHER) for one in definitions]
 
 
-def planned(definitions: Sequence[Definition], applications: int = 0) -> float:
+def planned(definitions: Sequence[Definition], applications: int = 0, *, is_in_turn: bool = False) -> float:
     """The endpoint share that `telemetryctl plan` says."""
-    return share_plan.fitting_share(Vendor(definitions, CAPS, applications), plan_chance())
+    shares = share_plan.fitting_shares(Vendor(definitions, CAPS, applications), plan_chance())
+    return shares.in_turn if is_in_turn else shares.together
 
 
 def plan_chance() -> Callable[[int], int]:

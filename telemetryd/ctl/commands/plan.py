@@ -20,7 +20,7 @@ from telemetryd.ctl.render import printing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from telemetryd.core.share_plan import SourceNeed
+    from telemetryd.core.share_plan import Fitting, SourceNeed
 
 _SEED = 2026
 """The simulation is the same in every run, so that a check in CI says the same tomorrow."""
@@ -30,23 +30,30 @@ _SHARE = click.FloatRange(0, 1, min_open=True)
 @click.command(short_help="For vendors: which shares leave nobody out.")
 @click.argument("files", metavar="MANIFEST...", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
 @click.option("--endpoint-share", "share", type=_SHARE, default=1.0, show_default=True, metavar="S", help="The endpoint's share to check.")
+@click.option("--in-turn", "is_in_turn", is_flag=True, help="The questions are published in the course of the year, not together.")
 @click.option("--users", type=click.IntRange(1), metavar="N", help="Number of users who accept; shows how precise the answers become.")
 @click.option("--applications", type=click.IntRange(1), metavar="M", help="Simulate users who have M of the applications; default: all.")
-def plan(files: tuple[Path, ...], *, share: float, users: int | None, applications: int | None) -> None:
+def plan(  # noqa: PLR0913 - each option is a parameter
+    files: tuple[Path, ...], *, share: float, is_in_turn: bool, users: int | None, applications: int | None
+) -> None:
     """For vendors: say which shares fit the privacy budgets.
 
     Give the manifests of all applications of one vendor, or a folder. A user who accepts everything is drawn for many questions, and not
     all answers may find room. Then heavy users are under-represented. `plan` simulates such users by the rule of the daemon. The largest
     endpoint share that fits leaves at most 1 % of their drawn answers without room.
 
+    That is for questions that are published together. Questions that are published one after another need a smaller share. A question
+    competes only with what is published when its period begins, so the loss falls on the last questions.
+
     The exit status is 1 if the endpoint's share does not fit, or a source has too many questions.
     """
     vendor = _vendor(files, applications)
-    fitting = share_plan.fitting_share(vendor, _chance())
+    shares = share_plan.fitting_shares(vendor, _chance())
+    fitting = shares.in_turn if is_in_turn else shares.together
     usable = min(share, fitting)
     needs = share_plan.source_needs(vendor, usable)
     page = printing.Page()
-    for text in (*_about_shares(vendor, share, fitting), *map(_about_source, needs)):
+    for text in (*_about_shares(vendor, share, shares, fitting), *map(_about_source, needs)):
         page.say(text)
     if users:
         page.gap()
@@ -76,15 +83,20 @@ def _chance() -> Callable[[int], int]:
     return lambda bound: int(draw() * bound)
 
 
-def _about_shares(vendor: Vendor, share: float, fitting: float) -> Iterator[str]:
-    number, before = len(vendor.definitions), share_plan.losses(vendor, share, _chance())
+def _about_shares(vendor: Vendor, share: float, shares: Fitting, fitting: float) -> Iterator[str]:
+    number, losses = len(vendor.definitions), {one: share_plan.losses(vendor, one, _chance()) for one in {share, *shares}}
     owner = f"has {vendor.applications} of the applications and accepts all that they ask" if vendor.applications else "accepts all of them"
     yield f"{number} question{'s' if number > 1 else ''}. For a user who {owner}:"
-    yield f"With an endpoint share of {share:g}, {_percent(before.lost)} of the drawn answers find no room in the budgets of the server."
-    after = before if fitting == share else share_plan.losses(vendor, fitting, _chance())
-    yield f"The largest endpoint share that fits is {fitting:g}: {_percent(after.lost)} find no room."
-    years = (before if share < fitting else after).years
-    yield f"With an endpoint share of {min(share, fitting):g} the budget for life is spent after {years:g} such years (median)."
+    lost = _percent(losses[share].lost)
+    yield f"With an endpoint share of {share:g}, {lost} of the drawn answers find no room in the budgets of the server."
+    together = f"The largest endpoint share that fits is {shares.together:g}"
+    yield f"{together} for questions that are published together: {_percent(losses[shares.together].lost)} find no room."
+    if shares.in_turn < shares.together:
+        in_turn = f"For questions that are published one after another, it is {shares.in_turn:g}"
+        yield f"{in_turn}: {_percent(losses[shares.in_turn].last)} of the answers to the last question find no room."
+    usable = min(share, fitting)
+    years = losses[usable].years
+    yield f"With an endpoint share of {usable:g} the budget for life is spent after {years:g} such years (median)."
 
 
 def _about_source(need: SourceNeed) -> str:
