@@ -10,9 +10,10 @@ from datetime import date
 from pathlib import Path
 
 from telemetryd.core.signoffs import Review, Stop, StopReason
+from telemetryd.ctl import language
 from telemetryd.ctl.files import inputs
 from telemetryd.ctl.files.inputs import Inputs, Receiver
-from telemetryd.ctl.render import language, register, sheet
+from telemetryd.ctl.render import register, sheet
 
 PAGE = Path(__file__).with_name("register.md")
 EXAMPLES = PAGE.parent / "examples"

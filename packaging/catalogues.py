@@ -9,15 +9,26 @@ Babel does the work; gettext's tools read and write the same files. A test holds
 
 from __future__ import annotations
 
+import inspect
 import sys
 from copy import deepcopy
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from telemetryd.ctl import help_words
+from telemetryd.ctl.__main__ import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "telemetryd"
@@ -26,15 +37,37 @@ LOCALE = PACKAGE / "locale"
 CALLS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 """What a message stands in, and the arguments that it is: the first, where nothing is said."""
 
+FOR_AUTHORS = {"stop", "suspend", "review", "diff", "document", "estimate", "new", "lint", "plan", "schema"}
+"""Commands for those who declare, review and evaluate questions, in English. Only their line in the list of commands is translated."""
+
 _COMMENT = "# Translations of telemetryd. packaging/catalogues.py writes this file: edit the header and the texts only."
 
 
 def template(package: Path = PACKAGE) -> Catalog:
-    """Every message of the code, in the order of files and lines."""
+    """Every message of the code, in the order of files and lines, then the help of the commands."""
     catalogue = Catalog()
     for name, line, message, _, context in extract_from_dir(package, [("**.py", "python")], keywords=CALLS, comment_tags=()):
         catalogue.add(message, None, [(f"{package.name}/{name}", line)], context=context)
+    for path, message in help_messages(cli):
+        catalogue.add(message, None, [(path, 0)])
     return catalogue
+
+
+def help_messages(group: click.Group) -> Iterator[tuple[str, str]]:
+    """(path of the file, message) of all help that is translated: paragraphs, options, and the line in the list of commands."""
+    yield from ((_file_of(group), message) for message in help_words.messages(group))
+    for name in group.list_commands(click.Context(group)):
+        command = group.commands[name]
+        if isinstance(command, click.Group):
+            yield from help_messages(command)
+        elif name in FOR_AUTHORS:
+            yield _file_of(command), help_words.summary(command)
+        else:
+            yield from ((_file_of(command), message) for message in help_words.messages(command))
+
+
+def _file_of(command: click.Command) -> str:
+    return f"{inspect.unwrap(command.callback).__module__.replace('.', '/')}.py" if command.callback else ""
 
 
 def languages() -> list[Path]:

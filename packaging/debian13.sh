@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 root=$PWD/build/debian13
 packages=ca-certificates,python3,python3-pip,python3-hatchling,python3-editables,python3-dbus-fast,python3-dbus-next,python3-pydantic,\
-python3-platformdirs,python3-aiohttp,python3-click,python3-rich,python3-pytest,python3-pytest-asyncio,python3-pytest-timeout,\
+python3-platformdirs,python3-aiohttp,python3-click,python3-pytest,python3-pytest-asyncio,python3-pytest-timeout,\
 python3-pytest-xdist,python3-hypothesis,python3-trustme,python3-fastjsonschema,dbus,dbus-bin,libglib2.0-bin,systemd,strace,\
 util-linux,e2fsprogs,procps,gcc,libc6-dev,libsystemd-dev,git,make,qtbase5-dev-tools,qt6-base-dev-tools,libglib2.0-dev-bin,libsdbus-c++-bin,libdbus-glib-1-dev-bin,libdbus-c++-bin,libobus-ocaml-bin,dbus-cpp-bin,python3-sdbus,python3-jinja2
 

@@ -34,11 +34,11 @@ VERSION = 1
 
 _SIGNATURES = {
     **dict.fromkeys(("system", "usage", "effective_system", "effective_usage", "consent", "status", "year"), "u"),
-    **dict.fromkeys(("pending", "pending_shut"), "u"),
+    **dict.fromkeys(("pending", "pending_shut", "charges"), "u"),
     **dict.fromkeys(("installed", "capped"), "b"),
     **dict.fromkeys(("callers", "fields", "changes", "reviewers", "figures", "warnings"), "as"),
     **dict.fromkeys(("last_sent", "created", "sent", "due_until", "expected_users"), "t"),
-    **dict.fromkeys(("epsilon", "spent", "reserved", "cap"), "d"),
+    **dict.fromkeys(("epsilon", "spent", "reserved", "cap", "largest"), "d"),
     "cause_args": "a{ss}",
     "headers": "a(ss)",
     "translations": "a{sa{ss}}",

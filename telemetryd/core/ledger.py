@@ -9,11 +9,10 @@ Amounts are tenths of ε, so that sums are exact. A ledger covers one state dire
 
 from __future__ import annotations
 
-from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.causes import Cause, because
-from telemetryd.core.noise import exp_thousandths
+from telemetryd.core.odds import Revealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.settings import Budgets
-
-_TWO_DIGITS = 10_000
-"""The least factor, in thousandths, that is rounded to two digits without a fraction."""
 
 
 class Charge(NamedTuple):
@@ -139,33 +135,10 @@ def lines(entries: Mapping[Key, Charge], caps: Caps) -> list[Line]:
     ]
 
 
-def words(line: Line, entries: Mapping[Key, Charge]) -> str:
-    """The meaning of a line, as sentences with computed bounds; "" if no charge concerns it."""
-    concerned = [charge for key, charge in entries.items() if _concerns(line, key, charge)]
-    if not concerned:
-        return ""
-    if line.application:
-        return _words_about_use(line)
-    # Never "at most so sure": certainty depends on prior knowledge, and only the factor of the odds has a bound.
-    most = max(charge.tenths for charge in concerned)
-    alone = f"Each answer can multiply anyone's odds about you by at most {_factor(most)} (even odds become {_percent(most)} %)."
-    if len(concerned) == 1:
-        return alone.replace("Each answer", "This answer")
-    together = _factor(line.spent + line.reserved)
-    about = f"about {line.source}" if line.source else "about everything that they tell together"
-    return (  # the sign of multiplication is meant
-        f"{alone} Reports carry nothing that ties them together, but whoever records network addresses could tie yours, and then the"
-        f" factors multiply: {about} at most × {together}."  # noqa: RUF001 - the same
-    )
-
-
-def _words_about_use(line: Line) -> str:
-    """Each answer is `none` or not, so it tells with its whole ε whether the application was used."""
-    return (
-        f"Each report names {line.application}, and its answer tells whether you used it in that period. Whoever ties your reports together"
-        f" learns from them whether you use it at all: at most × {_factor(line.spent + line.reserved)}."  # noqa: RUF001 - the sign is meant
-        " This has no limit of its own, only those of the server."
-    )
+def revealed(line: Line, entries: Mapping[Key, Charge]) -> Revealed:
+    """What a line stands for, in ε: which answers it sums up, and the largest of them."""
+    concerned = [charge.tenths for key, charge in entries.items() if _concerns(line, key, charge)]
+    return Revealed(line.spent / 10, line.reserved / 10, max(concerned, default=0) / 10, len(concerned), line.application)
 
 
 def _concerns(line: Line, key: Key, entry: Charge) -> bool:
@@ -174,21 +147,6 @@ def _concerns(line: Line, key: Key, entry: Charge) -> bool:
     if line.source:
         return line.source in entry.sources
     return entry.host == line.host and line.year in {0, entry.year}
-
-
-def _factor(tenths: int) -> str:
-    """e^ε rounded up to two digits: 7.4, 55, 8,900,000."""
-    thousandths = exp_thousandths(tenths / 10)
-    if thousandths < _TWO_DIGITS:
-        return f"{ceil(thousandths / 100) / 10:.1f}"
-    unit = 10 ** (len(str(thousandths // 1000)) - 2)
-    return f"{-(-thousandths // (1000 * unit)) * unit:,}"
-
-
-def _percent(tenths: int) -> int:
-    """The probability in whole percent that even odds become at most."""
-    factor = exp_thousandths(tenths / 10)
-    return round(100 * factor / (factor + 1000))
 
 
 def _line(entries: Sequence[Charge], empty: Line) -> Line:

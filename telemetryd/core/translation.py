@@ -6,7 +6,11 @@ calls of `_`, `gettext`, `ngettext`, `pgettext` or `mark`, never f-strings. `pac
 
 from __future__ import annotations
 
-from typing import Protocol
+from functools import reduce
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Words(Protocol):
@@ -43,6 +47,17 @@ class _English:
 
 ENGLISH: Words = _English()
 """Returns each message as it is in the code."""
+
+
+def joined(sentences: Iterable[str], words: Words) -> str:
+    """Sentences one after the other, with what the language has between them; empty ones are left out."""
+    both = words.pgettext("two sentences", "{one} {other}")
+    return reduce(lambda one, other: both.format(one=one, other=other), filter(None, sentences))
+
+
+def with_unit(number: str, unit: str) -> str:
+    """A number and its unit, between which no line breaks."""
+    return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
 
 
 def decimal(number: str, words: Words) -> str:

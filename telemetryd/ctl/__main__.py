@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import click
 
+from telemetryd.ctl import language
+from telemetryd.ctl.help_words import in_language
 from telemetryd.ctl.options import OrderedGroup
 
 _PACKAGE = "telemetryd.ctl.commands"
@@ -62,7 +64,7 @@ def main() -> None:
     """Run the command. An OSError, such as output to a full disk, is reported in one line, with status 1."""
     try:
         try:
-            cli(prog_name="telemetryctl")
+            in_language(cli, language.of_environment().words)(prog_name="telemetryctl")
         finally:
             if sys.stdout is not None:  # None if the caller closed it
                 sys.stdout.flush()

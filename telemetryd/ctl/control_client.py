@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from telemetryd.bus.transport.library import Message, MessageBus, MessageType, Variant, session_bus
 from telemetryd.ctl.failures import Failure, failure_for, no_answer, no_bus
+from telemetryd.ctl.selection import select
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
 if TYPE_CHECKING:
@@ -74,12 +75,13 @@ class ControlClient:
         (applications,) = await self._call("ListApplications")
         return list(applications)
 
-    async def application(self, app_id: str) -> ControlDict:
-        """One application. Raises `Failure` if it is unknown."""
-        for application in await self.applications():
-            if application["id"] == app_id:
-                return application
-        raise failure_for("org.telemetryd.Error.UnknownApplication", f"no manifest of {app_id!r} is installed or registered", app_id)
+    async def application(self, text: str) -> ControlDict:
+        """The application that a user means by its id, the end of the id or its name. Raises `Failure` if there is none or several."""
+        return dict(select(await self.applications(), text))
+
+    async def id_of(self, text: str) -> str:
+        """The id of the application that a user means; "" for ""."""
+        return str((await self.application(text))["id"]) if text else ""
 
     async def questions(self, app_id: str) -> list[ControlDict]:
         """An application's questions; "" for all, even if one reply cannot hold them."""

@@ -7,6 +7,8 @@ from typing import IO, Any
 
 import click
 
+from telemetryd.core.translation import mark
+from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.safe_text import one_line
 from telemetryd.errors import (
     CALLER_REFUSED,
@@ -28,38 +30,39 @@ from telemetryd.errors import (
 DONE, FAILED, MISUSED, UNAVAILABLE, NOTHING = range(5)
 """Exit statuses. `NOTHING`: nothing was changed, because the user declined or there was nothing to do."""
 
-_HOW_TO_START = "start it with `telemetryd` or `systemctl --user start telemetryd`, or install it if it is missing"
-_HOW_TO_DEVELOP = (
+_HOW_TO_START = mark("start it with `telemetryd` or `systemctl --user start telemetryd`, or install it if it is missing")
+_HOW_TO_DEVELOP = mark(
     "write `developer = true` into your own telemetryd.toml (usually ~/.config/telemetryd/telemetryd.toml); "
     "this permanently ends every question that is open on this account"
 )
-_JOURNAL = "`journalctl --user -u telemetryd` has the details"
+_JOURNAL = mark("`journalctl --user -u telemetryd` has the details")
+_LIST = mark("`telemetryctl list` names the applications")
 
 _UNAVAILABLE = {
-    "ServiceUnknown": f"telemetryd is not running and the session bus cannot start it: {_HOW_TO_START}",
-    "NameHasNoOwner": f"telemetryd is not running: {_HOW_TO_START}",
-    "NoReply": f"telemetryd ended without an answer: try again; {_JOURNAL}",
-    "Disconnected": "the session bus closed the connection: try again",
-    "TimedOut": f"telemetryd could not be started in time: {_JOURNAL}",
+    "ServiceUnknown": (mark("telemetryd is not running and the session bus cannot start it: {next}"), _HOW_TO_START),
+    "NameHasNoOwner": (mark("telemetryd is not running: {next}"), _HOW_TO_START),
+    "NoReply": (mark("telemetryd ended without an answer: try again; {next}"), _JOURNAL),
+    "Disconnected": (mark("the session bus closed the connection: try again"), ""),
+    "TimedOut": (mark("telemetryd could not be started in time: {next}"), _JOURNAL),
 }
 """Standard errors of the bus that mean that the service does not answer."""
 
 _NEXT: dict[type[TelemetrydError], str] = {
-    UnknownApplicationError: "`telemetryctl list` names the applications",
-    UnknownQuestionError: "`telemetryctl show {application}` names its questions",
-    ChangedError: "see what changed with `telemetryctl show {application}`, then accept again",
-    InvalidArgumentsError: "`telemetryctl show {application}` shows where it stands",
-    LimitExceededError: "try again in a moment",
-    BusyError: "try again in a moment",
-    StorageError: f"check the space and the rights of that directory; {_JOURNAL}",
+    UnknownApplicationError: _LIST,
+    UnknownQuestionError: mark("`telemetryctl show {application}` names its questions"),
+    ChangedError: mark("see what changed with `telemetryctl show {application}`, then accept again"),
+    InvalidArgumentsError: mark("`telemetryctl show {application}` shows where it stands"),
+    LimitExceededError: mark("try again in a moment"),
+    BusyError: mark("try again in a moment"),
+    StorageError: mark("check the space and the rights of that directory; `journalctl --user -u telemetryd` has the details"),
 }
 _TOO_LONG = "the reply would be longer"
 """The beginning of the text for an answer with too many rows; trying again does not help."""
-_LOCKS = "nothing was changed; `telemetryctl status` shows the locks"
-_NOT_ALLOWED = "nothing was changed; the session bus, or a proxy between telemetryctl and the bus, does not permit this"
+_LOCKS = mark("nothing was changed; `telemetryctl status` shows the locks")
+_NOT_ALLOWED = mark("nothing was changed; the session bus, or a proxy between telemetryctl and the bus, does not permit this")
 _FIXED = {
-    NotDeveloperError.bus_name: f"this works in developer mode only: {_HOW_TO_DEVELOP}",
-    INTERNAL: f"telemetryd failed: {_JOURNAL}",
+    NotDeveloperError.bus_name: (mark("this works in developer mode only: {next}"), _HOW_TO_DEVELOP),
+    INTERNAL: (mark("telemetryd failed: {next}"), _JOURNAL),
 }
 """Errors whose own text adds nothing."""
 _NEXT_BY_NAME = {error.bus_name: hint for error, hint in _NEXT.items()}
@@ -83,35 +86,49 @@ def failure_for(name: str, text: str, application: str) -> Failure:
     """The failure for a D-Bus error; `application` is the subject of the command, or ""."""
     short = name.removeprefix(STANDARD)
     if short in _UNAVAILABLE:
-        return Failure(_UNAVAILABLE[short], UNAVAILABLE)
+        return Failure(_with_next(*_UNAVAILABLE[short]), UNAVAILABLE)
     if short.startswith("Spawn."):
-        return Failure(f"telemetryd could not be started ({text}): {_JOURNAL}", UNAVAILABLE)
+        return Failure(_("telemetryd could not be started ({why}): {next}").format(why=text, next=_(_JOURNAL)), UNAVAILABLE)
     if name in _OTHER_VERSION:
-        return Failure(f"the running telemetryd is of another version ({text}): restart it, `systemctl --user restart telemetryd`")
+        other = _("the running telemetryd is of another version ({why}): restart it, `systemctl --user restart telemetryd`")
+        return Failure(other.format(why=text))
     if name in _FIXED:
-        return Failure(_FIXED[name])
+        return Failure(_with_next(*_FIXED[name]))
     if name == AccessDeniedError.bus_name:
         return _denied(text)
-    hint = _NEXT_BY_NAME.get(name, "")
-    if "{application}" in hint:
-        hint = hint.format(application=application) if application else "`telemetryctl list` names the applications"
+    hint = _hint(name, text, application)
+    return Failure(_("{text}; {next}").format(text=text or name, next=hint) if hint else f"{name}: {text}", name=name)
+
+
+def _hint(name: str, text: str, application: str) -> str:
+    """What to do next after an error, or ""."""
     if text.startswith(_TOO_LONG):
-        hint = "it cannot be shown"
-    return Failure(f"{text or name}; {hint}" if hint else f"{name}: {text}", name=name)
+        return _("it cannot be shown")
+    hint = _NEXT_BY_NAME.get(name, "")
+    if "{application}" in hint and not application:
+        hint = _LIST
+    return _(hint).format(application=application) if hint else ""
+
+
+def _with_next(frame: str, step: str) -> str:
+    return _(frame).format(next=_(step) if step else "")
 
 
 def _denied(text: str) -> Failure:
     """AccessDenied has three causes: the caller, whose text says what to do; a lock; the bus or a proxy before the service."""
     if text.startswith(CALLER_REFUSED):
-        return Failure(f"nothing was changed, because {text}")
-    return Failure(f"{text or AccessDeniedError.bus_name}; {_LOCKS if LOCKED in text else _NOT_ALLOWED}")
+        return Failure(_("nothing was changed, because {why}").format(why=text))
+    hint = _LOCKS if LOCKED in text else _NOT_ALLOWED
+    return Failure(_("{text}; {next}").format(text=text or AccessDeniedError.bus_name, next=_(hint)))
 
 
 def no_bus(why: str) -> Failure:
     """There is no session bus."""
-    return Failure(f"there is no session bus ({why}): run this inside your desktop session, or under `dbus-run-session`", UNAVAILABLE)
+    text = _("there is no session bus ({why}): run this inside your desktop session, or under `dbus-run-session`")
+    return Failure(text.format(why=why), UNAVAILABLE)
 
 
 def no_answer(seconds: float) -> Failure:
     """The daemon is there and does not answer."""
-    return Failure(f"telemetryd did not answer within {seconds:.0f} s: try again; {_JOURNAL}", UNAVAILABLE)
+    text = _("telemetryd did not answer within {seconds} s: try again; {next}")
+    return Failure(text.format(seconds=round(seconds), next=_(_JOURNAL)), UNAVAILABLE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import OTHER, Combine, Source, SourceType, number_label
 from telemetryd.core.system_facts import SYSTEM
-from telemetryd.core.translation import ENGLISH, decimal, mark
+from telemetryd.core.translation import ENGLISH, decimal, mark, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,8 +94,7 @@ def moved_dates(old: Definition, new: Definition) -> dict[str, str]:
 
 
 def _source_sentence(field: Source, words: Words) -> str:
-    unit = f" {field.unit}" if field.unit else ""
-    texts = {"what": field.description, "bins": ", ".join(field.labels) + unit, "how": _combination(field, words)}
+    texts = {"what": field.description, "bins": with_unit(", ".join(field.labels), field.unit), "how": _combination(field, words)}
     return words.gettext("{what}, as one of: {bins} ({how})").format(**texts)
 
 
@@ -232,14 +231,14 @@ def _sizes(old: Source, new: Source, words: Words) -> str:
 
 
 def _edge_clause(items: list[str], source: Source, words: Words, *, is_new: bool) -> str:
-    number, unit = len(items), f" {source.unit}" if source.unit else ""
+    number = len(items)
     if source.type is SourceType.CHOICE:
         new = words.ngettext("the value {items} is new", "the values {items} are new", number)
         gone = words.ngettext("the value {items} is gone", "the values {items} are gone", number)
     else:
         new = words.ngettext("the edge {items} is new", "the edges {items} are new", number)
         gone = words.ngettext("the edge {items} is gone", "the edges {items} are gone", number)
-    return (new if is_new else gone).format(items=", ".join(items) + unit)
+    return (new if is_new else gone).format(items=with_unit(", ".join(items), source.unit))
 
 
 def _coarser_changes(name: str, old: Question, new: Question, words: Words) -> Iterator[Change]:

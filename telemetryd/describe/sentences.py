@@ -8,16 +8,16 @@ Control1's `fields` and the differences use.
 from __future__ import annotations
 
 from itertools import pairwise
-from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.definition import Combine, ManifestKind, PeriodKind, SourceType, number_label
 from telemetryd.core.gate import axes
-from telemetryd.core.noise import exp_thousandths, probabilities
+from telemetryd.core.noise import probabilities
+from telemetryd.core.odds import factor
 from telemetryd.core.period import whole_periods
 from telemetryd.core.system_facts import SYSTEM
-from telemetryd.core.translation import ENGLISH, decimal, mark
+from telemetryd.core.translation import ENGLISH, decimal, joined, mark, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +134,7 @@ def _coarseness(field: Source, question: Question, words: Words) -> str:
         )
     text = text.format(number=number)
     if field.id in dict(question.coarser):
-        return text + " " + words.gettext("That is coarser than it is declared for other questions.")
+        return joined([text, words.gettext("That is coarser than it is declared for other questions.")], words)
     return text
 
 
@@ -151,11 +151,11 @@ def _bins(field: Source, words: Words) -> tuple[Bin, ...]:
 def _ranges(field: Source, words: Words) -> list[str]:
     unit = words.gettext(field.unit) if field.unit and field.id.startswith(f"{SYSTEM}/") else field.unit
     edges = [number_label(edge) for edge in field.edges]
-    first, last = (f"{edge} {unit}".rstrip() for edge in (edges[0], edges[-1]))
+    first, last = (with_unit(edge, unit) for edge in (edges[0], edges[-1]))
     between = words.gettext("{low} to less than {high}")
     return [
         words.gettext("less than {edge}").format(edge=first),
-        *(between.format(low=low, high=f"{high} {unit}".rstrip()) for low, high in pairwise(edges)),
+        *(between.format(low=low, high=with_unit(high, unit)) for low, high in pairwise(edges)),
         words.gettext("{edge} or more").format(edge=last),
     ]
 
@@ -166,7 +166,7 @@ def _number_of_answers(definition: Definition, words: Words) -> str:
     if number == 1:
         return number_of_answers.format(cells=cells)
     joint = words.ngettext("This {number} value goes alone.", "These {number} values go together, as one answer.", number)
-    return f"{joint.format(number=number)} {number_of_answers.format(cells=cells)}"
+    return joined([joint.format(number=number), number_of_answers.format(cells=cells)], words)
 
 
 def _when(question: Question, words: Words) -> str:
@@ -221,10 +221,9 @@ def _protection(definition: Definition, words: Words) -> str:
     """The meaning of ε: the odds of any guess about the true answer grow by at most e^ε, here rounded up. Policy: A1."""
     epsilon = definition.question.epsilon
     truth = round(100 * probabilities(definition.cells, epsilon)[0])
-    factor = ceil(exp_thousandths(epsilon) / 100) / 10
     text = words.gettext(
         "Before it is sent, the answer may be replaced by chance: of 100 people who answer as you do, {truth} send that answer and "
         "{others} another one. Seeing your report can change anyone's odds about you by a factor of {factor} at most (ε = {epsilon})."
     )
-    numbers = {"factor": decimal(number_label(factor), words), "epsilon": decimal(number_label(epsilon), words)}
+    numbers = {"factor": factor(epsilon, words), "epsilon": decimal(number_label(epsilon), words)}
     return text.format(truth=truth, others=100 - truth, **numbers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core import ledger
+from telemetryd.core import ledger, odds
 from telemetryd.core.hindrance import error_word
 from telemetryd.core.limits import DAY_S
 from telemetryd.core.schedule import Window
@@ -116,6 +116,7 @@ class Queries:
         caps = caps_in_force(self._catalogue, self._consents)
         entries = self._consents.ledger
         for line in ledger.lines(entries, caps):
+            revealed = ledger.revealed(line, entries)
             yield {
                 "host": line.host,
                 "source": line.source,
@@ -127,7 +128,9 @@ class Queries:
                 "vendor_name": self._vendor_name(line.host),
                 "application": line.application,
                 "capped": not line.application,
-                "text": ledger.words(line, entries),
+                "largest": revealed.largest,
+                "charges": revealed.answers,
+                "text": odds.sentences(revealed),
             }
             check_unchanged()
 

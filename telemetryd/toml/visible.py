@@ -44,13 +44,13 @@ def has_hidden_characters(text: str) -> bool:
     bare = _SELECTOR.sub(r"\1", text)
     return bool(
         _FILLER.search(text)
-        or any(not _is_joiner_seen(text, match.start()) for match in _JOINER.finditer(text))
+        or any(not is_joiner_seen(text, match.start()) for match in _JOINER.finditer(text))
         or any(not _is_visible_character(selector[1]) for selector in _SELECTOR.finditer(text))
         or re.search(f"m{{{_STACK_MAX + 1}}}", "".join("m" if unicodedata.category(character)[0] == "M" else "-" for character in bare))
     )
 
 
-def _is_joiner_seen(text: str, at: int) -> bool:
+def is_joiner_seen(text: str, at: int) -> bool:
     """Whether the joiner at this index changes how the letters around it look: RFC 5892, appendix A.1 and A.2.
 
     It does after a virama. A non-joiner also does between two letters that would join. A letter follows in any case.

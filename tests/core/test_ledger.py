@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from support.machine import KATE_2026
 
 from telemetryd.core.causes import Cause, because
-from telemetryd.core.ledger import Caps, Charge, Line, Sums, caps_of, charge_for, lines, words
+from telemetryd.core.ledger import Caps, Charge, Line, Sums, caps_of, charge_for, lines, revealed
+from telemetryd.core.odds import Revealed
 from telemetryd.core.settings import Budgets
 from telemetryd.toml import manifest
 
@@ -103,45 +104,10 @@ def test_lines():
     ]
 
 
-def test_words_for_one_answer():
-    """One answer of ε = 2 multiplies odds by at most e² = 7.389. The sentence rounds up, and says what even odds become."""
-    assert words(Line(HOST, "", 0, 20, 0, 640), {KEY: entry(20)}) == (
-        "This answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %)."
-    )
-
-
-def test_words_for_several():
-    """Two linked answers about one source multiply odds by e⁴ = 54.6; no sentence claims a certainty."""
-    text = words(
-        Line("", "org.telemetryd.system/memory", 0, 20, 20, 40),
-        {("a.b.c", name): entry(20, "org.telemetryd.system/memory") for name in "pq"},
-    )
-    assert text == (
-        "Each answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %). Reports carry nothing that ties them"
-        " together, but whoever records network addresses could tie yours, and then the factors multiply:"
-        " about org.telemetryd.system/memory at most × 55."  # noqa: RUF001 - the sign of multiplication
-    )
-    assert "sure" not in text
-
-
-def test_words_for_an_application():
-    """What all answers of an application tell of its use is added up, and said to be without a limit of its own."""
-    text = words(Line("", "", 0, 20, 20, 0, "org.kde.kate"), {("org.kde.kate", name): entry(20) for name in "pq"})
-    assert text == (
-        "Each report names org.kde.kate, and its answer tells whether you used it in that period. Whoever ties your reports together"
-        " learns from them whether you use it at all: at most × 55. This has no limit of its own, only those of the server."  # noqa: RUF001 - the sign of multiplication
-    )
-
-
-@pytest.mark.parametrize(
-    ("tenths", "factor"), [(1, "1.2"), (5, "1.7"), (20, "7.4"), (23, "10.0"), (24, "12"), (46, "100"), (160, "8,900,000")]
-)
-def test_factors_are_rounded_up(tenths, factor):
-    """A bound is never rounded down."""
-    (bound,) = [words(Line(HOST, "", 0, tenths, 0, 640), {KEY: entry(tenths)}).split("at most ")[1].split(" (")[0]]
-    assert bound == factor
-
-
-def test_no_answer_has_no_words():
-    """A line without answers has no sentence."""
-    assert words(Line(HOST, "", 0, 0, 0, 640), {}) == ""
+def test_what_a_line_stands_for():
+    """A line knows the largest of its answers and how many they are, promised ones included; other lines' answers do not count."""
+    entries = {("a.b.c", "p"): entry(20), ("a.b.c", "q"): entry(5), ("d.e.f", "p"): entry(30, "d.e.f/x", host="other.example")}
+    assert revealed(Line(HOST, "", 0, 20, 5, 640), entries) == Revealed(2.0, 0.5, 2.0, 2)
+    assert revealed(Line(HOST, "", 2027, 0, 0, 160), entries) == Revealed(0, 0, 0, 0)
+    assert revealed(Line("", "d.e.f/x", 0, 0, 30, 40), entries) == Revealed(0, 3.0, 3.0, 1)
+    assert revealed(Line("", "", 0, 20, 5, 0, "a.b.c"), entries) == Revealed(2.0, 0.5, 2.0, 2, "a.b.c")

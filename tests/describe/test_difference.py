@@ -139,19 +139,22 @@ def test_the_other_direction():
     [
         (
             (STARTUP._replace(edges=(500, 1000, 2000)), PLATFORM),
-            ["`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."],
+            ["`startup` is now kept in 4 bins instead of 3: the edge 1000\u00a0ms is new (finer)."],
         ),
         (
             (STARTUP._replace(edges=(500, 1000, 2000, 4000.5)), PLATFORM),
-            ["`startup` is now kept in 5 bins instead of 3: the edges 1000, 4000.5 ms are new (finer)."],
+            ["`startup` is now kept in 5 bins instead of 3: the edges 1000, 4000.5\u00a0ms are new (finer)."],
         ),
         (
             (STARTUP._replace(edges=(500,)), PLATFORM),
-            ["`startup` is now kept in 2 bins instead of 3: the edge 2000 ms is gone (coarser)."],
+            ["`startup` is now kept in 2 bins instead of 3: the edge 2000\u00a0ms is gone (coarser)."],
         ),
         (
             (STARTUP._replace(edges=(500, 2001)), PLATFORM),
-            ["`startup` is now kept in 3 bins as before, but others: the edge 2001 ms is new and the edge 2000 ms is gone (other bins)."],
+            [
+                "`startup` is now kept in 3 bins as before, but others: "
+                "the edge 2001\u00a0ms is new and the edge 2000\u00a0ms is gone (other bins)."
+            ],
         ),
         (
             (STARTUP, PLATFORM._replace(values=("mir", "wayland", "x11"))),
@@ -188,7 +191,7 @@ def test_the_other_direction():
             [
                 (
                     "`startup` is now a flag instead of a number: Time to the first window, "
-                    "as one of: false, true ms (the median of the period)."
+                    "as one of: false, true\u00a0ms (the median of the period)."
                 )
             ],
         ),
@@ -286,8 +289,8 @@ def test_fields():
     """A field in plain words says what is measured, the bins that are all that is kept, and how a period becomes one."""
     count = Source("saves", SourceType.COUNT, "Files saved", Combine.SUM, edges=(1, 10))
     assert fields(definition(sources=(STARTUP, PLATFORM, count, SOURCES["memory"]))) == [
-        "Time to the first window, as one of: <500, 500..2000, >=2000 ms (the median of the period)",
+        "Time to the first window, as one of: <500, 500..2000, >=2000\u00a0ms (the median of the period)",
         "Window system, as one of: wayland, x11, other (the last value of the period)",
         "Files saved, as one of: <1, 1..10, >=10 (the sum over the period)",
-        "Memory that is installed in this machine, as one of: <2, 2..4, 4..8, 8..16, 16..32, >=32 GiB (read by telemetryd itself)",
+        "Memory that is installed in this machine, as one of: <2, 2..4, 4..8, 8..16, 16..32, >=32\u00a0GiB (read by telemetryd itself)",
     ]

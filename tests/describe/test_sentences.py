@@ -38,7 +38,11 @@ def test_every_question_that_a_user_has_is_answered():
         "Of all values in the period, the middle one (the median) counts.",
         "Only which of these 3 ranges it falls into is kept, never the value.",
     )
-    assert startup.bins == (("less than 500 ms", "<500"), ("500 to less than 2000 ms", "500..2000"), ("2000 ms or more", ">=2000"))
+    assert startup.bins == (
+        ("less than 500\u00a0ms", "<500"),
+        ("500 to less than 2000\u00a0ms", "500..2000"),
+        ("2000\u00a0ms or more", ">=2000"),
+    )
     assert platform.coarse == "Only which of these 3 choices applies is kept."
     assert platform.bins == (("wayland", "wayland"), ("x11", "x11"), ("anything else", "other"))
 
@@ -80,7 +84,7 @@ def test_sources_of_each_kind():
     assert [answer.text for answer in saves.bins] == ["less than 1", "1 to less than 10", "10 or more"]
     assert (memory.whence, memory.how) == ("Read by telemetryd itself, once in the period.", "")
     assert memory.coarse.endswith("That is coarser than it is declared for other questions.")
-    assert memory.bins[-1] == ("16 GiB or more", ">=16")
+    assert memory.bins[-1] == ("16\u00a0GiB or more", ">=16")
 
 
 def test_shared_manifests_and_shares():

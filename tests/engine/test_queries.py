@@ -172,7 +172,8 @@ async def test_ledger(running, change, name):
     running.to(AFTER)
     if change:
         change(running)
-    common = {"source": "", "year": 0, "spent": 2.0, "reserved": 0.0, "answers": 1, "capped": True, "vendor_name": "", "application": ""}
+    common = {"source": "", "year": 0, "spent": 2.0, "reserved": 0.0, "answers": 1, "charges": 1, "largest": 2.0}
+    common |= {"capped": True, "vendor_name": "", "application": ""}
     host = common | {"host": "telemetry.kde.org", "vendor_name": name}
     rows = list(running.views.ledger())
     assert all(row.pop("text") for row in rows)
@@ -205,7 +206,7 @@ async def test_changes(running):
     running.install(FINER, date="2026-11-18")
     row = question(running)
     assert (row["consent"], row["accepted_digest"]) == (0, accepted)
-    assert row["changes"] == ["`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."]
+    assert row["changes"] == ["`startup` is now kept in 4 bins instead of 3: the edge 1000\u00a0ms is new (finer)."]
     assert canonical.read(row["accepted_definition"]).digest == accepted
     with running.store.consent.change() as connection:
         connection.execute("UPDATE shown SET manifest = 'schema = 2'")

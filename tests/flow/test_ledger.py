@@ -20,8 +20,8 @@ CHANGED = KATE_2026.replace("[500, 2000]", "[400, 2000]")
 SOURCE = "org.kde.kate/startup"
 TYPES = {
     **dict.fromkeys(("host", "source", "vendor_name", "application", "text"), "s"),
-    **dict.fromkeys(("year", "answers"), "u"),
-    **dict.fromkeys(("spent", "reserved", "cap"), "d"),
+    **dict.fromkeys(("year", "answers", "charges"), "u"),
+    **dict.fromkeys(("spent", "reserved", "cap", "largest"), "d"),
     "capped": "b",
 }
 """The keys of the ledger's rows, and their types on the bus."""
@@ -66,7 +66,7 @@ async def test_a_third_question_about_one_source_finds_no_room(timeline):
     )
     line = (await ledger(timeline))[SOURCE, 0]
     assert (line["spent"], line["reserved"], line["cap"], line["answers"]) == (0.0, 4.0, 4.0, 0)
-    assert "multiply: about org.kde.kate/startup at most × 55" in line["text"]  # noqa: RUF001 - the sign of multiplication
+    assert "and then the factors multiply: to 55 at most." in line["text"]
 
 
 async def test_room_that_is_held_comes_back(timeline):
@@ -150,7 +150,7 @@ async def test_no_second_answer_and_no_refund(timeline, again):
     await timeline.move(at("2026-10-19 00:01"))
     before = await ledger(timeline)
     assert {(row["spent"], row["reserved"]) for row in before.values()} == {(2.0, 0.0)}
-    assert "This answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %)." in before[SOURCE, 0]["text"]
+    assert "Your answer can change anyone's odds about you by a factor of 7.4 at most" in before[SOURCE, 0]["text"]
     await ask_again(timeline, again)
     await timeline.restart(signal.SIGKILL)
     assert await ledger(timeline) == before
@@ -239,5 +239,5 @@ async def test_telemetryctl_says_it_in_words(timeline):
     await timeline.move(at("2026-10-14 12:00"))
     shown = " ".join(timeline.machine.control("ledger").stdout.split())
     assert f"{SOURCE} ever 0 0 2 4" in shown
-    assert "Told to KDE (localhost:" in shown
-    assert f"About {SOURCE}: This answer can multiply anyone's odds about you by at most 7.4 (even odds become 88 %)." in shown
+    assert "To be told to KDE (localhost:" in shown
+    assert f"About {SOURCE}: Nothing of this was told yet, it is only promised. Your answer can change anyone's odds" in shown

@@ -9,7 +9,7 @@ from support.manifests.manifest_texts import this_week
 KATE = this_week(NEXT_WEEK)
 APP, QUESTION, RECORD = "org.kde.kate", "startup-time", "https://example.org/review/42"
 REVIEWERS = ["Ada <ada@example.org>", "Bo <bo@example.org>"]
-CHANGE = "`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer)."
+CHANGE = "`startup` is now kept in 4 bins instead of 3: the edge 1000\u00a0ms is new (finer)."
 GERMAN = KATE.replace("decision =", '"purpose[de]" = "Ist der Start zu langsam?"\ndecision =').replace(
     "summary", '"name[de]" = "Käte"\nsummary'
 )

@@ -8,10 +8,12 @@ import click
 
 from telemetryd.ctl import control_client
 from telemetryd.ctl.failures import NOTHING, Failure, failure_for
+from telemetryd.ctl.language import gettext as _
+from telemetryd.ctl.language import ngettext
 from telemetryd.ctl.options import OrderedGroup, as_json, assume_yes, confirm, level_option
 from telemetryd.ctl.render import printing, state_sentences
 from telemetryd.ctl.render.pages import application_page, standings_page, status_page
-from telemetryd.ctl.render.value_words import ABSENT, LEVELS, NEW_QUESTIONS, OWN_LEVELS, count_phrase, number
+from telemetryd.ctl.render.value_words import ABSENT, LEVELS, NEW_QUESTIONS, OWN_LEVELS, number
 from telemetryd.errors import ChangedError, UnknownQuestionError
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def global_levels(system: str | None, usage: str | None, new_questions: str | No
     named = [("System", LEVELS, system), ("Usage", LEVELS, usage), ("NewQuestions", NEW_QUESTIONS, new_questions)]
     chosen = [(name, number(words, name_of_value)) for name, words, name_of_value in named if name_of_value]
     if not chosen:
-        raise click.UsageError("Say what to set: --system, --usage or --new-questions.")
+        raise click.UsageError(_("Say what to set: --system, --usage or --new-questions."))
 
     async def work(control: ControlClient) -> None:
         for name, value in sorted(chosen, key=lambda setting: setting[1]):
@@ -69,13 +71,13 @@ def global_levels(system: str | None, usage: str | None, new_questions: str | No
 def application(app: str, system: str | None, usage: str | None, *, is_json: bool) -> None:
     """Set the levels of APP. An option that is not given stays as it is."""
     if not system and not usage:
-        raise click.UsageError("Say what to set: --system or --usage.")
+        raise click.UsageError(_("Say what to set: --system or --usage."))
 
     async def work(control: ControlClient) -> None:
         before = await control.application(app)
         chosen = [number(OWN_LEVELS, level) if level else before[axis] for axis, level in (("system", system), ("usage", usage))]
-        await control.set_application(app, *chosen)
-        now = await control.application(app)
+        await control.set_application(before["id"], *chosen)
+        now = await control.application(before["id"])
         if is_json:
             printing.emit(now)
         else:
@@ -87,9 +89,12 @@ def application(app: str, system: str | None, usage: str | None, *, is_json: boo
 @consent.command(short_help="Accept questions of APP, as shown.")
 @click.argument("app")
 @click.argument("questions", metavar="[QUESTION[=DIGEST]]...", nargs=-1)
+@click.option("--details", "has_details", is_flag=True, help="Show everything that `show` does: figures, warnings and digests too.")
 @assume_yes
 @as_json
-def accept(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) -> None:
+def accept(  # noqa: PLR0913 - one parameter for each option
+    app: str, questions: tuple[str, ...], *, has_details: bool, yes: bool, is_json: bool
+) -> None:
     """Accept questions of APP: those named, or all that wait for your decision.
 
     Shows what would be accepted, then asks. Exactly what was shown is accepted. If a definition changes meanwhile, nothing is accepted.
@@ -99,17 +104,18 @@ def accept(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) ->
     async def read_questions(control: ControlClient) -> tuple[ControlDict, list[ControlDict]]:
         declared = await control.application(app)
         if declared["kind"] in ABSENT:
-            raise Failure(f"the manifest of {app} is {declared['kind']}, and so it asks nothing now; nothing was accepted")
-        return declared, _choose(app, await control.questions(app), questions)
+            text = _("{application} declares nothing that can be read, so it asks nothing now; nothing was accepted")
+            raise Failure(text.format(application=declared["id"]))
+        return declared, _choose(declared["id"], await control.questions(declared["id"]), questions)
 
     async def accept_chosen(control: ControlClient) -> None:
-        await control.accept(app, {question["id"]: question["digest"] for question in chosen})
-        await _print_standings(control, app, [question["id"] for question in chosen], is_json=is_json)
+        await control.accept(declared["id"], {question["id"]: question["digest"] for question in chosen})
+        await _print_standings(control, declared["id"], [question["id"] for question in chosen], is_json=is_json)
 
     declared, chosen = control_client.run(read_questions)
     if not is_json:
-        _print_questions(declared, chosen)
-    confirm("Accept it?" if len(chosen) == 1 else f"Accept these {len(chosen)} questions?", is_agreed=yes)
+        _print_questions(declared, chosen, has_details=has_details)
+    confirm(ngettext("Accept it?", "Accept these {number} questions?", len(chosen)), is_agreed=yes)
     control_client.run(accept_chosen)
 
 
@@ -133,9 +139,10 @@ def allow(app: str, questions: tuple[str, ...], *, is_json: bool) -> None:
 
 def _decide(app: str, questions: Sequence[str], *, is_allowed: bool, is_json: bool) -> None:
     async def work(control: ControlClient) -> None:
+        app_id = await control.id_of(app)
         for question in questions:
-            await control.set_question(app, question, allowed=is_allowed)
-        await _print_standings(control, app, questions, is_json=is_json)
+            await control.set_question(app_id, question, allowed=is_allowed)
+        await _print_standings(control, app_id, questions, is_json=is_json)
 
     control_client.run(work)
 
@@ -145,32 +152,35 @@ def _choose(app: str, questions: Sequence[ControlDict], named: Sequence[str]) ->
     if not named:
         waiting = [question for question in questions if question["state"] == "pending"]
         if not waiting:
-            raise Failure(f"no question of {app} waits for your decision; `telemetryctl show {app}` shows where each stands", NOTHING)
+            text = _("no question of {application} waits for your decision; `telemetryctl show {application}` shows where each stands")
+            raise Failure(text.format(application=app), NOTHING)
         return waiting
     by_id = {question["id"]: question for question in questions}
     chosen = []
-    for name, _, digest in (argument.partition("=") for argument in named):
+    for name, _equals, digest in (argument.partition("=") for argument in named):
         if name not in by_id:
-            raise failure_for(UnknownQuestionError.bus_name, f"{app} asks no question {name!r}", app)
+            text = _("{application} asks no question {question}").format(application=app, question=repr(name))
+            raise failure_for(UnknownQuestionError.bus_name, text, app)
         if digest and digest != by_id[name]["digest"]:
-            raise failure_for(
-                ChangedError.bus_name, f"the definition of {name} does not have the digest that you gave; nothing was accepted", app
-            )
+            text = _("the definition of {question} does not have the digest that you gave; nothing was accepted")
+            raise failure_for(ChangedError.bus_name, text.format(question=name), app)
         chosen.append(by_id[name])
     return chosen
 
 
-def _print_questions(application: ControlDict, questions: Sequence[ControlDict]) -> None:
+def _print_questions(application: ControlDict, questions: Sequence[ControlDict], *, has_details: bool) -> None:
     from telemetryd.ctl.render.question_page import heading, question_page  # noqa: PLC0415 - slow, and needed only to show a definition
 
     page = printing.Page()
-    heading(page, application)
+    heading(page, application, has_details=has_details)
     page.gap()
-    page.say(count_phrase(len(questions), "question") + " to accept:")
+    page.say(ngettext("{number} question to accept:", "{number} questions to accept:", len(questions)))
     for question in questions:
         page.gap()
-        question_page(page, question)
+        question_page(page, question, has_details=has_details)
     page.gap()
+    if not has_details:
+        page.say(_("With --details you also see the reviewed originals, figures, warnings and digests."))
 
 
 async def _print_standings(control: ControlClient, app: str, questions: Sequence[str], *, is_json: bool) -> None:

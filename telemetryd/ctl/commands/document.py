@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from telemetryd.ctl import language
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.files import inputs as files
-from telemetryd.ctl.render import language, printing
+from telemetryd.ctl.render import printing
 from telemetryd.describe.difference import NEW_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from telemetryd.core.definition import Declaration
-    from telemetryd.ctl.render.language import Language
+    from telemetryd.ctl.language import UserLanguage
     from telemetryd.ctl.render.sheet import Index, Sheet
 
 _PATH = click.Path(path_type=Path)
@@ -105,7 +106,7 @@ def document(paths: tuple[Path, ...], *, form: str, target: Path | None, code: s
         _write_pages(target.parent, {target.name: text})
 
 
-def _pages(index: Index, sheets: list[Sheet], chosen: Language) -> Mapping[str, str]:
+def _pages(index: Index, sheets: list[Sheet], chosen: UserLanguage) -> Mapping[str, str]:
     from telemetryd.ctl.render.web import pages  # noqa: PLC0415 - for html
 
     return pages(index, sheets, chosen)

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import control_client
-from telemetryd.ctl.options import as_json, assume_yes, confirm
+from telemetryd.ctl.language import gettext as _
+from telemetryd.ctl.language import ngettext
+from telemetryd.ctl.options import as_json, assume_yes, confirm, require_terminal
 from telemetryd.ctl.render import printing
-from telemetryd.ctl.render.pages import history_page, missing_page, preview_page, report_page, standings_page
+from telemetryd.ctl.render.pages import standings_page
+from telemetryd.ctl.render.report_pages import history_page, ledger_page, missing_page, preview_page, report_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 else:
     _IntParam = click.ParamType  # click makes it generic at run time only since 8.4
 
-_LIMIT = 50
+_LIMIT, _LIMIT_MAX = 50, 2**32 - 1
 _ENDED = {"answered", "suspended", "erased"}
 """Outcomes that have a reason in the question's state."""
 
@@ -39,7 +42,7 @@ class Since(_IntParam):
         try:
             return max(0, int(datetime.combine(_first_day(value), time(), UTC).timestamp()))
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither a date such as 2026-11-24 nor a number of days.", param, ctx)
+            self.fail(_("{value} is neither a date such as 2026-11-24 nor a number of days.").format(value=repr(value)), param, ctx)
 
 
 @click.command(short_help="Show what would be sent.")
@@ -53,7 +56,7 @@ def preview(app: str, *, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        reports = await control.preview(app)
+        reports = await control.preview(await control.id_of(app))
         if is_json:
             printing.emit(reports)
         else:
@@ -72,7 +75,7 @@ def preview(app: str, *, is_json: bool) -> None:
 )
 @click.option(
     "--limit",
-    type=click.IntRange(0, 2**32 - 1),
+    type=click.IntRange(0, _LIMIT_MAX),
     default=_LIMIT,
     show_default=True,
     help="Only the newest reports, at most this many; 0 for all.",
@@ -86,15 +89,19 @@ def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        reports, is_complete = await control.history(since, limit)
+        found, is_complete = await control.history(since, min(limit + 1, _LIMIT_MAX) if limit else 0)
+        reports = found[:limit] if limit else found
         if not is_complete:
-            click.echo(f"telemetryctl: these are the newest {len(reports)} reports: one reply of telemetryd holds no more", err=True)
+            text = _("telemetryctl: these are the newest {number} reports: one reply of telemetryd holds no more")
+            click.echo(text.format(number=len(reports)), err=True)
         if is_json:
             printing.emit(reports)
         else:
             budgets, questions = await control.ledger(), await control.questions("")
             print_reports(reports, _ended(reports, questions), empty=_empty_text(budgets, since), bodies=bodies)
-            is_cut = bool(reports) and (since > 0 or not is_complete or 0 < limit <= len(reports))
+            if len(found) > len(reports):
+                _say_cut(len(reports))
+            is_cut = bool(reports) and (since > 0 or not is_complete or len(found) > len(reports))
             made = sum(budget["answers"] for budget in budgets if budget["application"])
             if made > len(reports) and not is_cut:
                 missing_page(printing.Page(), made, [question["outcome"] for question in questions])
@@ -114,14 +121,9 @@ def ledger(*, is_json: bool) -> None:
             return
         page = printing.Page()
         if budgets:
-            page.table(("TO", "ABOUT", "IN", "ANSWERS", "USED", "PROMISED", "LIMIT"), [_ledger_row(budget) for budget in budgets])
-            for budget in budgets:
-                if budget["text"] and not budget["year"]:
-                    page.gap()
-                    page.say(_ledger_heading(budget), "bold")
-                    page.say(budget["text"])
+            ledger_page(page, budgets)
         else:
-            page.say("The ledger is empty: no answer is recorded in it, and nothing is promised.")
+            page.say(_("The ledger is empty: no answer is recorded in it, and nothing is promised."))
 
     control_client.run(work)
 
@@ -138,17 +140,21 @@ def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
     `show` prints them.
     """
     if bool(app) is is_all:
-        raise click.UsageError("Name an application, or give --all.")
-    confirm(f"Erase what was collected and not sent, and the history of what was sent, for {app or 'all applications'}?", is_agreed=yes)
+        raise click.UsageError(_("Name an application, or give --all."))
+    require_terminal(is_agreed=yes)
+    app_id = _id_of(app) if app else ""
+    one = _("Erase what was collected and not sent, and the history of what was sent, for {application}?").format(application=app_id)
+    every = _("Erase what was collected and not sent, and the history of what was sent, for all applications?")
+    confirm(one if app_id else every, is_agreed=yes)
 
     async def work(control: ControlClient) -> None:
-        await control.erase(app)
-        now = await control.questions(app)
+        await control.erase(app_id)
+        now = await control.questions(app_id)
         if is_json:
             printing.emit(now)
             return
         page = printing.Page()
-        page.say("Erased.")
+        page.say(_("Erased."))
         if now:
             standings_page(page, now)
 
@@ -166,16 +172,40 @@ def forget(app: str, *, yes: bool, is_json: bool) -> None:
     that is over stays over. The history stays too; `erase` erases it. An installed application cannot be forgotten: uninstall it, or refuse
     its questions. With --json: the applications that are left, as `list` prints them.
     """
-    confirm(f"Withdraw everything from {app}, and forget it?", is_agreed=yes)
+    require_terminal(is_agreed=yes)
+    app_id = _id_of(app)
+    confirm(_("Withdraw everything from {application}, and forget it?").format(application=app_id), is_agreed=yes)
 
     async def work(control: ControlClient) -> None:
-        await control.forget(app)
+        await control.forget(app_id)
         if is_json:
             printing.emit(await control.applications())
         else:
-            printing.Page().say("Forgotten. If it runs and registers again, you decide on its questions anew.")
+            printing.Page().say(_("Forgotten. If it runs and registers again, you decide on its questions anew."))
 
     control_client.run(work)
+
+
+def _id_of(text: str) -> str:
+    """The id of the application that a user means."""
+
+    async def work(control: ControlClient) -> str:
+        return await control.id_of(text)
+
+    return control_client.run(work)
+
+
+def _say_cut(shown: int) -> None:
+    """Say that older reports are left out, and how to see them."""
+    page = printing.Page()
+    page.gap()
+    page.say(
+        ngettext(
+            "Only the newest report is shown; `telemetryctl history --limit 0` shows all.",
+            "Only the newest {number} reports are shown; `telemetryctl history --limit 0` shows all.",
+            shown,
+        )
+    )
 
 
 def _first_day(text: str) -> date:
@@ -187,8 +217,8 @@ def _first_day(text: str) -> date:
 def _empty_text(budgets: Sequence[ControlDict], since: int) -> str:
     """What an empty list says. The ledger is not erased, so it knows whether a report was made; a lost one is a problem of `status`."""
     if since:
-        return "No report of that time is in the list."
-    return "No report is in the list." if budgets else "No report is in the list, and the ledger knows of none."
+        return _("No report of that time is in the list.")
+    return _("No report is in the list.") if budgets else _("No report is in the list, and the ledger knows of none.")
 
 
 def _ended(reports: Sequence[ControlDict], questions: Sequence[ControlDict]) -> list[ControlDict]:
@@ -197,9 +227,7 @@ def _ended(reports: Sequence[ControlDict], questions: Sequence[ControlDict]) -> 
     return [question for question in questions if (question["application"], question["id"]) in ended]
 
 
-def print_reports(
-    reports: list[ControlDict], ended: Sequence[ControlDict] = (), *, empty: str = "No report was made.", bodies: bool
-) -> None:
+def print_reports(reports: list[ControlDict], ended: Sequence[ControlDict] = (), *, empty: str, bodies: bool) -> None:
     """Print reports for a person: a table, or each with its bytes; then the states of the questions that `ended`."""
     page = printing.Page()
     if not reports:
@@ -213,18 +241,3 @@ def print_reports(
     if ended:
         page.gap()
         standings_page(page, ended)
-
-
-def _ledger_row(budget: ControlDict) -> tuple[str, ...]:
-    span = str(budget["year"]) if budget["year"] else "ever"
-    about = f"use of {budget['application']}" if budget["application"] else budget["source"] or "all answers"
-    limit = f"{budget['cap']:g}" if budget["capped"] else "-"
-    return budget["host"], about, span, str(budget["answers"]), f"{budget['spent']:g}", f"{budget['reserved']:g}", limit
-
-
-def _ledger_heading(budget: ControlDict) -> str:
-    if budget["application"]:
-        return f"That you use {budget['application']}:"
-    if budget["source"]:
-        return f"About {budget['source']}:"
-    return f"Told to {budget['vendor_name']} ({budget['host']}):" if budget["vendor_name"] else f"Told to {budget['host']}:"

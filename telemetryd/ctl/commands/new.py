@@ -11,7 +11,10 @@ import click
 
 from telemetryd.authoring.draft import Draft, complaints, compose
 from telemetryd.core.definition import Category, PeriodKind, SourceType
+from telemetryd.core.translation import mark
 from telemetryd.ctl.failures import NOTHING, Failure
+from telemetryd.ctl.language import gettext
+from telemetryd.ctl.options import confirm
 from telemetryd.ctl.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -20,20 +23,20 @@ if TYPE_CHECKING:
 
 _SCHEMA = Path(__file__).parents[1] / "manifest.schema.json"
 _TEXTS = {
-    "id": "Desktop id of the application",
-    "name": "Its name",
-    "vendor": "Its vendor, who runs the server",
-    "contact": "Page or mailto: address for users' concerns",
-    "type": "What is measured is a",
-    "source": "A short name for it",
-    "description": "What it is, in words for a user",
-    "unit": "Its unit, if any",
-    "bins": "Edges of its bins in rising order",
-    "values": "The values that matter",
-    "purpose": "What do you want to know? (a question)",
-    "decision": "What will the answer change?",
-    "category": "Is that about the system, or about usage?",
-    "period": "One answer covers a",
+    "id": mark("Desktop id of the application"),
+    "name": mark("Its name"),
+    "vendor": mark("Its vendor, who runs the server"),
+    "contact": mark("Page or mailto: address for users' concerns"),
+    "type": mark("What is measured is a"),
+    "source": mark("A short name for it"),
+    "description": mark("What it is, in words for a user"),
+    "unit": mark("Its unit, if any"),
+    "bins": mark("Edges of its bins in rising order"),
+    "values": mark("The values that matter"),
+    "purpose": mark("What do you want to know? (a question)"),
+    "decision": mark("What will the answer change?"),
+    "category": mark("Is that about the system, or about usage?"),
+    "period": mark("One answer covers a"),
 }
 """The prompts in their order. Keys without a prompt have a default and an option."""
 _CHOICES: dict[str, Sequence[str]] = {
@@ -140,12 +143,12 @@ def _prompt(draft: Draft, name: str, today: date) -> Draft:
     default = _DEFAULTS.get(name)
     if not sys.stdin.isatty():
         if default is None:
-            raise click.UsageError(f"This needs a terminal to ask you: give --{name}.")
+            raise click.UsageError(gettext("This needs a terminal to ask you: give {option}.").format(option=f"--{name}"))
         return draft._replace(**{name: default})
     choices = _CHOICES.get(name)
     while True:
         kind = click.Choice(list(map(str, choices))) if choices else None
-        answer = click.prompt(_TEXTS[name], default=default, type=kind, show_default=bool(default), err=True)
+        answer = click.prompt(gettext(_TEXTS[name]), default=default, type=kind, show_default=bool(default), err=True)
         candidate = draft._replace(**{name: str(answer)})
         faults = complaints(candidate, today)
         if not faults:
@@ -156,5 +159,8 @@ def _prompt(draft: Draft, name: str, today: date) -> Draft:
 
 def _check_free(path: Path, *, is_forced: bool) -> None:
     """Raises `Failure` if the file exists and the user did not agree to overwrite it."""
-    if path.exists() and not is_forced and not (sys.stdin.isatty() and click.confirm(f"{path} exists already: overwrite it?", err=True)):
-        raise Failure(f"{path} exists already; --force overwrites it", NOTHING)
+    if not path.exists() or is_forced:
+        return
+    if not sys.stdin.isatty():
+        raise Failure(gettext("{file} exists already; --force overwrites it").format(file=str(path)), NOTHING)
+    confirm(gettext("{file} exists already: overwrite it?").format(file=str(path)), is_agreed=False)

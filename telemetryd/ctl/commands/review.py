@@ -15,6 +15,7 @@ from telemetryd.core.signoffs import StopReason
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.files import inputs as files
 from telemetryd.ctl.files import installed_texts, signing
+from telemetryd.ctl.language import gettext
 from telemetryd.ctl.options import assume_yes, confirm
 from telemetryd.ctl.render import printing
 
@@ -98,7 +99,7 @@ def review(  # noqa: PLR0913 - one parameter for each option
         _print_questions(review_questions(subject, definitions), form)
     if signature is not None:
         _refuse_errors(manifest, subject)
-        confirm(f"Sign this off as {sign_off}?", is_agreed=yes)
+        confirm(gettext("Sign this off as {person}?").format(person=sign_off), is_agreed=yes)
         target = file or _system_file(declaration.application.id)
         stops = [
             stop

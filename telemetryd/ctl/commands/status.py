@@ -37,15 +37,17 @@ def status(*, is_json: bool) -> None:
 
 
 @click.command("list", short_help="List the applications that ask.")
+@click.argument("app", default="")
 @as_json
-def applications(*, is_json: bool) -> None:
-    """List the applications that ask, and what each may collect.
+def applications(app: str, *, is_json: bool) -> None:
+    """List the applications that ask, or APP alone, and what each may collect.
 
-    System and Usage are the levels that hold now, after your own choices, locks and kill switches.
+    System and Usage are the levels that hold now, after your own choices, locks and kill switches. In every command, APP is the id of an
+    application, the last part of the id, or the name. So `kate` is org.kde.kate if no other application is called so.
     """
 
     async def work(control: ControlClient) -> None:
-        answer = await control.applications()
+        answer = [await control.application(app)] if app else await control.applications()
         if is_json:
             printing.emit(answer)
         else:
@@ -61,17 +63,18 @@ def show(app: str, *, is_json: bool) -> None:
     """Show the questions of APP: why, what exactly is collected, where it goes, and where each stands."""
 
     async def work(control: ControlClient) -> None:
-        questions = await control.questions(app)
+        application = await control.application(app)
+        questions = await control.questions(application["id"])
         if is_json:
             printing.emit(questions)
             return
         from telemetryd.ctl.render.question_page import heading, question_page  # noqa: PLC0415 - 20 ms that `status` does not need
 
         page = printing.Page()
-        heading(page, await control.application(app))
+        heading(page, application)
         if not questions:
             page.gap()
-            page.say("It asks no questions.")
+            page.say(page.language.words.gettext("It asks no questions."))
         for question in questions:
             page.gap()
             question_page(page, question)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,13 +10,18 @@ import click
 from telemetryd.ctl import control_client
 from telemetryd.ctl.commands import history
 from telemetryd.ctl.failures import failure_for
+from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.options import as_json
 from telemetryd.ctl.render import printing
 from telemetryd.errors import NotDeveloperError
 
 if TYPE_CHECKING:
-    from telemetryd.ctl.control_client import ControlClient
+    from collections.abc import Sequence
 
+    from telemetryd.ctl.control_client import ControlClient, ControlDict
+
+_ACCEPTED = 1
+"""A question's `consent`."""
 _SOURCE, _BIN = 24, 16
 """Fixed widths of the columns of `monitor`, which cannot know later rows."""
 
@@ -28,20 +31,39 @@ _SOURCE, _BIN = 24, 16
 def submit(*, is_json: bool) -> None:
     """Developer mode: close the running periods and send their reports now.
 
-    Prints the reports that this made or tried, with what became of them, as `history` does.
+    Prints the reports that this made or tried, with what became of them, as `history` does. Then come the accepted questions of which no
+    report was made, and why.
     """
 
     async def work(control: ControlClient) -> None:
-        before, _ = await control.history(0, 0)
+        before, _complete = await control.history(0, 0)
         await control.submit()
-        after, _ = await control.history(0, 0)
-        reports = [json.loads(text) for text in (Counter(map(json.dumps, after)) - Counter(map(json.dumps, before))).elements()]
+        after, _complete = await control.history(0, 0)
+        reports = [report for report in after if report["outcome"] == "queued" or report not in before]  # all that wait were tried
         if is_json:
             printing.emit(reports)
-        else:
-            history.print_reports(reports, bodies=False)
+            return
+        questions = await control.questions("")
+        history.print_reports(reports, _without_report(reports, questions), empty=_nothing_made(questions), bodies=False)
 
     control_client.run(work)
+
+
+def _without_report(reports: Sequence[ControlDict], questions: Sequence[ControlDict]) -> list[ControlDict]:
+    """The accepted questions of which no report was made: their states say why."""
+    made = {(report["application"], report["question"]) for report in reports}
+    return [
+        question for question in questions if question["consent"] == _ACCEPTED and (question["application"], question["id"]) not in made
+    ]
+
+
+def _nothing_made(questions: Sequence[ControlDict]) -> str:
+    """Why there is no report."""
+    if not questions:
+        return _("No report was made: no application asks a question.")
+    if not any(question["consent"] == _ACCEPTED for question in questions):
+        return _("No report was made: you have accepted no question. `telemetryctl consent accept APP` accepts those of an application.")
+    return _("No report was made. This is where the questions stand that you accepted:")
 
 
 @click.command(short_help="Developer mode: watch pushes arrive.")

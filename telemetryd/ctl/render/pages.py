@@ -1,11 +1,10 @@
-"""Pages that several commands print: applications, states of questions, reports. `question_page` prints one question."""
+"""Pages that several commands print: the status, applications, states of questions. `question_page` prints one question."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core.translation import ENGLISH
+from telemetryd.core.translation import mark
 from telemetryd.ctl.render import state_sentences
 from telemetryd.ctl.render.reasons import reason, state_word
 from telemetryd.ctl.render.value_words import (
@@ -13,10 +12,7 @@ from telemetryd.ctl.render.value_words import (
     LEVELS,
     NEW_QUESTIONS,
     OWN_LEVELS,
-    SENDING_ERRORS,
-    count_phrase,
-    day,
-    join_with_and,
+    join_with_commas,
     word,
 )
 
@@ -25,179 +21,130 @@ if TYPE_CHECKING:
 
     from telemetryd.core.translation import Words
     from telemetryd.ctl.control_client import ControlDict
+    from telemetryd.ctl.language import UserLanguage
     from telemetryd.ctl.render.printing import Page, Row
     from telemetryd.ctl.render.state_sentences import ServiceState
 
-_FATES = {
-    **dict.fromkeys(("accepted", "answered", "suspended", "rejected"), "sent"),
-    "unknown": "perhaps sent",
-    **dict.fromkeys(("dropped", "erased"), "not sent"),
-    "queued": "waiting to be sent",
+_KINDS = {
+    "application": mark("application"),
+    "shared": mark("shared"),
+    "gone": mark("gone"),
+    "unreadable": mark("unreadable"),
 }
-"""Outcomes of reports, as they are counted."""
 _ENDS = {"", "unreviewed", "pending"}
 """States of questions that `status` only counts; it lists questions that the user decided on."""
 
 
+def texts_of(application: Mapping[str, Any], language: UserLanguage) -> tuple[str, str]:
+    """The name and the summary of an application in the user's language, as far as its manifest has them."""
+    texts = language.texts(application.get("translations", {}))
+    return texts.get("name", application["name"]), texts.get("summary", application.get("summary", ""))
+
+
 def status_page(page: Page, state: ServiceState) -> None:
     """The effective state in a sentence, then its causes."""
-    page.say(state_sentences.status_sentence(state), "bold")
+    page.say(state_sentences.status_sentence(state, page.language.words), "bold")
     page.gap()
-    page.facts(_status_rows(state))
+    page.facts(_status_rows(state, page.language))
 
 
 def applications_page(page: Page, applications: Sequence[ControlDict]) -> None:
     """One line for each application."""
+    _ = page.language.words.gettext
     if not applications:
-        page.say("No application asks anything: no manifest is installed or registered.")
+        page.say(_("No application asks anything: no manifest is installed or registered."))
         return
-    heads = ("APPLICATION", "NAME", "SYSTEM", "USAGE", "TO DECIDE", "KIND")
-    page.table(heads, [_application_row(application) for application in applications])
+    heads = (_("APPLICATION"), _("NAME"), _("SYSTEM"), _("USAGE"), _("TO DECIDE"), _("TO"), _("KIND"))
+    page.table(heads, [_application_row(application, page.language) for application in applications], texts=(1, 5, 6))
 
 
 def application_page(page: Page, application: ControlDict) -> None:
     """One application's levels, chosen and in force."""
-    page.say(f"{application['name']} ({application['id']})", "bold")
+    name, _summary = texts_of(application, page.language)
+    page.say(page.language.words.gettext("{name} ({id})").format(name=name, id=application["id"]), "bold")
     page.facts(level_rows(application, page.language.words))
 
 
 def standings_page(page: Page, questions: Sequence[ControlDict]) -> None:
     """One line for each question with its state, and why it is in it."""
     words = page.language.words
-    rows = [(question["id"], state_word(question, words), reason(question, words)) for question in questions]
-    page.table(("QUESTION", "STATE", "WHY"), rows)
-
-
-def history_page(page: Page, reports: Sequence[ControlDict]) -> None:
-    """One line for each report."""
-    heads = ("SENT", "QUESTION", "PERIOD", "OUTCOME", "HTTP")
-    page.table(heads, [_report_row(report) for report in reports])
-
-
-def report_page(page: Page, report: ControlDict) -> None:
-    """One report with all headers and bytes that were or will be sent."""
-    page.say(f"{report['application']}/{report['question']}, {report['period']}", "bold")
-    page.facts(
-        [
-            ("outcome", report["outcome"] + (f", HTTP {report['status']}" if report["status"] else "")),
-            ("made", day(report["created"])),
-            *_sending_rows(report),
-            ("to", report["endpoint"] or "not sent anywhere: this system has no server for this vendor"),
-            *((_first_label("headers", index), f"{name}: {value}") for index, (name, value) in enumerate(report["headers"])),
-        ]
-    )
-    _body(page, report["body"], ENGLISH)
-
-
-def missing_page(page: Page, made: int, outcomes: Sequence[str]) -> None:
-    """What became of the reports that were made, if the list does not have them all. `outcomes` are those of the questions."""
-    counts = Counter(_FATES[outcome] for outcome in outcomes if outcome in _FATES)
-    known = [f"{counts[fate]} {fate}" for fate in dict.fromkeys(_FATES.values()) if counts[fate]]
-    lost = made - sum(counts.values())
-    if lost > 0:
-        known.append(f"{lost} of which nothing more is known")
-    page.say("Reports leave this list after a year, or when you erase it.")
-    page.say(f"The ledger counts {count_phrase(made, 'report')} in all: {join_with_and(known)}.")
-
-
-def preview_page(page: Page, reports: Sequence[Sequence[str]]) -> None:
-    """The reports that would be sent, as (application/question, URL, body), in the user's language. The page says what is not final."""
-    from telemetryd.core.report import BLANK_NONCE  # noqa: PLC0415 - no other page needs this module
-
-    _ = page.language.words.gettext
-    if not reports:
-        page.say(_("Nothing would be sent: no question is collecting, and no report waits."))
-    for index, (question, url, text) in enumerate(reports):
-        if index:
-            page.gap()
-        page.say(question, "bold")
-        page.say(_("to {url}").format(url=url) if url else _("Not sent anywhere: this system has no server for this vendor."))
-        if f'"nonce":"{BLANK_NONCE}"' in text:
-            page.say(_("Not final: the noise and a random number are added before it is sent."))
-        else:
-            page.say(_("waits, and will be sent exactly so"))
-        _body(page, text, page.language.words)
-
-
-def _body(page: Page, text: str, words: Words) -> None:
-    """A report's bytes; the padding is counted instead of printed."""
     _ = words.gettext
-    content = text.rstrip(" ")
-    page.verbatim(content or _("(no body is kept)"))
-    if len(text) > len(content):
-        filling = _("(and {number} blanks that fill it up to {size} bytes)")
-        page.say(filling.format(number=len(text) - len(content), size=len(text.encode())))
+    rows = [(question["id"], state_word(question, words), reason(question, words)) for question in questions]
+    page.table((_("QUESTION"), _("STATE"), _("WHY")), rows, texts=(2,))
 
 
 def level_rows(application: ControlDict, words: Words) -> Iterator[Row]:
     """An application's own levels, and those in force."""
     _ = words.gettext
     for axis, label in (("system", words.gettext("system")), ("usage", words.gettext("usage"))):
-        own, now = _(word(OWN_LEVELS, application[axis])), _(word(LEVELS, application["effective_" + axis]))
+        own, now = word(OWN_LEVELS, application[axis], words), word(LEVELS, application["effective_" + axis], words)
         yield label, _("{own} ({now} now)").format(own=own, now=now)
 
 
-def _application_row(application: ControlDict) -> tuple[str, ...]:
+def _application_row(application: ControlDict, language: UserLanguage) -> tuple[str, ...]:
+    words = language.words
+    _ = words.gettext
+    kind = _(_KINDS[application["kind"]]) if application["kind"] in _KINDS else application["kind"]
+    is_declared_by_program = not application["installed"] and application["kind"] != "gone"
     return (
         application["id"],
-        application["name"],
-        word(LEVELS, application["effective_system"]),
-        word(LEVELS, application["effective_usage"]),
+        texts_of(application, language)[0],
+        word(LEVELS, application["effective_system"], words),
+        word(LEVELS, application["effective_usage"], words),
         str(application["pending"]) if application["pending"] else "-",
-        application["kind"]
-        + ("" if application["installed"] or application["kind"] == "gone" else ", declared by a program, not installed"),
+        application.get("vendor_name") or application["vendor"] or "-",
+        _("{kind}, declared by a program, not installed").format(kind=kind) if is_declared_by_program else kind,
     )
 
 
-def _report_row(report: ControlDict) -> tuple[str, ...]:
-    name = f"{report['application']}/{report['question']}"
-    sent = day(report["sent"]) if report["sent"] else "-"
-    return sent, name, report["period"], report["outcome"], str(report["status"] or "-")
-
-
-def _sending_rows(report: ControlDict) -> Iterator[Row]:
-    """When the report was sent, or until when it waits; why the last attempt to send it reached nobody."""
-    if report["outcome"] == "queued":
-        yield "sent", f"not yet; on {day(report['due_until'])} it is dropped"
-    else:
-        yield "sent", day(report["sent"]) if report["sent"] else "never"
-    if report["error"]:
-        yield "error", SENDING_ERRORS.get(str(report["error"]), str(report["error"]))
-
-
-def _first_label(label: str, index: int) -> str:
-    return "" if index else label
-
-
-def _status_rows(state: ServiceState) -> Iterator[Row]:
-    properties = state.properties
+def _status_rows(state: ServiceState, language: UserLanguage) -> Iterator[Row]:
+    properties, words = state.properties, language.words
+    _ = words.gettext
     for axis in AXES:
-        yield axis, _level_text(state, axis)
-    new_questions = properties.get("NewQuestions", 1)
-    limits = [f"held at {word(NEW_QUESTIONS, limit)} by {file}" for limit, file in state_sentences.locks(properties, "new_questions")[:1]]
-    yield "New questions", word(NEW_QUESTIONS, new_questions) + (f" ({limits[0]})" if limits and new_questions else "")
-    waiting = [f"{application['name']} ({application['pending']})" for application in state.applications if application.get("pending")]
-    yield "Waiting for you", ", ".join(waiting) or "nothing"
-    yield from labelled_rows("Switched off", [state_sentences.switch_sentence(*switch) for switch in properties.get("KillSwitches", ())])
-    yield from labelled_rows("Locked", [state_sentences.lock_sentence(*lock) for lock in properties.get("Locks", ())])
-    if properties.get("Developer"):
-        yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
-    yield from labelled_rows("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
+        yield _(axis), _level_text(state, axis, words)
+    yield _("New questions"), _new_questions_text(properties, words)
+    item = _("{name} ({number})")
+    waiting = [
+        item.format(name=texts_of(application, language)[0], number=application["pending"])
+        for application in state.applications
+        if application.get("pending")
+    ]
+    yield _("Waiting for you"), join_with_commas(waiting, words) or _("nothing")
+    switches = [state_sentences.switch_sentence(kind, file, words) for kind, file in properties.get("KillSwitches", ())]
+    yield from labelled_rows(_("Switched off"), switches)
     yield from labelled_rows(
-        "Questions", [_standing_text(question) for question in state.questions if question.get("state", "") not in _ENDS]
+        _("Locked"), [state_sentences.lock_sentence(setting, file, words) for setting, file in properties.get("Locks", ())]
     )
+    if properties.get("Developer"):
+        yield _("Developer mode"), _("on: unreviewed questions are admitted, reports go to this machine only")
+    problem = _("{name}: {text}")
+    problems = [problem.format(name=file, text=text) if file else text for file, text in properties.get("Problems", ())]
+    yield from labelled_rows(_("Problems"), problems)
+    decided = [question for question in state.questions if question.get("state", "") not in _ENDS]
+    yield from labelled_rows(_("Questions"), [_standing_text(question, words) for question in decided])
 
 
-def _level_text(state: ServiceState, axis: str) -> str:
+def _new_questions_text(properties: Mapping[str, Any], words: Words) -> str:
+    chosen = properties.get("NewQuestions", 1)
+    text = word(NEW_QUESTIONS, chosen, words)
+    for limit, file in state_sentences.locks(properties, "new_questions")[:1] if chosen else ():
+        return words.gettext("{text} (held at {level} by {file})").format(text=text, level=word(NEW_QUESTIONS, limit, words), file=file)
+    return text
+
+
+def _level_text(state: ServiceState, axis: str, words: Words) -> str:
     """The user's level, and the effective level if it differs."""
     chosen = state.properties.get(axis, 0)
     holds = 0 if state.properties.get("KillSwitches") else state_sentences.effective_level(state.properties, axis)
-    text = word(LEVELS, chosen)
-    return text if chosen == holds else f"{text} (your choice; {word(LEVELS, holds)} now)"
+    text = word(LEVELS, chosen, words)
+    if chosen == holds:
+        return text
+    return words.gettext("{text} (your choice; {level} now)").format(text=text, level=word(LEVELS, holds, words))
 
 
-def _standing_text(question: Mapping[str, Any]) -> str:
-    return f"{question['application']}/{question['id']}: {reason(question) or state_word(question)}"
+def _standing_text(question: Mapping[str, Any], words: Words) -> str:
+    name = f"{question['application']}/{question['id']}"
+    return words.gettext("{name}: {text}").format(name=name, text=reason(question, words) or state_word(question, words))
 
 
 def labelled_rows(label: str, values: Iterable[str]) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """Printing: tables and texts for people, JSON for scripts.
 
-Only a terminal gets colours, unless NO_COLOR is set. Tables have no boxes, so that they stay readable in a file, a mail or a pipe.
+Only a terminal gets bold letters, unless NO_COLOR is set. Tables have no boxes, so that they stay readable in a file, a mail or a pipe.
 """
 
 from __future__ import annotations
@@ -8,23 +8,26 @@ from __future__ import annotations
 import json
 import os
 import sys
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetryd.ctl.render import language
+from telemetryd.ctl import language
+from telemetryd.ctl.render.line_breaks import READABLE, padded, width, wrapped
 from telemetryd.ctl.safe_text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rich.console import Console, RenderableType
-    from rich.text import Text
+    from collections.abc import Collection, Iterable, Sequence
 
     from telemetryd.ctl.render.sheet import Sheet
 
 _WIDTH = 100
 """Columns without a terminal and without COLUMNS."""
+_GAP = "  "
+"""Between two columns of a table."""
+_LEAST_TEXT = 20
+"""Least columns for running text in a table. With less, each row of the table becomes lines of its own."""
 
 Row = tuple[str, str]
 
@@ -44,22 +47,16 @@ class Page:
     """Writes to standard output for a person, in the language of the environment."""
 
     def __init__(self) -> None:
-        from rich.console import Console  # noqa: PLC0415 - 60 ms that --json does not need
-
         self.language = language.of_environment()
-        is_terminal = sys.stdout.isatty()
-        is_coloured = is_terminal and not os.environ.get("NO_COLOR")
-        self._console: Console = Console(
-            color_system="auto" if is_coloured else None,
-            width=None if is_terminal else _width(),
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
+        self._margin = f" {language.RIGHT_TO_LEFT_MARK}" if self.language.is_right_to_left else ""
+        self._columns = _columns() - width(self._margin)
+        is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_bold = is_terminal and not os.environ.get("NO_COLOR")
 
     def say(self, text: str, style: str = "") -> None:
-        """A paragraph."""
-        self._print(_text(text, style))
+        """A paragraph. `style` is `bold` or nothing."""
+        for line in wrapped(_safe(text), min(self._columns, READABLE)):
+            self._print(self._styled(line, style))
 
     def gap(self) -> None:
         """An empty line."""
@@ -67,18 +64,17 @@ class Page:
 
     def verbatim(self, text: str) -> None:
         """A text without wrapping, so that it can be copied."""
-        self._print(_text(text), is_wrapped=False)
+        click.echo(_safe(text).rstrip())
 
-    def facts(self, rows: Iterable[Row]) -> None:
-        """Lines of `label  value`; an empty label continues the previous one."""
-        from rich.table import Table  # noqa: PLC0415 - see Page
-
-        grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
-        grid.add_column(no_wrap=True, style="bold")
-        grid.add_column(overflow="fold")
-        for label, value in rows:
-            grid.add_row(_text(label), _text(value))
-        self._print(grid)
+    def facts(self, rows: Iterable[Row], *, margin: int = 0) -> None:
+        """Lines of `label  value`; an empty label continues the previous one. They begin after `margin` blanks."""
+        cells = [(self._cell(label), self._cell(value)) for label, value in rows]
+        widest = max((width(label) for label, _ in cells), default=0)
+        room = min(self._columns - margin - widest - 1, READABLE)
+        for label, value in cells:
+            for index, line in enumerate(wrapped(value, room)):
+                name = padded("" if index else label, widest)
+                self._print(" " * margin + self._styled(name, "bold") + " " + line)
 
     def sheet(self, sheet: Sheet) -> None:
         """A page with sections."""
@@ -90,32 +86,63 @@ class Page:
             self.say(section.title, "bold")
             self.facts(("" if index else fact.label, value) for fact in section.facts for index, value in enumerate(fact.values))
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table with a header line."""
-        from rich.table import Table  # noqa: PLC0415 - see Page
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Collection[int] = ()) -> None:
+        """A table with a header line. Only the columns in `texts` are wrapped: ids, dates and numbers can be copied.
 
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for head in heads:
-            table.add_column(head, overflow="fold")
+        A first cell that is too long stands on a line of its own. If the terminal is narrower still, each cell does, below the first.
+        """
+        cells = [[self._cell(cell) for cell in row] for row in (heads, *rows)]
+        widths = _widths(cells, texts, self._columns)
+        if widths is None:
+            self._print_rows(cells)
+            return
+        for index, (key, *others) in enumerate(cells):
+            style = "" if index else "bold"
+            is_long = width(key) > widths[0]
+            if is_long:
+                self._print(self._styled(key, style))
+            row = ["" if is_long else key, *others]
+            for line in zip_longest(*(wrapped(cell, columns) for cell, columns in zip(row, widths, strict=True)), fillvalue=""):
+                self._print(self._styled(_GAP.join(map(padded, line, widths)).rstrip(), style))
+
+    def _print_rows(self, cells: Sequence[Sequence[str]]) -> None:
+        heads, *rows = cells
         for row in rows:
-            table.add_row(*map(_text, row))
-        self._print(table)
+            self._print(self._styled(row[0], "bold"))
+            self.facts(zip(heads[1:], row[1:], strict=True), margin=2)
 
-    def _print(self, content: RenderableType, *, is_wrapped: bool = True) -> None:
-        """Write the content without trailing blanks. It is flushed, because `monitor` may write into a pipe."""
-        with self._console.capture() as rendered:
-            self._console.print(content, soft_wrap=not is_wrapped)
-        for line in rendered.get().splitlines():
-            click.echo(line.rstrip())
+    def _cell(self, text: str) -> str:
+        return self.language.apart(_safe(text))
 
+    def _styled(self, text: str, style: str) -> str:
+        return click.style(text, bold=True) if style and self._is_bold and text.strip() else text
 
-def _text(text: str, style: str = "") -> Text:
-    """A text for rich, without control characters; markup in it has no effect."""
-    from rich.text import Text  # noqa: PLC0415 - see Page
-
-    return Text("\n".join(map(printable, text.split("\n"))), style)
+    def _print(self, line: str) -> None:
+        """Write a line without trailing blanks. click flushes it, because `monitor` may write into a pipe."""
+        click.echo((self._margin + line).rstrip() if line.strip() else "")
 
 
-def _width() -> int:
+def _widths(cells: Sequence[Sequence[str]], texts: Collection[int], columns: int) -> list[int] | None:
+    """The width of each column; None if the table does not fit. Columns of text share what the others leave, then the first gives way."""
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - columns
+    for index in (*sorted(texts, key=lambda index: -widths[index]), 0):
+        cut = max(0, min(excess, widths[index] - _LEAST_TEXT))
+        widths[index], excess = widths[index] - cut, excess - cut
+    return widths if excess <= 0 else None
+
+
+def _safe(text: str) -> str:
+    """A text without control characters, line by line."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _columns() -> int:
+    """The width of a line: COLUMNS, or that of the terminal."""
     columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isdecimal() and int(columns) else _WIDTH
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH
+    except (OSError, ValueError):  # no terminal, or an output that is not a file
+        return _WIDTH

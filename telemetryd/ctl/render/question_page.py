@@ -1,7 +1,7 @@
 """The application that asks, and one question with everything that the user consents to, in the user's language. Policy: C1, T1, T2.
 
-The page is made from the definition with that digest, never from texts beside it. So the user can accept only what the page shows. A
-translation is printed above the original, which was reviewed.
+The page is made from the definition with that digest, never from texts beside it. So the user can accept only what the page shows. With
+details a translation is printed above the original, which was reviewed.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core import admissibility
-from telemetryd.core.translation import ENGLISH
+from telemetryd.core.translation import ENGLISH, joined, mark
 from telemetryd.ctl.failures import Failure
-from telemetryd.ctl.render.pages import labelled_rows, level_rows
+from telemetryd.ctl.language import gettext
+from telemetryd.ctl.render.pages import labelled_rows, level_rows, texts_of
 from telemetryd.ctl.render.reasons import reason, state_word
-from telemetryd.ctl.render.value_words import CONSENTS, day, word
+from telemetryd.ctl.render.value_words import CONSENTS, day, join_with_commas, word
 from telemetryd.describe import difference
 from telemetryd.describe.sentences import describe
 from telemetryd.errors import InvalidManifestError
@@ -28,21 +29,25 @@ if TYPE_CHECKING:
     from telemetryd.ctl.render.printing import Page, Row
     from telemetryd.describe.sentences import Description, SourceDescription
 
-_OTHER_VERSION = "the running telemetryd is of another version: restart it, `systemctl --user restart telemetryd`"
+_OTHER_VERSION = mark("the running telemetryd is of another version: restart it, `systemctl --user restart telemetryd`")
 
 
-def heading(page: Page, application: ControlDict) -> None:
-    """The application that asks: its contact, its kind, its callers and its levels."""
+def heading(page: Page, application: ControlDict, *, has_details: bool = True) -> None:
+    """The application that asks: its contact, its kind, its callers and its levels; with details also what lint warns of."""
     words = page.language.words
     _ = words.gettext
-    page.say(f"{application['name']} ({application['id']})" + (f": {application['summary']}" if application["summary"] else ""), "bold")
+    name, summary = texts_of(application, page.language)
+    title = _("{name} ({id}): {summary}") if summary else _("{name} ({id})")
+    page.say(title.format(name=name, id=application["id"], summary=summary), "bold")
+    vendor = application.get("vendor_name") or application["vendor"]
+    callers = (_caller(caller, words) for caller in application["callers"])
     page.facts(
         [
-            (_("vendor"), _("{vendor}; for concerns: {contact}").format(vendor=application["vendor"], contact=application["contact"])),
+            (_("vendor"), _("{vendor}; for concerns: {contact}").format(vendor=vendor, contact=application["contact"])),
             (_("kind"), _kind(application, words)),
-            (_("callers"), ", ".join(_caller(caller, words) for caller in application["callers"]) or _("none so far")),
+            (_("callers"), join_with_commas(callers, words) or _("none so far")),
             *level_rows(application, words),
-            *labelled_rows(_("warnings"), application["warnings"]),
+            *labelled_rows(_("warnings"), application["warnings"] if has_details else ()),
         ]
     )
 
@@ -60,23 +65,35 @@ def _kind(application: ControlDict, words: Words) -> str:
             return (installed if application["installed"] else registered).format(kind=_(kind))
 
 
-def question_page(page: Page, question: ControlDict) -> None:
-    """Everything that the user consents to, and the state of the question."""
+def question_page(page: Page, question: ControlDict, *, has_details: bool = True) -> None:
+    """What the user consents to; with details also the reviewed original, the state, the figures, the warnings and the digest.
+
+    The example report comes last, alone on its line, so that it can be copied.
+    """
     if not question["definition"]:
         _undeclared_page(page, question)
         return
     definition = _definition(question)
-    description = describe(definition, page.language.words, page.language.texts(question["translations"]))
-    page.say(f"{question['application']}/{question['id']}", "bold")
+    words = page.language.words
+    description = describe(definition, words, page.language.texts(question["translations"]))
+    page.say(page.language.apart(f"{question['application']}/{question['id']}"), "bold")
     page.say(description.who)
-    page.facts(_rows(question, definition, description, page.language.words))
+    page.facts(
+        [
+            *_meaning_rows(description, describe(definition), words, has_details=has_details),
+            *_course_rows(question, description, words),
+            *_standing_rows(question, definition, words, has_details=has_details),
+        ]
+    )
+    page.say(words.gettext("example"), "bold")
+    page.verbatim(question["example"])
 
 
 def _undeclared_page(page: Page, question: ControlDict) -> None:
     """A question without a definition: its state, and what the user decided."""
     words = page.language.words
     _ = words.gettext
-    page.say(f"{question['application']}/{question['id']}", "bold")
+    page.say(page.language.apart(f"{question['application']}/{question['id']}"), "bold")
     page.facts([(_("purpose"), _("unknown: nothing declares this question any more")), *_state_rows(question, words)])
 
 
@@ -84,37 +101,39 @@ def _definition(question: ControlDict) -> Definition:
     try:
         definition = canonical.read(question["definition"])
     except (KeyError, InvalidManifestError):
-        raise Failure(_OTHER_VERSION) from None
+        raise Failure(gettext(_OTHER_VERSION)) from None
     if definition.digest != question["digest"]:
-        raise Failure(f"telemetryd gives a digest of {question['id']} that is not this definition's: {_OTHER_VERSION}")
+        text = gettext("telemetryd gives a digest of {question} that is not this definition's: {why}")
+        raise Failure(text.format(question=question["id"], why=gettext(_OTHER_VERSION)))
     return definition
 
 
-def _rows(question: ControlDict, definition: Definition, description: Description, words: Words) -> Iterator[Row]:
-    """All rows. Labels have at most eight letters, so that the digest of 71 characters fits on one line of 80 columns."""
-    yield from _meaning_rows(description, describe(definition), words)
-    yield from _course_rows(question, description, words)
-    yield from _standing_rows(question, definition, words)
+def _standing_rows(question: ControlDict, definition: Definition, words: Words, *, has_details: bool) -> Iterator[Row]:
+    """The state, what changed, who reviewed it, and the details."""
     _ = words.gettext
-    yield from labelled_rows(_("reviewed"), [", ".join(question["reviewers"]) or _("by nobody: no review of this definition is installed")])
+    if has_details:
+        yield from _state_rows(question, words)
+    yield from labelled_rows(_("changed"), _changes(question, definition, words))
+    yield _("reviewed"), join_with_commas(question["reviewers"], words) or _("by nobody: no review of this definition is installed")
     if question["record"]:
         yield _("record"), question["record"]
-    yield from labelled_rows(_("figures"), _figures(question, definition, words))
-    yield from labelled_rows(_("warnings"), question["warnings"])
-    yield _("digest"), question["digest"]
+    if has_details:
+        yield from labelled_rows(_("figures"), _figures(question, definition, words))
+        yield from labelled_rows(_("warnings"), question["warnings"])
+        yield _("digest"), question["digest"]
 
 
-def _meaning_rows(description: Description, original: Description, words: Words) -> Iterator[Row]:
-    """The purpose, the decision and the sources."""
+def _meaning_rows(description: Description, original: Description, words: Words, *, has_details: bool) -> Iterator[Row]:
+    """The purpose, the decision and the sources; with details also the original of each translation, and how values are combined."""
     _ = words.gettext
-    yield from labelled_rows(_("purpose"), _with_original(description.why, original.why, words))
-    yield from labelled_rows(_("decides"), _with_original(description.outcome, original.outcome, words))
-    for source, reviewed in zip(description.sources, original.sources, strict=True):
+    reviewed = original if has_details else description
+    yield from labelled_rows(_("purpose"), _with_original(description.why, reviewed.why, words))
+    yield from labelled_rows(_("decides"), _with_original(description.outcome, reviewed.outcome, words))
+    for source, original_source in zip(description.sources, reviewed.sources, strict=True):
         is_own = source.how != ""
-        measured = _with_original(source.what, reviewed.what, words) if is_own else [source.what]
-        yield from labelled_rows(
-            _("collects"), [*measured, " ".join(filter(None, (source.whence, source.how, source.coarse))), answers(source)]
-        )
+        measured = _with_original(source.what, original_source.what, words) if is_own else [source.what]
+        how = (source.whence, source.how) if has_details else ()
+        yield from labelled_rows(_("collects"), [*measured, joined((*how, source.coarse), words), answers(source, words)])
     yield _("answers"), description.together
 
 
@@ -122,28 +141,22 @@ def _course_rows(question: ControlDict, description: Description, words: Words) 
     """Time, conditions, protection and destination."""
     _ = words.gettext
     drawn = [_("Here that is {period}.").format(period=question["drawn_period"])] if question["drawn_period"] else []
-    yield _("when"), " ".join([description.when, *drawn])
+    yield _("when"), joined([description.when, *drawn], words)
     yield from labelled_rows("", [description.often, description.part, description.until])
     yield _("needs"), description.needs
     yield _("noise"), description.protection if _is_noisy(question) else _("none is added: the report says the answer as it is")
     nowhere = _("Not sent anywhere: this system has no server for this vendor.")
     yield from labelled_rows(_("sent to"), [question["endpoint"], description.whom] if question["endpoint"] else [nowhere])
-    yield _("example"), question["example"]
-
-
-def _standing_rows(question: ControlDict, definition: Definition, words: Words) -> Iterator[Row]:
-    """The state, the user's decision, and the changes since then."""
-    yield from _state_rows(question, words)
-    yield from labelled_rows(words.gettext("changed"), _changes(question, definition, words))
 
 
 def _state_rows(question: ControlDict, words: Words) -> Iterator[Row]:
     """The state and the user's decision."""
     _ = words.gettext
     yield _("sent"), _sent(question, words)
-    yield _("state"), ": ".join(filter(None, (state_word(question, words), reason(question, words))))
+    state, why = state_word(question, words), reason(question, words)
+    yield _("state"), _("{name}: {text}").format(name=state, text=why) if why else state
     is_changed = bool(question["accepted_digest"]) and question["accepted_digest"] != question["digest"] and question["consent"] == 0
-    decided = _(word(CONSENTS, question["consent"]))
+    decided = word(CONSENTS, question["consent"], words)
     yield _("you"), _("{decided}, an earlier definition accepted").format(decided=decided) if is_changed else decided
 
 
@@ -174,9 +187,11 @@ def _figures(question: ControlDict, definition: Definition, words: Words) -> Seq
     return admissibility.sentences(admissibility.figures(definition._replace(question=expecting)), words)
 
 
-def answers(source: SourceDescription) -> str:
+def answers(source: SourceDescription, words: Words = ENGLISH) -> str:
     """The possible answers of one source: in words, with the labels of reports."""
-    return "; ".join(answer.text if answer.text == answer.label else f"{answer.text} ({answer.label})" for answer in source.bins)
+    both = words.gettext("{name} ({id})")
+    texts = (answer.text if answer.text == answer.label else both.format(name=answer.text, id=answer.label) for answer in source.bins)
+    return words.pgettext("between answers", "; ").join(texts)
 
 
 def _with_original(text: str, original: str, words: Words) -> list[str]:

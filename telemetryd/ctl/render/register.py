@@ -14,13 +14,15 @@ from telemetryd.core.signoffs import Standing, StopReason
 from telemetryd.ctl.render.sheet import Code, Index, IndexRow, Link, Section, Sheet, fact
 from telemetryd.describe.sentences import describe
 
+from telemetryd.core.translation import joined
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from telemetryd.core.definition import Definition
     from telemetryd.core.translation import Words
     from telemetryd.ctl.files.inputs import Inputs, Receiver
-    from telemetryd.ctl.render.language import Language
+    from telemetryd.ctl.language import UserLanguage
     from telemetryd.ctl.render.sheet import Fact
     from telemetryd.describe.sentences import Description
 
@@ -49,7 +51,7 @@ class RegisterEntry(NamedTuple):
         return review is not None and review.definition == self.definition.digest
 
 
-def entries(inputs: Inputs, language: Language) -> list[RegisterEntry]:
+def entries(inputs: Inputs, language: UserLanguage) -> list[RegisterEntry]:
     """Every question of every manifest, in the order of the files."""
     reviews = inputs.standing()
     questions = []
@@ -131,7 +133,7 @@ def _data_facts(entry: RegisterEntry, words: Words) -> Iterator[Fact]:
     _ = words.gettext
     for source, original in zip(entry.description.sources, entry.original.sources, strict=True):
         yield _with_original(_("Data"), source.what, original.what, words)
-        yield fact(_("How"), " ".join(filter(None, (source.whence, source.how, source.coarse))))
+        yield fact(_("How"), joined((source.whence, source.how, source.coarse), words))
         yield fact(
             _("Possible values"),
             *(f"{answer.text} [{answer.label}]" if answer.text != answer.label else answer.text for answer in source.bins),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from telemetryd.core.definition import Application, Declaration, Definition
-    from telemetryd.ctl.render.language import Language
+    from telemetryd.ctl.language import UserLanguage
 
 
 class Comparison(NamedTuple):
@@ -50,7 +50,7 @@ def date_errors(comparison: Comparison) -> list[str]:
     ]
 
 
-def sheet(comparison: Comparison, language: Language) -> Sheet:
+def sheet(comparison: Comparison, language: UserLanguage) -> Sheet:
     """The changes as a page."""
     _ = language.words.gettext
     title = _("{name}: changes of telemetry").format(name=language.texts(comparison.texts).get("name", comparison.application.name))
@@ -59,7 +59,7 @@ def sheet(comparison: Comparison, language: Language) -> Sheet:
     return Sheet(comparison.application.id, title, text, sections)
 
 
-def json_value(comparison: Comparison, language: Language) -> dict[str, Any]:
+def json_value(comparison: Comparison, language: UserLanguage) -> dict[str, Any]:
     """The changes as JSON values."""
     return {
         "application": comparison.application.id,
@@ -78,7 +78,7 @@ def json_value(comparison: Comparison, language: Language) -> dict[str, Any]:
     }
 
 
-def _sections(comparison: Comparison, language: Language) -> Iterator[Section]:
+def _sections(comparison: Comparison, language: UserLanguage) -> Iterator[Section]:
     words = language.words
     _ = words.gettext
     for definition in comparison.new:
@@ -96,7 +96,7 @@ def _sections(comparison: Comparison, language: Language) -> Iterator[Section]:
         )
 
 
-def _question_facts(definition: Definition, comparison: Comparison, language: Language) -> Iterator[Fact]:
+def _question_facts(definition: Definition, comparison: Comparison, language: UserLanguage) -> Iterator[Fact]:
     _ = language.words.gettext
     description = describe(definition, language.words, language.texts(comparison.texts))
     yield fact(_("Purpose"), description.why)

@@ -1,31 +1,37 @@
 """The effective state in one sentence, with its cause: a switch, lock, level or missing review, and its file. Policy: T1, C4.
 
-Pure functions from the values of Control1 to text.
+Pure functions from the values of Control1 to text, in the language of `words`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from telemetryd.core.declared_words import translated_word
+from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl.render.reasons import reason, situation
-from telemetryd.ctl.render.value_words import AXES, LEVELS, NEW_QUESTIONS, OFF, count_phrase, join_with_and, known_level, word
+from telemetryd.ctl.render.value_words import (
+    AXES,
+    LEVELS,
+    NEW_QUESTIONS,
+    OFF,
+    join_with_and,
+    join_with_commas,
+    known_level,
+    word,
+)
 from telemetryd.ctl.safe_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_OFF = "Telemetry is off"
+    from telemetryd.core.translation import Words
+
 _PAUSED = "paused"
-_PHRASES = {
-    "active": ("is collecting", "are collecting"),
-    "reporting": ("waits to be sent", "wait to be sent"),
-    "waiting": ("is accepted and has not started", "are accepted and have not started"),
-    _PAUSED: ("is paused", "are paused"),
-    "suspended": ("is suspended", "are suspended"),
-    "unreviewed": ("is not reviewed yet", "are not reviewed yet"),
-    "pending": ("is not accepted", "are not accepted"),
-}
-"""State → phrase for one question, phrase for several. The order is that of the sentence. All other states are final."""
+_ASKING = "asking"
+"""Questions that a yes could start now."""
+_ORDER = ("active", _ASKING, "reporting", "waiting", _PAUSED, "suspended", "unreviewed", "pending")
+"""The order of the sentence. All other states are final."""
 _WITH_REASON = {"waiting", _PAUSED, "suspended"}
 """States that are printed with their reason."""
 _WITH_EXAMPLE = {*_WITH_REASON, "unreviewed", "pending"}
@@ -41,17 +47,27 @@ class ServiceState(NamedTuple):
     questions: Sequence[Mapping[str, Any]]
 
 
-def status_sentence(state: ServiceState) -> str:
+def status_sentence(state: ServiceState, words: Words = ENGLISH) -> str:
     """One sentence: whether anything may be collected and sent now, and why."""
-    properties = state.properties
+    properties, _ = state.properties, words.gettext
+    off = _("Telemetry is off: {why}.")
     if properties.get("KillSwitches"):
-        return f"{_OFF}: {switches_sentence(properties['KillSwitches'])}."
+        return off.format(why=switches_sentence(properties["KillSwitches"], words))
     levels = {axis: effective_level(properties, axis) for axis in AXES}
     if not any(levels.values()):
-        return f"{_OFF}: {_why_off(properties)}."
-    axes = join_with_and(f"{axis.lower()} ({word(LEVELS, level)})" for axis, level in levels.items() if level)
-    developer = ", in developer mode" if properties.get("Developer") else ""
-    return f"Telemetry is on for {axes}{developer}{_activity(state)}."
+        return off.format(why=_why_off(properties, words))
+    named = _("{name} ({value})")
+    what = join_with_and(
+        (
+            named.format(name=translated_word(axis.lower(), words), value=word(LEVELS, level, words))
+            for axis, level in levels.items()
+            if level
+        ),
+        words,
+    )
+    if properties.get("Developer"):
+        what = _("{what}, in developer mode").format(what=what)
+    return _on_sentence(state, what, words)
 
 
 def effective_level(properties: Mapping[str, Any], axis: str) -> int:
@@ -72,90 +88,134 @@ def locks(properties: Mapping[str, Any], setting: str) -> list[tuple[int, str]]:
     return sorted(limits)
 
 
-def switches_sentence(active: Sequence[Sequence[str]]) -> str:
+def switches_sentence(active: Sequence[Sequence[str]], words: Words = ENGLISH) -> str:
     """The active kill switches: one of them, if possible one that a person set, and the number of the others."""
     kind, file = min(active, key=lambda pair: pair[0] == "unreadable")
-    others = len(active) - 1
-    return switch_sentence(kind, file) + (f" (and {others} more)" if others else "")
+    text, others = switch_sentence(kind, file, words), len(active) - 1
+    return words.gettext("{text} (and {number} more)").format(text=text, number=others) if others else text
 
 
-def switch_sentence(kind: str, file: str) -> str:
+def switch_sentence(kind: str, file: str, words: Words = ENGLISH) -> str:
     """One active kill switch."""
-    file = one_line(file)
+    _, file = words.gettext, one_line(file)
     match kind:
         case "enabled":
-            return f"{file} says enabled = false"
+            text = _("{file} says enabled = false")
         case "unreadable":
-            return f"{file} cannot be read or has a mistake, so everything is off to be safe"
+            text = _("{file} cannot be read or has a mistake, so everything is off to be safe")
         case "DO_NOT_TRACK":
-            return "DO_NOT_TRACK is set in the environment of telemetryd"
+            text = _("DO_NOT_TRACK is set in the environment of telemetryd")
         case "kuserfeedback":
-            return f"{file} switches KUserFeedback off"
+            text = _("{file} switches KUserFeedback off")
+        case _ if file:
+            text = _("the switch {name} is on in {file}")
         case _:
-            return f"the switch {one_line(kind)!r} is on" + (f" in {file}" if file else "")
+            text = _("the switch {name} is on")
+    return text.format(file=file, name=repr(one_line(kind)))
 
 
-def lock_sentence(setting: str, file: str) -> str:
+def lock_sentence(setting: str, file: str, words: Words = ENGLISH) -> str:
     """One lock of the administrator."""
-    name, _, limit = setting.partition("=")
+    _, (name, _equals, limit) = words.gettext, setting.partition("=")
     names = NEW_QUESTIONS if name == "new_questions" else LEVELS
-    level = word(names, int(limit)) if limit.isdecimal() else f"unknown ({one_line(limit)})"
-    where = f"({one_line(file)})"
+    level = word(names, int(limit), words) if limit.isdecimal() else _("unknown ({value})").format(value=one_line(limit))
+    if name == "new_questions":
+        return _("your administrator limits new questions to {level} ({file})").format(level=level, file=one_line(file))
     if name.capitalize() not in AXES:
-        return f"your administrator limits {one_line(name.replace('_', ' '))} to {level} {where}"
-    if limit == str(OFF):
-        return f"your administrator does not allow {name} questions {where}"
-    return f"your administrator allows {name} questions up to {level} {where}"
+        return _("your administrator limits {name} to {level} ({file})").format(name=one_line(name), level=level, file=one_line(file))
+    forbidden, limited = (
+        (
+            _("your administrator does not allow system questions ({file})"),
+            _("your administrator allows system questions up to {level} ({file})"),
+        )
+        if name == "system"
+        else (
+            _("your administrator does not allow usage questions ({file})"),
+            _("your administrator allows usage questions up to {level} ({file})"),
+        )
+    )
+    return (forbidden if limit == str(OFF) else limited).format(level=level, file=one_line(file))
 
 
-def _why_off(properties: Mapping[str, Any]) -> str:
+def _why_off(properties: Mapping[str, Any], words: Words) -> str:
     """Why every axis is off: the administrator's locks if the user chose more, otherwise the user's own levels."""
+    _ = words.gettext
     strictest = {axis: axis_locks[0][1] for axis in AXES if (axis_locks := locks(properties, axis.lower())) and axis_locks[0][0] == OFF}
     chosen = [axis for axis in AXES if known_level(properties.get(axis, OFF))]
     if chosen:
         others = [axis for axis in AXES if axis not in chosen]
-        text = _limits_clause({axis: strictest[axis] for axis in chosen})
-        return text + (f", and you have not turned {others[0]} on" if others else "")
-    levels = ", ".join(f"{axis} {word(LEVELS, properties.get(axis, OFF))}" for axis in AXES)
-    return f"your settings are off ({levels})" + (f", and {_limits_clause(strictest)}" if strictest else "")
+        text = _limits_clause({axis: strictest[axis] for axis in chosen}, words)
+        return _("{text}, and you have not turned {axis} on").format(text=text, axis=_(others[0])) if others else text
+    levels = join_with_commas(
+        (_("{axis} {level}").format(axis=_(axis), level=word(LEVELS, properties.get(axis, OFF), words)) for axis in AXES), words
+    )
+    text = _("your settings are off ({levels})").format(levels=levels)
+    return _("{one}, and {other}").format(one=text, other=_limits_clause(strictest, words)) if strictest else text
 
 
-def _limits_clause(files: Mapping[str, str]) -> str:
+def _limits_clause(files: Mapping[str, str], words: Words) -> str:
     """`your administrator does not allow System and Usage questions (FILE)`; `files` maps axis to file, and each file gets its axes."""
+    _ = words.gettext
     distinct = dict.fromkeys(files.values())
-    parts = [f"{join_with_and(axis for axis in files if files[axis] == file)} questions ({one_line(file)})" for file in distinct]
-    return f"your administrator does not allow {join_with_and(parts)}"
+    parts = [
+        _("{axes} questions ({file})").format(
+            axes=join_with_and((_(axis) for axis in files if files[axis] == file), words), file=one_line(file)
+        )
+        for file in distinct
+    ]
+    return _("your administrator does not allow {questions}").format(questions=join_with_and(parts, words))
 
 
-def _activity(state: ServiceState) -> str:
-    """The activity while telemetry is on: questions that collect or wait for the user, or why nothing is collected."""
+def _on_sentence(state: ServiceState, what: str, words: Words) -> str:
+    """The sentence while telemetry is on for `what`: what collects or waits for the user, or why nothing is collected."""
+    _ = words.gettext
     if not state.questions:
-        return ", but nothing is collected: no application asks a question"
-    parts = [part for part in _phrases(state) if part[1]][:_PHRASES_MAX]
-    is_collecting = bool(parts) and parts[0][0] == "active"
-    start = ": " if is_collecting else ", but nothing is collected: "
+        return _("Telemetry is on for {what}, but nothing is collected: no application asks a question.").format(what=what)
+    parts = list(_phrases(state, words))[:_PHRASES_MAX]
     if not parts:
-        return start + "every question is answered, over or refused"
-    (_, count, text), *others = parts
-    return start + ", ".join([f"{count_phrase(count, 'question')} {text}", *(f"{count} {text}" for _, count, text in others)])
+        return _("Telemetry is on for {what}, but nothing is collected: every question is answered, over or refused.").format(what=what)
+    is_collecting = parts[0][0] == "active"
+    text = (
+        _("Telemetry is on for {what}: {activity}.")
+        if is_collecting
+        else _("Telemetry is on for {what}, but nothing is collected: {activity}.")
+    )
+    return text.format(what=what, activity=join_with_commas((text for _state, text in parts), words))
 
 
-def _phrases(service: ServiceState) -> Iterator[tuple[str, int, str]]:
-    """(state, number of questions, phrase); questions that wait for the user come right after those that collect."""
-    by_state: dict[str, list[Mapping[str, Any]]] = {state: [] for state in _PHRASES}
+def _phrases(service: ServiceState, words: Words) -> Iterator[tuple[str, str]]:
+    """(state, what is said of its questions); questions that wait for the user come right after those that collect."""
+    by_state: dict[str, list[Mapping[str, Any]]] = {state: [] for state in _ORDER}
     for question in service.questions:
         by_state.setdefault(state_of(question), []).append(question)
     asking = [application for application in service.applications if application.get("pending")]
-    waiting = sum(application["pending"] for application in asking)
-    for state, (singular, plural) in _PHRASES.items():
-        questions = by_state[state]
-        if state == "pending" and waiting:
+    counts = {state: len(by_state[state]) for state in _ORDER} | {_ASKING: sum(application["pending"] for application in asking)}
+    if asking:
+        counts["pending"] = 0
+    for state in _ORDER:
+        if not counts[state]:
             continue
-        why = f" ({_example(questions[0], has_reason=state in _WITH_REASON)})" if questions and state in _WITH_EXAMPLE else ""
-        yield state, len(questions), (singular if len(questions) == 1 else plural) + why
-        if state == "active" and waiting:
-            verb = "waits" if waiting == 1 else "wait"
-            yield "asking", waiting, f"{verb} for your decision (`telemetryctl show {one_line(asking[0]['id'])}`)"
+        text = _counted(state, counts[state], words).format(number=counts[state])
+        example = f"`telemetryctl show {one_line(asking[0]['id'])}`" if state == _ASKING else ""
+        if state in _WITH_EXAMPLE:
+            example = _example(by_state[state][0], words, has_reason=state in _WITH_REASON)
+        yield state, words.gettext("{text} ({example})").format(text=text, example=example) if example else text
+
+
+def _counted(state: str, number: int, words: Words) -> str:
+    """What is said of so many questions in a state."""
+    return {
+        "active": words.ngettext("{number} question is collecting", "{number} questions are collecting", number),
+        _ASKING: words.ngettext("{number} question waits for your decision", "{number} questions wait for your decision", number),
+        "reporting": words.ngettext(
+            "the answer to {number} question waits to be sent", "the answers to {number} questions wait to be sent", number
+        ),
+        "waiting": words.ngettext("{number} accepted question has not started", "{number} accepted questions have not started", number),
+        _PAUSED: words.ngettext("{number} question is paused", "{number} questions are paused", number),
+        "suspended": words.ngettext("{number} question is suspended", "{number} questions are suspended", number),
+        "unreviewed": words.ngettext("{number} question is not reviewed yet", "{number} questions are not reviewed yet", number),
+        "pending": words.ngettext("{number} question is not accepted", "{number} questions are not accepted", number),
+    }[state]
 
 
 def state_of(question: Mapping[str, Any]) -> str:
@@ -164,7 +224,7 @@ def state_of(question: Mapping[str, Any]) -> str:
     return _PAUSED if standing.state == "active" and standing.is_paused else standing.state
 
 
-def _example(question: Mapping[str, Any], *, has_reason: bool) -> str:
+def _example(question: Mapping[str, Any], words: Words, *, has_reason: bool) -> str:
     name = f"{question.get('application')}/{question.get('id')}"
-    why = reason(question).rstrip(".") if has_reason else ""
-    return one_line(f"{name}: {why}" if why else name)
+    why = reason(question, words).rstrip(".。") if has_reason else ""
+    return one_line(words.gettext("{name}: {text}").format(name=name, text=why) if why else name)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from telemetryd.core.translation import mark
+from telemetryd.core.translation import ENGLISH, mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from telemetryd.core.translation import Words
 
 AXES = ("System", "Usage")
 """The two axes of consent, by the names of their properties."""
@@ -16,7 +18,7 @@ OFF = 0
 LEVELS = {0: mark("off"), 1: mark("basic"), 2: mark("detailed")}
 OWN_LEVELS = LEVELS | {3: mark("inherit")}
 """Levels of one application; 3 follows the global level."""
-NEW_QUESTIONS = {0: "refuse", 1: "ask", 2: "accept"}
+NEW_QUESTIONS = {0: mark("refuse"), 1: mark("ask"), 2: mark("accept")}
 CONSENTS = {0: mark("undecided"), 1: mark("accepted"), 2: mark("refused")}
 ABSENT = ("gone", "unreadable")
 """Kinds of applications that declare nothing now; they are listed because something is kept of them."""
@@ -35,25 +37,22 @@ STATES = {
 }
 """The states of a question, in words."""
 
-SENDING_ERRORS = {
-    "dns": "the server's name was not found, as without a network",
-    "refused": "no connection to the server stood",
-    "timeout": "no connection to the server stood in time",
-    "tls-expired": "the server's certificate is not valid at the time of this machine's clock",
-    "tls-authority": "the server's certificate does not lead to an authority that is trusted here",
-    "tls-name": "the server's certificate is for another name",
-    "keys": "the file with the gateway's keys cannot be used",
-    "own": "a fault of this installation, which `telemetryctl status` names",
-    "status": "the server did not accept it",
+OUTCOMES = {
+    "queued": mark("waits to be sent"),
+    "accepted": mark("arrived"),
+    "answered": mark("arrived; no more answers are needed"),
+    "suspended": mark("arrived; the question is stopped because of a possible problem"),
+    "rejected": mark("refused by the server"),
+    "unknown": mark("broken off; may have arrived"),
+    "dropped": mark("not sent in time; nothing left this computer"),
+    "erased": mark("erased before it was sent"),
 }
-"""Why a report was not accepted, or why it reached nobody."""
-
-_DAY_S = 86_400
+"""What became of a report."""
 
 
-def word(names: dict[int, str], value: int) -> str:
+def word(names: dict[int, str], value: int, words: Words = ENGLISH) -> str:
     """The word for an enumerated value; an unknown value is shown as its number."""
-    return names.get(value, f"unknown ({value})")
+    return words.gettext(names[value]) if value in names else words.gettext("unknown ({value})").format(value=value)
 
 
 def number(names: dict[int, str], name: str) -> int:
@@ -66,23 +65,37 @@ def known_level(value: int) -> int:
     return value if value in LEVELS else OFF
 
 
-def day(unix: int) -> str:
-    """A Unix time in seconds as a local date; 0 is never. Times that are rounded to a day are dates in UTC."""
+def day(unix: int, words: Words = ENGLISH) -> str:
+    """The day (UTC) of a Unix time in seconds, as all sentences count days; 0 is never."""
     if not unix:
-        return "never"
-    zone = UTC if unix % _DAY_S == 0 else None
+        return words.gettext("never")
     try:
-        return datetime.fromtimestamp(unix, UTC).astimezone(zone).date().isoformat()
+        return datetime.fromtimestamp(unix, UTC).date().isoformat()
     except (ValueError, OverflowError, OSError):
-        return f"unknown ({unix})"
+        return words.gettext("unknown ({value})").format(value=unix)
 
 
 def count_phrase(count: int, noun: str) -> str:
-    """A number with its noun: `1 question`, `2 questions`."""
+    """A number with its noun in English: `1 question`, `2 questions`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def join_with_and(parts: Iterable[str]) -> str:
+def join_with_and(parts: Iterable[str], words: Words = ENGLISH) -> str:
     """An enumeration: `a`, `a and b`, `a, b and c`."""
     *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
+    if not others:
+        return last
+    return words.gettext("{one} and {other}").format(one=join_with_commas(others, words), other=last)
+
+
+def join_with_commas(parts: Iterable[str], words: Words = ENGLISH) -> str:
+    """Several things, one after the other."""
+    return words.pgettext("between items", ", ").join(parts)
+
+
+def outcome(report: Mapping[str, Any], words: Words = ENGLISH) -> str:
+    """What became of a report, with the HTTP status if that says more; an unknown outcome is shown as it is."""
+    name = str(report["outcome"])
+    text = words.gettext(OUTCOMES[name]) if name in OUTCOMES else name
+    is_told = report["status"] and (name == "rejected" or name not in OUTCOMES)
+    return words.gettext("{outcome} (HTTP {status})").format(outcome=text, status=report["status"]) if is_told else text

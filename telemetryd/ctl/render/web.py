@@ -12,7 +12,7 @@ from telemetryd.ctl.safe_text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetryd.ctl.render.language import Language
+    from telemetryd.ctl.language import UserLanguage
     from telemetryd.ctl.render.sheet import Fact, Index, Section, Sheet
 
 _DATE = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])", re.ASCII)
@@ -69,7 +69,7 @@ _PAGE = """\
 """
 
 
-def pages(index: Index, sheets: Sequence[Sheet], language: Language) -> dict[str, str]:
+def pages(index: Index, sheets: Sequence[Sheet], language: UserLanguage) -> dict[str, str]:
     """Path → page: `index.html`, and `APPLICATION/QUESTION.html` for each question."""
     written = {"index.html": _page(index.title, _index(index), language)}
     for sheet in sheets:
@@ -77,7 +77,7 @@ def pages(index: Index, sheets: Sequence[Sheet], language: Language) -> dict[str
     return written
 
 
-def _page(title: str, body: Iterator[str], language: Language) -> str:
+def _page(title: str, body: Iterator[str], language: UserLanguage) -> str:
     parts = {"tag": escape(language.tag), "direction": language.direction, "mark": MARK, "title": _text(title), "style": _STYLE}
     return _PAGE.format(body="\n".join(body), **parts)
 
@@ -94,7 +94,7 @@ def _index(index: Index) -> Iterator[str]:
     yield "</tbody>\n</table></div>\n</main>"
 
 
-def _sheet(sheet: Sheet, index: Index, language: Language) -> Iterator[str]:
+def _sheet(sheet: Sheet, index: Index, language: UserLanguage) -> Iterator[str]:
     label = escape(language.words.gettext("All questions"))
     yield f'<nav aria-label="{label}"><a href="../index.html">{_text(index.title)}</a></nav>'
     yield f'<main>\n<h1>{_text(sheet.title)}</h1>\n<p class="summary">{_text(sheet.summary)}</p>'

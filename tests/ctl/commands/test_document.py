@@ -61,7 +61,7 @@ def test_diff(folder):
         "# Editor: changes of telemetry\n\n## Changed: startup-by-platform\n\n"
         "- **Purpose**: Is start-up slower on one window system?\n"
         "- **narrower**: The answer's protection is now stronger: epsilon 1 instead of 2.\n"
-        "- **wider**: \\`startup\\` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer).\n"
+        "- **wider**: \\`startup\\` is now kept in 4 bins instead of 3: the edge 1000\u00a0ms is new (finer).\n"
     )
     output = run("diff", "old.toml", "new.toml", "--format", "text")
     assert output.startswith("Editor: changes of telemetry\n\nChanged: startup-by-platform\n")
@@ -88,7 +88,7 @@ def test_diff_of_first_last_and_same(folder):
         description.when,
         description.until,
         description.whom,
-        "less than 500 ms, 500 to less",
+        "less than 500\u00a0ms, 500 to less",
     ):
         assert escape_markdown(text) in first
     assert "## No longer asked\n\n- **startup-by-platform**: Is start-up slower" in run("diff", "old.toml", "/dev/null")

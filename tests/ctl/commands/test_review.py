@@ -94,7 +94,7 @@ def test_page(folder):
     ):
         assert joined(text) in joined(output), text
     assert "unknown no reviewed definition is given" in output
-    assert max(map(len, output.splitlines())) <= 100
+    assert max(len(line) for line in output.splitlines() if '"nonce"' not in line) <= 100  # a report is copied in one piece
 
 
 def test_page_as_json_and_markdown(folder):
@@ -102,7 +102,7 @@ def test_page_as_json_and_markdown(folder):
     (question,) = json.loads(run("m.toml", "--format", "json")[0])
     (definition,) = parse(MANIFEST).definitions
     assert (question["cells"], question["definition"], question["reports_needed"]) == (7, definition.digest, 10_545)
-    assert question["told"]["sources"][0]["bins"][0] == {"text": "less than 500 ms", "label": "<500"}
+    assert question["told"]["sources"][0]["bins"][0] == {"text": "less than 500\u00a0ms", "label": "<500"}
     assert [clause["clause"] for clause in question["clauses"]] == list(CLAUSES)
     assert all(clause["verified"] or clause["to_judge"] for clause in question["clauses"])
     to_judge = {clause["clause"]: clause["to_judge"] for clause in question["clauses"]}
@@ -127,7 +127,7 @@ def test_changes_since_the_last_review(folder):
     assert change == {
         "direction": "wider",
         "part": "bins",
-        "text": "`startup` is now kept in 4 bins instead of 3: the edge 1000 ms is new (finer).",
+        "text": "`startup` is now kept in 4 bins instead of 3: the edge 1000\u00a0ms is new (finer).",
     }
     (page, _) = run("new.toml", "--since", "m.toml")
     assert joined(f"wider{change['text']}") in joined(page)

@@ -6,7 +6,7 @@ from support.manifests.survey_answers import definition as define
 
 from telemetryd.core.definition import canonical_text
 from telemetryd.ctl.failures import Failure
-from telemetryd.ctl.render import pages, printing, question_page
+from telemetryd.ctl.render import pages, printing, question_page, report_pages
 from telemetryd.ctl.render.state_sentences import ServiceState
 from telemetryd.describe.sentences import describe
 
@@ -92,7 +92,7 @@ def joined(text):
 
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_question_shows_everything_that_consent_is_given_to(width, columns, capsys):
-    """Every key of a question is on its page, at 80 columns too, where no line is longer and the digest stays whole, to be copied."""
+    """Every key of a question is on its page, at 80 columns too. The report is alone on its line, to be copied."""
     columns(width)
     question_page.question_page(printing.Page(), QUESTION)
     output = capsys.readouterr().out
@@ -119,7 +119,8 @@ def test_question_shows_everything_that_consent_is_given_to(width, columns, caps
     ]:
         assert joined(text) in joined(output), text
     assert DIGEST in output
-    assert max(map(len, output.splitlines())) <= width
+    assert QUESTION["example"] in output.splitlines()
+    assert max(len(line) for line in output.splitlines() if line != QUESTION["example"]) <= width
     assert not any(line.endswith(" ") for line in output.splitlines())
 
 
@@ -148,7 +149,7 @@ def test_applications(columns, capsys):
     columns(120)
     pages.applications_page(printing.Page(), [APPLICATION])
     head, line = capsys.readouterr().out.splitlines()
-    assert head.split() == ["APPLICATION", "NAME", "SYSTEM", "USAGE", "TO", "DECIDE", "KIND"]
+    assert head.split() == ["APPLICATION", "NAME", "SYSTEM", "USAGE", "TO", "DECIDE", "TO", "KIND"]
     assert line.split() == [
         "org.kde.kate",
         "Kate",
@@ -156,6 +157,7 @@ def test_applications(columns, capsys):
         "unknown",
         "(8)",
         "2",
+        "kde",
         "application,",
         "declared",
         "by",
@@ -208,38 +210,49 @@ def test_nobody_asks(capsys):
 
 
 def test_history(columns, capsys):
-    """A report has one line; an outcome that this version does not know is shown as it is."""
-    columns(80)
-    pages.history_page(printing.Page(), [REPORT])
+    """A report has one line, which says to whom it went; an outcome that this version does not know is shown as it is."""
+    columns(120)
+    report_pages.history_page(printing.Page(), [REPORT])
     _, line = capsys.readouterr().out.splitlines()
-    assert line.split() == ["2026-11-20", "org.kde.kate/startup-by-memory", "2026-W48", "marvelled", "503"]
+    assert line.split() == [
+        "org.kde.kate/startup-by-memory",
+        "2026-11-20",
+        "telemetry.example.org",
+        "2026-W48",
+        "marvelled",
+        "(HTTP",
+        "503)",
+    ]
 
 
 def test_report_with_its_bytes(columns, capsys):
     """A report's page has its headers in order and its body on one line, however narrow, and counts the blanks instead of showing them."""
     columns(40)
     long = '{"schema":1,"application":"org.kde.kate","question":"startup-by-memory"}'
-    pages.report_page(printing.Page(), REPORT | {"body": long.ljust(1024)})
+    report_pages.report_page(printing.Page(), REPORT | {"body": long.ljust(1024)})
     output = capsys.readouterr().out
     assert long in output.splitlines()
     assert output.index("Content-Type: application/json") < output.index("Content-Length: 1024")
     assert joined(f"(and {1024 - len(long)} blanks that fill it up to 1024 bytes)") in joined(output)
-    pages.report_page(printing.Page(), REPORT | {"body": "", "sent": 0, "status": 0, "endpoint": ""})
+    report_pages.report_page(printing.Page(), REPORT | {"body": "", "sent": 0, "status": 0, "endpoint": ""})
     assert "(no body is kept)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("changes", "texts"),
     [
-        ({}, ["marvelled, HTTP 503", "2026-11-20", "the server did not accept it"]),
-        ({"outcome": "queued", "sent": 0, "status": 0, "error": "dns"}, ["not yet; on 2027-02-07 it is dropped", "name was not found"]),
+        ({}, ["marvelled (HTTP 503)", "2026-11-20"]),
+        (
+            {"outcome": "queued", "sent": 0, "status": 0, "error": "dns"},
+            ["not yet; after 2027-02-07 it is deleted unsent", "name was not found"],
+        ),
         ({"outcome": "dropped", "sent": 0, "status": 0, "error": "unheard-of"}, ["never", "unheard-of"]),
     ],
 )
 def test_what_became_of_a_report(columns, capsys, *, changes, texts):
     """A report's page says when it was sent, until when it waits, and why it was not accepted or reached nobody."""
     columns(200)
-    pages.report_page(printing.Page(), REPORT | changes)
+    report_pages.report_page(printing.Page(), REPORT | changes)
     output = capsys.readouterr().out
     assert [text for text in texts if text not in output] == []
 
@@ -260,7 +273,7 @@ def test_preview_says_what_is_final(locale, running, waiting, monkeypatch, capsy
     """The preview says in a line, in the person's language, which reports are before noise and which will be sent as they are."""
     monkeypatch.setenv("LC_ALL", locale)
     reports = [("org.kde.kate/one", "https://example.org/", f'{{"nonce":"{nonce * 32}"}}') for nonce in "0f"]
-    pages.preview_page(printing.Page(), reports)
+    report_pages.preview_page(printing.Page(), reports)
     first, two = map(joined, capsys.readouterr().out.split("\n\n"))
     for output, message, (_, _, body) in ((first, running, reports[0]), (two, waiting, reports[1])):
         assert output.startswith("org.kde.kate/one")
@@ -269,8 +282,8 @@ def test_preview_says_what_is_final(locale, running, waiting, monkeypatch, capsy
 
 def test_preview_of_nothing(capsys):
     """Where nothing would be sent, or nowhere, it is said."""
-    pages.preview_page(printing.Page(), [])
-    pages.preview_page(printing.Page(), [("org.kde.kate/one", "", "{}")])
+    report_pages.preview_page(printing.Page(), [])
+    report_pages.preview_page(printing.Page(), [("org.kde.kate/one", "", "{}")])
     nothing, _, nowhere, *_ = capsys.readouterr().out.splitlines()
     assert nothing == "Nothing would be sent: no question is collecting, and no report waits."
     assert nowhere == "Not sent anywhere: this system has no server for this vendor."
@@ -348,7 +361,7 @@ def test_odd_columns(value, monkeypatch, capsys):
 def test_what_the_history_no_longer_has(made, outcomes, text, columns, capsys):
     """The ledger's number is told, and what became of the reports as far as the questions know."""
     columns(200)
-    pages.missing_page(printing.Page(), made, outcomes)
+    report_pages.missing_page(printing.Page(), made, outcomes)
     assert text in " ".join(capsys.readouterr().out.split())
 
 

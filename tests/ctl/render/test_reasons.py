@@ -5,7 +5,7 @@ from support.machine import ROOT
 
 from telemetryd.core.causes import TABLE, WORDS
 from telemetryd.core.explanation import ENDS, EXACT, FRAMES, PLAIN
-from telemetryd.ctl.render import language
+from telemetryd.ctl import language
 from telemetryd.ctl.render.reasons import reason, state_word
 from telemetryd.ctl.render.value_words import STATES
 

@@ -91,9 +91,13 @@ def test_levels_that_hold_are_named(properties, levels):
     ("pending", "questions", "activity"),
     [
         (0, ["active"], ": 1 question is collecting."),
-        (1, ["active", "active", "pending"], ": 2 questions are collecting, 1 waits for your decision (`telemetryctl show org.kde.kate`)."),
+        (
+            1,
+            ["active", "active", "pending"],
+            ": 2 questions are collecting, 1 question waits for your decision (`telemetryctl show org.kde.kate`).",
+        ),
         (2, ["pending", "pending"], ", but nothing is collected: 2 questions wait for your decision (`telemetryctl show org.kde.kate`)."),
-        (0, ["reporting", "answered"], ", but nothing is collected: 1 question waits to be sent."),
+        (0, ["reporting", "answered"], ", but nothing is collected: the answer to 1 question waits to be sent."),
         (
             0,
             ["answered", "passed", "expired", "stopped", "refused"],
@@ -118,9 +122,9 @@ STOP = {"file": "r.toml", "date": "2026-11-20"}
 @pytest.mark.parametrize(
     ("state", "cause", "args", "text"),
     [
-        ("waiting", "level", {"axis": "usage", "level": "basic"}, "is accepted and has not started (org.kde.kate/startup: {})"),
-        ("active", "unreadable", {"what": "manifest", "application": KATE}, "is paused (org.kde.kate/startup: {})"),
-        ("suspended", "suspended", STOP, "is suspended (org.kde.kate/startup: {})"),
+        ("waiting", "level", {"axis": "usage", "level": "basic"}, "1 accepted question has not started (org.kde.kate/startup: {})"),
+        ("active", "unreadable", {"what": "manifest", "application": KATE}, "1 question is paused (org.kde.kate/startup: {})"),
+        ("suspended", "suspended", STOP, "1 question is suspended (org.kde.kate/startup: {})"),
     ],
 )
 def test_reason_of_what_is_shut(state, cause, args, text):
@@ -128,7 +132,7 @@ def test_reason_of_what_is_shut(state, cause, args, text):
     sentence = said(Usage=1, questions=[question(state, "from the service", cause=cause, cause_args=args)])
     why = explain(Situation(state, cause, args)).rstrip(".")
     assert why
-    assert sentence == f"Telemetry is on for usage (basic), but nothing is collected: 1 question {text.format(why)}."
+    assert sentence == f"Telemetry is on for usage (basic), but nothing is collected: {text.format(why)}."
 
 
 def test_a_cause_of_a_newer_service():
@@ -141,7 +145,8 @@ def test_at_most_three_things_are_told():
     """The sentence stays one sentence, however much there is to tell."""
     states = ["active", "reporting", "waiting", "unreviewed", "suspended"]
     sentence = said(Usage=1, applications=[{"id": KATE, "pending": 3}], questions=[question(state) for state in states])
-    assert sentence.endswith(": 1 question is collecting, 3 wait for your decision (`telemetryctl show org.kde.kate`), 1 waits to be sent.")
+    told = "3 questions wait for your decision (`telemetryctl show org.kde.kate`), the answer to 1 question waits to be sent."
+    assert sentence.endswith(f": 1 question is collecting, {told}")
 
 
 @pytest.mark.parametrize(

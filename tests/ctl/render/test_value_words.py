@@ -36,10 +36,10 @@ def new_york(monkeypatch):
 
 @pytest.mark.usefixtures("new_york")
 def test_days():
-    """A time is the local date; a time that the daemon cut to the day stays that day west of Greenwich too; 0 is never."""
+    """A time is the day in UTC, as in every sentence about days, west of Greenwich too; 0 is never."""
     evening = int(datetime(2026, 11, 25, 1, 30, tzinfo=UTC).timestamp())
     cut = int(datetime(2026, 11, 25, tzinfo=UTC).timestamp())
-    assert (value_words.day(evening), value_words.day(cut), value_words.day(0)) == ("2026-11-24", "2026-11-25", "never")
+    assert (value_words.day(evening), value_words.day(cut), value_words.day(0)) == ("2026-11-25", "2026-11-25", "never")
 
 
 def test_day_beyond_the_calendar():

@@ -1,11 +1,10 @@
-"""The user's language from the environment, the program's words in it, and a manifest's texts in it. Policy: T1.
+"""The program's words in other languages, from the catalogues of `telemetryd/locale`, and a manifest's texts in them. Policy: T1.
 
-The words are in the catalogues of `telemetryd/locale`, which `packaging/catalogues.py` makes. The source language is English.
+`packaging/catalogues.py` makes the catalogues. The source language is English.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections import ChainMap
 from pathlib import Path
@@ -14,16 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core.translation import ENGLISH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from telemetryd.core.translation import Words
 
-CATALOGUES = Path(__file__).parents[2] / "locale"
+CATALOGUES = Path(__file__).parents[1] / "locale"
 DOMAIN = "telemetryd"
 
-_UNTRANSLATED = {"C", "POSIX"}
+UNTRANSLATED = {"C", "POSIX"}
 """Locales in which gettext ignores LANGUAGE. In C.UTF-8 it obeys LANGUAGE, which Plasma may have set."""
-_SOURCE = {*_UNTRANSLATED, "en"}
+_SOURCE = {*UNTRANSLATED, "en"}
 """Languages that need no translation; languages after one of these in the order of preference are ignored."""
 _LOCALE = re.compile(r"(?P<language>[A-Za-z]+)(?P<territory>_[A-Za-z0-9]+)?(?:\.[^@]*)?(?P<modifier>@[A-Za-z0-9]+)?", re.ASCII)
 _RIGHT_TO_LEFT = {"ar", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
@@ -50,15 +49,7 @@ class Language(NamedTuple):
         return "rtl" if self.tag.partition("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 
-def of_environment(environ: Mapping[str, str] = os.environ) -> Language:
-    """The language of messages by gettext's rules: LANGUAGE, then the locale of LC_ALL, LC_MESSAGES or LANG; English if that is C."""
-    locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "C")
-    if locale in _UNTRANSLATED:
-        return of(())
-    return of((*filter(None, environ.get("LANGUAGE", "").split(":")), locale))
-
-
-def of(names: tuple[str, ...]) -> Language:
+def of(names: Iterable[str]) -> Language:
     """The languages with these names, such as `de_AT.UTF-8` or `ja`, the most preferred first."""
     codes = tuple(dict.fromkeys(_codes(names)))
     return Language(codes, _words(codes) if codes else ENGLISH)
@@ -69,7 +60,7 @@ def available_languages() -> list[str]:
     return sorted(["en", *(path.parents[1].name for path in CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))])
 
 
-def _codes(names: tuple[str, ...]) -> Iterator[str]:
+def _codes(names: Iterable[str]) -> Iterator[str]:
     """Each name followed by more general ones: `de_AT@euro`, `de_AT`, `de@euro`, `de`. Ends before the source language."""
     for name in names:
         match = _LOCALE.fullmatch(name)

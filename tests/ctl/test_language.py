@@ -11,25 +11,25 @@ from support.manifests.core_questions import APPLICATION, CRASHED, MEMORY, PLATF
 from telemetryd.core.admissibility import figures, sentences
 from telemetryd.core.definition import Category, Combine, Detail, ManifestKind, PeriodKind, SourceType
 from telemetryd.core.system_facts import SOURCES
-from telemetryd.ctl.render import language
+from telemetryd.ctl import language
 from telemetryd.describe.difference import changes
 from telemetryd.describe.sentences import describe
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 NUMBERS = [0, 1, 2, 5, 11, 21, 100]
 
 
-LANGUAGES = ["de", "ja"]
+LANGUAGES = ["ar", "de", "ja"]
 
 
 def test_languages():
-    """The options of the commands offer German and Japanese beside English."""
-    assert language.available_languages() == ["de", "en", "ja"]
+    """The options of the commands offer Arabic, German and Japanese beside English."""
+    assert language.available_languages() == ["ar", "de", "en", "ja"]
 
 
 @pytest.mark.parametrize(
     ("name", "one", "several"),
-    [("de", "in der einzigen vollen Woche", "in einer von {number} Wochen"), ("ja", "{number} 週の中", "{number} 週の中")],
+    [("de", "in der einzigen vollen Woche", "in einer von {number} Wochen"), ("ja", "{number}\u00a0週の中", "{number}\u00a0週の中")],
 )
 def test_plural_forms(name, one, several):
     """Each number gets the form of its language: two in German, one in Japanese."""
@@ -129,6 +129,6 @@ def test_no_change_is_left_in_english(name):
 
 def test_start_in_english_opens_no_catalogue():
     """In English no translation is looked for, and whoever asks for none does not pay."""
-    code = "import telemetryd.ctl.render.language as l, sys; l.of_environment({}); print('gettext' in sys.modules)"
+    code = "import telemetryd.ctl.language as l, sys; l.of_environment({}); print('gettext' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "False\n"
