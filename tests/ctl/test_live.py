@@ -69,7 +69,7 @@ def on_terminal(machine, *arguments, answer="", **environ):
         try:
             while chunk := _read(ours):
                 output += chunk
-                if answer and b"[y/N]: " in output:
+                if answer and re.search(rb"\[.+/.+\]: $", output):  # in the letters of the language
                     until(lambda: _sleeps(process.pid))  # before, Python would only note a Ctrl-C
                     os.write(ours, answer.encode())
                     answer = ""

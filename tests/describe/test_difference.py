@@ -152,8 +152,10 @@ def test_the_other_direction():
         (
             (STARTUP._replace(edges=(500, 2001)), PLATFORM),
             [
-                "`startup` is now kept in 3 bins as before, but others: "
-                "the edge 2001\u00a0ms is new and the edge 2000\u00a0ms is gone (other bins)."
+                (
+                    "`startup` is now kept in 3 bins as before, but others: "
+                    "the edge 2001\u00a0ms is new and the edge 2000\u00a0ms is gone (other bins)."
+                )
             ],
         ),
         (

@@ -79,14 +79,14 @@ def monitor(app: str, count: int | None, *, is_json: bool) -> None:
     async def work(control: ControlClient) -> None:
         if not (await control.properties()).get("Developer"):
             raise failure_for(NotDeveloperError.bus_name, "", app)
-        if app:
-            await control.application(app)
+        app_id = await control.id_of(app)
         page = None if is_json else printing.Page()
         if page:
-            page.say(f"{'SOURCE':{_SOURCE}} {'BIN':{_BIN}} VERDICT", "bold")
+            source, label, verdict = _("SOURCE"), _("BIN"), _("VERDICT")
+            page.say(f"{source:{_SOURCE}} {label:{_BIN}} {verdict}", "bold")
         left, after = count, 0
         while left is None or left > 0:
-            after, events = await control.watch(app, after)
+            after, events = await control.watch(app_id, after)
             for event in events[:left]:
                 if page:
                     source, label, verdict = event

@@ -132,8 +132,9 @@ def _meaning_rows(description: Description, original: Description, words: Words,
     for source, original_source in zip(description.sources, reviewed.sources, strict=True):
         is_own = source.how != ""
         measured = _with_original(source.what, original_source.what, words) if is_own else [source.what]
-        how = (source.whence, source.how) if has_details else ()
-        yield from labelled_rows(_("collects"), [*measured, joined((*how, source.coarse), words), answers(source, words)])
+        how, kept = joined((source.whence, source.how, source.coarse), words), answers(source, words)
+        values = [how, kept] if has_details else [joined((source.coarse, kept), words)]
+        yield from labelled_rows(_("collects"), [*measured, *values])
     yield _("answers"), description.together
 
 

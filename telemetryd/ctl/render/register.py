@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core import admissibility, report
 from telemetryd.core.period import whole_periods
 from telemetryd.core.signoffs import Standing, StopReason
+from telemetryd.core.translation import joined
 from telemetryd.ctl.render.sheet import Code, Index, IndexRow, Link, Section, Sheet, fact
 from telemetryd.describe.sentences import describe
-
-from telemetryd.core.translation import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
