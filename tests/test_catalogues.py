@@ -129,3 +129,20 @@ def test_begun_languages_say_what_they_have():
         ("", "A message that is the same."): ("Le même.",),
         ("", "A message that changed."): ("",),
     }
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.parents[1].name)
+def test_no_break_before_a_unit(path):
+    """Between a number and its unit stands a space that forbids a break."""
+    units = "%|Bit|Bytes?|Punkte?|بت|بايت|ث|نقطة|[件人個通週日秒倍]"
+    for translated in texts(catalogues.read(path)).values():
+        for text in translated:
+            assert not re.search(rf"(?:[0-9]|\{{(?:number|bits|percent|size|seconds|cells)\}}) (?:{units})(?![^\W\d_])", text), text
+
+
+def test_arabic_isolates_what_runs_from_left_to_right():
+    """Commands and options in Arabic messages stand between isolates, each of which ends."""
+    for translated in texts(catalogues.read(catalogues.LOCALE / "ar/LC_MESSAGES/telemetryd.po")).values():
+        for text in translated:
+            assert text.count("\u2066") == text.count("\u2069")
+            assert not re.search("`|--[a-z]", re.sub("\u2066[^\u2069]*\u2069", "", text)), text

@@ -42,7 +42,7 @@ class _Message(str):
 
     def format(self, *_: object, **values: object) -> str:
         """The message with its values. Messages have named places only."""
-        return str.format(self, **{name: isolated(value) if isinstance(value, str) and value else value for name, value in values.items()})
+        return str.format(self, **{name: value if isinstance(value, int) else isolated(str(value)) for name, value in values.items()})
 
 
 class _RightToLeft(NamedTuple):

@@ -26,8 +26,8 @@ _WIDTH = 100
 """Columns without a terminal and without COLUMNS."""
 _GAP = "  "
 """Between two columns of a table."""
-_LEAST_TEXT = 20
-"""Least columns for running text in a table. With less, each row of the table becomes lines of its own."""
+_LEAST_TEXT, _LEAST_KEY = 20, 10
+"""Least columns for running text in a table, and for its first column. With less, each row of the table becomes lines of its own."""
 
 Row = tuple[str, str]
 
@@ -126,8 +126,9 @@ def _widths(cells: Sequence[Sequence[str]], texts: Collection[int], columns: int
     """The width of each column; None if the table does not fit. Columns of text share what the others leave, then the first gives way."""
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - columns
-    for index in (*sorted(texts, key=lambda index: -widths[index]), 0):
-        cut = max(0, min(excess, widths[index] - _LEAST_TEXT))
+    for index in (*sorted(texts, key=lambda index: -widths[index]), 0) if excess > 0 else ():
+        least = max(_LEAST_TEXT, *(width(line) for row in cells for line in wrapped(row[index], 1))) if index else _LEAST_KEY
+        cut = max(0, min(excess, widths[index] - least))
         widths[index], excess = widths[index] - cut, excess - cut
     return widths if excess <= 0 else None
 

@@ -102,7 +102,7 @@ def ledger_page(page: Page, budgets: Sequence[ControlDict]) -> None:
     words = page.language.words
     _ = words.gettext
     heads = (_("TO"), _("ABOUT"), _("IN"), _("ANSWERS"), _("USED"), _("PROMISED"), _("LIMIT"))
-    page.table(heads, [_ledger_row(budget, words) for budget in budgets])
+    page.table(heads, [_ledger_row(budget, words) for budget in budgets], texts=(1,))
     for budget in budgets:
         text = _meaning(budget, words)
         if text and not budget["year"]:
@@ -160,7 +160,7 @@ def _sending_rows(report: ControlDict, words: Words) -> Iterator[Row]:
         yield _("sent"), _("not yet; after {date} it is deleted unsent").format(date=day(report["due_until"] - 1, words))
     else:
         yield _("sent"), day(report["sent"], words)
-    if report["error"]:
+    if report["error"] not in {"", "status"}:  # the outcome has the status
         yield _("error"), error_text(report["error"], words)
 
 
