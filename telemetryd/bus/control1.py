@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import wraps
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
+from telemetryd.bus.foreseen import change_from, foreseen_body, names
 from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.members import Handlers, Result
 from telemetryd.bus.reply_size import bounded, fitting
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.queries import Queries
     from telemetryd.engine.query_rows import Shown
     from telemetryd.engine.slices import Slices
+    from telemetryd.engine.user_acts import UserActs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,32 +74,10 @@ def _with_path(act: Callable[P, Awaitable[Result]]) -> Callable[P, Coroutine[Any
     return wrapper
 
 
-class Acts(Protocol):
-    """The acts of the user: see `Decisions`, and `DecisionsWithoutStorage` while nothing can be stored."""
-
-    async def set_level(self, name: str, level: int) -> None:
-        """Set a global level."""
-
-    async def set_application(self, application: str, system: int, usage: int) -> None:
-        """Set an application's levels."""
-
-    async def set_question(self, application: str, question: str, *, is_allowed: bool) -> None:
-        """Refuse a question, or end its refusal."""
-
-    async def accept(self, application: str, digests: Mapping[str, str]) -> None:
-        """Accept questions by the digests that were shown."""
-
-    async def erase(self, application: str) -> None:
-        """Erase what was collected for an application, or for all ("")."""
-
-    async def forget(self, application: str) -> None:
-        """Withdraw everything from an application that is not installed."""
-
-
 class ControlParts(NamedTuple):
     """The parts behind Control1 over one pair of databases. If others are opened, all parts are replaced together."""
 
-    choices: Acts
+    choices: UserActs
     consents: ConsentStore
     catalogue: Catalogue
     views: Queries
@@ -136,6 +116,8 @@ class Control:
                 "SetApplicationConsent": self._set_application,
                 "SetQuestionConsent": self._set_question,
                 "Accept": self._accept,
+                "Foresee": self._foresee,
+                "Apply": self._apply,
                 "Preview": self._preview,
                 "History": self._history,
                 "Ledger": self._ledger,
@@ -208,6 +190,24 @@ class Control:
         finally:
             self._announce()
         return None
+
+    async def _foresee(self, _caller: Caller, call: Message) -> Result:
+        change = change_from(*call.body)
+        (looked,) = await self._view(lambda parts: parts.views.foresee(change))
+        return foreseen_body(looked)
+
+    @_with_path
+    async def _apply(self, _caller: Caller, call: Message) -> Result:
+        dictionary, foreseen = call.body
+        parts = self._parts()
+        try:
+            done = await parts.choices.apply(change_from(dictionary), foreseen)
+        finally:
+            self._announce()
+        decided = [list(names(done.accepted)), dict(zip(names(done.closed), done.closed.values(), strict=True))]
+        # The change is done, so a long list of rows is cut rather than refused.
+        rows = await self._slices.run(fitting(_dictionaries(parts.views.named(done.concerned)), decided))
+        return [rows, *decided]
 
     async def _preview(self, _caller: Caller, call: Message) -> Result:
         return [await self._view(lambda parts: bounded(_structures(parts.views.preview(*call.body)), _ask_each(*call.body)))]

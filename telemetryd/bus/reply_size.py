@@ -29,9 +29,9 @@ def bounded(rows: Iterator[T | None], advice: str) -> Iterator[T | None]:
         yield row
 
 
-def fitting(rows: Iterator[T]) -> Iterator[T]:
-    """As many rows as fit into a reply."""
-    left = REPLY_MAX_BYTES - _HEAD_BYTES
+def fitting(rows: Iterator[T], beside: Any = None) -> Iterator[T]:
+    """As many rows as fit into a reply, `beside` another value."""
+    left = REPLY_MAX_BYTES - _HEAD_BYTES - size_bytes(beside)
     for row in rows:
         left -= size_bytes(row)
         if left < 0:

@@ -10,6 +10,7 @@ from telemetryd.core.record import Ending
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from telemetryd.core.definition import Declaration, Key
     from telemetryd.core.gate import ApplicationLevels, Decision, Levels
@@ -166,6 +167,9 @@ class ConsentStore(Protocol):
     @property
     def is_owed(self) -> bool:
         """Whether a withdrawal or an end holds in memory only, because it could not be written yet."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Store the changes of a block all or none. If StorageError leaves the block, none of them holds."""
 
     def set_levels(self, levels: Levels) -> None:
         """Store the global levels."""

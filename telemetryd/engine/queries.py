@@ -14,10 +14,12 @@ from telemetryd.engine.query_rows import QueryRows
 from telemetryd.errors import BusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from telemetryd.core.change import UserChange
     from telemetryd.core.definition import Definition, Key
     from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.foresight import Foreseen, Foresight
     from telemetryd.engine.known_questions import KnownQuestions
     from telemetryd.engine.period_close import PeriodClose
     from telemetryd.engine.ports import Clock, ConsentStore, ReportStore
@@ -46,9 +48,11 @@ class Queries:
         reports: ReportStore,
         clock: Clock,
         known: KnownQuestions,
+        foresight: Foresight,
     ) -> None:
         self._catalogue, self._consents, self._questions, self._period_close = catalogue, consents, questions, period_close
         self._reports, self._clock, self._known = reports, clock, known
+        self._foresight = foresight
         self._rows = QueryRows(catalogue, consents, questions, clock)
 
     def applications(self, callers: Mapping[str, frozenset[str]]) -> Iterator[Shown | None]:
@@ -81,6 +85,22 @@ class Queries:
                 else:
                     yield self._rows.question_without_definition(key, self._reports.newest(key))
                 check_unchanged()
+
+    def foresee(self, change: UserChange) -> Iterator[Foreseen | None]:
+        """What would follow from a change, as the last item. Raises what doing it would raise, but for a failing disk."""
+        check_unchanged = self._unchanged_check()
+        for looked in self._foresight.look(change):
+            yield looked
+            check_unchanged()
+
+    def named(self, keys: Iterable[Key]) -> Iterator[Shown]:
+        """The present rows of some questions, as in `questions`. Those of which nothing is kept or declared are left out."""
+        for key in keys:
+            definition = self._questions.definition(key)
+            if definition:
+                yield self._rows.question(definition)
+            elif self._known.is_question_kept(key):
+                yield self._rows.question_without_definition(key, self._reports.newest(key))
 
     def preview(self, application: str) -> Iterator[tuple[str, str, str] | None]:
         """(application/question, URL, body) of each report that is being made or waits. A report being made has a blank nonce."""

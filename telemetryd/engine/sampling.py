@@ -198,12 +198,11 @@ class Sampling:
         yield Point.SYNCED
         return self._erasure.erase(erased)
 
-    def forget_steps(self, application: str) -> Steps[None]:
-        """Erase what was collected for an application or by it for shared questions, and then its declaration. The user forgot it."""
-        keys = self._questions.forget(application)
+    def forget_steps(self, application: str, keys: Iterable[Key]) -> Steps[None]:
+        """Erase what was collected for a forgotten application's questions or by it for shared ones, and then its declaration."""
         self._suspend()
         yield Point.SYNCED
-        self._erasure.erase(keys)
+        self._erasure.erase(sorted(keys))
         self._erasure.erase_pushed(application)
         self._catalogue.forget(application)
 

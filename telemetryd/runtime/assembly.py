@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.bus.control1 import ControlParts
 from telemetryd.core.causes import Cause
 from telemetryd.engine.catalogue import Catalogue
+from telemetryd.engine.changes import Changes
 from telemetryd.engine.decisions import Decisions
 from telemetryd.engine.delivery import Deliveries, Sending
 from telemetryd.engine.durability import Disk, Work
 from telemetryd.engine.erasure import Erasure
+from telemetryd.engine.foresight import Foresight
 from telemetryd.engine.known_questions import KnownQuestions
 from telemetryd.engine.monitor import Monitor
 from telemetryd.engine.period_close import PeriodClose
@@ -199,6 +201,16 @@ class _Parts:
             rng=self._rng,
         )
         self.known = KnownQuestions(self._catalogue, self._consents, self._tallies, self._reports)
+        self._changes = Changes(self._catalogue, self._consents, self._questions, known=self.known, clock=self._clock)
+        self._foresight = Foresight(
+            catalogue=self._catalogue,
+            consents=self._consents,
+            questions=self._questions,
+            tallies=self._tallies,
+            reports=self._reports,
+            clock=self._clock,
+            changes=self._changes,
+        )
         self.sending, self.work = Sending(), Work(surroundings.lock, disk)
 
     def erasure(self, purge_elsewhere: Callable[[], bool]) -> Erasure:
@@ -233,8 +245,8 @@ class _Parts:
             consents=self._consents,
             catalogue=self._catalogue,
             files=self._store,
-            clock=self._clock,
-            known=self.known,
+            changes=self._changes,
+            foresight=self._foresight,
             erasure=erasure,
             run=self.work.run,
             lowered=self._surroundings.lowered or UnwrittenWithdrawals(),
@@ -267,6 +279,7 @@ class _Parts:
             reports=self._reports,
             clock=self._clock,
             known=self.known,
+            foresight=self._foresight,
         )
         return ControlParts(decisions, self._consents, self._catalogue, views, ticker, self._monitor, erasure, self._store.problems)
 

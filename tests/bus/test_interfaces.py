@@ -61,6 +61,8 @@ def test_members_are_the_fixed_ones():
     assert control.methods == {
         "ListApplications": ("", "aa{sv}"),
         "ListQuestions": ("s", "aa{sv}"),
+        "Foresee": ("a{sv}", "aa{sv}aa{sv}aa{sv}s"),
+        "Apply": ("a{sv}s", "aa{sv}asa{ss}"),
         "SetApplicationConsent": ("suu", ""),
         "SetQuestionConsent": ("ssb", ""),
         "Accept": ("sa{ss}", ""),
