@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from telemetryd.bus.transport.library import Message, MessageBus, MessageType, Variant, session_bus
 from telemetryd.ctl.failures import Failure, failure_for, no_answer, no_bus
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
 _NAME = "org.telemetryd.Control1"
@@ -31,6 +32,23 @@ _SUBMIT_S = 600.0
 Answer = TypeVar("Answer")
 ControlDict = dict[str, Any]
 """One dictionary of Control1, without variants."""
+Change = Mapping[str, Any]
+"""A change as for Foresee, without variants."""
+_CHANGE_TYPES = {
+    **dict.fromkeys(("system", "usage", "new_questions", "app_system", "app_usage"), "u"),
+    **dict.fromkeys(("application", "erase", "forget"), "s"),
+    **dict.fromkeys(("refuse", "allow"), "a(ss)"),
+    "accept": "a{sa{ss}}",
+}
+
+
+class Foreseen(NamedTuple):
+    """What a change would do, as dictionaries of Foresee, and the digest that Apply takes."""
+
+    ends: list[ControlDict]
+    resumes: list[ControlDict]
+    refused: list[ControlDict]
+    digest: str
 
 
 def run(work: Callable[[ControlClient], Awaitable[Answer]]) -> Answer:
@@ -65,10 +83,6 @@ class ControlClient:
         (values,) = await self._call("GetAll", "s", [_NAME], interface=_PROPERTIES)
         return dict(values)
 
-    async def set_property(self, name: str, value: int) -> None:
-        """Set a property of type u."""
-        await self._call("Set", "ssv", [_NAME, name, Variant("u", value)], interface=_PROPERTIES)
-
     async def applications(self) -> list[ControlDict]:
         """All applications with a manifest, or of which something is kept."""
         (applications,) = await self._call("ListApplications")
@@ -86,17 +100,13 @@ class ControlClient:
         questions: list[ControlDict] = await self._rows("ListQuestions", app_id)
         return questions
 
-    async def set_application(self, app_id: str, system: int, usage: int) -> None:
-        """Set an application's own levels."""
-        await self._call("SetApplicationConsent", "suu", [app_id, system, usage])
+    async def foresee(self, change: Change, app_id: str) -> Foreseen:
+        """What a change would do. `app_id` is the application that it concerns, or ""; a failure names it."""
+        return Foreseen(*await self._call("Foresee", "a{sv}", [_with_types(change)], about=app_id))
 
-    async def set_question(self, app_id: str, question: str, *, allowed: bool) -> None:
-        """Refuse a question, or undo a refusal."""
-        await self._call("SetQuestionConsent", "ssb", [app_id, question, allowed])
-
-    async def accept(self, app_id: str, digests: Mapping[str, str]) -> None:
-        """Accept questions by the digests that were shown."""
-        await self._call("Accept", "sa{ss}", [app_id, dict(digests)])
+    async def apply(self, change: Change, foreseen: str, app_id: str) -> None:
+        """Do a change, all or nothing, if exactly that follows which was foreseen."""
+        await self._call("Apply", "a{sv}s", [_with_types(change), foreseen], about=app_id)
 
     async def preview(self, app_id: str) -> list[list[str]]:
         """(application/question, URL, body) of each report that would be sent; "" for all, even if one reply cannot hold them."""
@@ -121,14 +131,6 @@ class ControlClient:
         """The budgets."""
         (budgets,) = await self._call("Ledger")
         return list(budgets)
-
-    async def erase(self, app_id: str) -> None:
-        """Erase what was collected and not sent; "" for all."""
-        await self._call("Erase", "s", [app_id])
-
-    async def forget(self, app_id: str) -> None:
-        """Withdraw all consents for an application that is not installed, and delete what is kept about it."""
-        await self._call("Forget", "s", [app_id])
 
     async def _rows(self, member: str, app_id: str) -> list[Any]:
         """The rows of a member for an application; "" for all, one application after the other if one reply cannot hold them."""
@@ -158,7 +160,7 @@ class ControlClient:
         following, events = await self._call("Watch", "st", [app_id, after])
         return following, list(events)
 
-    async def _call(  # noqa: PLR0913 - the last two are by keyword
+    async def _call(  # noqa: PLR0913 - the last three are by keyword
         self,
         member: str,
         signature: str = "",
@@ -166,6 +168,7 @@ class ControlClient:
         *,
         interface: str = _NAME,
         within_s: float = _ANSWER_S,
+        about: str = "",
     ) -> list[Any]:
         message = Message(destination=_NAME, path=_PATH, interface=interface, member=member, signature=signature, body=body or [])
         try:
@@ -176,9 +179,13 @@ class ControlClient:
             raise failure_for("org.freedesktop.DBus.Error.Disconnected", "", "") from error
         if reply.message_type is MessageType.ERROR:
             text = str(reply.body[0]) if reply.body else ""
-            application = body[0] if body and signature.startswith("s") and interface == _NAME else ""
+            application = about or (body[0] if body and signature.startswith("s") and interface == _NAME else "")
             raise failure_for(reply.error_name or "", text, application)
         return [_without_variants(value) for value in reply.body]
+
+
+def _with_types(change: Change) -> dict[str, Variant]:
+    return {key: Variant(_CHANGE_TYPES[key], value) for key, value in change.items()}
 
 
 def _without_variants(value: Any) -> Any:

@@ -53,6 +53,8 @@ _NEXT: dict[type[TelemetrydError], str] = {
     BusyError: "try again in a moment",
     StorageError: f"check the space and the rights of that directory; {_JOURNAL}",
 }
+_NEXT_FOR_ALL = {ChangedError.bus_name: "repeat the command to see what would follow now"}
+"""The same where no application is the subject of the command."""
 _TOO_LONG = "the reply would be longer"
 """The beginning of the text for an answer with too many rows; trying again does not help."""
 _LOCKS = "nothing was changed; `telemetryctl status` shows the locks"
@@ -94,7 +96,9 @@ def failure_for(name: str, text: str, application: str) -> Failure:
         return _denied(text)
     hint = _NEXT_BY_NAME.get(name, "")
     if "{application}" in hint:
-        hint = hint.format(application=application) if application else "`telemetryctl list` names the applications"
+        hint = (
+            hint.format(application=application) if application else _NEXT_FOR_ALL.get(name, "`telemetryctl list` names the applications")
+        )
     if text.startswith(_TOO_LONG):
         hint = "it cannot be shown"
     return Failure(f"{text or name}; {hint}" if hint else f"{name}: {text}", name=name)

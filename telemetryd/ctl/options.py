@@ -49,12 +49,17 @@ def level_option(option: str, words: dict[int, str], help_text: str) -> Callable
     return click.option(option, type=click.Choice(list(words.values())), help=help_text)
 
 
+def require_terminal() -> None:
+    """Raise UsageError if nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("This needs a terminal to ask you. Check first, then repeat with --yes.")
+
+
 def confirm(question: str, *, is_agreed: bool) -> None:
     """Ask on the terminal, unless the user agreed beforehand. Raises `Failure` if declined, UsageError without a terminal."""
     if is_agreed:
         return
-    if not sys.stdin.isatty():
-        raise click.UsageError("This needs a terminal to ask you. Check first, then repeat with --yes.")
+    require_terminal()
     try:
         is_agreed = click.confirm(question, default=False, err=True)
     except click.Abort:

@@ -8,11 +8,11 @@ import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
-from support.machine import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, but_for_chance, until
+from support.machine import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, but_for_chance
 from support.manifests.manifest_texts import within
+from support.terminal import on_terminal
 
 APP = "org.kde.kate"
 WITH_MEMORY = KATE.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]').replace("[500, 2000]", "[500]")
@@ -56,38 +56,6 @@ def started(machine, *arguments, **environ):
             yield process
         finally:
             process.kill()
-
-
-def on_terminal(machine, *arguments, answer="", **environ):
-    """(exit status, everything that stood on the terminal) of a command that a person runs and answers."""
-    ours, theirs = pty.openpty()
-    environment = {**machine.environ, "TERM": "xterm-256color", "COLUMNS": "80", **environ}
-    command = ["setsid", "--ctty", sys.executable, "-m", "telemetryd.ctl", *arguments]
-    output = b""
-    with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT) as process:
-        os.close(theirs)
-        try:
-            while chunk := _read(ours):
-                output += chunk
-                if answer and b"[y/N]: " in output:
-                    until(lambda: _sleeps(process.pid))  # before, Python would only note a Ctrl-C
-                    os.write(ours, answer.encode())
-                    answer = ""
-            return process.wait(WAIT_S), output.decode()
-        finally:
-            process.kill()
-            os.close(ours)
-
-
-def _sleeps(pid):
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
-
-
-def _read(terminal):
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # Linux's end of file on a terminal
-        return b""
 
 
 @pytest.fixture
@@ -202,14 +170,14 @@ def test_status_shows_the_rest(machine):
 
 
 def test_lock_refuses(machine):
-    """Setting a level above a lock fails with the lock's file, changes nothing, and lower levels of the same command are set first."""
+    """Setting a level above a lock fails with the lock's file, and nothing else of the same command is done either."""
     machine.configure("[limits]\nusage = 0\n")
     machine.install(KATE)
     with machine.daemon():
         line = refused(machine, 1, "consent", "global", "--usage", "basic", "--system", "basic", "--new-questions", "refuse")
         assert f"{machine.root}/etc/telemetryd/telemetryd.toml" in line
         now = told(machine, "status")
-        assert (now["Usage"], now["NewQuestions"]) == (0, 0)
+        assert (now["System"], now["Usage"], now["NewQuestions"]) == (0, 0, 1)
         assert f"{machine.root}/etc/telemetryd/telemetryd.toml" in refused(machine, 1, "consent", "application", APP, "--usage", "basic")
 
 

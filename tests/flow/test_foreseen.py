@@ -2,6 +2,7 @@
 
 import pytest
 from support.machine import CONTROL, KATE, CallError, Variant
+from support.terminal import words_on_terminal
 
 KATE_ID, QUESTION = "org.kde.kate", "startup-time"
 ON = {"usage": Variant("y", 2), "system": Variant("i", 1)}
@@ -129,3 +130,17 @@ async def test_foreseeing_leaves_the_state_as_it_is(timeline):
     *_, foreseen = await foresee(timeline.client, OFF)
     ((row,), _, _) = await apply(timeline.client, OFF, foreseen)
     assert (row["state"], row["cause"]) == ("passed", "level")
+
+
+async def test_what_ends_is_said(timeline):
+    """Where a period runs, a lower level says that the question ends for good and what is erased; only a yes does it."""
+    await timeline.collect()
+    for arguments in (["consent", "global", "--usage", "off"], ["consent", "refuse", KATE_ID, QUESTION], ["erase", "--all"]):
+        done, output = words_on_terminal(timeline.machine, *arguments, answer="n\n")
+        assert done == 4, output
+        said = "This ends 1 question for good: org.kde.kate/startup-time Is start-up too slow? What was measured is erased."
+        assert said in output
+        assert (await timeline.question())[0] == "active"
+    assert "The list of what was sent is erased too." in output
+    done, output = words_on_terminal(timeline.machine, "consent", "global", "--usage", "off", answer="y\n")
+    assert (done, (await timeline.question())[1]) == (0, "level"), output

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import control_client
+from telemetryd.ctl.commands.changing import Asking, carry_out
 from telemetryd.ctl.failures import NOTHING, Failure, failure_for
-from telemetryd.ctl.options import OrderedGroup, as_json, assume_yes, confirm, level_option
+from telemetryd.ctl.options import OrderedGroup, as_json, assume_yes, level_option
 from telemetryd.ctl.render import printing, state_sentences
 from telemetryd.ctl.render.pages import application_page, standings_page, status_page
 from telemetryd.ctl.render.value_words import ABSENT, LEVELS, NEW_QUESTIONS, OWN_LEVELS, count_phrase, number
 from telemetryd.errors import ChangedError, UnknownQuestionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from telemetryd.ctl.control_client import ControlClient, ControlDict
 
@@ -30,7 +31,10 @@ def consent() -> None:
     """Decide what may be collected.
 
     Everything is off until you turn it on. Lowering a level, or refusing a question, also erases what was collected under it and
-    not yet sent. With --json each command prints what `status`, `list` or `show` would print afterwards.
+    not yet sent. A change that starts questions says which, and asks. One that ends questions for good, or erases anything, asks on
+    a terminal only: withdrawing always works without one.
+
+    With --json each command prints what `status`, `list` or `show` would print afterwards.
     """
 
 
@@ -38,50 +42,52 @@ def consent() -> None:
 @level_option("--system", LEVELS, "Questions about the system: hardware and software, however it is used.")
 @level_option("--usage", LEVELS, "Questions about how applications are used, as statistics.")
 @level_option("--new-questions", NEW_QUESTIONS, _NEW_HELP)
+@assume_yes
 @as_json
-def global_levels(system: str | None, usage: str | None, new_questions: str | None, *, is_json: bool) -> None:
+def global_levels(  # noqa: PLR0913 - by keyword: click's options
+    system: str | None, usage: str | None, new_questions: str | None, *, yes: bool, is_json: bool
+) -> None:
     """Set the levels for all applications.
 
-    They are ceilings: an application's own level can only be lower.
+    They are ceilings: an application's own level can only be lower. All of them are set, or none.
     """
-    named = [("System", LEVELS, system), ("Usage", LEVELS, usage), ("NewQuestions", NEW_QUESTIONS, new_questions)]
-    chosen = [(name, number(words, name_of_value)) for name, words, name_of_value in named if name_of_value]
-    if not chosen:
+    named = [("system", LEVELS, system), ("usage", LEVELS, usage), ("new_questions", NEW_QUESTIONS, new_questions)]
+    change = {name: number(words, name_of_value) for name, words, name_of_value in named if name_of_value}
+    if not change:
         raise click.UsageError("Say what to set: --system, --usage or --new-questions.")
 
-    async def work(control: ControlClient) -> None:
-        for name, value in sorted(chosen, key=lambda setting: setting[1]):
-            await control.set_property(name, value)
+    async def print_status(control: ControlClient) -> None:
         properties = await control.properties()
         if is_json:
             printing.emit(properties)
             return
         status_page(printing.Page(), state_sentences.ServiceState(properties, await control.applications(), await control.questions("")))
 
-    control_client.run(work)
+    carry_out(change, "", Asking("Change your settings?", yes, is_json), print_status)
 
 
 @consent.command(short_help="Set the levels of APP.")
 @click.argument("app")
 @level_option("--system", OWN_LEVELS, "Questions about the system; inherit: follow the global level.")
 @level_option("--usage", OWN_LEVELS, "Questions about use; inherit: follow the global level.")
+@assume_yes
 @as_json
-def application(app: str, system: str | None, usage: str | None, *, is_json: bool) -> None:
+def application(  # noqa: PLR0913 - by keyword: click's options
+    app: str, system: str | None, usage: str | None, *, yes: bool, is_json: bool
+) -> None:
     """Set the levels of APP. An option that is not given stays as it is."""
-    if not system and not usage:
+    chosen = {f"app_{axis}": number(OWN_LEVELS, level) for axis, level in (("system", system), ("usage", usage)) if level}
+    if not chosen:
         raise click.UsageError("Say what to set: --system or --usage.")
 
-    async def work(control: ControlClient) -> None:
-        before = await control.application(app)
-        chosen = [number(OWN_LEVELS, level) if level else before[axis] for axis, level in (("system", system), ("usage", usage))]
-        await control.set_application(app, *chosen)
+    async def print_application(control: ControlClient) -> None:
         now = await control.application(app)
         if is_json:
             printing.emit(now)
         else:
             application_page(printing.Page(), now)
 
-    control_client.run(work)
+    carry_out({"application": app, **chosen}, app, Asking(f"Change your settings for {app}?", yes, is_json), print_application)
 
 
 @consent.command(short_help="Accept questions of APP, as shown.")
@@ -102,42 +108,37 @@ def accept(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) ->
             raise Failure(f"the manifest of {app} is {declared['kind']}, and so it asks nothing now; nothing was accepted")
         return declared, _choose(app, await control.questions(app), questions)
 
-    async def accept_chosen(control: ControlClient) -> None:
-        await control.accept(app, {question["id"]: question["digest"] for question in chosen})
-        await _print_standings(control, app, [question["id"] for question in chosen], is_json=is_json)
-
     declared, chosen = control_client.run(read_questions)
     if not is_json:
         _print_questions(declared, chosen)
-    confirm("Accept it?" if len(chosen) == 1 else f"Accept these {len(chosen)} questions?", is_agreed=yes)
-    control_client.run(accept_chosen)
+    change = {"accept": {app: {question["id"]: question["digest"] for question in chosen}}}
+    prompt = "Accept it?" if len(chosen) == 1 else f"Accept these {len(chosen)} questions?"
+    names = [question["id"] for question in chosen]
+    carry_out(change, app, Asking(prompt, yes, is_json, always=True), _printer(app, names, is_json=is_json))
 
 
 @consent.command(short_help="Refuse questions of APP.")
 @click.argument("app")
 @click.argument("questions", metavar="QUESTION...", nargs=-1, required=True)
+@assume_yes
 @as_json
-def refuse(app: str, questions: tuple[str, ...], *, is_json: bool) -> None:
+def refuse(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) -> None:
     """Refuse questions of APP, however their definitions change, and erase what was collected for them."""
-    _decide(app, questions, is_allowed=False, is_json=is_json)
+    change = {"refuse": [[app, question] for question in questions]}
+    asking = Asking(f"Refuse {count_phrase(len(questions), 'question')}?", yes, is_json)
+    carry_out(change, app, asking, _printer(app, questions, is_json=is_json))
 
 
 @consent.command(short_help="Undo a refusal.")
 @click.argument("app")
 @click.argument("questions", metavar="QUESTION...", nargs=-1, required=True)
+@assume_yes
 @as_json
-def allow(app: str, questions: tuple[str, ...], *, is_json: bool) -> None:
+def allow(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) -> None:
     """Undo a refusal. This accepts nothing: questions that you have not accepted wait for your decision again."""
-    _decide(app, questions, is_allowed=True, is_json=is_json)
-
-
-def _decide(app: str, questions: Sequence[str], *, is_allowed: bool, is_json: bool) -> None:
-    async def work(control: ControlClient) -> None:
-        for question in questions:
-            await control.set_question(app, question, allowed=is_allowed)
-        await _print_standings(control, app, questions, is_json=is_json)
-
-    control_client.run(work)
+    change = {"allow": [[app, question] for question in questions]}
+    asking = Asking(f"Allow {count_phrase(len(questions), 'question')} again?", yes, is_json)
+    carry_out(change, app, asking, _printer(app, questions, is_json=is_json))
 
 
 def _choose(app: str, questions: Sequence[ControlDict], named: Sequence[str]) -> list[ControlDict]:
@@ -173,10 +174,14 @@ def _print_questions(application: ControlDict, questions: Sequence[ControlDict])
     page.gap()
 
 
-async def _print_standings(control: ControlClient, app: str, questions: Sequence[str], *, is_json: bool) -> None:
-    """Print the states of the questions after a decision."""
-    now = [question for question in await control.questions(app) if question["id"] in questions]
-    if is_json:
-        printing.emit(now)
-    else:
-        standings_page(printing.Page(), now)
+def _printer(app: str, questions: Sequence[str], *, is_json: bool) -> Callable[[ControlClient], Awaitable[None]]:
+    """What prints the states of the questions after a decision."""
+
+    async def print_standings(control: ControlClient) -> None:
+        now = [question for question in await control.questions(app) if question["id"] in questions]
+        if is_json:
+            printing.emit(now)
+        else:
+            standings_page(printing.Page(), now)
+
+    return print_standings

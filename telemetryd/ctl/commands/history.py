@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from telemetryd.core.translation import mark
 from telemetryd.ctl import control_client
-from telemetryd.ctl.options import as_json, assume_yes, confirm
+from telemetryd.ctl.commands.changing import Asking, carry_out
+from telemetryd.ctl.options import as_json, assume_yes
 from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.pages import history_page, missing_page, preview_page, report_page, standings_page
 
@@ -23,6 +25,9 @@ else:
     _IntParam = click.ParamType  # click makes it generic at run time only since 8.4
 
 _LIMIT = 50
+_ERASE_NOTE = mark(
+    "The list of what was sent is erased too. What was sent cannot be called back, because nobody can tell which reports are yours."
+)
 _ENDED = {"answered", "suspended", "erased"}
 """Outcomes that have a reason in the question's state."""
 
@@ -139,10 +144,9 @@ def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
     """
     if bool(app) is is_all:
         raise click.UsageError("Name an application, or give --all.")
-    confirm(f"Erase what was collected and not sent, and the history of what was sent, for {app or 'all applications'}?", is_agreed=yes)
+    prompt = f"Erase what was collected and not sent, and the history of what was sent, for {app or 'all applications'}?"
 
-    async def work(control: ControlClient) -> None:
-        await control.erase(app)
+    async def print_rest(control: ControlClient) -> None:
         now = await control.questions(app)
         if is_json:
             printing.emit(now)
@@ -152,7 +156,7 @@ def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
         if now:
             standings_page(page, now)
 
-    control_client.run(work)
+    carry_out({"erase": app}, app, Asking(prompt, yes, is_json, always=True, note=_ERASE_NOTE), print_rest)
 
 
 @click.command(short_help="Forget an application that is not installed.")
@@ -166,16 +170,14 @@ def forget(app: str, *, yes: bool, is_json: bool) -> None:
     that is over stays over. The history stays too; `erase` erases it. An installed application cannot be forgotten: uninstall it, or refuse
     its questions. With --json: the applications that are left, as `list` prints them.
     """
-    confirm(f"Withdraw everything from {app}, and forget it?", is_agreed=yes)
 
-    async def work(control: ControlClient) -> None:
-        await control.forget(app)
+    async def print_rest(control: ControlClient) -> None:
         if is_json:
             printing.emit(await control.applications())
         else:
             printing.Page().say("Forgotten. If it runs and registers again, you decide on its questions anew.")
 
-    control_client.run(work)
+    carry_out({"forget": app}, app, Asking(f"Withdraw everything from {app}, and forget it?", yes, is_json, always=True), print_rest)
 
 
 def _first_day(text: str) -> date:
