@@ -42,7 +42,7 @@ _CHANGE_TYPES = {
 }
 
 
-class Foreseen(NamedTuple):
+class Consequences(NamedTuple):
     """What a change would do, as dictionaries of Foresee, and the digest that Apply takes."""
 
     ends: list[ControlDict]
@@ -100,9 +100,9 @@ class ControlClient:
         questions: list[ControlDict] = await self._rows("ListQuestions", app_id)
         return questions
 
-    async def foresee(self, change: Change, app_id: str) -> Foreseen:
+    async def foresee(self, change: Change, app_id: str) -> Consequences:
         """What a change would do. `app_id` is the application that it concerns, or ""; a failure names it."""
-        return Foreseen(*await self._call("Foresee", "a{sv}", [_with_types(change)], about=app_id))
+        return Consequences(*await self._call("Foresee", "a{sv}", [_with_types(change)], about=app_id))
 
     async def apply(self, change: Change, foreseen: str, app_id: str) -> None:
         """Do a change, all or nothing, if exactly that follows which was foreseen."""

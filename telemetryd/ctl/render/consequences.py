@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from telemetryd.core.translation import Words
-    from telemetryd.ctl.control_client import Foreseen
+    from telemetryd.ctl.control_client import Consequences
     from telemetryd.ctl.render.printing import Page, Row
 
     Consequence = Mapping[str, Any]
@@ -22,7 +22,7 @@ _ROOM = {"", "yes"}
 """Words for the room of questions that start: nothing is known before the draw, or without a server."""
 
 
-def consequences_page(page: Page, foreseen: Foreseen) -> None:
+def consequences_page(page: Page, foreseen: Consequences) -> None:
     """What ends for good, what starts, and what closes or stays closed; nothing if nothing follows."""
     words = page.language.words
     starts = [row for row in foreseen.resumes if row["room"] in _ROOM]

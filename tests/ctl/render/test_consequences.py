@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetryd.ctl.control_client import Foreseen
+from telemetryd.ctl.control_client import Consequences
 from telemetryd.ctl.render.consequences import consequences_page
 from telemetryd.ctl.render.printing import Page
 
@@ -29,7 +29,7 @@ ACCEPTED = {"accepted_at": 86400 * 20_000}
 def page(capsys, monkeypatch, part, row, language="C"):
     """The words of a page with one row."""
     monkeypatch.setenv("LC_ALL", language)
-    consequences_page(Page(), Foreseen(**{"ends": [], "resumes": [], "refused": [], "digest": "", part: [ROW | row]}))
+    consequences_page(Page(), Consequences(**{"ends": [], "resumes": [], "refused": [], "digest": "", part: [ROW | row]}))
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -88,7 +88,7 @@ def test_without_a_definition(capsys, monkeypatch):
 
 def test_nothing_follows(capsys):
     """Where nothing follows nothing is said."""
-    consequences_page(Page(), Foreseen([], [], [], ""))
+    consequences_page(Page(), Consequences([], [], [], ""))
     assert capsys.readouterr().out == ""
 
 
