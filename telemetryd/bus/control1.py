@@ -7,7 +7,7 @@ from functools import wraps
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
-from telemetryd.bus.foreseen import change_from, foreseen_body, names
+from telemetryd.bus.foreseen import change_from, foreseen_body, foreseen_rows, names
 from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.members import Handlers, Result
 from telemetryd.bus.reply_size import bounded, fitting
@@ -194,7 +194,7 @@ class Control:
     async def _foresee(self, _caller: Caller, call: Message) -> Result:
         change = change_from(*call.body)
         (looked,) = await self._view(lambda parts: parts.views.foresee(change))
-        return foreseen_body(looked)
+        return foreseen_body(looked, await self._slices.run(foreseen_rows(looked)))
 
     @_with_path
     async def _apply(self, _caller: Caller, call: Message) -> Result:

@@ -10,7 +10,7 @@ from telemetryd.core.change import UserChange
 from telemetryd.errors import InvalidArgumentsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetryd.engine.foresight import Consequence, Foreseen
 
@@ -55,12 +55,15 @@ def change_from(dictionary: Mapping[str, Variant]) -> UserChange:
     )
 
 
-def foreseen_body(looked: Foreseen) -> list[Any]:
-    """The body of the reply to Foresee. Raises LimitExceededError if it is too long."""
-    parts = [list(map(_dictionary, part)) for part in (looked.ends, looked.resumes, looked.refused)]
-    for _ in bounded((row for part in parts for row in part), _TOO_MANY):
-        pass
-    return [*parts, looked.digest]
+def foreseen_rows(looked: Foreseen) -> Iterator[dict[str, Variant] | None]:
+    """The dictionaries of the reply to Foresee, one part after the other. Raises LimitExceededError if they are too long."""
+    return bounded(map(_dictionary, (*looked.ends, *looked.resumes, *looked.refused)), _TOO_MANY)
+
+
+def foreseen_body(looked: Foreseen, rows: Sequence[dict[str, Variant]]) -> list[Any]:
+    """The body of the reply to Foresee, from its dictionaries."""
+    first, second = len(looked.ends), len(looked.ends) + len(looked.resumes)
+    return [list(rows[:first]), list(rows[first:second]), list(rows[second:]), looked.digest]
 
 
 def names(keys: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from telemetryd.core.gate import Decision, axes, deciding_obstacle, effective_le
 from telemetryd.core.lifecycle import Effect, State, Step
 from telemetryd.core.record import Outcome
 from telemetryd.engine.draft_consents import DraftConsents
-from telemetryd.engine.questions import Questions
+from telemetryd.engine.questions import Outlook, Questions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -165,8 +165,10 @@ class Foresight:
         questions = Questions(self._catalogue, draft, self._clock, _NoChance())
         self._changes.write(change, draft, questions)
         after = _Side(draft, questions)
-        outlook = questions.look()
-        yield None
+        outlook = Outlook({}, {}, {}, {})
+        for seen in questions.look():
+            outlook = seen or outlook
+            yield None
         view = _View(change, self._now, after, tallied=self._tallies.measured(), queued={row.key for row in self._reports.queue()})
         for key in sorted({*self._now.questions.decided(), *outlook.steps}):
             step = outlook.steps.get(key)

@@ -19,7 +19,7 @@ from telemetryd.engine.budget import Budget
 from telemetryd.errors import InvalidManifestError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
@@ -85,7 +85,7 @@ class Questions:
         """Evaluate every question that the user decided on, and store what changed. If it fails, no question is open."""
         self._open_periods = {}
         self._draw_lots()
-        outlook = self.look()
+        *_, outlook = filter(None, self.look())
         steps, self._rooms = outlook.steps, outlook.rooms
         self._delays = {step.record.noticed for step in steps.values()} - {""}
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
@@ -105,17 +105,21 @@ class Questions:
             [definition for definition in closing if definition],
         )
 
-    def look(self) -> Outlook:
-        """The next step of every question that the user decided on. Nothing is stored, and no lot is drawn."""
-        evaluations = {key: self._evaluate_question(key) for key in self.decided()}
+    def look(self) -> Iterator[Outlook | None]:
+        """The next step of every question that the user decided on, as the last item. Nothing is stored, and no lot is drawn."""
+        evaluations: dict[Key, _QuestionEvaluation] = {}
+        for key in self.decided():
+            evaluations[key] = self._evaluate_question(key)
+            yield None
         steps = {key: evaluation.step for key, evaluation in evaluations.items()}
         declared = {key: evaluation.declared for key, evaluation in evaluations.items()}
         if self._catalogue.settings.developer:
-            return Outlook(steps, declared, {}, {})
+            yield Outlook(steps, declared, {}, {})
+            return
         records = {key: (item.definition, item.step.record) for key, item in evaluations.items()}
         ledger, passed, rooms = self._budget.look(records, self._clock.now())
         steps |= {key: lifecycle.pass_without_room(steps[key], reason) for key, reason in passed.items()}
-        return Outlook(steps, declared, ledger, rooms)
+        yield Outlook(steps, declared, ledger, rooms)
 
     def _write_as_much(self, steps: Mapping[Key, Step]) -> None:
         """Write an unchanged record if a question is open: whether an evaluation changed one is not to be seen by its time. Policy: C3."""

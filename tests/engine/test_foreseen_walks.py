@@ -221,9 +221,25 @@ class Walk:
         *_, looked = self.running.views.foresee(change)
         return looked
 
+    def check_pending(self):
+        """What is counted as waiting for the user is what a yes could start now, and nothing of it where new questions are refused."""
+        ceiling = min(self.running.store.consents.levels.new_questions, self.running.catalogue.settings.ceiling("new_questions"))
+        waiting = [row for row in self.rows.values() if row["state"] == "pending"]
+        startable = {row["application"]: 0 for row in waiting}
+        for row in waiting:
+            looked = self.foresee(UserChange(accept={(row["application"], row["id"]): row["digest"]}))
+            startable[row["application"]] += bool(looked.resumes) and ceiling > 0
+        for row in self.running.views.applications({}):
+            asked = sum(one["application"] == row["id"] for one in waiting)
+            assert (row["pending"], row["pending"] + row["pending_shut"]) == (startable.get(row["id"], 0), asked)
+            self.seen["counted"] += row["pending"]
+            self.seen["not counted"] += row["pending_shut"]
+
     def step(self):
         """Something happens, and a change is foreseen and done."""
         self.happen()
+        if self.chances.random() < 0.2:
+            self.check_pending()
         change, files, drawn = self.any_change(), self.running.files(), self.running.chance.drawn
         try:
             looked = self.foresee(change)
@@ -361,5 +377,5 @@ def test_what_is_foreseen_is_done():
             finally:
                 walk.close()
     tell("foreseen", seen)
-    for name in ("ends", "resumes", "refused", "pushers", "tallies", "reports", "another digest"):
+    for name in ("counted", "not counted", "ends", "resumes", "refused", "pushers", "tallies", "reports", "another digest"):
         assert seen[name] >= CHANGES // 300, name

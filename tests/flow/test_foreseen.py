@@ -1,5 +1,8 @@
 """What follows is said before it is done: over the bus, with both libraries, and for a client that is not ours."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from support.machine import CONTROL, KATE, CallError, Variant
 from support.terminal import words_on_terminal
@@ -130,6 +133,20 @@ async def test_foreseeing_leaves_the_state_as_it_is(timeline):
     *_, foreseen = await foresee(timeline.client, OFF)
     ((row,), _, _) = await apply(timeline.client, OFF, foreseen)
     assert (row["state"], row["cause"]) == ("passed", "level")
+
+
+async def test_a_withdrawal_that_cannot_be_foreseen(timeline):
+    """If a file cannot be read, telemetryctl cannot say what follows; it withdraws all the same, and raises nothing."""
+    await timeline.collect()
+    with closing(sqlite3.connect(timeline.machine.root / "state/telemetryd/telemetry.sqlite")) as connection:
+        connection.execute("ALTER TABLE report RENAME TO lost")
+        raised = timeline.machine.control("consent", "global", "--system", "detailed", "--yes", check=False)
+        lowered = timeline.machine.control("consent", "global", "--usage", "off", check=False)
+        connection.execute("ALTER TABLE lost RENAME TO report")
+    assert raised.returncode == lowered.returncode == 1
+    assert "it holds from now on" in lowered.stderr
+    assert [await timeline.client.get(name) for name in ("Usage", "System")] == [0, 2]
+    assert (await timeline.question()) == ("passed", "level")
 
 
 async def test_what_ends_is_said(timeline):

@@ -6,9 +6,12 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.ctl import control_client
+from telemetryd.ctl.control_client import Consequences
+from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.options import confirm, require_terminal
 from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.consequences import consequences_page
+from telemetryd.errors import BusyError, LimitExceededError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,7 +37,7 @@ def carry_out(change: Change, app: str, asking: Asking, then: Callable[[ControlC
     """Do a change that concerns `app` ("" for all), and afterwards what prints the result. Raises `Failure` if it is declined."""
     if asking.always and not asking.is_agreed:
         require_terminal()
-    foreseen = control_client.run(lambda control: control.foresee(change, app))
+    foreseen = _foresee(change, app)
     loses = foreseen.ends or any(row["erases"] for row in foreseen.refused)
     # Withdrawing never fails for want of a terminal.
     is_asked = asking.always or foreseen.resumes or (loses and sys.stdin.isatty())
@@ -51,3 +54,21 @@ def carry_out(change: Change, app: str, asking: Asking, then: Callable[[ControlC
         await then(control)
 
     control_client.run(work)
+
+
+def _foresee(change: Change, app: str) -> Consequences:
+    """What follows. A change that only takes back is done unseen where nothing can be foreseen, as with a file that cannot be read."""
+    try:
+        return control_client.run(lambda control: control.foresee(change, app))
+    except Failure as failure:
+        if failure.name in _UNFORESEEABLE and _only_takes_back(change):
+            return Consequences([], [], [], "")
+        raise
+
+
+def _only_takes_back(change: Change) -> bool:
+    levels = [value for key, value in change.items() if key in {"system", "usage", "new_questions", "app_system", "app_usage"}]
+    return not any(levels) and not change.keys() & {"accept", "allow"}
+
+
+_UNFORESEEABLE = {StorageError.bus_name, BusyError.bus_name, LimitExceededError.bus_name}
