@@ -17,6 +17,7 @@ from support.engine_flow import (
     KEY,
     QUESTION,
     SHARED,
+    Running,
     collecting,
     installed,
     user_of_shared,
@@ -220,6 +221,24 @@ async def test_a_digest_names_the_change(tmp_path):
         ]
         digests = {list(running.views.foresee(change))[-1].digest for change in changes}
         assert len(digests) == len(changes)
+
+
+async def test_developer_mode(tmp_path):
+    """In developer mode a period runs at once, and closing a question erases what was measured; it can be opened again at any time."""
+    with Running(tmp_path) as running:
+        running.machine.develop()
+        running.restart(developer=True)
+        running.install(reviewed=False)
+        accept = UserChange(accept={KEY: running.digests()[QUESTION]}, levels={"usage": 1})
+        assert foreseen(running, accept) == ([], [(QUESTION, Cause.NONE)], [])
+        await running.choices.apply(accept, "")
+        running.push("startup", "d", 700.0)
+        *_, looked = running.views.foresee(OFF)
+        (item,) = looked.refused
+        assert (item.reason.cause, item.erases, item.closes, looked.ends) == (Cause.LEVEL, ("tally",), True, ())
+        await running.choices.apply(OFF, looked.digest)
+        assert running.store.tallies.all() == []
+        assert foreseen(running, UserChange(levels={"usage": 1})) == ([], [(QUESTION, Cause.NONE)], [])
 
 
 KEYS = st.tuples(st.sampled_from(["a.b", "c.d"]), st.sampled_from(["one", "two"]))
