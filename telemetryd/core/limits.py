@@ -146,8 +146,16 @@ REPLY_TEMPLATES = 1024
 # The daemon's start and exit.
 LOCK_POLL_S = 0.05
 """Interval at which a start checks whether the holder of the lock owns both names, or has exited."""
-BUSY_AFTER_S = 10.0
-"""After so long the lock's holder serves another session bus of this user. Callers get an error; the lock is tried at this interval."""
+BUSY_AFTER_S = 1.0
+"""How long a start waits while a daemon on another session bus of this user serves the directory. Then callers get an error, and the lock
+is tried at this interval. A caller that gave up before would start the daemon again and again."""
+CLOSINGS_HELD = 8
+"""Most periods that a tick closes before it releases the lock for CLOSING_PAUSE_S: what one vendor may ask in a year. They share their
+syncs, so they take hardly longer than one, and the disk does not show how many there are."""
+CLOSING_PAUSE_S = 0.25
+"""For so long the lock is released. A start that waits looks at it several times meanwhile."""
+REOPEN_S = 10.0
+"""Shortest time between two attempts to open files that could not be opened."""
 ROW_POLL_S = 0.5
 """Interval at which a delivery by the timer checks whether another process erased its report; no event tells it."""
 OUTCOME_WAIT_S = 10.0

@@ -140,6 +140,11 @@ class Sampling:
         """Whether the open databases belong to the mode in the settings. If not, nothing may be decided until others are opened."""
         return self._catalogue.settings.developer is self._monitor.is_on
 
+    @property
+    def has_closings_left(self) -> bool:
+        """Whether a period that is over is still open: see `closings_max` in `PeriodClose`."""
+        return self._period_close.is_unfinished
+
     def note_data_loss(self) -> None:
         """Store that the main file was lost, with all that was collected."""
         self._questions.note_data_loss()

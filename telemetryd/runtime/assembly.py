@@ -81,7 +81,7 @@ class Assembly(NamedTuple):
 class Surroundings(NamedTuple):
     """What the service passes to the parts at each opening of the databases. It outlives them.
 
-    See `durability.Work`, `durability.Disk`, `sampling.Sampling` and `delivery.Deliveries`.
+    See `durability.Work`, `durability.Disk`, `sampling.Sampling`, `delivery.Deliveries` and `period_close.PeriodClose`.
     """
 
     lock: asyncio.Lock
@@ -92,6 +92,7 @@ class Surroundings(NamedTuple):
     has_time: Callable[[], bool] = lambda: True
     lowered: UnwrittenWithdrawals | None = None
     troubles: ProblemLog | None = None
+    closings_max: int | None = None
 
 
 def assemble(installation: InstalledFiles, directory: Path, surroundings: Surroundings) -> Assembly:
@@ -199,6 +200,7 @@ class _Parts:
             reports=self._reports,
             clock=self._clock,
             rng=self._rng,
+            closings_max=surroundings.closings_max,
         )
         self.known = KnownQuestions(self._catalogue, self._consents, self._tallies, self._reports)
         self._changes = Changes(self._catalogue, self._consents, self._questions, known=self.known, clock=self._clock)

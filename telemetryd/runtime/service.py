@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
+from telemetryd.core.limits import REOPEN_S, RUN_STEP_MAX_S
 from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.problem_log import ProblemLog
@@ -167,10 +167,10 @@ class Service:
             self._assembly.daemon.note_data_loss()
         self.open()
 
-    async def wait_for_retry(self) -> None:
-        """Return when a failed open may be tried again: after some seconds if a call needs it, else when the timer would run."""
+    async def wait_for_retry(self, pause_s: float = REOPEN_S) -> None:
+        """Return when what failed may be tried again: after `pause_s` if a call needs it, else when the timer would run."""
         self._retry_wanted.clear()
-        await asyncio.sleep(BUSY_AFTER_S)
+        await asyncio.sleep(pause_s)
         if not self._retry_wanted.is_set() and not self._lowered.is_any:
             await wait_event(self._retry_wanted, within_s=RUN_STEP_MAX_S)
 
