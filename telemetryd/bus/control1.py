@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.delivery import Deliveries
     from telemetryd.engine.erasure import Erasure
-    from telemetryd.engine.monitor import Monitor
+    from telemetryd.engine.monitor import Monitor, MonitorEvent
     from telemetryd.engine.ports import ConsentStore
     from telemetryd.engine.queries import Queries
     from telemetryd.engine.query_rows import Shown
@@ -125,6 +125,7 @@ class Control:
                 "Forget": self._forget,
                 "Submit": self._submit,
                 "Watch": self._watch,
+                "Monitor": self._monitor,
             },
             getters=_getters(self._parts),
             snapshot=self._snapshot,
@@ -247,13 +248,29 @@ class Control:
         return None
 
     async def _watch(self, _caller: Caller, call: Message) -> Result:
-        if not self._parts().monitor.is_on:
-            raise NotDeveloperError("Watch works in developer mode only: set developer = true in your telemetryd.toml")
         application, after = call.body
-        if application:
-            self._parts().catalogue.get(application)
-        number, events = await self._parts().monitor.since(application, after)
+        number, events = await self._watched(application, "Watch").since(application, after, lambda event: event.is_sample)
         return [number, [[event.source, event.label, event.verdict] for event in events]]
+
+    async def _monitor(self, _caller: Caller, call: Message) -> Result:
+        application, after = call.body
+        number, events = await self._watched(application, "Monitor").since(application, after)
+        rows = list(fitting(map(_event_row, events)))
+        return [number if len(rows) == len(events) else events[len(rows) - 1].number, rows]
+
+    def _watched(self, application: str, member: str) -> Monitor:
+        """The monitor, for one declared application or all (""). Raises NotDeveloperError or UnknownApplicationError."""
+        parts = self._parts()
+        if not parts.monitor.is_on:
+            raise NotDeveloperError(f"{member} works in developer mode only: set developer = true in your telemetryd.toml")
+        if application:
+            parts.catalogue.get(application)
+        return parts.monitor
+
+
+def _event_row(event: MonitorEvent) -> dict[str, Variant]:
+    keys = {"application": event.application, "source": event.source, "bin": event.label, "verdict": event.verdict, "error": event.error}
+    return {key: Variant("s", value) for key, value in keys.items()}
 
 
 def _getters(get_parts: Callable[[], ControlParts]) -> dict[str, Callable[[], Any]]:

@@ -99,7 +99,7 @@ class Members:
         if route.takes != call.signature:
             if route.guard:
                 route.guard(caller, ())
-            raise InvalidArgumentsError(f"expected arguments of the types '{route.takes}'")
+            raise InvalidArgumentsError(f"expected arguments of the types '{route.takes}'", route.takes)
         return route
 
     def _at(self, path: str) -> Mapping[str, Mapping[str, MemberRoute]]:

@@ -155,9 +155,9 @@ class ControlClient:
         """Close the running periods and send now."""
         await self._call("Submit", within_s=_SUBMIT_S)
 
-    async def watch(self, app_id: str, after: int) -> tuple[int, list[list[str]]]:
-        """The pushes after a number, and the number for the next call; after 20 s without pushes the list is empty."""
-        following, events = await self._call("Watch", "st", [app_id, after])
+    async def monitor(self, app_id: str, after: int) -> tuple[int, list[ControlDict]]:
+        """The pushes and refused calls after a number, and the number for the next call. After 20 s without any the list is empty."""
+        following, events = await self._call("Monitor", "st", [app_id, after])
         return following, list(events)
 
     async def _call(  # noqa: PLR0913 - the last three are by keyword

@@ -17,6 +17,7 @@ from telemetryd.core.gate import Presence
 from telemetryd.core.settings import KillSwitch, Problem, Settings
 from telemetryd.core.signoffs import InstalledReviews, Reviews
 from telemetryd.core.system_facts import SOURCES
+from telemetryd.engine.overruled_texts import OverruledTexts
 from telemetryd.engine.registrations import Registrations
 from telemetryd.engine.sharing import Shared
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError, named
@@ -104,7 +105,7 @@ class Catalogue:
         self._cache, self._cache_for_samples = ParseCache(_shared_parse()), ParseCache(_shared_parse())
         self._owed: dict[str, dict[Key, Definition]] = {}
         """Application → definitions that a registered text changed since the last decision. A, then B, then A counts as a change."""
-        self._registered = Registrations()
+        self._registered, self.overruled = Registrations(), OverruledTexts()
         self._snapshot, self._is_off, self._has_snapshot = Snapshot(), False, False
         self._fingerprint: object = None
         """The expected fingerprint if no file changed. None makes the next check read everything, also what was unreadable before."""
@@ -294,6 +295,7 @@ class Catalogue:
         if declaration.application.kind is ManifestKind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
         if application in self._installed:
+            self.overruled.note(application, declaration, self._find_for_samples(application))
             return RegisterResult(declaration)
         if declaration.application.snap:
             raise InvalidManifestError("[application] snap: expected an installed manifest: any program could register this one")

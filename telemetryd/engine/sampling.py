@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from telemetryd.core import obstacle_delay, quotas
 from telemetryd.core.period import next_midnight
 from telemetryd.engine.durability import Point
+from telemetryd.engine.overruled_texts import OVERRULED
 from telemetryd.engine.routes import Routes
 from telemetryd.engine.system_measuring import SystemMeasuring
 from telemetryd.errors import BusyError
@@ -89,6 +90,8 @@ class Sampling:
         A new text is decided on later. Until then samples for changed definitions are not kept.
         """
         registered = self._catalogue.register(application, text)
+        if text and self._monitor.is_on and application in self._catalogue.overruled:
+            self._monitor.tell(application, OVERRULED)
         if registered.is_new_text:
             self._questions.suspend(registered.changed)
             self._routes.forget(application)

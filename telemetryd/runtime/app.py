@@ -124,7 +124,13 @@ class App:
         is_telemetry = name == TELEMETRY
         handlers = self._applications.handlers() if is_telemetry else self._control.handlers()
         settle = self._settle_samples if is_telemetry else self._settle
-        dispatcher = Dispatcher(Connection, self._interfaces[name], handlers, callers=self._callers, spawn=self._spawn, settle=settle)
+        dispatcher = Dispatcher(
+            *(Connection, self._interfaces[name], handlers),
+            callers=self._callers,
+            spawn=self._spawn,
+            settle=settle,
+            on_refused=self._service.note_refusal if is_telemetry else None,
+        )
         await dispatcher.connection.connect()
         return dispatcher
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from telemetryd.bus.refusals import describe_refusal, sentence
 from telemetryd.core.limits import REOPEN_S, RUN_STEP_MAX_S
 from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.bus.control1 import ControlParts
+    from telemetryd.bus.transport.library import Message
     from telemetryd.core.settings import Problem
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.sampling import Sampling
@@ -298,6 +300,13 @@ class Service:
         """Refuse all samples, because another process has been writing for too long."""
         if self._assembly:
             self._assembly.daemon.refuse(StorageError("another program has been writing to the state directory for too long"))
+
+    def note_refusal(self, call: Message | None, failure: Exception) -> None:
+        """Show a refused call of an application to its developer, in developer mode."""
+        monitor = self._assembly.control.monitor if self._assembly else None
+        if monitor and monitor.is_on:
+            refusal = describe_refusal(call, failure)
+            monitor.refuse(refusal.get("application", ""), refusal.get("source", ""), refusal["error"], sentence(refusal))
 
     def end_monitoring(self) -> None:
         """Answer the clients that wait for the next push."""

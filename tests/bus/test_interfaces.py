@@ -15,7 +15,7 @@ from telemetryd.bus.interfaces import CONTROL, TELEMETRY, Method, load, source
 ROOT = Path(__file__).parents[2]
 NAMES = [TELEMETRY, CONTROL]
 EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
-STANDARD_ERRORS = {"AccessDenied", "InvalidArgs", "LimitsExceeded"}
+STANDARD_ERRORS = {"AccessDenied", "InvalidArgs", "LimitsExceeded", "NameHasNoOwner"}
 
 
 def generator():
@@ -73,6 +73,7 @@ def test_members_are_the_fixed_ones():
         "Forget": ("s", ""),
         "Submit": ("", ""),
         "Watch": ("st", "ta(sss)"),
+        "Monitor": ("st", "taa{sv}"),
     }
     assert control.properties == {
         **dict.fromkeys(("System", "Usage", "NewQuestions"), ("u", True)),

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import pty
@@ -426,28 +427,42 @@ def test_monitor_shows_pushes_live(developing):
     """Each push appears at once with its bin and whether it is kept; Ctrl-C ends it with status 0 and says nothing."""
     machine, _ = developing
     with started(machine, "monitor", APP) as monitor:
-        assert monitor.stdout.readline().split() == ["SOURCE", "BIN", "VERDICT"]
+        assert monitor.stdout.readline().split() == ["APPLICATION", "SOURCE", "BIN", "VERDICT"]
         for value, label in (("700", "500..2000"), ("9000", ">=2000")):
             push(machine, "startup", "d", value)
             line = monitor.stdout.readline()
-            assert line.split()[:2] == ["startup", label]
+            assert line.split()[:3] == [APP, "startup", label]
             assert "kept" in line
             assert "not kept" not in line
         machine.control("consent", "refuse", APP, "startup-time")
         push(machine, "startup", "d", "1")
         assert "not kept" in monitor.stdout.readline()
+        for source, value, text in (
+            ("nothing", "d", "UnknownSource: org.kde.kate declares no such source"),
+            ("startup", "s", "InvalidValue: "),
+        ):
+            with contextlib.suppress(AssertionError):
+                push(machine, source, value, "1")
+            line = monitor.stdout.readline()
+            assert line.split()[:3] == [APP, source, "-"]
+            assert f"refused, {text}" in line
         monitor.send_signal(signal.SIGINT)
         assert monitor.communicate(timeout=WAIT_S) == ("", "")
         assert monitor.returncode == 0
 
 
 def test_monitor_for_scripts(developing):
-    """--count ends by itself after so many, the latest ones first among them; --json has one line for each."""
+    """--count ends by itself after so many, the latest ones first among them; --json has one object for each."""
     machine, _ = developing
     for value in ("700", "1", "2500"):
         push(machine, "startup", "d", value)
     lines = machine.control("monitor", "--count", "2", "--json").stdout.splitlines()
-    assert [json.loads(line)[:2] for line in lines] == [["startup", "500..2000"], ["startup", "<500"]]
+    rows = [json.loads(line) for line in lines]
+    assert [(row["application"], row["source"], row["bin"], row["error"]) for row in rows] == [
+        (APP, "startup", "500..2000", ""),
+        (APP, "startup", "<500", ""),
+    ]
+    assert all(row["verdict"].endswith("kept") for row in rows)
     assert "`telemetryctl list`" in refused(machine, 1, "monitor", "org.kde.nobody")
     call = machine.run("busctl", f"--address={machine.address}", "call", *CONTROL, "Watch", "st", "org.kde.nobody", "0", check=False)
     assert "no manifest of 'org.kde.nobody'" in call.stderr

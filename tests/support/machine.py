@@ -8,6 +8,7 @@ async with machine.client() as client:  # an asyncio D-Bus client
 await client.push("org.kde.kate", "startup", "d", 700.0)
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -254,6 +255,18 @@ class Machine:
             yield Client(edge)
         finally:
             await edge.disconnect()
+
+    async def send_and_leave(self, daemon, interface, member, signature, *body):
+        """Send a call and leave the bus while the daemon sleeps: when it reads the call, nobody is there."""
+        daemon.process.send_signal(signal.SIGSTOP)
+        async with self.client() as hasty, self.client() as witness:
+            name = hasty.bus.unique_name
+            hasty.bus.send(no_reply(interface, member, signature, *body))
+            await hasty.bus.disconnect()
+            async with asyncio.timeout(WAIT_S):
+                while await witness.bus.owner_of(name):
+                    await asyncio.sleep(0.01)
+        daemon.process.send_signal(signal.SIGCONT)
 
     def run(self, *command, check=True, **options):
         """Run a program on this machine; its completed process, with text."""

@@ -17,10 +17,13 @@ from telemetryd.ctl.render import printing
 from telemetryd.errors import NotDeveloperError
 
 if TYPE_CHECKING:
-    from telemetryd.ctl.control_client import ControlClient
+    from telemetryd.ctl.control_client import ControlClient, ControlDict
 
-_SOURCE, _BIN = 24, 16
-"""Fixed widths of the columns of `monitor`, which cannot know later rows."""
+
+_APPLICATION, _SOURCE, _BIN = 24, 24, 16
+"""Fixed widths of the columns, which cannot know later rows."""
+_HEAD = f"{'APPLICATION':{_APPLICATION}} {'SOURCE':{_SOURCE}} {'BIN':{_BIN}} VERDICT"
+_NONE = "-"
 
 
 @click.command(short_help="Developer mode: close periods and send now.")
@@ -46,12 +49,13 @@ def submit(*, is_json: bool) -> None:
 
 @click.command(short_help="Developer mode: watch pushes arrive.")
 @click.argument("app", default="")
-@click.option("--count", type=click.IntRange(1), help="End after this many pushes.")
+@click.option("--count", type=click.IntRange(1), help="End after this many rows.")
 @as_json
 def monitor(app: str, count: int | None, *, is_json: bool) -> None:
     """Developer mode: watch the pushes of APP, or of all applications, with source, bin, and whether each was kept.
 
-    Begins with the latest pushes. Ctrl-C ends it with status 0. With --json: one line [source, bin, verdict] for each push.
+    Calls that are refused are shown too, with the error that the program got. Begins with the latest rows. Ctrl-C ends it with status 0.
+    With --json: one line for each row, an object with application, source, bin, verdict, and error, the name of the D-Bus error or "".
     """
 
     async def work(control: ControlClient) -> None:
@@ -61,17 +65,28 @@ def monitor(app: str, count: int | None, *, is_json: bool) -> None:
             await control.application(app)
         page = None if is_json else printing.Page()
         if page:
-            page.say(f"{'SOURCE':{_SOURCE}} {'BIN':{_BIN}} VERDICT", "bold")
+            page.say(_HEAD, "bold")
         left, after = count, 0
         while left is None or left > 0:
-            after, events = await control.watch(app, after)
+            after, events = await control.monitor(app, after)
             for event in events[:left]:
                 if page:
-                    source, label, verdict = event
-                    page.verbatim(f"{source:{_SOURCE}} {label:{_BIN}} {verdict}")
+                    page.verbatim(_row(event))
                 else:
                     printing.emit_line(event)
             left = None if left is None else left - len(events)
 
     with suppress(KeyboardInterrupt):
         control_client.run(work)
+
+
+def _row(event: ControlDict) -> str:
+    """One row. An id that is longer than its column pushes the others to the right, and is never cut."""
+    cells = (event["application"] or _NONE, _APPLICATION), (event["source"] or _NONE, _SOURCE), (event["bin"] or _NONE, _BIN)
+    return " ".join(f"{cell:{width}}" for cell, width in cells) + f" {_verdict(event)}"
+
+
+def _verdict(event: ControlDict) -> str:
+    if not event["error"]:
+        return str(event["verdict"])
+    return f"refused, {event['error'].rpartition('.')[2]}: {event['verdict']}"

@@ -150,9 +150,9 @@ class Served:
         self.dispatcher.on_call(call)
         self.received.put_nowait(call.member)
 
-    def connect(self, *, on_call, on_batch_end):  # noqa: ARG002 - `take` hands the calls over
+    def connect(self, *, on_call, on_batch_end, on_dropped):  # noqa: ARG002 - `take` hands the calls over
         """The connection, with what goes over it noted."""
-        self.edge = Connection(address=self.address, on_call=self.take, on_batch_end=on_batch_end)
+        self.edge = Connection(address=self.address, on_call=self.take, on_batch_end=on_batch_end, on_dropped=on_dropped)
         self.recorder = Recorder(self.edge)
         return self.recorder
 
