@@ -250,7 +250,7 @@ class Control:
     async def _watch(self, _caller: Caller, call: Message) -> Result:
         application, after = call.body
         number, events = await self._watched(application, "Watch").since(application, after, lambda event: event.is_sample)
-        return [number, [[event.source, event.label, event.verdict] for event in events]]
+        return [number, [[event.source.rpartition("/")[2], event.label, event.verdict] for event in events]]
 
     async def _monitor(self, _caller: Caller, call: Message) -> Result:
         application, after = call.body

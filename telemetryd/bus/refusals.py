@@ -28,9 +28,10 @@ def describe_refusal(call: Message | None, failure: Exception) -> dict[str, Any]
 
 
 def sentence(refusal: dict[str, Any]) -> str:
-    """The message of a refusal, with the received signature if that is why."""
-    received = refusal.get("received")
-    return refusal["message"] if received is None else f"{refusal['message']}, and {refusal['call']} came with '{received}'"
+    """The message of a refusal, with what else there is to say: the received signature, or the member if the source does not say enough."""
+    if "received" in refusal:
+        return f"{refusal['message']}, and {refusal['call']} came with '{refusal['received']}'"
+    return f"{refusal['call']}: {refusal['message']}" if refusal["call"] and "source" not in refusal else str(refusal["message"])
 
 
 def _about(call: Message, failure: Exception) -> dict[str, Any]:

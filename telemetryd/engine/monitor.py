@@ -61,11 +61,13 @@ class Monitor:
         self._is_ended = True
         self._arrived.set()
 
-    def note(self, application: str, source: Source, reduced: int, verdict: str) -> None:
-        """Add one sample."""
+    def note(  # noqa: PLR0913 - the last is by keyword
+        self, application: str, source: Source, reduced: int, verdict: str, *, name: str = ""
+    ) -> None:
+        """Add one sample. `name` is the application's name for the source, if that is not its id."""
         is_total = source.combine is Combine.SUM
         label = f"+{reduced}" if is_total else source.labels[reduced]
-        self._add(application, source.id, label, verdict or "not kept (no question asks for it)")
+        self._add(application, name or source.id, label, verdict or "not kept (no question asks for it)")
 
     def refuse(self, application: str, source: str, error: str, text: str) -> None:
         """Add a refused call, with the name and the text of its error."""

@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 
 
 class Route(NamedTuple):
-    """The route of one application's samples of one source. `verdict` describes it in developer mode."""
+    """The route of one application's samples of one source. `verdict` describes it in developer mode.
+
+    `name` is the application's name for the source: of a shared one it begins with its owner.
+    """
 
     source: Source
     coarsen: Coarsener
     folds: Folds
     verdict: str
+    name: str
 
     def reduce(self, type_code: str, value: Any) -> list[int]:
         """Reduce one value, or each of an array of one basic type. Raises InvalidValueError."""
@@ -117,7 +121,8 @@ class Routes:
                 slots = aggregate.decoy_slots(slots)
                 tally = self._tallies.decoy(definition.key, pusher, period_at(definition.question.period, now).label, slots)
             folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
-        return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts))
+        name = source.id if owner.application.id == pusher else f"{owner.application.id}/{source.id}"
+        return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts), name)
 
     def _verdict(self, definition: Definition, *, is_open: bool) -> str:
         """Whether samples of a question are kept, and why not."""

@@ -259,7 +259,7 @@ class Sampling:
         self._tallies.add(route.folds, reduced)
         if self._monitor.is_on:
             for number in reduced:
-                self._monitor.note(application, route.source, number, route.verdict)
+                self._monitor.note(application, route.source, number, route.verdict, name=route.name)
 
     def _route(self, application: str, source: str) -> Route:
         now = self._clock.now()

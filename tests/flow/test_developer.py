@@ -7,7 +7,7 @@ import re
 import pytest
 from support.machine import CONTROL, KATE, TELEMETRY, CallError, but_for_chance
 from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
-from support.manifests.shared_sources import CRASH, USER
+from support.manifests.shared_sources import CRASH, SHARED, USER
 from support.net.tls_receiver import Receiver
 
 from telemetryd.bus.transport.library import Variant
@@ -155,9 +155,23 @@ async def test_monitor_shows_what_was_refused_and_to_whom(any_machine):
     assert told[4][:2] == ("InvalidValue", "startup")
     assert told[5] == ("UnknownSource", CRASH, f"{CRASH} is listed in uses, but org.kde.frameworks is not installed here")
     assert told[6][:2] == ("UnknownApplication", "startup")
-    assert told[7] == ("UnknownMethod", None, "the interface has no such method")
+    assert told[7] == ("UnknownMethod", None, "Pusch: the interface has no such method")
     assert told[8][:2] == ("NameHasNoOwner", "startup")
     assert "700" not in str(told).replace("startup-time", "")
+
+
+async def test_monitor_names_a_shared_source_as_its_pusher_does(machine):
+    """A sample of a shared source is shown under the application that pushed it, with the source's owner; Watch gives the source alone."""
+    machine.develop()
+    machine.install(USER)
+    machine.install(SHARED)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.push(KATE_ID, CRASH, "u", 3)
+            _, (event,) = await monitored(client, KATE_ID)
+            assert (event["application"], event["source"], event["bin"]) == (KATE_ID, CRASH, "+3")
+            ((source, label, _),) = (await _watch(client))[1]
+            assert (source, label) == ("crash", "+3")
 
 
 async def test_a_refusal_wakes_who_waits_and_a_long_one_is_cut(machine):
