@@ -64,8 +64,14 @@ class InstalledFiles:
         return fingerprint(self._watched), self.changes
 
     def settings(self) -> Settings:
-        """See `load_settings`."""
-        return load_settings(self._environ)
+        """See `load_settings`; endpoints that cannot work are named. Their files are in the fingerprint from then on."""
+        settings = load_settings(self._environ)
+        if not settings.endpoints:
+            return settings
+        from telemetryd.system import endpoint_files  # noqa: PLC0415 - many starts have no endpoint
+
+        self._read |= {path: settled_signature(path) for path in endpoint_files.paths(settings.endpoints)}
+        return endpoint_files.with_usable_endpoints(settings)
 
     def reviews(self) -> InstalledReviews:
         """See `load_reviews`; unchanged files are not parsed again."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from telemetryd.ctl.render.sheet import Index, Sheet
 
 _PATH = click.Path(path_type=Path)
+_FORMATS = ["markdown", "mediawiki", "html", "json"]
 
 
 def _language_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,7 +71,7 @@ def _read_if_any(path: Path) -> Declaration | None:
 
 @click.command(short_help="For vendors: the public register.")
 @click.argument("paths", metavar="FILE...", type=_PATH, nargs=-1, required=True)
-@click.option("--format", "form", type=click.Choice(["markdown", "mediawiki", "html", "json"]), default="markdown", help="Format of the output.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="markdown", help="Format of the output.")
 @click.option("-o", "--output", "target", type=_PATH, help="The output: a file; for html a folder, which is required.")
 @_language_option
 def document(paths: tuple[Path, ...], *, form: str, target: Path | None, code: str) -> None:
