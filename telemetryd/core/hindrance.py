@@ -92,6 +92,11 @@ def is_problem(word: str) -> bool:
     return word not in _OF_THE_NETWORK
 
 
+def sentence(word: str) -> str:
+    """What is at fault, or "" if it is the network or an unknown word."""
+    return _SENTENCES[Hindrance(word)] if word in _SENTENCES else ""
+
+
 def problem(word: str, endpoint: Endpoint) -> Problem:
     """The problem that the user sees for the waiting reports of an endpoint: the file at fault, if any, and a sentence.
 
