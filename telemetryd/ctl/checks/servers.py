@@ -12,7 +12,7 @@ from telemetryd.core.ledger import caps_of
 from telemetryd.core.share_plan import Vendor
 from telemetryd.ctl.checks.machine import Found
 from telemetryd.ctl.files import uploads
-from telemetryd.ctl.render.value_words import SENDING_ERRORS, count_phrase
+from telemetryd.ctl.render.value_words import count_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +27,11 @@ _SEED = 2026
 """The simulation is the same in every run, so that a fleet's check says the same tomorrow."""
 _SURELY_FITS = 0.8 * share_plan.TOLERATED
 """Below this loss the share fits, whichever users are simulated. Above it the rule of `plan` decides, which takes longer."""
+_NETWORK: dict[str, str] = {
+    Hindrance.DNS: "the server's name is not found",
+    Hindrance.REFUSED: "the connection is refused, or breaks off before it stands",
+    Hindrance.TIMEOUT: "no connection stands in time",
+}
 _ADVICE: dict[str, str] = {
     Hindrance.DNS: "correct the url, or the machine's name service",
     Hindrance.REFUSED: "start the server, and open its port in the firewalls between",
@@ -68,7 +73,7 @@ def connections(machine: Machine, vendor: str) -> Iterator[Found]:
 
 def why(delivery: Delivery) -> str:
     """Why nothing was sent, in a sentence."""
-    return hindrance.sentence(delivery.hindrance) or SENDING_ERRORS.get(delivery.hindrance, "the uploader's answer is not understood")
+    return _NETWORK.get(delivery.hindrance) or hindrance.sentence(delivery.hindrance) or f"no connection stood ({delivery.hindrance})"
 
 
 def advice(delivery: Delivery) -> str:

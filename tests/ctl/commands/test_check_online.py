@@ -86,8 +86,8 @@ def test_online_faults(offline, server, certificate, tmp_path):
     closed = gone.url()
     gone.close()
     cases = [
-        (receiver.url("nobody.invalid"), certificate[0], "the server's name was not found", "correct the url"),
-        (closed, certificate[0], "no connection to the server stood", "start the server"),
+        (receiver.url("nobody.invalid"), certificate[0], "the server's name is not found", "correct the url"),
+        (closed, certificate[0], "the connection is refused", "start the server"),
         (receiver.url(), other, AUTHORITY, "name the authority's certificate as ca_file"),
         (receiver.url("127.0.0.1"), certificate[0], "the server's certificate is for another name", "give the server a certificate"),
     ]
