@@ -51,6 +51,8 @@ class Hindrance(StrEnum):
     """The configuration or the reviews, as the uploader reads them, do not permit the report."""
     DEFINITION = "definition"
     """This version cannot read the accepted definition."""
+    HANDSHAKE = "handshake"
+    """The connection stood, and nothing was to be sent: `telemetryctl check` asked for the connection alone."""
 
 
 _OF_THE_NETWORK = frozenset({Hindrance.DNS, Hindrance.REFUSED, Hindrance.TIMEOUT})
@@ -74,6 +76,7 @@ _SENTENCES = {
     Hindrance.EXPIRED: "the server's certificate is not valid at the time of this machine's clock",
     Hindrance.CONFIGURATION: "the configuration or a review does not permit it any more",
     Hindrance.DEFINITION: "this version cannot read the definition that was accepted",
+    Hindrance.HANDSHAKE: "only the connection was tried, and it stood",
 }
 
 
@@ -87,6 +90,11 @@ def error_word(word: str, outcome: str) -> str:
 def is_problem(word: str) -> bool:
     """Whether somebody has to repair something, other than the network."""
     return word not in _OF_THE_NETWORK
+
+
+def sentence(word: str) -> str:
+    """What is at fault, or "" if it is the network or an unknown word."""
+    return _SENTENCES[Hindrance(word)] if word in _SENTENCES else ""
 
 
 def problem(word: str, endpoint: Endpoint) -> Problem:

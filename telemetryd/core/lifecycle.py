@@ -101,8 +101,8 @@ class Evaluation(NamedTuple):
 
     @property
     def has_endpoint(self) -> bool:
-        """Whether the vendor has a server now."""
-        return self.circumstances.settings.endpoint(self.definition.application.vendor) is not None
+        """Whether the vendor has a server now, and it can work on this machine."""
+        return self.circumstances.settings.usable_endpoint(self.definition.application.vendor) is not None
 
     @property
     def accepted(self) -> int | None:

@@ -41,6 +41,8 @@ RESPONSE_MAX_BYTES = 64 * 1024
 RECEIVED_MAX_BYTES = 256 * 1024
 """Most bytes read from a server over one connection, including TLS, interim answers and headers: four times a body. It has room for long
 chains of certificates. Without it, an endless answer was read at full speed until the timeout: 23 GB in a minute, measured."""
+CA_FILE_BYTES = 1024 * 1024
+"""Longest start of an endpoint's `ca_file` in which the daemon looks for a certificate; Debian's whole bundle has 220 KB."""
 OHTTP_KEYS_BYTES = 16 * 1024
 """Longest file of a gateway's keys. A key takes 47 bytes, and a rotation has two or three."""
 COURIER_TIMEOUT_S = 90.0

@@ -73,10 +73,16 @@ class Settings(NamedTuple):
     idle_exit_minutes: float | None = None
     budgets: Budgets = Budgets()
     problems: tuple[Problem, ...] = ()
+    unusable: frozenset[str] = frozenset()
+    """Vendors whose endpoint cannot work on this machine; `problems` says why."""
 
     def endpoint(self, vendor: str) -> Endpoint | None:
         """The configured endpoint of a vendor, or None."""
         return next((endpoint for endpoint in self.endpoints if endpoint.vendor == vendor), None)
+
+    def usable_endpoint(self, vendor: str) -> Endpoint | None:
+        """The endpoint of a vendor if it can work: budgets are only promised and charged for such an endpoint."""
+        return None if vendor in self.unusable else self.endpoint(vendor)
 
     def ceiling(self, setting: str) -> int:
         """The highest level that the locks on `setting` permit."""

@@ -8,6 +8,7 @@
 The uploader takes addresses from the configuration only. `url`, `developer` and `relay` ("" for none) are the daemon's view. If the
 configuration has changed since, the report is held, because consent names a host and the history says what was sent. Policy: C6, T2.
 The definition is the accepted one; the uploader computes its digest and looks for the review. Policy: R1, P1.
+A test report alone has no definition and needs no review: it holds no answer, and only a user's command makes it.
 
 An uploader that dies after `sending` may have sent the report; one that dies before has not. After `sending` every outcome is final.
 """

@@ -10,13 +10,16 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from telemetryd.bus.transport.library import Message, MessageBus, MessageType, Variant, session_bus
+from telemetryd.bus.transport.library import NAME, Message, MessageBus, MessageType, Variant, session_bus
 from telemetryd.ctl.failures import Failure, failure_for, no_answer, no_bus
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
+
+LIBRARY = NAME
+"""The D-Bus library that is used here: `dbus-fast` or `dbus-next`."""
 
 _NAME = "org.telemetryd.Control1"
 _PATH = "/org/telemetryd/Control1"

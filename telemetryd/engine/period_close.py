@@ -102,10 +102,11 @@ class PeriodClose:
 
     def _charge(self, definition: Definition) -> Endpoint | None:
         """Charge the budget for the report of a closed period. Returns its endpoint, or None if there is no report to queue."""
-        endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
-        if self._catalogue.settings.developer:
-            self._close_for_developer(definition, endpoint)
+        settings, vendor = self._catalogue.settings, definition.application.vendor
+        if settings.developer:
+            self._close_for_developer(definition, settings.endpoint(vendor))
             return None
+        endpoint = settings.usable_endpoint(vendor)
         if endpoint is None:
             self._pass_over(definition.key, Cause.NO_ENDPOINT)
             return None

@@ -510,3 +510,15 @@ def test_sign_off_on_a_terminal(machine, answer, status):
     done, output = on_terminal(machine, "review", manifest, *who, answer=answer)
     assert (done, "Clauses of the policy" in output) == (status, True)
     assert (machine.root / f"share/telemetryd/reviews.d/signed-{APP}.toml.draft").exists() == (status == 0)
+
+
+def test_status_says_when_work_was_done(machine):
+    """`status` says when due work was last looked for, exactly while the service has such a time: once a question was accepted."""
+    machine.configure(CONFIGURED)
+    machine.install(KATE)
+    with machine.daemon():
+        for _ in range(2):
+            last = told(machine, "status").get("LastWork", 0)
+            assert ("Due work" in machine.control("status").stdout) == bool(last)
+            machine.control("consent", "global", "--usage", "basic")
+            machine.control("consent", "accept", APP, "--yes", check=False)  # the second time nothing is left to decide

@@ -78,7 +78,7 @@ async def test_authority_that_is_gone(timeline):
         assert (name, told) == (timeline.ca_file, "[endpoint.kde] reports wait: this file cannot be read, or holds no certificate")
         assert told in " ".join(timeline.machine.control("status").stdout.split())
     assert "telemetryd-upload: [endpoint.kde] ca_file: No such file or directory; nothing was sent" in timeline.daemon.log
-    assert timeline.ca_file not in timeline.daemon.log
+    assert not any(timeline.ca_file in line for line in timeline.daemon.log.splitlines() if line.startswith("telemetryd-upload"))
     file.write_text(text)
     await timeline.go_to_slot()
     await timeline.run_until_sent(within_s=30 * HOUR_S)

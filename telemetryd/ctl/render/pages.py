@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from telemetryd.ctl.render.value_words import (
     count_phrase,
     day,
     join_with_and,
+    moment,
     word,
 )
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from telemetryd.ctl.render.printing import Page, Row
     from telemetryd.ctl.render.state_sentences import ServiceState
 
+_DAY_S = 86_400
 _FATES = {
     **dict.fromkeys(("accepted", "answered", "suspended", "rejected"), "sent"),
     "unknown": "perhaps sent",
@@ -182,10 +185,18 @@ def _status_rows(state: ServiceState) -> Iterator[Row]:
     yield from labelled_rows("Locked", [state_sentences.lock_sentence(*lock) for lock in properties.get("Locks", ())])
     if properties.get("Developer"):
         yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
+    if properties.get("LastWork"):
+        yield "Due work", _last_work(properties["LastWork"])
     yield from labelled_rows("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
     yield from labelled_rows(
         "Questions", [_standing_text(question) for question in state.questions if question.get("state", "") not in _ENDS]
     )
+
+
+def _last_work(unix: int) -> str:
+    """When due work was last looked for, and what to do if that was long ago."""
+    last = f"last looked for on {moment(unix)}"
+    return last if time.time() - unix < _DAY_S else f"{last}; `telemetryctl check` says whether its timer is enabled"
 
 
 def _level_text(state: ServiceState, axis: str) -> str:

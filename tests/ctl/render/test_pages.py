@@ -1,4 +1,6 @@
 import json
+import time
+from datetime import datetime
 
 import pytest
 from support.manifests.survey_answers import MANIFEST
@@ -367,3 +369,18 @@ def test_the_day_on_which_a_report_was_sent(outcome, last_sent, text, columns, c
     question_page.question_page(printing.Page(), QUESTION | {"outcome": outcome, "last_sent": last_sent})
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("sent ") and not line.startswith("sent to"))
     assert line.split(maxsplit=1)[1] == text
+
+
+def test_last_work(capsys):
+    """The status says when due work was last looked for, and what to do if that is days ago; nothing while nothing waits."""
+    now = int(time.time())
+    shown = []
+    for last in (now, now - 3 * 86400, 0, 1 << 63):
+        pages.status_page(printing.Page(), ServiceState({"LastWork": last} if last else {}, [], []))
+        shown.append(" ".join(capsys.readouterr().out.split()))
+    recent, old, none, beyond = shown
+    assert f"Due work last looked for on {datetime.now().astimezone():%Y-%m-%d}" in recent
+    assert "telemetryctl check" not in recent
+    assert "`telemetryctl check` says whether its timer is enabled" in old
+    assert "Due work" not in none
+    assert "unknown (9223372036854775808)" in beyond
