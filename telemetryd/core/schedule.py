@@ -73,7 +73,7 @@ class Result(StrEnum):
 class Delivery(NamedTuple):
     """The outcome of handing a report over. `status` is the HTTP status, 0 without an answer.
 
-    `hindrance` names the cause of a held delivery, and is "" otherwise.
+    `hindrance` names the cause of a held delivery, and of one without a status. It is "" otherwise.
     """
 
     result: Result
@@ -84,6 +84,11 @@ class Delivery(NamedTuple):
 def held_delivery(hindrance: Hindrance) -> Delivery:
     """The outcome if the report reached nobody."""
     return Delivery(Result.HELD, hindrance=hindrance)
+
+
+def unknown_delivery(hindrance: Hindrance) -> Delivery:
+    """The outcome if bytes may have left and no status came."""
+    return Delivery(Result.UNKNOWN, hindrance=hindrance)
 
 
 class Window(NamedTuple):

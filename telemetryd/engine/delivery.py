@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from telemetryd.core import hindrance, report, schedule
 from telemetryd.core.definition import canonical_text
+from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.record import Outcome, record_delivery, record_developer_report
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
@@ -219,7 +220,8 @@ class Deliveries:
             if self._is_under_way(row):
                 continue
             if row.started or schedule.is_expired(_queued(row).window, now):
-                self._finish(row._replace(outcome=UNKNOWN if row.started else _DROPPED))
+                interrupted = row._replace(outcome=UNKNOWN, held=Hindrance.INTERRUPTED)
+                self._finish(interrupted if row.started else row._replace(outcome=_DROPPED))
         while self._reports.prune(now):
             yield Point.SYNCED
         yield from self._erasure.finish_steps()
@@ -245,7 +247,7 @@ class Deliveries:
         def take_back() -> None:
             row = attempt.row
             with suppress(StorageError):  # then the outcome is unknown, and the next process says so
-                self._reports.hold(row, self._next_slot(row), row.held)
+                self._reports.hold(row._replace(slot=self._next_slot(row)))
 
         return await self._courier.deliver(attempt.endpoint, attempt.row.body, attempt.definition, on_unsent=take_back)
 
@@ -317,28 +319,29 @@ class Deliveries:
             await self._run(self._conclude_steps(attempt.row, delivery))
 
     def _conclude_steps(self, row: StoredReport, delivery: Delivery) -> Steps[None]:
-        outcome = self.conclude(row, delivery)
-        if outcome:
-            self._remember(row._replace(outcome=outcome, status=delivery.status))
+        ended = self.conclude(row, delivery)
+        if ended:
+            self._remember(ended)
         yield from self._erasure.finish_steps()
 
-    def conclude(self, row: StoredReport, delivery: Delivery) -> str:
-        """Store the result of an attempt, in one transaction. Returns the report's outcome.
+    def conclude(self, row: StoredReport, delivery: Delivery) -> StoredReport | None:
+        """Store the result of an attempt, in one transaction. Returns the report if it is over.
 
-        It is "" if the report waits for another slot, or if the row was erased meanwhile: then it stays erased.
+        It is None if the report waits for another slot, or if the row was erased meanwhile: then it stays erased.
         """
         if delivery.result is Result.HELD:
-            self._reports.hold(row, self._next_slot(row), delivery.hindrance)
-            return ""
-        outcome = str(delivery.result)
-        return outcome if self._reports.finish(row, outcome, status=delivery.status, body=report.blank_nonce(row.body)) else ""
+            tries = hindrance.with_try(row.tries, self._clock.now(), delivery.hindrance)
+            self._reports.hold(row._replace(slot=self._next_slot(row), held=delivery.hindrance, tries=tries))
+            return None
+        ended = row._replace(outcome=str(delivery.result), status=delivery.status, held=delivery.hindrance)
+        return ended if self._reports.finish(ended, body=report.blank_nonce(row.body)) else None
 
     def _next_slot(self, row: StoredReport) -> int:
         return schedule.next_slot(_queued(row).window, self._clock.now(), self._rng.below)
 
     def _finish(self, row: StoredReport) -> None:
         """End a report without a status, by its outcome."""
-        if self._reports.finish(row, row.outcome, status=0, body=report.blank_nonce(row.body)):
+        if self._reports.finish(row, body=report.blank_nonce(row.body)):
             self._remember(row)
 
     def _remember(self, row: StoredReport) -> None:

@@ -22,7 +22,7 @@ from telemetryd.core.limits import (
     RESPONSE_TIMEOUT_S,
     UPLOAD_TIMEOUT_S,
 )
-from telemetryd.core.schedule import Delivery, Result, delivery_of
+from telemetryd.core.schedule import Delivery, delivery_of, unknown_delivery
 from telemetryd.upload.job import HeldError
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ if not hasattr(aiohttp.TCPConnector, "_wrap_existing_connection"):
     raise ImportError("before 3.10", name="aiohttp")
 if "socket_factory" not in signature(start_connection).parameters:
     raise ImportError("before 2.5", name="aiohappyeyeballs")
-
-NO_STATUS = Delivery(Result.UNKNOWN)
-"""A byte of the request may have left, and no status came."""
 
 _HAS_FACTORY = "socket_factory" in signature(aiohttp.TCPConnector).parameters
 """Since aiohttp 3.12."""
@@ -94,10 +91,10 @@ class Client:
     async def send(self, request: Request) -> Delivery:
         """Post the request and interpret the answer. Raises HeldError."""
         answer = await self.exchange(request)
-        return delivery_of(answer.status) if answer else NO_STATUS
+        return answer if isinstance(answer, Delivery) else delivery_of(answer.status)
 
-    async def exchange(self, request: Request) -> Answer | None:
-        """Post the request and return the answer; None if a byte may have left and no status came. Raises HeldError."""
+    async def exchange(self, request: Request) -> Answer | Delivery:
+        """Post the request and return the answer, or the delivery if a byte may have left and no status came. Raises HeldError."""
         self._is_connected = False
         try:
             async with self._post(request) as response:
@@ -106,7 +103,7 @@ class Client:
                 return Answer(response.status, media_type, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if self._is_connected:
-                return None
+                return unknown_delivery(_silence(error))
             raise _held(error) from error
 
     @asynccontextmanager
@@ -162,6 +159,13 @@ def _trust(ca_file: str) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_TICKET
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _silence(error: Exception) -> Hindrance:
+    """The reason for which no status came over a connection that stood."""
+    if isinstance(error, TimeoutError):
+        return Hindrance.TIMEOUT
+    return Hindrance.ANSWER if isinstance(error, aiohttp.ClientResponseError | ValueError) else Hindrance.REFUSED
 
 
 def _held(error: Exception) -> HeldError:

@@ -72,7 +72,9 @@ async def test_what_reached_nobody_gets_another_slot(running):
         running.clock.wall = OPENS + day * 4 * DAY_S
         await send(running)
         (again,) = running.store.reports.queue()
-        assert again == row._replace(slot=again.slot, held="dns")
+        assert again == row._replace(slot=again.slot, held="dns", tries=again.tries)
+        assert again.tries[-1] == (running.clock.wall // DAY_S * DAY_S, "dns")
+        assert len(again.tries) == day + 1
         assert running.clock.wall <= again.slot < (CLOSES if running.clock.wall < CLOSES else EXPIRES)
     assert running.ticker.problems() == []
     await send(running)
@@ -121,7 +123,7 @@ async def test_under_way_elsewhere(running):
     running.clock.wall += 1
     await send(running)
     running.now(running.ticker.tidy_steps())
-    assert (running.server.received, last(running).outcome) == ([], "unknown")
+    assert (running.server.received, last(running).outcome, last(running).held) == ([], "unknown", "interrupted")
     assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "unknown")
 
 
