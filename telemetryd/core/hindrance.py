@@ -37,6 +37,10 @@ class Hindrance(StrEnum):
     """What the server, or a relay, answered is not readable."""
     INTERRUPTED = "interrupted"
     """telemetryd ended while it was sending."""
+    PROXY = "proxy"
+    """The proxy was not found or not reached, or could not reach the server."""
+    PROXY_DENIED = "proxy-denied"
+    """The proxy does not connect to the server, or is not a proxy."""
     REPORT = "report"
     """What is stored of the report is damaged."""
 
@@ -80,6 +84,8 @@ _TABLE = {
     Hindrance.TIMEOUT: _Meaning("timeout"),
     Hindrance.ANSWER: _Meaning("status"),
     Hindrance.INTERRUPTED: _Meaning(_OWN),
+    Hindrance.PROXY: _Meaning("refused"),
+    Hindrance.PROXY_DENIED: _Meaning("refused", "the proxy does not connect to the server; it has to allow CONNECT, without a password"),
     Hindrance.REPORT: _Meaning(_OWN, "a stored report is damaged, so it cannot be sent"),
     Hindrance.UPLOADER: _Meaning(_OWN, "telemetryd-upload does not start, or ends before it has a connection (the journal says more)"),
     Hindrance.PACKAGE: _Meaning(_OWN, "telemetryd was replaced while it was running; reports are sent after it has been restarted"),

@@ -172,7 +172,7 @@ def _prepare(job: Job, report: Report, command_line: _CommandLine) -> _Ready:
     async def announce_sending() -> None:
         await asyncio.get_running_loop().sock_sendall(command_line.connection, SENDING)
 
-    return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, on_connected=announce_sending))
+    return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, proxy=endpoint.proxy, on_connected=announce_sending))
 
 
 def _check_definition(job: Job, report: Report) -> None:

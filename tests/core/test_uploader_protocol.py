@@ -207,7 +207,7 @@ def test_errors_of_the_history():
     assert set(errors.values()) == {"dns", "refused", "timeout", "tls-expired", "tls-authority", "tls-name", "keys", "own", "status"}
     assert set(errors.values()) == WORDS["error"].keys()
     assert errors[Hindrance.STRICT] == "tls-authority"
-    assert {word for word in Hindrance if not is_problem(word)} == {"dns", "refused", "timeout", "answer", "interrupted"}
+    assert {word for word in Hindrance if not is_problem(word)} == {"dns", "refused", "timeout", "answer", "interrupted", "proxy"}
     assert (error_word("", "accepted"), error_word("", "rejected"), error_word("dns", "dropped")) == ("", "status", "dns")
     assert error_word("of a later version", "queued") == "own"
 

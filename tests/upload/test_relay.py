@@ -1,5 +1,6 @@
 """The real uploader, a relay and a gateway, over real TLS: who sees what, and what each answer means."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from support.manifests.handed_report import BODY, REPORT, job
+from support.net.connect_proxy import ConnectProxy
 from support.net.oblivious_servers import RELAY_ADDRESS, Gateway, Relay, configuration, http, keys_file, known, unknown
 
 import telemetryd
@@ -15,6 +17,7 @@ from telemetryd.core.limits import RESPONSE_MAX_BYTES
 from telemetryd.core.report import encode, request_headers
 from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.upload.client import Client, Timeouts
+from telemetryd.upload.job import HeldError
 from telemetryd.upload.ohttp import OhttpError
 from telemetryd.upload.relay import sealed_report
 
@@ -86,6 +89,23 @@ async def test_who_sees_what(path):
         assert word not in passed + b"".join(path.passing.answers)
     for word in (b"127.0.0.1", str(path.relay.peers[0][1]).encode(), b"orwarded", b"Via"):
         assert word not in received.partition(b"\r\n\r\n")[0]
+
+
+async def test_a_relay_behind_a_proxy(path):
+    """The proxy is told the relay's name, and sees neither the report nor whose it is; the gateway sees what it sees without a proxy."""
+    with contextlib.closing(ConnectProxy(path.relay.port)) as proxy:
+        report = sealed_report(path.configure(), BODY)
+        client = Client(path.machine.ca_file, Timeouts(response=1.0), proxy=proxy.url)
+        assert report.delivery(await client.exchange(report.request)) == Delivery(Result.ACCEPTED, 204)
+        (head,) = proxy.heads
+        assert head.startswith(f"CONNECT localhost:{path.relay.port} HTTP/1.1\r\n".encode())
+        assert path.opened == [(request_headers(URL, path.relay_url)[4:], BODY)]
+        for word in (b"telemetry.example.org", b"kate", BODY[:20]):
+            assert word not in head + proxy.through
+        proxy.answer = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
+        with pytest.raises(HeldError) as refusal:
+            await client.exchange(report.request)
+        assert (refusal.value.delivery, len(path.opened)) == (held_delivery(Hindrance.PROXY_DENIED), 1)
 
 
 async def test_nothing_ties_two_together(path):

@@ -186,6 +186,9 @@ def _status_rows(state: ServiceState) -> Iterator[Row]:
     yield from labelled_rows("Locked", [state_sentences.lock_sentence(*lock) for lock in properties.get("Locks", ())])
     if properties.get("Developer"):
         yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
+    if state.proxies:
+        named = join_with_and(state.proxies)
+        yield "Proxy", f"reports never use the proxy in {named}; only an administrator can name a proxy for them"
     yield from labelled_rows("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
     yield from labelled_rows(
         "Questions", [_standing_text(question) for question in state.questions if question.get("state", "") not in _ENDS]

@@ -220,6 +220,15 @@ def test_history(columns, capsys):
     ]
 
 
+def test_proxy_of_the_environment(columns, capsys):
+    """The status says that reports do not use the environment's proxy, if it names one."""
+    columns(200)
+    for proxies, is_said in (((), False), (("HTTPS_PROXY", "ALL_PROXY"), True)):
+        pages.status_page(printing.Page(), ServiceState({}, [], [], proxies))
+        output = capsys.readouterr().out
+        assert ("reports never use the proxy in HTTPS_PROXY and ALL_PROXY; only an administrator can" in output) is is_said
+
+
 def test_report_with_its_bytes(columns, capsys):
     """A report's page has its headers in order and its body on one line, however narrow, and counts the blanks instead of showing them."""
     columns(40)
