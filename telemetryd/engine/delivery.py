@@ -7,7 +7,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from telemetryd.core import hindrance, report, schedule
+from telemetryd.core import hindrance, report, schedule, sparing
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_MAX_S
@@ -18,7 +18,7 @@ from telemetryd.engine.ports import UNKNOWN, ending_of
 from telemetryd.errors import NotDeveloperError, StorageError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from telemetryd.core.definition import Key
     from telemetryd.core.schedule import Delivery
@@ -106,7 +106,7 @@ class Deliveries:
     """One tick in each hour of running time. Reports are sent at no other moment.
 
     `run` runs steps when it is their turn. `may_act` says whether the state directory is still the one at its path. `has_time` says whether
-    a delivery would end before the process exits because it is idle.
+    a delivery would end before the process exits because it is idle. `is_sparing` says whether the line is metered or power is saved.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
@@ -125,12 +125,13 @@ class Deliveries:
         run: Run,
         may_act: Callable[[], bool],
         has_time: Callable[[], bool],
+        is_sparing: Callable[[], Awaitable[bool]],
         troubles: ProblemLog,
     ) -> None:
         self._catalogue, self._questions, self._choices, self._daemon = catalogue, questions, choices, daemon
         self._reports, self._courier, self._clock, self._rng = reports, courier, clock, rng
         self._erasure, self._sending, self._run, self._troubles = erasure, sending, run, troubles
-        self._may_act, self._has_time = may_act, has_time
+        self._may_act, self._has_time, self._is_sparing = may_act, has_time, is_sparing
         self._ticks, self._late_day = self._load_ticks()
         self._seen = clock.monotonic()
 
@@ -154,11 +155,11 @@ class Deliveries:
         self.save_ticks()
         return None if self._ticks.tick_in_s is None else self._wait_s()
 
-    def run_by_timer_steps(self) -> Steps[Attempt | None]:
+    def run_by_timer_steps(self, *, is_sparing: bool) -> Steps[Attempt | None]:
         """The timer's run, up to the attempt that the caller has to `deliver` and `conclude`, if there is one."""
         is_due = self.advance(self._clock.now() - self._ticks.seen)
         self.save_ticks()
-        return (yield from self.begin_tick_steps()) if is_due else None
+        return (yield from self.begin_tick_steps(is_sparing=is_sparing)) if is_due else None
 
     def advance(self, elapsed_s: int | None = None) -> bool:
         """Count running time: these seconds, or those since the last call. True if a tick is due."""
@@ -173,7 +174,8 @@ class Deliveries:
     async def tick(self) -> bool:
         """Do everything that is due now. True if a report was sent."""
         try:
-            attempt = await self._run(self.begin_tick_steps())
+            is_sparing = await self._is_sparing()  # asked whatever is due, because programs can see that it is
+            attempt = await self._run(self.begin_tick_steps(is_sparing=is_sparing))
             if attempt:
                 await self._complete(attempt)
         except TelemetrydError as error:
@@ -195,10 +197,10 @@ class Deliveries:
         if str(error) != CLOSED:
             self._troubles.warn_once(_LOG, _TICK_FAILED, error)
 
-    def begin_tick_steps(self) -> Steps[Attempt | None]:
+    def begin_tick_steps(self, *, is_sparing: bool) -> Steps[Attempt | None]:
         """A tick, up to the network."""
         yield from self.tidy_steps()
-        attempt = self._begin_next() if self._daemon.is_in_mode and self._has_time() else None
+        attempt = self._begin_next(is_sparing=is_sparing) if self._daemon.is_in_mode and self._has_time() else None
         yield Point.SYNCED  # an attempt is on the disk before any byte is sent
         return attempt
 
@@ -266,15 +268,23 @@ class Deliveries:
         part = self._rng.below(_SECOND_PARTS) / _SECOND_PARTS
         return self._ticks.wait_s if self._ticks.tick_in_s is None else self._ticks.wait_s + part
 
-    def _begin_next(self) -> Attempt | None:
+    def _begin_next(self, *, is_sparing: bool) -> Attempt | None:
         rows = {row.id: row for row in self._reports.queue() if self._may_send(row)}
         choice = schedule.choose(map(_queued, rows.values()), self._ticks, self._late_day, self._rng.below)
-        if choice is None:
+        if choice is None or (is_sparing and self._postpone(rows[choice.id])):
             return None
         if choice.is_late:
             self._late_day = schedule.day_of(self._clock.now())
             self.save_ticks()
         return self._begin_attempt(rows[choice.id])
+
+    def _postpone(self, row: StoredReport) -> bool:
+        """Let a report wait for another line or for power, if it may wait. It is not a try."""
+        window, now = _queued(row).window, self._clock.now()
+        may_wait = sparing.may_wait(window, now) and not self._catalogue.settings.developer
+        if may_wait:
+            self._reports.hold(row._replace(slot=sparing.later_slot(window, now, self._rng.below)))
+        return may_wait
 
     def _may_send(self, row: StoredReport) -> bool:
         """Whether the report may be sent: consented to, no kill switch, no unreadable file, an endpoint, and no attempt ever begun.

@@ -273,7 +273,7 @@ class ReportStore(Protocol):
         """(vendor, hindrance) of the reports that wait because they reached nobody."""
 
     def hold(self, report: StoredReport) -> None:
-        """Store that the attempt surely reached nobody: the report's `slot`, `held` and `tries`. It waits for that slot."""
+        """Store that nothing of the report left: its `slot`, `held` and `tries`. It waits for that slot."""
 
     def finish(self, report: StoredReport, *, body: bytes) -> bool:
         """Store the report's final `outcome`, `status` and `held`. False if the row was erased meanwhile."""

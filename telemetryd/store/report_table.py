@@ -98,7 +98,7 @@ class Reports:
         return [(vendor, word) for vendor, word in rows]
 
     def hold(self, report: StoredReport) -> None:
-        """Store that the attempt surely reached nobody: the report's `slot`, `held` and `tries`. It waits for that slot."""
+        """Store that nothing of the report left: its `slot`, `held` and `tries`. It waits for that slot."""
         with self._database.change() as connection:
             sql = f"UPDATE report SET started = 0, slot = ?, held = ?, tries = ? {_WHERE_QUEUED}"  # noqa: S608 - fixed texts
             connection.execute(sql, (report.slot, report.held, json.dumps(report.tries), report.id, report.body))
