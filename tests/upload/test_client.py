@@ -228,7 +228,7 @@ ACCEPTED = Delivery(Result.ACCEPTED, 200)
     [
         (b"", b"\r\n" * 4096, [BROKEN]),
         (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 1024, [BROKEN]),
-        (HEAD, b"X: y\r\n" * 4096, [UNREADABLE]),
+        (HEAD, b"X: y\r\n" * 4096, [BROKEN, UNREADABLE]),
         (HEAD + b"X:", b" " * 8192, [BROKEN, UNREADABLE]),
         (CHUNKED + b"1;x=", b"y" * 8192, [ACCEPTED]),
         (CHUNKED + b"1\r\nx\r\n0\r\n", b"X: y\r\n" * 4096, [UNREADABLE, ACCEPTED]),
