@@ -43,6 +43,7 @@ _SIGNATURES = {
     **dict.fromkeys(("epsilon", "spent", "reserved", "cap"), "d"),
     "cause_args": "a{ss}",
     "headers": "a(ss)",
+    "tries": "a(ts)",
     "translations": "a{sa{ss}}",
     "expected": "a{sad}",
 }

@@ -10,6 +10,9 @@ WINDOW_MIN_S = 28 * DAY_S
 """Shortest window for the reports of a period. In a shorter one the day of arrival would say when a machine was on."""
 SECOND_WINDOW_S = 56 * DAY_S
 """Span after the window in which a late report may leave: a machine that is on once a fortnight has four days of use in it."""
+SPARING_STEP_S = 3 * DAY_S
+"""Span in which a report that waits for a free line gets its next slot. With a longer span, many reports of users whose line is free on
+weekends would leave over the metered one. With a shorter span, reports that waited together would leave within hours of each other."""
 HOUR_S = 3600
 """Span of running time with exactly one tick."""
 RUN_STEP_MAX_S = 600
@@ -99,6 +102,8 @@ FACT_S = 1.0
 # The connections to the bus.
 BUS_TIMEOUT_S = 10.0
 """Longest wait for the bus or for a peer's reply; the bus answers within a millisecond, on a thrashing machine within seconds."""
+SYSTEM_BUS_TIMEOUT_S = 2.0
+"""Longest wait of a tick for the system bus and its services, which answer within milliseconds. Whoever is slower has said nothing."""
 LOOK_TIMEOUT_S = 2.0
 """Longest inspection of a caller's process, which takes 0.1 ms. A file system of its own may never answer."""
 LOOKS_MAX = 8

@@ -31,7 +31,8 @@ class Endpoint(NamedTuple):
     """The destination of a vendor's reports. It comes from system configuration; in developer mode also from the user's, if on loopback.
 
     With `ohttp_relay`, reports go to that relay only, sealed for the endpoint's gateway with a key of the file `ohttp_keys`. `ca_file` then
-    belongs to the relay, because no other server is connected to. `share` multiplies the share of each question of the vendor.
+    belongs to the relay, because no other server is connected to. `share` multiplies the share of each question of the vendor. `proxy` is
+    asked to connect to the server or relay (CONNECT), and sees no more of a report than the network does.
     """
 
     vendor: str
@@ -43,6 +44,7 @@ class Endpoint(NamedTuple):
     ohttp_relay: str = ""
     ohttp_keys: str = ""
     share: float = 1.0
+    proxy: str = ""
 
     @property
     def host(self) -> str:

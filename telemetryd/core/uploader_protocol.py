@@ -21,15 +21,16 @@ from typing import Any, NamedTuple
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import DEFINITION_MAX_BYTES, DELIVERY_MAX_BYTES, JOB_LINE_MAX_BYTES
 from telemetryd.core.report import REPORT_BYTES
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.errors import TelemetrydError
 
 SENDING = b"sending\n"
 """The line before the first byte of a request."""
 
 _STATUSES = range(1000)
-_UNKNOWN = Delivery(Result.UNKNOWN)
+_UNKNOWN = unknown_delivery(Hindrance.UPLOADER)
 _HINDRANCES = tuple(Hindrance)
+_EXPLAINED = (Result.HELD, Result.UNKNOWN)
 
 
 class InvalidMessageError(TelemetrydError):
@@ -114,7 +115,7 @@ def outcome_of(output: bytes) -> Delivery:
 
 
 def _is_delivery(delivery: Delivery) -> bool:
-    is_explained = delivery.hindrance in _HINDRANCES if delivery.result is Result.HELD else delivery.hindrance == ""
+    is_explained = delivery.hindrance in _HINDRANCES if delivery.result in _EXPLAINED else delivery.hindrance == ""
     return is_explained and type(delivery.status) is int and delivery.status in _STATUSES
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from telemetryd.core.hindrance import error_word
+from telemetryd.core.hindrance import Tries, error_word
 from telemetryd.core.record import Ending
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class StoredReport(NamedTuple):
     """One report: its exact bytes, its destination and its outcome. Times are Unix s, 0 = never. `id` is 0 before it is stored.
 
     `slot` lies in the window [opens, closes) at first. `started` is the beginning of the only attempt that may have sent bytes; once that
-    is over, the beginning of its day. `held` says why the last attempt reached nobody (`core.hindrance`), or is "".
+    is over, the beginning of its day. `held` says why the last attempt reached nobody, or got no status (`core.hindrance`), or is "".
+    `tries` are all attempts that reached nobody, and stay whatever the outcome.
     """
 
     id: int
@@ -60,6 +61,7 @@ class StoredReport(NamedTuple):
     outcome: str = QUEUED
     status: int = 0
     held: str = ""
+    tries: Tries = ()
 
     @property
     def key(self) -> Key:
@@ -270,11 +272,11 @@ class ReportStore(Protocol):
     def held(self) -> list[tuple[str, str]]:
         """(vendor, hindrance) of the reports that wait because they reached nobody."""
 
-    def hold(self, report: StoredReport, slot: int, hindrance: str) -> None:
-        """Store that the attempt surely reached nobody, and why. The report waits for another slot."""
+    def hold(self, report: StoredReport) -> None:
+        """Store that nothing of the report left: its `slot`, `held` and `tries`. It waits for that slot."""
 
-    def finish(self, report: StoredReport, outcome: str, *, status: int, body: bytes) -> bool:
-        """Store the final outcome. False if the row was erased meanwhile."""
+    def finish(self, report: StoredReport, *, body: bytes) -> bool:
+        """Store the report's final `outcome`, `status` and `held`. False if the row was erased meanwhile."""
 
     def erase(self, keys: Iterable[Key]) -> None:
         """Erase the queued reports of questions."""

@@ -53,7 +53,7 @@ class Queries:
         self._catalogue, self._consents, self._questions, self._period_close = catalogue, consents, questions, period_close
         self._reports, self._clock, self._known = reports, clock, known
         self._foresight = foresight
-        self._rows = QueryRows(catalogue, consents, questions, clock)
+        self._rows = QueryRows(catalogue, consents, questions, clock, newest=reports.newest)
 
     def applications(self, callers: Mapping[str, frozenset[str]]) -> Iterator[Shown | None]:
         """Every application that is declared or has stored data. `callers` are the identities that called for each application."""
@@ -125,6 +125,7 @@ class Queries:
                 "sent": 0 if row.outcome == QUEUED else row.started,
                 "due_until": Window(row.opens, row.closes).expires,
                 "error": error_word(row.held, row.outcome),
+                "tries": [[day, error_word(word, QUEUED)] for day, word in row.tries],
                 "endpoint": row.url,
                 "headers": [list(header) for header in row.headers],
                 "body": row.body.decode(errors="replace"),

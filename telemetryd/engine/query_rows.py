@@ -9,14 +9,17 @@ from telemetryd.core.causes import Cause, because
 from telemetryd.core.definition import Application, canonical_text, translations
 from telemetryd.core.explanation import Situation, explain
 from telemetryd.core.gate import REFUSE_SILENTLY, ApplicationLevels, Decision, effective_level
+from telemetryd.core.hindrance import error_of_last_try
 from telemetryd.core.lifecycle import ANSWERABLE, State, Step
 from telemetryd.core.period import period_at
-from telemetryd.core.record import ERASED, Ending, Outcome, Record, record_delivery
+from telemetryd.core.record import ERASED, Ending, Outcome, Record, iso_date, record_delivery
 from telemetryd.describe import difference
 from telemetryd.engine.ports import QUEUED, ending_of
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telemetryd.core.definition import Declaration, Definition, Key
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore, StoredReport
@@ -38,8 +41,17 @@ class _Wording(NamedTuple):
 class QueryRows:
     """Makes rows from the state that is enforced now."""
 
-    def __init__(self, catalogue: Catalogue, consents: ConsentStore, questions: Questions, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913 - what the views are made from
+        self,
+        catalogue: Catalogue,
+        consents: ConsentStore,
+        questions: Questions,
+        clock: Clock,
+        *,
+        newest: Callable[[Key], StoredReport | None],
+    ) -> None:
         self._catalogue, self._consents, self._questions, self._clock = catalogue, consents, questions, clock
+        self._newest = newest
         self._wordings: dict[tuple[object, ...], _Wording] = {}
 
     def application(self, declaration: Declaration, callers: list[str]) -> Shown:
@@ -84,7 +96,7 @@ class QueryRows:
     def question(self, definition: Definition) -> Shown:
         """A question: the declared definition, else the one that was consented to."""
         question = definition.question
-        step = self._questions.step(definition)
+        step = self._with_tries(definition.key, self._questions.step(definition))
         decision = self._consents.decisions.get(definition.key, Decision())
         review = self._catalogue.standing(definition).review
         before, changes = self._changes(definition, decision)
@@ -136,7 +148,7 @@ class QueryRows:
             **defaults,
             "application": key[0],
             "id": key[1],
-            **_standing(step),
+            **_standing(self._with_tries(key, step)),
             "consent": 2 if decision.refused else 0,
             "accepted_digest": _last_accepted(decision),
             "drawn_period": step.record.period,
@@ -144,6 +156,17 @@ class QueryRows:
             "epsilon": 0.0,
             "expected_users": 0,
         }
+
+    def _with_tries(self, key: Key, step: Step) -> Step:
+        """For a report that waits only for its time, say when and why the last try to send it reached nobody."""
+        if step.state is not State.REPORTING or step.reason.cause:
+            return step
+        newest = self._newest(key)
+        last = error_of_last_try(newest.tries) if newest and newest.outcome == QUEUED else None
+        if last is None:
+            return step
+        day, error = last
+        return step._replace(reason=step.reason._replace(args=(*step.reason.args, ("tried", iso_date(day)), ("error", error))))
 
     def _wording_of(self, definition: Definition) -> _Wording:
         """The texts of a definition, cached by their inputs: their arithmetic takes longer than the rest of a row."""

@@ -33,7 +33,7 @@ from telemetryd.store import Store, no_store, open_store, purge_ordinary, storag
 from telemetryd.system.facts import LinuxFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from telemetryd.engine.durability import Steps
@@ -78,6 +78,10 @@ class Assembly(NamedTuple):
             self.work.now(self.erasure.finish_steps())
 
 
+async def _spare_nothing() -> bool:
+    return False
+
+
 class Surroundings(NamedTuple):
     """What the service passes to the parts at each opening of the databases. It outlives them.
 
@@ -90,6 +94,7 @@ class Surroundings(NamedTuple):
     on_new_day: Callable[[], object] = lambda: None
     may_act: Callable[[], bool] = lambda: True
     has_time: Callable[[], bool] = lambda: True
+    is_sparing: Callable[[], Awaitable[bool]] = _spare_nothing
     lowered: UnwrittenWithdrawals | None = None
     troubles: ProblemLog | None = None
     closings_max: int | None = None
@@ -269,6 +274,7 @@ class _Parts:
             run=self.work.run,
             may_act=self._surroundings.may_act,
             has_time=self._surroundings.has_time,
+            is_sparing=self._surroundings.is_sparing,
             troubles=self._surroundings.troubles or ProblemLog(),
         )
 

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING
 
+from telemetryd.bus.line_and_power import is_sparing
 from telemetryd.bus.refusals import describe_refusal, sentence
 from telemetryd.core.limits import REOPEN_S, RUN_STEP_MAX_S
 from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
@@ -105,7 +107,15 @@ class Service:
         self._troubles = ProblemLog()
         timers = self._check_timers
         self._surroundings = Surroundings(
-            self._work_lock, hold, timers.check_owed, timers.check_soon, self.lock.is_in_place, has_time, self._lowered, self._troubles
+            lock=self._work_lock,
+            hold=hold,
+            on_decision_owed=timers.check_owed,
+            on_new_day=timers.check_soon,
+            may_act=self.lock.is_in_place,
+            has_time=has_time,
+            is_sparing=partial(is_sparing, environ),
+            lowered=self._lowered,
+            troubles=self._troubles,
         )
         self._assembly: Assembly | None = None
         self._without_storage: Assembly | None = None

@@ -19,6 +19,7 @@ import signal
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.bus.line_and_power import is_sparing
 from telemetryd.core.limits import CLOSING_PAUSE_S, CLOSINGS_HELD, OUTCOME_WAIT_S, ROW_POLL_S
 from telemetryd.errors import StorageError, TelemetrydError
 from telemetryd.runtime.assembly import Surroundings, assemble
@@ -111,7 +112,7 @@ async def run(environ: MutableMapping[str, str]) -> int:
         if wait_s is None:
             return 0
         await asyncio.sleep(wait_s)
-        delivery = await _begin_delivery(environ)
+        delivery = await _begin_delivery(environ, is_sparing=await is_sparing(environ))
         if delivery and await _run_until_told_to_end(delivery):
             await _run_checks(environ)
     except TelemetrydError as failure:
@@ -145,11 +146,11 @@ async def _run_checks(environ: MutableMapping[str, str]) -> float | None:
         return locked.assembly.ticker.start_by_timer() if locked else None
 
 
-async def _begin_delivery(environ: MutableMapping[str, str]) -> UnlockedDelivery | None:
+async def _begin_delivery(environ: MutableMapping[str, str], *, is_sparing: bool) -> UnlockedDelivery | None:
     """Do what is due, up to the network, and release the lock. Returns the delivery, if there is one."""
     with ExitStack() as stack:
         locked = await _open_closed(environ, stack)
-        attempt = locked.assembly.work.now(locked.assembly.ticker.run_by_timer_steps()) if locked else None
+        attempt = locked.assembly.work.now(locked.assembly.ticker.run_by_timer_steps(is_sparing=is_sparing)) if locked else None
         if locked is None or attempt is None:
             return None
         delivery = UnlockedDelivery(*locked, attempt)

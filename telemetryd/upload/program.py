@@ -180,7 +180,7 @@ def _prepare(job: Job, report: Report, command_line: _CommandLine) -> _Ready:
     packed, client_class = _pack(endpoint, job.body), _client_class()
     if own_package.has_changed(command_line.package):
         raise HeldError(Hindrance.PACKAGE, "telemetryd was replaced while it was running")
-    return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, on_connected=command_line.announce))
+    return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, proxy=endpoint.proxy, on_connected=command_line.announce))
 
 
 def _check_definition(job: Job, report: Report) -> None:

@@ -115,7 +115,7 @@ def test_every_member_and_argument_is_documented(name):
         (
             "History",
             """id:t application:s question:s revision:s period:s endpoint:s created:t sent:t due_until:t outcome:s status:u error:s
-            headers:a(ss) body:s""",
+            tries:a(ts) headers:a(ss) body:s""",
         ),
         ("Ledger", "host:s source:s year:u spent:d reserved:d cap:d answers:u vendor_name:s application:s capped:b text:s"),
     ],

@@ -249,7 +249,7 @@ async def test_crash_after_the_report(running, outcome, kept, cause):
     (row,) = running.store.reports.queue()
     running.restart()
     assert running.state() == State.REPORTING
-    running.store.reports.finish(row, outcome, status=200, body=row.body)
+    running.store.reports.finish(row._replace(outcome=outcome, status=200), body=row.body)
     running.restart()
     assert (running.record().outcome, running.record().cause) == (kept, cause)
 

@@ -7,7 +7,7 @@ import pytest
 from support.engine_flow import ACCEPTED, AFTER, APP, CLOSES, DURING, KATE_2026, KEY, at, installed
 
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.engine.queries import ViewChangedError
 from telemetryd.errors import UnknownApplicationError
 from telemetryd.toml import canonical
@@ -255,7 +255,10 @@ async def test_sent(running):
         (held_delivery(Hindrance.STRICT), ("queued", "tls-authority")),
         (held_delivery(Hindrance.PACKAGE), ("queued", "own")),
         (Delivery(Result.REJECTED, 503), ("rejected", "status")),
-        (Delivery(Result.UNKNOWN), ("unknown", "")),
+        (unknown_delivery(Hindrance.TIMEOUT), ("unknown", "timeout")),
+        (unknown_delivery(Hindrance.ANSWER), ("unknown", "status")),
+        (unknown_delivery(Hindrance.UPLOADER), ("unknown", "own")),
+        (Delivery(Result.ACCEPTED, 204), ("accepted", "")),
     ],
 )
 async def test_why_it_did_not_arrive(running, delivery, *, shown):
@@ -267,6 +270,36 @@ async def test_why_it_did_not_arrive(running, delivery, *, shown):
     (row,) = running.views.history(0)
     assert (row["outcome"], row["error"]) == shown
     assert bool(row["sent"]) is (row["outcome"] != "queued")
+    assert row["tries"] == ([[AFTER // 86400 * 86400, row["error"]]] if row["outcome"] == "queued" else [])
+
+
+async def test_every_try_is_told(running):
+    """Each day on which nobody was reached stays in the history with its cause, also of a report that was accepted at last."""
+    await running.consent()
+    running.to(AFTER)
+    first = AFTER // 86400 * 86400
+    for day, hindrance in enumerate((Hindrance.DNS, Hindrance.EXPIRED, Hindrance.EXPIRED)):
+        running.clock.wall = AFTER + day // 2 * 86400
+        running.server.answers.append(held_delivery(hindrance))
+        await running.ticker.send(running.store.reports.queue()[0])
+    tries = [[first, "tls-expired"], [first + 86400, "tls-expired"]]
+    waiting = question(running)
+    assert waiting["cause_args"] | {"tried": "2026-12-02", "error": "tls-expired"} == waiting["cause_args"]
+    assert waiting["reason"].endswith("At the last try, on 2026-12-02, the server's certificate was not valid on that day.")
+    assert [row["tries"] for row in running.views.history(0)] == [tries]
+    await running.ticker.send(running.store.reports.queue()[0])
+    assert [(row["outcome"], row["error"], row["tries"]) for row in running.views.history(0)] == [("accepted", "", tries)]
+    assert question(running)["cause_args"] == {"date": "2026-12-02"}
+
+
+async def test_why_nobody_knows_is_told(running):
+    """A question whose report may have arrived says why nobody knows, in its sentence too."""
+    await running.consent()
+    running.to(AFTER)
+    running.server.answers.append(unknown_delivery(Hindrance.REFUSED))
+    await running.ticker.send(running.store.reports.queue()[0])
+    told = "Your answer was being sent on 2026-12-01, but the connection to the server failed or broke off, so it may have arrived."
+    assert question(running)["reason"] == told
 
 
 async def test_views_write_nothing(running):

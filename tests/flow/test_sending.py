@@ -44,7 +44,7 @@ async def test_no_answer(timeline):
     """A server that breaks the connection off after the body leaves the outcome unknown, and never gets the report again."""
     before = await send(timeline, [RESET])
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["status"], row["error"]) == ("unknown", 0, "")
+    assert (row["outcome"], row["status"], row["error"]) == ("unknown", 0, "refused")
     assert NO_NONCE in row["body"]
     assert await timeline.question() == ("answered", "unknown")
     await never_again(timeline)
@@ -64,6 +64,10 @@ async def test_server_down(timeline):
     await timeline.run(2 * HOUR_S)
     (row,) = await timeline.client.history()
     assert (row["outcome"], row["sent"], row["error"]) == ("dropped", 0, "refused")
+    days = [day for day, _ in row["tries"]]
+    assert (days, [error for _, error in row["tries"]]) == (sorted(set(days)), ["refused"] * len(days))
+    assert 1 <= len(days) <= 3
+    assert all(day % DAY_S == 0 for day in days)
 
 
 async def test_authority_that_is_gone(timeline):
@@ -112,7 +116,7 @@ async def test_ended_while_sending(timeline, number):
     timeline.is_settling = True
     assert await timeline.question() == ("answered", "unknown")
     (row,) = await timeline.client.history()
-    assert (row["outcome"], row["status"]) == ("unknown", 0)
+    assert (row["outcome"], row["status"], row["error"]) == ("unknown", 0, "own")
     await never_again(timeline)
     assert timeline.bodies() == [before["body"].encode()]
 

@@ -51,27 +51,29 @@ def test_start(store, report):
 
 
 def test_hold(store, report):
-    """What reached nobody waits for another slot, however often; the cause stands in the row until an attempt goes otherwise."""
+    """What reached nobody waits for another slot, however often. The row has the last cause until a try ends otherwise, and all tries."""
     (row,) = put(store, report())
-    for now in (1000, 5000):
+    tries = ((DAY_S, "dns"), (2 * DAY_S, "ca-file"))
+    for number, now in enumerate((1000, 5000), 1):
         assert store.reports.start(begun(row, now))
-        store.reports.hold(row, now + 2000, "ca-file")
-        assert store.reports.queue() == [row._replace(slot=now + 2000, held="ca-file")]
+        store.reports.hold(row._replace(slot=now + 2000, held="ca-file", tries=tries[:number]))
+        assert store.reports.queue() == [row._replace(slot=now + 2000, held="ca-file", tries=tries[:number])]
         assert store.reports.held() == [(row.vendor, "ca-file")]
-    assert store.reports.finish(row, "rejected", status=503, body=b"blank")
+    assert store.reports.finish(row._replace(outcome="rejected", status=503), body=b"blank")
     assert store.reports.held() == []
     (done,) = store.reports.history(0, 10)
-    assert done.held == ""
+    assert (done.held, done.tries) == ("", tries)
 
 
 def test_why_it_was_dropped(store, report):
     """A report that is dropped keeps what held it back."""
     (row,) = put(store, report())
     store.reports.start(begun(row, 1000))
-    store.reports.hold(row, 2000, "dns")
-    assert store.reports.finish(row, "dropped", status=0, body=b"blank")
+    store.reports.hold(row._replace(slot=2000, held="dns", tries=((DAY_S, "dns"),)))
+    (waiting,) = store.reports.queue()
+    assert store.reports.finish(waiting._replace(outcome="dropped", status=0), body=b"blank")
     (done,) = store.reports.history(0, 10)
-    assert (done.outcome, done.held, done.started) == ("dropped", "dns", 0)
+    assert (done.outcome, done.held, done.tries, done.started) == ("dropped", "dns", ((DAY_S, "dns"),), 0)
     assert store.reports.held() == []
 
 
@@ -87,14 +89,14 @@ def test_finish(store, report):
     """Done once: the given bytes replace the report's, and no moment finer than a day is left of it. Policy: A2."""
     (row,) = put(store, report(created=100 * DAY_S + 4711))
     store.reports.start(begun(row, 101 * DAY_S + 17))
-    assert store.reports.finish(row, "accepted", status=204, body=b"blank")
+    assert store.reports.finish(row._replace(outcome="accepted", status=204), body=b"blank")
     assert store.reports.queue() == []
     (done,) = store.reports.history(0, 10)
     assert (done.outcome, done.status, done.body) == ("accepted", 204, b"blank")
     assert (done.created, done.slot, done.started) == (100 * DAY_S, 0, 101 * DAY_S)
-    assert not store.reports.finish(done, "dropped", status=0, body=b"again")
+    assert not store.reports.finish(done._replace(outcome="dropped", status=0), body=b"again")
     assert not store.reports.start(done)
-    store.reports.hold(done, 3, "dns")
+    store.reports.hold(done._replace(slot=3, held="dns", tries=((DAY_S, "dns"),)))
     assert store.reports.history(0, 10) == [done]
 
 
@@ -105,12 +107,12 @@ def test_erase(store, report, acts, outcome):
     if "start" in acts:
         store.reports.start(begun(row, DAY_S + 1000))
     if "hold" in acts:
-        store.reports.hold(row, 2000, "dns")
+        store.reports.hold(row._replace(slot=2000, held="dns", tries=((DAY_S, "dns"),)))
     store.reports.erase([KEY, ("no", "such")])
     assert store.reports.queue() == [other]
-    assert not store.reports.finish(row, "accepted", status=204, body=row.body)
+    assert not store.reports.finish(row._replace(outcome="accepted", status=204), body=row.body)
     gone = store.reports.history(0, 10)[1]
-    assert (gone.outcome, gone.body, gone.headers, gone.held) == (outcome, b"", (), "")
+    assert (gone.outcome, gone.body, gone.headers, gone.held, gone.tries) == (outcome, b"", (), "", ())
     assert (gone.created % DAY_S, gone.slot, gone.started) == (0, 0, DAY_S if outcome == "unknown" else 0)
     store.reports.erase([KEY])
     assert store.reports.history(0, 10)[1] == gone
@@ -137,7 +139,7 @@ def test_forget(store, report):
     """Forgetting takes what is done, of one application or of all, and leaves what waits."""
     first, second, third = put(store, report(), report(OTHER), report(OTHER))
     for row in (first, second):
-        store.reports.finish(row, "dropped", status=0, body=b"")
+        store.reports.finish(row._replace(outcome="dropped", status=0), body=b"")
     store.reports.forget(KEY[0])
     assert [row.id for row in store.reports.history(0, 10)] == [third.id, second.id]
     store.reports.forget("")
@@ -161,7 +163,7 @@ def test_prune(folder, store, report):
     """Rows go after a year, but never one that waits; with nothing to drop, nothing is written."""
     old, waiting, young = put(store, report(created=0), report(OTHER, created=0), report(created=DAY_S))
     for row in (old, young):
-        store.reports.finish(row, "accepted", status=204, body=b"")
+        store.reports.finish(row._replace(outcome="accepted", status=204), body=b"")
     before = written(folder)
     store.reports.prune(366 * DAY_S)
     assert written(folder) == before
@@ -202,7 +204,7 @@ def test_what_is_known_of_questions(store, report):
     rows = put(store, report(), report(created=5 * DAY_S), report(created=9 * DAY_S), report(OTHER))
     for day, row in enumerate(rows[:2], 101):
         store.reports.start(begun(row, day * DAY_S + 17))
-        assert store.reports.finish(row, "accepted", status=204, body=row.body[:-1])
+        assert store.reports.finish(row._replace(outcome="accepted", status=204), body=row.body[:-1])
     assert sorted(store.reports.applications()) == sorted({KEY[0], OTHER[0]})
     assert store.reports.questions(KEY[0]) == [KEY[1]]
     assert store.reports.questions("a.b") == []

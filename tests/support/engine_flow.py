@@ -185,7 +185,7 @@ class Running:
         self.clock, self.chance, self.facts = HandClock(now), SeededChance(), Machinery()
         self.directory = root / "state/telemetryd"
         self.directory.mkdir(parents=True)
-        self.store = None
+        self.store, self.is_sparing = None, False
 
     def __enter__(self):
         self.restart()
@@ -255,9 +255,13 @@ class Running:
             sending=self.sending,
             may_act=lambda: True,
             has_time=lambda: True,
+            is_sparing=self._is_sparing,
             troubles=ProblemLog(),
         )
         self.views = Queries(**about, consents=store.consents, period_close=self.closing, known=known, foresight=self.foresight)
+
+    async def _is_sparing(self):
+        return self.is_sparing
 
     async def run(self, steps):
         """Take steps; tests have no loop to spare for a thread."""

@@ -185,6 +185,7 @@ class Machine:
             "TELEMETRYD_DATA_DIRS": str(self.root / "share"),
             "TELEMETRYD_DBUS_LIBRARY": self.library,
             "DBUS_SESSION_BUS_ADDRESS": self.address,
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.root}/system/bus",
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},  # measured as we are
         }
 

@@ -48,7 +48,10 @@ async def test_broken_connection(machine, start, receivers, trusted, *, how):
     is_sent = how == "dropped after the body"
     receiver = receivers(trusted, [RESET]) if is_sent else receivers(None, [RESET], read=lambda connection: connection.recv(100))
     program = await start(job(machine.endpoint(receiver.url(scheme="https")).url))
-    unknown, held = (b'sending\n{"result":"unknown","status":0,"hindrance":""}\n', b'{"result":"held","status":0,"hindrance":"refused"}\n')
+    unknown, held = (
+        b'sending\n{"result":"unknown","status":0,"hindrance":"refused"}\n',
+        b'{"result":"held","status":0,"hindrance":"refused"}\n',
+    )
     assert await program.output() == (unknown if is_sent else held)
     assert await program.end() == (DONE, b"")
     (got,) = list(receiver.requests.queue)

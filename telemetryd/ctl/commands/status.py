@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,10 @@ from telemetryd.ctl.render.pages import applications_page, status_page
 
 if TYPE_CHECKING:
     from telemetryd.ctl.control_client import ControlClient
+
+
+_PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+"""Variables that other programs take the proxy of https connections from."""
 
 
 @click.command(short_help="Say whether telemetry is on, and why.")
@@ -30,7 +35,8 @@ def status(*, is_json: bool) -> None:
         if is_json:
             printing.emit(properties)
             return
-        state = state_sentences.ServiceState(properties, applications, questions)
+        proxies = [name for name in _PROXIES if os.environ.get(name)]
+        state = state_sentences.ServiceState(properties, applications, questions, proxies)
         status_page(printing.Page(), state)
 
     control_client.run(work)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl.render import state_sentences
-from telemetryd.ctl.render.reasons import reason, state_word
+from telemetryd.ctl.render.reasons import error_text, reason, state_word
 from telemetryd.ctl.render.value_words import (
     AXES,
     LEVELS,
     NEW_QUESTIONS,
     OWN_LEVELS,
-    SENDING_ERRORS,
     count_phrase,
     day,
     join_with_and,
@@ -72,19 +71,20 @@ def standings_page(page: Page, questions: Sequence[ControlDict]) -> None:
 
 
 def history_page(page: Page, reports: Sequence[ControlDict]) -> None:
-    """One line for each report."""
-    heads = ("SENT", "QUESTION", "PERIOD", "OUTCOME", "HTTP")
-    page.table(heads, [_report_row(report) for report in reports])
+    """One line for each report. Below are those that a try did not deliver, with the cause."""
+    page.table(("SENT", "QUESTION", "PERIOD", "OUTCOME", "HTTP"), [_report_row(report) for report in reports])
+    words = page.language.words
+    page.facts([(f"{_name(report)}, {report['period']}", error_text(report["error"], words)) for report in reports if report["error"]])
 
 
 def report_page(page: Page, report: ControlDict) -> None:
     """One report with all headers and bytes that were or will be sent."""
-    page.say(f"{report['application']}/{report['question']}, {report['period']}", "bold")
+    page.say(f"{_name(report)}, {report['period']}", "bold")
     page.facts(
         [
             ("outcome", report["outcome"] + (f", HTTP {report['status']}" if report["status"] else "")),
             ("made", day(report["created"])),
-            *_sending_rows(report),
+            *_sending_rows(report, page.language.words),
             ("to", report["endpoint"] or "not sent anywhere: this system has no server for this vendor"),
             *((_first_label("headers", index), f"{name}: {value}") for index, (name, value) in enumerate(report["headers"])),
         ]
@@ -152,20 +152,24 @@ def _application_row(application: ControlDict) -> tuple[str, ...]:
     )
 
 
+def _name(report: ControlDict) -> str:
+    return f"{report['application']}/{report['question']}"
+
+
 def _report_row(report: ControlDict) -> tuple[str, ...]:
-    name = f"{report['application']}/{report['question']}"
     sent = day(report["sent"]) if report["sent"] else "-"
-    return sent, name, report["period"], report["outcome"], str(report["status"] or "-")
+    return sent, _name(report), report["period"], report["outcome"], str(report["status"] or "-")
 
 
-def _sending_rows(report: ControlDict) -> Iterator[Row]:
-    """When the report was sent, or until when it waits; why the last attempt to send it reached nobody."""
+def _sending_rows(report: ControlDict, words: Words) -> Iterator[Row]:
+    """When the report was sent, or until when it waits; why it was not accepted, and each day on which a try reached nobody."""
     if report["outcome"] == "queued":
         yield "sent", f"not yet; on {day(report['due_until'])} it is dropped"
     else:
         yield "sent", day(report["sent"]) if report["sent"] else "never"
     if report["error"]:
-        yield "error", SENDING_ERRORS.get(str(report["error"]), str(report["error"]))
+        yield "error", error_text(report["error"], words)
+    yield from labelled_rows("tried", [f"{day(tried)}: {error_text(error, words)}" for tried, error in report.get("tries", ())])
 
 
 def _first_label(label: str, index: int) -> str:
@@ -187,6 +191,9 @@ def _status_rows(state: ServiceState) -> Iterator[Row]:
         yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
     if properties.get("LastWork"):
         yield "Due work", _last_work(properties["LastWork"])
+    if state.proxies:
+        named = join_with_and(state.proxies)
+        yield "Proxy", f"reports never use the proxy in {named}; only an administrator can name a proxy for them"
     yield from labelled_rows("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
     yield from labelled_rows(
         "Questions", [_standing_text(question) for question in state.questions if question.get("state", "") not in _ENDS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from telemetryd.core.causes import WORDS
 from telemetryd.core.explanation import Situation, explain
 from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl.render.value_words import STATES
@@ -23,6 +24,11 @@ def situation(question: Mapping[str, Any]) -> Situation:
 def reason(question: Mapping[str, Any], words: Words = ENGLISH) -> str:
     """One sentence. For a state or cause of a newer service it is the service's own sentence, in English."""
     return explain(situation(question), words) or str(question.get("reason", ""))
+
+
+def error_text(error: str, words: Words) -> str:
+    """Why a try did not deliver its report, by the history's word; an unknown word is shown as it is."""
+    return words.gettext(WORDS["error"][error]) if error in WORDS["error"] else error
 
 
 def state_word(question: Mapping[str, Any], words: Words = ENGLISH) -> str:

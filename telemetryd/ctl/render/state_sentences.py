@@ -34,11 +34,15 @@ _PHRASES_MAX = 3
 
 
 class ServiceState(NamedTuple):
-    """The values of Control1: its properties, and the dictionaries of applications and questions."""
+    """The values of Control1: its properties, and the dictionaries of applications and questions.
+
+    `proxies` are the variables of the environment that name a proxy.
+    """
 
     properties: Mapping[str, Any]
     applications: Sequence[Mapping[str, Any]]
     questions: Sequence[Mapping[str, Any]]
+    proxies: Sequence[str] = ()
 
 
 def status_sentence(state: ServiceState) -> str:

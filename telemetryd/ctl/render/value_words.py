@@ -35,19 +35,6 @@ STATES = {
 }
 """The states of a question, in words."""
 
-SENDING_ERRORS = {
-    "dns": "the server's name was not found, as without a network",
-    "refused": "no connection to the server stood",
-    "timeout": "no connection to the server stood in time",
-    "tls-expired": "the server's certificate is not valid at the time of this machine's clock",
-    "tls-authority": "the server's certificate does not lead to an authority that is trusted here",
-    "tls-name": "the server's certificate is for another name",
-    "keys": "the file with the gateway's keys cannot be used",
-    "own": "a fault of this installation, which `telemetryctl status` names",
-    "status": "the server did not accept it",
-}
-"""Why a report was not accepted, or why it reached nobody."""
-
 _DAY_S = 86_400
 
 

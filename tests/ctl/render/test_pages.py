@@ -63,6 +63,8 @@ APPLICATION = {
     "warnings": ["sources a, b: their descriptions say nearly the same"],
 }
 
+TRIED = 1_794_268_800
+"""The 10th of November 2026."""
 REPORT = {
     "application": "org.kde.kate",
     "question": "startup-by-memory",
@@ -210,11 +212,23 @@ def test_nobody_asks(capsys):
 
 
 def test_history(columns, capsys):
-    """A report has one line; an outcome that this version does not know is shown as it is."""
-    columns(80)
-    pages.history_page(printing.Page(), [REPORT])
-    _, line = capsys.readouterr().out.splitlines()
-    assert line.split() == ["2026-11-20", "org.kde.kate/startup-by-memory", "2026-W48", "marvelled", "503"]
+    """A report has one line, an outcome that this version does not know is shown as it is, and below stands why it was not accepted."""
+    columns(100)
+    pages.history_page(printing.Page(), [REPORT, REPORT | {"error": ""}])
+    _, *lines = [line.split() for line in capsys.readouterr().out.splitlines() if line]
+    assert lines[:2] == [["2026-11-20", "org.kde.kate/startup-by-memory", "2026-W48", "marvelled", "503"]] * 2
+    assert [" ".join(line) for line in lines[2:]] == [
+        "org.kde.kate/startup-by-memory, 2026-W48 the server did not say that it accepted the answer"
+    ]
+
+
+def test_proxy_of_the_environment(columns, capsys):
+    """The status says that reports do not use the environment's proxy, if it names one."""
+    columns(200)
+    for proxies, is_said in (((), False), (("HTTPS_PROXY", "ALL_PROXY"), True)):
+        pages.status_page(printing.Page(), ServiceState({}, [], [], proxies))
+        output = capsys.readouterr().out
+        assert ("reports never use the proxy in HTTPS_PROXY and ALL_PROXY; only an administrator can" in output) is is_said
 
 
 def test_report_with_its_bytes(columns, capsys):
@@ -233,9 +247,13 @@ def test_report_with_its_bytes(columns, capsys):
 @pytest.mark.parametrize(
     ("changes", "texts"),
     [
-        ({}, ["marvelled, HTTP 503", "2026-11-20", "the server did not accept it"]),
+        ({}, ["marvelled, HTTP 503", "2026-11-20", "the server did not say that it accepted the answer"]),
         ({"outcome": "queued", "sent": 0, "status": 0, "error": "dns"}, ["not yet; on 2027-02-07 it is dropped", "name was not found"]),
         ({"outcome": "dropped", "sent": 0, "status": 0, "error": "unheard-of"}, ["never", "unheard-of"]),
+        (
+            {"outcome": "queued", "sent": 0, "error": "keys", "tries": [[TRIED, "dns"], [TRIED + 86400, "keys"]]},
+            ["2026-11-10: the server's name was not found", "2026-11-11: the file with the gateway's keys could not be used"],
+        ),
     ],
 )
 def test_what_became_of_a_report(columns, capsys, *, changes, texts):
