@@ -31,11 +31,14 @@ _NETWORK: dict[str, str] = {
     Hindrance.DNS: "the server's name is not found",
     Hindrance.REFUSED: "the connection is refused, or breaks off before it stands",
     Hindrance.TIMEOUT: "no connection stands in time",
+    Hindrance.PROXY: "the proxy is not reached, or does not reach the server",
 }
 _ADVICE: dict[str, str] = {
     Hindrance.DNS: "correct the url, or the machine's name service",
     Hindrance.REFUSED: "start the server, and open its port in the firewalls between",
     Hindrance.TIMEOUT: "start the server, and open its port in the firewalls between",
+    Hindrance.PROXY: "correct the proxy's URL, start it, or see why it does not reach the server",
+    Hindrance.PROXY_DENIED: "permit CONNECT to the server in the proxy, without a password",
     Hindrance.AUTHORITY: "name the authority's certificate as ca_file, or let the server send its whole chain",
     Hindrance.STRICT: "issue the certificate again, as docs/administration.md says",
     Hindrance.NAME: "give the server a certificate for the host of the url",
