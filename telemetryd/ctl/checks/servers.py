@@ -31,11 +31,14 @@ _NETWORK: dict[str, str] = {
     Hindrance.DNS: "the server's name is not found",
     Hindrance.REFUSED: "the connection is refused, or breaks off before it stands",
     Hindrance.TIMEOUT: "no connection stands in time",
+    Hindrance.PROXY: "the proxy is not reached, or does not reach the server",
 }
 _ADVICE: dict[str, str] = {
     Hindrance.DNS: "correct the url, or the machine's name service",
     Hindrance.REFUSED: "start the server, and open its port in the firewalls between",
     Hindrance.TIMEOUT: "start the server, and open its port in the firewalls between",
+    Hindrance.PROXY: "start the proxy, or correct the proxy of this endpoint",
+    Hindrance.PROXY_DENIED: "let the proxy connect to the server, or correct the proxy of this endpoint",
     Hindrance.AUTHORITY: "name the authority's certificate as ca_file, or let the server send its whole chain",
     Hindrance.STRICT: "issue the certificate again, as docs/administration.md says",
     Hindrance.NAME: "give the server a certificate for the host of the url",
