@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from telemetryd.ctl.render.printing import Row
 
-_OWN = ("ca_file", "ohttp_relay", "ohttp_keys", "results", "share")
+_OWN = ("ca_file", "proxy", "ohttp_relay", "ohttp_keys", "results", "share")
 """Settings of an endpoint that are shown where they are set."""
 
 

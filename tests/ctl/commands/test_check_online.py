@@ -96,6 +96,12 @@ def test_online_faults(offline, server, certificate, tmp_path):
         (found,) = offline.problems("--online")
         assert found["text"].startswith(f"[endpoint.kde] {url}: {text}")
         assert found["advice"].startswith(advice)
+    proxy = f'proxy = "http://localhost:{closed.split(":")[2].partition("/")[0]}"\n'
+    for url, ca_file, text, advice in [(receiver.url(), certificate[0], "the proxy is not reached", "start the proxy")]:
+        offline.endpoint(url, ca_file, proxy)
+        (found,) = offline.problems("--online")
+        assert found["text"].startswith(f"[endpoint.kde] {url}: {text}")
+        assert found["advice"].startswith(advice)
     assert bodies(receiver) == []
 
 
