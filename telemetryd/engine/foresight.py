@@ -103,6 +103,7 @@ class _Side(NamedTuple):
 
     consents: ConsentStore
     questions: Questions
+    clock: Clock
 
     def standing(self, key: Key, step: Step) -> _Standing:
         """Where a question stands after this step."""
@@ -114,7 +115,10 @@ class _Side(NamedTuple):
             return _Standing(_Kind.UNDECIDED, step, step.reason)
         if definition is None:
             return _Standing(_Kind.SHUT, step, step.reason, frozenset([step.reason]))
-        blocked_by = obstacles(definition, self.questions.circumstances(definition))
+        circumstances = self.questions.circumstances(definition)
+        if circumstances.lot is None and not lifecycle.has_period_left(definition, circumstances, self.clock.now()):
+            return _Standing(_Kind.ENDED, step, because(Cause.TOO_LATE))  # whatever will be drawn
+        blocked_by = obstacles(definition, circumstances)
         if not blocked_by and step.state in _OPEN_STATES:
             return _Standing(_Kind.OPEN, step, step.reason)
         # Before its lot is drawn, a step does not say what shuts a question.
@@ -156,7 +160,7 @@ class Foresight:
     ) -> None:
         self._catalogue, self._tallies, self._reports, self._clock = catalogue, tallies, reports, clock
         self._changes = changes
-        self._now = _Side(consents, questions)
+        self._now = _Side(consents, questions, clock)
 
     def look(self, change: UserChange) -> Iterator[Foreseen | None]:
         """What would follow, as the last item; a None after each step. Raises what doing it would raise, but for a failing disk."""
@@ -164,7 +168,7 @@ class Foresight:
         draft = DraftConsents(self._now.consents)
         questions = Questions(self._catalogue, draft, self._clock, _NoChance())
         self._changes.write(change, draft, questions)
-        after = _Side(draft, questions)
+        after = _Side(draft, questions, self._clock)
         outlook = Outlook({}, {}, {}, {})
         for seen in questions.look():
             outlook = seen or outlook

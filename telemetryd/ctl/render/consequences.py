@@ -53,7 +53,7 @@ def _lines(row: Consequence, text: str) -> Iterator[Row]:
 def _end(row: Consequence, words: Words) -> Iterator[str]:
     """Why it ends, where the change does not say that itself, and what is erased."""
     if row["cause"] == "too_late":
-        yield words.gettext("A yes comes too late: the period that chance picked for you has begun.")
+        yield words.gettext("A yes comes too late: no period is left in which it could be measured for you.")
     yield from _erased(row, words)
 
 

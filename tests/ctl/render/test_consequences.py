@@ -47,7 +47,7 @@ OKULAR = "org.kde.okular"
     ("part", "row", "sentences"),
     [
         ("ends", {**LEVEL, "erases": ["tally", "report"]}, [ENDS, MEASURED, WAITS]),
-        ("ends", {"cause": "too_late"}, [ENDS, "A yes comes too late: the period that chance picked for you has begun."]),
+        ("ends", {"cause": "too_late"}, [ENDS, "A yes comes too late: no period is left in which it could be measured for you."]),
         ("resumes", {}, [STARTS, "Chance picks the period in which it is measured when you say yes."]),
         ("resumes", {**WEEK, **ACCEPTED, "room": "yes"}, [STARTS, YES, "It is measured from 2025-12-01 to 2025-12-07.", ROOM]),
         ("resumes", {**WEEK, **ACCEPTED, **YEAR}, [LATER, YES, SHUT, FULL]),
