@@ -22,7 +22,7 @@ from telemetryd.runtime.lock import StateLock
 KATE_ID = "org.kde.kate"
 BUSY = "org.telemetryd.Error.Busy"
 SOON_S = 2
-"""Within so long a second bus is told that another one is served, its daemon's start included."""
+"""Within so long a second bus is told that another one is served; its daemon's start comes on top."""
 TRIES = 3
 """A start on a busy machine may take longer by itself; the best of some tries counts."""
 SYNC_MS = 750
@@ -62,19 +62,24 @@ async def outcome(client):
     return ""
 
 
+async def time_to_answer(machine, **places):
+    """How long a daemon takes from its start to the answer of its first call, and the name of that error."""
+    begin = time.monotonic()
+    with machine.daemon(**places):
+        async with machine.client() as client:
+            return await outcome(client), time.monotonic() - begin
+
+
 async def test_a_second_bus_is_told_at_once(any_machine):
     """While a daemon serves one bus, the first call on another bus gets Busy within two seconds. It waited for ten."""
-    best_s = 10 * SOON_S
+    waits = []
     with any_machine.daemon(), elsewhere(any_machine) as (other, places):
-        for _ in range(TRIES):
-            begin = time.monotonic()
-            with other.daemon(**places):
-                async with other.client() as client:
-                    assert await outcome(client) == BUSY
-                best_s = min(best_s, time.monotonic() - begin)
-            if best_s < SOON_S:
-                break
-    assert best_s < SOON_S
+        while len(waits) < TRIES and min(waits, default=SOON_S) >= SOON_S:
+            _, plain_s = await time_to_answer(other)
+            error, busy_s = await time_to_answer(other, **places)
+            assert error == BUSY
+            waits.append(busy_s - plain_s)
+    assert 0.5 < min(waits) < SOON_S
 
 
 async def test_who_takes_over_serves(machine):
