@@ -9,7 +9,7 @@ from telemetryd.core.limits import REPLY_MAX_BYTES
 from telemetryd.errors import LimitExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -37,6 +37,21 @@ def fitting(rows: Iterator[T], beside: Any = None) -> Iterator[T]:
         if left < 0:
             return
         yield row
+
+
+def page(rows: Iterator[T | None], limit: int, on_cut: Callable[[], object]) -> Iterator[T | None]:
+    """At most `limit` rows, and as many as fit into a reply. `on_cut` is called if others may follow."""
+    left = REPLY_MAX_BYTES - _HEAD_BYTES
+    for row in rows:
+        left -= size_bytes(row)
+        if left < 0:
+            on_cut()
+            return
+        yield row
+        limit -= row is not None
+        if not limit:
+            on_cut()
+            return
 
 
 def size_bytes(value: Any) -> int:
