@@ -33,8 +33,13 @@ _EARLIER_VERSION = "The definition that you accepted is of another version of te
 _NO_WINDOW = Window(0, 0)
 _DUE = {State.WAITING, State.ACTIVE, State.REPORTING}
 """States in which a report is still to be sent."""
-_NAMES = frozenset({"application", "id"})
-"""Keys that each row has."""
+_TIMES = ("drawn_period", "period_begins", "period_ends", "due_from", "due", "due_until", "room")
+_ABOUT = ("digest", "purpose", "decision", "category", "detail", "needs", "period", "ends", "expected_users", "expected")
+_PROTECTION = ("epsilon", "cells", "answers", "chance_true", "chance_other")
+_DECISION = ("consent", "accepted_digest", "accepted_at", "changes", "accepted_definition", "sentences")
+"""Keys that are made together."""
+_ALWAYS = frozenset({"application", "id", "sentences"})
+"""Keys that each row has, `sentences` if languages are wanted."""
 
 
 class Wanted(NamedTuple):
@@ -45,11 +50,11 @@ class Wanted(NamedTuple):
 
     def wants(self, *keys: str) -> bool:
         """Whether one of these keys is wanted."""
-        return self.keys is None or not self.keys.isdisjoint(keys)
+        return self.keys is None or not self.keys.isdisjoint(keys) or ("sentences" in keys and bool(self.languages))
 
     def only(self, row: Shown) -> Shown:
         """The row without the keys that are not wanted."""
-        return row if self.keys is None else {key: value for key, value in row.items() if key in self.keys or key in _NAMES}
+        return row if self.keys is None else {key: value for key, value in row.items() if key in self.keys or key in _ALWAYS}
 
 
 ALL = Wanted()
@@ -66,25 +71,25 @@ class QuestionRows:
 
     def question(self, definition: Definition, step: Step, wanted: Wanted = ALL) -> Shown:
         """A question: the declared definition, else the one that was consented to. `step` is its state now."""
-        decision = self._consents.decisions.get(definition.key, Decision())
-        row = {
-            **self._standing(definition.key, step),
-            **_protection(definition),
-            **self._review(definition),
-            **_decided(decision, is_accepted=definition.digest in decision.accepted),
-            **_about(definition),
-            "endpoint": self._url(definition),
-        }
+        row = {"application": definition.application.id, "id": definition.question.id, **_standing(step)}
+        if wanted.wants("reason"):
+            row["reason"] = explain(_situation(step))
+        if wanted.wants(*_TIMES):
+            row |= self._times(definition.key, step)
+        if wanted.wants(*_ABOUT):
+            row |= _about(definition)
+        if wanted.wants(*_PROTECTION):
+            row |= _protection(definition)
+        if wanted.wants("endpoint", "reviewers", "record", "translations"):
+            row |= self._surroundings(definition)
         if wanted.wants("fields", "definition", "figures", "warnings"):
             row |= self._wordings.of(definition)._asdict()
-        if wanted.wants("translations"):
-            row["translations"] = self._translations(definition)
         if wanted.wants("example"):
             row["example"] = report.example(definition, period_at(definition.question.period, self._clock.now()).label)
         if wanted.wants("so_far"):
             row["so_far"] = list(self._period_close.so_far(definition, step.record.period)) if step.is_collecting else []
-        if wanted.wants("changes", "accepted_definition", "sentences"):
-            row |= self._changes_and_sentences(definition, decision, step, wanted.languages)
+        if wanted.wants(*_DECISION):
+            row |= self._decision(definition, step, wanted.languages)
         return wanted.only(row)
 
     def question_without_definition(self, key: Key, newest: StoredReport | None, wanted: Wanted = ALL) -> Shown:
@@ -95,10 +100,12 @@ class QuestionRows:
         decision, step = self._consents.decisions.get(key, Decision()), self.step_without_definition(key, newest)
         row = {
             **_UNKNOWN,
-            **self._standing(key, step),
+            **_standing(step),
+            **self._times(key, step),
             **_decided(decision, is_accepted=False),
             "application": key[0],
             "id": key[1],
+            "reason": explain(_situation(step)),
             "room": "",
         }
         if wanted.languages:
@@ -112,18 +119,12 @@ class QuestionRows:
             return self._questions.step_of(key)
         return Step(Record(), State.REFUSED, because(Cause.REFUSED)) if decision.refused else _step_of_report(newest)
 
-    def _standing(self, key: Key, step: Step) -> Shown:
-        """The state of a question, why it is in it, its times, and what became of its report."""
-        situation, record = _situation(step), step.record
+    def _times(self, key: Key, step: Step) -> Shown:
+        """The period, when its report is to be expected, and whether the budget has room for it."""
+        record = step.record
         is_due = step.state in _DUE and record.begins and not self._catalogue.settings.developer
         due = window(record.begins, record.closes) if is_due else _NO_WINDOW
         return {
-            "state": situation.state,
-            "cause": situation.cause,
-            "cause_args": dict(situation.args),
-            "reason": explain(situation),
-            "outcome": situation.outcome,
-            "last_sent": record.sent,
             "drawn_period": record.period,
             "period_begins": record.begins,
             "period_ends": record.closes,
@@ -131,20 +132,28 @@ class QuestionRows:
             "due": due.end,
             "due_until": due.expires if is_due else 0,
             "room": room.word(self._questions.room_of(key)),
-            "so_far": [],
         }
 
-    def _review(self, definition: Definition) -> Shown:
-        """Who reviewed exactly this definition."""
-        review = self._catalogue.standing(definition).review
-        if review is None or review.definition != definition.digest:
-            return {"reviewers": [], "record": ""}
-        return {"reviewers": list(review.reviewers), "record": review.record}
+    def _surroundings(self, definition: Definition) -> Shown:
+        """What the files say about the question: where the report goes, who reviewed exactly this definition, its translations."""
+        review, endpoint = self._catalogue.standing(definition).review, self._catalogue.settings.endpoint(definition.application.vendor)
+        is_reviewed = review is not None and review.definition == definition.digest
+        return {
+            "endpoint": endpoint.url if endpoint else "",
+            "reviewers": list(review.reviewers) if review and is_reviewed else [],
+            "record": review.record if review and is_reviewed else "",
+            "translations": self._translations(definition),
+        }
 
-    def _changes_and_sentences(self, definition: Definition, decision: Decision, step: Step, languages: Mapping[str, Language]) -> Shown:
-        """The last accepted definition, if it differs, and the differences from it; the sentences in other languages, if there are any."""
+    def _decision(self, definition: Definition, step: Step, languages: Mapping[str, Language]) -> Shown:
+        """The user's decision, the differences from what was accepted, and the sentences in other languages, if there are any."""
+        decision = self._consents.decisions.get(definition.key, Decision())
         before, changes = self._changes(definition, decision)
-        row: Shown = {"changes": changes, "accepted_definition": canonical_text(before) if before else ""}
+        row = {
+            **_decided(decision, is_accepted=definition.digest in decision.accepted),
+            "changes": changes,
+            "accepted_definition": canonical_text(before) if before else "",
+        }
         if languages:
             asked = Asked(definition, _situation(step), before, self._translations(definition))
             row["sentences"] = {name: sentences(asked, language) for name, language in languages.items()}
@@ -170,17 +179,23 @@ class QuestionRows:
         declaration = catalogue.find(application) if catalogue.is_installed(application) else None
         return translations(definition, declaration.texts) if declaration else {}
 
-    def _url(self, definition: Definition) -> str:
-        endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
-        return endpoint.url if endpoint else ""
+
+def _standing(step: Step) -> Shown:
+    """The state of a question, why it is in it, and what became of its report."""
+    situation = _situation(step)
+    return {
+        "state": situation.state,
+        "cause": situation.cause,
+        "cause_args": dict(situation.args),
+        "outcome": situation.outcome,
+        "last_sent": step.record.sent,
+    }
 
 
 def _about(definition: Definition) -> Shown:
     """What the definition says in data."""
     question = definition.question
     return {
-        "application": definition.application.id,
-        "id": question.id,
         "digest": definition.digest,
         "purpose": question.purpose,
         "decision": question.decision,
@@ -225,6 +240,7 @@ _UNKNOWN: Shown = {
     **dict.fromkeys(("epsilon", "chance_true", "chance_other"), 0.0),
     "translations": {},
     "expected": {},
+    "so_far": [],
 }
 """What a definition would say."""
 

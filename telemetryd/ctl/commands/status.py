@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -25,13 +26,12 @@ def status(*, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        applications, questions = await control.applications(), await control.questions("")
-        properties = await control.properties()  # last, because a broken manifest becomes a problem only after it was read
         if is_json:
-            printing.emit(properties)
+            printing.emit(await control.properties())
             return
-        state = state_sentences.ServiceState(properties, applications, questions)
-        status_page(printing.Page(), state)
+        making = asyncio.to_thread(printing.Page)  # what it imports is read while the service makes the lists
+        page, *values = await asyncio.gather(making, control.properties(), control.applications(), control.standings())
+        status_page(page, state_sentences.ServiceState(*values))
 
     control_client.run(work)
 
