@@ -30,8 +30,9 @@ def status(*, is_json: bool) -> None:
             printing.emit(await control.properties())
             return
         making = asyncio.to_thread(printing.Page)  # what it imports is read while the service makes the lists
-        page, *values = await asyncio.gather(making, control.properties(), control.applications(), control.standings())
-        status_page(page, state_sentences.ServiceState(*values))
+        asking = control.properties(), control.applications(), control.standings()
+        page, properties, applications, questions = await asyncio.gather(making, *asking)
+        status_page(page, state_sentences.ServiceState(properties, applications, questions))
 
     control_client.run(work)
 
