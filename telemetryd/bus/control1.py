@@ -149,8 +149,13 @@ class Control:
 
     async def _read_manifests(self, properties: Collection[str]) -> None:
         """Read all manifests before the problems of the files are read, so that these do not depend on what happened to be read."""
-        if "Problems" in properties:
+        if "Problems" not in properties:
+            return
+        for _ in range(_TRIES):
             await self._view(lambda parts: parts.views.manifests())
+            if self._parts().catalogue.is_all_read:  # files may have changed after the last piece
+                return
+        raise BusyError("the files keep changing while they are read: call again")
 
     async def _view_of_queries(self, make: Callable[[Queries], Iterator[T | None]]) -> list[T]:
         return await self._view(lambda parts: make(parts.views))

@@ -10,7 +10,6 @@ from telemetryd.engine.ports import ReportSelection
 from telemetryd.engine.queries import QuestionQuery
 from telemetryd.engine.question_rows import Wanted
 from telemetryd.errors import InvalidArgumentsError
-from telemetryd.system import languages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from telemetryd.bus.transport.library import Message
     from telemetryd.engine.queries import Queries
     from telemetryd.engine.query_rows import Shown
+    from telemetryd.system.languages import Language
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ def _sentences(texts: Mapping[str, Any]) -> dict[str, Variant]:
 
 def _question_query(query: Mapping[str, Any]) -> QuestionQuery:
     application, _, question = query.get("after", "").partition("/")
-    wanted = Wanted(_keys(query), {name: languages.of((name,)) for name in _languages(query.get("languages", ()))})
+    wanted = Wanted(_keys(query), _languages(query.get("languages", ())))
     return QuestionQuery(query.get("application", ""), frozenset(query.get("states", ())), (application, question), wanted)
 
 
@@ -129,13 +129,17 @@ def _limit(limit: int) -> int:
     return limit or LIMIT
 
 
-def _languages(names: Sequence[str]) -> Sequence[str]:
+def _languages(names: Sequence[str]) -> dict[str, Language]:
     """The languages, if they are few and each may be one. They name files, so nothing else is looked for."""
+    if not names:
+        return {}
     if len(names) > LANGUAGES_MAX:
         raise InvalidArgumentsError(f"expected at most {LANGUAGES_MAX} languages")
+    from telemetryd.system import languages  # noqa: PLC0415 - only a client without our code asks for sentences
+
     if any(len(name) > _LOCALE_MAX or not languages.is_locale(name) for name in names):
         raise InvalidArgumentsError("expected languages such as 'de' or 'de_AT.UTF-8'")
-    return names
+    return {name: languages.of((name,)) for name in names}
 
 
 def _values(query: Mapping[str, Variant], types: Mapping[str, str]) -> dict[str, Any]:

@@ -116,6 +116,11 @@ class Catalogue:
         """An object that is equal as long as the files say the same, whichever of them were read."""
         return self._snapshot.told
 
+    @property
+    def is_all_read(self) -> bool:
+        """Whether every manifest was read since the files changed."""
+        return self._declarations.keys() >= {*self._installed, *self._registered}
+
     def note_all_read(self) -> None:
         """Every manifest was read because someone asked for all of them."""
         self._installation.note_all_read()
