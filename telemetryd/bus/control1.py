@@ -238,7 +238,8 @@ class Control:
             self._announce()
         decided = [list(names(done.accepted)), dict(zip(names(done.closed), done.closed.values(), strict=True))]
         # The change is done, so a long list of rows is cut rather than refused.
-        rows = await self._slices.run(fitting(_dictionaries(parts.views.named(done.concerned)), decided))
+        beside = Variant("as", decided[0]), Variant("a{ss}", decided[1])
+        rows = await self._slices.run(fitting(_dictionaries(parts.views.named(done.concerned)), beside))
         return [rows, *decided]
 
     async def _preview(self, _caller: Caller, call: Message) -> Result:

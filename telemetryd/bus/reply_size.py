@@ -10,6 +10,8 @@ from telemetryd.errors import LimitExceededError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from telemetryd.bus.transport.library import Variant
+
 T = TypeVar("T")
 
 _START = 12
@@ -30,9 +32,9 @@ def bounded(rows: Iterator[T | None], advice: str) -> Iterator[T | None]:
         yield row
 
 
-def fitting(rows: Iterator[T], beside: Any = None) -> Iterator[T]:
-    """As many rows as fit into a reply, `beside` another value."""
-    left = REPLY_MAX_BYTES - _HEAD_BYTES - size_bytes(beside)
+def fitting(rows: Iterator[T], beside: Iterable[Variant] = ()) -> Iterator[T]:
+    """As many rows as fit into a reply, `beside` other values."""
+    left = REPLY_MAX_BYTES - _HEAD_BYTES - sum(_START + _value_end(0, "v", value) for value in beside)
     for row in rows:
         left -= size_bytes(row)
         if left < 0:
