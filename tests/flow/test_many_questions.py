@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,9 @@ from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 
 APPLICATIONS, REPORTS = 100, 10_000
 QUESTIONS_MS, STEP_MS = 10, 20
-"""Longest time for the questions of one application, and longest step of the loop, in processor time."""
-STATUS_MORE, STATUS_LINES = 1.5, 30
-"""What `status` may take on top of `--help`, in units of that: 0.15 s where `--help` takes 0.1 s, whatever else runs."""
+"""Most processor time for the questions of one application, and for a step of the loop."""
+STATUS_MORE, STATUS_LINES = {"dbus-fast": 1.5, "dbus-next": 2.5}, 30
+"""What `status` may take on top of `--help`, in units of that: 0.15 s where `--help` takes 0.1 s. dbus-next marshals more slowly."""
 TURNS = 20
 """Attempts of which the shortest counts: other processes lengthen the others."""
 PAGES = [asked for asked in replies.CALLS if asked.member in {"Questions", "HistoryPage"}]
@@ -40,15 +39,15 @@ async def accept(machine):
             await client.accept(name)
 
 
-def quickest(machine):
-    """The shortest time (ms) of a page of one application's questions."""
+def work_of_one(machine, daemon):
+    """The processor time (ms) that the daemon needs for the questions of one application."""
     call = {"interface": CONTROL[2], "path": CONTROL[1], "signature": "a{sv}", "body": dictionary(application=replies.ONE)}
     times = []
     with contextlib.closing(RawBus(machine.address)) as bus:
         for _ in range(TURNS):
-            began = time.monotonic()
+            began = processor_time(daemon)
             assert bus.ask(CONTROL[0], "Questions", **call).kind == RETURN
-            times.append((time.monotonic() - began) * 1000)
+            times.append((processor_time(daemon) - began) * 1000)
     return min(times)
 
 
@@ -77,11 +76,11 @@ def test_pages_are_quick_and_hold_nobody_up(machine):
     """While an application pushes: each page is made in short steps, and the questions of one application take milliseconds."""
     steps = machine.root / "steps"
     steps.touch()
-    with machine.daemon(program=(stepped.__file__, str(steps))):
+    with machine.daemon(program=(stepped.__file__, str(steps))) as daemon:
         asyncio.run(accept(machine))
         with replies.Pushing(machine.address) as pushing, contextlib.closing(RawBus(machine.address)) as bus:
             costs = {asked.name: replies.cost(bus, asked, pushing, steps) for asked in PAGES}
-            assert quickest(machine) < QUESTIONS_MS
+            assert work_of_one(machine, daemon) < QUESTIONS_MS
     assert {name: cost.step_cpu_ms for name, cost in costs.items() if cost.step_cpu_ms > STEP_MS} == {}
     assert [name for name, cost in costs.items() if not cost.size_bytes] == []
 
@@ -96,4 +95,4 @@ def test_status_is_quick_and_short(machine):
         narrow = subprocess.run(command, env=environ, cwd=machine.folder, check=True, capture_output=True, text=True)
         assert len(narrow.stdout.splitlines()) <= STATUS_LINES
         assert f"{OPEN_QUESTIONS_MAX} are accepted" in output
-        assert status_s - help_s < STATUS_MORE * help_s
+        assert status_s - help_s < STATUS_MORE[machine.library] * help_s
