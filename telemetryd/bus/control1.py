@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from telemetryd.bus.foreseen import change_from, foreseen_body, foreseen_rows, names
 from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.members import Handlers, Result
+from telemetryd.bus.paged_lists import Pages
 from telemetryd.bus.reply_size import bounded, fitting
+from telemetryd.bus.told_problems import ToldProblems
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.engine.queries import ViewChangedError
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 
     from telemetryd.core.settings import Problem
     from telemetryd.engine.catalogue import Catalogue
@@ -36,11 +38,13 @@ VERSION = 1
 
 _SIGNATURES = {
     **dict.fromkeys(("system", "usage", "effective_system", "effective_usage", "consent", "status", "year"), "u"),
-    **dict.fromkeys(("pending", "pending_shut"), "u"),
+    **dict.fromkeys(("pending", "pending_shut", "cells"), "u"),
     **dict.fromkeys(("installed", "capped"), "b"),
-    **dict.fromkeys(("callers", "fields", "changes", "reviewers", "figures", "warnings"), "as"),
-    **dict.fromkeys(("last_sent", "created", "sent", "due_until", "expected_users"), "t"),
-    **dict.fromkeys(("epsilon", "spent", "reserved", "cap"), "d"),
+    **dict.fromkeys(("callers", "pushers", "fields", "changes", "reviewers", "figures", "warnings", "answers", "so_far"), "as"),
+    **dict.fromkeys(("last_sent", "created", "sent", "expected_users", "accepted_at", "period_begins", "period_ends"), "t"),
+    **dict.fromkeys(("due_from", "due", "due_until"), "t"),
+    **dict.fromkeys(("epsilon", "chance_true", "chance_other", "spent", "reserved", "cap"), "d"),
+    "needs": "a(su)",
     "cause_args": "a{ss}",
     "headers": "a(ss)",
     "tries": "a(ts)",
@@ -54,8 +58,6 @@ _LEDGER_SIGNATURES = _SIGNATURES | {"answers": "u"}
 """The same for a line of the ledger, in which `answers` is a number."""
 
 
-_LEDGER_LOST = "the privacy ledger was lost, so every budget counts as spent: no question will be answered any more"
-_ERASURE_PENDING = "erasure pending: the erased data is not used any more, but stays on the disk while another process reads the file"
 _ASK_QUESTIONS = "ask for the questions of one application at a time"
 _NOTHING_ELSE = "there is nothing smaller to ask for"
 _TRIES = 5
@@ -107,6 +109,7 @@ class Control:
         self._parts, self._refresh = parts, refresh
         self._callers, self._announce = callers, announce
         self._slices = slices
+        self.problems = ToldProblems(announce)
 
     def handlers(self) -> Handlers:
         """The handlers of all members."""
@@ -127,8 +130,9 @@ class Control:
                 "Submit": self._submit,
                 "Watch": self._watch,
                 "Monitor": self._monitor,
+                **Pages(self._view_of_queries, _dictionary, partial(_dictionary, signatures=_REPORT_SIGNATURES)).methods(),
             },
-            getters=_getters(self._parts),
+            getters=self._getters(self._parts),
             snapshot=self._snapshot,
             setters={
                 "System": lambda _caller, level: self._set_level("system", level),
@@ -137,12 +141,40 @@ class Control:
             },
             guard=admit_host_only,
             prepare=self._refresh,
+            prepare_reading=self._read_manifests,
         )
 
     def _snapshot(self) -> dict[str, Callable[[], Any]]:
         """Getters over one state of the parts."""
         parts = self._parts()
-        return _getters(lambda: parts)
+        return self._getters(lambda: parts)
+
+    async def _read_manifests(self, properties: Collection[str]) -> None:
+        """Read all manifests before the problems of the files are read, so that these do not depend on what happened to be read."""
+        if "Problems" not in properties:
+            return
+        for _ in range(_TRIES):
+            await self._view(lambda parts: parts.views.manifests())
+            if self._parts().catalogue.is_all_read:  # files may have changed after the last piece
+                return
+        raise BusyError("the files keep changing while they are read: call again")
+
+    async def _view_of_queries(self, make: Callable[[Queries], Iterator[T | None]]) -> list[T]:
+        return await self._view(lambda parts: make(parts.views))
+
+    def _getters(self, get_parts: Callable[[], ControlParts]) -> dict[str, Callable[[], Any]]:
+        """A getter for each property. Each one calls `get_parts`."""
+        return {
+            "System": lambda: get_parts().consents.levels.system,
+            "Usage": lambda: get_parts().consents.levels.usage,
+            "NewQuestions": lambda: get_parts().consents.levels.new_questions,
+            "Version": lambda: VERSION,
+            "Developer": lambda: get_parts().catalogue.settings.developer,
+            "KillSwitches": lambda: [[switch.what, switch.file] for switch in get_parts().catalogue.settings.kill_switches],
+            "Locks": lambda: [[f"{lock.what}={lock.limit}", lock.file] for lock in get_parts().catalogue.settings.locks],
+            "Problems": lambda: self.problems.of(get_parts()),
+            "LastWork": lambda: get_parts().ticker.last_work,
+        }
 
     async def _view(self, make: Callable[[ControlParts], Iterator[T | None]]) -> list[T]:
         """All rows of a view, made in slices. A view is made again if its state changed meanwhile.
@@ -208,7 +240,8 @@ class Control:
             self._announce()
         decided = [list(names(done.accepted)), dict(zip(names(done.closed), done.closed.values(), strict=True))]
         # The change is done, so a long list of rows is cut rather than refused.
-        rows = await self._slices.run(fitting(_dictionaries(parts.views.named(done.concerned)), decided))
+        beside = Variant("as", decided[0]), Variant("a{ss}", decided[1])
+        rows = await self._slices.run(fitting(_dictionaries(parts.views.named(done.concerned)), beside))
         return [rows, *decided]
 
     async def _preview(self, _caller: Caller, call: Message) -> Result:
@@ -274,32 +307,13 @@ def _event_row(event: MonitorEvent) -> dict[str, Variant]:
     return {key: Variant("s", value) for key, value in keys.items()}
 
 
-def _getters(get_parts: Callable[[], ControlParts]) -> dict[str, Callable[[], Any]]:
-    """A getter for each property. Each one calls `get_parts`."""
-    return {
-        "System": lambda: get_parts().consents.levels.system,
-        "Usage": lambda: get_parts().consents.levels.usage,
-        "NewQuestions": lambda: get_parts().consents.levels.new_questions,
-        "Version": lambda: VERSION,
-        "Developer": lambda: get_parts().catalogue.settings.developer,
-        "KillSwitches": lambda: [[switch.what, switch.file] for switch in get_parts().catalogue.settings.kill_switches],
-        "Locks": lambda: [[f"{lock.what}={lock.limit}", lock.file] for lock in get_parts().catalogue.settings.locks],
-        "Problems": lambda: _problems(get_parts()),
-    }
-
-
-def _problems(parts: ControlParts) -> list[list[str]]:
-    problems = [[problem.file, problem.text] for problem in (*parts.problems(), *parts.catalogue.problems, *parts.ticker.problems())]
-    if parts.consents.is_spent:
-        problems.append(["consent.sqlite", _LEDGER_LOST])
-    if parts.erasure.is_held_up:
-        problems.append(["telemetry.sqlite", _ERASURE_PENDING])
-    return problems
-
-
 def _dictionaries(rows: Iterator[Shown | None], signatures: Mapping[str, str] = _SIGNATURES) -> Iterator[dict[str, Variant] | None]:
     for row in rows:
-        yield row and {key: Variant(signatures.get(key, "s"), value) for key, value in row.items()}
+        yield row and _dictionary(row, signatures)
+
+
+def _dictionary(row: Shown, signatures: Mapping[str, str] = _SIGNATURES) -> dict[str, Variant]:
+    return {key: Variant(signatures.get(key, "s"), value) for key, value in row.items()}
 
 
 def _structures(rows: Iterator[tuple[str, ...] | None]) -> Iterator[list[str] | None]:
@@ -312,5 +326,5 @@ def _ask_each(application: str) -> str:
 
 
 def changed(properties: list[str]) -> list[Any]:
-    """The body of PropertiesChanged: always all properties, without values, so that a broadcast says only that something changed."""
+    """The body of PropertiesChanged: always the same properties, without values, so that a broadcast says only that something changed."""
     return ["org.telemetryd.Control1", {}, properties]

@@ -112,6 +112,8 @@ BUS_RETRY_S = 0.02
 """Pause before the next try to connect while the bus's queue of new connections (30 places) is full."""
 MESSAGE_MAX_BYTES = 1024 * 1024
 """Longest accepted message. The longest useful one is a manifest (64 KiB) or 10,000 samples (80 KB)."""
+PAGE_MAX_BYTES = 256 * 1024
+"""Longest page of a list: the slower library marshals so much in 10 ms."""
 REPLY_MAX_BYTES = 1024 * 1024
 """Longest reply: about 250 questions or 600 reports. dbus-next blocks the loop for 40 ms to marshal it."""
 MESSAGE_WEIGHED_BYTES = 16 * 1024

@@ -25,8 +25,12 @@ _NAME = "org.telemetryd.Control1"
 _PATH = "/org/telemetryd/Control1"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 
-_ALL = (1 << 32) - 1
-"""A limit above any number of reports."""
+_PAGE = 200
+"""Most rows of a page."""
+_STANDING = ("state", "cause", "cause_args", "outcome")
+"""What says where a question stands."""
+_REPORT = ("application", "question", "period", "created", "sent", "due_until", "outcome", "status", "error")
+"""What is shown of a report without its bytes."""
 _ANSWER_S = 30.0
 """Longest wait for an answer. The bus gives a service 25 s to start; an erasure waits 5 s, and Watch 20 s."""
 _SUBMIT_S = 600.0
@@ -103,6 +107,17 @@ class ControlClient:
         questions: list[ControlDict] = await self._rows("ListQuestions", app_id)
         return questions
 
+    async def standings(self) -> list[ControlDict]:
+        """Where each question of all applications stands, and nothing else about it."""
+        rows: list[ControlDict] = []
+        query = {"keys": Variant("as", list(_STANDING))}
+        while True:
+            page, after = await self._call("Questions", "a{sv}", [query])
+            rows += page
+            if not after:
+                return rows
+            query["after"] = Variant("s", after)
+
     async def foresee(self, change: Change, app_id: str) -> Consequences:
         """What a change would do. `app_id` is the application that it concerns, or ""; a failure names it."""
         return Consequences(*await self._call("Foresee", "a{sv}", [_with_types(change)], about=app_id))
@@ -116,19 +131,17 @@ class ControlClient:
         reports: list[list[str]] = await self._rows("Preview", app_id)
         return reports
 
-    async def history(self, since: int, limit: int) -> tuple[list[ControlDict], bool]:
-        """At most `limit` reports (0: all) since a Unix time in seconds, the newest first; and whether none is left out.
-
-        One reply holds about six hundred reports. If more are wanted, the service gives the newest.
-        """
-        try:
-            (reports,) = await self._call("History", "tu", [since, limit or _ALL])
-        except Failure as failure:
-            if failure.name != LimitExceededError.bus_name:
-                raise
-            (reports,) = await self._call("History", "tu", [since, 0])
-            return list(reports), False
-        return list(reports), True
+    async def history(self, since: int, limit: int, *, has_bytes: bool = True) -> list[ControlDict]:
+        """At most `limit` reports (0: all) since a Unix time in seconds, the newest first; with headers and bodies, or without."""
+        wanted = {"since": Variant("t", since)} | ({} if has_bytes else {"keys": Variant("as", list(_REPORT))})
+        rows: list[ControlDict] = []
+        before = 0
+        while True:
+            number = min(limit - len(rows), _PAGE) if limit else _PAGE
+            page, before = await self._call("HistoryPage", "tua{sv}", [before, number, wanted])
+            rows += page
+            if not before or len(rows) == limit:
+                return rows
 
     async def ledger(self) -> list[ControlDict]:
         """The budgets."""

@@ -363,6 +363,17 @@ class Deliveries:
             self._questions.remember(row.key, record_developer_report(record, ending_of(row)))
         self._erasure.begin()  # of the nonce: the database's log holds the former row until it is emptied
 
+    @property
+    def last_work(self) -> int:
+        """When due work was last looked for (Unix s), by this process or an earlier one; 0 while no question is open."""
+        return self._ticks.seen if self._is_anything_open else 0
+
+    @property
+    def _is_anything_open(self) -> bool:
+        """Whether a question waits for its period or for a tick."""
+        records = map(self._questions.record, self._questions.accepted())
+        return any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} and not record.cause for record in records)
+
     def _load_ticks(self) -> tuple[Ticks, int]:
         now = self._clock.now()
         stored = self._reports.ticks()
@@ -373,8 +384,7 @@ class Deliveries:
 
     def save_ticks(self) -> None:
         """Store the running time, which counts across sessions. It is stored only while a question waits: without consent nothing is."""
-        records = map(self._questions.record, self._questions.accepted())
-        if any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} and not record.cause for record in records):
+        if self._is_anything_open:
             try:
                 self._reports.keep_ticks((*self._ticks, self._late_day))
             except TelemetrydError as error:

@@ -50,6 +50,10 @@ class KnownQuestions:
         application, question = key
         return question in self.kept().get(application, ()) or question in self._reports.questions(application)
 
+    def pushers(self, application: str) -> list[str]:
+        """The applications whose samples are counted now for a question of this one, sorted."""
+        return sorted({pusher for (owner, _), pusher in self._tallies.contributions() if owner == application})
+
     def check(self, application: str) -> None:
         """Raise UnknownApplicationError unless an application is declared or has stored data."""
         if application not in self._catalogue.applications() and application not in self.applications():

@@ -128,6 +128,11 @@ class PeriodClose:
         self._questions.remember(key, mark_passed(self._questions.record(key), because(cause)))
         self._tallies.erase([key])
 
+    def so_far(self, definition: Definition, period: str) -> tuple[str, ...]:
+        """The answer that a report would have if the period ended now, before noise: a label for each source, or nothing for `none`."""
+        cell = self._true_cell(definition, period)
+        return () if cell == definition.cells - 1 else report.label_of_cell(definition, cell)
+
     def _true_cell(self, definition: Definition, period: str) -> int:
         slots = aggregate.layout(definition, ())
         tallies = self._tallies.of(definition.key, period)

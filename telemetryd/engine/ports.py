@@ -69,6 +69,17 @@ class StoredReport(NamedTuple):
         return self.application, self.question
 
 
+class ReportSelection(NamedTuple):
+    """At most `limit` reports with a smaller id than `before`, the newest first. Empty texts, and no outcomes, mean any."""
+
+    before: int
+    limit: int
+    application: str = ""
+    question: str = ""
+    since: int = 0
+    outcomes: tuple[str, ...] = ()
+
+
 def ending_of(row: StoredReport) -> Ending:
     """The end of a report, as its row has it."""
     return Ending(row.outcome, row.started, row.status, error_word(row.held, row.outcome))
@@ -129,6 +140,11 @@ class Installation(Protocol):
 
     changes: int
     """How often `fingerprint` found that a manifest changed after it was read."""
+    told_changes: int
+    """How often one changed after `note_all_read`."""
+
+    def note_all_read(self) -> None:
+        """All manifests were read, because someone asked for all of them."""
 
     def fingerprint(self) -> object:
         """A value that changes with any of the files."""
@@ -256,6 +272,9 @@ class ReportStore(Protocol):
 
     def latest(self, since: int) -> Iterator[StoredReport]:
         """As `history` without a limit. Rows are read a few at a time, and the table may change between two reads."""
+
+    def select(self, selection: ReportSelection) -> Iterator[StoredReport]:
+        """The reports of a selection, newest first. As `latest`, rows are read a few at a time."""
 
     def newest(self, key: Key, period: str = "") -> StoredReport | None:
         """The newest report of a question, of one period or of any ("")."""

@@ -220,6 +220,7 @@ class App:
             await self._service.wait_for_retry(REOPEN_S if self._is_lock_refused else BUSY_AFTER_S)
         self._service.lock_acquired()
         self._open()
+        self._announce()  # whoever asked before was told that the daemon is busy
 
     def _open(self) -> None:
         """Open the databases, under the lock and with the names on the bus."""
@@ -308,8 +309,9 @@ class App:
 
     def _announce(self) -> None:
         """Tell the user's programs that something changed, never what."""
+        self._control.problems.forget()
         connection = self._dispatchers[CONTROL].connection
-        names = [name for name in self._interfaces[CONTROL].properties if name != "Version"]
+        names = [name for name, declared in self._interfaces[CONTROL].properties.items() if declared.signal == "invalidates"]
         connection.send(bus_signal(_CONTROL_PATH, PROPERTIES, "PropertiesChanged", "sa{sv}as", changed(names)))
         connection.send(bus_signal(_CONTROL_PATH, CONTROL, "QuestionsChanged"))
 

@@ -92,6 +92,7 @@ class Surroundings(NamedTuple):
     hold: Callable[[], AbstractContextManager[object]] = nullcontext
     on_decision_owed: Callable[[], object] = lambda: None
     on_new_day: Callable[[], object] = lambda: None
+    on_news: Callable[[], object] = lambda: None
     may_act: Callable[[], bool] = lambda: True
     has_time: Callable[[], bool] = lambda: True
     is_sparing: Callable[[], Awaitable[bool]] = _spare_nothing
@@ -243,6 +244,7 @@ class _Parts:
             monitor=self._monitor,
             on_decision_owed=self._surroundings.on_decision_owed,
             on_new_day=self._surroundings.on_new_day,
+            on_news=self._surroundings.on_news,
         )
 
     def decisions(self, daemon: Sampling, erasure: Erasure) -> Decisions:

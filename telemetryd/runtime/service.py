@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from telemetryd.bus.control1 import ControlParts
     from telemetryd.bus.transport.library import Message
     from telemetryd.core.settings import Problem
+    from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.sampling import Sampling
 
@@ -105,12 +106,12 @@ class Service:
         self._check_timers = CheckTimers(self._check_later)
         self._lowered = UnwrittenWithdrawals()
         self._troubles = ProblemLog()
-        timers = self._check_timers
         self._surroundings = Surroundings(
             lock=self._work_lock,
             hold=hold,
-            on_decision_owed=timers.check_owed,
-            on_new_day=timers.check_soon,
+            on_decision_owed=self._check_timers.check_owed,
+            on_new_day=self._check_timers.check_soon,
+            on_news=announce,
             may_act=self.lock.is_in_place,
             has_time=has_time,
             is_sparing=partial(is_sparing, environ),
@@ -142,7 +143,21 @@ class Service:
         self._failure = failure
 
     def open(self) -> None:
-        """Open the databases in the directory that has the path now, under its lock. A failure answers calls until the next attempt."""
+        """Open the databases in the directory that has the path now, under its lock. A failure answers calls until the next attempt.
+
+        It is announced that the user is shown another state, but not at the first attempt, or if opening fails as before.
+        """
+        before = self._shown
+        self._open()
+        if before is not None and (self._assembly or before != self._shown):
+            self._announce()
+
+    @property
+    def _shown(self) -> tuple[bool, str] | None:
+        """What the user is shown: an assembly, or the failure in place of it. None if no opening was tried yet."""
+        return None if self._databases is Databases.DUE else (self._assembly is not None, str(self._failure))
+
+    def _open(self) -> None:
         if self._assembly:
             self._assembly.sending.abort_all()
         self.close()
@@ -237,7 +252,13 @@ class Service:
             except StorageError as failure:
                 self._warn_once(failure)
                 if self._without_storage:
-                    self._without_storage.control.catalogue.refresh()
+                    self._refresh_without_storage(self._without_storage.control.catalogue)
+
+    def _refresh_without_storage(self, catalogue: Catalogue) -> None:
+        before = catalogue.in_force
+        catalogue.refresh()
+        if catalogue.in_force != before:
+            self._announce()
 
     async def _refresh_locked(self, *, is_owed_too: bool) -> None:
         """Check files, day and databases, and decide, erase and close what follows. The caller holds the lock."""
@@ -248,16 +269,13 @@ class Service:
             self.open()
         self.check_files()
         assembly = self.assembly()
-        is_news = await assembly.work.run_locked(_check_steps(assembly, is_owed_too=is_owed_too))
+        await assembly.work.run_locked(_check_steps(assembly, is_owed_too=is_owed_too))
         if assembly.control.catalogue.settings.developer is not assembly.is_developer:
             self.open()
-            is_news = True
             assembly = self.assembly()
         self._log_problems(assembly)
         self._troubles.solved(_UNDECIDED)
         self._check_timers.check_at_midnight()
-        if is_news:
-            self._announce()
 
     def _warn_once(self, failure: TelemetrydError) -> None:
         if failure is not self._failure:  # that one was logged by `set_failure`
@@ -375,13 +393,12 @@ class Service:
         assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
 
 
-def _check_steps(assembly: Assembly, *, is_owed_too: bool) -> Steps[bool]:
-    """Check everything. True if a file changed, a day began or a registered text was decided on."""
+def _check_steps(assembly: Assembly, *, is_owed_too: bool) -> Steps[None]:
+    """Check everything: files, day, registered texts and owed erasures."""
     yield from assembly.daemon.catch_up_steps()
-    is_news = yield from assembly.daemon.reload_steps(is_owed_too=is_owed_too)
-    if is_news or assembly.erasure.is_pending:
+    is_decided = yield from assembly.daemon.reload_steps(is_owed_too=is_owed_too)
+    if is_decided or assembly.erasure.is_pending:
         yield from assembly.erasure.finish_steps()
-    return is_news
 
 
 async def wait_event(event: asyncio.Event, *, within_s: float | None) -> None:

@@ -55,7 +55,8 @@ class InstalledFiles:
         self._environ, self._watched, self._overrides = environ, watched_paths(environ), overrides(environ)
         self._manifests: dict[str, Path] | None = None
         self._read: dict[str, object] = {}
-        self.changes = 0
+        self._all_read: frozenset[str] = frozenset()
+        self.changes = self.told_changes = 0
         self._reviews = ParseCache(_parse_reviews)
 
     def fingerprint(self) -> object:
@@ -63,7 +64,12 @@ class InstalledFiles:
         changed = changed_since(self._read)
         self._read |= changed
         self.changes += len(changed)
+        self.told_changes += not self._all_read.isdisjoint(changed)
         return fingerprint(self._watched), self.changes
+
+    def note_all_read(self) -> None:
+        """From now on a change of any of the present manifests is one to tell, whichever of them are in use."""
+        self._all_read = frozenset(map(str, (self._manifests or {}).values()))
 
     def settings(self) -> Settings:
         """See `load_settings`; endpoints that cannot work are named. Their files are in the fingerprint from then on."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 
 import pytest
 from support.engine_flow import ACCEPTED, AFTER, APP, CLOSES, DURING, KATE_2026, KEY, at, installed
@@ -39,6 +40,9 @@ async def test_applications(running):
         "name": "Kate",
         "summary": "Text editor",
         "vendor": "kde",
+        "vendor_name": "KDE",
+        "results": "",
+        "relay": "",
         "contact": "https://kde.org/privacypolicy-apps",
         "kind": "application",
         "system": 3,
@@ -47,6 +51,8 @@ async def test_applications(running):
         "effective_usage": 1,
         "installed": True,
         "callers": ["a (verified)", "b (claimed)"],
+        "pushers": [],
+        "translations": {},
         "pending": 1,
         "pending_shut": 0,
         "warnings": [],
@@ -119,6 +125,8 @@ async def test_question(running):
     assert row.pop("figures")[0].startswith("4 possible answers")
     assert row.pop("warnings") == []
     assert (row.pop("expected_users"), row.pop("expected")) == (0, {})
+    chances = row.pop("chance_true"), row.pop("chance_other")
+    assert chances == (pytest.approx(math.exp(2) / (math.exp(2) + 3), abs=1e-4), pytest.approx(1 / (math.exp(2) + 3), abs=1e-4))
     assert canonical.read(row.pop("definition")) == definition._replace(application=definition.application._replace(summary=""))
     assert row == {
         "application": APP,
@@ -133,6 +141,7 @@ async def test_question(running):
         "decision": "Whether the session restore is loaded lazily",
         "category": "usage",
         "detail": "basic",
+        "needs": [["usage", 1]],
         "period": "week",
         "ends": "2026-12-31",
         "changes": [],
@@ -140,10 +149,15 @@ async def test_question(running):
         "translations": {},
         "consent": 0,
         "accepted_digest": "",
+        "accepted_at": 0,
         "last_sent": 0,
         "drawn_period": "",
+        **dict.fromkeys(("period_begins", "period_ends", "due_from", "due", "due_until"), 0),
+        "so_far": [],
         "room": "",
         "epsilon": 2.0,
+        "cells": 4,
+        "answers": ["<500", "500..2000", ">=2000", "none"],
         "endpoint": "https://telemetry.kde.org/v1",
         "reviewers": ["Ada <ada@example.org>", "Bo <bo@example.org>"],
         "record": "https://example.org/review/1",

@@ -2,6 +2,8 @@ import itertools
 
 import pytest
 
+from telemetryd.engine.ports import ReportSelection
+
 DAY_S = 86400
 KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.krita", "startup")
 TALLY = "INSERT INTO tally VALUES (NULL, ?, ?, 'a.b', ?, x'', 0)"
@@ -194,6 +196,41 @@ def test_latest(store, report):
     assert [first, *rows] == [row for row in everything if row.created >= 20 * DAY_S]
 
 
+def numbered(store, **conditions):
+    """The ids of the selected reports."""
+    return [row.id for row in store.reports.select(ReportSelection(**{"before": 1 << 62, "limit": 1000} | conditions))]
+
+
+def test_select(store, report):
+    """Pages by the numbers of rows have each report of a selection once, the newest first, however long the pages are."""
+    put(store, *(report(created=number // 3 * DAY_S) for number in range(50)), *(report(OTHER) for _ in range(50)))
+    ids = [row.id for row in store.reports.history(0, 1000)]
+    kate = [row.id for row in store.reports.history(0, 1000) if row.key == KEY]
+    assert numbered(store) == ids
+    assert numbered(store, application=KEY[0]) == numbered(store, application=KEY[0], question=KEY[1]) == kate
+    assert numbered(store, application=KEY[0], question="none") == numbered(store, outcomes=("erased",)) == []
+    assert numbered(store, outcomes=("queued", "erased")) == ids
+    assert numbered(store, since=10 * DAY_S) == [row.id for row in store.reports.latest(10 * DAY_S)]
+    for limit in (1, 7, 33, 200):
+        pages, before = [], 1 << 62
+        while page := numbered(store, application=KEY[0], before=before, limit=limit):
+            assert len(page) <= limit
+            pages += page
+            before = page[-1]
+        assert pages == kate
+
+
+def test_select_while_rows_are_erased(store, report):
+    """If rows go while a page is read, older ones come instead of them, so that a short page is always the last one."""
+    put(store, *(report() for _ in range(200)))
+    for row in store.reports.queue():
+        store.reports.finish(row, "accepted", status=204, body=b"")
+    rows = store.reports.select(ReportSelection(1 << 62, 100))
+    first = next(rows)
+    store.main.write("DELETE FROM report WHERE id BETWEEN 110 AND 160", ())
+    assert [first.id, *(row.id for row in rows)] == [*range(200, 160, -1), *range(109, 49, -1)]
+
+
 def test_latest_of_none(store):
     """Without a report there is none."""
     assert list(store.reports.latest(0)) == []
@@ -228,6 +265,7 @@ def test_looks_do_not_read_the_history(store):
         "SELECT DISTINCT question FROM report WHERE application = 'a'",
         "SELECT question, max(started) FROM report WHERE application = 'a' AND outcome = 'accepted' GROUP BY question",
         "SELECT * FROM report WHERE application = 'a' AND question = 'b' AND period = 'c' ORDER BY id DESC LIMIT 1",
+        "SELECT id FROM report INDEXED BY report_question WHERE +id < 9 AND created >= 7 AND outcome IN ('a') ORDER BY id DESC LIMIT 1",
     ):
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
         assert "INDEX report_" in plan, (sql, plan)

@@ -224,7 +224,7 @@ class Running:
         self.erasure = Erasure(**about, tallies=self.tallies, abort=self.sending.abort)
         self.disk = Disk(lambda _: store)
         self.work = Work(asyncio.Lock(), self.disk)
-        self.owed = []
+        self.owed, self.news = [], []
         self._put_together_flow(about, KnownQuestions(self.catalogue, store.consents, self.tallies, store.reports))
 
     def _put_together_flow(self, about, known):
@@ -238,6 +238,7 @@ class Running:
             monitor=self.watch,
             on_decision_owed=lambda: self.owed.append("news"),
             on_new_day=lambda: self.owed.append("day"),
+            on_news=lambda: self.news.append(self.clock.now()),
         )
         changes = Changes(self.catalogue, store.consents, self.questions, known=known, clock=self.clock)
         self.foresight = Foresight(**about, consents=store.consents, tallies=self.tallies, changes=changes)

@@ -61,7 +61,7 @@ def global_levels(  # noqa: PLR0913 - by keyword: click's options
         if is_json:
             printing.emit(properties)
             return
-        status_page(printing.Page(), state_sentences.ServiceState(properties, await control.applications(), await control.questions("")))
+        status_page(printing.Page(), state_sentences.ServiceState(properties, await control.applications(), await control.standings()))
 
     carry_out(change, "", Asking("Change your settings?", yes, is_json), print_status)
 

@@ -91,15 +91,13 @@ def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        reports, is_complete = await control.history(since, limit)
-        if not is_complete:
-            click.echo(f"telemetryctl: these are the newest {len(reports)} reports: one reply of telemetryd holds no more", err=True)
+        reports = await control.history(since, limit, has_bytes=bodies or is_json)
         if is_json:
             printing.emit(reports)
         else:
-            budgets, questions = await control.ledger(), await control.questions("")
+            budgets, questions = await control.ledger(), await control.standings()
             print_reports(reports, _ended(reports, questions), empty=_empty_text(budgets, since), bodies=bodies)
-            is_cut = bool(reports) and (since > 0 or not is_complete or 0 < limit <= len(reports))
+            is_cut = bool(reports) and (since > 0 or 0 < limit <= len(reports))
             made = sum(budget["answers"] for budget in budgets if budget["application"])
             if made > len(reports) and not is_cut:
                 missing_page(printing.Page(), made, [question["outcome"] for question in questions])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,14 @@ def status(*, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        applications, questions = await control.applications(), await control.questions("")
-        properties = await control.properties()  # last, because a broken manifest becomes a problem only after it was read
         if is_json:
-            printing.emit(properties)
+            printing.emit(await control.properties())
             return
+        making = asyncio.to_thread(printing.Page)  # what it imports is read while the service makes the lists
+        asking = control.properties(), control.applications(), control.standings()
+        page, properties, applications, questions = await asyncio.gather(making, *asking)
         proxies = [name for name in _PROXIES if os.environ.get(name)]
-        state = state_sentences.ServiceState(properties, applications, questions, proxies)
-        status_page(printing.Page(), state)
+        status_page(page, state_sentences.ServiceState(properties, applications, questions, proxies))
 
     control_client.run(work)
 

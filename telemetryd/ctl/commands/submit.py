@@ -35,9 +35,9 @@ def submit(*, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        before, _ = await control.history(0, 0)
+        before = await control.history(0, 0)
         await control.submit()
-        after, _ = await control.history(0, 0)
+        after = await control.history(0, 0)
         reports = [json.loads(text) for text in (Counter(map(json.dumps, after)) - Counter(map(json.dumps, before))).elements()]
         if is_json:
             printing.emit(reports)

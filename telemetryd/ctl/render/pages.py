@@ -40,6 +40,9 @@ _FATES = {
 _ENDS = {"", "unreviewed", "pending"}
 """States of questions that `status` only counts; it lists questions that the user decided on."""
 
+_LISTED_MAX = 5
+"""Most lines of one kind in `status`."""
+
 
 def status_page(page: Page, state: ServiceState) -> None:
     """The effective state in a sentence, then its causes."""
@@ -184,9 +187,10 @@ def _status_rows(state: ServiceState) -> Iterator[Row]:
     limits = [f"held at {word(NEW_QUESTIONS, limit)} by {file}" for limit, file in state_sentences.locks(properties, "new_questions")[:1]]
     yield "New questions", word(NEW_QUESTIONS, new_questions) + (f" ({limits[0]})" if limits and new_questions else "")
     waiting = [f"{application['name']} ({application['pending']})" for application in state.applications if application.get("pending")]
-    yield "Waiting for you", ", ".join(waiting) or "nothing"
-    yield from labelled_rows("Switched off", [state_sentences.switch_sentence(*switch) for switch in properties.get("KillSwitches", ())])
-    yield from labelled_rows("Locked", [state_sentences.lock_sentence(*lock) for lock in properties.get("Locks", ())])
+    yield "Waiting for you", ", ".join(_some(waiting, "see `telemetryctl list`")) or "nothing"
+    switches = [state_sentences.switch_sentence(*switch) for switch in properties.get("KillSwitches", ())]
+    yield from labelled_rows("Switched off", _some(switches))
+    yield from labelled_rows("Locked", _some([state_sentences.lock_sentence(*lock) for lock in properties.get("Locks", ())]))
     if properties.get("Developer"):
         yield "Developer mode", "on: unreviewed questions are admitted, reports go to this machine only"
     if properties.get("LastWork"):
@@ -194,10 +198,17 @@ def _status_rows(state: ServiceState) -> Iterator[Row]:
     if state.proxies:
         named = join_with_and(state.proxies)
         yield "Proxy", f"reports never use the proxy in {named}; only an administrator can name a proxy for them"
-    yield from labelled_rows("Problems", [f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())])
-    yield from labelled_rows(
-        "Questions", [_standing_text(question) for question in state.questions if question.get("state", "") not in _ENDS]
-    )
+    yield from labelled_rows("Problems", _some([f"{file}: {text}" if file else text for file, text in properties.get("Problems", ())]))
+    decided = [question for question in state.questions if question.get("state", "") not in _ENDS]
+    if len(decided) > _LISTED_MAX:
+        decided.sort(key=state_sentences.urgency)
+    yield from labelled_rows("Questions", _some([_standing_text(question) for question in decided], "see `telemetryctl show APP`"))
+
+
+def _some(texts: Sequence[str], help_text: str = "see --json") -> Sequence[str]:
+    """The first few texts, so that the page fits a screen, and how many others there are."""
+    others = len(texts) - _LISTED_MAX
+    return texts if others <= 0 else [*texts[:_LISTED_MAX], f"and {others} more: {help_text}"]
 
 
 def _last_work(unix: int) -> str:
