@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from telemetryd.bus.transport.library import NAME, Message, MessageBus, MessageType, Variant, session_bus
+from telemetryd.bus.transport.library import BUS, NAME, Message, MessageBus, MessageType, Variant, session_bus
 from telemetryd.ctl.failures import Failure, failure_for, no_answer, no_bus
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
@@ -41,6 +42,12 @@ ControlDict = dict[str, Any]
 """One dictionary of Control1, without variants."""
 Change = Mapping[str, Any]
 """A change as for Foresee, without variants."""
+_OWNER_CHANGED = "NameOwnerChanged"
+_MATCHES = (
+    f"type='signal',sender='{_NAME}',path='{_PATH}'",
+    f"type='signal',sender='{BUS}',member='{_OWNER_CHANGED}',arg0='{_NAME}'",
+)
+"""The signals that `follow` follows."""
 _CHANGE_TYPES = {
     **dict.fromkeys(("system", "usage", "new_questions", "app_system", "app_usage"), "u"),
     **dict.fromkeys(("application", "erase", "forget"), "s"),
@@ -167,6 +174,29 @@ class ControlClient:
                 raise
             return []
 
+    async def follow(self, on_signal: Callable[[bool], None]) -> None:
+        """Call `on_signal` for each signal of the service and each new owner of its name: with True if it went and the bus cannot start it.
+
+        A service that the bus can start may go when it has nothing to do.
+        """
+        names = (await self._ask_bus("ListActivatableNames"))[0]
+
+        def handle(message: Message) -> None:
+            if message.message_type is not MessageType.SIGNAL or not (message.path == _PATH or message.member == _OWNER_CHANGED):
+                return
+            is_gone = message.member == _OWNER_CHANGED and not message.body[2]
+            if not is_gone or _NAME not in names:
+                on_signal(is_gone)
+
+        self._bus.add_message_handler(handle)
+        for match in _MATCHES:
+            await self._ask_bus("AddMatch", "s", [match])
+
+    async def closed(self) -> None:
+        """Wait until the bus closes the connection."""
+        with suppress(EOFError, OSError):
+            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call] # the libraries give it no types
+
     async def submit(self) -> None:
         """Close the running periods and send now."""
         await self._call("Submit", within_s=_SUBMIT_S)
@@ -175,6 +205,10 @@ class ControlClient:
         """The pushes and refused calls after a number, and the number for the next call. After 20 s without any the list is empty."""
         following, events = await self._call("Monitor", "st", [app_id, after])
         return following, list(events)
+
+    async def _ask_bus(self, member: str, signature: str = "", body: list[Any] | None = None) -> list[Any]:
+        message = Message(destination=BUS, path="/org/freedesktop/DBus", interface=BUS, member=member, signature=signature, body=body or [])
+        return list((await self._bus.call(message)).body)
 
     async def _call(  # noqa: PLR0913 - the last three are by keyword
         self,
@@ -194,9 +228,9 @@ class ControlClient:
         except (EOFError, OSError) as error:
             raise failure_for("org.freedesktop.DBus.Error.Disconnected", "", "") from error
         if reply.message_type is MessageType.ERROR:
-            text = str(reply.body[0]) if reply.body else ""
+            text, name = str(reply.body[0]) if reply.body else "", reply.error_name or ""
             application = about or (body[0] if body and signature.startswith("s") and interface == _NAME else "")
-            raise failure_for(reply.error_name or "", text, application)
+            raise failure_for(name, text, application).of(name, text)
         return [_without_variants(value) for value in reply.body]
 
 

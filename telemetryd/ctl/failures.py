@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import click
 
@@ -69,12 +69,19 @@ _OTHER_VERSION = {STANDARD + name for name in ("UnknownMethod", "UnknownObject",
 
 
 class Failure(click.ClickException):
-    """Ends the command with a line on standard error and an exit status. `name` is the D-Bus error behind it, or ""."""
+    """Ends the command with a line on standard error and an exit status. `name` is the D-Bus error behind it, or "", `detail` its text."""
+
+    detail = ""
 
     def __init__(self, message: str, status: int = FAILED, name: str = "") -> None:
         super().__init__(one_line(message))
         self.name = name
         self.exit_code = status  # type: ignore[misc] # click declares it for the class; it reads it from the instance
+
+    def of(self, name: str, detail: str) -> Self:
+        """The same failure with the D-Bus error behind it."""
+        self.name, self.detail = name, detail
+        return self
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the line."""
