@@ -1,6 +1,6 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench blind campaign coverage least debian13 generators upgrade clean
+.PHONY: help demo test check format bench blind campaign screenshots coverage least debian13 generators upgrade clean
 SHELL := /bin/sh
 PY := .venv/bin/python
 
@@ -47,6 +47,10 @@ campaign: ## The long forms: fifty times the examples, hundreds of crashes, thou
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q --timeout=900 -k 'come_and_go or its_own_descriptor' tests/bus/test_callers.py tests/flow/test_bus_faults.py
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --constraint packaging/constraints.txt --group mutants
 	@$(PY) tests/mutants.py
+
+screenshots: ## The pictures of the settings window in docs/screenshots, rendered without a screen over real daemons
+	@packaging/bootstrap.sh test
+	@$(PY) docs/generate_screenshots.py
 
 coverage: ## All tests once more, and that they reach every branch of the core (half an hour)
 	@packaging/bootstrap.sh test

@@ -37,8 +37,11 @@ LOCALE = PACKAGE / "locale"
 CALLS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 """What a message stands in, and the arguments that it is: the first, where nothing is said."""
 
-FOR_AUTHORS = {"stop", "suspend", "review", "diff", "document", "estimate", "new", "lint", "plan", "schema"}
-"""Commands for those who declare, review and evaluate questions, in English. Only their line in the list of commands is translated."""
+FOR_AUTHORS = {"check", "env", "stop", "suspend", "review", "diff", "document", "estimate", "new", "lint", "plan", "schema"}
+"""Commands for administrators, and for those who declare, review and evaluate questions, in English.
+
+Only their line in the list of commands is translated.
+"""
 
 _COMMENT = "# Translations of telemetryd. packaging/catalogues.py writes this file: edit the header and the texts only."
 

@@ -13,6 +13,7 @@
     ├── NotDeveloperError               needs developer mode
     ├── AccessDeniedError               the caller may not do this
     ├── LimitExceededError              a bound of `core.limits` is reached
+    ├── CallerLeftError                 the caller left the bus before its call was taken (never on the bus: nobody is there)
     ├── BusyError                       try again: another daemon, or an erasure that waits for a reader
     ├── StorageError                    the state directory cannot be read or written
     ├── BusLostError                    no connection to the session bus, or no longer (never on the bus)
@@ -56,9 +57,13 @@ class UnknownApplicationError(TelemetrydError):
 
 
 class UnknownSourceError(TelemetrydError):
-    """The application's manifest declares no such source."""
+    """The application's manifest declares no such source. `source` is the caller's name for it, which only its developer is shown."""
 
     bus_name = PREFIX + "UnknownSource"
+
+    def __init__(self, text: str, source: str = "") -> None:
+        super().__init__(text)
+        self.source = source
 
 
 class UnknownQuestionError(TelemetrydError):
@@ -84,9 +89,13 @@ class InvalidValueError(TelemetrydError):
 
 
 class InvalidArgumentsError(TelemetrydError):
-    """The call's arguments have the wrong types or are out of range."""
+    """The call's arguments have the wrong types or are out of range. `signature` is the expected one if the call has another."""
 
     bus_name = STANDARD + "InvalidArgs"
+
+    def __init__(self, text: str, signature: str | None = None) -> None:
+        super().__init__(text)
+        self.signature = signature
 
 
 class ChangedError(TelemetrydError):
@@ -117,6 +126,12 @@ class LimitExceededError(TelemetrydError):
     """A bound is reached. The message names it and its size."""
 
     bus_name = STANDARD + "LimitsExceeded"
+
+
+class CallerLeftError(TelemetrydError):
+    """The caller left the bus before its call was taken, which nobody can be told but its developer."""
+
+    bus_name = STANDARD + "NameHasNoOwner"
 
 
 class BusyError(TelemetrydError):

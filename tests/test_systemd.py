@@ -65,6 +65,18 @@ def test_unit_can_still_look_at_its_callers():
 
 
 @pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
+def test_unit_reaches_the_system_bus(name):
+    """Nothing in the units hides the system bus, which ticks ask whether the line is metered: no other root, and Unix sockets."""
+    lines = [line for line in (UNIT.parent / name).read_text().splitlines() if not line.startswith("#")]
+    hiding = ("Private", "Protect", "Inaccessible", "TemporaryFileSystem", "Root", "NoExecPaths", "RestrictFileSystems", "BindPaths")
+    assert [line for line in lines if line.startswith(hiding)] == []
+    families = [line for line in lines if line.startswith("RestrictAddressFamilies=")]
+    assert all("AF_UNIX" in line for line in families)
+    unset = {name for line in lines if line.startswith("UnsetEnvironment=") for name in line.partition("=")[2].split()}
+    assert "DBUS_SYSTEM_BUS_ADDRESS" not in unset
+
+
+@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
 def test_unit_leaves_nothing_behind(name):
     """No core dump and no variable of the session can carry samples or TLS keys out, divert the daemon's files, or bring other code."""
     lines = (UNIT.parent / name).read_text().splitlines()

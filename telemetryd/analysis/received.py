@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.definition import PeriodKind
 from telemetryd.core.period import whole_periods
-from telemetryd.core.report import REPORT_BYTES, InvalidReportError, cell_of_labels, parse
+from telemetryd.core.report import REPORT_BYTES, TEST_QUESTION, InvalidReportError, cell_of_labels, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,13 +40,17 @@ Tally = dict[str, Counter[tuple[str, ...]]]
 
 
 class Lines(NamedTuple):
-    """The lines of one file by outcome, as numbers from 1. `unfit` lines are reports that their definition does not allow."""
+    """The lines of one file by outcome, as numbers from 1.
+
+    `unfit` lines are reports that their definition does not allow. `tests` are test reports, which no estimate counts.
+    """
 
     name: str
     accepted: list[int]
     repeated: list[int]
     broken: list[int]
     unfit: list[int]
+    tests: list[int]
 
 
 def by_revision(definitions: Iterable[Definition]) -> Definitions:
@@ -66,7 +70,7 @@ class Received:
 
     def read(self, name: str, lines: Iterable[bytes]) -> None:
         """Count the reports of one file. The name is only for messages; empty lines are skipped."""
-        file_lines = Lines(name, [], [], [], [])
+        file_lines = Lines(name, [], [], [], [], [])
         for number, line in enumerate(lines, 1):
             if line.strip():
                 self._count(line, file_lines).append(number)
@@ -82,6 +86,8 @@ class Received:
             report = parse(line.rstrip().ljust(REPORT_BYTES))
         except InvalidReportError:
             return file_lines.broken
+        if report.question == TEST_QUESTION:
+            return file_lines.tests
         kind = kind_of(report.period)
         if kind is None or not self._fits(report):
             return file_lines.unfit

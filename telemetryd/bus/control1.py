@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
+from telemetryd.bus.foreseen import change_from, foreseen_body, foreseen_rows, names
 from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.members import Handlers, Result
+from telemetryd.bus.paged_lists import Pages
 from telemetryd.bus.reply_size import bounded, fitting
+from telemetryd.bus.told_problems import ToldProblems
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.engine.queries import ViewChangedError
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 
     from telemetryd.core.settings import Problem
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.delivery import Deliveries
     from telemetryd.engine.erasure import Erasure
-    from telemetryd.engine.monitor import Monitor
+    from telemetryd.engine.monitor import Monitor, MonitorEvent
     from telemetryd.engine.ports import ConsentStore
     from telemetryd.engine.queries import Queries
     from telemetryd.engine.query_rows import Shown
     from telemetryd.engine.slices import Slices
+    from telemetryd.engine.user_acts import UserActs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,13 +38,16 @@ VERSION = 1
 
 _SIGNATURES = {
     **dict.fromkeys(("system", "usage", "effective_system", "effective_usage", "consent", "status", "year"), "u"),
-    **dict.fromkeys(("pending", "pending_shut", "charges"), "u"),
+    **dict.fromkeys(("pending", "pending_shut", "cells", "charges"), "u"),
     **dict.fromkeys(("installed", "capped"), "b"),
-    **dict.fromkeys(("callers", "fields", "changes", "reviewers", "figures", "warnings"), "as"),
-    **dict.fromkeys(("last_sent", "created", "sent", "due_until", "expected_users"), "t"),
-    **dict.fromkeys(("epsilon", "spent", "reserved", "cap", "largest"), "d"),
+    **dict.fromkeys(("callers", "pushers", "fields", "changes", "reviewers", "figures", "warnings", "answers", "so_far"), "as"),
+    **dict.fromkeys(("last_sent", "created", "sent", "expected_users", "accepted_at", "period_begins", "period_ends"), "t"),
+    **dict.fromkeys(("due_from", "due", "due_until"), "t"),
+    **dict.fromkeys(("epsilon", "chance_true", "chance_other", "spent", "reserved", "cap", "largest"), "d"),
+    "needs": "a(su)",
     "cause_args": "a{ss}",
     "headers": "a(ss)",
+    "tries": "a(ts)",
     "translations": "a{sa{ss}}",
     "expected": "a{sad}",
 }
@@ -51,8 +58,6 @@ _LEDGER_SIGNATURES = _SIGNATURES | {"answers": "u"}
 """The same for a line of the ledger, in which `answers` is a number."""
 
 
-_LEDGER_LOST = "the privacy ledger was lost, so every budget counts as spent: no question will be answered any more"
-_ERASURE_PENDING = "erasure pending: the erased data is not used any more, but stays on the disk while another process reads the file"
 _ASK_QUESTIONS = "ask for the questions of one application at a time"
 _NOTHING_ELSE = "there is nothing smaller to ask for"
 _TRIES = 5
@@ -72,32 +77,10 @@ def _with_path(act: Callable[P, Awaitable[Result]]) -> Callable[P, Coroutine[Any
     return wrapper
 
 
-class Acts(Protocol):
-    """The acts of the user: see `Decisions`, and `DecisionsWithoutStorage` while nothing can be stored."""
-
-    async def set_level(self, name: str, level: int) -> None:
-        """Set a global level."""
-
-    async def set_application(self, application: str, system: int, usage: int) -> None:
-        """Set an application's levels."""
-
-    async def set_question(self, application: str, question: str, *, is_allowed: bool) -> None:
-        """Refuse a question, or end its refusal."""
-
-    async def accept(self, application: str, digests: Mapping[str, str]) -> None:
-        """Accept questions by the digests that were shown."""
-
-    async def erase(self, application: str) -> None:
-        """Erase what was collected for an application, or for all ("")."""
-
-    async def forget(self, application: str) -> None:
-        """Withdraw everything from an application that is not installed."""
-
-
 class ControlParts(NamedTuple):
     """The parts behind Control1 over one pair of databases. If others are opened, all parts are replaced together."""
 
-    choices: Acts
+    choices: UserActs
     consents: ConsentStore
     catalogue: Catalogue
     views: Queries
@@ -126,6 +109,7 @@ class Control:
         self._parts, self._refresh = parts, refresh
         self._callers, self._announce = callers, announce
         self._slices = slices
+        self.problems = ToldProblems(announce)
 
     def handlers(self) -> Handlers:
         """The handlers of all members."""
@@ -136,6 +120,8 @@ class Control:
                 "SetApplicationConsent": self._set_application,
                 "SetQuestionConsent": self._set_question,
                 "Accept": self._accept,
+                "Foresee": self._foresee,
+                "Apply": self._apply,
                 "Preview": self._preview,
                 "History": self._history,
                 "Ledger": self._ledger,
@@ -143,8 +129,10 @@ class Control:
                 "Forget": self._forget,
                 "Submit": self._submit,
                 "Watch": self._watch,
+                "Monitor": self._monitor,
+                **Pages(self._view_of_queries, _dictionary, partial(_dictionary, signatures=_REPORT_SIGNATURES)).methods(),
             },
-            getters=_getters(self._parts),
+            getters=self._getters(self._parts),
             snapshot=self._snapshot,
             setters={
                 "System": lambda _caller, level: self._set_level("system", level),
@@ -153,12 +141,40 @@ class Control:
             },
             guard=admit_host_only,
             prepare=self._refresh,
+            prepare_reading=self._read_manifests,
         )
 
     def _snapshot(self) -> dict[str, Callable[[], Any]]:
         """Getters over one state of the parts."""
         parts = self._parts()
-        return _getters(lambda: parts)
+        return self._getters(lambda: parts)
+
+    async def _read_manifests(self, properties: Collection[str]) -> None:
+        """Read all manifests before the problems of the files are read, so that these do not depend on what happened to be read."""
+        if "Problems" not in properties:
+            return
+        for _ in range(_TRIES):
+            await self._view(lambda parts: parts.views.manifests())
+            if self._parts().catalogue.is_all_read:  # files may have changed after the last piece
+                return
+        raise BusyError("the files keep changing while they are read: call again")
+
+    async def _view_of_queries(self, make: Callable[[Queries], Iterator[T | None]]) -> list[T]:
+        return await self._view(lambda parts: make(parts.views))
+
+    def _getters(self, get_parts: Callable[[], ControlParts]) -> dict[str, Callable[[], Any]]:
+        """A getter for each property. Each one calls `get_parts`."""
+        return {
+            "System": lambda: get_parts().consents.levels.system,
+            "Usage": lambda: get_parts().consents.levels.usage,
+            "NewQuestions": lambda: get_parts().consents.levels.new_questions,
+            "Version": lambda: VERSION,
+            "Developer": lambda: get_parts().catalogue.settings.developer,
+            "KillSwitches": lambda: [[switch.what, switch.file] for switch in get_parts().catalogue.settings.kill_switches],
+            "Locks": lambda: [[f"{lock.what}={lock.limit}", lock.file] for lock in get_parts().catalogue.settings.locks],
+            "Problems": lambda: self.problems.of(get_parts()),
+            "LastWork": lambda: get_parts().ticker.last_work,
+        }
 
     async def _view(self, make: Callable[[ControlParts], Iterator[T | None]]) -> list[T]:
         """All rows of a view, made in slices. A view is made again if its state changed meanwhile.
@@ -209,6 +225,25 @@ class Control:
             self._announce()
         return None
 
+    async def _foresee(self, _caller: Caller, call: Message) -> Result:
+        change = change_from(*call.body)
+        (looked,) = await self._view(lambda parts: parts.views.foresee(change))
+        return foreseen_body(looked, await self._slices.run(foreseen_rows(looked)))
+
+    @_with_path
+    async def _apply(self, _caller: Caller, call: Message) -> Result:
+        dictionary, foreseen = call.body
+        parts = self._parts()
+        try:
+            done = await parts.choices.apply(change_from(dictionary), foreseen)
+        finally:
+            self._announce()
+        decided = [list(names(done.accepted)), dict(zip(names(done.closed), done.closed.values(), strict=True))]
+        # The change is done, so a long list of rows is cut rather than refused.
+        beside = Variant("as", decided[0]), Variant("a{ss}", decided[1])
+        rows = await self._slices.run(fitting(_dictionaries(parts.views.named(done.concerned)), beside))
+        return [rows, *decided]
+
     async def _preview(self, _caller: Caller, call: Message) -> Result:
         return [await self._view(lambda parts: bounded(_structures(parts.views.preview(*call.body)), _ask_each(*call.body)))]
 
@@ -247,41 +282,38 @@ class Control:
         return None
 
     async def _watch(self, _caller: Caller, call: Message) -> Result:
-        if not self._parts().monitor.is_on:
-            raise NotDeveloperError("Watch works in developer mode only: set developer = true in your telemetryd.toml")
         application, after = call.body
+        number, events = await self._watched(application, "Watch").since(application, after, lambda event: event.is_sample)
+        return [number, [[event.source.rpartition("/")[2], event.label, event.verdict] for event in events]]
+
+    async def _monitor(self, _caller: Caller, call: Message) -> Result:
+        application, after = call.body
+        number, events = await self._watched(application, "Monitor").since(application, after)
+        rows = list(fitting(map(_event_row, events)))
+        return [number if len(rows) == len(events) else events[len(rows) - 1].number, rows]
+
+    def _watched(self, application: str, member: str) -> Monitor:
+        """The monitor, for one declared application or all (""). Raises NotDeveloperError or UnknownApplicationError."""
+        parts = self._parts()
+        if not parts.monitor.is_on:
+            raise NotDeveloperError(f"{member} works in developer mode only: set developer = true in your telemetryd.toml")
         if application:
-            self._parts().catalogue.get(application)
-        number, events = await self._parts().monitor.since(application, after)
-        return [number, [[event.source, event.label, event.verdict] for event in events]]
+            parts.catalogue.get(application)
+        return parts.monitor
 
 
-def _getters(get_parts: Callable[[], ControlParts]) -> dict[str, Callable[[], Any]]:
-    """A getter for each property. Each one calls `get_parts`."""
-    return {
-        "System": lambda: get_parts().consents.levels.system,
-        "Usage": lambda: get_parts().consents.levels.usage,
-        "NewQuestions": lambda: get_parts().consents.levels.new_questions,
-        "Version": lambda: VERSION,
-        "Developer": lambda: get_parts().catalogue.settings.developer,
-        "KillSwitches": lambda: [[switch.what, switch.file] for switch in get_parts().catalogue.settings.kill_switches],
-        "Locks": lambda: [[f"{lock.what}={lock.limit}", lock.file] for lock in get_parts().catalogue.settings.locks],
-        "Problems": lambda: _problems(get_parts()),
-    }
-
-
-def _problems(parts: ControlParts) -> list[list[str]]:
-    problems = [[problem.file, problem.text] for problem in (*parts.problems(), *parts.catalogue.problems, *parts.ticker.problems())]
-    if parts.consents.is_spent:
-        problems.append(["consent.sqlite", _LEDGER_LOST])
-    if parts.erasure.is_held_up:
-        problems.append(["telemetry.sqlite", _ERASURE_PENDING])
-    return problems
+def _event_row(event: MonitorEvent) -> dict[str, Variant]:
+    keys = {"application": event.application, "source": event.source, "bin": event.label, "verdict": event.verdict, "error": event.error}
+    return {key: Variant("s", value) for key, value in keys.items()}
 
 
 def _dictionaries(rows: Iterator[Shown | None], signatures: Mapping[str, str] = _SIGNATURES) -> Iterator[dict[str, Variant] | None]:
     for row in rows:
-        yield row and {key: Variant(signatures.get(key, "s"), value) for key, value in row.items()}
+        yield row and _dictionary(row, signatures)
+
+
+def _dictionary(row: Shown, signatures: Mapping[str, str] = _SIGNATURES) -> dict[str, Variant]:
+    return {key: Variant(signatures.get(key, "s"), value) for key, value in row.items()}
 
 
 def _structures(rows: Iterator[tuple[str, ...] | None]) -> Iterator[list[str] | None]:
@@ -294,5 +326,5 @@ def _ask_each(application: str) -> str:
 
 
 def changed(properties: list[str]) -> list[Any]:
-    """The body of PropertiesChanged: always all properties, without values, so that a broadcast says only that something changed."""
+    """The body of PropertiesChanged: always the same properties, without values, so that a broadcast says only that something changed."""
     return ["org.telemetryd.Control1", {}, properties]

@@ -19,7 +19,7 @@ from telemetryd.bus.members import Handlers, MemberRoute, Members, Result
 from telemetryd.bus.pending_calls import PendingCalls
 from telemetryd.bus.transport.library import Message, error, expects_reply, method_return
 from telemetryd.core.limits import BUS_TIMEOUT_S, LONG_CALL_S, TURN_S, UNSENT_HIGH_BYTES
-from telemetryd.errors import INTERNAL, BusLostError, LimitExceededError, TelemetrydError
+from telemetryd.errors import INTERNAL, BusLostError, CallerLeftError, LimitExceededError, TelemetrydError
 from telemetryd.redact import INTERNAL_TEXT, redacted_traceback
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ PENDING_STEP_CALLS = 16
 
 POSTPONED_MAX_CALLS = 4096
 """Most replies that wait for a file before reading stops: some milliseconds of a flood, 1 MB."""
+
+_LEFT = "the caller left the bus before its call was taken; the last call of a program has to wait for its reply"
 
 _log = logging.getLogger(__name__)
 
@@ -88,15 +90,16 @@ C_co = TypeVar("C_co", bound=ConnectionPort, covariant=True)
 class ConnectionFactory(Protocol[C_co]):
     """Makes a connection, which connects later."""
 
-    def __call__(self, *, on_call: Callable[[Message], None], on_batch_end: Callable[[], None]) -> C_co:
-        """Make a connection that hands over each call, and reports the end of each batch with a call."""
+    def __call__(self, *, on_call: Callable[[Message], None], on_batch_end: Callable[[], None], on_dropped: Callable[[str], None]) -> C_co:
+        """Make a connection that hands over each call, and reports the end of each batch with a call, and each call that it drops."""
 
 
 class Dispatcher(Generic[C_co]):
     """Makes one connection and answers its calls for one object.
 
     `spawn` starts a task in the application's task group. `settle` commits everything since the last batch and then calls `finish` of its
-    dispatcher. It is called at the end of a batch, and after pending calls, which belong to no batch.
+    dispatcher. It is called at the end of a batch, and after pending calls, which belong to no batch. `on_refused` gets each call that is
+    refused or dropped, and why. None stands for a call that could not be read.
     """
 
     def __init__(  # noqa: PLR0913 - the last three are by keyword: what the composition root puts in place
@@ -108,6 +111,7 @@ class Dispatcher(Generic[C_co]):
         callers: Identities,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         settle: Callable[[Dispatcher[C_co]], None],
+        on_refused: Callable[[Message | None, Exception], None] | None = None,
     ) -> None:
         self._members = Members(interface, handlers)
         self._routes = self._members.by_signature()
@@ -115,6 +119,7 @@ class Dispatcher(Generic[C_co]):
         self._known = callers.known
         self._spawn = spawn
         self._settle = partial(settle, self)
+        self._on_refused = on_refused
         self._replies: list[tuple[Message, Message | None, bool]] = []
         self._pending = PendingCalls()
         self._queues = self._pending.queues
@@ -123,7 +128,7 @@ class Dispatcher(Generic[C_co]):
         self._running_of: Counter[str] = Counter()
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self.connection = connect(on_call=self.on_call, on_batch_end=self._settle)
+        self.connection = connect(on_call=self.on_call, on_batch_end=self._settle, on_dropped=self._note_dropped)
 
     def on_call(self, call: Message) -> None:
         """Take one call. `finish` sends its reply, or its task does when it is done."""
@@ -169,6 +174,7 @@ class Dispatcher(Generic[C_co]):
     def forget(self, sender: str) -> None:
         """Drop all waiting calls of a caller that has left the bus."""
         self.connection.forget(sender)
+        self._note_left(sender)
         self._pending.empty(sender)
         self._resume()
 
@@ -198,8 +204,21 @@ class Dispatcher(Generic[C_co]):
             self._replies.append((call, reply, route.awaits_commit))
 
     def _refuse(self, call: Message, failure: Exception) -> None:
+        if self._on_refused is not None:
+            self._on_refused(call, failure)
         if expects_reply(call):
             self._replies.append((call, refusal(call, failure), False))
+
+    def _note_left(self, sender: str) -> None:
+        """Report the pending calls of a caller that has left: nobody is there to be answered."""
+        if self._on_refused is not None:
+            for call, _ in self._queues.get(sender, ()):
+                self._on_refused(call, CallerLeftError(_LEFT))
+
+    def _note_dropped(self, text: str) -> None:
+        """Report a call that the connection refused itself."""
+        if self._on_refused is not None:
+            self._on_refused(None, LimitExceededError(text))
 
     def _start(self, call: Message, work: Coroutine[Any, Any, Result], route: MemberRoute) -> None:
         sender = call.sender
@@ -262,6 +281,8 @@ class Dispatcher(Generic[C_co]):
         queue = self._queues[sender]
         try:
             caller = await self._callers.identify(sender)
+            if caller is None:
+                self._note_left(sender)
             begin = thread_time()
             while queue and caller is not None:
                 before = thread_time()

@@ -18,6 +18,7 @@ TELEMETRY = "org.telemetryd.Telemetry1"
 CONTROL = "org.telemetryd.Control1"
 
 PROPERTIES = "org.freedesktop.DBus.Properties"
+_EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 PEER = "org.freedesktop.DBus.Peer"
 
@@ -76,10 +77,11 @@ class Method(NamedTuple):
 
 
 class Property(NamedTuple):
-    """A property's signature and whether it can be set."""
+    """A property's signature, whether it can be set, and whether a signal announces its changes (the annotation)."""
 
     signature: str
     is_writable: bool
+    signal: str
 
 
 class Interface(NamedTuple):
@@ -141,6 +143,7 @@ class _Reader:
         self.properties: dict[str, Property] = {}
         self._arguments = ["", ""]
         self._default = "in"
+        self._property = ""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """One element begins; a signal's arguments are its output."""
@@ -153,6 +156,9 @@ class _Reader:
             case "arg":
                 self._arguments[attributes.get("direction", self._default) == "out"] += attributes["type"]
             case "property":
-                self.properties[attributes["name"]] = Property(attributes["type"], attributes["access"] == "readwrite")
+                self._property = attributes["name"]
+                self.properties[self._property] = Property(attributes["type"], attributes["access"] == "readwrite", "true")
+            case "annotation" if attributes["name"] == _EMITS:
+                self.properties[self._property] = self.properties[self._property]._replace(signal=attributes["value"])
             case _:
                 pass

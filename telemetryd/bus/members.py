@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from telemetryd.bus.identity import Caller
@@ -39,7 +39,7 @@ class Handlers(NamedTuple):
     """The handlers of an interface: one for each method, a getter for each property, a setter for each writable one.
 
     `snapshot` returns getters of one moment, for GetAll. Without it, `getters` are called one by one. `prepare` is awaited before each
-    method and property.
+    method and property, and `prepare_reading` with their names before properties are read.
     """
 
     methods: Mapping[str, Handler]
@@ -48,6 +48,7 @@ class Handlers(NamedTuple):
     guard: Guard = lambda _caller, _arguments: None
     snapshot: Callable[[], Mapping[str, Callable[[], Any]]] | None = None
     prepare: Callable[[], Awaitable[None]] | None = None
+    prepare_reading: Callable[[Collection[str]], Awaitable[None]] | None = None
 
 
 class MemberRoute(NamedTuple):
@@ -99,7 +100,7 @@ class Members:
         if route.takes != call.signature:
             if route.guard:
                 route.guard(caller, ())
-            raise InvalidArgumentsError(f"expected arguments of the types '{route.takes}'")
+            raise InvalidArgumentsError(f"expected arguments of the types '{route.takes}'", route.takes)
         return route
 
     def _at(self, path: str) -> Mapping[str, Mapping[str, MemberRoute]]:
@@ -134,15 +135,32 @@ class Members:
     def _guard_properties(self, caller: Caller, _arguments: Sequence[Any]) -> None:
         self._handlers.guard(caller, ())
 
-    def _get(self, _caller: Caller, call: Message) -> Result:
+    def _get(self, _caller: Caller, call: Message) -> Result | Coroutine[Any, Any, Result]:
         name, _ = self._property(*call.body)
-        return [self._value(name, self._handlers.getters)]
+        return self._read([name], lambda: [self._value(name, self._handlers.getters)])
 
-    def _get_all(self, _caller: Caller, call: Message) -> Result:
+    def _get_all(self, _caller: Caller, call: Message) -> Result | Coroutine[Any, Any, Result]:
         if not self._is_own(call.body[0]):
             return [{}]
-        getters = self._handlers.snapshot() if self._handlers.snapshot else self._handlers.getters
-        return [{name: self._value(name, getters) for name in self._interface.properties}]
+        names = self._interface.properties
+
+        def values() -> Result:
+            getters = self._handlers.snapshot() if self._handlers.snapshot else self._handlers.getters
+            return [{name: self._value(name, getters) for name in names}]
+
+        return self._read(names, values)
+
+    def _read(self, names: Collection[str], read: Callable[[], Result]) -> Result | Coroutine[Any, Any, Result]:
+        """What `read` returns, after the preparation for these properties, if there is one."""
+        prepare = self._handlers.prepare_reading
+        if prepare is None:
+            return read()
+
+        async def answer() -> Result:
+            await prepare(names)
+            return read()
+
+        return answer()
 
     def _set(self, caller: Caller, call: Message) -> Result | Coroutine[Any, Any, Result]:
         interface, name, variant = call.body

@@ -248,6 +248,7 @@ TABLE = (
     ),
     Entry(Cause.REJECTED, ("date", "status"), whole=mark("Your answer was sent on {date}, but the server refused it (HTTP {status}).")),
     Entry(Cause.UNKNOWN, ("date",), whole=mark("Sending your answer was broken off on {date}, so it may have arrived.")),
+    Entry(Cause.UNKNOWN, ("date", "error"), whole=mark("Your answer was being sent on {date}, but {error}, so it may have arrived.")),
     Entry(Cause.DROPPED, (), whole=mark("Your answer was not sent in time, and nothing left this computer.")),
     Entry(
         Cause.DROPPED,
@@ -265,13 +266,14 @@ WORDS = {
     "level": {"basic": mark("Basic"), "detailed": mark("Detailed")},
     "error": {
         "dns": mark("the server's name was not found"),
-        "refused": mark("no connection to the server was possible"),
-        "timeout": mark("connecting to the server took too long"),
+        "refused": mark("the connection to the server failed or broke off"),
+        "timeout": mark("the server did not answer in time"),
         "tls-expired": mark("the server's certificate was not valid on that day"),
         "tls-authority": mark("the server's certificate was not trusted here"),
         "tls-name": mark("the server's certificate was for another name"),
         "keys": mark("the file with the gateway's keys could not be used"),
-        "own": mark("something was wrong with this installation"),
+        "own": mark("something went wrong on this computer"),
+        "status": mark("the server did not say that it accepted the answer"),
     },
 }
 """Arguments whose values are words of the program: value → what the user reads. Dates are ISO; all other values are names."""

@@ -38,6 +38,22 @@ PLAIN = (
     Plain(
         "reporting", ("due_until",), mark("It was measured, and your answer leaves when it can; after {due_until} it is deleted unsent.")
     ),
+    Plain(
+        "reporting",
+        ("due_from", "due", "due_until", "tried", "error"),
+        mark(
+            "It was measured, and your answer most likely leaves between {due_from} and {due}; after {due_until} it is deleted unsent. "
+            "At the last try, on {tried}, {error}."
+        ),
+    ),
+    Plain(
+        "reporting",
+        ("due_until", "tried", "error"),
+        mark(
+            "It was measured, and your answer leaves when it can; after {due_until} it is deleted unsent. "
+            "At the last try, on {tried}, {error}."
+        ),
+    ),
     Plain("expired", ("ended",), mark("It is over: its last day was {ended}.")),
 )
 """States that can do without a cause."""

@@ -151,6 +151,8 @@ def deciding_obstacle(blocked_by: Sequence[Obstacle], over: Container[str] = ())
 
 def absence(application: str, presence: Presence) -> Obstacle | None:
     """The obstacle if the manifest of an application is missing, or does not ask this question; None if it is present."""
+    if presence is Presence.PRESENT:
+        return None
     absences = {
         Presence.GONE: Obstacle(because(Cause.GONE, how="removed", application=application), GONE),
         Presence.UNREADABLE: Obstacle(because(Cause.UNREADABLE, what="manifest", application=application), UNREADABLE),
@@ -158,7 +160,7 @@ def absence(application: str, presence: Presence) -> Obstacle | None:
         Presence.UNREGISTERED: Obstacle(because(Cause.GONE, how="unregistered", application=application), UNREGISTERED),
         Presence.EVICTED: Obstacle(because(Cause.GONE, how="displaced", application=application), EVICTED),
     }
-    return None if presence is Presence.PRESENT else absences[presence]
+    return absences[presence]
 
 
 def kill_switch(settings: Settings) -> Obstacle | None:

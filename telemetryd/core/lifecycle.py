@@ -101,8 +101,8 @@ class Evaluation(NamedTuple):
 
     @property
     def has_endpoint(self) -> bool:
-        """Whether the vendor has a server now."""
-        return self.circumstances.settings.endpoint(self.definition.application.vendor) is not None
+        """Whether the vendor has a server now, and it can work on this machine."""
+        return self.circumstances.settings.usable_endpoint(self.definition.application.vendor) is not None
 
     @property
     def accepted(self) -> int | None:
@@ -220,13 +220,13 @@ def _why_pending(evaluation: Evaluation) -> Reason:
     others = [obstacle.reason for obstacle in evaluation.obstacles if obstacle.cause not in ANSWERABLE]
     if others:
         return others[0]
-    return evaluation.obstacles[0].reason if _has_period_left(evaluation) else because(Cause.TOO_LATE)
+    return evaluation.obstacles[0].reason if has_period_left(*evaluation[:2], evaluation.now) else because(Cause.TOO_LATE)
 
 
-def _has_period_left(evaluation: Evaluation) -> bool:
-    """Whether a yes now could lead to an answer: the drawn period, or any before the draw, is still to begin."""
-    question, lot, now = evaluation.definition.question, evaluation.circumstances.lot, evaluation.now
-    if evaluation.circumstances.settings.developer:
+def has_period_left(definition: Definition, circumstances: Circumstances, now: int) -> bool:
+    """Whether a yes now (Unix s) could lead to an answer: the drawn period, or any before the draw, is still to begin."""
+    question, lot = definition.question, circumstances.lot
+    if circumstances.settings.developer:
         return True
     if lot is not None:
         return drawn_period(question, lot, now) is not None

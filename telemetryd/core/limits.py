@@ -10,6 +10,9 @@ WINDOW_MIN_S = 28 * DAY_S
 """Shortest window for the reports of a period. In a shorter one the day of arrival would say when a machine was on."""
 SECOND_WINDOW_S = 56 * DAY_S
 """Span after the window in which a late report may leave: a machine that is on once a fortnight has four days of use in it."""
+SPARING_STEP_S = 3 * DAY_S
+"""Span in which a report that waits for a free line gets its next slot. With a longer span, many reports of users whose line is free on
+weekends would leave over the metered one. With a shorter span, reports that waited together would leave within hours of each other."""
 HOUR_S = 3600
 """Span of running time with exactly one tick."""
 RUN_STEP_MAX_S = 600
@@ -41,6 +44,8 @@ RESPONSE_MAX_BYTES = 64 * 1024
 RECEIVED_MAX_BYTES = 256 * 1024
 """Most bytes read from a server over one connection, including TLS, interim answers and headers: four times a body. It has room for long
 chains of certificates. Without it, an endless answer was read at full speed until the timeout: 23 GB in a minute, measured."""
+CA_FILE_BYTES = 1024 * 1024
+"""Longest start of an endpoint's `ca_file` in which the daemon looks for a certificate; Debian's whole bundle has 220 KB."""
 OHTTP_KEYS_BYTES = 16 * 1024
 """Longest file of a gateway's keys. A key takes 47 bytes, and a rotation has two or three."""
 COURIER_TIMEOUT_S = 90.0
@@ -97,6 +102,8 @@ FACT_S = 1.0
 # The connections to the bus.
 BUS_TIMEOUT_S = 10.0
 """Longest wait for the bus or for a peer's reply; the bus answers within a millisecond, on a thrashing machine within seconds."""
+SYSTEM_BUS_TIMEOUT_S = 2.0
+"""Longest wait of a tick for the system bus and its services, which answer within milliseconds. Whoever is slower has said nothing."""
 LOOK_TIMEOUT_S = 2.0
 """Longest inspection of a caller's process, which takes 0.1 ms. A file system of its own may never answer."""
 LOOKS_MAX = 8
@@ -105,6 +112,8 @@ BUS_RETRY_S = 0.02
 """Pause before the next try to connect while the bus's queue of new connections (30 places) is full."""
 MESSAGE_MAX_BYTES = 1024 * 1024
 """Longest accepted message. The longest useful one is a manifest (64 KiB) or 10,000 samples (80 KB)."""
+PAGE_MAX_BYTES = 256 * 1024
+"""Longest page of a list: the slower library marshals so much in 10 ms."""
 REPLY_MAX_BYTES = 1024 * 1024
 """Longest reply: about 250 questions or 600 reports. dbus-next blocks the loop for 40 ms to marshal it."""
 MESSAGE_WEIGHED_BYTES = 16 * 1024
@@ -146,8 +155,16 @@ REPLY_TEMPLATES = 1024
 # The daemon's start and exit.
 LOCK_POLL_S = 0.05
 """Interval at which a start checks whether the holder of the lock owns both names, or has exited."""
-BUSY_AFTER_S = 10.0
-"""After so long the lock's holder serves another session bus of this user. Callers get an error; the lock is tried at this interval."""
+BUSY_AFTER_S = 1.0
+"""How long a start waits while a daemon on another session bus of this user serves the directory. Then callers get an error, and the lock
+is tried at this interval. A caller that gave up before would start the daemon again and again."""
+CLOSINGS_HELD = 8
+"""Most periods that a tick closes before it releases the lock for CLOSING_PAUSE_S: what one vendor may ask in a year. They share their
+syncs, so they take hardly longer than one, and the disk does not show how many there are."""
+CLOSING_PAUSE_S = 0.25
+"""For so long the lock is released. A start that waits looks at it several times meanwhile."""
+REOPEN_S = 10.0
+"""Shortest time between two attempts to open files that could not be opened."""
 ROW_POLL_S = 0.5
 """Interval at which a delivery by the timer checks whether another process erased its report; no event tells it."""
 OUTCOME_WAIT_S = 10.0

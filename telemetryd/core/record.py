@@ -64,7 +64,7 @@ class Record(NamedTuple):
 class Ending(NamedTuple):
     """The end of a report: its outcome in the words of the history, when its attempt began (Unix s, 0 if no byte left), and the status.
 
-    `error` says why nothing left (`hindrance.error_word`), or is "".
+    `error` says why nothing left, or why no status came (`hindrance.error_word`), or is "".
     """
 
     outcome: str
@@ -86,6 +86,8 @@ class Ending(NamedTuple):
                 return because(cause, error=self.error) if self.error else because(cause)
             case Cause.WITHDRAWN:
                 return because(cause)
+            case Cause.UNKNOWN if self.error:
+                return because(cause, date=iso_date(self.started), error=self.error)
             case Cause.REJECTED:
                 return because(cause, date=iso_date(self.started), status=str(self.status))
             case _:

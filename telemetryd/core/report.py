@@ -28,6 +28,9 @@ It fits the report (1,024), the longest configurable URL (1,000) and the overhea
 BLANK_NONCE = "0" * 32
 """Stands for a nonce that is not drawn yet, as in a preview, or no longer needed, as in the history."""
 
+TEST_APPLICATION, TEST_QUESTION, TEST_REVISION = "org.telemetryd.Test", "telemetryd-test", "0" * 12
+"""Marks of a test report, which a user's command sends and no estimate counts. No manifest can declare this application or question."""
+
 _ANY_REVISION = "0" * 12
 """As long as every revision."""
 _SCHEMA = 1
@@ -75,6 +78,16 @@ def encode(report: Report) -> bytes:
     if len(body) > REPORT_BYTES:
         raise InvalidReportError(f"A report has at most {REPORT_BYTES} bytes.")
     return body.ljust(REPORT_BYTES)
+
+
+def report_for_test(period: str, nonce: str) -> Report:
+    """A test report. It says nothing about its sender, and all of them are alike but for the day and the nonce."""
+    return Report(TEST_APPLICATION, TEST_QUESTION, TEST_REVISION, period, none_answer(1), None, nonce)
+
+
+def is_for_test(report: Report) -> bool:
+    """Whether a report is exactly a test report."""
+    return report == report_for_test(report.period, report.nonce)
 
 
 def example(definition: Definition, period: str) -> str:

@@ -12,6 +12,7 @@ could be linked, as could two copies of one report.
   its slot is drawn anew, uniform in what is left of the window, else of the second window.
 - A *tick* is the only moment at which a report leaves. Each hour of running time has one tick, at a uniform moment of that hour. A tick
   sends at most one report. If several are due, it picks one at random and leaves the others to later ticks.
+- On a metered line or with little power a report waits for another slot: see `core.sparing`.
 - The last part of a daemon's idle time sends nothing, because the exit would break the delivery off. What was due waits for another tick.
 - A process that was started by a timer never ticks at once. It starts at a fixed second of the minute, and a minute after each boot; both
   would link its reports. A tick whose moment passed between two processes is drawn again from the next hour. From a shorter span, ticks
@@ -73,7 +74,7 @@ class Result(StrEnum):
 class Delivery(NamedTuple):
     """The outcome of handing a report over. `status` is the HTTP status, 0 without an answer.
 
-    `hindrance` names the cause of a held delivery, and is "" otherwise.
+    `hindrance` names the cause of a held delivery, and of one without a status. It is "" otherwise.
     """
 
     result: Result
@@ -84,6 +85,11 @@ class Delivery(NamedTuple):
 def held_delivery(hindrance: Hindrance) -> Delivery:
     """The outcome if the report reached nobody."""
     return Delivery(Result.HELD, hindrance=hindrance)
+
+
+def unknown_delivery(hindrance: Hindrance) -> Delivery:
+    """The outcome if bytes may have left and no status came."""
+    return Delivery(Result.UNKNOWN, hindrance=hindrance)
 
 
 class Window(NamedTuple):

@@ -31,7 +31,8 @@ class Endpoint(NamedTuple):
     """The destination of a vendor's reports. It comes from system configuration; in developer mode also from the user's, if on loopback.
 
     With `ohttp_relay`, reports go to that relay only, sealed for the endpoint's gateway with a key of the file `ohttp_keys`. `ca_file` then
-    belongs to the relay, because no other server is connected to. `share` multiplies the share of each question of the vendor.
+    belongs to the relay, because no other server is connected to. `share` multiplies the share of each question of the vendor. `proxy` is
+    asked to connect to the server or relay (CONNECT), and sees no more of a report than the network does.
     """
 
     vendor: str
@@ -43,6 +44,7 @@ class Endpoint(NamedTuple):
     ohttp_relay: str = ""
     ohttp_keys: str = ""
     share: float = 1.0
+    proxy: str = ""
 
     @property
     def host(self) -> str:
@@ -73,10 +75,16 @@ class Settings(NamedTuple):
     idle_exit_minutes: float | None = None
     budgets: Budgets = Budgets()
     problems: tuple[Problem, ...] = ()
+    unusable: frozenset[str] = frozenset()
+    """Vendors whose endpoint cannot work on this machine; `problems` says why."""
 
     def endpoint(self, vendor: str) -> Endpoint | None:
         """The configured endpoint of a vendor, or None."""
         return next((endpoint for endpoint in self.endpoints if endpoint.vendor == vendor), None)
+
+    def usable_endpoint(self, vendor: str) -> Endpoint | None:
+        """The endpoint of a vendor if it can work: budgets are only promised and charged for such an endpoint."""
+        return None if vendor in self.unusable else self.endpoint(vendor)
 
     def ceiling(self, setting: str) -> int:
         """The highest level that the locks on `setting` permit."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core.causes import Cause, because
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from telemetryd.core.causes import Reason
@@ -94,6 +94,10 @@ class Reviews:
         if stops and (review is None or stops[-1].date >= review.date):
             return Standing(review, stops[-1])
         return Standing(review)
+
+    def reviews_of(self, application: str, question: str) -> Sequence[Review]:
+        """Every review of one question, whatever its date."""
+        return self._reviews.get((application, question), ())
 
     def admits_report(self, application: str, question: str, digest: str) -> bool:
         """Whether a report of a definition with this digest may leave: it was reviewed, and no stop is in force.

@@ -8,6 +8,7 @@
 The uploader takes addresses from the configuration only. `url`, `developer` and `relay` ("" for none) are the daemon's view. If the
 configuration has changed since, the report is held, because consent names a host and the history says what was sent. Policy: C6, T2.
 The definition is the accepted one; the uploader computes its digest and looks for the review. Policy: R1, P1.
+A test report alone has no definition and needs no review: it holds no answer, and only a user's command makes it.
 
 An uploader that dies after `sending` may have sent the report; one that dies before has not. After `sending` every outcome is final.
 """
@@ -20,15 +21,16 @@ from typing import Any, NamedTuple
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import DEFINITION_MAX_BYTES, DELIVERY_MAX_BYTES, JOB_LINE_MAX_BYTES
 from telemetryd.core.report import REPORT_BYTES
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.errors import TelemetrydError
 
 SENDING = b"sending\n"
 """The line before the first byte of a request."""
 
 _STATUSES = range(1000)
-_UNKNOWN = Delivery(Result.UNKNOWN)
+_UNKNOWN = unknown_delivery(Hindrance.UPLOADER)
 _HINDRANCES = tuple(Hindrance)
+_EXPLAINED = (Result.HELD, Result.UNKNOWN)
 
 
 class InvalidMessageError(TelemetrydError):
@@ -113,7 +115,7 @@ def outcome_of(output: bytes) -> Delivery:
 
 
 def _is_delivery(delivery: Delivery) -> bool:
-    is_explained = delivery.hindrance in _HINDRANCES if delivery.result is Result.HELD else delivery.hindrance == ""
+    is_explained = delivery.hindrance in _HINDRANCES if delivery.result in _EXPLAINED else delivery.hindrance == ""
     return is_explained and type(delivery.status) is int and delivery.status in _STATUSES
 
 

@@ -26,6 +26,8 @@ _COMMANDS = {
     "forget": f"{_PACKAGE}.history:forget",
     "submit": f"{_PACKAGE}.submit:submit",
     "monitor": f"{_PACKAGE}.submit:monitor",
+    "check": f"{_PACKAGE}.check:check",
+    "env": f"{_PACKAGE}.env:env",
     "stop": f"{_PACKAGE}.stop:stop",
     "suspend": f"{_PACKAGE}.stop:suspend",
     "review": f"{_PACKAGE}.review:review",

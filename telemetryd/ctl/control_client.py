@@ -7,23 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from telemetryd.bus.transport.library import Message, MessageBus, MessageType, Variant, session_bus
+from telemetryd.bus.transport.library import BUS, NAME, Message, MessageBus, MessageType, Variant, session_bus
 from telemetryd.ctl.failures import Failure, failure_for, no_answer, no_bus
 from telemetryd.ctl.selection import select
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
+
+LIBRARY = NAME
+"""The D-Bus library that is used here: `dbus-fast` or `dbus-next`."""
 
 _NAME = "org.telemetryd.Control1"
 _PATH = "/org/telemetryd/Control1"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 
-_ALL = (1 << 32) - 1
-"""A limit above any number of reports."""
+_PAGE = 200
+"""Most rows of a page."""
+_STANDING = ("state", "cause", "cause_args", "outcome")
+"""What says where a question stands."""
+_REPORT = ("application", "question", "period", "endpoint", "created", "sent", "due_until", "outcome", "status", "error")
+"""What is shown of a report without its bytes."""
 _ANSWER_S = 30.0
 """Longest wait for an answer. The bus gives a service 25 s to start; an erasure waits 5 s, and Watch 20 s."""
 _SUBMIT_S = 600.0
@@ -32,6 +41,29 @@ _SUBMIT_S = 600.0
 Answer = TypeVar("Answer")
 ControlDict = dict[str, Any]
 """One dictionary of Control1, without variants."""
+Change = Mapping[str, Any]
+"""A change as for Foresee, without variants."""
+_OWNER_CHANGED = "NameOwnerChanged"
+_MATCHES = (
+    f"type='signal',sender='{_NAME}',path='{_PATH}'",
+    f"type='signal',sender='{BUS}',member='{_OWNER_CHANGED}',arg0='{_NAME}'",
+)
+"""The signals that `follow` follows."""
+_CHANGE_TYPES = {
+    **dict.fromkeys(("system", "usage", "new_questions", "app_system", "app_usage"), "u"),
+    **dict.fromkeys(("application", "erase", "forget"), "s"),
+    **dict.fromkeys(("refuse", "allow"), "a(ss)"),
+    "accept": "a{sa{ss}}",
+}
+
+
+class Consequences(NamedTuple):
+    """What a change would do, as dictionaries of Foresee, and the digest that Apply takes."""
+
+    ends: list[ControlDict]
+    resumes: list[ControlDict]
+    refused: list[ControlDict]
+    digest: str
 
 
 def run(work: Callable[[ControlClient], Awaitable[Answer]]) -> Answer:
@@ -66,10 +98,6 @@ class ControlClient:
         (values,) = await self._call("GetAll", "s", [_NAME], interface=_PROPERTIES)
         return dict(values)
 
-    async def set_property(self, name: str, value: int) -> None:
-        """Set a property of type u."""
-        await self._call("Set", "ssv", [_NAME, name, Variant("u", value)], interface=_PROPERTIES)
-
     async def applications(self) -> list[ControlDict]:
         """All applications with a manifest, or of which something is kept."""
         (applications,) = await self._call("ListApplications")
@@ -88,49 +116,46 @@ class ControlClient:
         questions: list[ControlDict] = await self._rows("ListQuestions", app_id)
         return questions
 
-    async def set_application(self, app_id: str, system: int, usage: int) -> None:
-        """Set an application's own levels."""
-        await self._call("SetApplicationConsent", "suu", [app_id, system, usage])
+    async def standings(self) -> list[ControlDict]:
+        """Where each question of all applications stands, and nothing else about it."""
+        rows: list[ControlDict] = []
+        query = {"keys": Variant("as", list(_STANDING))}
+        while True:
+            page, after = await self._call("Questions", "a{sv}", [query])
+            rows += page
+            if not after:
+                return rows
+            query["after"] = Variant("s", after)
 
-    async def set_question(self, app_id: str, question: str, *, allowed: bool) -> None:
-        """Refuse a question, or undo a refusal."""
-        await self._call("SetQuestionConsent", "ssb", [app_id, question, allowed])
+    async def foresee(self, change: Change, app_id: str) -> Consequences:
+        """What a change would do. `app_id` is the application that it concerns, or ""; a failure names it."""
+        return Consequences(*await self._call("Foresee", "a{sv}", [_with_types(change)], about=app_id))
 
-    async def accept(self, app_id: str, digests: Mapping[str, str]) -> None:
-        """Accept questions by the digests that were shown."""
-        await self._call("Accept", "sa{ss}", [app_id, dict(digests)])
+    async def apply(self, change: Change, foreseen: str, app_id: str) -> None:
+        """Do a change, all or nothing, if exactly that follows which was foreseen."""
+        await self._call("Apply", "a{sv}s", [_with_types(change), foreseen], about=app_id)
 
     async def preview(self, app_id: str) -> list[list[str]]:
         """(application/question, URL, body) of each report that would be sent; "" for all, even if one reply cannot hold them."""
         reports: list[list[str]] = await self._rows("Preview", app_id)
         return reports
 
-    async def history(self, since: int, limit: int) -> tuple[list[ControlDict], bool]:
-        """At most `limit` reports (0: all) since a Unix time in seconds, the newest first; and whether none is left out.
-
-        One reply holds about six hundred reports. If more are wanted, the service gives the newest.
-        """
-        try:
-            (reports,) = await self._call("History", "tu", [since, limit or _ALL])
-        except Failure as failure:
-            if failure.name != LimitExceededError.bus_name:
-                raise
-            (reports,) = await self._call("History", "tu", [since, 0])
-            return list(reports), False
-        return list(reports), True
+    async def history(self, since: int, limit: int, *, has_bytes: bool = True) -> list[ControlDict]:
+        """At most `limit` reports (0: all) since a Unix time in seconds, the newest first; with headers and bodies, or without."""
+        wanted = {"since": Variant("t", since)} | ({} if has_bytes else {"keys": Variant("as", list(_REPORT))})
+        rows: list[ControlDict] = []
+        before = 0
+        while True:
+            number = min(limit - len(rows), _PAGE) if limit else _PAGE
+            page, before = await self._call("HistoryPage", "tua{sv}", [before, number, wanted])
+            rows += page
+            if not before or len(rows) == limit:
+                return rows
 
     async def ledger(self) -> list[ControlDict]:
         """The budgets."""
         (budgets,) = await self._call("Ledger")
         return list(budgets)
-
-    async def erase(self, app_id: str) -> None:
-        """Erase what was collected and not sent; "" for all."""
-        await self._call("Erase", "s", [app_id])
-
-    async def forget(self, app_id: str) -> None:
-        """Withdraw all consents for an application that is not installed, and delete what is kept about it."""
-        await self._call("Forget", "s", [app_id])
 
     async def _rows(self, member: str, app_id: str) -> list[Any]:
         """The rows of a member for an application; "" for all, one application after the other if one reply cannot hold them."""
@@ -151,16 +176,43 @@ class ControlClient:
                 raise
             return []
 
+    async def follow(self, on_signal: Callable[[bool], None]) -> None:
+        """Call `on_signal` for each signal of the service and each new owner of its name: with True if it went and the bus cannot start it.
+
+        A service that the bus can start may go when it has nothing to do.
+        """
+        names = (await self._ask_bus("ListActivatableNames"))[0]
+
+        def handle(message: Message) -> None:
+            if message.message_type is not MessageType.SIGNAL or not (message.path == _PATH or message.member == _OWNER_CHANGED):
+                return
+            is_gone = message.member == _OWNER_CHANGED and not message.body[2]
+            if not is_gone or _NAME not in names:
+                on_signal(is_gone)
+
+        self._bus.add_message_handler(handle)
+        for match in _MATCHES:
+            await self._ask_bus("AddMatch", "s", [match])
+
+    async def closed(self) -> None:
+        """Wait until the bus closes the connection."""
+        with suppress(EOFError, OSError):
+            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call] # the libraries give it no types
+
     async def submit(self) -> None:
         """Close the running periods and send now."""
         await self._call("Submit", within_s=_SUBMIT_S)
 
-    async def watch(self, app_id: str, after: int) -> tuple[int, list[list[str]]]:
-        """The pushes after a number, and the number for the next call; after 20 s without pushes the list is empty."""
-        following, events = await self._call("Watch", "st", [app_id, after])
+    async def monitor(self, app_id: str, after: int) -> tuple[int, list[ControlDict]]:
+        """The pushes and refused calls after a number, and the number for the next call. After 20 s without any the list is empty."""
+        following, events = await self._call("Monitor", "st", [app_id, after])
         return following, list(events)
 
-    async def _call(  # noqa: PLR0913 - the last two are by keyword
+    async def _ask_bus(self, member: str, signature: str = "", body: list[Any] | None = None) -> list[Any]:
+        message = Message(destination=BUS, path="/org/freedesktop/DBus", interface=BUS, member=member, signature=signature, body=body or [])
+        return list((await self._bus.call(message)).body)
+
+    async def _call(  # noqa: PLR0913 - the last three are by keyword
         self,
         member: str,
         signature: str = "",
@@ -168,6 +220,7 @@ class ControlClient:
         *,
         interface: str = _NAME,
         within_s: float = _ANSWER_S,
+        about: str = "",
     ) -> list[Any]:
         message = Message(destination=_NAME, path=_PATH, interface=interface, member=member, signature=signature, body=body or [])
         try:
@@ -177,10 +230,14 @@ class ControlClient:
         except (EOFError, OSError) as error:
             raise failure_for("org.freedesktop.DBus.Error.Disconnected", "", "") from error
         if reply.message_type is MessageType.ERROR:
-            text = str(reply.body[0]) if reply.body else ""
-            application = body[0] if body and signature.startswith("s") and interface == _NAME else ""
-            raise failure_for(reply.error_name or "", text, application)
+            text, name = str(reply.body[0]) if reply.body else "", reply.error_name or ""
+            application = about or (body[0] if body and signature.startswith("s") and interface == _NAME else "")
+            raise failure_for(name, text, application).of(name, text)
         return [_without_variants(value) for value in reply.body]
+
+
+def _with_types(change: Change) -> dict[str, Variant]:
+    return {key: Variant(_CHANGE_TYPES[key], value) for key, value in change.items()}
 
 
 def _without_variants(value: Any) -> Any:

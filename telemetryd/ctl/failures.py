@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import click
 
@@ -56,6 +56,8 @@ _NEXT: dict[type[TelemetrydError], str] = {
     BusyError: mark("try again in a moment"),
     StorageError: mark("check the space and the rights of that directory; `journalctl --user -u telemetryd` has the details"),
 }
+_NEXT_FOR_ALL = {ChangedError.bus_name: mark("repeat the command to see what would follow now")}
+"""The same where no application is the subject of the command."""
 _TOO_LONG = "the reply would be longer"
 """The beginning of the text for an answer with too many rows; trying again does not help."""
 _LOCKS = mark("nothing was changed; `telemetryctl status` shows the locks")
@@ -70,12 +72,19 @@ _OTHER_VERSION = {STANDARD + name for name in ("UnknownMethod", "UnknownObject",
 
 
 class Failure(click.ClickException):
-    """Ends the command with a line on standard error and an exit status. `name` is the D-Bus error behind it, or ""."""
+    """Ends the command with a line on standard error and an exit status. `name` is the D-Bus error behind it, or "", `detail` its text."""
+
+    detail = ""
 
     def __init__(self, message: str, status: int = FAILED, name: str = "") -> None:
         super().__init__(one_line(message))
         self.name = name
         self.exit_code = status  # type: ignore[misc] # click declares it for the class; it reads it from the instance
+
+    def of(self, name: str, detail: str) -> Self:
+        """The same failure with the D-Bus error behind it."""
+        self.name, self.detail = name, detail
+        return self
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the line."""
@@ -106,7 +115,7 @@ def _hint(name: str, text: str, application: str) -> str:
         return _("it cannot be shown")
     hint = _NEXT_BY_NAME.get(name, "")
     if "{application}" in hint and not application:
-        hint = _LIST
+        hint = _NEXT_FOR_ALL.get(name, _LIST)
     return _(hint).format(application=application) if hint else ""
 
 

@@ -46,7 +46,7 @@ class Budget:
         # Without the definition or the whole configuration nobody knows the endpoint: what is held stays, and nothing is decided.
         if definition is None or self._is_configuration_unreadable():
             return common
-        endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
+        endpoint = self._catalogue.settings.usable_endpoint(definition.application.vendor)
         if endpoint is None:
             return common._replace(entry=None)
         return common._replace(

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core import aggregate, quotas
 from telemetryd.core.definition import ManifestKind
 from telemetryd.core.gate import Presence
-from telemetryd.core.settings import KillSwitch, Problem, Settings
-from telemetryd.core.signoffs import InstalledReviews, Reviews
+from telemetryd.core.settings import Problem
 from telemetryd.core.system_facts import SOURCES
+from telemetryd.engine.overruled_texts import OverruledTexts
 from telemetryd.engine.registrations import Registrations
 from telemetryd.engine.sharing import Shared
+from telemetryd.engine.snapshot import Snapshot
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError, named
 from telemetryd.redact import redacted_traceback
 from telemetryd.toml.cache import ParseCache
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.aggregate import Slot
     from telemetryd.core.definition import Declaration, Definition, Key, Source
+    from telemetryd.core.settings import Settings
     from telemetryd.core.signoffs import Standing
     from telemetryd.engine.ports import Clock, Installation, TextStore
 
@@ -37,34 +39,8 @@ REGISTERED_DAYS = 90
 """An application without an installed manifest counts as withdrawn if its last registration is older than this."""
 
 
-_EVERYTHING = "the installed files"
-_NOT_READ = "they could not be checked, so everything is off to be safe; the journal says where"
 _CHANGED = "declared otherwise meanwhile"
 """Replaces a digest: no definition has it, and nobody accepted it."""
-
-
-class Snapshot(NamedTuple):
-    """The contents of the files at one moment."""
-
-    settings: Settings = Settings()
-    reviewed: InstalledReviews = InstalledReviews(Reviews())
-    installed: frozenset[str] = frozenset()
-    changes: int = 0
-    """How often a manifest changed after it was read."""
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether any file could not be read."""
-        return bool(self.reviewed.doubtful) or any(switch.what == "unreadable" for switch in self.settings.kill_switches)
-
-    @property
-    def with_everything_off(self) -> Snapshot:
-        """This snapshot with a kill switch: the present contents of the files are not known."""
-        off = KillSwitch("unreadable", _EVERYTHING)
-        problem = Problem(_EVERYTHING, _NOT_READ)
-        settings = self.settings
-        settings_off = settings._replace(kill_switches=(*settings.kill_switches, off), problems=(*settings.problems, problem))
-        return self._replace(settings=settings_off)
 
 
 class RegisterResult(NamedTuple):
@@ -104,7 +80,7 @@ class Catalogue:
         self._cache, self._cache_for_samples = ParseCache(_shared_parse()), ParseCache(_shared_parse())
         self._owed: dict[str, dict[Key, Definition]] = {}
         """Application → definitions that a registered text changed since the last decision. A, then B, then A counts as a change."""
-        self._registered = Registrations()
+        self._registered, self.overruled = Registrations(), OverruledTexts()
         self._snapshot, self._is_off, self._has_snapshot = Snapshot(), False, False
         self._fingerprint: object = None
         """The expected fingerprint if no file changed. None makes the next check read everything, also what was unreadable before."""
@@ -137,8 +113,18 @@ class Catalogue:
         return self._snapshot.settings
 
     @property
-    def _reviewed(self) -> InstalledReviews:
-        return self._snapshot.reviewed
+    def in_force(self) -> object:
+        """An object that is equal as long as the files say the same, whichever of them were read."""
+        return self._snapshot.told
+
+    @property
+    def is_all_read(self) -> bool:
+        """Whether every manifest was read since the files changed."""
+        return self._declarations.keys() >= {*self._installed, *self._registered}
+
+    def note_all_read(self) -> None:
+        """Every manifest was read because someone asked for all of them."""
+        self._installation.note_all_read()
 
     @property
     def _installed(self) -> frozenset[str]:
@@ -181,7 +167,7 @@ class Catalogue:
             if isinstance(error, TelemetrydError)
         ]
         overrides = [Problem("", f"the environment's {name} is in force") for name in self._installation.overrides()]
-        return (*self.settings.problems, *self._reviewed.problems, *broken, *overrides)
+        return (*self.settings.problems, *self._snapshot.reviewed.problems, *broken, *overrides)
 
     def applications(self) -> list[str]:
         """The ids of all declared applications."""
@@ -260,7 +246,7 @@ class Catalogue:
 
     def standing(self, definition: Definition) -> Standing:
         """The review and the stop of a question."""
-        return self._reviewed.reviews.standing(*definition.key)
+        return self._snapshot.reviewed.reviews.standing(*definition.key)
 
     def standpoint(self, key: Key) -> Standpoint:
         """Everything in the files about a question, even if it is no longer declared."""
@@ -294,6 +280,7 @@ class Catalogue:
         if declaration.application.kind is ManifestKind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
         if application in self._installed:
+            self.overruled.note(application, declaration, self._find_for_samples(application))
             return RegisterResult(declaration)
         if declaration.application.snap:
             raise InvalidManifestError("[application] snap: expected an installed manifest: any program could register this one")
@@ -349,7 +336,8 @@ class Catalogue:
 
     def _read_snapshot(self) -> Snapshot:
         installation = self._installation
-        return Snapshot(installation.settings(), installation.reviews(), frozenset(installation.applications()), installation.changes)
+        applications = frozenset(installation.applications())
+        return Snapshot(installation.settings(), installation.reviews(), applications, installation.changes, installation.told_changes)
 
     def _publish_off(self, failure: Exception) -> None:
         """Publish that everything is off: the change that could not be read may be a kill switch."""

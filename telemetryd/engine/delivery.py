@@ -7,8 +7,9 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from telemetryd.core import hindrance, report, schedule
+from telemetryd.core import hindrance, report, schedule, sparing
 from telemetryd.core.definition import canonical_text
+from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.record import Outcome, record_delivery, record_developer_report
 from telemetryd.core.schedule import Queued, Result, Ticks, Window
@@ -17,7 +18,7 @@ from telemetryd.engine.ports import UNKNOWN, ending_of
 from telemetryd.errors import NotDeveloperError, StorageError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from telemetryd.core.definition import Key
     from telemetryd.core.schedule import Delivery
@@ -105,7 +106,7 @@ class Deliveries:
     """One tick in each hour of running time. Reports are sent at no other moment.
 
     `run` runs steps when it is their turn. `may_act` says whether the state directory is still the one at its path. `has_time` says whether
-    a delivery would end before the process exits because it is idle.
+    a delivery would end before the process exits because it is idle. `is_sparing` says whether the line is metered or power is saved.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
@@ -124,12 +125,13 @@ class Deliveries:
         run: Run,
         may_act: Callable[[], bool],
         has_time: Callable[[], bool],
+        is_sparing: Callable[[], Awaitable[bool]],
         troubles: ProblemLog,
     ) -> None:
         self._catalogue, self._questions, self._choices, self._daemon = catalogue, questions, choices, daemon
         self._reports, self._courier, self._clock, self._rng = reports, courier, clock, rng
         self._erasure, self._sending, self._run, self._troubles = erasure, sending, run, troubles
-        self._may_act, self._has_time = may_act, has_time
+        self._may_act, self._has_time, self._is_sparing = may_act, has_time, is_sparing
         self._ticks, self._late_day = self._load_ticks()
         self._seen = clock.monotonic()
 
@@ -153,11 +155,11 @@ class Deliveries:
         self.save_ticks()
         return None if self._ticks.tick_in_s is None else self._wait_s()
 
-    def run_by_timer_steps(self) -> Steps[Attempt | None]:
+    def run_by_timer_steps(self, *, is_sparing: bool) -> Steps[Attempt | None]:
         """The timer's run, up to the attempt that the caller has to `deliver` and `conclude`, if there is one."""
         is_due = self.advance(self._clock.now() - self._ticks.seen)
         self.save_ticks()
-        return (yield from self.begin_tick_steps()) if is_due else None
+        return (yield from self.begin_tick_steps(is_sparing=is_sparing)) if is_due else None
 
     def advance(self, elapsed_s: int | None = None) -> bool:
         """Count running time: these seconds, or those since the last call. True if a tick is due."""
@@ -172,7 +174,8 @@ class Deliveries:
     async def tick(self) -> bool:
         """Do everything that is due now. True if a report was sent."""
         try:
-            attempt = await self._run(self.begin_tick_steps())
+            is_sparing = await self._is_sparing()  # asked whatever is due, because programs can see that it is
+            attempt = await self._run(self.begin_tick_steps(is_sparing=is_sparing))
             if attempt:
                 await self._complete(attempt)
         except TelemetrydError as error:
@@ -194,10 +197,10 @@ class Deliveries:
         if str(error) != CLOSED:
             self._troubles.warn_once(_LOG, _TICK_FAILED, error)
 
-    def begin_tick_steps(self) -> Steps[Attempt | None]:
+    def begin_tick_steps(self, *, is_sparing: bool) -> Steps[Attempt | None]:
         """A tick, up to the network."""
         yield from self.tidy_steps()
-        attempt = self._begin_next() if self._daemon.is_in_mode and self._has_time() else None
+        attempt = self._begin_next(is_sparing=is_sparing) if self._daemon.is_in_mode and self._has_time() else None
         yield Point.SYNCED  # an attempt is on the disk before any byte is sent
         return attempt
 
@@ -219,7 +222,8 @@ class Deliveries:
             if self._is_under_way(row):
                 continue
             if row.started or schedule.is_expired(_queued(row).window, now):
-                self._finish(row._replace(outcome=UNKNOWN if row.started else _DROPPED))
+                interrupted = row._replace(outcome=UNKNOWN, held=Hindrance.INTERRUPTED)
+                self._finish(interrupted if row.started else row._replace(outcome=_DROPPED))
         while self._reports.prune(now):
             yield Point.SYNCED
         yield from self._erasure.finish_steps()
@@ -245,7 +249,7 @@ class Deliveries:
         def take_back() -> None:
             row = attempt.row
             with suppress(StorageError):  # then the outcome is unknown, and the next process says so
-                self._reports.hold(row, self._next_slot(row), row.held)
+                self._reports.hold(row._replace(slot=self._next_slot(row)))
 
         return await self._courier.deliver(attempt.endpoint, attempt.row.body, attempt.definition, on_unsent=take_back)
 
@@ -264,15 +268,23 @@ class Deliveries:
         part = self._rng.below(_SECOND_PARTS) / _SECOND_PARTS
         return self._ticks.wait_s if self._ticks.tick_in_s is None else self._ticks.wait_s + part
 
-    def _begin_next(self) -> Attempt | None:
+    def _begin_next(self, *, is_sparing: bool) -> Attempt | None:
         rows = {row.id: row for row in self._reports.queue() if self._may_send(row)}
         choice = schedule.choose(map(_queued, rows.values()), self._ticks, self._late_day, self._rng.below)
-        if choice is None:
+        if choice is None or (is_sparing and self._postpone(rows[choice.id])):
             return None
         if choice.is_late:
             self._late_day = schedule.day_of(self._clock.now())
             self.save_ticks()
         return self._begin_attempt(rows[choice.id])
+
+    def _postpone(self, row: StoredReport) -> bool:
+        """Let a report wait for another line or for power, if it may wait. It is not a try."""
+        window, now = _queued(row).window, self._clock.now()
+        may_wait = sparing.may_wait(window, now) and not self._catalogue.settings.developer
+        if may_wait:
+            self._reports.hold(row._replace(slot=sparing.later_slot(window, now, self._rng.below)))
+        return may_wait
 
     def _may_send(self, row: StoredReport) -> bool:
         """Whether the report may be sent: consented to, no kill switch, no unreadable file, an endpoint, and no attempt ever begun.
@@ -317,28 +329,29 @@ class Deliveries:
             await self._run(self._conclude_steps(attempt.row, delivery))
 
     def _conclude_steps(self, row: StoredReport, delivery: Delivery) -> Steps[None]:
-        outcome = self.conclude(row, delivery)
-        if outcome:
-            self._remember(row._replace(outcome=outcome, status=delivery.status))
+        ended = self.conclude(row, delivery)
+        if ended:
+            self._remember(ended)
         yield from self._erasure.finish_steps()
 
-    def conclude(self, row: StoredReport, delivery: Delivery) -> str:
-        """Store the result of an attempt, in one transaction. Returns the report's outcome.
+    def conclude(self, row: StoredReport, delivery: Delivery) -> StoredReport | None:
+        """Store the result of an attempt, in one transaction. Returns the report if it is over.
 
-        It is "" if the report waits for another slot, or if the row was erased meanwhile: then it stays erased.
+        It is None if the report waits for another slot, or if the row was erased meanwhile: then it stays erased.
         """
         if delivery.result is Result.HELD:
-            self._reports.hold(row, self._next_slot(row), delivery.hindrance)
-            return ""
-        outcome = str(delivery.result)
-        return outcome if self._reports.finish(row, outcome, status=delivery.status, body=report.blank_nonce(row.body)) else ""
+            tries = hindrance.with_try(row.tries, self._clock.now(), delivery.hindrance)
+            self._reports.hold(row._replace(slot=self._next_slot(row), held=delivery.hindrance, tries=tries))
+            return None
+        ended = row._replace(outcome=str(delivery.result), status=delivery.status, held=delivery.hindrance)
+        return ended if self._reports.finish(ended, body=report.blank_nonce(row.body)) else None
 
     def _next_slot(self, row: StoredReport) -> int:
         return schedule.next_slot(_queued(row).window, self._clock.now(), self._rng.below)
 
     def _finish(self, row: StoredReport) -> None:
         """End a report without a status, by its outcome."""
-        if self._reports.finish(row, row.outcome, status=0, body=report.blank_nonce(row.body)):
+        if self._reports.finish(row, body=report.blank_nonce(row.body)):
             self._remember(row)
 
     def _remember(self, row: StoredReport) -> None:
@@ -350,6 +363,17 @@ class Deliveries:
             self._questions.remember(row.key, record_developer_report(record, ending_of(row)))
         self._erasure.begin()  # of the nonce: the database's log holds the former row until it is emptied
 
+    @property
+    def last_work(self) -> int:
+        """When due work was last looked for (Unix s), by this process or an earlier one; 0 while no question is open."""
+        return self._ticks.seen if self._is_anything_open else 0
+
+    @property
+    def _is_anything_open(self) -> bool:
+        """Whether a question waits for its period or for a tick."""
+        records = map(self._questions.record, self._questions.accepted())
+        return any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} and not record.cause for record in records)
+
     def _load_ticks(self) -> tuple[Ticks, int]:
         now = self._clock.now()
         stored = self._reports.ticks()
@@ -360,8 +384,7 @@ class Deliveries:
 
     def save_ticks(self) -> None:
         """Store the running time, which counts across sessions. It is stored only while a question waits: without consent nothing is."""
-        records = map(self._questions.record, self._questions.accepted())
-        if any(record.outcome in {Outcome.OPEN, Outcome.REPORTING} and not record.cause for record in records):
+        if self._is_anything_open:
             try:
                 self._reports.keep_ticks((*self._ticks, self._late_day))
             except TelemetrydError as error:

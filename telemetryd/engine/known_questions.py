@@ -45,6 +45,15 @@ class KnownQuestions:
         is_decided = application in kept or application in self._consents.applications
         return is_decided or application in pushers or bool(self._reports.questions(application))
 
+    def is_question_kept(self, key: Key) -> bool:
+        """Whether anything is stored of a question."""
+        application, question = key
+        return question in self.kept().get(application, ()) or question in self._reports.questions(application)
+
+    def pushers(self, application: str) -> list[str]:
+        """The applications whose samples are counted now for a question of this one, sorted."""
+        return sorted({pusher for (owner, _), pusher in self._tallies.contributions() if owner == application})
+
     def check(self, application: str) -> None:
         """Raise UnknownApplicationError unless an application is declared or has stored data."""
         if application not in self._catalogue.applications() and application not in self.applications():
@@ -54,7 +63,6 @@ class KnownQuestions:
         """The key of a question that is declared or has stored data. Raises UnknownApplicationError or UnknownQuestionError."""
         self.check(application)
         key = application, question
-        is_kept = question in self.kept().get(application, ()) or question in self._reports.questions(application)
-        if not is_kept and self._catalogue.definition(key) is None:
+        if not self.is_question_kept(key) and self._catalogue.definition(key) is None:
             raise UnknownQuestionError(f"{application} asks no question {named(question)}")
         return key

@@ -29,7 +29,10 @@ _NONCE_BITS = 128
 
 
 class PeriodClose:
-    """Makes reports: one for each question and period."""
+    """Makes reports: one for each question and period.
+
+    `closings_max` is how many periods may be closed until other parts are built. It bounds how long a tick holds the lock.
+    """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
         self,
@@ -40,16 +43,19 @@ class PeriodClose:
         reports: ReportStore,
         clock: Clock,
         rng: Randomness,
+        closings_max: int | None = None,
     ) -> None:
         self._catalogue, self._questions, self._tallies, self._reports = catalogue, questions, tallies, reports
-        self._clock, self._rng = clock, rng
+        self._clock, self._rng, self._closings_left = clock, rng, closings_max
+        self.is_unfinished = False
+        """Whether a period that is over was left open, because `closings_max` was reached."""
 
     def close_steps(self, definitions: Iterable[Definition]) -> Steps[None]:
         """End questions' periods: queue their reports, or pass them if the vendor has no endpoint or nothing is held for them.
 
         There is exactly one sync, even if nothing closes, so that the disk does not show it. Policy: C3.
         """
-        charged = [(definition, endpoint) for definition in definitions if (endpoint := self._charge(definition))]
+        charged = [(definition, endpoint) for definition in definitions if self._may_close() and (endpoint := self._charge(definition))]
         yield Point.SYNCED
         for definition, endpoint in charged:
             self._queue_report(definition, endpoint)
@@ -80,16 +86,27 @@ class PeriodClose:
             endpoint = self._catalogue.settings.endpoint(definition.application.vendor) if definition else None
             is_meant = endpoint is not None and endpoint.route_id == record.host
             if definition and endpoint and is_meant and self._tallies.of(key, record.period):
-                self._queue_report(definition, endpoint)
+                if self._may_close():
+                    self._queue_report(definition, endpoint)
             elif definition or self._catalogue.definition(key):
                 self._questions.remember(key, finish_report(record, because(Cause.LOST), UNKNOWN))
 
+    def _may_close(self) -> bool:
+        """Whether one more period may be closed now. It counts as closed."""
+        if self._closings_left == 0:
+            self.is_unfinished = True
+            return False
+        if self._closings_left is not None:
+            self._closings_left -= 1
+        return True
+
     def _charge(self, definition: Definition) -> Endpoint | None:
         """Charge the budget for the report of a closed period. Returns its endpoint, or None if there is no report to queue."""
-        endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
-        if self._catalogue.settings.developer:
-            self._close_for_developer(definition, endpoint)
+        settings, vendor = self._catalogue.settings, definition.application.vendor
+        if settings.developer:
+            self._close_for_developer(definition, settings.endpoint(vendor))
             return None
+        endpoint = settings.usable_endpoint(vendor)
         if endpoint is None:
             self._pass_over(definition.key, Cause.NO_ENDPOINT)
             return None
@@ -110,6 +127,11 @@ class PeriodClose:
     def _pass_over(self, key: Key, cause: Cause) -> None:
         self._questions.remember(key, mark_passed(self._questions.record(key), because(cause)))
         self._tallies.erase([key])
+
+    def so_far(self, definition: Definition, period: str) -> tuple[str, ...]:
+        """The answer that a report would have if the period ended now, before noise: a label for each source, or nothing for `none`."""
+        cell = self._true_cell(definition, period)
+        return () if cell == definition.cells - 1 else report.label_of_cell(definition, cell)
 
     def _true_cell(self, definition: Definition, period: str) -> int:
         slots = aggregate.layout(definition, ())

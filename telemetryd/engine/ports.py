@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from telemetryd.core.hindrance import error_word
+from telemetryd.core.hindrance import Tries, error_word
 from telemetryd.core.record import Ending
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from telemetryd.core.definition import Declaration, Key
     from telemetryd.core.gate import ApplicationLevels, Decision, Levels
@@ -39,7 +40,8 @@ class StoredReport(NamedTuple):
     """One report: its exact bytes, its destination and its outcome. Times are Unix s, 0 = never. `id` is 0 before it is stored.
 
     `slot` lies in the window [opens, closes) at first. `started` is the beginning of the only attempt that may have sent bytes; once that
-    is over, the beginning of its day. `held` says why the last attempt reached nobody (`core.hindrance`), or is "".
+    is over, the beginning of its day. `held` says why the last attempt reached nobody, or got no status (`core.hindrance`), or is "".
+    `tries` are all attempts that reached nobody, and stay whatever the outcome.
     """
 
     id: int
@@ -59,11 +61,23 @@ class StoredReport(NamedTuple):
     outcome: str = QUEUED
     status: int = 0
     held: str = ""
+    tries: Tries = ()
 
     @property
     def key(self) -> Key:
         """The key of the question that it answers."""
         return self.application, self.question
+
+
+class ReportSelection(NamedTuple):
+    """At most `limit` reports with a smaller id than `before`, the newest first. Empty texts, and no outcomes, mean any."""
+
+    before: int
+    limit: int
+    application: str = ""
+    question: str = ""
+    since: int = 0
+    outcomes: tuple[str, ...] = ()
 
 
 def ending_of(row: StoredReport) -> Ending:
@@ -126,6 +140,11 @@ class Installation(Protocol):
 
     changes: int
     """How often `fingerprint` found that a manifest changed after it was read."""
+    told_changes: int
+    """How often one changed after `note_all_read`."""
+
+    def note_all_read(self) -> None:
+        """All manifests were read, because someone asked for all of them."""
 
     def fingerprint(self) -> object:
         """A value that changes with any of the files."""
@@ -166,6 +185,9 @@ class ConsentStore(Protocol):
     @property
     def is_owed(self) -> bool:
         """Whether a withdrawal or an end holds in memory only, because it could not be written yet."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Store the changes of a block all or none. If StorageError leaves the block, none of them holds."""
 
     def set_levels(self, levels: Levels) -> None:
         """Store the global levels."""
@@ -251,6 +273,9 @@ class ReportStore(Protocol):
     def latest(self, since: int) -> Iterator[StoredReport]:
         """As `history` without a limit. Rows are read a few at a time, and the table may change between two reads."""
 
+    def select(self, selection: ReportSelection) -> Iterator[StoredReport]:
+        """The reports of a selection, newest first. As `latest`, rows are read a few at a time."""
+
     def newest(self, key: Key, period: str = "") -> StoredReport | None:
         """The newest report of a question, of one period or of any ("")."""
 
@@ -266,11 +291,11 @@ class ReportStore(Protocol):
     def held(self) -> list[tuple[str, str]]:
         """(vendor, hindrance) of the reports that wait because they reached nobody."""
 
-    def hold(self, report: StoredReport, slot: int, hindrance: str) -> None:
-        """Store that the attempt surely reached nobody, and why. The report waits for another slot."""
+    def hold(self, report: StoredReport) -> None:
+        """Store that nothing of the report left: its `slot`, `held` and `tries`. It waits for that slot."""
 
-    def finish(self, report: StoredReport, outcome: str, *, status: int, body: bytes) -> bool:
-        """Store the final outcome. False if the row was erased meanwhile."""
+    def finish(self, report: StoredReport, *, body: bytes) -> bool:
+        """Store the report's final `outcome`, `status` and `held`. False if the row was erased meanwhile."""
 
     def erase(self, keys: Iterable[Key]) -> None:
         """Erase the queued reports of questions."""

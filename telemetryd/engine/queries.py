@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core import ledger, odds
 from telemetryd.core.hindrance import error_word
@@ -11,22 +11,38 @@ from telemetryd.core.schedule import Window
 from telemetryd.engine.budget import caps_in_force
 from telemetryd.engine.ports import QUEUED
 from telemetryd.engine.query_rows import QueryRows
+from telemetryd.engine.question_rows import ALL, QuestionRows, Wanted
 from telemetryd.errors import BusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from telemetryd.core.change import UserChange
     from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.lifecycle import Step
     from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.foresight import Foreseen, Foresight
     from telemetryd.engine.known_questions import KnownQuestions
     from telemetryd.engine.period_close import PeriodClose
-    from telemetryd.engine.ports import Clock, ConsentStore, ReportStore
+    from telemetryd.engine.ports import Clock, ConsentStore, ReportSelection, ReportStore, StoredReport
     from telemetryd.engine.query_rows import Shown
     from telemetryd.engine.questions import Questions
 
 
 class ViewChangedError(BusyError):
     """The state changed while a view was being made."""
+
+
+class QuestionQuery(NamedTuple):
+    """What a page of questions is to have. No states mean all of them.
+
+    It begins with the first question behind `after`, in the order of the views. If that one is gone, it begins with its application.
+    """
+
+    application: str = ""
+    states: frozenset[str] = frozenset()
+    after: Key = ("", "")
+    wanted: Wanted = ALL
 
 
 class Queries:
@@ -46,10 +62,15 @@ class Queries:
         reports: ReportStore,
         clock: Clock,
         known: KnownQuestions,
+        foresight: Foresight,
     ) -> None:
         self._catalogue, self._consents, self._questions, self._period_close = catalogue, consents, questions, period_close
         self._reports, self._clock, self._known = reports, clock, known
-        self._rows = QueryRows(catalogue, consents, questions, clock)
+        self._foresight = foresight
+        self._rows = QueryRows(catalogue, consents, questions, known)
+        self._question_rows = QuestionRows(
+            catalogue=catalogue, consents=consents, questions=questions, period_close=period_close, clock=clock, newest=reports.newest
+        )
 
     def applications(self, callers: Mapping[str, frozenset[str]]) -> Iterator[Shown | None]:
         """Every application that is declared or has stored data. `callers` are the identities that called for each application."""
@@ -70,17 +91,48 @@ class Queries:
 
         Raises UnknownApplicationError.
         """
+        yield from filter(None, self.selected_questions(QuestionQuery(application)))
+
+    def selected_questions(self, query: QuestionQuery) -> Iterator[Shown | None]:
+        """The questions of a query, from the first of its page on.
+
+        Raises UnknownApplicationError.
+        """
         known, check_unchanged = self._known, self._unchanged_check()
-        if application:
-            known.check(application)
+        if query.application:
+            known.check(query.application)
         stored = known.kept()
-        for name in [application] if application else known.applications():
-            for key, definition in self._questions_of(name, stored.get(name, set())):
-                if definition:
-                    yield self._rows.question(definition)
-                else:
-                    yield self._rows.question_without_definition(key, self._reports.newest(key))
-                check_unchanged()
+        for name in [query.application] if query.application else known.applications():
+            if name >= query.after[0]:
+                for key, definition in self._questions_behind(query.after, name, stored.get(name, set())):
+                    yield self._question_row(key, definition, query)
+                    check_unchanged()
+
+    def manifests(self) -> Iterator[None]:
+        """Read every manifest, so that the problems of the files are those of all of them."""
+        settings = self._catalogue.settings
+        for name in self._catalogue.applications():
+            self._catalogue.find(name)
+            yield None
+            if self._catalogue.settings is not settings:
+                raise ViewChangedError("the files changed while they were read: call again")
+        self._catalogue.note_all_read()
+
+    def foresee(self, change: UserChange) -> Iterator[Foreseen | None]:
+        """What would follow from a change, as the last item. Raises what doing it would raise, but for a failing disk."""
+        check_unchanged = self._unchanged_check()
+        for looked in self._foresight.look(change):
+            yield looked
+            check_unchanged()
+
+    def named(self, keys: Iterable[Key]) -> Iterator[Shown]:
+        """The present rows of some questions, as in `questions`. Those of which nothing is kept or declared are left out."""
+        for key in keys:
+            definition = self._questions.definition(key)
+            if definition or self._known.is_question_kept(key):
+                row = self._question_row(key, definition, QuestionQuery())
+                if row:
+                    yield row
 
     def preview(self, application: str) -> Iterator[tuple[str, str, str] | None]:
         """(application/question, URL, body) of each report that is being made or waits. A report being made has a blank nonce."""
@@ -98,17 +150,26 @@ class Queries:
 
     def history(self, since: int) -> Iterator[Shown]:
         """The reports created at or after `since` (Unix s), newest first. A few rows are read at a time."""
+        yield from map(self._report_row, self._reports.latest(min(since, _LATEST)))
+
+    def selected_history(self, selection: ReportSelection) -> Iterator[Shown]:
+        """The reports of a selection, newest first. A few rows are read at a time."""
+        yield from map(self._report_row, self._reports.select(selection))
+
+    def _report_row(self, row: StoredReport) -> Shown:
         keys = ("id", "application", "question", "revision", "period", "created", "outcome", "status")
-        for row in self._reports.latest(min(since, _LATEST)):
-            yield {
-                **{key: getattr(row, key) for key in keys},
-                "sent": 0 if row.outcome == QUEUED else row.started,
-                "due_until": Window(row.opens, row.closes).expires,
-                "error": error_word(row.held, row.outcome),
-                "endpoint": row.url,
-                "headers": [list(header) for header in row.headers],
-                "body": row.body.decode(errors="replace"),
-            }
+        endpoint = self._catalogue.settings.endpoint(row.vendor)
+        return {
+            **{key: getattr(row, key) for key in keys},
+            "sent": 0 if row.outcome == QUEUED else row.started,
+            "due_until": Window(row.opens, row.closes).expires,
+            "error": error_word(row.held, row.outcome),
+            "tries": [[day, error_word(word, QUEUED)] for day, word in row.tries],
+            "endpoint": row.url,
+            "vendor_name": endpoint.name if endpoint else "",
+            "headers": [list(header) for header in row.headers],
+            "body": row.body.decode(errors="replace"),
+        }
 
     def ledger(self) -> Iterator[Shown]:
         """Every line of the privacy ledger, with a sentence for the user."""
@@ -174,6 +235,21 @@ class Queries:
         for key in sorted(undeclared - declared.keys()):
             yield key, self._questions.definition(key)
 
+    def _questions_behind(self, after: Key, application: str, stored: set[str]) -> Iterator[tuple[Key, Definition | None]]:
+        """The questions of an application behind one of them. All of them if that is another application's, or is gone."""
+        listed = list(self._questions_of(application, stored))
+        number = next((number for number, (key, _) in enumerate(listed) if key == after), -1)
+        yield from listed[number + 1 :]
+
+    def _question_row(self, key: Key, definition: Definition | None, query: QuestionQuery) -> Shown | None:
+        """The row of a question, or None if its state is not one of the query's."""
+        if definition:
+            step = self._questions.step(definition)
+            return self._question_rows.question(definition, step, query.wanted) if _is_in(step, query.states) else None
+        newest = self._reports.newest(key)
+        step = self._question_rows.step_without_definition(key, newest)
+        return self._question_rows.question_without_definition(key, newest, query.wanted) if _is_in(step, query.states) else None
+
     def _preview_of(self, key: Key) -> tuple[str, str, str] | None:
         definition = self._questions.definition(key)
         step = self._questions.step(definition) if definition else None
@@ -185,6 +261,10 @@ class Queries:
     def _url(self, definition: Definition) -> str:
         endpoint = self._catalogue.settings.endpoint(definition.application.vendor)
         return endpoint.url if endpoint else ""
+
+
+def _is_in(step: Step, states: frozenset[str]) -> bool:
+    return not states or str(step.state) in states
 
 
 _LATEST = (1 << 63) - 1

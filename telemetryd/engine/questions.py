@@ -19,7 +19,7 @@ from telemetryd.engine.budget import Budget
 from telemetryd.errors import InvalidManifestError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
@@ -48,6 +48,18 @@ class DueWork(NamedTuple):
     close: list[Definition]
 
 
+class Outlook(NamedTuple):
+    """The next step of each question, its declared definition, the changes of the ledger, and the room of those that wait.
+
+    See `core.room.Look`.
+    """
+
+    steps: dict[Key, Step]
+    declared: dict[Key, Definition | None]
+    ledger: dict[Key, Charge | None]
+    rooms: dict[Key, Reason]
+
+
 class _QuestionEvaluation(NamedTuple):
     """The result for one question. `definition` is the declared one, else the one that was consented to."""
 
@@ -73,31 +85,41 @@ class Questions:
         """Evaluate every question that the user decided on, and store what changed. If it fails, no question is open."""
         self._open_periods = {}
         self._draw_lots()
-        evaluations = {key: self._evaluate_question(key) for key in self.decided()}
-        steps = {key: evaluation.step for key, evaluation in evaluations.items()}
-        ledger: dict[Key, Charge | None] = {}
-        self._rooms = {}
-        if not self._catalogue.settings.developer:
-            records = {key: (item.definition, item.step.record) for key, item in evaluations.items()}
-            ledger, passed, self._rooms = self._budget.look(records, self._clock.now())
-            steps |= {key: lifecycle.pass_without_room(steps[key], reason) for key, reason in passed.items()}
+        *_, outlook = filter(None, self.look())
+        steps, self._rooms = outlook.steps, outlook.rooms
         self._delays = {step.record.noticed for step in steps.values()} - {""}
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
-        if changed or ledger or self._consents.is_owed:
-            self._consents.settle(changed, ledger)
+        if changed or outlook.ledger or self._consents.is_owed:
+            self._consents.settle(changed, outlook.ledger)
         else:
             self._write_as_much(steps)
         self._open_periods = {
             (key, digest): period
             for key, step in steps.items()
             if self._rooms.get(key, room.YES) == room.YES
-            for digest, period in _open_periods_of(evaluations[key].declared, step)
+            for digest, period in _open_periods_of(outlook.declared[key], step)
         }
-        closing = [evaluations[key].declared for key, step in steps.items() if step.effect is Effect.CLOSE]
+        closing = [outlook.declared[key] for key, step in steps.items() if step.effect is Effect.CLOSE]
         return DueWork(
             [key for key, step in steps.items() if step.effect is Effect.ERASE],
             [definition for definition in closing if definition],
         )
+
+    def look(self) -> Iterator[Outlook | None]:
+        """The next step of every question that the user decided on, as the last item. Nothing is stored, and no lot is drawn."""
+        evaluations: dict[Key, _QuestionEvaluation] = {}
+        for key in self.decided():
+            evaluations[key] = self._evaluate_question(key)
+            yield None
+        steps = {key: evaluation.step for key, evaluation in evaluations.items()}
+        declared = {key: evaluation.declared for key, evaluation in evaluations.items()}
+        if self._catalogue.settings.developer:
+            yield Outlook(steps, declared, {}, {})
+            return
+        records = {key: (item.definition, item.step.record) for key, item in evaluations.items()}
+        ledger, passed, rooms = self._budget.look(records, self._clock.now())
+        steps |= {key: lifecycle.pass_without_room(steps[key], reason) for key, reason in passed.items()}
+        yield Outlook(steps, declared, ledger, rooms)
 
     def _write_as_much(self, steps: Mapping[Key, Step]) -> None:
         """Write an unchanged record if a question is open: whether an evaluation changed one is not to be seen by its time. Policy: C3."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core import aggregate, coarsen
+from telemetryd.core.definition import ManifestKind
 from telemetryd.core.explanation import Situation, explain
 from telemetryd.core.period import period_at
-from telemetryd.errors import InvalidValueError, UnknownSourceError
+from telemetryd.errors import InvalidValueError, UnknownApplicationError, UnknownSourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from telemetryd.core.aggregate import Fold
     from telemetryd.core.coarsen import Coarsener
     from telemetryd.core.definition import Declaration, Definition, Source
@@ -23,12 +26,16 @@ if TYPE_CHECKING:
 
 
 class Route(NamedTuple):
-    """The route of one application's samples of one source. `verdict` describes it in developer mode."""
+    """The route of one application's samples of one source. `verdict` describes it in developer mode.
+
+    `name` is the application's name for the source: of a shared one it begins with its owner.
+    """
 
     source: Source
     coarsen: Coarsener
     folds: Folds
     verdict: str
+    name: str
 
     def reduce(self, type_code: str, value: Any) -> list[int]:
         """Reduce one value, or each of an array of one basic type. Raises InvalidValueError."""
@@ -67,8 +74,25 @@ class Routes:
             routes = self._routes[application] = self._make_routes(self._catalogue.get_for_samples(application), now)
         route = routes.get(source)
         if route is None:
-            raise UnknownSourceError(f"{application} declares no such source; it declares: {', '.join(sorted(routes)) or 'none'}")
+            raise UnknownSourceError(self._why_unknown(application, source, routes), source)
         return route
+
+    def _why_unknown(self, application: str, source: str, routes: Mapping[str, Route]) -> str:
+        if source in self._catalogue.get_for_samples(application).application.uses:
+            return f"{source} is listed in uses, but {self._why_not_shared(source)}"
+        return f"{application} declares no such source; it declares: {', '.join(sorted(routes)) or 'none'}"
+
+    def _why_not_shared(self, reference: str) -> str:
+        owner, _, name = reference.partition("/")
+        if not self._catalogue.is_installed(owner):
+            return f"{owner} is not installed here"
+        try:
+            declaration = self._catalogue.get_for_samples(owner)
+        except UnknownApplicationError:
+            return f"the manifest of {owner} cannot be read"
+        if declaration.application.kind is not ManifestKind.SHARED:
+            return f'the manifest of {owner} is not of the kind "shared"'
+        return f"{owner} declares no source {name}"
 
     def _make_routes(self, declaration: Declaration, now: int) -> dict[str, Route]:
         self._tallies.prepare()
@@ -97,7 +121,8 @@ class Routes:
                 slots = aggregate.decoy_slots(slots)
                 tally = self._tallies.decoy(definition.key, pusher, period_at(definition.question.period, now).label, slots)
             folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
-        return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts))
+        name = source.id if owner.application.id == pusher else f"{owner.application.id}/{source.id}"
+        return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts), name)
 
     def _verdict(self, definition: Definition, *, is_open: bool) -> str:
         """Whether samples of a question are kept, and why not."""

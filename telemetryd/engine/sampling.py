@@ -12,9 +12,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core import obstacle_delay, quotas
+from telemetryd.core import obstacle_delay, quotas, schedule
 from telemetryd.core.period import next_midnight
 from telemetryd.engine.durability import Point
+from telemetryd.engine.overruled_texts import OVERRULED
 from telemetryd.engine.routes import Routes
 from telemetryd.engine.system_measuring import SystemMeasuring
 from telemetryd.errors import BusyError
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 class Sampling:
     """Applications call `register` and `push`, and a batch ends with `commit`. The methods `…_steps` run under the lock of `Work`.
 
-    `on_decision_owed` is called after a registration that needs a decision. `on_new_day` is called if a call finds a new day.
+    `on_decision_owed` is called after a registration that needs a decision. `on_new_day` is called if a call finds a new day. `on_news` is
+    called at a check that finds other files, another day or a registered text: before what follows is decided, which takes its time.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
@@ -55,16 +57,19 @@ class Sampling:
         monitor: Monitor,
         on_decision_owed: Callable[[], object],
         on_new_day: Callable[[], object],
+        on_news: Callable[[], object],
     ) -> None:
         self._catalogue, self._questions, self._tallies, self._period_close = catalogue, questions, tallies, period_close
         self._erasure, self._clock, self._monitor = erasure, clock, monitor
-        self._on_decision_owed, self._on_new_day = on_decision_owed, on_new_day
+        self._on_decision_owed, self._on_new_day, self._on_news = on_decision_owed, on_new_day, on_news
         self._routes = Routes(catalogue, questions, tallies, with_verdicts=monitor.is_on)
         self._measuring = SystemMeasuring(catalogue, questions, tallies, facts)
         self._decided_at = self._midnight = 0
         """The time [decided_at, midnight), Unix s, in which the last decision holds. It is empty during a decision, or if one failed."""
         self._today = range(0)
         """The time (Unix s) in which routes hold."""
+        self._told_of = catalogue.in_force, schedule.day_of(clock.now())
+        """The files and the day that the last check found."""
 
     def start_steps(self) -> Steps[None]:
         """At a start: finish what a crash interrupted, decide, and erase what lacks consent."""
@@ -89,6 +94,8 @@ class Sampling:
         A new text is decided on later. Until then samples for changed definitions are not kept.
         """
         registered = self._catalogue.register(application, text)
+        if text and self._monitor.is_on and application in self._catalogue.overruled:
+            self._monitor.tell(application, OVERRULED)
         if registered.is_new_text:
             self._questions.suspend(registered.changed)
             self._routes.forget(application)
@@ -129,16 +136,31 @@ class Sampling:
         call, and its time would show whether the text was new. Policy: C3.
         """
         with self._suspend_on_failure():
-            is_owed = self._questions.is_owed or (is_owed_too and self._catalogue.is_owed)
-            is_stale = self._catalogue.refresh() or not self._is_decided or is_owed
+            is_text_owed = is_owed_too and self._catalogue.is_owed
+            is_changed = self._catalogue.refresh()
+            self._tell_news(is_text_owed=is_text_owed)
+            is_stale = is_changed or not self._is_decided or is_text_owed or self._questions.is_owed
             if is_stale:
                 yield from self.decide_steps()
         return is_stale
+
+    def _tell_news(self, *, is_text_owed: bool) -> None:
+        """Call `on_news` for causes alone, never for what was decided: everyone hears the signals that follow. Policy: C3."""
+        files, day = self._catalogue.in_force, schedule.day_of(self._clock.now())
+        is_news = is_text_owed or (files, day) != self._told_of
+        self._told_of = files, day
+        if is_news:
+            self._on_news()
 
     @property
     def is_in_mode(self) -> bool:
         """Whether the open databases belong to the mode in the settings. If not, nothing may be decided until others are opened."""
         return self._catalogue.settings.developer is self._monitor.is_on
+
+    @property
+    def has_closings_left(self) -> bool:
+        """Whether a period that is over is still open: see `closings_max` in `PeriodClose`."""
+        return self._period_close.is_unfinished
 
     def note_data_loss(self) -> None:
         """Store that the main file was lost, with all that was collected."""
@@ -198,12 +220,11 @@ class Sampling:
         yield Point.SYNCED
         return self._erasure.erase(erased)
 
-    def forget_steps(self, application: str) -> Steps[None]:
-        """Erase what was collected for an application or by it for shared questions, and then its declaration. The user forgot it."""
-        keys = self._questions.forget(application)
+    def forget_steps(self, application: str, keys: Iterable[Key]) -> Steps[None]:
+        """Erase what was collected for a forgotten application's questions or by it for shared ones, and then its declaration."""
         self._suspend()
         yield Point.SYNCED
-        self._erasure.erase(keys)
+        self._erasure.erase(sorted(keys))
         self._erasure.erase_pushed(application)
         self._catalogue.forget(application)
 
@@ -252,7 +273,7 @@ class Sampling:
         self._tallies.add(route.folds, reduced)
         if self._monitor.is_on:
             for number in reduced:
-                self._monitor.note(application, route.source, number, route.verdict)
+                self._monitor.note(application, route.source, number, route.verdict, name=route.name)
 
     def _route(self, application: str, source: str) -> Route:
         now = self._clock.now()

@@ -96,6 +96,10 @@ class RunningTallies:
         """(question, pushing application) of every tally."""
         return {(tally.key, tally.pusher) for tally in self._tallies.values()}
 
+    def measured(self) -> set[tuple[Key, str]]:
+        """(question, pushing application) of every tally that holds a sample."""
+        return {(tally.key, tally.pusher) for tally in self._tallies.values() if any(tally.cells)}
+
     def prepare(self) -> None:
         """Open the decoys before the first sample, kept or refused. Raises StorageError."""
         self._stores = self._store, self._decoy_store.opened()

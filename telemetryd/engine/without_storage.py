@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from telemetryd.core.gate import INHERIT, ApplicationLevels
-from telemetryd.engine.decisions import HELD
-from telemetryd.errors import InvalidArgumentsError, StorageError
+from telemetryd.core.change import Choices, UserChange, check, gives_more, lowering
+from telemetryd.core.gate import ApplicationLevels
+from telemetryd.engine.decisions import HELD, HELD_PART
+from telemetryd.engine.user_acts import Done, UserActs
+from telemetryd.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from telemetryd.core.gate import Levels
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.known_questions import KnownQuestions
     from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
 
 
-class DecisionsWithoutStorage:
+class DecisionsWithoutStorage(UserActs):
     """Refuses acts that raise consent. Acts that lower it hold in memory, and the error says that they are not written yet.
 
     Every act raises StorageError. `shown` are the levels that the user sees, `lowered` keeps the withdrawals, `why` is the cause.
@@ -28,53 +28,34 @@ class DecisionsWithoutStorage:
     ) -> None:
         self._catalogue, self._known, self._shown, self._lowered, self._why = catalogue, known, shown, lowered, why
 
-    async def set_level(self, name: str, level: int) -> None:
-        """Lower a global level or confirm it."""
-        if level not in {0, 1, 2}:
-            raise InvalidArgumentsError(f"{name} takes 0, 1 or 2")
-        if level > getattr(self._shown, name):
-            raise self._refusal()
-        self._lowered.levels[name] = level
-        raise self._held()
+    async def apply(self, change: UserChange, foreseen: str) -> Done:  # noqa: ARG002 - nothing is foreseen
+        """Raise StorageError. What takes something back holds."""
+        return self._hold(change)
 
-    async def set_application(self, application: str, system: int, usage: int) -> None:
-        """Switch an application's axes off."""
-        if not {system, usage} <= {0, 1, 2, INHERIT}:
-            raise InvalidArgumentsError("a level is 0, 1, 2 or 3 (3: follow the global level)")
-        self._known.check(application)
-        if {system, usage} - {0, INHERIT} or {system, usage} == {INHERIT}:
-            raise self._refusal()
-        self._lowered.switch_off(application, ApplicationLevels(system, usage))
-        raise self._held()
+    async def act(self, change: UserChange) -> None:
+        """Raise StorageError. What takes something back holds."""
+        self._hold(change)
 
-    async def set_question(self, application: str, question: str, *, is_allowed: bool) -> None:
-        """Refuse a question."""
-        key = self._known.key(application, question)
-        if is_allowed:
-            raise self._refusal()
-        self._lowered.refused.add(key)
-        raise self._held()
+    def _hold(self, change: UserChange) -> NoReturn:
+        check(change)
+        self._check_names(change)
+        levels = {name: level for name, level in change.levels.items() if level <= getattr(self._shown, name)}
+        taken_back = lowering(change, Choices(self._shown, {}, {}))._replace(levels=levels)
+        if taken_back == UserChange():
+            raise StorageError(str(self._why), self._why.path)
+        self._lowered.levels.update(levels)
+        if taken_back.axes:
+            self._lowered.switch_off(change.application, ApplicationLevels()._replace(**taken_back.axes))
+        self._lowered.refused.update(taken_back.refuse)
+        if taken_back.erase is not None:
+            self._lowered.erased.add(taken_back.erase)
+        held = HELD_PART if gives_more(change, Choices(self._shown, {}, {})) else HELD
+        raise StorageError(f"{held}: {self._why}", self._why.path)
 
-    async def accept(self, application: str, digests: Mapping[str, str]) -> None:
-        """Refuse: nothing can be accepted."""
-        for question in digests:
-            self._catalogue.question(application, question)
-        raise self._refusal()
-
-    async def erase(self, application: str) -> None:
-        """Erase once the files can be used."""
-        if application:
+    def _check_names(self, change: UserChange) -> None:
+        for application in {change.application, change.erase or "", change.forget or ""} - {""}:
             self._known.check(application)
-        self._lowered.erased.add(application)
-        raise self._held()
-
-    async def forget(self, application: str) -> None:
-        """Refuse: nothing can be forgotten."""
-        self._known.check(application)
-        raise self._refusal()
-
-    def _refusal(self) -> StorageError:
-        return StorageError(str(self._why), self._why.path)
-
-    def _held(self) -> StorageError:
-        return StorageError(f"{HELD}: {self._why}", self._why.path)
+        for key in sorted(change.refuse | change.allow):
+            self._known.key(*key)
+        for key in change.accept:
+            self._catalogue.question(*key)

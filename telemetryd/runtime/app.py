@@ -1,8 +1,8 @@
 """The composition root: connections, names, signals, and the order of start and exit.
 
-The start order is: the lock; the connections with their handlers; both names; the databases; ready. A failure after the names are owned is
-an error to callers, not an exit. The exit order is: tell systemd; release both names; answer the calls that have arrived; commit; close;
-release the lock. With hundreds of exits between calls this order lost none.
+The start order is: the lock; the connections with their handlers; both names; the second lock; the databases; ready. A failure after the
+names are owned is an error to callers, not an exit. The exit order is: tell systemd; release the second lock; release both names; answer
+the calls that have arrived; commit; close; release the lock. With hundreds of exits between calls this order lost none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from telemetryd.bus.telemetry1 import Applications
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import signal as bus_signal
 from telemetryd.core import schedule
-from telemetryd.core.limits import BUSY_AFTER_S, HELD_MAX_S, HELD_STEP_S, LEAVE_STEP_S, LOCK_POLL_S
+from telemetryd.core.limits import BUSY_AFTER_S, HELD_MAX_S, HELD_STEP_S, LEAVE_STEP_S, LOCK_POLL_S, REOPEN_S
 from telemetryd.engine.slices import Slices
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
 from telemetryd.redact import redacted_traceback
@@ -124,7 +124,13 @@ class App:
         is_telemetry = name == TELEMETRY
         handlers = self._applications.handlers() if is_telemetry else self._control.handlers()
         settle = self._settle_samples if is_telemetry else self._settle
-        dispatcher = Dispatcher(Connection, self._interfaces[name], handlers, callers=self._callers, spawn=self._spawn, settle=settle)
+        dispatcher = Dispatcher(
+            *(Connection, self._interfaces[name], handlers),
+            callers=self._callers,
+            spawn=self._spawn,
+            settle=settle,
+            on_refused=self._service.note_refusal if is_telemetry else None,
+        )
         await dispatcher.connection.connect()
         return dispatcher
 
@@ -179,13 +185,19 @@ class App:
                 dispatcher.forget(name)
 
     async def _wait_for_lock(self) -> bool | None:
-        """True if the lock is ours. None if its holder serves this bus: then exit. False if it serves another bus, or locking fails."""
-        deadline = self._loop.time() + BUSY_AFTER_S
+        """True if the lock is ours. None if its holder serves this bus: then exit. False if it serves another bus, or locking fails.
+
+        A holder that serves no bus is waited for, however long it takes: it is a tick, a start or an exit. Policy: C3.
+        """
+        served_since: float | None = None
         while not self._try_lock():
+            is_served = self._lock.is_served_by_another()
             owners = [await self._bus.owner_of(name) for name in (TELEMETRY, CONTROL)]
             if all(owners) or self._stop.is_set():
                 return None
-            if self._is_lock_refused or self._loop.time() > deadline:
+            now = self._loop.time()
+            served_since = (served_since or now) if is_served else None
+            if self._is_lock_refused or (served_since is not None and now - served_since >= BUSY_AFTER_S):
                 return False
             await asyncio.sleep(LOCK_POLL_S)
         return True
@@ -205,11 +217,17 @@ class App:
 
     async def _wait_for_lock_later(self) -> None:
         while not self._try_lock():
-            await self._service.wait_for_retry()
+            await self._service.wait_for_retry(REOPEN_S if self._is_lock_refused else BUSY_AFTER_S)
         self._service.lock_acquired()
         self._open()
+        self._announce()  # whoever asked before was told that the daemon is busy
 
     def _open(self) -> None:
+        """Open the databases, under the lock and with the names on the bus."""
+        try:
+            self._lock.serve()
+        except StorageError as failure:
+            _LOG.warning("%s", failure.text_with_path)
         with suppress(TelemetrydError):
             self._service.assembly()
         self._service.check_at_midnight()
@@ -265,6 +283,7 @@ class App:
     async def _leave(self) -> None:
         """Release the names first, so that later calls go to the next daemon. Then answer those that arrived. Each step has a timeout."""
         self._notifier.stopping()
+        self._lock.end_serving()
         self._service.end_monitoring()
         for name, dispatcher in self._dispatchers.items():
             await self._in_time(dispatcher.connection.release(name))
@@ -290,8 +309,9 @@ class App:
 
     def _announce(self) -> None:
         """Tell the user's programs that something changed, never what."""
+        self._control.problems.forget()
         connection = self._dispatchers[CONTROL].connection
-        names = [name for name in self._interfaces[CONTROL].properties if name != "Version"]
+        names = [name for name, declared in self._interfaces[CONTROL].properties.items() if declared.signal == "invalidates"]
         connection.send(bus_signal(_CONTROL_PATH, PROPERTIES, "PropertiesChanged", "sa{sv}as", changed(names)))
         connection.send(bus_signal(_CONTROL_PATH, CONTROL, "QuestionsChanged"))
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.bus.control1 import ControlParts
 from telemetryd.core.causes import Cause
 from telemetryd.engine.catalogue import Catalogue
+from telemetryd.engine.changes import Changes
 from telemetryd.engine.decisions import Decisions
 from telemetryd.engine.delivery import Deliveries, Sending
 from telemetryd.engine.durability import Disk, Work
 from telemetryd.engine.erasure import Erasure
+from telemetryd.engine.foresight import Foresight
 from telemetryd.engine.known_questions import KnownQuestions
 from telemetryd.engine.monitor import Monitor
 from telemetryd.engine.period_close import PeriodClose
@@ -31,7 +33,7 @@ from telemetryd.store import Store, no_store, open_store, purge_ordinary, storag
 from telemetryd.system.facts import LinuxFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from telemetryd.engine.durability import Steps
@@ -76,20 +78,27 @@ class Assembly(NamedTuple):
             self.work.now(self.erasure.finish_steps())
 
 
+async def _spare_nothing() -> bool:
+    return False
+
+
 class Surroundings(NamedTuple):
     """What the service passes to the parts at each opening of the databases. It outlives them.
 
-    See `durability.Work`, `durability.Disk`, `sampling.Sampling` and `delivery.Deliveries`.
+    See `durability.Work`, `durability.Disk`, `sampling.Sampling`, `delivery.Deliveries` and `period_close.PeriodClose`.
     """
 
     lock: asyncio.Lock
     hold: Callable[[], AbstractContextManager[object]] = nullcontext
     on_decision_owed: Callable[[], object] = lambda: None
     on_new_day: Callable[[], object] = lambda: None
+    on_news: Callable[[], object] = lambda: None
     may_act: Callable[[], bool] = lambda: True
     has_time: Callable[[], bool] = lambda: True
+    is_sparing: Callable[[], Awaitable[bool]] = _spare_nothing
     lowered: UnwrittenWithdrawals | None = None
     troubles: ProblemLog | None = None
+    closings_max: int | None = None
 
 
 def assemble(installation: InstalledFiles, directory: Path, surroundings: Surroundings) -> Assembly:
@@ -197,8 +206,19 @@ class _Parts:
             reports=self._reports,
             clock=self._clock,
             rng=self._rng,
+            closings_max=surroundings.closings_max,
         )
         self.known = KnownQuestions(self._catalogue, self._consents, self._tallies, self._reports)
+        self._changes = Changes(self._catalogue, self._consents, self._questions, known=self.known, clock=self._clock)
+        self._foresight = Foresight(
+            catalogue=self._catalogue,
+            consents=self._consents,
+            questions=self._questions,
+            tallies=self._tallies,
+            reports=self._reports,
+            clock=self._clock,
+            changes=self._changes,
+        )
         self.sending, self.work = Sending(), Work(surroundings.lock, disk)
 
     def erasure(self, purge_elsewhere: Callable[[], bool]) -> Erasure:
@@ -224,6 +244,7 @@ class _Parts:
             monitor=self._monitor,
             on_decision_owed=self._surroundings.on_decision_owed,
             on_new_day=self._surroundings.on_new_day,
+            on_news=self._surroundings.on_news,
         )
 
     def decisions(self, daemon: Sampling, erasure: Erasure) -> Decisions:
@@ -233,8 +254,8 @@ class _Parts:
             consents=self._consents,
             catalogue=self._catalogue,
             files=self._store,
-            clock=self._clock,
-            known=self.known,
+            changes=self._changes,
+            foresight=self._foresight,
             erasure=erasure,
             run=self.work.run,
             lowered=self._surroundings.lowered or UnwrittenWithdrawals(),
@@ -255,6 +276,7 @@ class _Parts:
             run=self.work.run,
             may_act=self._surroundings.may_act,
             has_time=self._surroundings.has_time,
+            is_sparing=self._surroundings.is_sparing,
             troubles=self._surroundings.troubles or ProblemLog(),
         )
 
@@ -267,6 +289,7 @@ class _Parts:
             reports=self._reports,
             clock=self._clock,
             known=self.known,
+            foresight=self._foresight,
         )
         return ControlParts(decisions, self._consents, self._catalogue, views, ticker, self._monitor, erasure, self._store.problems)
 

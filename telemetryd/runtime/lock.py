@@ -2,6 +2,9 @@
 
 A path is only a name. If the directory is moved and replaced by a copy, the copy has the name but not our lock, so its files are not ours.
 So the directory stays open, everything in it is opened relative to it, and it is compared with its path.
+
+A daemon whose names are on a bus holds a second lock. It tells a start on another session bus that waiting is of no use. A tick, a start
+and an exit hold the first lock only, so they are waited for. Policy: C3.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import errno
 import fcntl
 import os
 import stat
+import struct
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +23,9 @@ from telemetryd.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FILE = "lock"
+_FILE, _SERVING = "lock", "serving"
+_RECORD = struct.Struct("hhqqi")
+"""`struct flock` of fcntl(2), in which Python's offsets have 64 bits everywhere."""
 _REASONS = {
     errno.ENOTDIR: "expected a directory",
     errno.ENOENT: "expected a directory, or a link that leads to one",
@@ -32,7 +38,8 @@ _REASONS = {
 class StateLock:
     """An exclusive flock(2) that children do not inherit. Its file is never unlinked: else two processes could lock two files.
 
-    The kernel releases it when its holder ends.
+    The second lock is one of open file descriptions (F_OFD_SETLK), because only such a lock can be looked at without taking it. The kernel
+    releases both when their holder ends.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,6 +49,8 @@ class StateLock:
         self._identity = 0, 0
         """Device and inode of the held directory, which never change."""
         self._lock: int | None = None
+        self._is_serving = False
+        self._served: int | None = None
 
     def try_take(self) -> bool:
         """Create the state directory if necessary and take its lock. False if another process holds it.
@@ -61,10 +70,34 @@ class StateLock:
                 self._directory = _open(self.path)
                 self._identity = _identity(os.fstat(self._directory))
                 self._lock = _lock_file(self._directory)
+                if self._is_serving and self._lock is not None:
+                    self._served = _lock_record(self._directory)
         finally:
             if self._lock is None or not self.is_in_place():  # the directory was moved between open and lock
                 self.release()
         return self._lock is not None
+
+    def serve(self) -> None:
+        """Take the second lock too, in this directory and in any that is taken later. Raises StorageError."""
+        self._is_serving = True
+        with _translate_errors(self.path):
+            self._served = _lock_record(self._held_directory())
+
+    def end_serving(self) -> None:
+        """Release the second lock, before the names are released."""
+        self._is_serving = False
+        self._release_served()
+
+    def is_served_by_another(self) -> bool:
+        """Whether another process holds the second lock of the directory at the path. A file that cannot be opened shows no lock."""
+        try:
+            served = os.open(self.path / _SERVING, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return _record(served, fcntl.F_OFD_GETLK) != fcntl.F_UNLCK
+        finally:
+            os.close(served)
 
     @property
     def directory(self) -> Path:
@@ -82,6 +115,7 @@ class StateLock:
 
     def release_lock(self) -> None:
         """Release the lock and keep the directory open: another process may serve it now."""
+        self._release_served()
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
@@ -92,6 +126,11 @@ class StateLock:
         directory, self._directory = self._directory, None
         if directory is not None:
             os.close(directory)
+
+    def _release_served(self) -> None:
+        served, self._served = self._served, None
+        if served is not None:
+            os.close(served)
 
     def _held_directory(self) -> int:
         if self._directory is None:
@@ -125,10 +164,32 @@ def _open(path: Path) -> int:
     return directory
 
 
+def _open_file(name: str, directory: int) -> int:
+    """A descriptor of a lock's file, which is made if necessary."""
+    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+
+
+def _lock_record(directory: int) -> int:
+    """A descriptor with the second lock, which is free: whoever holds it has the first one too."""
+    served = _open_file(_SERVING, directory)
+    try:
+        _record(served, fcntl.F_OFD_SETLK)
+    except BaseException:
+        os.close(served)
+        raise
+    return served
+
+
+def _record(file: int, command: int) -> int:
+    """Lock the whole file, or ask who would stand in the way. Returns the type of the lock in the kernel's answer."""
+    answer = fcntl.fcntl(file, command, _RECORD.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    kind: int = _RECORD.unpack(answer[: _RECORD.size])[0]
+    return kind
+
+
 def _lock_file(directory: int) -> int | None:
     """A descriptor of the locked file, or None if another process has the lock."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    lock = os.open(_FILE, flags, 0o600, dir_fd=directory)
+    lock = _open_file(_FILE, directory)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

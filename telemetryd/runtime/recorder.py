@@ -19,18 +19,20 @@ from telemetryd.bus.callers import Callers
 from telemetryd.bus.dispatch import Dispatcher
 from telemetryd.bus.interfaces import CONTROL, TELEMETRY, load
 from telemetryd.bus.members import Handlers
+from telemetryd.bus.refusals import describe_refusal
 from telemetryd.bus.telemetry1 import Applications
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.core import coarsen
 from telemetryd.core.definition import Combine
 from telemetryd.core.limits import LEAVE_STEP_S
+from telemetryd.engine.overruled_texts import OVERRULED
 from telemetryd.errors import BusLostError, NotSupportedError, StorageError, TelemetrydError, UnknownSourceError
 from telemetryd.runtime.notify import Notifier
 from telemetryd.runtime.service import Service
 from telemetryd.system.directories import state_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from typing import TextIO
 
     from telemetryd.bus.transport.library import Message
@@ -51,15 +53,15 @@ class Recorder:
 
     def __init__(self, service: Service, lines: TextIO) -> None:
         self._service, self._lines = service, lines
+        self._failure: StorageError | None = None
 
     def register(self, application: str, text: str) -> str:
         """Register a manifest. Returns its digest. Raises what the daemon raises."""
-        about = {"call": "Register", "application": application}
-        try:
-            digest = self._service.daemon().register(application, text)
-        except TelemetrydError as refusal:
-            self._refuse(about, refusal)
-        self._note(about | {"digest": digest})
+        digest = self._service.daemon().register(application, text)
+        line = {"call": "Register", "application": application, "digest": digest}
+        if text and application in self._service.assembly().control.catalogue.overruled:
+            line["note"] = OVERRULED
+        self._note(line)
         return digest
 
     def snap(self, application: str) -> str:
@@ -68,24 +70,23 @@ class Recorder:
 
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample. Raises what the daemon raises."""
-        about = {"call": "Push", "application": application, "source": source}
-        try:
-            self._service.daemon().push(application, source, type_code, value)
-        except TelemetrydError as refusal:
-            self._refuse(about | {"type": type_code}, refusal)
-        self._note_samples(about, type_code, (value,))
+        self._service.daemon().push(application, source, type_code, value)
+        self._note_samples({"call": "Push", "application": application, "source": source}, type_code, (value,))
 
     def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
         """Take samples of several sources, all or none. Raises what the daemon raises."""
-        about = {"call": "PushMany", "application": application}
-        try:
-            self._service.daemon().push_many(application, samples)
-        except TelemetrydError as refusal:
-            types = {source: code for source, (code, _) in samples.items()}
-            self._refuse(about | {"types": types}, refusal)
+        self._service.daemon().push_many(application, samples)
         for source, (code, value) in samples.items():
             values = value if code.startswith("a") else (value,)
-            self._note_samples(about | {"source": source}, code.removeprefix("a"), values)
+            about = {"call": "PushMany", "application": application, "source": source}
+            self._note_samples(about, code.removeprefix("a"), values)
+
+    def refuse(self, call: Message | None, failure: Exception) -> None:
+        """Note a call that was refused, or dropped because its caller left. If that fails, the next `commit` does."""
+        try:
+            self._note(describe_refusal(call, failure))
+        except StorageError as error:
+            self._failure = error
 
     def commit(self) -> TelemetrydError | None:
         """Flush the file before the replies, so that the caller finds the lines. Returns the error, if any."""
@@ -93,7 +94,7 @@ class Recorder:
             self._lines.flush()
         except OSError as error:
             return _write_error(error)
-        return self._service.commit()
+        return self._service.commit() or self._failure
 
     def _note_samples(self, about: dict[str, str], type_code: str, values: Sequence[Any]) -> None:
         source = self._source(about["application"], about["source"])
@@ -108,10 +109,6 @@ class Recorder:
         if source is None:
             raise UnknownSourceError("the declaration changed meanwhile: call again")
         return source
-
-    def _refuse(self, about: Mapping[str, Any], refusal: TelemetrydError) -> NoReturn:
-        self._note({**about, "error": refusal.bus_name, "message": str(refusal)})
-        raise refusal
 
     def _note(self, line: Mapping[str, Any]) -> None:
         try:
@@ -156,7 +153,7 @@ class Recording:
         refusing = Handlers(
             dict.fromkeys(control.methods, _refuse), dict.fromkeys(control.properties, _refuse), dict.fromkeys(control.properties, _refuse)
         )
-        dispatchers = {TELEMETRY: await self._offer(TELEMETRY, Applications(lambda: self._recorder).handlers())}
+        dispatchers = {TELEMETRY: await self._offer(TELEMETRY, Applications(lambda: self._recorder).handlers(), self._recorder.refuse)}
         dispatchers[CONTROL] = await self._offer(CONTROL, refusing)
         self._service.lock_acquired()
         for name, dispatcher in dispatchers.items():
@@ -173,10 +170,12 @@ class Recording:
         await self._bus.disconnect()
         return status
 
-    async def _offer(self, name: str, handlers: Handlers) -> Dispatcher[Connection]:
+    async def _offer(
+        self, name: str, handlers: Handlers, on_refused: Callable[[Message | None, Exception], None] | None = None
+    ) -> Dispatcher[Connection]:
         """Connect for one name, as the daemon does."""
-        spawn = self._tasks.create_task
-        dispatcher = Dispatcher(Connection, load(name), handlers, callers=self._callers, spawn=spawn, settle=self._settle)
+        spawn, settle = self._tasks.create_task, self._settle
+        dispatcher = Dispatcher(Connection, load(name), handlers, callers=self._callers, spawn=spawn, settle=settle, on_refused=on_refused)
         await dispatcher.connection.connect()
         return dispatcher
 

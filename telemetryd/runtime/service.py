@@ -6,9 +6,12 @@ import asyncio
 import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING
 
-from telemetryd.core.limits import BUSY_AFTER_S, RUN_STEP_MAX_S
+from telemetryd.bus.line_and_power import is_sparing
+from telemetryd.bus.refusals import describe_refusal, sentence
+from telemetryd.core.limits import REOPEN_S, RUN_STEP_MAX_S
 from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.problem_log import ProblemLog
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.bus.control1 import ControlParts
+    from telemetryd.bus.transport.library import Message
     from telemetryd.core.settings import Problem
+    from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.sampling import Sampling
 
@@ -101,9 +106,17 @@ class Service:
         self._check_timers = CheckTimers(self._check_later)
         self._lowered = UnwrittenWithdrawals()
         self._troubles = ProblemLog()
-        timers = self._check_timers
         self._surroundings = Surroundings(
-            self._work_lock, hold, timers.check_owed, timers.check_soon, self.lock.is_in_place, has_time, self._lowered, self._troubles
+            lock=self._work_lock,
+            hold=hold,
+            on_decision_owed=self._check_timers.check_owed,
+            on_new_day=self._check_timers.check_soon,
+            on_news=announce,
+            may_act=self.lock.is_in_place,
+            has_time=has_time,
+            is_sparing=partial(is_sparing, environ),
+            lowered=self._lowered,
+            troubles=self._troubles,
         )
         self._assembly: Assembly | None = None
         self._without_storage: Assembly | None = None
@@ -130,7 +143,21 @@ class Service:
         self._failure = failure
 
     def open(self) -> None:
-        """Open the databases in the directory that has the path now, under its lock. A failure answers calls until the next attempt."""
+        """Open the databases in the directory that has the path now, under its lock. A failure answers calls until the next attempt.
+
+        It is announced that the user is shown another state, but not at the first attempt, or if opening fails as before.
+        """
+        before = self._shown
+        self._open()
+        if before is not None and (self._assembly or before != self._shown):
+            self._announce()
+
+    @property
+    def _shown(self) -> tuple[bool, str] | None:
+        """What the user is shown: an assembly, or the failure in place of it. None if no opening was tried yet."""
+        return None if self._databases is Databases.DUE else (self._assembly is not None, str(self._failure))
+
+    def _open(self) -> None:
         if self._assembly:
             self._assembly.sending.abort_all()
         self.close()
@@ -167,10 +194,10 @@ class Service:
             self._assembly.daemon.note_data_loss()
         self.open()
 
-    async def wait_for_retry(self) -> None:
-        """Return when a failed open may be tried again: after some seconds if a call needs it, else when the timer would run."""
+    async def wait_for_retry(self, pause_s: float = REOPEN_S) -> None:
+        """Return when what failed may be tried again: after `pause_s` if a call needs it, else when the timer would run."""
         self._retry_wanted.clear()
-        await asyncio.sleep(BUSY_AFTER_S)
+        await asyncio.sleep(pause_s)
         if not self._retry_wanted.is_set() and not self._lowered.is_any:
             await wait_event(self._retry_wanted, within_s=RUN_STEP_MAX_S)
 
@@ -225,7 +252,13 @@ class Service:
             except StorageError as failure:
                 self._warn_once(failure)
                 if self._without_storage:
-                    self._without_storage.control.catalogue.refresh()
+                    self._refresh_without_storage(self._without_storage.control.catalogue)
+
+    def _refresh_without_storage(self, catalogue: Catalogue) -> None:
+        before = catalogue.in_force
+        catalogue.refresh()
+        if catalogue.in_force != before:
+            self._announce()
 
     async def _refresh_locked(self, *, is_owed_too: bool) -> None:
         """Check files, day and databases, and decide, erase and close what follows. The caller holds the lock."""
@@ -236,16 +269,13 @@ class Service:
             self.open()
         self.check_files()
         assembly = self.assembly()
-        is_news = await assembly.work.run_locked(_check_steps(assembly, is_owed_too=is_owed_too))
+        await assembly.work.run_locked(_check_steps(assembly, is_owed_too=is_owed_too))
         if assembly.control.catalogue.settings.developer is not assembly.is_developer:
             self.open()
-            is_news = True
             assembly = self.assembly()
         self._log_problems(assembly)
         self._troubles.solved(_UNDECIDED)
         self._check_timers.check_at_midnight()
-        if is_news:
-            self._announce()
 
     def _warn_once(self, failure: TelemetrydError) -> None:
         if failure is not self._failure:  # that one was logged by `set_failure`
@@ -298,6 +328,13 @@ class Service:
         """Refuse all samples, because another process has been writing for too long."""
         if self._assembly:
             self._assembly.daemon.refuse(StorageError("another program has been writing to the state directory for too long"))
+
+    def note_refusal(self, call: Message | None, failure: Exception) -> None:
+        """Show a refused call of an application to its developer, in developer mode."""
+        monitor = self._assembly.control.monitor if self._assembly else None
+        if monitor and monitor.is_on:
+            refusal = describe_refusal(call, failure)
+            monitor.refuse(refusal.get("application", ""), refusal.get("source", ""), refusal["error"], sentence(refusal))
 
     def end_monitoring(self) -> None:
         """Answer the clients that wait for the next push."""
@@ -356,13 +393,12 @@ class Service:
         assembly.store.consents.note_do_not_track(is_set="DO_NOT_TRACK" in switches)
 
 
-def _check_steps(assembly: Assembly, *, is_owed_too: bool) -> Steps[bool]:
-    """Check everything. True if a file changed, a day began or a registered text was decided on."""
+def _check_steps(assembly: Assembly, *, is_owed_too: bool) -> Steps[None]:
+    """Check everything: files, day, registered texts and owed erasures."""
     yield from assembly.daemon.catch_up_steps()
-    is_news = yield from assembly.daemon.reload_steps(is_owed_too=is_owed_too)
-    if is_news or assembly.erasure.is_pending:
+    is_decided = yield from assembly.daemon.reload_steps(is_owed_too=is_owed_too)
+    if is_decided or assembly.erasure.is_pending:
         yield from assembly.erasure.finish_steps()
-    return is_news
 
 
 async def wait_event(event: asyncio.Event, *, within_s: float | None) -> None:

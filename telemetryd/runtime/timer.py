@@ -2,7 +2,8 @@
 
 A run checks whether a tick comes before the timer's next run, waits for it, and then does what is due. It does not send at the timer's own
 moments: they are specific to the machine and would link its reports. The lock excludes a running daemon, which has ticks of its own. It
-is not held while the run waits for a tick or the network. So a call meanwhile can start a daemon at once.
+is not held while the run waits for a tick or the network. So a call meanwhile can start a daemon at once. It is also released between two
+closings if many periods are over, so a start never waits for all of them.
 
 State in memory is stale after the lock is released: a daemon may have changed it, erased the report, or lost the file. So a delivery keeps
 only its report's row. It checks the row while bytes are sent, and writes the outcome in one transaction if the row is still there. What
@@ -18,7 +19,8 @@ import signal
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.limits import OUTCOME_WAIT_S, ROW_POLL_S
+from telemetryd.bus.line_and_power import is_sparing
+from telemetryd.core.limits import CLOSING_PAUSE_S, CLOSINGS_HELD, OUTCOME_WAIT_S, ROW_POLL_S
 from telemetryd.errors import StorageError, TelemetrydError
 from telemetryd.runtime.assembly import Surroundings, assemble
 from telemetryd.runtime.lock import StateLock
@@ -106,13 +108,13 @@ async def run(environ: MutableMapping[str, str]) -> int:
     if not any(state_directory(environ).glob("*consent.sqlite")):
         return 0
     try:
-        wait_s = _run_checks(environ)
+        wait_s = await _run_checks(environ)
         if wait_s is None:
             return 0
         await asyncio.sleep(wait_s)
-        delivery = _begin_delivery(environ)
+        delivery = await _begin_delivery(environ, is_sparing=await is_sparing(environ))
         if delivery and await _run_until_told_to_end(delivery):
-            _run_checks(environ)
+            await _run_checks(environ)
     except TelemetrydError as failure:
         _LOG.error("%s", failure.text_with_path if isinstance(failure, StorageError) else failure)
         return 1
@@ -137,23 +139,34 @@ class _Locked(NamedTuple):
     assembly: Assembly
 
 
-def _run_checks(environ: MutableMapping[str, str]) -> float | None:
+async def _run_checks(environ: MutableMapping[str, str]) -> float | None:
     """Finish the work of earlier runs. Returns the seconds until the tick to wait for, or None."""
     with ExitStack() as stack:
-        locked = _open_locked(environ, stack)
+        locked = await _open_closed(environ, stack)
         return locked.assembly.ticker.start_by_timer() if locked else None
 
 
-def _begin_delivery(environ: MutableMapping[str, str]) -> UnlockedDelivery | None:
+async def _begin_delivery(environ: MutableMapping[str, str], *, is_sparing: bool) -> UnlockedDelivery | None:
     """Do what is due, up to the network, and release the lock. Returns the delivery, if there is one."""
     with ExitStack() as stack:
-        locked = _open_locked(environ, stack)
-        attempt = locked.assembly.work.now(locked.assembly.ticker.run_by_timer_steps()) if locked else None
+        locked = await _open_closed(environ, stack)
+        attempt = locked.assembly.work.now(locked.assembly.ticker.run_by_timer_steps(is_sparing=is_sparing)) if locked else None
         if locked is None or attempt is None:
             return None
         delivery = UnlockedDelivery(*locked, attempt)
         stack.pop_all()
         return delivery
+
+
+async def _open_closed(environ: MutableMapping[str, str], stack: ExitStack) -> _Locked | None:
+    """Close the periods that are over, a few each time the parts are opened, then leave them open. None if a daemon has the lock."""
+    while True:
+        with ExitStack() as opened:
+            locked = _open_locked(environ, opened)
+            if locked is None or not locked.assembly.daemon.has_closings_left:
+                stack.enter_context(opened.pop_all())
+                return locked
+        await asyncio.sleep(CLOSING_PAUSE_S)
 
 
 def _open_locked(environ: MutableMapping[str, str], stack: ExitStack) -> _Locked | None:
@@ -164,6 +177,6 @@ def _open_locked(environ: MutableMapping[str, str], stack: ExitStack) -> _Locked
     stack.callback(lock.release)
     if is_do_not_track_noted(lock.directory):
         environ["DO_NOT_TRACK"] = "1"
-    assembly = assemble(InstalledFiles(environ), lock.directory, Surroundings(asyncio.Lock()))
+    assembly = assemble(InstalledFiles(environ), lock.directory, Surroundings(asyncio.Lock(), closings_max=CLOSINGS_HELD))
     stack.callback(assembly.close)
     return _Locked(lock, assembly)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import COURIER_TIMEOUT_S, DELIVERY_MAX_BYTES, UPLOADER_EXIT_S
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, held_delivery, unknown_delivery
 from telemetryd.core.uploader_environment import uploader_environment
 from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, Job, encode_job, outcome_of
 from telemetryd.system import own_package
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_UNKNOWN = Delivery(Result.UNKNOWN)
+_UNKNOWN = unknown_delivery(Hindrance.UPLOADER)
 _RECEIVED_MAX_BYTES = len(SENDING) + DELIVERY_MAX_BYTES
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from telemetryd.core.causes import Cause, because
-from telemetryd.core.gate import INHERIT, ApplicationLevels, Decision, Levels
+from telemetryd.core.change import is_lower
+from telemetryd.core.gate import ApplicationLevels, Decision, Levels
 from telemetryd.core.ledger import Charge
 from telemetryd.core.record import Outcome, Record, mark_passed
 from telemetryd.core.sampling_lot import Lot
@@ -35,6 +36,7 @@ _DROP_TEXTS = """
     )
 """
 _UNFINISHED = {Outcome.OPEN, Outcome.REPORTING}
+_IN_MEMORY = ("levels", "applications", "decisions", "records", "lots", "ledger")
 _PUT_LEVEL = "INSERT OR REPLACE INTO level VALUES (?, ?)"
 _PUT_APPLICATION = "INSERT OR REPLACE INTO application VALUES (?, ?, ?)"
 _PUT_LIFE = f"INSERT OR REPLACE INTO life VALUES ({', '.join('?' * (2 + len(Record._fields)))})"  # noqa: S608 - only question marks
@@ -52,6 +54,10 @@ class Consents:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._owed: dict[_Name, _Statement] = {}
+        self._group: ExitStack | None = None
+        """Ends the transaction of a block of `together`."""
+        self._shared: sqlite3.Connection | None = None
+        """The connection of that transaction, once it has begun."""
         self.levels: Levels = self._read_levels()
         self.applications: Mapping[str, ApplicationLevels] = self._read_applications()
         self.decisions: Mapping[Key, Decision] = self._read_decisions()
@@ -66,7 +72,34 @@ class Consents:
         return bool(self._owed)
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make the changes in the block one transaction, which begins with the first of them.
+
+        If any of them fails, none holds, in memory neither, and nothing is owed of them.
+        """
+        before = {name: getattr(self, name) for name in _IN_MEMORY}
+        try:
+            with ExitStack() as self._group:
+                yield
+        except BaseException:
+            vars(self).update(before)
+            raise
+        finally:
+            self._group = self._shared = None
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, which is shared in a block of `together`."""
+        if self._group is None:
+            with self._own_transaction() as connection:
+                yield connection
+            return
+        if self._shared is None:
+            self._shared = self._group.enter_context(self._own_transaction())
+        yield self._shared
+
+    @contextmanager
+    def _own_transaction(self) -> Iterator[sqlite3.Connection]:
         """A transaction with a new checksum. It survives a power cut after the next sync."""
         with self._database.change() as connection:
             # What is owed comes first: a newer change of the same row must win.
@@ -83,7 +116,7 @@ class Consents:
                 for statement in statements.values():
                     connection.execute(*statement)
         except StorageError:
-            if not is_lowered:
+            if not is_lowered or self._group is not None:
                 raise
             self._owed.update(statements)
 
@@ -96,7 +129,7 @@ class Consents:
     def set_application(self, application: str, levels: ApplicationLevels) -> None:
         """Store one application's levels."""
         before = self.applications.get(application, ApplicationLevels())
-        is_lowered = all(new in {0, old} or new < old < INHERIT for new, old in zip(levels, before, strict=True))
+        is_lowered = all(is_lower(new, old) for new, old in zip(levels, before, strict=True))
         self._write({("application", application): (_PUT_APPLICATION, (application, *levels))}, is_lowered=is_lowered)
         self.applications = {**self.applications, application: levels}
 
@@ -162,6 +195,8 @@ class Consents:
         try:
             self._settle(records, ledger)
         except StorageError:
+            if self._group is not None:
+                raise
             ended = {key: record for key, record in records.items() if record.outcome not in _UNFINISHED or record.cause}
             self._owed.update({("life", *key): (_PUT_LIFE, (*key, *record)) for key, record in ended.items()})
             self.records = {**self.records, **ended}

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from telemetryd.core.definition import Key
+    from telemetryd.engine.ports import ReportSelection
     from telemetryd.store.database import Database
 
 _TICK_COLUMNS = "seen, since, passed_s, moment_s, is_done, today, before, earlier, late_day"
@@ -40,7 +41,7 @@ class Reports:
 
     def put(self, report: StoredReport) -> None:
         """Add a report to the queue and erase its tallies, in one transaction."""
-        values = (None, *report[1:7], json.dumps(report.headers), *report[8:])
+        values = (None, *report[1:7], json.dumps(report.headers), *report[8:-1], json.dumps(report.tries))
         marks = ", ".join("?" * len(values))
         with self._database.change() as connection:
             connection.execute(f"INSERT INTO report VALUES ({marks})", values)  # noqa: S608 - only question marks
@@ -70,6 +71,32 @@ class Reports:
             yield from rows
             before = rows[-1].id - 1 if rows else 0
 
+    def select(self, selection: ReportSelection) -> Iterator[StoredReport]:
+        """The reports of a selection, newest first. As `latest`, rows are read a few at a time."""
+        left, before = selection.limit, selection.before
+        while left > 0:
+            ids = self._ids(selection._replace(limit=left, before=before))
+            for first in range(0, len(ids), _ROWS):
+                few = ids[first : first + _ROWS]
+                rows = self._select(f"WHERE id IN ({', '.join('?' * len(few))}) ORDER BY id DESC", few)
+                left -= len(rows)
+                yield from rows
+            if not ids:
+                return
+            before = ids[-1]  # if rows were erased meanwhile, others come instead of them
+
+    def _ids(self, selection: ReportSelection) -> list[int]:
+        """The ids of a selection. A narrowed one reads an index alone, in 3 ms of ten thousand reports."""
+        chosen = {"application": selection.application, "question": selection.question}
+        columns = [column for column, value in chosen.items() if value]
+        outcomes = f"outcome IN ({', '.join('?' * len(selection.outcomes))})" if selection.outcomes else "1"
+        is_narrow = bool(selection.since or selection.outcomes or columns)
+        table, before = ("report INDEXED BY report_question", "+id < ?") if is_narrow else ("report", "id < ?")
+        where = " AND ".join([before, "created >= ?", outcomes, *(f"{column} = ?" for column in columns)])
+        values = (selection.before, selection.since, *selection.outcomes, *(chosen[column] for column in columns), selection.limit)
+        sql = f"SELECT id FROM {table} WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - fixed texts and question marks
+        return [number for (number,) in self._database.read(sql, values)]
+
     def newest(self, key: Key, period: str = "") -> StoredReport | None:
         """The newest report of a question, of one period or of any ("")."""
         sql = "WHERE application = ? AND question = ? AND ? IN ('', period) ORDER BY id DESC LIMIT 1"
@@ -97,31 +124,29 @@ class Reports:
         rows = self._database.read("SELECT DISTINCT vendor, held FROM report WHERE outcome = 'queued' AND held != '' ORDER BY 1, 2")
         return [(vendor, word) for vendor, word in rows]
 
-    def hold(self, report: StoredReport, slot: int, hindrance: str) -> None:
-        """Store that the attempt surely reached nobody, and why. The report waits for another slot."""
+    def hold(self, report: StoredReport) -> None:
+        """Store that nothing of the report left: its `slot`, `held` and `tries`. It waits for that slot."""
         with self._database.change() as connection:
-            sql = f"UPDATE report SET started = 0, slot = ?, held = ? {_WHERE_QUEUED}"  # noqa: S608 - fixed texts
-            connection.execute(sql, (slot, hindrance, report.id, report.body))
+            sql = f"UPDATE report SET started = 0, slot = ?, held = ?, tries = ? {_WHERE_QUEUED}"  # noqa: S608 - fixed texts
+            connection.execute(sql, (report.slot, report.held, json.dumps(report.tries), report.id, report.body))
 
-    def finish(self, report: StoredReport, outcome: str, *, status: int, body: bytes) -> bool:
-        """Store the final outcome. `body` is the report with a blank nonce, and its times are cut to the day.
+    def finish(self, report: StoredReport, *, body: bytes) -> bool:
+        """Store the report's final `outcome`, `status` and `held`. `body` has a blank nonce, and times are cut to the day.
 
-        What held back a report that is dropped stays in its row. False if the row was erased in the meantime: then it stays erased.
+        False if the row was erased in the meantime: then it stays erased.
         """
         with self._database.change() as connection:
-            cursor = connection.execute(
-                "UPDATE report SET outcome = ?, held = iif(? = 'dropped', held, ''), status = ?, body = ?, "  # noqa: S608 - fixed texts
-                f"{_WITHOUT_TIMES} {_WHERE_QUEUED}",
-                (outcome, outcome, status, body, report.id, report.body),
-            )
-            return cursor.rowcount == 1
+            sql = f"UPDATE report SET outcome = ?, held = ?, status = ?, body = ?, {_WITHOUT_TIMES} {_WHERE_QUEUED}"  # noqa: S608 - fixed texts
+            values = (report.outcome, report.held, report.status, body, report.id, report.body)
+            return connection.execute(sql, values).rowcount == 1
 
     def erase(self, keys: Iterable[Key]) -> None:
         """Erase the queued reports of questions. The history says if bytes may have been sent."""
         with self._database.change() as connection:
             connection.executemany(
                 "UPDATE report SET outcome = iif(started > 0, 'unknown', 'erased'), "  # noqa: S608 - fixed texts
-                f"body = x'', headers = '[]', held = '', {_WITHOUT_TIMES} WHERE application = ? AND question = ? AND outcome = 'queued'",
+                f"body = x'', headers = '[]', held = '', tries = '[]', {_WITHOUT_TIMES} "
+                "WHERE application = ? AND question = ? AND outcome = 'queued'",
                 list(keys),
             )
 
@@ -152,4 +177,9 @@ class Reports:
 
     def _select(self, clauses: str, values: Sequence[int | str]) -> list[StoredReport]:
         rows: list[Any] = self._database.read(f"SELECT {_COLUMNS} FROM report {clauses}", values)  # noqa: S608 - fixed texts
-        return [StoredReport._make((*row[:7], tuple((name, value) for name, value in json.loads(row[7])), *row[8:])) for row in rows]
+        return [StoredReport._make((*row[:7], _pairs(row[7]), *row[8:-1], _pairs(row[-1]))) for row in rows]
+
+
+def _pairs(text: str) -> tuple[tuple[Any, Any], ...]:
+    """The pairs of a stored list: headers, or tries."""
+    return tuple((first, second) for first, second in json.loads(text))

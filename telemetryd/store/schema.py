@@ -68,7 +68,8 @@ MAIN = Schema(
             id INTEGER PRIMARY KEY, application TEXT NOT NULL, question TEXT NOT NULL, revision TEXT NOT NULL, period TEXT NOT NULL,
             vendor TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
             created INTEGER NOT NULL, slot INTEGER NOT NULL, opens INTEGER NOT NULL, closes INTEGER NOT NULL,
-            started INTEGER NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL, held TEXT NOT NULL
+            started INTEGER NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL, held TEXT NOT NULL,
+            tries TEXT NOT NULL
         );
         CREATE INDEX report_question ON report (application, question, outcome, created);
         CREATE INDEX report_created ON report (created);

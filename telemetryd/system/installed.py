@@ -39,9 +39,11 @@ if TYPE_CHECKING:
 
     _Parsed = tuple[Sequence[Review], Sequence[Stop]]
 
-_CONFIG, _DROP_INS = "telemetryd.toml", "telemetryd.toml.d"
-_MANIFESTS, _REVIEWS = "manifests", "reviews.d"
-_KUSERFEEDBACK = "KDE/UserFeedback.conf"
+CONFIG, DROP_INS = "telemetryd.toml", "telemetryd.toml.d"
+"""The main file and the folder of drop-ins in the configuration directories."""
+MANIFESTS, REVIEWS = "manifests", "reviews.d"
+"""The folders in the data directories."""
+KUSERFEEDBACK = "KDE/UserFeedback.conf"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 """File names that can be an application's id; other files declare nothing."""
 
@@ -53,7 +55,8 @@ class InstalledFiles:
         self._environ, self._watched, self._overrides = environ, watched_paths(environ), overrides(environ)
         self._manifests: dict[str, Path] | None = None
         self._read: dict[str, object] = {}
-        self.changes = 0
+        self._all_read: frozenset[str] = frozenset()
+        self.changes = self.told_changes = 0
         self._reviews = ParseCache(_parse_reviews)
 
     def fingerprint(self) -> object:
@@ -61,11 +64,22 @@ class InstalledFiles:
         changed = changed_since(self._read)
         self._read |= changed
         self.changes += len(changed)
+        self.told_changes += not self._all_read.isdisjoint(changed)
         return fingerprint(self._watched), self.changes
 
+    def note_all_read(self) -> None:
+        """From now on a change of any of the present manifests is one to tell, whichever of them are in use."""
+        self._all_read = frozenset(map(str, (self._manifests or {}).values()))
+
     def settings(self) -> Settings:
-        """See `load_settings`."""
-        return load_settings(self._environ)
+        """See `load_settings`; endpoints that cannot work are named. Their files are in the fingerprint from then on."""
+        settings = load_settings(self._environ)
+        if not settings.endpoints:
+            return settings
+        from telemetryd.system import endpoint_files  # noqa: PLC0415 - many starts have no endpoint
+
+        self._read |= {path: settled_signature(path) for path in endpoint_files.paths(settings.endpoints)}
+        return endpoint_files.with_usable_endpoints(settings)
 
     def reviews(self) -> InstalledReviews:
         """See `load_reviews`; unchanged files are not parsed again."""
@@ -109,19 +123,22 @@ class InstalledFiles:
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """The settings from all configuration files, KUserFeedback's file and DO_NOT_TRACK; never fails."""
-    files = [
-        *_config_files(config_directories(environ), Origin.SYSTEM),
-        *_config_files((user_config_directory(environ),), Origin.USER),
-    ]
+    files = config_files(environ)
     # A directory that cannot be listed may hold the mask of another directory's manifest.
-    hidden = listing(data_directories(environ), _MANIFESTS).hidden
+    hidden = listing(data_directories(environ), MANIFESTS).hidden
     files += [ConfigFile(text_of_path(folder.path), Origin.SYSTEM, None, folder.problem) for folder in hidden]
-    foreign = [file for directory in xdg_config_directories(environ) if (file := read_if_there(directory / _KUSERFEEDBACK, KCONFIG_BYTES))]
+    foreign = [file for directory in xdg_config_directories(environ) if (file := read_if_there(directory / KUSERFEEDBACK, KCONFIG_BYTES))]
     return merge(
         files,
         do_not_track=environ.get("DO_NOT_TRACK", ""),
         kuserfeedback=[ForeignFile(text_of_path(file.path), file.text, file.problem) for file in foreign],
     )
+
+
+def config_files(environ: Mapping[str, str]) -> list[ConfigFile]:
+    """Every configuration file in force, in the order of precedence: the system's, then the user's."""
+    system = _config_files(config_directories(environ), Origin.SYSTEM)
+    return [*system, *_config_files((user_config_directory(environ),), Origin.USER)]
 
 
 def load_reviews(environ: Mapping[str, str], kept: ParseCache[_Parsed] | None = None) -> InstalledReviews:
@@ -130,7 +147,7 @@ def load_reviews(environ: Mapping[str, str], kept: ParseCache[_Parsed] | None = 
     A stop cannot be masked: the stops of a replaced file stay in force. The user's own files can hold only stops.
     """
     kept = kept or ParseCache(_parse_reviews)
-    system, users = listing(data_directories(environ), _REVIEWS), listing((user_config_directory(environ),), _REVIEWS)
+    system, users = listing(data_directories(environ), REVIEWS), listing((user_config_directory(environ),), REVIEWS)
     parsed = [_read_reviews(path, kept) for path in (*system.names.values(), *users.names.values())]
     hidden = [*system.hidden, *users.hidden]
     stops = [stop for file in parsed for stop in file.stops]
@@ -153,10 +170,13 @@ def load_reviews(environ: Mapping[str, str], kept: ParseCache[_Parsed] | None = 
 def manifest_files(environ: Mapping[str, str]) -> dict[str, Path]:
     """Application id → path of the manifest in force, without reading it."""
     return {
-        path.stem: path
-        for path in listing(data_directories(environ), _MANIFESTS).names.values()
-        if _ID.fullmatch(path.stem) and not is_mask(path)
+        path.stem: path for path in listing(data_directories(environ), MANIFESTS).names.values() if can_declare(path) and not is_mask(path)
     }
+
+
+def can_declare(path: Path) -> bool:
+    """Whether the name of a file can be an application's id; other files declare nothing."""
+    return _ID.fullmatch(path.stem) is not None
 
 
 def load_manifest(path: Path) -> Declaration:
@@ -173,17 +193,17 @@ def load_manifest(path: Path) -> Declaration:
 def watched_paths(environ: Mapping[str, str]) -> WatchedPaths:
     """All paths that can be in force. Folders of manifests are only listed: `fingerprint` checks each manifest that was read."""
     config, data = [*config_directories(environ), user_config_directory(environ)], data_directories(environ)
-    files = [*(folder / _CONFIG for folder in config), *(folder / _KUSERFEEDBACK for folder in xdg_config_directories(environ))]
-    folders = [*(folder / _DROP_INS for folder in config), *(folder / _REVIEWS for folder in (*data, user_config_directory(environ)))]
-    return WatchedPaths(tuple(map(str, files)), tuple(map(str, folders)), tuple(str(folder / _MANIFESTS) for folder in data))
+    files = [*(folder / CONFIG for folder in config), *(folder / KUSERFEEDBACK for folder in xdg_config_directories(environ))]
+    folders = [*(folder / DROP_INS for folder in config), *(folder / REVIEWS for folder in (*data, user_config_directory(environ)))]
+    return WatchedPaths(tuple(map(str, files)), tuple(map(str, folders)), tuple(str(folder / MANIFESTS) for folder in data))
 
 
 def _config_files(directories: Sequence[Path], origin: Origin) -> Iterator[ConfigFile]:
     """The files in force in the order of precedence: drop-ins from the last name to the first, then the main file."""
-    drop_ins = listing(directories, _DROP_INS)
+    drop_ins = listing(directories, DROP_INS)
     for name in reversed(drop_ins.names):
         yield from _files_in_force((drop_ins.names[name], *drop_ins.replaced.get(name, ())), origin)
-    yield from _files_in_force([directory / _CONFIG for directory in directories], origin)
+    yield from _files_in_force([directory / CONFIG for directory in directories], origin)
     for folder in drop_ins.hidden:
         yield _parse_config(folder, origin)
 

@@ -49,6 +49,11 @@ class Language(NamedTuple):
         return "rtl" if self.tag.partition("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 
+def is_locale(name: str) -> bool:
+    """Whether this is the name of a locale, such as `de` or `sr_RS.UTF-8@latin`."""
+    return _LOCALE.fullmatch(name) is not None
+
+
 def of(names: Iterable[str]) -> Language:
     """The languages with these names, such as `de_AT.UTF-8` or `ja`, the most preferred first."""
     codes = tuple(dict.fromkeys(_codes(names)))

@@ -42,8 +42,9 @@ ENDPOINT = Table(
         "ohttp_relay": TableKey(Text(fields.relay_url, URL), default=""),
         "ohttp_keys": TableKey(_path, default=""),
         "share": TableKey(Number(fields.sampling_share), default=1.0),
+        "proxy": TableKey(Text(fields.proxy_url, URL), default=""),
     },
-    about="`[endpoint.VENDOR]`: the caller checks the format, plain http and the combination of keys.",
+    about="`[endpoint.VENDOR]`: the caller checks the format, plain http, the combination of keys and whose file has a proxy.",
 )
 CONFIGURATION = Table(
     "ConfigurationFile",

@@ -217,6 +217,14 @@ def relay_url(url: str) -> str:
     return normal
 
 
+def proxy_url(url: str) -> str:
+    """A proxy's URL, as `http://host:port`. It has no user name or password: any program of the user can read configuration files."""
+    match = re.fullmatch(_URL, url, re.ASCII | re.IGNORECASE)
+    if not match or match[1].lower() != "http" or (match[4] or "/") != "/" or int((match[3] or ":80")[1:]) not in range(1, 65536):
+        raise rejection("an http: URL of a host and a port, without a user name, a password and a path")
+    return f"http://{match[2].lower()}{match[3] or ':80'}"
+
+
 def results_url(url: str) -> str:
     """The URL of an endpoint's results. One with a non-ASCII host is returned unchanged, as in `endpoint_url`."""
     return url if re.fullmatch(_NON_ASCII_URL, url) else page_url(url)

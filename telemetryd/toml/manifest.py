@@ -24,6 +24,7 @@ from telemetryd.core.definition import (
     digest_of_all,
 )
 from telemetryd.core.limits import MANIFEST_BYTES, TABLES_MAX
+from telemetryd.core.report import TEST_QUESTION
 from telemetryd.core.system_facts import SOURCES, SYSTEM
 from telemetryd.errors import InvalidManifestError
 from telemetryd.toml import parser, reader
@@ -112,6 +113,8 @@ def _check_tables(manifest: Row, application: Application) -> None:
 def definition_of(table: Row, application: Application, own: Mapping[str, Source]) -> Definition:
     """The definition of a `[[question]]` table; `own` are the manifest's sources by id. Raises InvalidManifestError with all objections."""
     prefix = f'[[question]] "{table.id}": '
+    if table.id == TEST_QUESTION:
+        raise InvalidManifestError(f"{prefix}id: expected another id: this one marks test reports")
     fields = _fields(table, application, own)
     question = _question(table, fields)
     if question.category is not Category.SYSTEM and not any(reference in own for reference in question.sources):

@@ -138,7 +138,12 @@ def _endpoints(contents: _Contents, problems: list[Problem], *, is_developer: bo
                 continue
             decided.add((file.origin, vendor))
             is_loopback = all(re.fullmatch(_LOOPBACK, url, re.ASCII) for url in (table.url, table.ohttp_relay) if url)
-            objection = _non_ascii_hosts(table) or _objection(table, file.origin, may_stay_here=is_developer and is_loopback)
+            may_stay_here = is_developer and is_loopback
+            objection = (
+                _non_ascii_hosts(table)
+                or _objection(table, file.origin, may_stay_here=may_stay_here)
+                or _proxy_objection(table, file.origin, may_stay_here=may_stay_here)
+            )
             if objection:
                 problems.append(Problem(file.path, f"[endpoint.{vendor}] {objection}"))
             elif is_loopback or not is_developer:
@@ -152,6 +157,7 @@ def _endpoint(vendor: str, table: Row) -> Endpoint:
         ohttp_relay=table.ohttp_relay,
         ohttp_keys=table.ohttp_keys,
         share=float(table.share),
+        proxy=table.proxy,
     )
 
 
@@ -172,6 +178,14 @@ def _objection(table: Row, origin: Origin, *, may_stay_here: bool) -> str:
         return "ohttp_relay, ohttp_keys: expected both or neither; the endpoint is not used"
     if table.ohttp_relay and not may_stay_here and _host_name(table.ohttp_relay) == _host_name(table.url):
         return "ohttp_relay: expected a host other than the url's: that host would see address and answer; the endpoint is not used"
+    return ""
+
+
+def _proxy_objection(table: Row, origin: Origin, *, may_stay_here: bool) -> str:
+    if table.proxy and origin is Origin.USER:
+        return "proxy: belongs in system files; the endpoint is not used"
+    if table.proxy and may_stay_here:
+        return "proxy: expected none, because reports of developer mode stay on this machine; the endpoint is not used"
     return ""
 
 

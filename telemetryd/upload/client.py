@@ -22,7 +22,7 @@ from telemetryd.core.limits import (
     RESPONSE_TIMEOUT_S,
     UPLOAD_TIMEOUT_S,
 )
-from telemetryd.core.schedule import Delivery, Result, delivery_of
+from telemetryd.core.schedule import Delivery, delivery_of, unknown_delivery
 from telemetryd.upload.job import HeldError
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ if not hasattr(aiohttp.TCPConnector, "_wrap_existing_connection"):
     raise ImportError("before 3.10", name="aiohttp")
 if "socket_factory" not in signature(start_connection).parameters:
     raise ImportError("before 2.5", name="aiohappyeyeballs")
-
-NO_STATUS = Delivery(Result.UNKNOWN)
-"""A byte of the request may have left, and no status came."""
 
 _HAS_FACTORY = "socket_factory" in signature(aiohttp.TCPConnector).parameters
 """Since aiohttp 3.12."""
@@ -54,6 +51,10 @@ Numbers from 80 on come with X509_V_FLAG_X509_STRICT, which Python 3.13 sets.
 
 _AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding")
 """Headers that aiohttp would add."""
+_TO_THE_PROXY = {**dict.fromkeys(_AUTOMATIC, ""), "Connection": "keep-alive"}
+"""aiohttp cannot leave these out of the request to a proxy. Its own values would name its version, readable on the way."""
+_FAILED = 500
+"""From this status on a proxy says that it could not reach the server. Below, it does not want to."""
 
 
 class Timeouts(NamedTuple):
@@ -79,14 +80,22 @@ class Answer(NamedTuple):
 class Client:
     """Trusts only `ca_file`, or the system's store if that is empty. Reads no proxy, cookie, netrc or key-log setting of the user.
 
+    A `proxy` (`http://host:port`) gets the server's name and port (CONNECT). What follows is TLS with the server, so URLs must be https.
+
     `on_connected` is awaited after connecting, before a byte of a request is written. Whatever fails before raises HeldError: the trust
-    that is configured, the name, the connection, or the server's certificate. From then on every outcome is final.
+    that is configured, the proxy, the name, the connection, or the server's certificate. From then on every outcome is final.
     """
 
     def __init__(
-        self, ca_file: str = "", timeouts: Timeouts = _TIMEOUTS, *, on_connected: Callable[[], Awaitable[None]] | None = None
+        self,
+        ca_file: str = "",
+        timeouts: Timeouts = _TIMEOUTS,
+        *,
+        proxy: str = "",
+        on_connected: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._trust = _trust(ca_file)
+        self._proxy = proxy
         self._timeouts = timeouts
         self._on_connected = on_connected
         self._is_connected = False
@@ -94,10 +103,10 @@ class Client:
     async def send(self, request: Request) -> Delivery:
         """Post the request and interpret the answer. Raises HeldError."""
         answer = await self.exchange(request)
-        return delivery_of(answer.status) if answer else NO_STATUS
+        return answer if isinstance(answer, Delivery) else delivery_of(answer.status)
 
-    async def exchange(self, request: Request) -> Answer | None:
-        """Post the request and return the answer; None if a byte may have left and no status came. Raises HeldError."""
+    async def exchange(self, request: Request) -> Answer | Delivery:
+        """Post the request and return the answer, or the delivery if a byte may have left and no status came. Raises HeldError."""
         self._is_connected = False
         try:
             async with self._post(request) as response:
@@ -106,8 +115,8 @@ class Client:
                 return Answer(response.status, media_type, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if self._is_connected:
-                return None
-            raise _held(error) from error
+                return unknown_delivery(_silence(error))
+            raise _held(error, is_proxied=bool(self._proxy)) from error
 
     @asynccontextmanager
     async def _post(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -122,9 +131,13 @@ class Client:
                 trust_env=False,
                 trace_configs=[self._trace()],
             ) as session,
-            session.post(request.url, headers=request.headers, data=request.body, allow_redirects=False) as response,
+            session.post(request.url, headers=request.headers, data=request.body, allow_redirects=False, **self._way()) as response,
         ):
             yield response
+
+    def _way(self) -> dict[str, Any]:
+        """The proxy, if there is one. Without TLS inside, a proxy would get the report itself."""
+        return {"proxy": self._proxy, "proxy_headers": _TO_THE_PROXY} if self._proxy else {}
 
     def _trace(self) -> aiohttp.TraceConfig:
         """Notes the moment between the end of TLS and the first byte of the request, and awaits `on_connected` then."""
@@ -164,7 +177,14 @@ def _trust(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _held(error: Exception) -> HeldError:
+def _silence(error: Exception) -> Hindrance:
+    """The reason for which no status came over a connection that stood."""
+    if isinstance(error, TimeoutError):
+        return Hindrance.TIMEOUT
+    return Hindrance.ANSWER if isinstance(error, aiohttp.ClientResponseError | ValueError) else Hindrance.REFUSED
+
+
+def _held(error: Exception, *, is_proxied: bool) -> HeldError:
     """The reason for which no connection stood.
 
     A certificate that cannot be verified has a text for the journal: somebody may have to set a clock or install an authority.
@@ -177,7 +197,20 @@ def _held(error: Exception) -> HeldError:
         return HeldError(Hindrance.TIMEOUT)
     # A ValueError is a host that cannot be a name, such as one with a label of more than 63 letters.
     is_of_the_name = isinstance(error, ValueError) or isinstance(getattr(error, "os_error", None), socket.gaierror)
+    if is_proxied and (is_of_the_name or isinstance(error, aiohttp.ClientProxyConnectionError)):
+        return HeldError(Hindrance.PROXY, "proxy: it cannot be reached")
+    if is_proxied and isinstance(error, aiohttp.ClientResponseError):
+        return _held_by_proxy(error)
     return HeldError(Hindrance.DNS if is_of_the_name else Hindrance.REFUSED)
+
+
+def _held_by_proxy(error: aiohttp.ClientResponseError) -> HeldError:
+    """The reason that a proxy gave. It has got the server's name, and no byte of the report."""
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
+        return HeldError(Hindrance.PROXY_DENIED, "proxy: its answer is not HTTP")
+    if error.status >= _FAILED:
+        return HeldError(Hindrance.PROXY, f"proxy: it could not reach the server (HTTP {error.status})")
+    return HeldError(Hindrance.PROXY_DENIED, f"proxy: it does not connect to the server (HTTP {error.status})")
 
 
 def _connector(trust: ssl.SSLContext) -> aiohttp.TCPConnector:

@@ -54,6 +54,8 @@ def endpoint_of(job: Job, settings: Settings) -> Endpoint | None:
     endpoint = settings.endpoint(job.endpoint)
     if settings.kill_switches or settings.developer is not job.developer or endpoint is None:
         return None
+    if endpoint.proxy and job.developer:  # only with TLS inside does a proxy not get the report
+        return None
     is_meant = (endpoint.url, endpoint.ohttp_relay, endpoint.format) == (job.url, job.relay, FORMAT)
     urls = [url for url in (endpoint.url, endpoint.ohttp_relay) if url]
     return endpoint if is_meant and all(may_connect(url, is_developer=job.developer) for url in urls) else None

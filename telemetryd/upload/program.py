@@ -1,8 +1,11 @@
-"""Arguments in, exit status out: `telemetryd-upload [--package IDENTITY] --socket FD`.
+"""Arguments in, exit status out: `telemetryd-upload [--package IDENTITY] [--handshake] --socket FD`.
 
 FD is a connected Unix stream socket. The program reads one job from it and writes one line with the outcome. The other side keeps its end
 open until then. If it closes its end or sends another byte, the report is withdrawn: the process and its connection end at once. IDENTITY
 is the identity of the daemon's package, from `system.own_package`. Another version than the daemon's sends nothing.
+
+With `--handshake` everything is done as for the report, up to the moment at which the connection stands. Then it is closed, and nothing is
+sent.
 
 Exit status:
 
@@ -25,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
-from telemetryd.core.report import REPORT_BYTES
+from telemetryd.core.report import REPORT_BYTES, is_for_test
 from telemetryd.core.schedule import held_delivery
 from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, encode_delivery, job_bytes
 from telemetryd.system import own_package
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 DONE, FAILED, MISUSED, WITHDRAWN = range(4)
 """Exit statuses."""
 
-_USAGE = "usage: telemetryd-upload [--package IDENTITY] --socket FD (FD: a connected Unix stream socket)"
+_USAGE = "usage: telemetryd-upload [--package IDENTITY] [--handshake] --socket FD (FD: a connected Unix stream socket)"
 
 _FIRST_MAX_BYTES = JOB_LINE_MAX_BYTES + REPORT_BYTES
 """Most bytes that are read before the length of the job is known."""
@@ -57,6 +60,13 @@ class _CommandLine(NamedTuple):
 
     connection: socket.socket
     package: str = own_package.LOADED
+    is_handshake: bool = False
+
+    async def announce(self) -> None:
+        """Say that the report is about to be sent, or end there. Raises HeldError."""
+        if self.is_handshake:
+            raise HeldError(Hindrance.HANDSHAKE)
+        await asyncio.get_running_loop().sock_sendall(self.connection, SENDING)
 
 
 class _Ready(NamedTuple):
@@ -96,6 +106,8 @@ def _parse_command_line(arguments: Sequence[str]) -> _CommandLine:
             command_line = _CommandLine(socket.socket(fileno=int(number)))
         case ["--package", identity, "--socket", number]:
             command_line = _CommandLine(socket.socket(fileno=int(number)), identity)
+        case ["--package", identity, "--handshake", "--socket", number]:
+            command_line = _CommandLine(socket.socket(fileno=int(number)), identity, is_handshake=True)
         case _:
             raise ValueError(_USAGE)
     connection = command_line.connection
@@ -163,16 +175,12 @@ def _prepare(job: Job, report: Report, command_line: _CommandLine) -> _Ready:
     endpoint = endpoint_of(job, load_settings(os.environ))
     if endpoint is None:
         raise HeldError(Hindrance.CONFIGURATION, "the configuration does not permit it")
-    if not job.developer:
+    if not (job.developer or is_for_test(report)):
         _check_definition(job, report)
     packed, client_class = _pack(endpoint, job.body), _client_class()
     if own_package.has_changed(command_line.package):
         raise HeldError(Hindrance.PACKAGE, "telemetryd was replaced while it was running")
-
-    async def announce_sending() -> None:
-        await asyncio.get_running_loop().sock_sendall(command_line.connection, SENDING)
-
-    return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, on_connected=announce_sending))
+    return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, proxy=endpoint.proxy, on_connected=command_line.announce))
 
 
 def _check_definition(job: Job, report: Report) -> None:

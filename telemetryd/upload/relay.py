@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import OHTTP_KEYS_BYTES
 from telemetryd.core.report import SEALED_BYTES, relay_headers, sealed_headers
-from telemetryd.core.schedule import Delivery, Result, delivery_of
+from telemetryd.core.schedule import Delivery, Result, delivery_of, unknown_delivery
 from telemetryd.errors import InvalidFileError
 from telemetryd.system.files import read_bytes
 from telemetryd.upload.binary_http import InvalidBinaryHttpError, RequestLine, decode_response, encode_request, pad
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from telemetryd.upload.ohttp import SealedRequest
 
 _OK, _SUCCESSFUL = 200, range(200, 300)
-_NOBODY_SAYS = Delivery(Result.UNKNOWN)
-"""The relay gave no status, or accepted the request without a readable answer of the gateway: the report may have arrived."""
+_NOBODY_SAYS = unknown_delivery(Hindrance.ANSWER)
+"""The relay accepted the request without a readable answer of the gateway: the report may have arrived."""
 
 
 class SealedReport(NamedTuple):
@@ -34,14 +35,16 @@ class SealedReport(NamedTuple):
     request: Request
     sealed: SealedRequest
 
-    def delivery(self, answer: Answer | None) -> Delivery:
-        """The outcome of the report. Only an answer that the gateway sealed for this request can accept it, or end its question.
+    def delivery(self, answer: Answer | Delivery) -> Delivery:
+        """The outcome of the report, after an exchange with the relay.
+
+        Only an answer that the gateway sealed for this request can accept the report, or end its question.
 
         The relay's own status is about the relay, never about the question: the report is rejected with that status. It is final too,
         because a relay that could ask for a second copy would tie two moments and addresses together. A redirect is not followed.
         """
-        if answer is None:
-            return _NOBODY_SAYS
+        if isinstance(answer, Delivery):
+            return answer
         if answer.status not in _SUCCESSFUL:
             return Delivery(Result.REJECTED, answer.status)
         if answer.status != _OK or answer.media_type != RESPONSE or answer.body is None:

@@ -8,7 +8,7 @@ from support.manifests.survey_answers import bodies, definition
 
 from telemetryd.analysis.received import Received, by_revision, kind_of, number_of
 from telemetryd.core.definition import PeriodKind
-from telemetryd.core.report import Report, encode
+from telemetryd.core.report import Report, encode, report_for_test
 
 ASKED = definition()
 REPORT = Report(*ASKED.key, ASKED.revision, "2026-W48", ("<500", "wayland"), 2.0, "0123456789abcdef" * 2)
@@ -30,8 +30,18 @@ def test_counts():
     ((group, tally),) = received.tallies.items()
     assert group == (*ASKED.key, ASKED.revision, 2.0, PeriodKind.WEEK, 2)
     assert tally == {"2026-W48": {("<500", "wayland"): 2}, "2026-W49": {("none", "none"): 1}}
-    assert received.files == [("reports", [1, 2, 4], [], [], [])]
+    assert received.files == [("reports", [1, 2, 4], [], [], [], [])]
     assert received.definition(group) == ASKED
+
+
+def test_test_reports_are_apart():
+    """Test reports are listed by their lines and are in no count, whatever else they claim, and however often they come."""
+    test = report_for_test("2026-12-01", "4" * 32)
+    claims = test._replace(application=REPORT.application, revision=REPORT.revision, period="2026-W48")
+    received = lines_of(encode(test), encode(REPORT), encode(claims).rstrip(), encode(test))
+    assert received.files == [("reports", [2], [], [], [], [1, 3, 4])]
+    ((_, tally),) = received.tallies.items()
+    assert tally == {"2026-W48": {("<500", "wayland"): 1}}
 
 
 def test_repeated_deliveries_are_dropped():
@@ -59,7 +69,7 @@ def test_repeated_deliveries_are_dropped():
 def test_what_is_no_report_is_named_by_its_line(line):
     """Whatever the daemon would not have sent is not counted."""
     received = lines_of(encode(REPORT), line)
-    assert received.files == [("reports", [1], [], [2], [])]
+    assert received.files == [("reports", [1], [], [2], [], [])]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +89,7 @@ def test_what_is_no_report_is_named_by_its_line(line):
 def test_what_the_definition_does_not_allow_is_named_too(change):
     """An answer, an ε or a period that the definition does not have is not counted; without the definition only the calendar counts."""
     received = lines_of(encode(REPORT), encode(REPORT._replace(nonce="4" * 32, **change)))
-    assert received.files == [("reports", [1], [], [], [2])]
+    assert received.files == [("reports", [1], [], [], [2], [])]
     unknown = lines_of(encode(REPORT._replace(nonce="4" * 32, **change)), definitions=())
     assert len(unknown.tallies) == (change != {"period": "2026-W60"})
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import trustme
 
+from telemetryd.core.report import encode, report_for_test
+
 PAGE = Path(__file__).parents[2] / "docs" / "for-vendors.md"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
 ADDRESS = b"127.0.0.1"
 WAIT_S = 10
 KEPT_IN = "".join(f"{name}_temp_path {name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 
 def settings():
@@ -88,6 +88,17 @@ def written(folder, block):
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix not in {".pem", ".conf"})
 
 
+def test_expression_for_test_reports(tmp_path):
+    """The page's expression finds each test report, padded or not, and no user's report, not even one of a similar question."""
+    (command,) = re.findall(r"^```sh\n(grep .*reports\.jsonl)\n```", PAGE.read_text(), re.MULTILINE)
+    test = report_for_test("2026-12-01", "0123456789abcdef" * 2)
+    user = test._replace(application="org.example.Editor", question="telemetryd-tests", answer=("telemetryd-test",))
+    (tmp_path / "reports.jsonl").write_bytes(b"\n".join([encode(test), encode(user), encode(test).rstrip(), b""]))
+    found = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert found == encode(test) + b"\n" + encode(test).rstrip() + b"\n"
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 def test_nothing_is_kept(tmp_path):
     """With the page's settings no file holds an address; without them the error log does for what failed, the access log for all."""
     assert ADDRESS not in written(tmp_path / "told", settings())

@@ -53,6 +53,8 @@ PINGS = (
     Row("accept", "withdraw", BETWEEN_ACTS),
     Row("refuse", "withdraw", BETWEEN_ACTS),
     Row("look", "accept", LOOKING),
+    Row("apply a yes", "apply a no", BETWEEN_ACTS),
+    Row("foresee a yes", "foresee a no", BETWEEN_ACTS),
     Row("accept", NOTHING, None),
 )
 
@@ -64,11 +66,18 @@ class Acts:
         accepted = control("Accept", "sa{ss}", APP, {QUESTION: digest})
         withdrawn = self._answer(APP, is_allowed=False)
         self._user = Connection(machine)
+        yes = {"accept": Variant("a{sa{ss}}", {APP: {QUESTION: digest}})}
+        no = {"refuse": Variant("a(ss)", [[OTHER, QUESTION]])}
+        allowed = self._answer(OTHER, is_allowed=True)
         self._acts = {
             "accept": (withdrawn, accepted),
             "withdraw": (accepted, withdrawn),
-            "refuse": (self._answer(OTHER, is_allowed=True), self._answer(OTHER, is_allowed=False)),
+            "refuse": (allowed, self._answer(OTHER, is_allowed=False)),
             "look": (withdrawn, control("ListQuestions", "s", APP)),
+            "apply a yes": (withdrawn, control("Apply", "a{sv}s", yes, "")),
+            "apply a no": (allowed, control("Apply", "a{sv}s", no, "")),
+            "foresee a yes": (withdrawn, control("Foresee", "a{sv}", yes)),
+            "foresee a no": (allowed, control("Foresee", "a{sv}", no)),
             NOTHING: (withdrawn, None),
         }
         """Act → what makes it one that changes something, and the act."""
@@ -159,7 +168,8 @@ async def digest_of(machine):
 
 def pinged(acts, task):
     """Rows of two acts, by an application that pings."""
-    found = trials(task, Plan(acts, ("accept", "refuse", "withdraw", "look", NOTHING)), {"ping": ping()})
+    names = tuple(dict.fromkeys(name for row in PINGS for name in (row.some, row.others)))
+    found = trials(task, Plan(acts, names), {"ping": ping()})
     for row in PINGS:
         yield Compared(f"ping: {row.some} or {row.others}", found[row.some, "ping"], found[row.others, "ping"], row.bound)
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import load_applications, stepped
 from benchmarks.awake import awake
-from support.bus.raw_bus import RETURN, RawBus, string, strings
+from support.bus.raw_bus import RETURN, RawBus, dictionary, string, strings
 from support.machine import CONTROL, PROPERTIES, TELEMETRY, Machine
 
 from telemetryd.engine.ports import StoredReport
@@ -55,6 +55,8 @@ class Asked(NamedTuple):
     interface: tuple = CONTROL
 
 
+ONE, LAST = load_applications.names(1)[0], "org.example.app9999"
+"""The application whose questions are accepted, and one behind all of them."""
 CALLS = (
     Asked("ListApplications, first", "ListApplications"),
     Asked("ListApplications, again", "ListApplications"),
@@ -63,6 +65,15 @@ CALLS = (
     Asked("Preview, all", "Preview", "s", string("")),
     Asked("History, all", "History", "tu", struct.pack("<QI", 0, 0)),
     Asked("History, the newest 50", "History", "tu", struct.pack("<QI", 0, 50)),
+    Asked("Questions, of one", "Questions", "a{sv}", dictionary(application=ONE)),
+    Asked("Questions, of one, in German", "Questions", "a{sv}", dictionary(application=ONE, languages=["de"])),
+    Asked("Questions, of one, again", "Questions", "a{sv}", dictionary(application=ONE, languages=["de"])),
+    Asked("Questions, 200 of all", "Questions", "a{sv}", dictionary(limit=200)),
+    Asked("Questions, the last of all", "Questions", "a{sv}", dictionary(after=f"{LAST}/time4")),
+    Asked("Questions, states of all", "Questions", "a{sv}", dictionary(keys=["state"], states=["waiting", "answered"])),
+    Asked("HistoryPage, 200", "HistoryPage", "tua{sv}", dictionary(struct.pack("<QI", 0, 200))),
+    Asked("HistoryPage, of one", "HistoryPage", "tua{sv}", dictionary(struct.pack("<QI", 0, 200), application=ONE)),
+    Asked("HistoryPage, none", "HistoryPage", "tua{sv}", dictionary(struct.pack("<QI", 0, 200), outcomes=["erased"])),
     Asked("Ledger", "Ledger"),
     Asked("GetAll", "GetAll", "s", string(CONTROL[2]), (CONTROL[0], CONTROL[1], PROPERTIES)),
 )
@@ -191,10 +202,10 @@ def main():
 
 def lines(costs):
     """The table."""
-    yield f"  {'':<26} {'reply (ms)':>11} {'longest step (ms)':>18} {'of its processor':>17} {'longest push (ms)':>18} {'reply (kB)':>11}"
+    yield f"  {'':<29} {'reply (ms)':>11} {'longest step (ms)':>18} {'of its processor':>17} {'longest push (ms)':>18} {'reply (kB)':>11}"
     for name, one in costs.items():
         size = f"{one.size_bytes / 1000:,.0f}" if one.size_bytes else "refused"
-        yield f"  {name:<26} {one.reply_ms:>11,.1f} {one.step_ms:>18,.1f} {one.step_cpu_ms:>17,.1f} {one.push_ms:>18,.1f} {size:>11}"
+        yield f"  {name:<29} {one.reply_ms:>11,.1f} {one.step_ms:>18,.1f} {one.step_cpu_ms:>17,.1f} {one.push_ms:>18,.1f} {size:>11}"
 
 
 def arguments():

@@ -61,6 +61,28 @@ async def test_all_properties_are_of_one_look(running):
         assert single.value == value.value, name
 
 
+async def test_problems_are_those_of_all_manifests(running):
+    """A file that changes right after the manifests were read does not hide the problems of one: they are read again."""
+    looked, file = Looked(running), running.machine.root / "share/telemetryd/manifests/org.kde.broken.toml"
+    file.write_text("schema = = 1")
+    running.look()
+    finds, left = running.views.manifests, 2
+
+    def manifests():
+        """The last piece is made, and then another call looks at changed files."""
+        nonlocal left
+        yield from finds()
+        if left:
+            left -= 1
+            running.install(KATE_2026.replace(APP, f"org.kde.app{left}"))
+            yield None
+
+    running.views.manifests = manifests
+    (problems,) = await looked.ask("Get", "ss", CONTROL[2], "Problems", interface=PROPERTIES)
+    assert str(file) in {name for name, _ in problems.value}
+    assert left == 0
+
+
 @pytest.mark.parametrize("changes", [0, 1, 2, 100])
 async def test_a_view_that_changes_is_begun_anew(running, changes):
     """A reply is whole, of before or after a change; where things change all the time the caller is told to call again."""

@@ -15,7 +15,7 @@ from telemetryd.bus.interfaces import CONTROL, TELEMETRY, Method, load, source
 ROOT = Path(__file__).parents[2]
 NAMES = [TELEMETRY, CONTROL]
 EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
-STANDARD_ERRORS = {"AccessDenied", "InvalidArgs", "LimitsExceeded"}
+STANDARD_ERRORS = {"AccessDenied", "InvalidArgs", "LimitsExceeded", "NameHasNoOwner"}
 
 
 def generator():
@@ -57,26 +57,32 @@ def test_members_are_the_fixed_ones():
         "PushMany": ("sa{sv}", ""),
         "OpenSettings": ("ssa{sv}", ""),
     }
-    assert (telemetry.properties, telemetry.signals) == ({"Version": ("u", False)}, {})
+    assert (telemetry.properties, telemetry.signals) == ({"Version": ("u", False, "const")}, {})
     assert control.methods == {
         "ListApplications": ("", "aa{sv}"),
         "ListQuestions": ("s", "aa{sv}"),
+        "Foresee": ("a{sv}", "aa{sv}aa{sv}aa{sv}s"),
+        "Apply": ("a{sv}s", "aa{sv}asa{ss}"),
+        "Questions": ("a{sv}", "aa{sv}s"),
         "SetApplicationConsent": ("suu", ""),
         "SetQuestionConsent": ("ssb", ""),
         "Accept": ("sa{ss}", ""),
         "Preview": ("s", "a(sss)"),
         "History": ("tu", "aa{sv}"),
+        "HistoryPage": ("tua{sv}", "aa{sv}t"),
         "Ledger": ("", "aa{sv}"),
         "Erase": ("s", ""),
         "Forget": ("s", ""),
         "Submit": ("", ""),
         "Watch": ("st", "ta(sss)"),
+        "Monitor": ("st", "taa{sv}"),
     }
     assert control.properties == {
-        **dict.fromkeys(("System", "Usage", "NewQuestions"), ("u", True)),
-        "Version": ("u", False),
-        "Developer": ("b", False),
-        **dict.fromkeys(("KillSwitches", "Locks", "Problems"), ("a(ss)", False)),
+        **dict.fromkeys(("System", "Usage", "NewQuestions"), ("u", True, "invalidates")),
+        "Version": ("u", False, "const"),
+        "Developer": ("b", False, "invalidates"),
+        **dict.fromkeys(("KillSwitches", "Locks", "Problems"), ("a(ss)", False, "invalidates")),
+        "LastWork": ("t", False, "false"),
     }
     assert control.signals == {"QuestionsChanged": ""}
 
@@ -94,26 +100,34 @@ def test_every_member_and_argument_is_documented(name):
             assert all(re.fullmatch(r"[a-z][a-z_]*", argument) for argument in arguments)
 
 
+SENTENCES = """who:s why:s outcome:s sources:aa{sv} together:s when:s often:s part:s until:s whom:s contact:s needs:s protection:s
+    figures:as changes:as reason:s"""
+"""The keys of a language in `sentences`."""
+
+
 @pytest.mark.parametrize(
     ("member", "keys"),
     [
         (
             "ListApplications",
-            """id:s name:s summary:s vendor:s contact:s kind:s system:u usage:u effective_system:u effective_usage:u
-            installed:b callers:as pending:u pending_shut:u warnings:as""",
+            """id:s name:s summary:s vendor:s vendor_name:s results:s relay:s contact:s kind:s system:u usage:u effective_system:u
+            effective_usage:u installed:b callers:as pushers:as translations:a{sa{ss}} pending:u pending_shut:u warnings:as""",
         ),
         (
             "ListQuestions",
             """application:s id:s state:s cause:s cause_args:a{ss} reason:s outcome:s digest:s purpose:s decision:s category:s detail:s
-            period:s ends:s fields:as changes:as definition:s translations:a{sa{ss}} accepted_definition:s example:s consent:u
-            accepted_digest:s last_sent:t drawn_period:s room:s epsilon:d endpoint:s reviewers:as record:s figures:as expected_users:t
+            needs:a(su) period:s ends:s fields:as changes:as definition:s translations:a{sa{ss}} accepted_definition:s example:s consent:u
+            accepted_digest:s accepted_at:t last_sent:t drawn_period:s period_begins:t period_ends:t due_from:t due:t due_until:t so_far:as
+            room:s epsilon:d cells:u answers:as chance_true:d chance_other:d endpoint:s reviewers:as record:s figures:as expected_users:t
             expected:a{sad} warnings:as""",
         ),
         (
             "History",
-            """id:t application:s question:s revision:s period:s endpoint:s created:t sent:t due_until:t outcome:s status:u error:s
-            headers:a(ss) body:s""",
+            """id:t application:s question:s revision:s period:s endpoint:s vendor_name:s created:t sent:t due_until:t outcome:s
+             status:u error:s tries:a(ts) headers:a(ss) body:s""",
         ),
+        ("Questions", "application:s states:as keys:as languages:as after:s limit:u " + SENTENCES),
+        ("HistoryPage", "application:s question:s outcomes:as since:t keys:as"),
         (
             "Ledger",
             "host:s source:s year:u spent:d reserved:d cap:d answers:u vendor_name:s application:s capped:b charges:u largest:d text:s",
@@ -152,17 +166,17 @@ def test_every_error_is_documented_and_no_other():
 
 
 def test_properties_say_how_they_change():
-    """Each property says so itself, because busctl ignores what the interface says. Problems also changes without a signal."""
+    """Each property says so itself, because busctl ignores what the interface says. LastWork alone changes without a signal."""
     said = {}
     for name in NAMES:
         element = ET.parse(ROOT / "dbus" / f"{name}.xml").getroot().find("interface")
         assert element.findall("annotation") == []
         said |= {(name, child.get("name")): child.find(f"annotation[@name='{EMITS}']").get("value") for child in element.iter("property")}
-    invalidated = ("System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Locks")
+    invalidated = ("System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Locks", "Problems")
     assert said == {
         **dict.fromkeys(((name, "Version") for name in NAMES), "const"),
         **dict.fromkeys(((CONTROL, name) for name in invalidated), "invalidates"),
-        (CONTROL, "Problems"): "false",
+        (CONTROL, "LastWork"): "false",
     }
 
 

@@ -8,7 +8,18 @@ import pytest
 from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY
 
 STANDARD = "org.freedesktop.DBus.Error."
-BODIES = {"": [], "s": [""], "suu": ["", 0, 0], "ssb": ["", "", False], "sa{ss}": ["", {}], "tu": [0, 0], "st": ["", 0]}
+BODIES = {
+    "": [],
+    "s": [""],
+    "a{sv}": [{}],
+    "a{sv}s": [{}, ""],
+    "tua{sv}": [0, 0, {}],
+    "suu": ["", 0, 0],
+    "ssb": ["", "", False],
+    "sa{ss}": ["", {}],
+    "tu": [0, 0],
+    "st": ["", 0],
+}
 
 
 BOXED = """

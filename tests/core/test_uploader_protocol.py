@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.hindrance import Hindrance, error_word, is_problem, problem
-from telemetryd.core.limits import DEFINITION_MAX_BYTES, JOB_LINE_MAX_BYTES
+from telemetryd.core.causes import WORDS
+from telemetryd.core.hindrance import Hindrance, error_of_last_try, error_word, is_problem, problem, with_try
+from telemetryd.core.limits import DAY_S, DEFINITION_MAX_BYTES, JOB_LINE_MAX_BYTES
 from telemetryd.core.report import REPORT_BYTES
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.core.settings import Endpoint
 from telemetryd.core.uploader_environment import uploader_environment
 from telemetryd.core.uploader_protocol import (
@@ -103,9 +104,14 @@ def test_a_line_that_says_no_length(line):
         job_bytes(line)
 
 
+UNEXPLAINED = (Result.HELD, Result.UNKNOWN)
+"""Results that come with a cause."""
+
+
 @given(
-    st.builds(Delivery, st.sampled_from([result for result in Result if result is not Result.HELD]), st.integers(0, 999), st.just(""))
+    st.builds(Delivery, st.sampled_from([result for result in Result if result not in UNEXPLAINED]), st.integers(0, 999), st.just(""))
     | st.builds(held_delivery, st.sampled_from(Hindrance))
+    | st.builds(unknown_delivery, st.sampled_from(Hindrance))
 )
 def test_deliveries_come_back(delivery):
     """A written delivery is read unchanged."""
@@ -132,6 +138,8 @@ def test_deliveries_come_back(delivery):
         b'{"result":"accepted","status":204,"retry_after_s":null}\n',
         b'{"result":"accepted","status":204,"hindrance":"keys"}\n',
         b'{"result":"held","status":0,"hindrance":""}\n',
+        b'{"result":"unknown","status":0,"hindrance":""}\n',
+        b'{"result":"unknown","status":0,"hindrance":"/etc/kde.pem"}\n',
         b'{"result":"held","status":0,"hindrance":"/etc/kde.pem"}\n',
         b'{"result":"held","status":0,"hindrance":["keys"]}\n',
         b"[" * 5000,
@@ -144,7 +152,7 @@ def test_everything_else_is_no_delivery(data):
 
 
 ACCEPTED, REJECTED = Delivery(Result.ACCEPTED, 204), Delivery(Result.REJECTED, 503)
-UNKNOWN, HELD = Delivery(Result.UNKNOWN), held_delivery(Hindrance.CA_FILE)
+UNKNOWN, HELD = unknown_delivery(Hindrance.UPLOADER), held_delivery(Hindrance.CA_FILE)
 
 
 @pytest.mark.parametrize(
@@ -196,10 +204,21 @@ def test_a_word_of_a_later_version():
 def test_errors_of_the_history():
     """Each hindrance is one of the documented errors, and only the network's are no problem that somebody has to repair."""
     errors = {word: error_word(word, "queued") for word in Hindrance}
-    assert set(errors.values()) == {"dns", "refused", "timeout", "tls-expired", "tls-authority", "tls-name", "keys", "own"}
+    assert set(errors.values()) == {"dns", "refused", "timeout", "tls-expired", "tls-authority", "tls-name", "keys", "own", "status"}
+    assert set(errors.values()) == WORDS["error"].keys()
     assert errors[Hindrance.STRICT] == "tls-authority"
-    assert {word for word in Hindrance if not is_problem(word)} == {"dns", "refused", "timeout"}
+    assert {word for word in Hindrance if not is_problem(word)} == {"dns", "refused", "timeout", "answer", "interrupted", "proxy"}
     assert (error_word("", "accepted"), error_word("", "rejected"), error_word("dns", "dropped")) == ("", "status", "dns")
+    assert error_word("of a later version", "queued") == "own"
+
+
+def test_tries():
+    """One try is kept for each day (UTC), the day's last, in order; days that a clock brings back take no more room."""
+    tries = ()
+    for moment, word in ((2 * DAY_S + 5, "dns"), (2 * DAY_S + 9, "refused"), (DAY_S, "timeout"), (3 * DAY_S - 1, "keys")):
+        tries = with_try(tries, moment, word)
+    assert tries == ((DAY_S, "timeout"), (2 * DAY_S, "keys"))
+    assert (error_of_last_try(tries), error_of_last_try(())) == ((2 * DAY_S, "keys"), None)
 
 
 def test_what_the_uploader_does_not_inherit():

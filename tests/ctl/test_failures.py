@@ -63,7 +63,8 @@ def test_every_error_of_ours_has_a_next_step():
 
 def test_without_an_application_the_list_is_the_next_step():
     """Where a command is about no application, the hint does not name one."""
-    assert "`telemetryctl list`" in failure_for(OWN + "Changed", "it changed", "").message
+    assert "`telemetryctl list`" in failure_for(OWN + "UnknownQuestion", "there is none", "").message
+    assert "repeat the command" in failure_for(OWN + "Changed", "it changed", "").message
 
 
 def test_one_line(capsys):

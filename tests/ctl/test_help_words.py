@@ -18,7 +18,7 @@ from telemetryd.ctl.__main__ import cli
 ROOT = Path(__file__).parents[2]
 COMMANDS = ROOT / "telemetryd" / "ctl"
 LANGUAGES = [name for name in language.available_languages() if name != "en"]
-FOR_AUTHORS = {"stop", "suspend", "review", "diff", "document", "estimate", "new", "lint", "plan", "schema"}
+FOR_AUTHORS = {"check", "env", "stop", "suspend", "review", "diff", "document", "estimate", "new", "lint", "plan", "schema"}
 """Of these commands the line in the list of commands is translated, and the prompts."""
 IN_ENGLISH = {
     *("checklist", "document", "estimate", "estimate_pages", "inputs", "installed_texts", "lint", "lint_formats", "new", "plan"),

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import pty
@@ -8,11 +9,11 @@ import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
-from support.machine import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, but_for_chance, until
+from support.machine import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, but_for_chance
 from support.manifests.manifest_texts import within
+from support.terminal import on_terminal
 
 APP = "org.kde.kate"
 WITH_MEMORY = KATE.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]').replace("[500, 2000]", "[500]")
@@ -56,38 +57,6 @@ def started(machine, *arguments, **environ):
             yield process
         finally:
             process.kill()
-
-
-def on_terminal(machine, *arguments, answer="", **environ):
-    """(exit status, everything that stood on the terminal) of a command that a person runs and answers."""
-    ours, theirs = pty.openpty()
-    environment = {**machine.environ, "TERM": "xterm-256color", "COLUMNS": "80", **environ}
-    command = ["setsid", "--ctty", sys.executable, "-m", "telemetryd.ctl", *arguments]
-    output = b""
-    with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT) as process:
-        os.close(theirs)
-        try:
-            while chunk := _read(ours):
-                output += chunk
-                if answer and re.search(rb"\[.+/.+\]: $", output):  # in the letters of the language
-                    until(lambda: _sleeps(process.pid))  # before, Python would only note a Ctrl-C
-                    os.write(ours, answer.encode())
-                    answer = ""
-            return process.wait(WAIT_S), output.decode()
-        finally:
-            process.kill()
-            os.close(ours)
-
-
-def _sleeps(pid):
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
-
-
-def _read(terminal):
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # Linux's end of file on a terminal
-        return b""
 
 
 @pytest.fixture
@@ -202,14 +171,14 @@ def test_status_shows_the_rest(machine):
 
 
 def test_lock_refuses(machine):
-    """Setting a level above a lock fails with the lock's file, changes nothing, and lower levels of the same command are set first."""
+    """Setting a level above a lock fails with the lock's file, and nothing else of the same command is done either."""
     machine.configure("[limits]\nusage = 0\n")
     machine.install(KATE)
     with machine.daemon():
         line = refused(machine, 1, "consent", "global", "--usage", "basic", "--system", "basic", "--new-questions", "refuse")
         assert f"{machine.root}/etc/telemetryd/telemetryd.toml" in line
         now = told(machine, "status")
-        assert (now["Usage"], now["NewQuestions"]) == (0, 0)
+        assert (now["System"], now["Usage"], now["NewQuestions"]) == (0, 0, 1)
         assert f"{machine.root}/etc/telemetryd/telemetryd.toml" in refused(machine, 1, "consent", "application", APP, "--usage", "basic")
 
 
@@ -458,28 +427,42 @@ def test_monitor_shows_pushes_live(developing):
     """Each push appears at once with its bin and whether it is kept; Ctrl-C ends it with status 0 and says nothing."""
     machine, _ = developing
     with started(machine, "monitor", APP) as monitor:
-        assert monitor.stdout.readline().split() == ["SOURCE", "BIN", "VERDICT"]
+        assert monitor.stdout.readline().split() == ["APPLICATION", "SOURCE", "BIN", "VERDICT"]
         for value, label in (("700", "500..2000"), ("9000", ">=2000")):
             push(machine, "startup", "d", value)
             line = monitor.stdout.readline()
-            assert line.split()[:2] == ["startup", label]
+            assert line.split()[:3] == [APP, "startup", label]
             assert "kept" in line
             assert "not kept" not in line
         machine.control("consent", "refuse", APP, "startup-time")
         push(machine, "startup", "d", "1")
         assert "not kept" in monitor.stdout.readline()
+        for source, value, text in (
+            ("nothing", "d", "UnknownSource: org.kde.kate declares no such source"),
+            ("startup", "s", "InvalidValue: "),
+        ):
+            with contextlib.suppress(AssertionError):
+                push(machine, source, value, "1")
+            line = monitor.stdout.readline()
+            assert line.split()[:3] == [APP, source, "-"]
+            assert f"refused, {text}" in line
         monitor.send_signal(signal.SIGINT)
         assert monitor.communicate(timeout=WAIT_S) == ("", "")
         assert monitor.returncode == 0
 
 
 def test_monitor_for_scripts(developing):
-    """--count ends by itself after so many, the latest ones first among them; --json has one line for each."""
+    """--count ends by itself after so many, the latest ones first among them; --json has one object for each."""
     machine, _ = developing
     for value in ("700", "1", "2500"):
         push(machine, "startup", "d", value)
     lines = machine.control("monitor", "--count", "2", "--json").stdout.splitlines()
-    assert [json.loads(line)[:2] for line in lines] == [["startup", "500..2000"], ["startup", "<500"]]
+    rows = [json.loads(line) for line in lines]
+    assert [(row["application"], row["source"], row["bin"], row["error"]) for row in rows] == [
+        (APP, "startup", "500..2000", ""),
+        (APP, "startup", "<500", ""),
+    ]
+    assert all(row["verdict"].endswith("kept") for row in rows)
     assert "`telemetryctl list`" in refused(machine, 1, "monitor", "org.kde.nobody")
     call = machine.run("busctl", f"--address={machine.address}", "call", *CONTROL, "Watch", "st", "org.kde.nobody", "0", check=False)
     assert "no manifest of 'org.kde.nobody'" in call.stderr
@@ -527,3 +510,15 @@ def test_sign_off_on_a_terminal(machine, answer, status):
     done, output = on_terminal(machine, "review", manifest, *who, answer=answer)
     assert (done, "Clauses of the policy" in output) == (status, True)
     assert (machine.root / f"share/telemetryd/reviews.d/signed-{APP}.toml.draft").exists() == (status == 0)
+
+
+def test_status_says_when_work_was_done(machine):
+    """`status` says when due work was last looked for, exactly while the service has such a time: once a question was accepted."""
+    machine.configure(CONFIGURED)
+    machine.install(KATE)
+    with machine.daemon():
+        for _ in range(2):
+            last = told(machine, "status").get("LastWork", 0)
+            assert ("Due work" in machine.control("status").stdout) == bool(last)
+            machine.control("consent", "global", "--usage", "basic")
+            machine.control("consent", "accept", APP, "--yes", check=False)  # the second time nothing is left to decide

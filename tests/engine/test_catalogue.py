@@ -1,3 +1,4 @@
+import logging
 import os
 import time
 
@@ -59,6 +60,17 @@ def test_installed_beats_registered(running):
 
 
 SNAPPED = KATE_2026.replace('vendor = "kde"', 'vendor = "kde"\nsnap = "kate"')
+
+
+def test_an_overruled_text_is_noted_if_it_says_something_else(running, caplog):
+    """What both declare alike is not news, even if the installed manifest has translations. Each application is logged once."""
+    caplog.set_level(logging.INFO)
+    running.install(KATE_2026.replace('name = "Kate"', 'name = "Kate"\n"name[de]" = "Kate"'))
+    overruled = running.catalogue.overruled
+    for text, is_overruled in ((KATE_2026, False), (OTHER_BINS, True), (OTHER_BINS, True), (KATE_2026, False)):
+        running.catalogue.register(APP, text)
+        assert (APP in overruled) is is_overruled
+    assert [record.levelname for record in caplog.records if "holds instead" in record.message] == ["INFO"]
 
 
 def test_only_an_installed_manifest_names_a_snap(running):

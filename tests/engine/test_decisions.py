@@ -8,6 +8,7 @@ import pytest
 from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, QUESTION, SHARED, installed, user_of_shared
 
 from telemetryd.core.causes import Cause
+from telemetryd.core.change import UserChange
 from telemetryd.core.gate import ACCEPT_KNOWN, ApplicationLevels
 from telemetryd.core.lifecycle import State
 from telemetryd.errors import (
@@ -15,6 +16,7 @@ from telemetryd.errors import (
     ChangedError,
     InvalidArgumentsError,
     StorageError,
+    TelemetrydError,
     UnknownApplicationError,
     UnknownQuestionError,
 )
@@ -290,6 +292,78 @@ async def test_old_definition_asks_nothing(running):
     running.clock.wall = ACCEPTED + 3600
     running.install(date="2026-11-19")
     assert running.state() == State.WAITING
+
+
+async def test_several_parts_in_one_act(running):
+    """Levels, acceptances and refusals of two applications are one change, and one decision follows."""
+    running.install(MORE)
+    running.install(TWO, date="2026-11-18")
+    other = ("org.kde.dolphin", QUESTION)
+    digests = {KEY: running.digests()[QUESTION], other: running.digests(other[0])[QUESTION]}
+    change = UserChange(
+        levels={"usage": 2}, application=other[0], axes={"usage": 0}, accept=digests, refuse=frozenset([(APP, "startup-pace")])
+    )
+    done = await running.choices.apply(change, "")
+    concerned = sorted([*digests, (APP, "startup-pace")])
+    assert done == (concerned, sorted(digests), {other: Cause.APPLICATION_LEVEL})
+    running.restart()
+    assert [running.state(key) for key in (KEY, (APP, "startup-pace"), other)] == ["waiting", "refused", "waiting"]
+    assert running.store.consents.levels.usage == 2
+
+
+async def test_a_change_with_an_impossible_part_is_not_done(running):
+    """All or nothing: a lock, a stale digest or an unknown name leaves everything as it was."""
+    running.configure("[limits]\nsystem = 0")
+    accept = {KEY: running.digests()[QUESTION]}
+    for change in (
+        UserChange(levels={"usage": 1, "system": 1}, accept=accept),
+        UserChange(levels={"usage": 1}, accept={**accept, (APP, "moon"): "sha256:0"}),
+        UserChange(levels={"usage": 1}, accept={KEY: "sha256:0"}),
+        UserChange(levels={"usage": 1}, accept=accept, refuse=frozenset([KEY])),
+        UserChange(levels={"usage": 1}, erase="org.kde.nobody"),
+    ):
+        with pytest.raises(TelemetrydError):
+            await running.choices.apply(change, "")
+    assert running.files() == {}
+
+
+async def test_what_is_taken_back_holds_without_the_disk(running):
+    """If the disk does not take a change that gives and takes, only what it takes holds, says so, and is written later."""
+    await collecting(running)
+    change = UserChange(levels={"usage": 0, "new_questions": 2}, application=APP, axes={"system": 0, "usage": 2})
+    with running.broken_consents(), pytest.raises(StorageError, match="only what it takes back was done: it holds from now on"):
+        await running.choices.apply(change, "")
+    assert (running.store.consents.levels, running.store.consents.applications) == ((2, 0, 1), {APP: (0, 3)})
+    assert running.store.tallies.all() == []
+    running.decide()
+    running.restart()
+    assert (running.store.consents.levels, running.store.consents.applications) == ((2, 0, 1), {APP: (0, 3)})
+    assert running.record().cause == Cause.LEVEL
+
+
+async def test_nothing_is_given_without_the_disk(running):
+    """If the disk does not take a change that only gives, nothing of it holds."""
+    change = UserChange(levels={"usage": 2}, accept={KEY: running.digests()[QUESTION]})
+    await running.choices.set_level("system", 1)
+    with running.broken_consents(), pytest.raises(StorageError) as refused:
+        await running.choices.apply(change, "")
+    assert "holds" not in str(refused.value)
+    assert (running.store.consents.levels, running.store.consents.decisions) == ((1, 0, 1), {})
+    running.restart()
+    assert (running.store.consents.levels, running.store.consents.decisions) == ((1, 0, 1), {})
+
+
+async def test_a_withdrawal_does_not_need_what_is_foreseen(running):
+    """If a file cannot be read, nothing can be foreseen; what takes back is done all the same, and nothing else."""
+    await collecting(running)
+    change = UserChange(levels={"usage": 0, "new_questions": 2})
+    (*_, looked) = running.views.foresee(change)
+    with running.unreadable_reports(), pytest.raises(StorageError):
+        await running.choices.apply(change, looked.digest)
+    assert running.store.consents.levels == (2, 0, 1)
+    with running.unreadable_reports(), pytest.raises(StorageError):
+        await running.choices.apply(UserChange(levels={"new_questions": 2}), "")
+    assert running.store.consents.levels == (2, 0, 1)
 
 
 FORGOTTEN = "org.kde.dolphin"

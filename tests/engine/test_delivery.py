@@ -72,7 +72,9 @@ async def test_what_reached_nobody_gets_another_slot(running):
         running.clock.wall = OPENS + day * 4 * DAY_S
         await send(running)
         (again,) = running.store.reports.queue()
-        assert again == row._replace(slot=again.slot, held="dns")
+        assert again == row._replace(slot=again.slot, held="dns", tries=again.tries)
+        assert again.tries[-1] == (running.clock.wall // DAY_S * DAY_S, "dns")
+        assert len(again.tries) == day + 1
         assert running.clock.wall <= again.slot < (CLOSES if running.clock.wall < CLOSES else EXPIRES)
     assert running.ticker.problems() == []
     await send(running)
@@ -89,6 +91,54 @@ async def test_a_fault_that_somebody_has_to_repair(running):
     running.now(running.ticker.tidy_steps())
     assert (last(running).outcome, last(running).held) == ("dropped", "ca-file")
     assert running.ticker.problems() == []
+
+
+async def tick_at_slot(running):
+    """A tick once the only report's slot has come; the row afterwards."""
+    running.clock.wall = max(running.clock.wall, running.store.reports.queue()[0].slot)
+    running.ticker.advance()
+    await running.ticker.tick()
+    return last(running)
+
+
+async def test_a_metered_line(running):
+    """On a metered line or with little power a report waits for another slot, without a try, until its window is over; then it leaves."""
+    running.is_sparing = True
+    (row,) = running.store.reports.queue()
+    waited = 0
+    while (after := await tick_at_slot(running)).outcome == "queued":
+        assert after == row._replace(slot=after.slot)
+        assert running.clock.wall < CLOSES
+        assert running.clock.wall < after.slot < CLOSES + 28 * DAY_S
+        waited += 1
+    assert waited >= 1
+    assert running.clock.wall >= CLOSES
+    assert (after.outcome, after.tries, len(running.server.received)) == ("accepted", (), 1)
+
+
+async def test_a_line_that_is_free_again(running):
+    """A report that waited for a free line leaves in its next slot, once."""
+    running.is_sparing = True
+    assert (await tick_at_slot(running)).outcome == "queued"
+    running.is_sparing = False
+    assert (await tick_at_slot(running)).outcome == "accepted"
+    running.to(LATE)
+    await running.ticker.tick()
+    assert len(running.server.received) == 1
+
+
+async def test_waiting_leaves_the_day_free(running):
+    """A late report that waits for a free line does not use up the late report of the day."""
+    running.is_sparing = True
+    running.clock.wall = running.store.reports.queue()[0].slot + DAY_S
+    running.ticker.start_by_timer()
+    late_day = running.ticker._late_day
+    for _ in range(40):
+        running.clock.wall += 600
+        if running.now(running.ticker.run_by_timer_steps(is_sparing=True)) is not None:
+            raise AssertionError("it was sent")
+    assert running.ticker._late_day == late_day == -1
+    assert running.server.received == []
 
 
 async def test_a_tick_before_another_slot(running):
@@ -121,7 +171,7 @@ async def test_under_way_elsewhere(running):
     running.clock.wall += 1
     await send(running)
     running.now(running.ticker.tidy_steps())
-    assert (running.server.received, last(running).outcome) == ([], "unknown")
+    assert (running.server.received, last(running).outcome, last(running).held) == ([], "unknown", "interrupted")
     assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "unknown")
 
 

@@ -96,7 +96,7 @@ async def test_a_new_file_is_synced_by_name(store, disk, syncs, tmp_path):
         yield Point.SYNCED
 
     await disk.run(steps())
-    assert {"consent.sqlite", tmp_path.name} <= set(syncs.names)
+    assert {"consent.sqlite.new", tmp_path.name} <= set(syncs.names)
     syncs.names.clear()
     await disk.run(steps())
     assert set(syncs.names) == {"consent.sqlite-wal"}
@@ -115,7 +115,7 @@ async def test_a_new_file_whose_sync_failed_is_synced_by_name_again(store, disk,
     syncs.names.clear()
     syncs.failure = None
     await disk.run(steps())
-    assert {"consent.sqlite", tmp_path.name, "consent.sqlite-wal"} <= set(syncs.names)
+    assert {"consent.sqlite.new", tmp_path.name, "consent.sqlite-wal"} <= set(syncs.names)
 
 
 async def test_emptied(store, disk, tmp_path):

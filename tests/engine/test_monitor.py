@@ -79,3 +79,29 @@ async def test_pushes(tmp_path, developer):
             ("<500", *kept),
         ]
         assert verdicts == (expected if developer else [])
+
+
+async def test_refusals_and_news():
+    """A refused call has its error and no bin. One that names no application is shown to all, and Watch is shown samples alone."""
+    watch = Monitor(is_on=True)
+    watch.note(APP, STARTUP, 1, "kept")
+    watch.refuse(APP, "startup", "org.example.Error", "a number is expected")
+    watch.refuse("", "", "org.example.Error", "there is no such member")
+    watch.tell("org.kde.dolphin", "news")
+    _, events = await watch.since(APP, 0)
+    assert [(event.label, event.verdict, event.error) for event in events] == [
+        ("500..2000", "kept", ""),
+        ("", "a number is expected", "org.example.Error"),
+        ("", "there is no such member", "org.example.Error"),
+    ]
+    assert len((await watch.since("", 0))[1]) == 4
+    number, samples = await watch.since("", 0, lambda event: event.is_sample)
+    assert (number, [event.number for event in samples]) == (4, [1])
+
+
+async def test_long_refusals_are_cut():
+    """What a caller wrote may be as long as a message, and a thousand of them are kept."""
+    watch = Monitor(is_on=True)
+    watch.refuse("a" * 1_000_000, "s" * 1_000_000, "org.example.Error", "t" * 1_000_000)
+    _, (event,) = await watch.since("", 0)
+    assert sum(map(len, event[1:])) < 3000

@@ -24,6 +24,7 @@ from support.engine_flow import (
 from telemetryd.core.lifecycle import State
 from telemetryd.core.record import Outcome, begin_report
 from telemetryd.core.report import REPORT_BYTES, parse
+from telemetryd.engine.period_close import PeriodClose
 from telemetryd.errors import StorageError
 
 ENDPOINT = 'name = "KDE"\nurl = "https://telemetry.kde.org/v1"\n'
@@ -248,7 +249,7 @@ async def test_crash_after_the_report(running, outcome, kept, cause):
     (row,) = running.store.reports.queue()
     running.restart()
     assert running.state() == State.REPORTING
-    running.store.reports.finish(row, outcome, status=200, body=row.body)
+    running.store.reports.finish(row._replace(outcome=outcome, status=200), body=row.body)
     running.restart()
     assert (running.record().outcome, running.record().cause) == (kept, cause)
 
@@ -356,3 +357,34 @@ class TestDeveloper:
         developing.look()
         assert developing.state() == State.ACTIVE
         assert developing.store.tallies.all() == []
+
+
+def closing(running, closings_max):
+    """The part that closes at most so many periods, over the running parts."""
+    parts = {"catalogue": running.catalogue, "questions": running.questions, "tallies": running.tallies, "reports": running.store.reports}
+    return PeriodClose(**parts, clock=running.clock, rng=running.chance, closings_max=closings_max)
+
+
+async def test_what_is_left_open_is_as_it_was(running):
+    """Beyond the bound a period that is over stays open with its tally, and that is told; whoever may close one closes it."""
+    running.clock.wall = AFTER
+    definition, before = running.catalogue.definition(KEY), running.record()
+    close = closing(running, 0)
+    running.now(close.close_steps([definition]))
+    assert (close.is_unfinished, running.record(), running.bodies()) == (True, before, {})
+    close = closing(running, 1)
+    running.now(close.close_steps([definition]))
+    assert (close.is_unfinished, running.bodies()) == (False, {"startup-time": ["500..2000"]})
+
+
+async def test_a_crash_is_made_up_for_within_the_bound(running):
+    """A promised report counts as a closing: beyond the bound it stays promised, not lost."""
+    running.daemon.commit()
+    running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
+    running.clock.wall = AFTER
+    close = closing(running, 0)
+    close.recover()
+    assert (close.is_unfinished, running.record().outcome, running.bodies()) == (True, Outcome.REPORTING, {})
+    close = closing(running, 1)
+    close.recover()
+    assert (close.is_unfinished, running.bodies()) == (False, {"startup-time": ["500..2000"]})

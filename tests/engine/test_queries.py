@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import math
 
 import pytest
 from support.engine_flow import ACCEPTED, AFTER, APP, CLOSES, DURING, KATE_2026, KEY, at, installed
 
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.engine.queries import ViewChangedError
 from telemetryd.errors import UnknownApplicationError
 from telemetryd.toml import canonical
@@ -39,6 +40,9 @@ async def test_applications(running):
         "name": "Kate",
         "summary": "Text editor",
         "vendor": "kde",
+        "vendor_name": "KDE",
+        "results": "",
+        "relay": "",
         "contact": "https://kde.org/privacypolicy-apps",
         "kind": "application",
         "system": 3,
@@ -47,6 +51,8 @@ async def test_applications(running):
         "effective_usage": 1,
         "installed": True,
         "callers": ["a (verified)", "b (claimed)"],
+        "pushers": [],
+        "translations": {},
         "pending": 1,
         "pending_shut": 0,
         "warnings": [],
@@ -119,6 +125,8 @@ async def test_question(running):
     assert row.pop("figures")[0].startswith("4 possible answers")
     assert row.pop("warnings") == []
     assert (row.pop("expected_users"), row.pop("expected")) == (0, {})
+    chances = row.pop("chance_true"), row.pop("chance_other")
+    assert chances == (pytest.approx(math.exp(2) / (math.exp(2) + 3), abs=1e-4), pytest.approx(1 / (math.exp(2) + 3), abs=1e-4))
     assert canonical.read(row.pop("definition")) == definition._replace(application=definition.application._replace(summary=""))
     assert row == {
         "application": APP,
@@ -133,6 +141,7 @@ async def test_question(running):
         "decision": "Whether the session restore is loaded lazily",
         "category": "usage",
         "detail": "basic",
+        "needs": [["usage", 1]],
         "period": "week",
         "ends": "2026-12-31",
         "changes": [],
@@ -140,10 +149,15 @@ async def test_question(running):
         "translations": {},
         "consent": 0,
         "accepted_digest": "",
+        "accepted_at": 0,
         "last_sent": 0,
         "drawn_period": "",
+        **dict.fromkeys(("period_begins", "period_ends", "due_from", "due", "due_until"), 0),
+        "so_far": [],
         "room": "",
         "epsilon": 2.0,
+        "cells": 4,
+        "answers": ["<500", "500..2000", ">=2000", "none"],
         "endpoint": "https://telemetry.kde.org/v1",
         "reviewers": ["Ada <ada@example.org>", "Bo <bo@example.org>"],
         "record": "https://example.org/review/1",
@@ -256,7 +270,10 @@ async def test_sent(running):
         (held_delivery(Hindrance.STRICT), ("queued", "tls-authority")),
         (held_delivery(Hindrance.PACKAGE), ("queued", "own")),
         (Delivery(Result.REJECTED, 503), ("rejected", "status")),
-        (Delivery(Result.UNKNOWN), ("unknown", "")),
+        (unknown_delivery(Hindrance.TIMEOUT), ("unknown", "timeout")),
+        (unknown_delivery(Hindrance.ANSWER), ("unknown", "status")),
+        (unknown_delivery(Hindrance.UPLOADER), ("unknown", "own")),
+        (Delivery(Result.ACCEPTED, 204), ("accepted", "")),
     ],
 )
 async def test_why_it_did_not_arrive(running, delivery, *, shown):
@@ -268,6 +285,36 @@ async def test_why_it_did_not_arrive(running, delivery, *, shown):
     (row,) = running.views.history(0)
     assert (row["outcome"], row["error"]) == shown
     assert bool(row["sent"]) is (row["outcome"] != "queued")
+    assert row["tries"] == ([[AFTER // 86400 * 86400, row["error"]]] if row["outcome"] == "queued" else [])
+
+
+async def test_every_try_is_told(running):
+    """Each day on which nobody was reached stays in the history with its cause, also of a report that was accepted at last."""
+    await running.consent()
+    running.to(AFTER)
+    first = AFTER // 86400 * 86400
+    for day, hindrance in enumerate((Hindrance.DNS, Hindrance.EXPIRED, Hindrance.EXPIRED)):
+        running.clock.wall = AFTER + day // 2 * 86400
+        running.server.answers.append(held_delivery(hindrance))
+        await running.ticker.send(running.store.reports.queue()[0])
+    tries = [[first, "tls-expired"], [first + 86400, "tls-expired"]]
+    waiting = question(running)
+    assert waiting["cause_args"] | {"tried": "2026-12-02", "error": "tls-expired"} == waiting["cause_args"]
+    assert waiting["reason"].endswith("At the last try, on 2026-12-02, the server's certificate was not valid on that day.")
+    assert [row["tries"] for row in running.views.history(0)] == [tries]
+    await running.ticker.send(running.store.reports.queue()[0])
+    assert [(row["outcome"], row["error"], row["tries"]) for row in running.views.history(0)] == [("accepted", "", tries)]
+    assert question(running)["cause_args"] == {"date": "2026-12-02"}
+
+
+async def test_why_nobody_knows_is_told(running):
+    """A question whose report may have arrived says why nobody knows, in its sentence too."""
+    await running.consent()
+    running.to(AFTER)
+    running.server.answers.append(unknown_delivery(Hindrance.REFUSED))
+    await running.ticker.send(running.store.reports.queue()[0])
+    told = "Your answer was being sent on 2026-12-01, but the connection to the server failed or broke off, so it may have arrived."
+    assert question(running)["reason"] == told
 
 
 async def test_views_write_nothing(running):

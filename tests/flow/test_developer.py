@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import re
 
 import pytest
-from support.machine import CONTROL, KATE, CallError, but_for_chance
+from support.machine import CONTROL, KATE, TELEMETRY, CallError, but_for_chance
 from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
+from support.manifests.shared_sources import CRASH, SHARED, USER
 from support.net.tls_receiver import Receiver
+
+from telemetryd.bus.transport.library import Variant
 
 KATE_ID = "org.kde.kate"
 ELSEWHERE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
@@ -72,14 +76,14 @@ async def test_nothing_goes_to_another_machine(machine, local):
             assert [text for _, text in await client.get("Problems") if "other" in text]
 
 
-@pytest.mark.parametrize("member", ["Submit", "Watch"])
+@pytest.mark.parametrize("member", ["Submit", "Watch", "Monitor"])
 async def test_outside_developer_mode_its_members_refuse(machine, member):
-    """Submit and Watch say NotDeveloper, and what to do."""
+    """Submit, Watch and Monitor say NotDeveloper, and what to do."""
     machine.install(KATE)
     with machine.daemon():
         async with machine.client() as client:
             with pytest.raises(CallError, match="developer = true") as refused:
-                await client.call(CONTROL, member, *(("st", KATE_ID, 0) if member == "Watch" else ()))
+                await client.call(CONTROL, member, *(() if member == "Submit" else ("st", KATE_ID, 0)))
             assert refused.value.name == "org.telemetryd.Error.NotDeveloper"
             assert await client.get("Developer") is False
 
@@ -108,6 +112,99 @@ async def test_watch_shows_each_push_as_it_arrives(machine):
             await client.push_many(KATE_ID, {"startup": ("ad", [100.0, 3000.0])})
             _, events = await _watch(watcher, number)
             assert events == [("startup", "<500", "startup-time: kept"), ("startup", ">=2000", "startup-time: kept")]
+
+
+async def monitored(client, application="", after=0):
+    """The events of Monitor as plain dictionaries, without keys that are empty; and the number for the next call."""
+    number, rows = await client.call(CONTROL, "Monitor", "st", application, after)
+    return number, [{key: variant.value for key, variant in row.items() if variant.value} for row in rows]
+
+
+async def test_monitor_shows_what_was_refused_and_to_whom(any_machine):
+    """Each kind of refusal is an event with application, source and the error's name and text; a push has its bin and verdict. No value."""
+    any_machine.develop()
+    any_machine.install(USER)
+    with any_machine.daemon() as daemon:
+        async with any_machine.client() as client:
+            await client.register(KATE_ID, KATE.replace("Is start-up too slow?", "Is the start too slow?"))
+            await client.push(KATE_ID, "startup", "d", 700.5)
+            samples = {"startup": Variant("d", 1.0), "nothing": Variant("d", 1.0)}
+            for call in (
+                ("Push", "sss", KATE_ID, "startup", "700.5"),
+                ("PushMany", "sa{sv}", KATE_ID, samples),
+                ("Push", "ssv", KATE_ID, "startup", Variant("s", "700.5")),
+                ("Push", "ssv", KATE_ID, CRASH, Variant("u", 3)),
+                ("Push", "ssv", "org.kde.nobody", "startup", Variant("d", 700.5)),
+                ("Pusch", "u", 3),
+            ):
+                with pytest.raises(CallError):
+                    await client.call(TELEMETRY, *call)
+            await any_machine.send_and_leave(daemon, TELEMETRY, "Push", "ssv", KATE_ID, "startup", Variant("d", 700.5))
+            number, events = await monitored(client)
+            while len(events) < 9:
+                number, later = await monitored(client, after=number)
+                events += later
+            _, own = await monitored(client, KATE_ID)
+            assert [event for event in events if event.get("application") != "org.kde.nobody"] == own
+            assert (await _watch(client))[1] == [("startup", "500..2000", events[1]["verdict"])]
+    told = [(event.get("error", "").rpartition(".")[2], event.get("source"), event["verdict"]) for event in events]
+    assert told[0] == ("", None, "the installed manifest holds instead of the registered text")
+    assert told[1][2].startswith("startup-time: not kept")
+    assert told[2] == ("InvalidArgs", None, "expected arguments of the types 'ssv', and Push came with 'sss'")
+    assert told[3][:2] == ("UnknownSource", "nothing")
+    assert told[4][:2] == ("InvalidValue", "startup")
+    assert told[5] == ("UnknownSource", CRASH, f"{CRASH} is listed in uses, but org.kde.frameworks is not installed here")
+    assert told[6][:2] == ("UnknownApplication", "startup")
+    assert told[7] == ("UnknownMethod", None, "Pusch: the interface has no such method")
+    assert told[8][:2] == ("NameHasNoOwner", "startup")
+    assert "700" not in str(told).replace("startup-time", "")
+
+
+async def test_monitor_names_a_shared_source_as_its_pusher_does(machine):
+    """A sample of a shared source is shown under the application that pushed it, with the source's owner; Watch gives the source alone."""
+    machine.develop()
+    machine.install(USER)
+    machine.install(SHARED)
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.push(KATE_ID, CRASH, "u", 3)
+            _, (event,) = await monitored(client, KATE_ID)
+            assert (event["application"], event["source"], event["bin"]) == (KATE_ID, CRASH, "+3")
+            ((source, label, _),) = (await _watch(client))[1]
+            assert (source, label) == ("crash", "+3")
+
+
+async def test_a_refusal_wakes_who_waits_and_a_long_one_is_cut(machine):
+    """A waiting client is told of a refusal at once. Names and texts as long as a message do not make the daemon remember as much."""
+    machine.develop()
+    machine.install(KATE)
+    with machine.daemon():
+        async with machine.client() as client, machine.client() as watcher:
+            waiting = asyncio.create_task(monitored(watcher, KATE_ID))
+            with pytest.raises(CallError):
+                await client.push(KATE_ID, "s" * 500_000, "d", 1.0)
+            _, (event,) = await asyncio.wait_for(waiting, 10)
+            assert event["source"] == "s" * 128 + "…"
+            assert event["error"] == "org.telemetryd.Error.UnknownSource"
+
+
+async def test_more_events_than_a_reply_holds(machine):
+    """A reply has as many events as fit, and the next one goes on where it ended: none is lost or told twice."""
+    machine.develop()
+    machine.install(KATE)
+    with machine.daemon():
+        async with machine.client() as client:
+            for number in range(1000):
+                unknown = "".join(f"unknown-{number}-{each}{'y' * 100} = 1\n" for each in range(5))
+                with pytest.raises(CallError):
+                    await client.register(KATE_ID, KATE.replace("[[source]]", f"[[source]]\n{unknown}"))
+        numbers, texts = [0], []
+        while len(texts) < 1000:
+            number, events = machine.ask(CONTROL, "Monitor", "st", KATE_ID, str(numbers[-1]))
+            numbers.append(number)
+            texts += [re.search(r"unknown-\d+", event["verdict"]["data"])[0] for event in events]
+        assert len(numbers) > 2
+        assert texts == [f"unknown-{number}" for number in range(1000)]
 
 
 async def test_it_has_databases_of_its_own(machine):

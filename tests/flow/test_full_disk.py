@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from support.machine import CONTROL, CallError, until
+from support.machine import CONTROL, CallError, Variant, until
 from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, found_on_disk, rows
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems")
@@ -87,6 +87,9 @@ ACTS = {
     "application": lambda client: client.call(CONTROL, "SetApplicationConsent", "suu", KATE_ID, 0, 0),
     "question": lambda client: client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, QUESTION, False),
     "erase": lambda client: client.call(CONTROL, "Erase", "s", KATE_ID),
+    "several": lambda client: client.call(
+        CONTROL, "Apply", "a{sv}s", {"usage": Variant("u", 0), "refuse": Variant("a(ss)", [[KATE_ID, QUESTION]])}, ""
+    ),
 }
 
 
@@ -105,6 +108,7 @@ async def test_taking_back_holds_and_is_written_later(disk, act):
             disk.free()
             await is_shut(client)
             assert found_on_disk(machine, TOTAL_BYTES) == set()
+            await client.set("NewQuestions", 1)  # Problems that no file is the cause of are told anew after an act
             assert not any("not on disk yet" in text for _, text in await client.get("Problems"))
         daemon.stop(signal.SIGKILL)
     with machine.daemon():

@@ -79,7 +79,8 @@ def test_busctl_has_a_complete_session(developing, receiver):
     introspection = machine.busctl("introspect", *TELEMETRY[:2]) + machine.busctl("introspect", *CONTROL[:2])
     assert re.search(r"\.PushMany +method +sa\{sv\} ", introspection)
     assert re.search(r"\.Usage +property +u +\S+ +emits-invalidation writable$", introspection, re.MULTILINE)
-    assert re.search(r"\.Problems +property +a\(ss\) +.* -$", introspection, re.MULTILINE)
+    assert re.search(r"\.Problems +property +a\(ss\) +.* emits-invalidation$", introspection, re.MULTILINE)
+    assert re.search(r"\.LastWork +property +t +0 +-$", introspection, re.MULTILINE)
     assert len(re.findall(r"\.Version +property +u +1 +const$", introspection, re.MULTILINE)) == 2
     assert busctl(machine, *TELEMETRY, "Register", "ssa{sv}", APPLICATION, MANIFEST, "0")[0].startswith("sha256:")
     machine.busctl("set-property", *CONTROL, "Usage", "u", "1")

@@ -14,6 +14,10 @@ import pytest
 from support.machine import CONTROL, KATE, ROOT, TELEMETRY, CallError
 from support.manifests.shared_sources import CRASH, KATE_ID, SHARED, USER
 
+from telemetryd.bus.transport.library import Variant
+from telemetryd.core import limits
+from telemetryd.toml import manifest
+
 CALLS = [
     ("register", KATE_ID, ""),
     ("register", "org.kde.other", ""),
@@ -32,6 +36,18 @@ CALLS = [
     ("push_many", KATE_ID, {"startup": ("d", 1.0), CRASH: ("d", 0.5)}),
 ]
 """Calls whose answers must be the daemon's own: those that are taken, and one of each kind that is refused."""
+
+
+SHARED_FAULTS = [
+    ("", "org.kde.frameworks is not installed here"),
+    ("schema = 2", "the manifest of org.kde.frameworks cannot be read"),
+    (
+        SHARED.replace('kind = "shared"', "").replace('combine = "applications"', ""),
+        'the manifest of org.kde.frameworks is not of the kind "shared"',
+    ),
+    (SHARED.replace('"crash"', '"crashed"'), "org.kde.frameworks declares no source crash"),
+]
+"""What can be wrong with the manifest of a shared source, and what the application that pushes into it is told."""
 
 
 @pytest.fixture
@@ -80,6 +96,79 @@ async def test_it_answers_as_the_daemon_does_and_writes_down_what_came(recorder)
     ]
     assert [(one["error"], one["message"]) for one in lines if "error" in one] == [one for one in answers if isinstance(one, tuple)]
     assert [one["digest"] for one in lines if "digest" in one] == [one for one in answers if isinstance(one, str)]
+
+
+async def refused(client, member, signature, *body):
+    """Call a member of Telemetry1, which must refuse."""
+    with pytest.raises(CallError) as failure:
+        await client.call(TELEMETRY, member, signature, *body)
+    return failure.value
+
+
+async def test_what_never_reached_a_source_is_written_down_too(recorder):
+    """Each kind of refusal has its line: a wrong signature beside the right one, the unknown key of a batch, a wrong member."""
+    with recorder.daemon(program=recorder.program):
+        async with recorder.client() as client:
+            await refused(client, "Push", "sss", KATE_ID, "startup", "700")
+            await refused(client, "PushMany", "sa{sv}", KATE_ID, {"startup": Variant("d", 1.0), "nothing": Variant("d", 1.0)})
+            await refused(client, "Pusch", "ssv", KATE_ID, "startup", Variant("d", 1.0))
+            await refused(client, "PushMany", "s", KATE_ID)
+            await refused(client, "Register", "ssa{sv}", KATE_ID, "x" * limits.MESSAGE_MAX_BYTES, {})
+            await client.push(KATE_ID, "startup", "d", 1.0)
+        wrong, unknown, missing, short, long, taken = recorded(recorder)
+    told = {"call": "Push", "application": KATE_ID, "expected": "ssv", "received": "sss"}
+    error = {"error": "org.freedesktop.DBus.Error.InvalidArgs", "message": "expected arguments of the types 'ssv'"}
+    assert wrong == told | error
+    assert (unknown["source"], unknown["types"]) == ("nothing", {"startup": "d", "nothing": "d"})
+    assert unknown["error"] == "org.telemetryd.Error.UnknownSource"
+    assert (missing["call"], missing["error"]) == ("Pusch", "org.freedesktop.DBus.Error.UnknownMethod")
+    assert (short["expected"], short["received"]) == ("sa{sv}", "s")
+    assert (long["call"], long["error"]) == ("", "org.freedesktop.DBus.Error.LimitsExceeded")
+    assert taken["bin"] == "<500"
+
+
+async def test_a_caller_that_left_is_written_down(recorder):
+    """A push whose program left the bus before it was identified is a line with an error, not silence."""
+    with recorder.daemon(program=recorder.program) as daemon:
+        await recorder.send_and_leave(daemon, TELEMETRY, "Push", "ssv", KATE_ID, "startup", Variant("d", 1.0))
+        async with recorder.client() as client:
+            await client.push(KATE_ID, "startup", "d", 3000.0)
+        lost, taken = recorded(recorder)
+    assert (lost["call"], lost["application"], lost["source"], lost["type"]) == ("Push", KATE_ID, "startup", "d")
+    assert lost["error"] == "org.freedesktop.DBus.Error.NameHasNoOwner"
+    assert "has to wait for its reply" in lost["message"]
+    assert taken["value"] == 3000.0
+
+
+@pytest.mark.parametrize(("text", "why"), SHARED_FAULTS, ids=["missing", "unreadable", "not shared", "without the source"])
+async def test_a_shared_manifest_that_is_missing_is_told_as_such(recorder, text, why):
+    """A source that the manifest lists in uses is not unknown because its owner is not installed, or does not declare it: that is said."""
+    shared = recorder.root / "share/telemetryd/manifests/org.kde.frameworks.toml"
+    if text:
+        shared.write_text(text)
+    else:
+        shared.unlink()
+    with recorder.daemon(program=recorder.program):
+        async with recorder.client() as client:
+            failure = await refused(client, "PushMany", "sa{sv}", KATE_ID, {"startup": Variant("d", 1.0), CRASH: Variant("u", 1)})
+    assert (failure.name, failure.text) == ("org.telemetryd.Error.UnknownSource", f"{CRASH} is listed in uses, but {why}")
+    (line,) = recorded(recorder)
+    assert (line["source"], line["message"]) == (CRASH, failure.text)
+
+
+async def test_an_installed_manifest_that_holds_instead_is_told(recorder):
+    """The digest of a registered text is its own, as ever, but the line says that the installed manifest holds, if they differ."""
+    other = USER.replace("Is start-up too slow?", "Is the start too slow?")
+    with recorder.daemon(program=recorder.program) as daemon:
+        async with recorder.client() as client:
+            digests = [await client.register(KATE_ID, text) for text in ("", USER, other, other)]
+        log = daemon.log
+    lines = recorded(recorder)
+    assert [line["digest"] for line in lines] == digests
+    assert digests == [manifest.parse(text).digest for text in (USER, USER, other, other)]
+    told = "the installed manifest holds instead of the registered text"
+    assert [line.get("note") for line in lines] == [None, None, told, told]
+    assert log.count(told) == 1
 
 
 async def test_it_leaves_no_trace_but_the_file(recorder, tmp_path):
@@ -172,3 +261,15 @@ def test_the_documented_session_works_when_pasted(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     assert lines == re.search(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1].splitlines()
+
+
+@pytest.mark.parametrize(("numbers", "status"), [([0], 0), ([0, 1], 1), ([1], 1), ([], 1)])
+def test_the_documented_check(tmp_path, numbers, status):
+    """The check passes if something was pushed and nothing refused. It fails for a refused push, and if nothing was pushed at all."""
+    page = (ROOT / "docs/testing-your-application.md").read_text()
+    lines = re.search(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1].splitlines()
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build/pushed.jsonl").write_text("".join(f"{lines[number]}\n" for number in numbers))
+    check = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1]
+    done = subprocess.run(["bash", "-e"], input=f"{check}exit 0\n", cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.splitlines()) == (status, [lines[1]] if 1 in numbers else [])

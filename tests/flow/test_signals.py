@@ -71,8 +71,8 @@ async def test_a_registered_text_is_heard_of_later(machine):
     assert await heard(machine, (register, look, look)) == [[], one, []]
 
 
-async def test_problems_change_without_a_signal(machine):
-    """What Problems says can change and nobody hears of it, as the interface says: here a file that was set aside is there."""
+async def test_problems_of_no_file_are_told_with_the_next_signal(machine):
+    """What follows from what was stored or sent makes no signal of its own: Problems has it after the next one. Here a set-aside file."""
     told = []
 
     async def look(client):
@@ -81,5 +81,62 @@ async def test_problems_change_without_a_signal(machine):
     async def set_aside(_):
         (machine.root / "state/telemetryd/consent.sqlite.damaged-2026-11-30").write_text("")
 
-    assert await heard(machine, (look, set_aside, look)) == [[], [], []]
-    assert len(told[1]) == len(told[0]) + 1
+    async def configure(client):
+        machine.configure("idle_exit_minutes = 7\n")
+        await client.get("Usage")
+
+    one = ["PropertiesChanged", "QuestionsChanged"]
+    assert await heard(machine, (look, set_aside, look, configure, look)) == [[], [], [], one, []]
+    assert told[1] == told[0]
+    assert len(told[2]) == len(told[0]) + 1
+
+
+async def test_a_faulty_manifest_is_a_problem_whether_it_was_read_or_not(machine):
+    """Reading Problems reads every manifest first: no signal follows when another call reads one, and none is missing before."""
+    (machine.root / "share/telemetryd/manifests/org.kde.ark.toml").write_text("schema = = 1")
+    told = []
+
+    async def look(client):
+        told.append(await client.get("Problems"))
+
+    async def read(client):
+        await client.call(CONTROL, "ListApplications")
+
+    assert await heard(machine, (look, read, look)) == [[], [], []]
+    assert told[0] == told[1]
+    assert "org.kde.ark.toml" in str(told[0])
+
+
+async def test_a_manifest_that_changed_is_told_whatever_is_accepted(machine):
+    """Which manifests were read depends on what was accepted, so a change of one is told only after somebody asked for all of them."""
+    path = machine.root / "share/telemetryd/manifests" / f"{KATE_ID}.toml"
+
+    async def change(client):
+        path.write_text(path.read_text() + "\n")
+        await client.get("Usage")
+
+    async def look(client):
+        await client.get("Problems")
+
+    counts = []
+    for accept in (False, True):
+        machine.install(this_week(KATE))
+        if accept:
+            await accept_last_week(machine, KATE_ID)
+        counts.append([bool(signals) for signals in await heard(machine, (change, look, change))])
+    assert counts == 2 * [[False, False, True]]
+
+
+async def test_a_removed_database_is_heard_of(machine):
+    """Whoever removes the files of the daemon changes what the user is shown: that is told, with the first call that finds it."""
+    machine.install(KATE)
+
+    async def consent(client):
+        await client.set("Usage", 2)
+
+    async def remove(client):
+        (machine.root / "state/telemetryd/consent.sqlite").unlink()
+        assert await client.get("Usage") == 0
+
+    one = ["PropertiesChanged", "QuestionsChanged"]
+    assert await heard(machine, (consent, remove)) == [one, one]

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.machine import CONTROL, KATE, CallError, until
+from support.machine import CONTROL, KATE, CallError, Variant, until
 from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, edit, found_on_disk, rows
 
 KATE_ID = "org.kde.kate"
@@ -132,6 +132,10 @@ async def is_told(client, place, why):
         told = await refusal(call)
         assert told.startswith(f"{place}: ")
         assert why in told
+    for change in ({"forget": Variant("s", KATE_ID)}, {"usage": Variant("u", 2), "new_questions": Variant("u", 2)}):
+        assert "it holds" not in await refusal(client.call(CONTROL, "Apply", "a{sv}s", change, ""))
+    mixed = {"usage": Variant("u", 0), "system": Variant("u", 2)}
+    assert "only what it takes back was done: it holds" in await refusal(client.call(CONTROL, "Apply", "a{sv}s", mixed, ""))
 
 
 async def lowering_holds(client):
@@ -141,6 +145,7 @@ async def lowering_holds(client):
         client.call(CONTROL, "SetApplicationConsent", "suu", KATE_ID, 3, 0),
         client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "saves-a-week", False),
         client.call(CONTROL, "Erase", "s", ""),
+        client.call(CONTROL, "Apply", "a{sv}s", {"usage": Variant("u", 0), "erase": Variant("s", "")}, ""),
     ):
         assert "it holds from now on, but it is not on disk yet" in await refusal(call)
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from telemetryd.runtime.lock import StateLock
 lock = StateLock(Path(sys.argv[1]))
 print(lock.try_take(), flush=True)
+if "serve" in sys.argv:
+    lock.serve()
 child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, close_fds=False)
 print(child.pid, flush=True)
 sys.stdin.read()
@@ -27,9 +29,13 @@ sys.stdin.read()
 
 
 @contextmanager
-def holder(directory):
-    """Another process that tries to take the lock and starts a child: (process, whether it has the lock, the child's id)."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def holder(directory, *options):
+    """Another process that tries to take the lock and starts a child: (process, whether it has the lock, the child's id).
+
+    With "serve" it takes the second lock too.
+    """
+    command = [sys.executable, "-c", HOLDER, directory, *options]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         yield process, process.stdout.readline() == "True\n", int(process.stdout.readline())
         process.kill()
@@ -65,6 +71,47 @@ def test_a_killed_holder_frees_it(tmp_path):
         signal.pidfd_send_signal(parked, signal.SIGKILL)
         os.close(parked)
         lock.release()
+
+
+def test_only_a_serving_holder_is_seen_as_serving(tmp_path):
+    """Another process sees the second lock while its holder lives and serves, and looking at it takes nothing from anybody."""
+    lock = StateLock(tmp_path / "state")
+    assert not lock.is_served_by_another()
+    with holder(tmp_path / "state") as (_, has_it, _):
+        assert has_it
+        assert not lock.try_take()
+        assert not lock.is_served_by_another()
+    with holder(tmp_path / "state", "serve") as (process, has_it, _):
+        assert has_it
+        assert not lock.try_take()
+        assert lock.is_served_by_another()
+        assert lock.is_served_by_another()
+        process.kill()
+        process.wait()
+        assert not lock.is_served_by_another()
+    assert mode(tmp_path / "state/serving") == 0o600
+
+
+def test_serving_ends_before_the_lock_is_released(tmp_path):
+    """An exit releases the second lock first; a directory that is taken instead of a moved one gets it too, until then."""
+    path = tmp_path / "state"
+    lock, onlooker = StateLock(path), StateLock(path)
+    assert lock.try_take()
+    lock.serve()
+    assert onlooker.is_served_by_another()
+    path.rename(tmp_path / "old")
+    assert not onlooker.is_served_by_another()
+    assert lock.try_take()
+    assert onlooker.is_served_by_another()
+    assert not StateLock(tmp_path / "old").is_served_by_another()
+    lock.end_serving()
+    assert not onlooker.is_served_by_another()
+    with holder(path) as (_, has_it, _):
+        assert not has_it
+    lock.release()
+    assert lock.try_take()
+    assert not onlooker.is_served_by_another()
+    lock.release()
 
 
 def test_taking_and_releasing_twice(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.core.settings import Endpoint
 from telemetryd.core.uploader_protocol import SENDING, Job, encode_job
 from telemetryd.runtime.uploader import UploaderCourier
@@ -16,7 +16,7 @@ BODY = b"{}".ljust(1024)
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
 LINE = b'{"result":"accepted","status":204,"hindrance":""}\n'
 ACCEPTED = SENDING + LINE
-UNKNOWN, HELD = Delivery(Result.UNKNOWN), held_delivery(Hindrance.UPLOADER)
+UNKNOWN, HELD = unknown_delivery(Hindrance.UPLOADER), held_delivery(Hindrance.UPLOADER)
 TEXT = '{"question":1}'
 JOB = encode_job(Job("kde", ENDPOINT.url, developer=False, body=BODY, definition=TEXT))
 

@@ -175,6 +175,46 @@ def test_lowering_needs_no_disk(folder, opened):
         assert (kept.decisions, kept.records) == ({KEY: Decision(True, {})}, {KEY: over, OTHER: shut})
 
 
+def change_until_full(consents, number):
+    """Five changes together; after so many of them the disk is full."""
+    changes = [
+        lambda: consents.set_levels(Levels(0, 0, 0)),
+        lambda: consents.refuse(KEY, is_refused=True),
+        lambda: consents.set_application("org.kde.kate", ApplicationLevels(0, 0)),
+        lambda: consents.set_records({KEY: Record(Outcome.PASSED)}),
+        lambda: consents.accept([(KEY, "sha256:1", "text")], 5),
+    ]
+    with consents.together():
+        for place, change in enumerate(changes):
+            if place == number:
+                consents._database._connection.execute("PRAGMA query_only = ON")
+            change()
+
+
+def test_together(folder, opened):
+    """Changes that are made together are in the file together, or none is, nor in memory, and then none is owed."""
+    consents = opened().consents
+    with consents.together():
+        pass
+    assert list(folder.glob("consent.sqlite*")) == []
+    consents.set_levels(Levels(1, 1, 1))
+    with consents.together():
+        consents.set_levels(Levels(2, 1, 1))
+        consents.refuse(OTHER, is_refused=True)
+        assert opened().consents.levels == Levels(1, 1, 1)
+    assert (opened().consents.levels, set(opened().consents.decisions)) == (Levels(2, 1, 1), {OTHER})
+    before = consents.levels, consents.applications, consents.decisions, consents.records
+    for fails_after in range(5):
+        with pytest.raises(StorageError):
+            change_until_full(consents, fails_after)
+        consents._database._connection.execute("PRAGMA query_only = OFF")
+        assert (consents.levels, consents.applications, consents.decisions, consents.records) == before
+        assert not consents.is_owed
+        assert opened().consents.levels == Levels(2, 1, 1)
+    consents.set_levels(Levels(0, 0, 0))
+    assert opened().consents.levels == Levels(0, 0, 0)
+
+
 def texts_in(folder):
     """How often a text stands in the consent file, and the texts that it keeps."""
     with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as other:

@@ -109,11 +109,11 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.store.reports.start(row._replace(started=now)) is (is_queued and not row.started)
             after = row if row.started else row._replace(started=now)
         elif act == "hold":
-            self.store.reports.hold(row, now, "dns")
-            after = row._replace(started=0, slot=now, held="dns")
+            self.store.reports.hold(row._replace(slot=now, held="dns", tries=((0, "dns"),)))
+            after = row._replace(started=0, slot=now, held="dns", tries=((0, "dns"),))
         else:
-            assert self.store.reports.finish(row, "accepted", status=204, body=b"blank") is is_queued
-            after = blur(row, outcome="accepted", status=204, body=b"blank")
+            assert self.store.reports.finish(row._replace(outcome="accepted", status=204), body=b"blank") is is_queued
+            after = blur(row, outcome="accepted", status=204, body=b"blank", tries=row.tries)
         if is_queued:
             self.reports[pick] = after
 
@@ -123,7 +123,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.reports.erase(keys)
         for number, row in enumerate(self.reports):
             if row.outcome == "queued" and row.key in keys:
-                self.reports[number] = blur(row, outcome="unknown" if row.started else "erased", body=b"", headers=())
+                self.reports[number] = blur(row, outcome="unknown" if row.started else "erased", body=b"", headers=(), tries=())
 
     @rule(application=APPLICATIONS | st.just(""))
     def forget(self, application):

@@ -2,6 +2,8 @@ import itertools
 
 import pytest
 
+from telemetryd.engine.ports import ReportSelection
+
 DAY_S = 86400
 KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.krita", "startup")
 TALLY = "INSERT INTO tally VALUES (NULL, ?, ?, 'a.b', ?, x'', 0)"
@@ -51,27 +53,29 @@ def test_start(store, report):
 
 
 def test_hold(store, report):
-    """What reached nobody waits for another slot, however often; the cause stands in the row until an attempt goes otherwise."""
+    """What reached nobody waits for another slot, however often. The row has the last cause until a try ends otherwise, and all tries."""
     (row,) = put(store, report())
-    for now in (1000, 5000):
+    tries = ((DAY_S, "dns"), (2 * DAY_S, "ca-file"))
+    for number, now in enumerate((1000, 5000), 1):
         assert store.reports.start(begun(row, now))
-        store.reports.hold(row, now + 2000, "ca-file")
-        assert store.reports.queue() == [row._replace(slot=now + 2000, held="ca-file")]
+        store.reports.hold(row._replace(slot=now + 2000, held="ca-file", tries=tries[:number]))
+        assert store.reports.queue() == [row._replace(slot=now + 2000, held="ca-file", tries=tries[:number])]
         assert store.reports.held() == [(row.vendor, "ca-file")]
-    assert store.reports.finish(row, "rejected", status=503, body=b"blank")
+    assert store.reports.finish(row._replace(outcome="rejected", status=503), body=b"blank")
     assert store.reports.held() == []
     (done,) = store.reports.history(0, 10)
-    assert done.held == ""
+    assert (done.held, done.tries) == ("", tries)
 
 
 def test_why_it_was_dropped(store, report):
     """A report that is dropped keeps what held it back."""
     (row,) = put(store, report())
     store.reports.start(begun(row, 1000))
-    store.reports.hold(row, 2000, "dns")
-    assert store.reports.finish(row, "dropped", status=0, body=b"blank")
+    store.reports.hold(row._replace(slot=2000, held="dns", tries=((DAY_S, "dns"),)))
+    (waiting,) = store.reports.queue()
+    assert store.reports.finish(waiting._replace(outcome="dropped", status=0), body=b"blank")
     (done,) = store.reports.history(0, 10)
-    assert (done.outcome, done.held, done.started) == ("dropped", "dns", 0)
+    assert (done.outcome, done.held, done.tries, done.started) == ("dropped", "dns", ((DAY_S, "dns"),), 0)
     assert store.reports.held() == []
 
 
@@ -87,14 +91,14 @@ def test_finish(store, report):
     """Done once: the given bytes replace the report's, and no moment finer than a day is left of it. Policy: A2."""
     (row,) = put(store, report(created=100 * DAY_S + 4711))
     store.reports.start(begun(row, 101 * DAY_S + 17))
-    assert store.reports.finish(row, "accepted", status=204, body=b"blank")
+    assert store.reports.finish(row._replace(outcome="accepted", status=204), body=b"blank")
     assert store.reports.queue() == []
     (done,) = store.reports.history(0, 10)
     assert (done.outcome, done.status, done.body) == ("accepted", 204, b"blank")
     assert (done.created, done.slot, done.started) == (100 * DAY_S, 0, 101 * DAY_S)
-    assert not store.reports.finish(done, "dropped", status=0, body=b"again")
+    assert not store.reports.finish(done._replace(outcome="dropped", status=0), body=b"again")
     assert not store.reports.start(done)
-    store.reports.hold(done, 3, "dns")
+    store.reports.hold(done._replace(slot=3, held="dns", tries=((DAY_S, "dns"),)))
     assert store.reports.history(0, 10) == [done]
 
 
@@ -105,12 +109,12 @@ def test_erase(store, report, acts, outcome):
     if "start" in acts:
         store.reports.start(begun(row, DAY_S + 1000))
     if "hold" in acts:
-        store.reports.hold(row, 2000, "dns")
+        store.reports.hold(row._replace(slot=2000, held="dns", tries=((DAY_S, "dns"),)))
     store.reports.erase([KEY, ("no", "such")])
     assert store.reports.queue() == [other]
-    assert not store.reports.finish(row, "accepted", status=204, body=row.body)
+    assert not store.reports.finish(row._replace(outcome="accepted", status=204), body=row.body)
     gone = store.reports.history(0, 10)[1]
-    assert (gone.outcome, gone.body, gone.headers, gone.held) == (outcome, b"", (), "")
+    assert (gone.outcome, gone.body, gone.headers, gone.held, gone.tries) == (outcome, b"", (), "", ())
     assert (gone.created % DAY_S, gone.slot, gone.started) == (0, 0, DAY_S if outcome == "unknown" else 0)
     store.reports.erase([KEY])
     assert store.reports.history(0, 10)[1] == gone
@@ -137,7 +141,7 @@ def test_forget(store, report):
     """Forgetting takes what is done, of one application or of all, and leaves what waits."""
     first, second, third = put(store, report(), report(OTHER), report(OTHER))
     for row in (first, second):
-        store.reports.finish(row, "dropped", status=0, body=b"")
+        store.reports.finish(row._replace(outcome="dropped", status=0), body=b"")
     store.reports.forget(KEY[0])
     assert [row.id for row in store.reports.history(0, 10)] == [third.id, second.id]
     store.reports.forget("")
@@ -161,7 +165,7 @@ def test_prune(folder, store, report):
     """Rows go after a year, but never one that waits; with nothing to drop, nothing is written."""
     old, waiting, young = put(store, report(created=0), report(OTHER, created=0), report(created=DAY_S))
     for row in (old, young):
-        store.reports.finish(row, "accepted", status=204, body=b"")
+        store.reports.finish(row._replace(outcome="accepted", status=204), body=b"")
     before = written(folder)
     store.reports.prune(366 * DAY_S)
     assert written(folder) == before
@@ -192,6 +196,41 @@ def test_latest(store, report):
     assert [first, *rows] == [row for row in everything if row.created >= 20 * DAY_S]
 
 
+def numbered(store, **conditions):
+    """The ids of the selected reports."""
+    return [row.id for row in store.reports.select(ReportSelection(**{"before": 1 << 62, "limit": 1000} | conditions))]
+
+
+def test_select(store, report):
+    """Pages by the numbers of rows have each report of a selection once, the newest first, however long the pages are."""
+    put(store, *(report(created=number // 3 * DAY_S) for number in range(50)), *(report(OTHER) for _ in range(50)))
+    ids = [row.id for row in store.reports.history(0, 1000)]
+    kate = [row.id for row in store.reports.history(0, 1000) if row.key == KEY]
+    assert numbered(store) == ids
+    assert numbered(store, application=KEY[0]) == numbered(store, application=KEY[0], question=KEY[1]) == kate
+    assert numbered(store, application=KEY[0], question="none") == numbered(store, outcomes=("erased",)) == []
+    assert numbered(store, outcomes=("queued", "erased")) == ids
+    assert numbered(store, since=10 * DAY_S) == [row.id for row in store.reports.latest(10 * DAY_S)]
+    for limit in (1, 7, 33, 200):
+        pages, before = [], 1 << 62
+        while page := numbered(store, application=KEY[0], before=before, limit=limit):
+            assert len(page) <= limit
+            pages += page
+            before = page[-1]
+        assert pages == kate
+
+
+def test_select_while_rows_are_erased(store, report):
+    """If rows go while a page is read, older ones come instead of them, so that a short page is always the last one."""
+    put(store, *(report() for _ in range(200)))
+    for row in store.reports.queue():
+        store.reports.finish(row, "accepted", status=204, body=b"")
+    rows = store.reports.select(ReportSelection(1 << 62, 100))
+    first = next(rows)
+    store.main.write("DELETE FROM report WHERE id BETWEEN 110 AND 160", ())
+    assert [first.id, *(row.id for row in rows)] == [*range(200, 160, -1), *range(109, 49, -1)]
+
+
 def test_latest_of_none(store):
     """Without a report there is none."""
     assert list(store.reports.latest(0)) == []
@@ -202,7 +241,7 @@ def test_what_is_known_of_questions(store, report):
     rows = put(store, report(), report(created=5 * DAY_S), report(created=9 * DAY_S), report(OTHER))
     for day, row in enumerate(rows[:2], 101):
         store.reports.start(begun(row, day * DAY_S + 17))
-        assert store.reports.finish(row, "accepted", status=204, body=row.body[:-1])
+        assert store.reports.finish(row._replace(outcome="accepted", status=204), body=row.body[:-1])
     assert sorted(store.reports.applications()) == sorted({KEY[0], OTHER[0]})
     assert store.reports.questions(KEY[0]) == [KEY[1]]
     assert store.reports.questions("a.b") == []
@@ -226,6 +265,7 @@ def test_looks_do_not_read_the_history(store):
         "SELECT DISTINCT question FROM report WHERE application = 'a'",
         "SELECT question, max(started) FROM report WHERE application = 'a' AND outcome = 'accepted' GROUP BY question",
         "SELECT * FROM report WHERE application = 'a' AND question = 'b' AND period = 'c' ORDER BY id DESC LIMIT 1",
+        "SELECT id FROM report INDEXED BY report_question WHERE +id < 9 AND created >= 7 AND outcome IN ('a') ORDER BY id DESC LIMIT 1",
     ):
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
         assert "INDEX report_" in plan, (sql, plan)

@@ -37,7 +37,7 @@ def answer(store, keys, report, now):
     for key in keys:
         store.reports.put(report(key, created=now, body=b" " * 1024))
     for queued in store.reports.queue():
-        store.reports.finish(queued, "accepted", status=204, body=queued.body)
+        store.reports.finish(queued._replace(outcome="accepted", status=204), body=queued.body)
     store.consents.set_records({key: Record(Outcome.ANSWERED, "sent", "2026-W42") for key in keys})
     store.reports.prune(now)
 

@@ -20,10 +20,12 @@ from support.manifests import manifest_texts
 from telemetryd.core.obstacle_delay import Moment
 from telemetryd.core.schedule import Delivery, Result
 from telemetryd.engine.catalogue import Catalogue
+from telemetryd.engine.changes import Changes
 from telemetryd.engine.decisions import Decisions
 from telemetryd.engine.delivery import Deliveries, Sending
 from telemetryd.engine.durability import Disk, Work
 from telemetryd.engine.erasure import Erasure
+from telemetryd.engine.foresight import Foresight
 from telemetryd.engine.known_questions import KnownQuestions
 from telemetryd.engine.monitor import Monitor
 from telemetryd.engine.period_close import PeriodClose
@@ -183,7 +185,7 @@ class Running:
         self.clock, self.chance, self.facts = HandClock(now), SeededChance(), Machinery()
         self.directory = root / "state/telemetryd"
         self.directory.mkdir(parents=True)
-        self.store = None
+        self.store, self.is_sparing = None, False
 
     def __enter__(self):
         self.restart()
@@ -222,7 +224,7 @@ class Running:
         self.erasure = Erasure(**about, tallies=self.tallies, abort=self.sending.abort)
         self.disk = Disk(lambda _: store)
         self.work = Work(asyncio.Lock(), self.disk)
-        self.owed = []
+        self.owed, self.news = [], []
         self._put_together_flow(about, KnownQuestions(self.catalogue, store.consents, self.tallies, store.reports))
 
     def _put_together_flow(self, about, known):
@@ -236,9 +238,15 @@ class Running:
             monitor=self.watch,
             on_decision_owed=lambda: self.owed.append("news"),
             on_new_day=lambda: self.owed.append("day"),
+            on_news=lambda: self.news.append(self.clock.now()),
         )
+        changes = Changes(self.catalogue, store.consents, self.questions, known=known, clock=self.clock)
+        self.foresight = Foresight(**about, consents=store.consents, tallies=self.tallies, changes=changes)
         decide = {"daemon": self.daemon, "erasure": self.erasure, "run": self.run}
-        self.choices = Decisions(**in_files, **decide, consents=store.consents, files=store, known=known, lowered=self.lowered)
+        parts = {name: about[name] for name in ("catalogue", "questions")}
+        self.choices = Decisions(
+            **parts, **decide, consents=store.consents, files=store, changes=changes, foresight=self.foresight, lowered=self.lowered
+        )
         self.ticker = Deliveries(
             **about,
             **decide,
@@ -248,9 +256,13 @@ class Running:
             sending=self.sending,
             may_act=lambda: True,
             has_time=lambda: True,
+            is_sparing=self._is_sparing,
             troubles=ProblemLog(),
         )
-        self.views = Queries(**about, consents=store.consents, period_close=self.closing, known=known)
+        self.views = Queries(**about, consents=store.consents, period_close=self.closing, known=known, foresight=self.foresight)
+
+    async def _is_sparing(self):
+        return self.is_sparing
 
     async def run(self, steps):
         """Take steps; tests have no loop to spare for a thread."""
@@ -327,6 +339,16 @@ class Running:
     def broken_consents(self):
         """The consent file does."""
         return self.broken_disk(self.store.consent)
+
+    @contextlib.contextmanager
+    def unreadable_reports(self):
+        """The main file has lost its queue, so that it cannot be read."""
+        connection = self.store.main._connection
+        connection.execute("ALTER TABLE report RENAME TO lost")
+        try:
+            yield
+        finally:
+            connection.execute("ALTER TABLE lost RENAME TO report")
 
     @contextlib.contextmanager
     def broken_disk(self, database=None):

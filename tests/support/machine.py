@@ -8,6 +8,7 @@ async with machine.client() as client:  # an asyncio D-Bus client
 await client.push("org.kde.kate", "startup", "d", 700.0)
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -184,6 +185,7 @@ class Machine:
             "TELEMETRYD_DATA_DIRS": str(self.root / "share"),
             "TELEMETRYD_DBUS_LIBRARY": self.library,
             "DBUS_SESSION_BUS_ADDRESS": self.address,
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.root}/system/bus",
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},  # measured as we are
         }
 
@@ -254,6 +256,18 @@ class Machine:
             yield Client(edge)
         finally:
             await edge.disconnect()
+
+    async def send_and_leave(self, daemon, interface, member, signature, *body):
+        """Send a call and leave the bus while the daemon sleeps: when it reads the call, nobody is there."""
+        daemon.process.send_signal(signal.SIGSTOP)
+        async with self.client() as hasty, self.client() as witness:
+            name = hasty.bus.unique_name
+            hasty.bus.send(no_reply(interface, member, signature, *body))
+            await hasty.bus.disconnect()
+            async with asyncio.timeout(WAIT_S):
+                while await witness.bus.owner_of(name):
+                    await asyncio.sleep(0.01)
+        daemon.process.send_signal(signal.SIGCONT)
 
     def run(self, *command, check=True, **options):
         """Run a program on this machine; its completed process, with text."""

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from support.engine_flow import AFTER, APP, CLOSES, DURING, KATE_2026, KEY, LATE, QUESTION, at
 
 from telemetryd.core.gate import Cause
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.errors import InvalidArgumentsError
 
 ASKED = KATE_2026.replace("2026-12-31", "2026-12-04")
@@ -295,12 +296,12 @@ async def status_5xx(running):
 
 async def no_status(running):
     """The connection breaks down after the first byte."""
-    await answer(running, Delivery(Result.UNKNOWN))
+    await answer(running, unknown_delivery(Hindrance.REFUSED))
 
 
 async def nobody_reached(running):
     """The server's certificate is not trusted until the report's second window is over."""
-    running.server.answers = [Delivery(Result.HELD, hindrance="tls-authority")] * 9
+    running.server.answers = [held_delivery(Hindrance.AUTHORITY)] * 9
     for slot in [row.slot + DAY_S for row in running.store.reports.queue()]:
         await tick_at(running, slot)
     assert running.server.received

@@ -189,7 +189,7 @@ TABLE = [
     Row(status_451, REPORTING, State.SUSPENDED, because(Cause.SERVER_SUSPENDED, date="DAY"), NOTHING, CHARGED, "suspended"),
     ended(status_4xx, "rejected", Cause.REJECTED, date="DAY", status="404"),
     ended(status_5xx, "rejected", Cause.REJECTED, date="DAY", status="503"),
-    ended(no_status, "unknown", Cause.UNKNOWN, date="DAY"),
+    ended(no_status, "unknown", Cause.UNKNOWN, date="DAY", error="refused"),
     ended(nobody_reached, "dropped", Cause.DROPPED, error="tls-authority"),
     ended(window_over, "dropped", Cause.DROPPED),
     ended(refused_while_sending, "unknown", Cause.REFUSED),

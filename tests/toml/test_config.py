@@ -86,6 +86,7 @@ def test_whole_configuration():
         ohttp_relay = "https://Relay.example.net"
         ohttp_keys = "/etc/telemetryd/kde.keys"
         share = 0.46
+        proxy = "http://Proxy.example.net:3128/"
     """
     assert plainly(parse_configuration(text)) == {
         "enabled": True,
@@ -105,6 +106,7 @@ def test_whole_configuration():
                 "ohttp_relay": "https://relay.example.net/",
                 "ohttp_keys": "/etc/telemetryd/kde.keys",
                 "share": 0.46,
+                "proxy": "http://proxy.example.net:3128",
             }
         },
     }
@@ -324,3 +326,27 @@ def entry(kind, application):
 def test_concerned_applications(text, applications):
     """An invalid file concerns the applications that it names; if any entry names none, or the end may be lost, it concerns everyone."""
     assert concerned_applications(text) == applications
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://proxy.example:3128",
+        "socks5://proxy.example:1080",
+        "proxy.example:3128",
+        "http://",
+        "http://proxy.example:0",
+        "http://proxy.example:65536",
+        "http://proxy.example/proxy.pac",
+        "http://proxy.example:3128?x",
+        "http://ada:hidden-word@proxy.example:3128",
+        "http://ada@proxy.example:3128",
+        "http://proxy example:3128",
+        "",
+    ],
+)
+def test_proxies_that_cannot_be(url):
+    """A proxy is an http: URL of a host and a port. A password is refused, because any program reads the file; the text repeats none."""
+    text = refusal(endpoint("https://telemetry.kde.example/", proxy=url))
+    assert "expected an http: URL of a host and a port, without a user name, a password and a path" in text
+    assert "hidden-word" not in text

@@ -247,6 +247,31 @@ def test_a_relay_in_developer_mode():
     assert endpoint.ohttp_relay == "https://localhost:2/kde"
 
 
+PROXY = 'proxy = "http://Proxy.example:3128/"\n'
+
+
+def test_a_proxy():
+    """A system file may name a proxy for an endpoint, directly or before a relay. Without a port it is 80."""
+    for lines in ("", RELAY):
+        (endpoint,) = merged(system(KDE + lines + PROXY)).endpoints
+        assert (endpoint.proxy, bool(endpoint.ohttp_relay)) == ("http://proxy.example:3128", bool(lines))
+        assert endpoint.route_id == merged(system(KDE + lines)).endpoints[0].route_id
+    assert merged(system(KDE + PROXY.replace(":3128/", ""))).endpoints[0].proxy == "http://proxy.example:80"
+    assert merged(system(KDE)).endpoints[0].proxy == ""
+
+
+def test_no_proxy_of_the_users():
+    """A user's file names no proxy, not even for the user's own machine: it could send the report elsewhere. Policy: C6."""
+    settings = merged(user("developer = true\n" + LOCAL.format("http://localhost:1/") + PROXY))
+    assert (settings.endpoints, texts(settings)) == ((), [("/home/u.toml", "[endpoint.kde] proxy")])
+
+
+def test_no_proxy_in_developer_mode():
+    """What stays on this machine goes to no proxy: plain http would give it the report. Policy: C7."""
+    settings = merged(system(LOCAL.format("http://localhost:1/") + PROXY), user("developer = true"))
+    assert (settings.endpoints, texts(settings)) == ((), [("/etc/a.toml", "[endpoint.kde] proxy")])
+
+
 @pytest.mark.parametrize("url", ["http://telemetry.kde.example/", "http://localhost/"])
 def test_no_plain_http(url):
     """Plain http outside of developer mode gives a problem and no endpoint, nor one of a later file. Policy: C7."""

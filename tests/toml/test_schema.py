@@ -95,7 +95,7 @@ def test_it_refuses_what_it_can(is_valid):
         if not path.stem.startswith("warn-") and path.stem != "dots" and is_valid(path.read_text()):
             valid.append(path.stem)
     beyond = "application-id-ours uses-own id-twice not-asked combine-applications falling value- name-two-lines empty question-missing "
-    beyond += "category-of-facts unknown foreign in-full too- coarser- ends- epsilon-steps expected- starts-text"
+    beyond += "id-reserved category-of-facts unknown foreign in-full too- coarser- ends- epsilon-steps expected- starts-text"
     assert [name for name in valid if not any(part in name for part in beyond.split())] == []
 
 

@@ -9,13 +9,13 @@ from support.manifests.handed_report import BODY
 
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import RESPONSE_MAX_BYTES
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
 from telemetryd.upload.request import request
 
 SHORT = Timeouts(connect=0.5, answer=0.5, total=1.0, response=0.5)
-UNKNOWN = Delivery(Result.UNKNOWN)
+SILENT, BROKEN, UNREADABLE = map(unknown_delivery, (Hindrance.TIMEOUT, Hindrance.REFUSED, Hindrance.ANSWER))
 
 
 async def post(url, ca_file, timeouts=SHORT, **options):
@@ -35,7 +35,7 @@ async def test_the_word_before_the_first_byte(receivers, trusted, ca_file):
         await asyncio.sleep(0.3)  # a byte that had been written before would have arrived by now
         got.append((len(receiver.peers), receiver.requests.qsize()))
 
-    assert await post(receiver.url(), ca_file, on_connected=announce) == UNKNOWN
+    assert await post(receiver.url(), ca_file, on_connected=announce) == SILENT
     assert got == [(1, 0)]
     assert receiver.requests.qsize() == 1
 
@@ -88,8 +88,8 @@ async def test_a_connection_each(receiver, ca_file):
         (b"HTTP/1.1 503 Away\r\nRetry-After: 60\r\n\r\n", Delivery(Result.REJECTED, 503)),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", Delivery(Result.ACCEPTED, 200)),
         (b"HTTP/1.1 204 No Content\r\nSet-Cookie: id=7\r\n\r\n", Delivery(Result.ACCEPTED, 204)),
-        (b"\x15\x03\x01 nothing of HTTP\r\n\r\n", UNKNOWN),
-        (b"HTTP/1.1 204 No Content\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", UNKNOWN),
+        (b"\x15\x03\x01 nothing of HTTP\r\n\r\n", UNREADABLE),
+        (b"HTTP/1.1 204 No Content\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", UNREADABLE),
     ],
 )
 async def test_answers(receivers, trusted, ca_file, *, answer, delivery):
@@ -110,7 +110,7 @@ async def test_no_redirects(receivers, trusted, ca_file, *, status, is_same_host
 
 @pytest.mark.parametrize(
     ("silent_in", "timeouts", "delivery"),
-    [("handshake", Timeouts(connect=0.5), held_delivery(Hindrance.TIMEOUT)), ("headers", Timeouts(answer=0.5), UNKNOWN)],
+    [("handshake", Timeouts(connect=0.5), held_delivery(Hindrance.TIMEOUT)), ("headers", Timeouts(answer=0.5), SILENT)],
 )
 async def test_silent_server(receivers, trusted, ca_file, *, silent_in, timeouts, delivery):
     """A server that falls silent ends the attempt in time: nobody was reached without TLS, nobody knows without a status."""
@@ -132,7 +132,7 @@ async def test_trickling_server(receivers, trusted, ca_file):
     """A server that never finishes its headers ends the try in time, although it is never silent."""
     receiver = receivers(trusted, trickle())
     began = time.monotonic()
-    assert await post(receiver.url(), ca_file) == UNKNOWN
+    assert await post(receiver.url(), ca_file) == SILENT
     assert time.monotonic() - began < 5
 
 
@@ -226,12 +226,12 @@ ACCEPTED = Delivery(Result.ACCEPTED, 200)
 @pytest.mark.parametrize(
     ("head", "piece", "deliveries"),
     [
-        (b"", b"\r\n" * 4096, [UNKNOWN]),
-        (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 1024, [UNKNOWN]),
-        (HEAD, b"X: y\r\n" * 4096, [UNKNOWN]),
-        (HEAD + b"X:", b" " * 8192, [UNKNOWN]),
+        (b"", b"\r\n" * 4096, [BROKEN]),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 1024, [BROKEN]),
+        (HEAD, b"X: y\r\n" * 4096, [BROKEN, UNREADABLE]),
+        (HEAD + b"X:", b" " * 8192, [BROKEN, UNREADABLE]),
         (CHUNKED + b"1;x=", b"y" * 8192, [ACCEPTED]),
-        (CHUNKED + b"1\r\nx\r\n0\r\n", b"X: y\r\n" * 4096, [UNKNOWN, ACCEPTED]),
+        (CHUNKED + b"1\r\nx\r\n0\r\n", b"X: y\r\n" * 4096, [UNREADABLE, ACCEPTED]),
         (HEAD + b"Content-Length: 10737418240\r\n\r\n", bytes(8192), [ACCEPTED]),
     ],
     ids=["blank lines", "interim answers", "headers", "one header", "chunk extension", "trailers", "body of 10 GB"],

@@ -23,14 +23,15 @@ from support.shifted_time import hastened
 
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.core.uploader_protocol import SENDING, parse_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
 from telemetryd.upload.request import request
 
 SHORT = Timeouts(connect=1.0, answer=1.0, total=2.0, response=1.0)
-UNKNOWN, ACCEPTED = Delivery(Result.UNKNOWN), Delivery(Result.ACCEPTED, 200)
+SILENT, BROKEN, UNREADABLE = map(unknown_delivery, (Hindrance.TIMEOUT, Hindrance.REFUSED, Hindrance.ANSWER))
+ACCEPTED = Delivery(Result.ACCEPTED, 200)
 REFUSED, TIMEOUT = held_delivery(Hindrance.REFUSED), held_delivery(Hindrance.TIMEOUT)
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it"
 
@@ -72,10 +73,10 @@ async def deliver(receiver, ca_file, url="", *, timeouts=SHORT):
     [
         (nothing, [RESET], False, REFUSED),
         (beginning, [RESET], False, REFUSED),
-        (beginning, [RESET], True, UNKNOWN),
-        (None, [RESET], True, UNKNOWN),
-        (None, [b"HTTP/1.1 20", RESET], True, UNKNOWN),
-        (None, [b"HTTP/1.1 200 OK\r\nX:", RESET], True, UNKNOWN),
+        (beginning, [RESET], True, BROKEN),
+        (None, [RESET], True, BROKEN),
+        (None, [b"HTTP/1.1 20", RESET], True, BROKEN),
+        (None, [b"HTTP/1.1 200 OK\r\nX:", RESET], True, BROKEN),
         (None, slowly([HALF, RESET]), True, ACCEPTED),
     ],
     ids=["connect", "handshake", "request", "silence", "status", "headers", "body"],
@@ -90,8 +91,8 @@ async def test_reset(receivers, trusted, *, ca_file, read, answer, is_tls, deliv
     ("head", "drop", "is_tls", "delivery"),
     [
         (b"\x16\x03\x03\x40\x00", b"\0", False, TIMEOUT),
-        (b"HTTP/1.1 200 O", b"K", True, UNKNOWN),
-        (b"HTTP/1.1 200 OK\r\nX: ", b"y", True, UNKNOWN),
+        (b"HTTP/1.1 200 O", b"K", True, SILENT),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y", True, SILENT),
         (HALF, b"x", True, ACCEPTED),
     ],
     ids=["handshake", "status", "headers", "body"],
@@ -124,13 +125,13 @@ async def test_drops(receivers, trusted, *, ca_file, head, drop, is_tls, deliver
         ("600 Strange", Delivery(Result.REJECTED, 600)),
         ("999 Strange", Delivery(Result.REJECTED, 999)),
         ("000 Strange", Delivery(Result.REJECTED, 0)),
-        ("1000 Strange", UNKNOWN),
-        ("20 Short", UNKNOWN),
-        ("-200 Negative", UNKNOWN),
-        ("2e2 Exponent", UNKNOWN),
-        ("٢٠٠ Digits", UNKNOWN),
-        ("OK", UNKNOWN),
-        ("", UNKNOWN),
+        ("1000 Strange", UNREADABLE),
+        ("20 Short", UNREADABLE),
+        ("-200 Negative", UNREADABLE),
+        ("2e2 Exponent", UNREADABLE),
+        ("٢٠٠ Digits", UNREADABLE),
+        ("OK", UNREADABLE),
+        ("", UNREADABLE),
     ],
 )
 async def test_statuses(receivers, trusted, ca_file, *, line, delivery):
@@ -158,7 +159,8 @@ async def test_statuses(receivers, trusted, ca_file, *, line, delivery):
 )
 async def test_no_answer(receivers, trusted, ca_file, answer):
     """What is no HTTP is no answer, and whatever number is in it says nothing."""
-    assert await deliver(receivers(trusted, answer), ca_file) == UNKNOWN
+    is_unfinished = answer in {b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK"}
+    assert await deliver(receivers(trusted, answer), ca_file) == (SILENT if is_unfinished else UNREADABLE)
 
 
 async def untrusted(receiver, ca_file, hindrance):
@@ -359,8 +361,8 @@ _ATTEMPTS = 3
     ("how", "seconds", "delivery"),
     [
         ({"silent_in": "handshake"}, CONNECT_TIMEOUT_S, TIMEOUT),
-        ({"silent_in": "headers"}, ANSWER_TIMEOUT_S, UNKNOWN),
-        ({"answer": slowly([b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100])}, UPLOAD_TIMEOUT_S, UNKNOWN),
+        ({"silent_in": "headers"}, ANSWER_TIMEOUT_S, SILENT),
+        ({"answer": slowly([b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100])}, UPLOAD_TIMEOUT_S, SILENT),
         ({"answer": HALF}, RESPONSE_TIMEOUT_S, ACCEPTED),
     ],
     ids=["handshake", "silence", "headers", "body"],

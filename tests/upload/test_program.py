@@ -13,8 +13,9 @@ from support.shifted_time import hastened
 
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.report import encode
+from telemetryd.core.report import encode, report_for_test
 from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.uploader_protocol import encode_delivery
 from telemetryd.system import own_package
 
 DAMAGED, HELD = held_delivery(Hindrance.REPORT), held_delivery(Hindrance.CONFIGURATION)
@@ -47,7 +48,10 @@ async def test_broken_connection(machine, start, receivers, trusted, *, how):
     is_sent = how == "dropped after the body"
     receiver = receivers(trusted, [RESET]) if is_sent else receivers(None, [RESET], read=lambda connection: connection.recv(100))
     program = await start(job(machine.endpoint(receiver.url(scheme="https")).url))
-    unknown, held = (b'sending\n{"result":"unknown","status":0,"hindrance":""}\n', b'{"result":"held","status":0,"hindrance":"refused"}\n')
+    unknown, held = (
+        b'sending\n{"result":"unknown","status":0,"hindrance":"refused"}\n',
+        b'{"result":"held","status":0,"hindrance":"refused"}\n',
+    )
     assert await program.output() == (unknown if is_sent else held)
     assert await program.end() == (DONE, b"")
     (got,) = list(receiver.requests.queue)
@@ -204,6 +208,49 @@ async def test_another_version(machine, start, receiver, identity, delivery):
     assert receiver.requests.qsize() == (delivery is ACCEPTED)
 
 
+TEST = report_for_test("2026-12-01", "0123456789abcdef" * 2)
+
+
+async def test_test_report(machine, start, receiver):
+    """A test report needs no definition and no review; a report that differs from it in anything but day and nonce does."""
+    url = machine.endpoint(receiver.url()).url
+    machine.write("system/telemetryd/reviews.d/kate.toml", "")
+    program = await start(job(url, definition="", body=encode(TEST)))
+    assert await program.outcome() == ACCEPTED
+    assert receiver.requests.get(timeout=20).partition(b"\r\n\r\n")[2] == encode(TEST)
+    nearly = {"application": "org.kde.kate", "question": "startup", "revision": "1" * 12, "answer": ("<500",), "epsilon": 2.0}
+    for key, value in nearly.items():
+        program = await start(job(url, definition="", body=encode(TEST._replace(**{key: value}))))
+        assert await program.outcome() == held_delivery(Hindrance.DEFINITION)
+    assert receiver.requests.empty()
+
+
+async def test_no_test_report_while_off(machine, start, receiver):
+    """A kill switch and DO_NOT_TRACK hold a test report, and a handshake, back as every report."""
+    url = machine.endpoint(receiver.url(), head="enabled = false\n").url
+    handshake = {"arguments": ("--package", own_package.LOADED, "--handshake")}
+    for options in ({}, handshake):
+        assert await (await start(job(url, definition="", body=encode(TEST)), **options)).outcome() == HELD
+    machine.endpoint(receiver.url())
+    for options in ({"DO_NOT_TRACK": "1"}, handshake | {"DO_NOT_TRACK": "1"}):
+        assert await (await start(job(url, definition="", body=encode(TEST)), **options)).outcome() == HELD
+    assert receiver.peers == []
+
+
+async def test_handshake(machine, start, receivers, trusted, expired):
+    """With --handshake the connection is made and checked as for a report, and closed before a byte of a request."""
+    receiver, old = receivers(trusted), receivers(expired)
+    for server, hindrance in ((receiver, Hindrance.HANDSHAKE), (old, Hindrance.EXPIRED)):
+        url = machine.endpoint(server.url()).url
+        program = await start(job(url, definition="", body=encode(TEST)), arguments=("--package", own_package.LOADED, "--handshake"))
+        assert await program.output() == encode_delivery(held_delivery(hindrance))
+        assert (await program.end())[0] == DONE
+    await receiver.end()
+    assert receiver.resumed == [False]
+    assert receiver.requests.get(timeout=20) == b""
+    assert old.resumed == []
+
+
 async def test_job_that_trickles(machine, start, receiver):
     """A job has its ten seconds as a whole, however steadily it comes: then the program ends without having looked at it."""
     complete = job(machine.endpoint(receiver.url()).url)
@@ -285,4 +332,4 @@ async def test_misuse(machine, kind):
         )
         _, errors = await process.communicate()
     assert process.returncode == MISUSED
-    assert errors == b"usage: telemetryd-upload [--package IDENTITY] --socket FD (FD: a connected Unix stream socket)\n"
+    assert errors == b"usage: telemetryd-upload [--package IDENTITY] [--handshake] --socket FD (FD: a connected Unix stream socket)\n"

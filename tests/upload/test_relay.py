@@ -1,5 +1,6 @@
 """The real uploader, a relay and a gateway, over real TLS: who sees what, and what each answer means."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -7,19 +8,21 @@ from pathlib import Path
 import aiohttp
 import pytest
 from support.manifests.handed_report import BODY, REPORT, job
+from support.net.connect_proxy import ConnectProxy
 from support.net.oblivious_servers import RELAY_ADDRESS, Gateway, Relay, configuration, http, keys_file, known, unknown
 
 import telemetryd
 from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import RESPONSE_MAX_BYTES
 from telemetryd.core.report import encode, request_headers
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.upload.client import Client, Timeouts
+from telemetryd.upload.job import HeldError
 from telemetryd.upload.ohttp import OhttpError
 from telemetryd.upload.relay import sealed_report
 
 URL = "https://telemetry.example.org/v1/reports"
-UNKNOWN, REFUSED = Delivery(Result.UNKNOWN), held_delivery(Hindrance.REFUSED)
+UNREADABLE, REFUSED = unknown_delivery(Hindrance.ANSWER), held_delivery(Hindrance.REFUSED)
 SEALED = "message/ohttp-res"
 NONCE_AND_TAG_BYTES = 32
 
@@ -88,6 +91,23 @@ async def test_who_sees_what(path):
         assert word not in received.partition(b"\r\n\r\n")[0]
 
 
+async def test_a_relay_behind_a_proxy(path):
+    """The proxy is told the relay's name, and sees neither the report nor whose it is; the gateway sees what it sees without a proxy."""
+    with contextlib.closing(ConnectProxy(path.relay.port)) as proxy:
+        report = sealed_report(path.configure(), BODY)
+        client = Client(path.machine.ca_file, Timeouts(response=1.0), proxy=proxy.url)
+        assert report.delivery(await client.exchange(report.request)) == Delivery(Result.ACCEPTED, 204)
+        (head,) = proxy.heads
+        assert head.startswith(f"CONNECT localhost:{path.relay.port} HTTP/1.1\r\n".encode())
+        assert path.opened == [(request_headers(URL, path.relay_url)[4:], BODY)]
+        for word in (b"telemetry.example.org", b"kate", BODY[:20]):
+            assert word not in head + proxy.through
+        proxy.answer = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
+        with pytest.raises(HeldError) as refusal:
+            await client.exchange(report.request)
+        assert (refusal.value.delivery, len(path.opened)) == (held_delivery(Hindrance.PROXY_DENIED), 1)
+
+
 async def test_nothing_ties_two_together(path):
     """Two reports have keys, connections and TLS sessions of their own, and one length, whatever the endpoint. Policy: A2."""
     other = encode(REPORT._replace(answer=(">=2000",)))
@@ -113,11 +133,11 @@ async def test_nothing_ties_two_together(path):
         (known(429, [("retry-after", "86401")]), Delivery(Result.REJECTED, 429)),
         (known(503, [("retry-after", "soon")]), Delivery(Result.REJECTED, 503)),
         (known(504), Delivery(Result.REJECTED, 504)),
-        (b"", UNKNOWN),
-        (b"\x01", UNKNOWN),
-        (b"HTTP/1.1 204 No Content\r\n\r\n", UNKNOWN),
-        (known(204) + b"1", UNKNOWN),
-        (known(204, [("Set-Cookie", "x")]), UNKNOWN),
+        (b"", UNREADABLE),
+        (b"\x01", UNREADABLE),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", UNREADABLE),
+        (known(204) + b"1", UNREADABLE),
+        (known(204, [("Set-Cookie", "x")]), UNREADABLE),
     ],
 )
 async def test_what_the_gateway_says(path, response, delivery):
@@ -137,14 +157,14 @@ async def test_what_the_gateway_says(path, response, delivery):
         (http(429, "text/plain", b"", "Retry-After: 90000"), Delivery(Result.REJECTED, 429)),
         (http(503, "text/plain", b"", "Retry-After: 60"), Delivery(Result.REJECTED, 503)),
         (http(400, "text/plain", b"", "Retry-After: 60"), Delivery(Result.REJECTED, 400)),
-        (b"HTTP/1.1 204 No Content\r\n\r\n", UNKNOWN),
-        (http(200, "text/html", b"<html>"), UNKNOWN),
-        (http(200, SEALED, b""), UNKNOWN),
-        (http(200, SEALED, b"x" * 100), UNKNOWN),
-        (http(200, SEALED, known(204)), UNKNOWN),
-        (http(200, SEALED, b"x" * 100)[:-1], UNKNOWN),
-        (b"nothing of HTTP\r\n\r\n", UNKNOWN),
-        (b"", UNKNOWN),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", UNREADABLE),
+        (http(200, "text/html", b"<html>"), UNREADABLE),
+        (http(200, SEALED, b""), UNREADABLE),
+        (http(200, SEALED, b"x" * 100), UNREADABLE),
+        (http(200, SEALED, known(204)), UNREADABLE),
+        (http(200, SEALED, b"x" * 100)[:-1], UNREADABLE),
+        (b"nothing of HTTP\r\n\r\n", UNREADABLE),
+        (b"", unknown_delivery(Hindrance.REFUSED)),
     ],
 )
 async def test_what_the_relay_says(path, answer, delivery):
@@ -174,13 +194,13 @@ async def test_an_old_answer(path):
     """A relay that answers with what the gateway answered before is not believed."""
     assert await path.exchange() == Delivery(Result.ACCEPTED, 204)
     path.relay.answer = path.passing.answers[0]
-    assert await path.exchange() == UNKNOWN
+    assert await path.exchange() == UNREADABLE
 
 
 async def test_another_media_type(path):
     """An answer that does not say that it is sealed is none, even if it could be opened: 200 is the relay's word otherwise."""
     path.relay.answer = lambda request: path.passing.answer(request).replace(SEALED.encode(), b"message/bhttp")
-    assert await path.exchange() == UNKNOWN
+    assert await path.exchange() == UNREADABLE
     path.relay.answer = lambda request: path.passing.answer(request).replace(SEALED.encode(), b"Message/OHTTP-res; x=y")
     assert await path.exchange() == Delivery(Result.ACCEPTED, 204)
 
@@ -193,7 +213,7 @@ async def test_cut_off_answers(path):
         return head.replace(f"{len(body)}".encode(), f"{len(body) - 1}".encode()) + b"\r\n\r\n" + body[:-1]
 
     path.relay.answer = cut
-    assert await path.exchange() == UNKNOWN
+    assert await path.exchange() == UNREADABLE
     assert len(path.opened) == 1
 
 
@@ -201,21 +221,21 @@ async def test_answers_without_end(path):
     """Of an answer without end little more than 64 KiB is taken, and it is no answer; nor is one of more than 64 KiB."""
     endless = b"HTTP/1.1 200 OK\r\nContent-Type: message/ohttp-res\r\nContent-Length: 99999999\r\n\r\n"
     path.relay.answer = (bytes(8192) if number else endless for number in range(2**16))
-    assert await path.exchange() == UNKNOWN
+    assert await path.exchange() == UNREADABLE
     await path.relay.end()
     assert path.relay.sent_bytes < 16 * 1024 * 1024
     path.relay.answer = path.passing.answer
     path.inside.response = known(204).ljust(RESPONSE_MAX_BYTES - NONCE_AND_TAG_BYTES, b"\0")
     assert await path.exchange() == Delivery(Result.ACCEPTED, 204)
     path.inside.response += b"\0"
-    assert await path.exchange() == UNKNOWN
+    assert await path.exchange() == UNREADABLE
 
 
 async def test_an_answer_that_never_ends(path):
     """An answer whose body does not come ends the attempt in time."""
     path.relay.answer = b"HTTP/1.1 200 OK\r\nContent-Type: message/ohttp-res\r\nContent-Length: 100\r\n\r\nx"
     began = time.monotonic()
-    assert await path.exchange(0.5) == UNKNOWN
+    assert await path.exchange(0.5) == UNREADABLE
     assert time.monotonic() - began < 5
 
 

@@ -47,7 +47,8 @@ _log = logging.getLogger(__name__)
 class Connection:
     """One connection. `on_call` gets every method call, whatever its path and interface, and answers it by `acknowledge` or `send`.
 
-    `on_batch_end` is called after each batch with a call. If a handler raises, the caller gets a fixed error, and the log a traceback
+    `on_batch_end` is called after each batch with a call. `on_dropped` gets the reason for each call that is not handed over, because it is
+    too long or too many wait. If a handler raises, the caller gets a fixed error, and the log a traceback
     without values. Without `on_call`, calls are refused. Tests set `address`, and with `patience_s` how long `ask` waits.
     """
 
@@ -57,13 +58,14 @@ class Connection:
         on_call: Callable[[Message], None] | None = None,
         on_signal: Callable[[Message], None] | None = None,
         on_batch_end: Callable[[], None] | None = None,
+        on_dropped: Callable[[str], None] = lambda _: None,
         descriptors: bool = False,
         address: str | None = None,
         patience_s: float = BUS_TIMEOUT_S,
     ) -> None:
         self._on_call = on_call or self._refuse
         self._on_signal = on_signal
-        self._on_batch_end = on_batch_end
+        self._on_batch_end, self._on_dropped = on_batch_end, on_dropped
         self._descriptors = descriptors
         self._address, self._patience_s = address, patience_s
         self._wire = Wire(self._on_message, self._on_oversized)
@@ -229,13 +231,19 @@ class Connection:
 
     def _on_oversized(self, message: Oversized) -> None:
         """Answer a call that was dropped while it was received, because it is too long or has too many values."""
-        if message.kind == _CALL.value and message.sender and not message.flags & MessageFlag.NO_REPLY_EXPECTED.value:
-            self._send_limit_error(message.sender, message.serial, _MOST_VALUES if message.is_heavy else _MOST_BYTES)
+        if message.kind != _CALL.value:
+            return
+        text = _MOST_VALUES if message.is_heavy else _MOST_BYTES
+        self._on_dropped(text)
+        if message.sender and not message.flags & MessageFlag.NO_REPLY_EXPECTED.value:
+            self._send_limit_error(message.sender, message.serial, text)
 
     def _on_refused(self, refused: Refused) -> None:
         """Answer a call that was dropped when its turn came."""
+        text = _MOST_VALUES if refused.is_heavy else _MOST_WAITING
+        self._on_dropped(text)
         if refused.sender:
-            self._send_limit_error(refused.sender, refused.serial, _MOST_VALUES if refused.is_heavy else _MOST_WAITING)
+            self._send_limit_error(refused.sender, refused.serial, text)
 
     def _send_limit_error(self, sender: str, serial: int, text: str) -> None:
         call = Message(message_type=_CALL, path="/", member="_", sender=sender, serial=serial)

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import control_client
+from telemetryd.ctl.commands.changing import Asking, carry_out, id_of
 from telemetryd.ctl.failures import NOTHING, Failure, failure_for
 from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.language import ngettext
-from telemetryd.ctl.options import OrderedGroup, as_json, assume_yes, confirm, level_option
+from telemetryd.ctl.options import OrderedGroup, as_json, assume_yes, level_option
 from telemetryd.ctl.render import printing, state_sentences
 from telemetryd.ctl.render.pages import application_page, standings_page, status_page
 from telemetryd.ctl.render.value_words import ABSENT, LEVELS, NEW_QUESTIONS, OWN_LEVELS, number
 from telemetryd.errors import ChangedError, UnknownQuestionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from telemetryd.ctl.control_client import ControlClient, ControlDict
 
@@ -32,7 +33,10 @@ def consent() -> None:
     """Decide what may be collected.
 
     Everything is off until you turn it on. Lowering a level, or refusing a question, also erases what was collected under it and
-    not yet sent. With --json each command prints what `status`, `list` or `show` would print afterwards.
+    not yet sent. A change that starts questions says which, and asks. One that ends questions for good, or erases anything, asks on
+    a terminal only: withdrawing always works without one.
+
+    With --json each command prints what `status`, `list` or `show` would print afterwards.
     """
 
 
@@ -40,50 +44,54 @@ def consent() -> None:
 @level_option("--system", LEVELS, "Questions about the system: hardware and software, however it is used.")
 @level_option("--usage", LEVELS, "Questions about how applications are used, as statistics.")
 @level_option("--new-questions", NEW_QUESTIONS, _NEW_HELP)
+@assume_yes
 @as_json
-def global_levels(system: str | None, usage: str | None, new_questions: str | None, *, is_json: bool) -> None:
+def global_levels(  # noqa: PLR0913 - by keyword: click's options
+    system: str | None, usage: str | None, new_questions: str | None, *, yes: bool, is_json: bool
+) -> None:
     """Set the levels for all applications.
 
-    They are ceilings: an application's own level can only be lower.
+    They are ceilings: an application's own level can only be lower. All of them are set, or none.
     """
-    named = [("System", LEVELS, system), ("Usage", LEVELS, usage), ("NewQuestions", NEW_QUESTIONS, new_questions)]
-    chosen = [(name, number(words, name_of_value)) for name, words, name_of_value in named if name_of_value]
-    if not chosen:
+    named = [("system", LEVELS, system), ("usage", LEVELS, usage), ("new_questions", NEW_QUESTIONS, new_questions)]
+    change = {name: number(words, name_of_value) for name, words, name_of_value in named if name_of_value}
+    if not change:
         raise click.UsageError(_("Say what to set: --system, --usage or --new-questions."))
 
-    async def work(control: ControlClient) -> None:
-        for name, value in sorted(chosen, key=lambda setting: setting[1]):
-            await control.set_property(name, value)
+    async def print_status(control: ControlClient) -> None:
         properties = await control.properties()
         if is_json:
             printing.emit(properties)
             return
-        status_page(printing.Page(), state_sentences.ServiceState(properties, await control.applications(), await control.questions("")))
+        status_page(printing.Page(), state_sentences.ServiceState(properties, await control.applications(), await control.standings()))
 
-    control_client.run(work)
+    carry_out(change, "", Asking(_("Change your settings?"), yes, is_json), print_status)
 
 
 @consent.command(short_help="Set the levels of APP.")
 @click.argument("app")
 @level_option("--system", OWN_LEVELS, "Questions about the system; inherit: follow the global level.")
 @level_option("--usage", OWN_LEVELS, "Questions about use; inherit: follow the global level.")
+@assume_yes
 @as_json
-def application(app: str, system: str | None, usage: str | None, *, is_json: bool) -> None:
+def application(  # noqa: PLR0913 - by keyword: click's options
+    app: str, system: str | None, usage: str | None, *, yes: bool, is_json: bool
+) -> None:
     """Set the levels of APP. An option that is not given stays as it is."""
-    if not system and not usage:
+    chosen = {f"app_{axis}": number(OWN_LEVELS, level) for axis, level in (("system", system), ("usage", usage)) if level}
+    if not chosen:
         raise click.UsageError(_("Say what to set: --system or --usage."))
+    app_id = id_of(app)
 
-    async def work(control: ControlClient) -> None:
-        before = await control.application(app)
-        chosen = [number(OWN_LEVELS, level) if level else before[axis] for axis, level in (("system", system), ("usage", usage))]
-        await control.set_application(before["id"], *chosen)
-        now = await control.application(before["id"])
+    async def print_application(control: ControlClient) -> None:
+        now = await control.application(app_id)
         if is_json:
             printing.emit(now)
         else:
             application_page(printing.Page(), now)
 
-    control_client.run(work)
+    prompt = _("Change your settings for {application}?").format(application=app_id)
+    carry_out({"application": app_id, **chosen}, app_id, Asking(prompt, yes, is_json), print_application)
 
 
 @consent.command(short_help="Accept questions of APP, as shown.")
@@ -108,43 +116,39 @@ def accept(  # noqa: PLR0913 - one parameter for each option
             raise Failure(text.format(application=declared["id"]))
         return declared, _choose(declared["id"], await control.questions(declared["id"]), questions)
 
-    async def accept_chosen(control: ControlClient) -> None:
-        await control.accept(declared["id"], {question["id"]: question["digest"] for question in chosen})
-        await _print_standings(control, declared["id"], [question["id"] for question in chosen], is_json=is_json)
-
     declared, chosen = control_client.run(read_questions)
     if not is_json:
         _print_questions(declared, chosen, has_details=has_details)
-    confirm(ngettext("Accept it?", "Accept these {number} questions?", len(chosen)), is_agreed=yes)
-    control_client.run(accept_chosen)
+    app_id, names = declared["id"], [question["id"] for question in chosen]
+    change = {"accept": {app_id: {question["id"]: question["digest"] for question in chosen}}}
+    prompt = ngettext("Accept it?", "Accept these {number} questions?", len(chosen))
+    carry_out(change, app_id, Asking(prompt, yes, is_json, always=True), _printer(app_id, names, is_json=is_json))
 
 
 @consent.command(short_help="Refuse questions of APP.")
 @click.argument("app")
 @click.argument("questions", metavar="QUESTION...", nargs=-1, required=True)
+@assume_yes
 @as_json
-def refuse(app: str, questions: tuple[str, ...], *, is_json: bool) -> None:
+def refuse(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) -> None:
     """Refuse questions of APP, however their definitions change, and erase what was collected for them."""
-    _decide(app, questions, is_allowed=False, is_json=is_json)
+    app_id = id_of(app)
+    prompt = ngettext("Refuse {number} question?", "Refuse {number} questions?", len(questions))
+    change = {"refuse": [[app_id, question] for question in questions]}
+    carry_out(change, app_id, Asking(prompt, yes, is_json), _printer(app_id, questions, is_json=is_json))
 
 
 @consent.command(short_help="Undo a refusal.")
 @click.argument("app")
 @click.argument("questions", metavar="QUESTION...", nargs=-1, required=True)
+@assume_yes
 @as_json
-def allow(app: str, questions: tuple[str, ...], *, is_json: bool) -> None:
+def allow(app: str, questions: tuple[str, ...], *, yes: bool, is_json: bool) -> None:
     """Undo a refusal. This accepts nothing: questions that you have not accepted wait for your decision again."""
-    _decide(app, questions, is_allowed=True, is_json=is_json)
-
-
-def _decide(app: str, questions: Sequence[str], *, is_allowed: bool, is_json: bool) -> None:
-    async def work(control: ControlClient) -> None:
-        app_id = await control.id_of(app)
-        for question in questions:
-            await control.set_question(app_id, question, allowed=is_allowed)
-        await _print_standings(control, app_id, questions, is_json=is_json)
-
-    control_client.run(work)
+    app_id = id_of(app)
+    prompt = ngettext("Allow {number} question again?", "Allow {number} questions again?", len(questions))
+    change = {"allow": [[app_id, question] for question in questions]}
+    carry_out(change, app_id, Asking(prompt, yes, is_json), _printer(app_id, questions, is_json=is_json))
 
 
 def _choose(app: str, questions: Sequence[ControlDict], named: Sequence[str]) -> list[ControlDict]:
@@ -183,10 +187,14 @@ def _print_questions(application: ControlDict, questions: Sequence[ControlDict],
         page.say(_("With --details you also see the reviewed originals, figures, warnings and digests."))
 
 
-async def _print_standings(control: ControlClient, app: str, questions: Sequence[str], *, is_json: bool) -> None:
-    """Print the states of the questions after a decision."""
-    now = [question for question in await control.questions(app) if question["id"] in questions]
-    if is_json:
-        printing.emit(now)
-    else:
-        standings_page(printing.Page(), now)
+def _printer(app: str, questions: Sequence[str], *, is_json: bool) -> Callable[[ControlClient], Awaitable[None]]:
+    """What prints the states of the questions after a decision."""
+
+    async def print_standings(control: ControlClient) -> None:
+        now = [question for question in await control.questions(app) if question["id"] in questions]
+        if is_json:
+            printing.emit(now)
+        else:
+            standings_page(printing.Page(), now)
+
+    return print_standings

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from telemetryd.ctl.render.sheet import Index, Sheet
 
 _PATH = click.Path(path_type=Path)
+_FORMATS = ["markdown", "mediawiki", "html", "json"]
 
 
 def _language_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,7 +72,7 @@ def _read_if_any(path: Path) -> Declaration | None:
 
 @click.command(short_help="For vendors: the public register.")
 @click.argument("paths", metavar="FILE...", type=_PATH, nargs=-1, required=True)
-@click.option("--format", "form", type=click.Choice(["markdown", "mediawiki", "html"]), default="markdown", help="Format of the output.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="markdown", help="Format of the output.")
 @click.option("-o", "--output", "target", type=_PATH, help="The output: a file; for html a folder, which is required.")
 @_language_option
 def document(paths: tuple[Path, ...], *, form: str, target: Path | None, code: str) -> None:
@@ -82,7 +83,8 @@ def document(paths: tuple[Path, ...], *, form: str, target: Path | None, code: s
 
     The register has for each question the product, the data tracked, the reason, the decision, the reviewers, the record, the dates and the
     results. With html it is a folder for any web server: an index, and a page for each question, without scripts or external resources.
-    If it is made again, the pages of questions that are gone are removed.
+    If it is made again, the pages of questions that are gone are removed. With json it is for programs, with the original texts:
+    `telemetryctl check --register` compares a machine with it.
     """
     from telemetryd.ctl.render import register, sheet  # noqa: PLC0415 - for this command
 
@@ -99,7 +101,10 @@ def document(paths: tuple[Path, ...], *, form: str, target: Path | None, code: s
         _write_pages(target, site_pages)
         _drop_stale(target, site_pages)
         return
-    text = sheet.markdown(index, sheets) if form == "markdown" else sheet.mediawiki(index, sheets)
+    if form == "json":
+        text = printing.json_text(register.json_value(entries)) + "\n"
+    else:
+        text = sheet.markdown(index, sheets) if form == "markdown" else sheet.mediawiki(index, sheets)
     if target is None:
         click.echo(text, nl=False)
     else:

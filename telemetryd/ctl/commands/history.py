@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from telemetryd.core.translation import mark
 from telemetryd.ctl import control_client
+from telemetryd.ctl.commands.changing import Asking, carry_out, id_of
 from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.language import ngettext
-from telemetryd.ctl.options import as_json, assume_yes, confirm, require_terminal
+from telemetryd.ctl.options import as_json, assume_yes, require_terminal
 from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.pages import standings_page
 from telemetryd.ctl.render.report_pages import history_page, ledger_page, missing_page, preview_page, report_page
@@ -26,6 +28,9 @@ else:
     _IntParam = click.ParamType  # click makes it generic at run time only since 8.4
 
 _LIMIT, _LIMIT_MAX = 50, 2**32 - 1
+_ERASE_NOTE = mark(
+    "The list of what was sent is erased too. What was sent cannot be called back, because nobody can tell which reports are yours."
+)
 _ENDED = {"answered", "suspended", "erased"}
 """Outcomes that have a reason in the question's state."""
 
@@ -89,19 +94,17 @@ def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        found, is_complete = await control.history(since, min(limit + 1, _LIMIT_MAX) if limit else 0)
+        wanted = min(limit + 1, _LIMIT_MAX) if limit else 0
+        found = await control.history(since, wanted, has_bytes=bodies or is_json)
         reports = found[:limit] if limit else found
-        if not is_complete:
-            text = _("telemetryctl: these are the newest {number} reports: one reply of telemetryd holds no more")
-            click.echo(text.format(number=len(reports)), err=True)
         if is_json:
             printing.emit(reports)
         else:
-            budgets, questions = await control.ledger(), await control.questions("")
+            budgets, questions = await control.ledger(), await control.standings()
             print_reports(reports, _ended(reports, questions), empty=_empty_text(budgets, since), bodies=bodies)
             if len(found) > len(reports):
                 _say_cut(len(reports))
-            is_cut = bool(reports) and (since > 0 or not is_complete or len(found) > len(reports))
+            is_cut = bool(reports) and (since > 0 or len(found) > len(reports))
             made = sum(budget["answers"] for budget in budgets if budget["application"])
             if made > len(reports) and not is_cut:
                 missing_page(printing.Page(), made, [question["outcome"] for question in questions])
@@ -142,13 +145,11 @@ def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
     if bool(app) is is_all:
         raise click.UsageError(_("Name an application, or give --all."))
     require_terminal(is_agreed=yes)
-    app_id = _id_of(app) if app else ""
+    app_id = id_of(app)
     one = _("Erase what was collected and not sent, and the history of what was sent, for {application}?").format(application=app_id)
     every = _("Erase what was collected and not sent, and the history of what was sent, for all applications?")
-    confirm(one if app_id else every, is_agreed=yes)
 
-    async def work(control: ControlClient) -> None:
-        await control.erase(app_id)
+    async def print_rest(control: ControlClient) -> None:
         now = await control.questions(app_id)
         if is_json:
             printing.emit(now)
@@ -158,7 +159,8 @@ def erase(app: str, *, is_all: bool, yes: bool, is_json: bool) -> None:
         if now:
             standings_page(page, now)
 
-    control_client.run(work)
+    asking = Asking(one if app_id else every, yes, is_json, always=True, note=_ERASE_NOTE)
+    carry_out({"erase": app_id}, app_id, asking, print_rest)
 
 
 @click.command(short_help="Forget an application that is not installed.")
@@ -173,26 +175,16 @@ def forget(app: str, *, yes: bool, is_json: bool) -> None:
     its questions. With --json: the applications that are left, as `list` prints them.
     """
     require_terminal(is_agreed=yes)
-    app_id = _id_of(app)
-    confirm(_("Withdraw everything from {application}, and forget it?").format(application=app_id), is_agreed=yes)
+    app_id = id_of(app)
 
-    async def work(control: ControlClient) -> None:
-        await control.forget(app_id)
+    async def print_rest(control: ControlClient) -> None:
         if is_json:
             printing.emit(await control.applications())
         else:
             printing.Page().say(_("Forgotten. If it runs and registers again, you decide on its questions anew."))
 
-    control_client.run(work)
-
-
-def _id_of(text: str) -> str:
-    """The id of the application that a user means."""
-
-    async def work(control: ControlClient) -> str:
-        return await control.id_of(text)
-
-    return control_client.run(work)
+    prompt = _("Withdraw everything from {application}, and forget it?").format(application=app_id)
+    carry_out({"forget": app_id}, app_id, Asking(prompt, yes, is_json, always=True), print_rest)
 
 
 def _say_cut(shown: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from telemetryd.ctl.control_client import ControlClient
 
 
+_PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+"""Variables that other programs take the proxy of https connections from."""
+
+
 @click.command(short_help="Say whether telemetry is on, and why.")
 @as_json
 def status(*, is_json: bool) -> None:
@@ -25,13 +31,14 @@ def status(*, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        applications, questions = await control.applications(), await control.questions("")
-        properties = await control.properties()  # last, because a broken manifest becomes a problem only after it was read
         if is_json:
-            printing.emit(properties)
+            printing.emit(await control.properties())
             return
-        state = state_sentences.ServiceState(properties, applications, questions)
-        status_page(printing.Page(), state)
+        making = asyncio.to_thread(printing.Page)  # what it imports is read while the service makes the lists
+        asking = control.properties(), control.applications(), control.standings()
+        page, properties, applications, questions = await asyncio.gather(making, *asking)
+        proxies = [name for name in _PROXIES if os.environ.get(name)]
+        status_page(page, state_sentences.ServiceState(properties, applications, questions, proxies))
 
     control_client.run(work)
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 _ACCEPTED = 1
 """A question's `consent`."""
-_SOURCE, _BIN = 24, 16
+_APPLICATION, _SOURCE, _BIN = 24, 24, 16
 """Fixed widths of the columns of `monitor`, which cannot know later rows."""
+_NONE = "-"
 
 
 @click.command(short_help="Developer mode: close periods and send now.")
@@ -36,9 +37,9 @@ def submit(*, is_json: bool) -> None:
     """
 
     async def work(control: ControlClient) -> None:
-        before, _complete = await control.history(0, 0)
+        before = await control.history(0, 0)
         await control.submit()
-        after, _complete = await control.history(0, 0)
+        after = await control.history(0, 0)
         reports = [report for report in after if report["outcome"] == "queued" or report not in before]  # all that wait were tried
         if is_json:
             printing.emit(reports)
@@ -68,12 +69,13 @@ def _nothing_made(questions: Sequence[ControlDict]) -> str:
 
 @click.command(short_help="Developer mode: watch pushes arrive.")
 @click.argument("app", default="")
-@click.option("--count", type=click.IntRange(1), help="End after this many pushes.")
+@click.option("--count", type=click.IntRange(1), help="End after this many rows.")
 @as_json
 def monitor(app: str, count: int | None, *, is_json: bool) -> None:
     """Developer mode: watch the pushes of APP, or of all applications, with source, bin, and whether each was kept.
 
-    Begins with the latest pushes. Ctrl-C ends it with status 0. With --json: one line [source, bin, verdict] for each push.
+    Calls that are refused are shown too, with the error that the program got. Begins with the latest rows. Ctrl-C ends it with status 0.
+    With --json: one line for each row, an object with application, source, bin, verdict, and error, the name of the D-Bus error or "".
     """
 
     async def work(control: ControlClient) -> None:
@@ -82,18 +84,27 @@ def monitor(app: str, count: int | None, *, is_json: bool) -> None:
         app_id = await control.id_of(app)
         page = None if is_json else printing.Page()
         if page:
-            source, label, verdict = _("SOURCE"), _("BIN"), _("VERDICT")
-            page.say(f"{source:{_SOURCE}} {label:{_BIN}} {verdict}", "bold")
+            page.verbatim(_columns(_("APPLICATION"), _("SOURCE"), _("BIN"), _("VERDICT")))
         left, after = count, 0
         while left is None or left > 0:
-            after, events = await control.watch(app_id, after)
+            after, events = await control.monitor(app_id, after)
             for event in events[:left]:
                 if page:
-                    source, label, verdict = event
-                    page.verbatim(f"{source:{_SOURCE}} {label:{_BIN}} {verdict}")
+                    page.verbatim(_columns(event["application"] or _NONE, event["source"] or _NONE, event["bin"] or _NONE, _verdict(event)))
                 else:
                     printing.emit_line(event)
             left = None if left is None else left - len(events)
 
     with suppress(KeyboardInterrupt):
         control_client.run(work)
+
+
+def _columns(application: str, source: str, label: str, verdict: str) -> str:
+    """One row. An id that is longer than its column pushes the others to the right, and is never cut."""
+    return f"{application:{_APPLICATION}} {source:{_SOURCE}} {label:{_BIN}} {verdict}"
+
+
+def _verdict(event: ControlDict) -> str:
+    if not event["error"]:
+        return str(event["verdict"])
+    return _("refused, {error}: {text}").format(error=event["error"].rpartition(".")[2], text=event["verdict"])

@@ -43,7 +43,7 @@ _JUDGE: Mapping[str, tuple[str, ...]] = {
     "T1": ("Would a user who is not a developer understand the purpose, the decision and each description?",),
     "T2": ("Does each description say all that is measured, and is it measured so in the application's code?",),
     "T4": ("Does the release announcement hold what `telemetryctl diff` says?",),
-    "C2": ("Does the application say beside its other settings how telemetry is decided (`telemetryctl`; there is no window yet)?",),
+    "C2": ("Does the application say beside its other settings how telemetry is decided (`telemetryd-settings`, `telemetryctl`)?",),
     "C3": ("Does nothing in the application depend on whether it may push?",),
     "C6": ("Is this vendor the one that ships the application, and are its servers its own?",),
     "C8": ("Does somebody answer at this contact?",),

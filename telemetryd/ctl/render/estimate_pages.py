@@ -52,6 +52,8 @@ def _file(lines: Lines) -> str:
         parts.append(f"{len(lines.broken)} not a report ({_line_numbers(lines.broken)})")
     if lines.unfit:
         parts.append(f"{len(lines.unfit)} against the definition or the calendar ({_line_numbers(lines.unfit)})")
+    if lines.tests:
+        parts.append(f"{count_phrase(len(lines.tests), 'test report')}, not counted ({_line_numbers(lines.tests)})")
     return "; ".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.core.translation import mark
@@ -12,7 +13,9 @@ from telemetryd.ctl.render.value_words import (
     LEVELS,
     NEW_QUESTIONS,
     OWN_LEVELS,
+    join_with_and,
     join_with_commas,
+    moment,
     word,
 )
 
@@ -31,6 +34,12 @@ _KINDS = {
     "gone": mark("gone"),
     "unreadable": mark("unreadable"),
 }
+_DAY_S = 86_400
+_LISTED_MAX = 5
+"""Most lines of one kind in `status`."""
+_LIST = mark("and {number} more: see `telemetryctl list`")
+_SHOW = mark("and {number} more: see `telemetryctl show APP`")
+_JSON = mark("and {number} more: see --json")
 _ENDS = {"", "unreviewed", "pending"}
 """States of questions that `status` only counts; it lists questions that the user decided on."""
 
@@ -109,19 +118,38 @@ def _status_rows(state: ServiceState, language: UserLanguage) -> Iterator[Row]:
         for application in state.applications
         if application.get("pending")
     ]
-    yield _("Waiting for you"), join_with_commas(waiting, words) or _("nothing")
+    yield _("Waiting for you"), join_with_commas(_some(waiting, _LIST, words), words) or _("nothing")
     switches = [state_sentences.switch_sentence(kind, file, words) for kind, file in properties.get("KillSwitches", ())]
-    yield from labelled_rows(_("Switched off"), switches)
-    yield from labelled_rows(
-        _("Locked"), [state_sentences.lock_sentence(setting, file, words) for setting, file in properties.get("Locks", ())]
-    )
+    yield from labelled_rows(_("Switched off"), _some(switches, _JSON, words))
+    locks = [state_sentences.lock_sentence(setting, file, words) for setting, file in properties.get("Locks", ())]
+    yield from labelled_rows(_("Locked"), _some(locks, _JSON, words))
     if properties.get("Developer"):
         yield _("Developer mode"), _("on: unreviewed questions are admitted, reports go to this machine only")
+    if properties.get("LastWork"):
+        yield _("Due work"), _last_work(properties["LastWork"], words)
+    if state.proxies:
+        text = _("reports never use the proxy in {names}; only an administrator can name a proxy for them")
+        yield _("Proxy"), text.format(names=join_with_and(state.proxies, words))
     problem = _("{name}: {text}")
     problems = [problem.format(name=file, text=text) if file else text for file, text in properties.get("Problems", ())]
-    yield from labelled_rows(_("Problems"), problems)
+    yield from labelled_rows(_("Problems"), _some(problems, _JSON, words))
     decided = [question for question in state.questions if question.get("state", "") not in _ENDS]
-    yield from labelled_rows(_("Questions"), [_standing_text(question, words) for question in decided])
+    if len(decided) > _LISTED_MAX:
+        decided.sort(key=state_sentences.urgency)
+    yield from labelled_rows(_("Questions"), _some([_standing_text(question, words) for question in decided], _SHOW, words))
+
+
+def _some(texts: Sequence[str], help_text: str, words: Words) -> Sequence[str]:
+    """The first few texts, so that the page fits a screen, and how many others there are."""
+    others = len(texts) - _LISTED_MAX
+    return texts if others <= 0 else [*texts[:_LISTED_MAX], words.gettext(help_text).format(number=others)]
+
+
+def _last_work(unix: int, words: Words) -> str:
+    """When due work was last looked for, and what to do if that was long ago."""
+    last = words.gettext("last looked for on {time}")
+    late = words.gettext("last looked for on {time}; `telemetryctl check` says whether its timer is enabled")
+    return (last if time.time() - unix < _DAY_S else late).format(time=moment(unix))
 
 
 def _new_questions_text(properties: Mapping[str, Any], words: Words) -> str:

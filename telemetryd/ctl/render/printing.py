@@ -34,7 +34,12 @@ Row = tuple[str, str]
 
 def emit(value: Any) -> None:
     """Print a value as JSON in ASCII, so that nothing in it controls a terminal."""
-    click.echo(json.dumps(value, indent=2))
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON in ASCII."""
+    return json.dumps(value, indent=2)
 
 
 def emit_line(value: Any) -> None:

@@ -6,7 +6,7 @@ the same files always give the same register.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core import admissibility, report
 from telemetryd.core.period import whole_periods
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from telemetryd.ctl.render.sheet import Fact
     from telemetryd.describe.sentences import Description
 
+SCHEMA = 1
+"""The version of the register's JSON."""
 _ANY_URL = "https://endpoint.invalid/"
 
 
@@ -96,6 +98,45 @@ def sheet(entry: RegisterEntry, words: Words) -> Sheet:
         Section(_("In numbers"), (fact(_("Figures"), *admissibility.sentences(admissibility.figures(entry.definition), words)),)),
     ]
     return Sheet(entry.anchor, entry.description.why, entry.description.who, tuple(sections))
+
+
+def json_value(questions: Iterable[RegisterEntry]) -> dict[str, Any]:
+    """The register as JSON values, with the original texts. `telemetryctl check --register` reads it."""
+    return {"schema": SCHEMA, "questions": [_json_entry(entry) for entry in questions]}
+
+
+def state_name(standing: Standing, digest: str) -> str:
+    """The state of a question with this digest in a word for programs: reviewed, changed, unreviewed, answered or suspended."""
+    if standing.stop:
+        return str(standing.stop.reason)
+    if standing.review is None:
+        return "unreviewed"
+    return "reviewed" if standing.review.definition == digest else "changed"
+
+
+def _json_entry(entry: RegisterEntry) -> dict[str, Any]:
+    application, question, fields, digest = entry.definition
+    review = entry.standing.review if entry.is_admitted else None
+    stop, receiver = entry.standing.stop, entry.receiver
+    texts = {key: getattr(question, key) for key in ("purpose", "decision", "category", "period", "share", "epsilon")}
+    return {
+        "application": application.id,
+        "question": question.id,
+        "definition": digest,
+        "revision": entry.definition.revision,
+        "state": state_name(entry.standing, digest),
+        "stop": {"date": str(stop.date), "text": stop.text} if stop else None,
+        "review": {"reviewers": review.reviewers, "record": review.record, "date": str(review.date)} if review else None,
+        "endpoint": receiver._asdict() if receiver else None,
+        "name": application.name,
+        "vendor": application.vendor,
+        "contact": application.contact,
+        **texts,
+        "detail": question.detail.name.lower(),
+        "starts": str(question.starts),
+        "ends": str(question.ends),
+        "sources": [{key: getattr(field, key) for key in ("id", "type", "description", "unit", "combine", "labels")} for field in fields],
+    }
 
 
 def state(entry: RegisterEntry, words: Words) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from telemetryd.core.odds import Revealed, sentences
 from telemetryd.core.translation import decimal, mark
+from telemetryd.ctl.render.pages import labelled_rows
 from telemetryd.ctl.render.reasons import error_text
 from telemetryd.ctl.render.value_words import day, join_with_and, outcome
 
@@ -153,7 +154,7 @@ def _fate(report: ControlDict, words: Words) -> str:
 
 
 def _sending_rows(report: ControlDict, words: Words) -> Iterator[Row]:
-    """When the report was sent, or until when it waits; why the last attempt to send it reached nobody."""
+    """When the report was sent, or until when it waits; why it was not accepted, and each day on which a try reached nobody."""
     _ = words.gettext
     if report["outcome"] == "queued":
         # `due_until` is the moment at which the last day is over.
@@ -162,6 +163,8 @@ def _sending_rows(report: ControlDict, words: Words) -> Iterator[Row]:
         yield _("sent"), day(report["sent"], words)
     if report["error"] not in {"", "status"}:  # the outcome has the status
         yield _("error"), error_text(report["error"], words)
+    tries = [_("{name}: {text}").format(name=day(tried, words), text=error_text(error, words)) for tried, error in report.get("tries", ())]
+    yield from labelled_rows(_("tried"), tries)
 
 
 def _first_label(label: str, index: int) -> str:

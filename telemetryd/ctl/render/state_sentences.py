@@ -37,14 +37,19 @@ _WITH_REASON = {"waiting", _PAUSED, "suspended"}
 _WITH_EXAMPLE = {*_WITH_REASON, "unreviewed", "pending"}
 """States that are printed with their first question as an example."""
 _PHRASES_MAX = 3
+_URGENCY = (_PAUSED, "suspended", "active", "reporting", "waiting")
 
 
 class ServiceState(NamedTuple):
-    """The values of Control1: its properties, and the dictionaries of applications and questions."""
+    """The values of Control1: its properties, and the dictionaries of applications and questions.
+
+    `proxies` are the variables of the environment that name a proxy.
+    """
 
     properties: Mapping[str, Any]
     applications: Sequence[Mapping[str, Any]]
     questions: Sequence[Mapping[str, Any]]
+    proxies: Sequence[str] = ()
 
 
 def status_sentence(state: ServiceState, words: Words = ENGLISH) -> str:
@@ -222,6 +227,12 @@ def state_of(question: Mapping[str, Any]) -> str:
     """A question's state; an active question with a pause is called paused, because it does not collect."""
     standing = situation(question)
     return _PAUSED if standing.state == "active" and standing.is_paused else standing.state
+
+
+def urgency(question: Mapping[str, Any]) -> int:
+    """The place of a question in a list that cannot have all: what was stopped first, then what runs, what waits, and what is over."""
+    state = state_of(question)
+    return _URGENCY.index(state) if state in _URGENCY else len(_URGENCY)
 
 
 def _example(question: Mapping[str, Any], words: Words, *, has_reason: bool) -> str:

@@ -75,6 +75,14 @@ def day(unix: int, words: Words = ENGLISH) -> str:
         return words.gettext("unknown ({value})").format(value=unix)
 
 
+def moment(unix: int) -> str:
+    """A Unix time in seconds as a local date and time of day."""
+    try:
+        return datetime.fromtimestamp(unix, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return f"unknown ({unix})"
+
+
 def count_phrase(count: int, noun: str) -> str:
     """A number with its noun in English: `1 question`, `2 questions`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

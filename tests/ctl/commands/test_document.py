@@ -175,6 +175,31 @@ def test_states(folder, reviews, state):
     assert ("Ada Example" in output) == (state != "not reviewed in this form: nothing is collected" and bool(reviews))
 
 
+@pytest.mark.parametrize(
+    ("reviews", "state"),
+    [
+        ("", "unreviewed"),
+        (REVIEW.replace(DEFINITION.digest, "sha256:" + "0" * 64), "changed"),
+        (REVIEW, "reviewed"),
+        (REVIEW + STOP, "suspended"),
+        (REVIEW + STOP.replace("suspended", "answered"), "answered"),
+    ],
+)
+def test_json(folder, reviews, state):
+    """The register for programs names each question's digest, state, dates, sources, endpoint, and its review and stop if there are any."""
+    (folder / "r.toml").write_text(reviews)
+    register = json.loads(run("document", "old.toml", "r.toml", "c.toml", "--format", "json"))
+    (entry,) = register.pop("questions")
+    assert register == {"schema": 1}
+    assert (entry["application"], entry["question"], entry["definition"], entry["state"]) == (APP, QUESTION, DEFINITION.digest, state)
+    assert (entry["starts"], entry["ends"], entry["detail"]) == ("2026-11-02", "2026-12-27", "basic")
+    assert [source["labels"] for source in entry["sources"]] == [list(field.labels) for field in DEFINITION.fields]
+    assert entry["endpoint"]["url"] == "https://telemetry.example.org/v1"
+    review = {"reviewers": ["Ada Example <ada@example.org>", "Bo Example <bo@example.org>"], "record": "https://example.org/review/42"}
+    assert entry["review"] == (None if state in {"unreviewed", "changed"} else review | {"date": "2026-11-20"})
+    assert entry["stop"] == ({"date": "2026-12-01", "text": "a leak"} if "stop" in reviews else None)
+
+
 def test_folders_and_languages(folder):
     """Folders of manifests and reviews will do; in another language the texts of the manifest stand above the reviewed original."""
     (folder / "m").mkdir()

@@ -9,7 +9,7 @@ import pytest
 from support.invoked_commands import runner
 from support.manifests.survey_answers import MANIFEST, bodies, definition
 
-from telemetryd.core.report import encode, parse
+from telemetryd.core.report import encode, parse, report_for_test
 from telemetryd.ctl.__main__ import cli
 
 ASKED = definition()
@@ -60,7 +60,17 @@ def test_lines_that_are_no_reports(files):
     assert f"{files[0]}: 4000 reports; 1 delivered again, dropped; 2 not a report (lines 2, 4003)" in " ".join(done.stdout.split())
     assert b"secret" not in done.stdout_bytes + done.stderr_bytes
     result = json.loads(run(files[0], "--json").stdout)["files"]
-    assert result == [{"name": files[0], "accepted": 4000, "repeated": [3], "broken": [2, 4003], "unfit": []}]
+    assert result == [{"name": files[0], "accepted": 4000, "repeated": [3], "broken": [2, 4003], "unfit": [], "tests": []}]
+
+
+def test_test_reports(files, tmp_path):
+    """Test reports are told apart from the reports, and change no figure."""
+    with_tests = tmp_path / "with-tests.jsonl"
+    tests = [encode(report_for_test("2026-12-01", f"{number:032x}")) for number in range(2)]
+    with_tests.write_bytes(b"\n".join([tests[0], Path(files[0]).read_bytes(), tests[1]]))
+    done = run(str(with_tests), "--manifest", files[1])
+    assert "2 not a report (lines 3, 4004); 2 test reports, not counted (lines 1, 4005)\n" in done.stdout
+    assert estimated(str(with_tests), "--manifest", files[1]) == estimated(*files[:1], "--manifest", files[1])
 
 
 def test_shares_in_json(files):

@@ -1,4 +1,6 @@
 import json
+import time
+from datetime import datetime
 
 import pytest
 from support.manifests.survey_answers import MANIFEST
@@ -61,6 +63,8 @@ APPLICATION = {
     "warnings": ["sources a, b: their descriptions say nearly the same"],
 }
 
+TRIED = 1_794_268_800
+"""The 10th of November 2026."""
 REPORT = {
     "application": "org.kde.kate",
     "question": "startup-by-memory",
@@ -225,6 +229,15 @@ def test_history(columns, capsys):
     ]
 
 
+def test_proxy_of_the_environment(columns, capsys):
+    """The status says that reports do not use the environment's proxy, if it names one."""
+    columns(200)
+    for proxies, is_said in (((), False), (("HTTPS_PROXY", "ALL_PROXY"), True)):
+        pages.status_page(printing.Page(), ServiceState({}, [], [], proxies))
+        output = capsys.readouterr().out
+        assert ("reports never use the proxy in HTTPS_PROXY and ALL_PROXY; only an administrator can" in output) is is_said
+
+
 def test_report_with_its_bytes(columns, capsys):
     """A report's page has its headers in order and its body on one line, however narrow, and counts the blanks instead of showing them."""
     columns(40)
@@ -247,6 +260,10 @@ def test_report_with_its_bytes(columns, capsys):
             ["not yet; after 2027-02-07 it is deleted unsent", "name was not found"],
         ),
         ({"outcome": "dropped", "sent": 0, "status": 0, "error": "unheard-of"}, ["never", "unheard-of"]),
+        (
+            {"outcome": "queued", "sent": 0, "error": "keys", "tries": [[TRIED, "dns"], [TRIED + 86400, "keys"]]},
+            ["2026-11-10: the server's name was not found", "2026-11-11: the file with the gateway's keys could not be used"],
+        ),
     ],
 )
 def test_what_became_of_a_report(columns, capsys, *, changes, texts):
@@ -380,3 +397,18 @@ def test_the_day_on_which_a_report_was_sent(outcome, last_sent, text, columns, c
     question_page.question_page(printing.Page(), QUESTION | {"outcome": outcome, "last_sent": last_sent})
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("sent ") and not line.startswith("sent to"))
     assert line.split(maxsplit=1)[1] == text
+
+
+def test_last_work(capsys):
+    """The status says when due work was last looked for, and what to do if that is days ago; nothing while nothing waits."""
+    now = int(time.time())
+    shown = []
+    for last in (now, now - 3 * 86400, 0, 1 << 63):
+        pages.status_page(printing.Page(), ServiceState({"LastWork": last} if last else {}, [], []))
+        shown.append(" ".join(capsys.readouterr().out.split()))
+    recent, old, none, beyond = shown
+    assert f"Due work last looked for on {datetime.now().astimezone():%Y-%m-%d}" in recent
+    assert "telemetryctl check" not in recent
+    assert "`telemetryctl check` says whether its timer is enabled" in old
+    assert "Due work" not in none
+    assert "unknown (9223372036854775808)" in beyond

@@ -199,6 +199,27 @@ def strings(*texts: str) -> bytes:
     return bytes(data)
 
 
+def dictionary(before: bytes = b"", **values: object) -> bytes:
+    """A body of type a{sv} behind another part: texts, numbers (as u), and lists of texts."""
+    entries = padded(padded(before, 4) + _SIZE.pack(0), 8)
+    begins = len(entries)
+    for key, value in values.items():
+        signature, packed = _variant(value)
+        entries = padded(padded(padded(entries, 8) + string(key), 1) + signature, 4) + packed
+    length_at = len(padded(before, 4))
+    return entries[:length_at] + _SIZE.pack(len(entries) - begins) + entries[length_at + 4 :]
+
+
+def _variant(value: object) -> tuple[bytes, bytes]:
+    """The signature and the bytes of a value, from a multiple of four on."""
+    if isinstance(value, int):
+        return b"\x01u\0", _SIZE.pack(value)
+    if isinstance(value, str):
+        return b"\x01s\0", string(value)
+    texts = strings(*value)
+    return b"\x02as\0", _SIZE.pack(len(texts)) + texts
+
+
 def string_of(data: bytes, at: int) -> tuple[str, int]:
     """The string at a place, and where it ends."""
     (size,) = _SIZE.unpack_from(data, at)

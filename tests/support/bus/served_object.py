@@ -44,7 +44,7 @@ class Answers:
 
     def getter(self, name):
         """A property's value: 1 for Version, nothing for lists."""
-        blank = {"u": 1, "b": False, "a(ss)": []}[self.interface.properties[name].signature]
+        blank = {"u": 1, "t": 1, "b": False, "a(ss)": []}[self.interface.properties[name].signature]
         return lambda: self.levels[name] or blank
 
     def setter(self, name):
@@ -150,9 +150,9 @@ class Served:
         self.dispatcher.on_call(call)
         self.received.put_nowait(call.member)
 
-    def connect(self, *, on_call, on_batch_end):  # noqa: ARG002 - `take` hands the calls over
+    def connect(self, *, on_call, on_batch_end, on_dropped):  # noqa: ARG002 - `take` hands the calls over
         """The connection, with what goes over it noted."""
-        self.edge = Connection(address=self.address, on_call=self.take, on_batch_end=on_batch_end)
+        self.edge = Connection(address=self.address, on_call=self.take, on_batch_end=on_batch_end, on_dropped=on_dropped)
         self.recorder = Recorder(self.edge)
         return self.recorder
 

@@ -1,0 +1,97 @@
+"""The property Problems of Control1, so that a client that reads it again after each signal always has it as it is. Policy: T3, C3.
+
+What is wrong with files is read from the files in force: whenever one changes, a signal says so. Other problems follow from what was
+collected, sent or erased. A signal at such a moment would tell every sandbox that something had been accepted. So these problems are shown
+as of the first reading after a signal, until the next one. If they were read, a signal is sent after some time, whatever they are by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from telemetryd.core.settings import Problem
+    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.delivery import Deliveries
+    from telemetryd.engine.erasure import Erasure
+    from telemetryd.engine.ports import ConsentStore
+
+AGAIN_MIN_S, AGAIN_MAX_S = 60.0, 3600.0
+"""Time from a reading to the signal. It doubles with each of these signals: an open window costs a few of them, then one in an hour."""
+
+_LEDGER_LOST = "the privacy ledger was lost, so every budget counts as spent: no question will be answered any more"
+_ERASURE_PENDING = "erasure pending: the erased data is not used any more, but stays on the disk while another process reads the file"
+
+
+class Parts(Protocol):
+    """What has problems: see `control1.ControlParts`."""
+
+    @property
+    def consents(self) -> ConsentStore:
+        """Knows whether the ledger was lost."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Knows the files."""
+
+    @property
+    def ticker(self) -> Deliveries:
+        """Knows what holds reports back."""
+
+    @property
+    def erasure(self) -> Erasure:
+        """Knows what could not be erased."""
+
+    @property
+    def problems(self) -> Callable[[], Sequence[Problem]]:
+        """The problems of the store."""
+
+
+class ToldProblems:
+    """The problems as they are told. `announce` sends the signals, and has to call `forget`."""
+
+    def __init__(self, announce: Callable[[], object], again_s: float = AGAIN_MIN_S) -> None:
+        self._announce, self._first_s = announce, again_s
+        self._again_s = again_s
+        self._told: tuple[Parts, list[list[str]]] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def of(self, parts: Parts) -> list[list[str]]:
+        """(file, text) of each problem. Every manifest has to be read before."""
+        if self._told is None or self._told[0] is not parts:
+            self._told = parts, _effects(parts)
+            self._start_timer()
+        files = [[problem.file, problem.text] for problem in parts.catalogue.problems]
+        return [*files, *self._told[1]]
+
+    def forget(self) -> None:
+        """A signal is being sent: what is read next is told anew."""
+        self._told, self._again_s = None, self._first_s
+        self._stop_timer()
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(self._again_s, self._tell_again)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tell_again(self) -> None:
+        again_s = min(2 * self._again_s, AGAIN_MAX_S)
+        self._announce()
+        self._again_s = again_s
+
+
+def _effects(parts: Parts) -> list[list[str]]:
+    """The problems that no file of the configuration, no manifest and no review is the cause of."""
+    problems = [[problem.file, problem.text] for problem in (*parts.problems(), *parts.ticker.problems())]
+    if parts.consents.is_spent:
+        problems.append(["consent.sqlite", _LEDGER_LOST])
+    if parts.erasure.is_held_up:
+        problems.append(["telemetry.sqlite", _ERASURE_PENDING])
+    return problems

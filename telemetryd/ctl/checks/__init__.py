@@ -1,0 +1,1 @@
+"""What `telemetryctl check` looks at, one module for each subject. Nothing here calls the service or writes a file."""

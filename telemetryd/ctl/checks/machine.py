@@ -1,0 +1,88 @@
+"""One machine or image, as far as files tell: its settings, reviews and manifests, read as the daemon there would read them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.errors import InvalidManifestError, StorageError
+from telemetryd.system import directories, endpoint_files, installed
+from telemetryd.system.files import listing, text_of_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from telemetryd.core.definition import Declaration, Definition
+    from telemetryd.core.settings import Settings
+    from telemetryd.core.signoffs import InstalledReviews
+
+
+class Found(NamedTuple):
+    """A problem or a note. `check` is the subject, such as `endpoints`. `advice` says what to do; it is "" for a note."""
+
+    check: str
+    file: str
+    text: str
+    advice: str = ""
+
+    @property
+    def line(self) -> str:
+        """Everything in one line."""
+        return ": ".join(filter(None, (self.check, self.file, self.text, self.advice)))
+
+
+class Machine(NamedTuple):
+    """What is installed below `root`; "" is this machine, with the files of its user and its environment.
+
+    `faulty` has the files of manifests that cannot be read, with the reason. `stray` are files that declare nothing because of their names.
+    """
+
+    root: str
+    environ: Mapping[str, str]
+    settings: Settings
+    reviewed: InstalledReviews
+    manifests: Mapping[str, Path]
+    declarations: Mapping[str, Declaration]
+    faulty: Mapping[str, str]
+    stray: tuple[str, ...]
+
+    def definitions(self) -> list[Definition]:
+        """Every question of every manifest."""
+        return [definition for declaration in self.declarations.values() for definition in declaration.definitions]
+
+    def path(self, path: str) -> Path:
+        """A file of this machine."""
+        return Path(self.root + path)
+
+
+def machine_at(root: str) -> Machine:
+    """The machine below a root directory, or this machine for ""."""
+    environ = environ_of(root) if root else os.environ
+    settings = endpoint_files.with_usable_endpoints(installed.load_settings(environ), root)
+    manifests = installed.manifest_files(environ)
+    declarations: dict[str, Declaration] = {}
+    faulty: dict[str, str] = {}
+    for application, path in manifests.items():
+        try:
+            declarations[application] = installed.load_manifest(path)
+        except InvalidManifestError as error:
+            faulty[text_of_path(path)] = str(error)
+        except StorageError as error:
+            faulty[text_of_path(path)] = str(error).removeprefix(f"{text_of_path(path)}: ")
+    return Machine(root, environ, settings, installed.load_reviews(environ), manifests, declarations, faulty, _stray(environ))
+
+
+def environ_of(root: str) -> dict[str, str]:
+    """An environment that leads to the files below a root directory. Its user is a new user, whose files come from /etc/skel."""
+    return {
+        "TELEMETRYD_CONFIG_DIRS": f"{root}/etc:{root}/usr/share",
+        "TELEMETRYD_DATA_DIRS": f"{root}/etc:{root}/usr/local/share:{root}/usr/share",
+        "XDG_CONFIG_HOME": f"{root}/etc/skel/.config",
+        "XDG_CONFIG_DIRS": f"{root}/etc/xdg",
+    }
+
+
+def _stray(environ: Mapping[str, str]) -> tuple[str, ...]:
+    files = listing(directories.data_directories(environ), installed.MANIFESTS).names
+    return tuple(text_of_path(path) for path in files.values() if not installed.can_declare(path))

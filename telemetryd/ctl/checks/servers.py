@@ -1,0 +1,133 @@
+"""Endpoints: whether they can be reached, and whether what is asked fits the budgets of their hosts. Policy: A2, C6."""
+
+from __future__ import annotations
+
+import random
+from math import floor, log10
+from typing import TYPE_CHECKING
+
+from telemetryd.core import hindrance, share_plan
+from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.ledger import caps_of
+from telemetryd.core.share_plan import Vendor
+from telemetryd.ctl.checks.machine import Found
+from telemetryd.ctl.files import uploads
+from telemetryd.ctl.render.value_words import count_phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
+
+    from telemetryd.core.definition import Definition
+    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.settings import Endpoint
+    from telemetryd.ctl.checks.machine import Machine
+
+_SEED = 2026
+"""The simulation is the same in every run, so that a fleet's check says the same tomorrow."""
+_SURELY_FITS = 0.8 * share_plan.TOLERATED
+"""Below this loss the share fits, whichever users are simulated. Above it the rule of `plan` decides, which takes longer."""
+_NETWORK: dict[str, str] = {
+    Hindrance.DNS: "the server's name is not found",
+    Hindrance.REFUSED: "the connection is refused, or breaks off before it stands",
+    Hindrance.TIMEOUT: "no connection stands in time",
+    Hindrance.PROXY: "the proxy is not reached, or does not reach the server",
+}
+_ADVICE: dict[str, str] = {
+    Hindrance.DNS: "correct the url, or the machine's name service",
+    Hindrance.REFUSED: "start the server, and open its port in the firewalls between",
+    Hindrance.TIMEOUT: "start the server, and open its port in the firewalls between",
+    Hindrance.PROXY: "start the proxy, or correct the proxy of this endpoint",
+    Hindrance.PROXY_DENIED: "let the proxy connect to the server, or correct the proxy of this endpoint",
+    Hindrance.AUTHORITY: "name the authority's certificate as ca_file, or let the server send its whole chain",
+    Hindrance.STRICT: "issue the certificate again, as docs/administration.md says",
+    Hindrance.NAME: "give the server a certificate for the host of the url",
+    Hindrance.EXPIRED: "renew the server's certificate, or set this machine's clock",
+    Hindrance.KEYS: "install the gateway's keys again",
+    Hindrance.CA_FILE: "install the authority's certificate again",
+    Hindrance.CLIENT: "install them",
+    Hindrance.OHTTP: "install them",
+    Hindrance.CONFIGURATION: "run this again: the files have just changed",
+}
+_JOURNAL = "see what telemetryd-upload says on standard error"
+
+
+def notes(machine: Machine) -> Iterator[Found]:
+    """The vendors whose answers are sent to nobody."""
+    asking: dict[str, int] = {}
+    for definition in machine.definitions():
+        vendor = definition.application.vendor
+        asking[vendor] = asking.get(vendor, 0) + 1
+    named = {endpoint.vendor for endpoint in machine.settings.endpoints}
+    for vendor in sorted(asking.keys() - named):
+        text = f"no endpoint for {vendor}: {count_phrase(asking[vendor], 'question')} can be asked, and nothing is sent"
+        yield Found("endpoints", "", text)
+
+
+def connections(machine: Machine, vendor: str) -> Iterator[Found]:
+    """The endpoints with which no connection stands, of one vendor or of all for "". The uploader tries, and no report is sent."""
+    for endpoint in machine.settings.endpoints:
+        if vendor in {"", endpoint.vendor} and endpoint.vendor not in machine.settings.unusable:
+            tried = uploads.connect(endpoint, is_developer=machine.settings.developer)
+            if tried.hindrance != Hindrance.HANDSHAKE:
+                url = endpoint.ohttp_relay or endpoint.url
+                yield Found("endpoints", "", f"[endpoint.{endpoint.vendor}] {url}: {why(tried)}", advice(tried))
+
+
+def why(delivery: Delivery) -> str:
+    """Why nothing was sent, in a sentence."""
+    return _NETWORK.get(delivery.hindrance) or hindrance.sentence(delivery.hindrance) or f"no connection stood ({delivery.hindrance})"
+
+
+def advice(delivery: Delivery) -> str:
+    """What to do about it."""
+    return _ADVICE.get(delivery.hindrance, _JOURNAL)
+
+
+def shares(machine: Machine, today: date) -> Iterator[Found]:
+    """The hosts whose questions do not fit their endpoints' shares, and the sources with too many questions."""
+    by_host: dict[str, list[Endpoint]] = {}
+    for endpoint in machine.settings.endpoints:
+        by_host.setdefault(endpoint.host, []).append(endpoint)
+    caps = caps_of(machine.settings.budgets, is_spent=False)
+    for host, endpoints in by_host.items():
+        most = max(endpoint.share for endpoint in endpoints)
+        vendor = Vendor(_asked(machine, {endpoint.vendor: endpoint.share / most for endpoint in endpoints}, today), caps)
+        if vendor.definitions:
+            yield from _share_problems(vendor, most, host, endpoints)
+
+
+def _asked(machine: Machine, parts: Mapping[str, float], today: date) -> list[Definition]:
+    """The questions of these vendors that are not over. Their shares are multiplied by the vendor's part."""
+    return [
+        definition._replace(question=question._replace(share=question.share * parts[definition.application.vendor]))
+        for definition in machine.definitions()
+        if definition.application.vendor in parts
+        and (question := definition.question).ends >= today
+        and not machine.reviewed.reviews.standing(*definition.key).stop
+    ]
+
+
+def _share_problems(vendor: Vendor, most: float, host: str, endpoints: Sequence[Endpoint]) -> Iterator[Found]:
+    """The faults of a host. `most` is the largest share of its endpoints."""
+    lost = share_plan.losses(vendor, most, _chance()).lost
+    fitting = share_plan.fitting_shares(vendor, _chance()).together if lost > _SURELY_FITS else most
+    tables = ", ".join(f"[endpoint.{endpoint.vendor}]" for endpoint in endpoints)
+    if fitting < most:
+        wanted = " and ".join(f"{endpoint.vendor}: share = {_two_digits(endpoint.share / most * fitting)}" for endpoint in endpoints)
+        text = f"{tables} {100 * lost:.1f} % of what users are drawn for finds no room in the budgets of {host}"
+        yield Found("shares", "", f"{text} ({count_phrase(len(vendor.definitions), 'question')})", f"set {wanted}")
+    for need in share_plan.source_needs(vendor, min(fitting, most)):
+        text = f"{need.source}: {need.questions} questions are too many for its budget: {100 * need.exceeded:.1f} % of users lose an answer"
+        yield Found("shares", "", text, f"lower their shares, so that the product of both shares is {need.share:g} for each")
+
+
+def _two_digits(share: float) -> str:
+    """A share rounded down to two digits. A larger share might not fit."""
+    digits = 1 - floor(log10(share))
+    return f"{floor(share * 10**digits * (1 + 1e-9)) / 10**digits:g}"
+
+
+def _chance() -> Callable[[int], int]:
+    draw = random.Random(_SEED).random  # noqa: S311 - a simulation
+    return lambda bound: int(draw() * bound)

@@ -1,0 +1,174 @@
+"""`check`: whether a machine, an image or a fleet is set up as it should be. It reads files and calls no service."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from telemetryd.core.schedule import Result
+from telemetryd.ctl.checks import declared, published, servers, units, work
+from telemetryd.ctl.checks.machine import Found, machine_at
+from telemetryd.ctl.failures import FAILED, Failure
+from telemetryd.ctl.render import printing
+from telemetryd.ctl.render.state_sentences import switch_sentence
+from telemetryd.ctl.render.value_words import count_phrase
+from telemetryd.ctl.safe_text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.settings import Endpoint
+    from telemetryd.ctl.checks.machine import Machine
+    from telemetryd.ctl.checks.published import Publication
+
+_SCHEMA = 1
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_EMPTY = "holds nothing of telemetryd"
+_TRACES = ("etc/telemetryd", "usr/share/telemetryd", "usr/local/share/telemetryd", "usr/bin/telemetryd")
+_REFUSALS = {
+    Result.ANSWERED: "the server says that the question is over",
+    Result.SUSPENDED: "the server says that the question is suspended",
+    Result.REJECTED: "the server did not accept it",
+    Result.UNKNOWN: "the server gave no status, and may have the test report",
+}
+
+
+@click.command(short_help="For administrators: check a machine or an image.")
+@click.argument("directories", metavar="[DIR]...", nargs=-1, type=_FOLDER)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON for scripts.")
+@click.option("--online", "is_online", is_flag=True, help="Also connect to each endpoint, without sending a report.")
+@click.option("--register", "register_file", type=_FILE, metavar="FILE", help="Compare with this published register.")
+@click.option("--endpoint", "vendor", default="", metavar="VENDOR", help="Connect to this vendor's endpoint only, or send to it.")
+@click.option("--send-test", "is_test", is_flag=True, help="Send one test report to the endpoint, and check nothing else.")
+def check(  # noqa: PLR0913 - one parameter for each option
+    directories: tuple[Path, ...], *, is_json: bool, is_online: bool, register_file: Path | None, vendor: str, is_test: bool
+) -> None:
+    """For administrators: check a machine, an image or a fleet.
+
+    DIR is the root directory of a machine, an image or a package. Without DIR this machine is checked, with the files of the user who runs
+    the command. Each problem is one line with what to do. The exit status is 1 if there are problems. Notes say what somebody has decided,
+    or what could not be checked.
+
+    Nothing is written, and the service is not called. Only --online and --send-test use the network. The uploader does it, as for a report.
+
+    --send-test sends a marked test report that holds no answer and that no estimate counts. It is not sent while telemetry is switched off.
+    """
+    if directories and (is_online or is_test or vendor):
+        raise click.UsageError("--online, --endpoint and --send-test are for this machine, without DIR.")
+    if is_test:
+        _send_test(vendor, is_json=is_json)
+        return
+    register = published.read_register(register_file) if register_file else None
+    problems: list[tuple[str, Found]] = []
+    notes: list[tuple[str, Found]] = []
+    for directory in directories or (None,):
+        root = str(directory.resolve()).rstrip("/") if directory else ""
+        machine = machine_at(root)
+        problems += [(root or "/", found) for found in _problems(machine, directory, register, str(register_file))]
+        notes += [(root or "/", found) for found in _notes(machine, register)]
+        if is_online:
+            for listed, found in _online(machine, vendor):
+                (problems if listed == "problems" else notes).append((root or "/", found))
+    _print(problems, notes, is_several=len(directories) > 1, is_json=is_json)
+    if problems:
+        sys.exit(FAILED)
+
+
+def _problems(machine: Machine, directory: Path | None, register: Sequence[Publication] | None, source: str) -> Iterator[Found]:
+    today = datetime.now(UTC).date()
+    if directory and not any((directory / trace).exists() for trace in _TRACES):
+        yield Found("configuration", str(directory), _EMPTY, "name the root directory of a machine, an image or a package")
+    yield from declared.problems(machine, today)
+    yield from servers.shares(machine, today)
+    yield from units.problems(machine)
+    if not machine.root:
+        yield from work.problems(machine.environ)
+    if register is not None:
+        yield from published.problems(machine, register, source)
+
+
+def _notes(machine: Machine, register: Sequence[Publication] | None) -> Iterator[Found]:
+    yield from declared.notes(machine)
+    yield from servers.notes(machine)
+    yield from units.notes(machine)
+    if not machine.root:
+        yield from work.notes(machine.environ)
+    if register is not None:
+        yield from published.notes(machine, register)
+
+
+def _online(machine: Machine, vendor: str) -> Iterator[tuple[str, Found]]:
+    """The endpoints that cannot be reached. While telemetry is off nothing connects."""
+    if vendor and machine.settings.endpoint(vendor) is None:
+        raise Failure(_no_endpoint(vendor))
+    if machine.settings.kill_switches:
+        yield "notes", Found("endpoints", "", "not connected to, because telemetry is switched off")
+        return
+    for found in servers.connections(machine, vendor):
+        yield "problems", found
+
+
+def _print(problems: Sequence[tuple[str, Found]], notes: Sequence[tuple[str, Found]], *, is_several: bool, is_json: bool) -> None:
+    if is_json:
+        listed = {"problems": problems, "notes": notes}
+        printing.emit({"schema": _SCHEMA} | {name: [_json(*pair) for pair in pairs] for name, pairs in listed.items()})
+        return
+    for kind, pairs in (("", problems), ("note: ", notes)):
+        for directory, found in pairs:
+            click.echo(one_line(f"{directory}: {kind}{found.line}" if is_several else f"{kind}{found.line}"))
+    click.echo(f"{count_phrase(len(problems), 'problem')}." if problems else "No problems.")
+
+
+def _json(directory: str, found: Found) -> dict[str, str]:
+    return {"directory": directory, **found._asdict()}
+
+
+def _send_test(vendor: str, *, is_json: bool) -> None:
+    """Send one test report and say what became of it. Raises `Failure` if it was not accepted. Policy: C1, C4, C6."""
+    from telemetryd.ctl.files import uploads  # noqa: PLC0415 - for this option
+
+    if not vendor:
+        raise click.UsageError("--send-test needs the endpoint to send to: --endpoint VENDOR.")
+    machine = machine_at("")
+    endpoint = _usable_endpoint(machine, vendor)
+    body = uploads.new_test_report()
+    delivery = uploads.send(endpoint, body, is_developer=machine.settings.developer)
+    if is_json:
+        printing.emit(_json_of_test(endpoint, body, delivery))
+    if delivery.result is not Result.ACCEPTED:
+        raise Failure(_refusal(delivery))
+    if not is_json:
+        click.echo(f"The test report was accepted (status {delivery.status}). These bytes were sent to {one_line(endpoint.url)}:")
+        click.echo(body.decode().rstrip())
+
+
+def _usable_endpoint(machine: Machine, vendor: str) -> Endpoint:
+    settings = machine.settings
+    for switch in settings.kill_switches:
+        raise Failure(f"nothing was sent: telemetry is switched off, because {switch_sentence(switch.what, switch.file)}")
+    endpoint = settings.usable_endpoint(vendor)
+    if endpoint:
+        return endpoint
+    problem = next((problem for problem in settings.problems if problem.text.startswith(f"[endpoint.{vendor}]")), None)
+    raise Failure(f"nothing was sent: {': '.join(filter(None, problem))}" if problem else _no_endpoint(vendor))
+
+
+def _no_endpoint(vendor: str) -> str:
+    return f"no endpoint for {vendor} is configured: `telemetryctl env` names the endpoints"
+
+
+def _refusal(delivery: Delivery) -> str:
+    if delivery.result is Result.HELD:
+        return f"nothing was sent: {servers.why(delivery)}: {servers.advice(delivery)}"
+    status = f" (status {delivery.status})" if delivery.status else ""
+    return f"{_REFUSALS[delivery.result]}{status}: see docs/for-vendors.md for what a server has to answer"
+
+
+def _json_of_test(endpoint: Endpoint, body: bytes, delivery: Delivery) -> Mapping[str, Any]:
+    return {"schema": _SCHEMA, "endpoint": endpoint.vendor, "url": endpoint.url, **delivery._asdict(), "body": body.decode().rstrip()}

@@ -1,0 +1,145 @@
+"""Every act of the user: foreseen by the daemon, asked about if something ends or starts by it, then done exactly so. Policy: C1, C2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from PySide6.QtCore import QObject, Signal
+
+from telemetryd.ctl.failures import Failure
+from telemetryd.settings.consequence_sentences import ForeseenChange
+from telemetryd.settings.dialogs import Confirmation, ConfirmationText
+from telemetryd.settings.window_words import failure_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from PySide6.QtWidgets import QWidget
+
+    from telemetryd.ctl.control_client import ControlClient
+    from telemetryd.ctl.language import UserLanguage
+    from telemetryd.settings.control_thread import ControlThread
+    from telemetryd.settings.service_snapshot import Row
+
+    Change = Mapping[str, Any]
+
+
+class Wish(NamedTuple):
+    """What the user wants: the change, the question to confirm it, and the word for doing it.
+
+    `paragraphs` come before what was foreseen. `is_always_asked`: also if nothing ends or starts by it.
+    """
+
+    change: Change
+    question: str
+    do: str
+    paragraphs: Sequence[str] = ()
+    is_always_asked: bool = False
+
+
+class WindowActs(QObject):
+    """Carries out one wish at a time. `told` has a sentence for the user: why something was not done, or "" when something is."""
+
+    told = Signal(str)
+
+    def __init__(self, service: ControlThread, window: QWidget, language: UserLanguage) -> None:
+        super().__init__(window)
+        self._service, self._window, self._language = service, window, language
+        self._is_busy = False
+
+    def set_level(self, axis: str, level: int, *, before: int) -> None:
+        """Set a global level."""
+        _ = self._language.words.gettext
+        lowering = {
+            "system": _("Lower the setting for questions about your system?"),
+            "usage": _("Lower the setting for questions about use?"),
+        }
+        raising = _("Start questions that you accepted?")
+        self.do(Wish({axis: level}, lowering[axis] if level < before else raising, _("Turn off") if not level else _("Change")))
+
+    def set_own_level(self, application: Row, axis: str, level: int) -> None:
+        """Set an application's own level."""
+        _ = self._language.words.gettext
+        text = _("Change what {application} may ask?").format(application=application["name"])
+        self.do(Wish({"application": application["id"], f"app_{axis}": level}, text, _("Change")))
+
+    def set_new_questions(self, value: int) -> None:
+        """Set what happens to new questions."""
+        _ = self._language.words.gettext
+        self.do(Wish({"new_questions": value}, _("Change what happens to new questions?"), _("Change")))
+
+    def accept(self, question: Row) -> None:
+        """Accept a question exactly as it was shown."""
+        _ = self._language.words.gettext
+        change = {"accept": {question["application"]: {question["id"]: question["digest"]}}}
+        self.do(Wish(change, _("Accept this question?"), _("Accept")))
+
+    def refuse(self, question: Row) -> None:
+        """Refuse a question, or withdraw what was accepted."""
+        _ = self._language.words.gettext
+        self.do(Wish({"refuse": [[question["application"], question["id"]]]}, _("Withdraw your yes?"), _("Withdraw")))
+
+    def allow(self, question: Row) -> None:
+        """Undo a refusal."""
+        _ = self._language.words.gettext
+        self.do(Wish({"allow": [[question["application"], question["id"]]]}, _("Undo your no?"), _("Undo")))
+
+    def turn_off(self) -> None:
+        """Turn everything off and refuse new questions."""
+        _ = self._language.words.gettext
+        text = _(
+            "All levels go to Off, and new questions are refused. What was sent cannot be called back, because nobody can tell which "
+            "reports are yours."
+        )
+        self.do(Wish({"system": 0, "usage": 0, "new_questions": 0}, _("Turn everything off?"), _("Turn off"), [text], is_always_asked=True))
+
+    def erase(self) -> None:
+        """Erase what is measured and not sent, and the history."""
+        _ = self._language.words.gettext
+        text = _(
+            "Erases what is measured and unsent, and this list. It does not erase what was sent, nor the count of how much you have "
+            "revealed: that count protects you."
+        )
+        self.do(Wish({"erase": ""}, _("Erase what is kept?"), _("Erase"), [text], is_always_asked=True))
+
+    def forget(self, application: Row) -> None:
+        """Forget an application that is not installed."""
+        _ = self._language.words.gettext
+        text = _("Your answers to its questions and what is kept about it are erased. Your refusals stay.")
+        asked = _("Forget {application}?").format(application=application["name"])
+        self.do(Wish({"forget": application["id"]}, asked, _("Forget"), [text], is_always_asked=True))
+
+    def do(self, wish: Wish) -> None:
+        """Foresee, ask if need be, and do. While one wish is carried out, no other begins."""
+        if self._is_busy:
+            return
+        self._is_busy = True
+        self.told.emit("")
+
+        async def foresee(control: ControlClient) -> ForeseenChange:
+            return ForeseenChange(*await control.foresee(wish.change, ""))
+
+        self._service.ask(foresee, lambda answer: self._foreseen(wish, answer))
+
+    def _foreseen(self, wish: Wish, answer: ForeseenChange | Failure) -> None:
+        if isinstance(answer, Failure):
+            self._done(answer)
+        elif wish.is_always_asked or answer.needs_question(wish.change):
+            paragraphs = [*wish.paragraphs, *answer.sentences(wish.change, self._language)]
+            leave = self._language.words.gettext("Change nothing")
+            dialog = Confirmation(
+                self._window, ConfirmationText(wish.question, paragraphs, wish.do, leave), lambda: self._apply(wish, answer)
+            )
+            dialog.rejected.connect(lambda: self._done(None))
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
+        else:
+            self._apply(wish, answer)
+
+    def _apply(self, wish: Wish, foreseen: ForeseenChange) -> None:
+        self._service.ask(lambda control: control.apply(wish.change, foreseen.digest, ""), self._done)
+
+    def _done(self, answer: object) -> None:
+        self._is_busy = False
+        if isinstance(answer, Failure):
+            self.told.emit(failure_line(answer, self._language.words))

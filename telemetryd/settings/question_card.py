@@ -1,0 +1,98 @@
+"""A question in short, and what the user can do about it now: the same on its card and on its page. Policy: C1, C2, T1, T2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetryd.core.lifecycle import ANSWERABLE
+from telemetryd.describe.sentences import describe
+from telemetryd.errors import InvalidManifestError
+from telemetryd.settings.page import Place
+from telemetryd.settings.plain import button
+from telemetryd.settings.service_snapshot import ABSENT, DUE
+from telemetryd.settings.window_words import foreign, purpose_of
+from telemetryd.toml import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PySide6.QtWidgets import QPushButton
+
+    from telemetryd.core.definition import Definition
+    from telemetryd.ctl.language import UserLanguage
+    from telemetryd.settings.page import PageSurroundings
+    from telemetryd.settings.service_snapshot import Row
+
+_REFUSABLE = {"unreviewed", "pending", *DUE}
+_SETTINGS = {"level": "overview", "application_level": "application"}
+"""Cause → the page with the setting that shuts a question."""
+
+
+def decision_buttons(question: Row, application: Row, around: PageSurroundings) -> list[QPushButton]:
+    """No and Yes have the same size, and neither is the default."""
+    _, acts, purpose = around.language.words.gettext, around.acts, purpose_of(question, around.language)
+    key, state = f"{question['application']}/{question['id']}", question["state"]
+    is_declared = application["kind"] not in ABSENT and definition_of(question) is not None
+    made = []
+    if state == "pending" and question["cause"] in _SETTINGS:
+        place = _setting(question)
+        made.append(button(_("&Open the setting"), purpose, lambda: around.go(place), name=f"setting:{key}"))
+    if state in _REFUSABLE and not (state == "unreviewed" and not question["accepted_digest"]):
+        text = _("&Withdraw…") if state in DUE else _("&No")
+        made.append(button(text, purpose, lambda: acts.refuse(question), name=f"no:{key}"))
+    if state == "pending" and question["cause"] in ANSWERABLE and is_declared:
+        made.append(button(_("&Yes, answer this once"), purpose, lambda: acts.accept(question), name=f"yes:{key}"))
+    if question["consent"] == 2:  # noqa: PLR2004 - refused, as Control1 has it
+        made.append(button(_("&Allow again"), purpose, lambda: acts.allow(question), name=f"allow:{key}"))
+    width = max((one.sizeHint().width() for one in made), default=0)
+    for one in made:
+        one.setMinimumWidth(width)
+    return made
+
+
+def essentials(question: Row, application: Row, language: UserLanguage) -> Iterator[str]:
+    """What somebody has to know before saying yes, a paragraph each. Nothing if the definition cannot be read."""
+    definition, words = definition_of(question), language.words
+    if definition is None:
+        return
+    described = describe(definition, words, language.texts(question["translations"]))
+    for source in described.sources:
+        answers = ", ".join(foreign(answer.text, language) for answer in source.bins)
+        yield words.gettext("Measured: {what} ({answers}).").format(what=foreign(source.what, language).rstrip("."), answers=answers)
+    yield f"{described.when} {described.part}"
+    yield foreign(described.protection, language)
+    goes = words.gettext("Goes to {destination}. Reviewed in public by {reviewers}.")
+    yield goes.format(destination=destination(question, application, language), reviewers=reviewers(question, language))
+
+
+def definition_of(question: Row) -> Definition | None:
+    """The definition that the digest is taken over; None if there is none, or if it is not that of the digest."""
+    try:
+        definition = canonical.read(question["definition"])
+    except InvalidManifestError:
+        return None
+    return definition if definition.digest == question["digest"] else None
+
+
+def destination(question: Row, application: Row, language: UserLanguage) -> str:
+    """Where the report goes, and through whom."""
+    _, relay = language.words.gettext, application.get("relay", "")
+    if not question["endpoint"]:
+        return _("nowhere, because this system has no server for its vendor")
+    url = foreign(question["endpoint"], language)
+    through = _("{url}, through a relay that hides your address: {relay}")
+    return through.format(url=url, relay=foreign(relay, language)) if relay else url
+
+
+def reviewers(question: Row, language: UserLanguage) -> str:
+    """Who reviewed this definition."""
+    unreviewed = language.words.gettext("nobody: no review of this question is installed")
+    return ", ".join(foreign(name, language) for name in question["reviewers"]) or unreviewed
+
+
+def _setting(question: Row) -> Place:
+    axis = question["cause_args"].get("axis", "system")
+    page = _SETTINGS[question["cause"]]
+    if page == "overview":
+        return Place(page, part=f"{axis}=1")
+    return Place(page, question["application"], part=f"own-{axis}=1")

@@ -1,0 +1,186 @@
+"""The window: pages on the left, the page on the right, and a line above for what went wrong. Closing it changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QStackedWidget, QWidget
+
+from telemetryd.core.translation import mark
+from telemetryd.ctl.failures import UNAVAILABLE
+from telemetryd.settings import application_page, applications_page, overview_page, question_details, revealed_page, sent_page
+from telemetryd.settings.acts import WindowActs
+from telemetryd.settings.page import PageSurroundings, Place
+from telemetryd.settings.plain import GAP, button, column, label, row
+from telemetryd.settings.window_words import failure_line
+
+if TYPE_CHECKING:
+    from telemetryd.ctl.failures import Failure
+    from telemetryd.ctl.language import UserLanguage
+    from telemetryd.settings.control_thread import ControlThread
+    from telemetryd.settings.page import WindowPage
+    from telemetryd.settings.service_snapshot import ServiceSnapshot
+
+_SIZE = 820, 600
+NAVIGATION = {
+    overview_page.NAME: mark("Overview"),
+    applications_page.NAME: mark("Applications"),
+    sent_page.NAME: mark("Sent and waiting"),
+    revealed_page.NAME: mark("What you have revealed"),
+}
+"""Page → its name on the left."""
+_PAGES: dict[str, type[WindowPage]] = {
+    overview_page.NAME: overview_page.OverviewPage,
+    applications_page.NAME: applications_page.ApplicationsPage,
+    application_page.NAME: application_page.ApplicationPage,
+    question_details.NAME: question_details.QuestionPage,
+    sent_page.NAME: sent_page.SentPage,
+    revealed_page.NAME: revealed_page.RevealedPage,
+}
+_AT_ONCE = {overview_page.NAME, applications_page.NAME}
+"""Pages that are shown before the questions are read."""
+_BELOW = {application_page.NAME: applications_page.NAME, question_details.NAME: application_page.NAME}
+"""Page → the page that Esc goes back to."""
+
+
+class SettingsWindow(QWidget):
+    """Shows what the service reads, at a place."""
+
+    def __init__(self, service: ControlThread, language: UserLanguage, place: Place) -> None:
+        super().__init__()
+        self._service, self._language, self._ = service, language, language.words.gettext
+        self.setWindowTitle(self._("Telemetry"))
+        self._snapshot: ServiceSnapshot | None = None
+        self._place = place
+        self._acts = WindowActs(service, self, language)
+        around = PageSurroundings(self._acts, language, self.go, service.ask)
+        self._pages = {name: page(around) for name, page in _PAGES.items()}
+        for name, page in self._pages.items():
+            page.setObjectName(f"page-{name}")
+        self._lay_out()
+        self._show_place()
+        self._acts.told.connect(self._tell_of_act)
+        service.read_anew.connect(self._show)
+        service.unavailable.connect(self._miss)
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self._leave)
+        self.resize(*_SIZE)
+        self._navigation.setFocus()
+
+    def go(self, place: Place) -> None:
+        """Show a place."""
+        self._place = place
+        self._tell_of_act("")
+        self._show_place()
+
+    def _lay_out(self) -> None:
+        self._navigation = self._navigation_list()
+        self._stack = QStackedWidget()
+        for page in self._pages.values():
+            self._stack.addWidget(page)
+        self._waiting = label(self._("Asking the telemetry service …"), "waiting-for-service")
+        self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._stack.addWidget(self._waiting)
+        self._stack.setCurrentWidget(self._waiting)
+        self._missing, self._act = label("", "missing"), label("", "told")
+        again = button(self._("&Try again"), "", self._service.refresh, name="again")
+        self._missing_box = _banner(self._missing, again)
+        self._act_box = _banner(self._act, button(self._("&Dismiss"), "", lambda: self._tell_of_act(""), name="dismiss"))
+        right = column(self._missing_box, self._act_box, self._stack, gap=0)
+        whole = row(self._navigation, right, gap=0)
+        self.setLayout(whole)
+
+    def _navigation_list(self) -> QListWidget:
+        made = QListWidget()
+        made.setObjectName("navigation")
+        made.setAccessibleName(self._("Pages"))
+        made.setFrameShape(QFrame.Shape.NoFrame)
+        made.setWordWrap(True)
+        made.setSpacing(3)
+        for name, text in NAVIGATION.items():
+            item = QListWidgetItem(self._(text))
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setSizeHint(QSize(0, 2 * made.fontMetrics().height()))
+            made.addItem(item)
+        for number in range(len(NAVIGATION)):
+            QShortcut(QKeySequence(f"Alt+{number + 1}"), self, lambda number=number: self._navigate(number))
+        widest = max(made.fontMetrics().horizontalAdvance(self._(text)) for text in NAVIGATION.values())
+        made.setFixedWidth(min(240, widest + made.fontMetrics().horizontalAdvance(" (1000)") + 2 * GAP))
+        made.currentRowChanged.connect(self._navigate)
+        return made
+
+    def _navigate(self, number: int) -> None:
+        name = list(NAVIGATION)[number]
+        if _top(self._place.page) != name or self._place.page != name:
+            self.go(Place(name))
+
+    def _show(self, snapshot: ServiceSnapshot) -> None:
+        """A reading has come: whatever was missing is there again."""
+        self._snapshot = snapshot
+        self._missing_box.hide()
+        count = snapshot.pending()
+        applications = self._navigation.item(list(NAVIGATION).index(applications_page.NAME))
+        name = self._(NAVIGATION[applications_page.NAME])
+        applications.setText(f"{name} ({count})" if count else name)
+        self._show_place()
+
+    def _show_place(self) -> None:
+        number = list(NAVIGATION).index(_top(self._place.page))
+        self._navigation.blockSignals(True)  # noqa: FBT003 - Qt's signature
+        self._navigation.setCurrentRow(number)
+        self._navigation.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        if self._snapshot is None or not (self._snapshot.is_whole or self._place.page in _AT_ONCE):
+            return
+        page = self._pages[self._place.page]
+        has_focus = not self._navigation.hasFocus() and self._stack.currentWidget() is not page
+        page.show_place(self._place, self._snapshot)
+        self._stack.setCurrentWidget(page)
+        if has_focus and not self._is_inside(page):
+            page.focusNextPrevChild(True)  # noqa: FBT003 - Qt's signature
+
+    def _is_inside(self, page: WindowPage) -> bool:
+        focus: QWidget | None = self.focusWidget()
+        return focus is not None and page.isAncestorOf(focus)
+
+    def _miss(self, failure: Failure) -> None:
+        """A reading failed. What was read before stays on the page, if there is anything."""
+        self._missing.setText(failure_line(failure, self._language.words))
+        self._missing_box.show()
+        if self._snapshot is None:
+            why = failure.message if failure.exit_code == UNAVAILABLE else ""
+            self._waiting.setText(why or self._("Nothing can be shown yet."))
+
+    def _tell_of_act(self, text: str) -> None:
+        self._act.setText(text)
+        self._act_box.setVisible(bool(text))
+
+    def _leave(self) -> None:
+        """Esc: back from a page below another, else close."""
+        below = _BELOW.get(self._place.page)
+        if below == application_page.NAME:
+            key = f"{self._place.application}/{self._place.question}"
+            self.go(Place(below, self._place.application, part=f"details:{key}"))
+        elif below:
+            self.go(Place(below, self._place.application, part="applications"))
+        else:
+            self.close()
+
+
+def _top(page: str) -> str:
+    """The page on the left that a page belongs to."""
+    while page in _BELOW:
+        page = _BELOW[page]
+    return page
+
+
+def _banner(text: QWidget, act: QWidget) -> QFrame:
+    frame = QFrame()
+    frame.setFrameShape(QFrame.Shape.StyledPanel)
+    frame.setAutoFillBackground(True)
+    layout = row(text, act)
+    layout.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
+    layout.setStretch(0, 1)
+    frame.setLayout(layout)
+    frame.hide()
+    return frame

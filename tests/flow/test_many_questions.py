@@ -1,0 +1,98 @@
+"""With a thousand questions and ten thousand reports pages are quick, short and delay nobody, and so is `status`. Policy: T1, T3."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from benchmarks import load_applications, replies, stepped
+from support.bus.raw_bus import RETURN, RawBus, dictionary
+from support.machine import CONTROL
+
+from telemetryd.core.limits import OPEN_QUESTIONS_MAX
+
+APPLICATIONS, REPORTS = 100, 10_000
+QUESTIONS_MS, STEP_MS = 10, 20
+"""Most processor time for the questions of one application, and for a step of the loop."""
+STATUS_MORE, STATUS_LINES = {"dbus-fast": 1.5, "dbus-next": 2.5}, 30
+"""What `status` may take on top of `--help`, in units of that: 0.15 s where `--help` takes 0.1 s. dbus-next marshals more slowly."""
+TURNS = 20
+"""Attempts of which the shortest counts: other processes lengthen the others."""
+PAGES = [asked for asked in replies.CALLS if asked.member in {"Questions", "HistoryPage"}]
+
+
+@pytest.fixture(params=replies.LIBRARIES)
+def machine(tmp_path, request):
+    """A machine with a hundred applications of ten questions and a long history."""
+    with replies.prepared(tmp_path / "machine", request.param, applications=APPLICATIONS, reports=REPORTS) as machine:
+        yield machine
+
+
+async def accept(machine):
+    """The user accepts as many questions as may be open at once."""
+    async with machine.client() as client:
+        for level in ("System", "Usage"):
+            await client.set(level, 2)
+        for name in load_applications.names(OPEN_QUESTIONS_MAX // 10):
+            await client.accept(name)
+
+
+def work_of_one(machine, daemon):
+    """The processor time (ms) that the daemon needs for the questions of one application."""
+    call = {"interface": CONTROL[2], "path": CONTROL[1], "signature": "a{sv}", "body": dictionary(application=replies.ONE)}
+    times = []
+    with contextlib.closing(RawBus(machine.address)) as bus:
+        for _ in range(TURNS):
+            began = processor_time(daemon)
+            assert bus.ask(CONTROL[0], "Questions", **call).kind == RETURN
+            times.append((processor_time(daemon) - began) * 1000)
+    return min(times)
+
+
+def least_work(machine, daemon, *arguments):
+    """The least processor time (s) of a command and of the daemon meanwhile, of some attempts, and the last output.
+
+    Where nothing else runs, it takes as long. Other processes lengthen the time, but hardly this.
+    """
+    times = []
+    for _ in range(5):
+        before, served = os.times(), processor_time(daemon)
+        done = machine.control(*arguments)
+        after = os.times()
+        own = after.children_user + after.children_system - before.children_user - before.children_system
+        times.append(own + processor_time(daemon) - served)
+    return min(times), done.stdout
+
+
+def processor_time(daemon):
+    """What the daemon used so far (s)."""
+    spent = Path(f"/proc/{daemon.process.pid}/schedstat").read_text().split()[0]
+    return int(spent) / 1e9
+
+
+def test_pages_are_quick_and_hold_nobody_up(machine):
+    """While an application pushes: each page is made in short steps, and the questions of one application take milliseconds."""
+    steps = machine.root / "steps"
+    steps.touch()
+    with machine.daemon(program=(stepped.__file__, str(steps))) as daemon:
+        asyncio.run(accept(machine))
+        with replies.Pushing(machine.address) as pushing, contextlib.closing(RawBus(machine.address)) as bus:
+            costs = {asked.name: replies.cost(bus, asked, pushing, steps) for asked in PAGES}
+            assert work_of_one(machine, daemon) < QUESTIONS_MS
+    assert {name: cost.step_cpu_ms for name, cost in costs.items() if cost.step_cpu_ms > STEP_MS} == {}
+    assert [name for name, cost in costs.items() if not cost.size_bytes] == []
+
+
+def test_status_is_quick_and_short(machine):
+    """`status` takes little longer than `--help`, and fits a screen."""
+    with machine.daemon() as daemon:
+        asyncio.run(accept(machine))
+        (help_s, _), (status_s, output) = least_work(machine, daemon, "--help"), least_work(machine, daemon, "status")
+        assert len(output.splitlines()) <= STATUS_LINES
+        command, environ = [machine.python, "-m", "telemetryd.ctl", "status"], machine.environ | {"COLUMNS": "80"}
+        narrow = subprocess.run(command, env=environ, cwd=machine.folder, check=True, capture_output=True, text=True)
+        assert len(narrow.stdout.splitlines()) <= STATUS_LINES
+        assert f"{OPEN_QUESTIONS_MAX} are accepted" in output
+        assert status_s - help_s < STATUS_MORE[machine.library] * help_s

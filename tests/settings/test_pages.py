@@ -1,0 +1,221 @@
+"""What the window shows is what the daemon has: states, bytes, budgets; as plain text, with a name for everything. Policy: T1, T2."""
+
+import json
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from support.driven_window import dark, driven_window, qt
+from support.machine import KATE
+from support.manifests.window_manifests import GIMP
+from support.timeline import at
+
+KATE_ID, QUESTION = "org.kde.kate", "org.kde.kate/startup-time"
+GIMP_QUESTION = "org.gimp.GIMP/startup-time"
+PLACES = (
+    {"page": "overview"},
+    {"page": "applications"},
+    {"page": "application", "application": KATE_ID},
+    {"page": "question", "application": KATE_ID, "question": "startup-time"},
+    {"page": "sent"},
+    {"page": "revealed"},
+)
+
+
+async def test_a_sent_report_with_its_exact_bytes(timeline):
+    """Enter on a row of the history opens the report: headers and body are those that the server got, and Copy has them all."""
+    await timeline.queue()
+    await timeline.go_to_slot()
+    await timeline.run_until_sent()
+    (body,) = timeline.bodies()
+    with driven_window(timeline.machine, page="sent") as window:
+        window.until(lambda: window.part("sent") is not None)
+        cells = [window.part("sent").topLevelItem(0).text(column) for column in range(1, 5)]
+        assert cells == ["Kate", "Is start-up too slow?", ", ".join(json.loads(body)["answer"]), "arrived"]
+        assert "2026-" in window.told("timeline")
+        window.tab_to("sent")
+        window.press("Return")
+        window.until(lambda: window.part("body") is not None)
+        shown = window.part("body").toPlainText()
+        assert {**json.loads(shown), "nonce": ""} == {**json.loads(body), "nonce": ""}
+        assert "Content-Length: 1024" in window.part("headers").toPlainText()
+        window.use("copy")
+        (row,) = await timeline.client.history()
+        assert QGuiApplication.clipboard().text() == row["body"]
+        window.press("Escape")
+
+
+async def test_what_is_measured_and_what_waits(timeline):
+    """The report in the making is shown as not final; once it is made, the same bytes wait in the list."""
+    await timeline.collect()
+    where = {"page": "question", "application": KATE_ID, "question": "startup-time"}
+    with driven_window(timeline.machine, **where) as window:
+        window.until(lambda: window.part("report") is not None)
+        window.use("report")
+        window.until(lambda: window.part("final") is not None)
+        assert (window.text("final").startswith("Not final"), '"answer":["500..2000"]' in window.part("body").toPlainText()) == (True, True)
+        window.press("Escape")
+    await timeline.move(int(timeline.now) + 7 * 86400)
+    (row,) = await timeline.client.history()
+    with driven_window(timeline.machine, page="sent") as window:
+        window.until(lambda: window.part("waiting") is not None)
+        assert window.part("waiting").topLevelItem(0).text(4) == "waits to be sent"
+        window.tab_to("waiting")
+        window.press("Return")
+        window.until(lambda: window.part("body") is not None)
+        assert window.part("body").toPlainText() == row["body"].rstrip(" ")
+        window.press("Escape")
+
+
+async def test_an_erased_list_does_not_say_that_nothing_was_sent(timeline):
+    """After Erase the list says that a report had been made: the ledger knows it. The budget still has it."""
+    await timeline.queue()
+    await timeline.go_to_slot()
+    await timeline.run_until_sent()
+    with driven_window(timeline.machine, page="sent") as window:
+        window.until(lambda: window.part("sent") is not None)
+        window.use("erase")
+        window.until(lambda: window.part("asked") is not None)
+        window.use("do")
+        window.until(lambda: "1 was made in all" in window.text("nothing-sent"))
+        window.press("Alt+4")
+        window.until(lambda: window.part("bar-0") is not None)
+        assert window.told("bar-0") == window.text("spent-0")
+        assert window.text("spent-0").startswith("1 answer. Used: 2.")
+
+
+def test_nothing_sent(machine):
+    """A new account says that nothing was sent and nothing was revealed."""
+    with machine.daemon(), driven_window(machine, page="sent") as window:
+        window.until(lambda: window.text("nothing-sent") == "Nothing has been sent from this account.")
+        window.press("Alt+4")
+        window.until(lambda: window.text("empty").startswith("You have revealed nothing"))
+        window.press("Alt+2")
+        window.until(lambda: window.text("empty") == "No application asks anything on this system.")
+
+
+def test_foreign_texts_are_shown_literally(machine):
+    """Markup, entities and ampersands of a manifest are shown as they are written, in lists, cards, headings and names."""
+    machine.install(GIMP)
+    with machine.daemon(), driven_window(machine, page="applications") as window:
+        window.until(lambda: window.part("applications") is not None)
+        assert window.part("applications").item(0).text().startswith("GIMP <b>bold</b> & co\n")
+        window.tab_to("applications")
+        window.press("Return")
+        window.until(lambda: window.part("questions") is not None)
+        assert window.text("application") == "GIMP <b>bold</b> & co"
+        assert window.text(f"purpose:{GIMP_QUESTION}") == "Is <1, 1..5> & <i>more</i> a &nbsp; problem?"
+        assert window.told(f"details:{GIMP_QUESTION}") == "Details…: Is <1, 1..5> & <i>more</i> a &nbsp; problem?"
+        labels = window.window.findChildren(QLabel)
+        assert {label.textFormat() for label in labels if label.text()} == {Qt.TextFormat.PlainText}
+
+
+@pytest.mark.parametrize("where", PLACES, ids=lambda where: where["page"])
+def test_everything_has_a_name_of_its_own(machine, where):
+    """On every page each part that takes the focus has a name for a screen reader, and no two buttons have the same."""
+    machine.install(KATE)
+    with machine.daemon(), driven_window(machine, **where) as window:
+        window.until(lambda: window.window._stack.currentWidget() is window.window._pages[where["page"]])
+        parts = [one for one in window.window.findChildren(QWidget) if one.isVisible() and one.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        names = {one.objectName(): window.told(one.objectName()) for one in parts if one.objectName()}
+        assert len(parts) >= 2
+        assert all(names.values()), names
+        buttons = [window.told(one.objectName()) for one in parts if isinstance(one, QAbstractButton)]
+        assert len(buttons) == len(set(buttons))
+
+
+def test_tab_reaches_every_control_and_comes_round(machine):
+    """Tab visits every button and level of the overview once, from the top, and returns."""
+    machine.install(KATE)
+    with machine.daemon(), driven_window(machine) as window:
+        window.until(lambda: window.part("turn-off") is not None)
+        first, visited = window.focus, []
+        while not visited or window.focus != first:
+            visited.append(window.focus)
+            window.press("Tab")
+        levels = [f"{axis}={level}" for axis in ("system", "usage") for level in range(3)]
+        assert visited == ["navigation", *levels, "new_questions=1", "new_questions=0", "new_questions=2", "turn-off"]
+
+
+def test_pictures_have_their_text(machine):
+    """The bins and the hundred dots of a question are told to a screen reader in words."""
+    machine.install(KATE)
+    with machine.daemon(), driven_window(machine, **PLACES[3]) as window:
+        window.until(lambda: window.part("noise") is not None)
+        assert window.told("bins-startup").startswith("Possible answers: less than 500 ms, 500 to less than 2000 ms, 2000 ms or more.")
+        assert "of 100 people who answer as you do, 71 send that answer" in window.told("noise")
+
+
+def test_right_to_left(machine):
+    """In Arabic the pages are mirrored, and foreign texts are isolated: a range keeps its direction."""
+    machine.install(KATE)
+    with machine.daemon(), driven_window(machine, language="ar", **PLACES[3]) as window:
+        window.until(lambda: window.part("noise") is not None)
+        assert window.window._navigation.x() > window.window._stack.x()
+        assert window.text("purpose") == "\N{FIRST STRONG ISOLATE}Is start-up too slow?\N{POP DIRECTIONAL ISOLATE}"
+
+
+def test_german(machine):
+    """The window speaks the user's language."""
+    with machine.daemon(), driven_window(machine, language="de") as window:
+        window.until(lambda: window.text("headline") == "Telemetrie ist aus. Nichts wird gesammelt, nichts wird gesendet.")
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_the_platforms_palette(machine, is_dark):
+    """Pages are painted in the colours of the platform, whether these are light or dark."""
+    palette = dark() if is_dark else qt().style().standardPalette()
+    qt().setPalette(palette)
+    try:
+        with machine.daemon(), driven_window(machine) as window:
+            window.until(lambda: window.part("headline") is not None)
+            image = window.picture().toImage()
+            assert image.pixelColor(image.width() - 40, image.height() - 5) == palette.window().color()
+    finally:
+        qt().setPalette(qt().style().standardPalette())
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("enabled = false\n", "telemetryd.toml switches telemetry off."),
+        ("enabled = = true\n", "telemetryd.toml cannot be read or has a mistake, so everything is off to be safe."),
+    ],
+)
+def test_kill_switches(machine, text, sentence):
+    """A file that switches telemetry off, or that cannot be read, is named in the first sentence."""
+    machine.configure(text)
+    with machine.daemon(), driven_window(machine) as window:
+        window.until(lambda: window.text("headline").endswith(sentence))
+        assert window.text("headline").startswith("Telemetry is off: /")
+
+
+def test_problems(machine):
+    """A manifest that cannot be read is a problem with file and line."""
+    (machine.root / "share/telemetryd/manifests/org.kde.kate.toml").write_text("schema = = 1\n")
+    with machine.daemon(), driven_window(machine) as window:
+        window.until(lambda: "org.kde.kate.toml" in window.all_text())
+
+
+async def test_the_present_range_is_marked(timeline):
+    """Of a question that is being measured, the range so far is marked in the picture, and said in words beside it."""
+    await timeline.collect()
+    if "so_far" not in (await timeline.client.questions())["startup-time"]:
+        pytest.skip("this service does not say what was measured so far")
+    with driven_window(timeline.machine, **PLACES[3]) as window:
+        window.until(lambda: window.text("so-far") == "So far: 500 to less than 2000 ms.")
+        assert window.told("bins-startup").endswith("So far: 500 to less than 2000 ms.")
+
+
+async def test_states_in_the_words_of_telemetryctl(timeline):
+    """The sentence of each state is the one that telemetryctl prints: waiting, being measured, about to leave."""
+    await timeline.start()
+    await timeline.accept()
+    with driven_window(timeline.machine, page="application", application=KATE_ID) as window:
+        for moment in (None, "2026-10-14 12:00", "2026-10-19 00:01"):
+            if moment:
+                await timeline.move(at(moment))
+            (row,) = (await timeline.client.questions(KATE_ID)).values()
+            window.until(lambda row=row: window.text(f"state:{QUESTION}") == row["reason"])
+    assert row["state"] == "reporting"
