@@ -131,7 +131,7 @@ class Demo:
     def withdraw(self) -> None:
         """Withdrawing consent erases the rest"""
         say("Disks may answer too, for once. The receiver is switched off, so that new reports have to wait:")
-        self._ctl("consent", "application", DISKS, "--system", "inherit", "--usage", "inherit")
+        self._ctl("consent", "application", DISKS, "--system", "inherit", "--usage", "inherit", "--yes")
         lines(pages.last_paragraph(self._ctl("consent", "accept", DISKS, "--yes")))
         self._stage.receiver.stop()
         self._stage.measure()

@@ -105,6 +105,11 @@ class Evaluation(NamedTuple):
         return self.circumstances.settings.usable_endpoint(self.definition.application.vendor) is not None
 
     @property
+    def is_endpoint_named(self) -> bool:
+        """Whether the vendor has a server now. A report that waits is tried, and the try says what does not work."""
+        return self.circumstances.settings.endpoint(self.definition.application.vendor) is not None
+
+    @property
     def accepted(self) -> int | None:
         """When exactly this definition was accepted (Unix s), or None."""
         return self.circumstances.decision.accepted.get(self.definition.digest)
@@ -123,7 +128,7 @@ def step(record: Record, definition: Definition, circumstances: Circumstances, n
         return _step_developer(record, evaluation)
     if record.outcome is Outcome.REPORTING:
         blocked_by = [*_route_obstacle(record, evaluation), *_report_obstacles(evaluation)]
-        return _step_report(record, blocked_by, now, has_endpoint=evaluation.has_endpoint)
+        return _step_report(record, blocked_by, now, has_endpoint=evaluation.is_endpoint_named)
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
     return _step_unaccepted(record, evaluation) if evaluation.accepted is None else _step_accepted(record, evaluation, evaluation.accepted)

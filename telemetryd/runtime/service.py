@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
-from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from telemetryd.problem_log import ProblemLog
 from telemetryd.redact import redacted_traceback
 from telemetryd.runtime.assembly import Assembly, Surroundings, assemble, assemble_without_storage
 from telemetryd.runtime.check_timers import CheckTimers
+from telemetryd.runtime.database_states import NEXT, TO_OPEN, Databases, DatabasesEvent
 from telemetryd.runtime.lock import StateLock
 from telemetryd.system import own_package
 from telemetryd.system.directories import state_directory
@@ -40,42 +40,6 @@ _LOG = logging.getLogger(__name__)
 BUSY = BusyError("another telemetryd of this user, on another session bus, holds the state directory")
 _UNDECIDED = "the work after a check of the files failed: %s"
 _UNUSABLE = "the databases hold something that cannot be used; the journal says where"
-
-
-class Databases(Enum):
-    """The state of the databases."""
-
-    CLOSED = auto()
-    """Not usable: every call is answered with the error."""
-    DUE = auto()
-    """Not open yet: the first call opens them."""
-    OPEN = auto()
-    STALE = auto()
-    """Open, but not usable any more: the next call opens them anew."""
-
-
-class DatabasesEvent(Enum):
-    """The events that change the state."""
-
-    LOCKED = auto()
-    """The lock is ours."""
-    OPENED = auto()
-    CLOSED = auto()
-    SPOILED = auto()
-    """Damage was found, or another directory has their path."""
-
-
-_NEXT = {
-    (Databases.CLOSED, DatabasesEvent.LOCKED): Databases.DUE,
-    (Databases.CLOSED, DatabasesEvent.OPENED): Databases.OPEN,
-    (Databases.CLOSED, DatabasesEvent.CLOSED): Databases.CLOSED,
-    (Databases.DUE, DatabasesEvent.CLOSED): Databases.CLOSED,
-    (Databases.OPEN, DatabasesEvent.CLOSED): Databases.CLOSED,
-    (Databases.STALE, DatabasesEvent.CLOSED): Databases.CLOSED,
-    (Databases.OPEN, DatabasesEvent.SPOILED): Databases.STALE,
-    (Databases.STALE, DatabasesEvent.SPOILED): Databases.STALE,
-}
-_TO_OPEN = Databases.DUE, Databases.STALE  # a tuple: each call asks, and members of an Enum are slow to hash
 
 
 class Service:
@@ -205,7 +169,7 @@ class Service:
         """The running parts, over the directory that has the path now. Raises the error in place of them."""
         if not self._is_compared and self._is_moved():
             self._change_state(DatabasesEvent.SPOILED)
-        if self._databases in _TO_OPEN:
+        if self._databases in TO_OPEN:
             if self._work_lock.locked():
                 raise BusyError("the databases are about to be opened anew: call again")
             self.open()
@@ -265,7 +229,7 @@ class Service:
         if own_package.has_changed():
             self._on_replaced()
             raise BusyError(own_package.REPLACED)
-        if self._databases in _TO_OPEN:
+        if self._databases in TO_OPEN:
             self.open()
         self.check_files()
         assembly = self.assembly()
@@ -375,7 +339,7 @@ class Service:
             self._lowered.take_over(assembly.store.consents)
 
     def _change_state(self, event: DatabasesEvent) -> None:
-        self._databases = _NEXT[self._databases, event]
+        self._databases = NEXT[self._databases, event]
 
     def _log_problems(self, assembly: Assembly) -> None:
         """Log each file with a problem once, until the file changes or is removed."""

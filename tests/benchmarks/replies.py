@@ -117,7 +117,7 @@ def fill(machine, names, reports):
         created = now - (reports - number) * 360 // reports * 86400
         what = (names[number % len(names)], f"time{number // len(names) % 10}", "0" * 12, "2026-W01", "kde", "https://telemetry.kde.org/v1")
         row = StoredReport(0, *what, (), b'{"schema":1'.ljust(BODY_BYTES), created, 0, 0, 0, outcome="accepted", status=202)
-        rows.append((None, *row[1:7], headers, *row[8:]))
+        rows.append((None, *row[1:7], headers, *row[8:-1], "[]"))
     try:
         with store.main.change() as connection:
             connection.executemany(f"INSERT INTO report VALUES ({', '.join('?' * len(rows[0]))})", rows)

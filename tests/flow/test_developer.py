@@ -195,7 +195,7 @@ async def test_more_events_than_a_reply_holds(machine):
     with machine.daemon():
         async with machine.client() as client:
             for number in range(1000):
-                unknown = "".join(f"unknown-{number}-{each}{'y' * 100} = 1\n" for each in range(5))
+                unknown = "".join(f"unknown-{number}-{each}{'y' * 180} = 1\n" for each in range(5))
                 with pytest.raises(CallError):
                     await client.register(KATE_ID, KATE.replace("[[source]]", f"[[source]]\n{unknown}"))
         numbers, texts = [0], []

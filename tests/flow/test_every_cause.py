@@ -55,7 +55,7 @@ HELD = {
 
 @contextlib.contextmanager
 def failing(timeline, authority, error):
-    """An endpoint whose tries all fail for this reason."""
+    """An endpoint whose tries all fail for this reason. A file goes only when it is called: without it no report would be made."""
     with contextlib.ExitStack() as stack:
         servers = {
             "timeout": lambda: serving(authority, silent_in="handshake"),
@@ -78,16 +78,17 @@ def failing(timeline, authority, error):
             keys = timeline.machine.root / "gateway.keys"
             keys.write_bytes(b"no keys")
             text += f'ohttp_relay = "https://relay.invalid/"\nohttp_keys = "{keys}"\n'
-        timeline.machine.configure(text.replace(timeline.ca_file, "/nonexistent/ca.pem") if error == "own" else text)
-        yield
+        timeline.machine.configure(text)
+        yield lambda: timeline.machine.configure(text.replace(timeline.ca_file, "/nonexistent/ca.pem") if error == "own" else text)
 
 
 @pytest.mark.parametrize("error", HELD)
 async def test_reached_nobody(timeline, authority, error):
     """A try that reached nobody is told by its cause: in the history, with its day, and with the question, in words."""
     own_word, words = HELD[error]
-    with failing(timeline, authority, error):
+    with failing(timeline, authority, error) as lose_file:
         await timeline.queue()
+        lose_file()
         await held(timeline, own_word)
         (row,) = await timeline.client.history()
         assert (row["outcome"], row["sent"], row["status"], row["error"]) == ("queued", 0, 0, error)

@@ -131,7 +131,7 @@ async def test_removing_a_switch_turns_nothing_on(machine, switch):
             await client.push(KATE_ID, "saves", "t", TOTAL)
             assert (await client.questions())["saves-a-week"]["state"] == "pending"
             assert await client.preview() == {}
-    assert machine.state() == {"telemetryd/lock": b""}
+    assert machine.state() == {"telemetryd/lock": b"", "telemetryd/serving": b""}
 
 
 async def test_a_switch_ends_the_running_period_for_good(machine):

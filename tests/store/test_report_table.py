@@ -224,7 +224,7 @@ def test_select_while_rows_are_erased(store, report):
     """If rows go while a page is read, older ones come instead of them, so that a short page is always the last one."""
     put(store, *(report() for _ in range(200)))
     for row in store.reports.queue():
-        store.reports.finish(row, "accepted", status=204, body=b"")
+        store.reports.finish(row._replace(outcome="accepted", status=204), body=b"")
     rows = store.reports.select(ReportSelection(1 << 62, 100))
     first = next(rows)
     store.main.write("DELETE FROM report WHERE id BETWEEN 110 AND 160", ())
