@@ -141,7 +141,9 @@ def step_without_definition(record: Record, blocked_by: Sequence[Obstacle], now:
     if record.outcome is not Outcome.OPEN:
         return Step(record, State(record.outcome), record.reason)
     if not record.begins:
-        return Step(record, State.WAITING, deciding_obstacle(blocked_by)[0].reason)
+        is_refused = any(obstacle.reason.cause is Cause.REFUSED for obstacle in blocked_by)
+        refused = Step(record, State.REFUSED, because(Cause.REFUSED))
+        return refused if is_refused else Step(record, State.WAITING, deciding_obstacle(blocked_by)[0].reason)
     return _step_blocked_period(*_count_obstacles(record, blocked_by, now), now.wall)
 
 

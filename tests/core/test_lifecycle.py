@@ -361,6 +361,8 @@ class TestPause:
         assert facts(step_without_text(DRAWN, BEFORE)) == (State.WAITING, Effect.NOTHING, False)
         assert facts(step_without_text(DRAWN, BEFORE, levels=Levels())) == (State.WAITING, Effect.ERASE, False)
         assert step_without_text(Record(), DURING)[:2] == (Record(), State.WAITING)
+        refused = step_without_text(Record(), DURING, decision=Decision(refused=True))
+        assert (refused.state, refused.reason.cause) == (State.REFUSED, Cause.REFUSED)
         assert facts(step_without_text(mark_passed(DRAWN, because(Cause.ERASED)), AFTER)) == (State.PASSED, Effect.NOTHING, False)
 
 
