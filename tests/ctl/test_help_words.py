@@ -23,8 +23,9 @@ FOR_AUTHORS = {"check", "env", "stop", "suspend", "review", "diff", "document", 
 IN_ENGLISH = {
     *("checklist", "document", "estimate", "estimate_pages", "inputs", "installed_texts", "lint", "lint_formats", "new", "plan"),
     *("review", "review_page", "sheet", "signing", "stop", "web"),
+    *("check", "env", "declared", "environment", "published", "servers", "units", "uploads", "work"),
 }
-"""Modules of those commands: what they print, and how they fail, is for authors and reviewers, like the policy and the manifests."""
+"""Modules of those commands: what they print, and how they fail, is for administrators, authors and reviewers."""
 ASKING = {"confirm", "prompt"}
 TELLING = {*ASKING, "say", "table", "facts", "echo", "fail", "Failure", "UsageError", "BadParameter"}
 """Calls that ask the user, or tell the user something."""

@@ -119,7 +119,7 @@ async def test_sentences(running):
     assert other["figures"] == row["figures"]
     assert len({german["reason"], japanese["reason"], other["reason"]}) == 3
     (source,) = german["sources"]
-    assert source["bins"][0] == ["weniger als 500 ms", "<500"]
+    assert source["bins"][0] == ["weniger als 500\u00a0ms", "<500"]
     assert german.keys() == japanese.keys() == other.keys()
 
 

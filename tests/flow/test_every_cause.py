@@ -104,8 +104,8 @@ async def test_reached_nobody(timeline, authority, error):
 @pytest.mark.parametrize(
     ("answer", "outcome", "error", "words"),
     [
-        (status("503 Away"), "rejected", "status", "the server did not say that it accepted the answer"),
-        (b"not HTTP\r\n\r\n", "unknown", "status", "the server did not say that it accepted the answer"),
+        (status("503 Away"), "rejected", "status", "refused by the server (HTTP 503)"),
+        (b"not HTTP\r\n\r\n", "unknown", "status", "broken off; may have arrived"),
         (b"", "unknown", "timeout", "the server did not answer in time"),
     ],
 )

@@ -65,7 +65,7 @@ async def test_sentences_over_the_bus(any_machine):
             assert set(sentences) == {"de", "ja"}
             assert all(set(texts) == SENTENCES | {"figures", "changes", "reason"} for texts in sentences.values())
             (source,) = sentences["de"]["sources"]
-            assert source["bins"][-1] == ["2000 ms oder mehr", ">=2000"]
+            assert source["bins"][-1] == ["2000\u00a0ms oder mehr", ">=2000"]
         shown = json.loads(any_machine.busctl("--json=short", "call", *CONTROL, "Questions", "a{sv}", "1", "languages", "as", "1", "de"))
         signature = shown["data"][0][0]["sentences"]
         assert signature["type"] == "a{sa{sv}}"

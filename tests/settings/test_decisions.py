@@ -41,7 +41,7 @@ def test_from_off_to_an_accepted_question(kate):
         window.tab_to("applications")
         window.press("Return")
         window.until(lambda: window.part(f"yes:{QUESTION}") is not None)
-        for told in ("Time from process start", "less than 500 ms", "71 send that answer", "telemetry.example.org", "ada@example.org"):
+        for told in ("Time from process start", "less than 500\u00a0ms", "71 send that answer", "telemetry.example.org", "ada@example.org"):
             assert told in window.all_text(), "all of it is said beside the Yes"
         window.use(f"yes:{QUESTION}")
         window.until(lambda: "will be measured" in window.text(f"state:{QUESTION}"))

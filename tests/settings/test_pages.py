@@ -143,7 +143,9 @@ def test_pictures_have_their_text(machine):
     machine.install(KATE)
     with machine.daemon(), driven_window(machine, **PLACES[3]) as window:
         window.until(lambda: window.part("noise") is not None)
-        assert window.told("bins-startup").startswith("Possible answers: less than 500 ms, 500 to less than 2000 ms, 2000 ms or more.")
+        assert window.told("bins-startup").startswith(
+            "Possible answers: less than 500\u00a0ms, 500 to less than 2000\u00a0ms, 2000\u00a0ms or more."
+        )
         assert "of 100 people who answer as you do, 71 send that answer" in window.told("noise")
 
 
@@ -204,8 +206,8 @@ async def test_the_present_range_is_marked(timeline):
     if "so_far" not in (await timeline.client.questions())["startup-time"]:
         pytest.skip("this service does not say what was measured so far")
     with driven_window(timeline.machine, **PLACES[3]) as window:
-        window.until(lambda: window.text("so-far") == "So far: 500 to less than 2000 ms.")
-        assert window.told("bins-startup").endswith("So far: 500 to less than 2000 ms.")
+        window.until(lambda: window.text("so-far") == "So far: 500 to less than 2000\u00a0ms.")
+        assert window.told("bins-startup").endswith("So far: 500 to less than 2000\u00a0ms.")
 
 
 async def test_states_in_the_words_of_telemetryctl(timeline):
