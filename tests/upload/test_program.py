@@ -247,7 +247,7 @@ async def test_handshake(machine, start, receivers, trusted, expired):
         assert (await program.end())[0] == DONE
     await receiver.end()
     assert receiver.resumed == [False]
-    assert receiver.requests.get(timeout=20) == b""
+    assert not b"".join(receiver.requests.queue)  # Python 3.13 notes no request where TLS ends without one
     assert old.resumed == []
 
 

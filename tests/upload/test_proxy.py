@@ -1,6 +1,7 @@
 """A report by way of a proxy, which gets a name and a port. Whatever it does, no report is lost or sent twice. Policy: A2, C6, C7."""
 
 import asyncio
+import ssl
 import time
 
 import pytest
@@ -19,6 +20,9 @@ SHORT = Timeouts(connect=1.0, answer=1.0, total=2.0, response=1.0)
 ACCEPTED = Delivery(Result.ACCEPTED, 204)
 INSIDE = "telemetry.invalid"
 """A name that this machine cannot find: only the proxy is asked for it."""
+
+WITHIN_THE_REPORT = 1100 if ssl.OPENSSL_VERSION_INFO < (3, 5) else 2300
+"""Bytes from the client until TLS stands and a part of the report has left: OpenSSL 3.5 begins with a larger key."""
 
 
 @pytest.fixture
@@ -142,7 +146,7 @@ async def test_nobody_knows(proxies, receivers, tls, *, ca_file, how, hindrance)
     """Once TLS stands every end is final, as without a proxy: a report of which a byte may have left is not sent again."""
     options = {"silent": {"silent_in": "headers"}, "garbage": {"answer": b"200 OK\r\n\r\n"}}.get(how, {})
     receiver = receivers(tls(INSIDE), **options)
-    proxy = proxies(receiver.port, cut_after=1100 if how == "cut" else None)
+    proxy = proxies(receiver.port, cut_after=WITHIN_THE_REPORT if how == "cut" else None)
     assert await post(receiver, proxy, ca_file) == unknown_delivery(hindrance)
     assert len(receiver.peers) == 1
 

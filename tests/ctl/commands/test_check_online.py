@@ -75,7 +75,7 @@ def test_online(offline, server, certificate):
     assert offline.problems("--online") == []
     assert receiver.ended.get(timeout=20)
     assert len(receiver.peers) == 1
-    assert bodies(receiver) == [b""]
+    assert not b"".join(bodies(receiver))  # Python 3.13 notes no request where TLS ends without one
 
 
 def test_online_faults(offline, server, certificate, tmp_path):
