@@ -86,7 +86,7 @@ class Applications:
         return None
 
     def _open_settings(self, _caller: Caller, _call: Message) -> Result:
-        raise NotSupportedError("this installation has no settings window; the user can run: telemetryctl status")
+        raise NotSupportedError("telemetryd cannot open a settings window yet; the user can run: telemetryd-settings or telemetryctl")
 
     def _note(self, caller: Caller, sender: str, application: str) -> None:
         """Remember a caller of an application, for kept and refused samples alike."""

@@ -185,6 +185,7 @@ def _print_questions(application: ControlDict, questions: Sequence[ControlDict],
     page.gap()
     if not has_details:
         page.say(_("With --details you also see the reviewed originals, figures, warnings and digests."))
+        page.gap()
 
 
 def _printer(app: str, questions: Sequence[str], *, is_json: bool) -> Callable[[ControlClient], Awaitable[None]]:
