@@ -148,6 +148,8 @@ def measure(machine, way, calls, chance):
     for message in (*registrations.values(), *messages.values()):  # once each to warm up; what the bus itself had to say is read with it
         bus.send(message)
         bus.read_until(RETURN)
+    if registrations:  # until what was registered is decided on, nobody's pushes are kept; a call of the user's decides
+        asyncio.run(look(machine))
     turns = [application for application in messages for _ in range(calls // way.row)]
     chance.shuffle(turns)
     times = {application: [] for application in messages}
@@ -190,6 +192,12 @@ async def accept(machine):
                 if consent != "refused":
                     digests = {name: row["digest"] for name, row in (await client.questions(application)).items() if name.startswith(ONE)}
                     await client.call(CONTROL, "Accept", "sa{ss}", application, digests)
+
+
+async def look(machine):
+    """The user looks at the questions."""
+    async with machine.client() as client:
+        await client.questions()
 
 
 def check_consent(machine):

@@ -43,12 +43,11 @@ def stage(name):
     print(name, (now - begin) * 1000)
     begin = now
 import gc, sys; gc.disable()
-from telemetryd.lean import elements_by_name, lean_asyncio
-lean_asyncio(); stage("asyncio, without what it does not need")
-with elements_by_name():
-    import telemetryd.bus.transport.library; stage("D-Bus library")
-    import sqlite3; stage("SQLite")
-    import telemetryd.runtime.app; stage("telemetryd")
+from telemetryd.__main__ import _lean_asyncio
+_lean_asyncio(); stage("asyncio, without what it does not need")
+import telemetryd.bus.transport.library; stage("D-Bus library")
+import sqlite3; stage("SQLite")
+import telemetryd.runtime.app; stage("telemetryd")
 for module in telemetryd.runtime.app._PRELOADED:
     __import__(module)
 stage("TOML and its rules")
