@@ -1,3 +1,4 @@
+import gc
 import logging
 import os
 import time
@@ -248,3 +249,17 @@ async def test_a_look_without_news_watches_on(running):
     (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").write_text(OTHER_BINS)
     assert running.catalogue.refresh()
     assert running.catalogue.get(APP).digest != before.digest
+
+
+def test_collector_is_spared(running):
+    """What was read of many manifests is not looked through for garbage again: one look would hold up the loop."""
+    names = [f"org.kde.n{number:03}" for number in range(120)]
+    for name in names:
+        running.machine.install(KATE_2026.replace(APP, name))
+    running.look()
+    before = gc.get_freeze_count()
+    declarations = [running.catalogue.get(name) for name in names]
+    seen = {id(one) for one in gc.get_objects()}
+    assert gc.get_freeze_count() > before
+    assert sum(id(declaration) in seen for declaration in declarations) < 50
+    gc.unfreeze()
