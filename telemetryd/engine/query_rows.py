@@ -64,6 +64,7 @@ class QueryRows:
             "vendor": about.vendor,
             "vendor_name": endpoint.name if endpoint else "",
             "results": endpoint.results if endpoint else "",
+            "endpoint": endpoint.url if endpoint else "",
             "relay": endpoint.ohttp_relay if endpoint else "",
             "contact": about.contact,
             "kind": str(about.kind),
