@@ -28,6 +28,7 @@ bench: ## Figures: start-up, calls and load (docs/performance.md), last pushes, 
 	@$(PY) tests/benchmarks/start.py --awake
 	@$(PY) tests/benchmarks/load.py --awake
 	@$(PY) tests/benchmarks/replies.py --awake
+	@$(PY) tests/benchmarks/window.py --awake
 	@$(PY) tests/benchmarks/last_push.py
 	@$(PY) tests/benchmarks/blind.py --awake
 	@$(PY) tests/benchmarks/linkage.py

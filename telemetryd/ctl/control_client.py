@@ -17,7 +17,7 @@ from telemetryd.ctl.selection import select
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
 LIBRARY = NAME
@@ -55,6 +55,18 @@ _CHANGE_TYPES = {
     **dict.fromkeys(("refuse", "allow"), "a(ss)"),
     "accept": "a{sa{ss}}",
 }
+
+
+class ReportFilter(NamedTuple):
+    """Which reports of the history: of an application, with these outcomes, made since a Unix time (s); "", none and 0 mean all.
+
+    The rows have these `keys`, or all (None).
+    """
+
+    application: str = ""
+    outcomes: Sequence[str] = ()
+    since: int = 0
+    keys: Sequence[str] | None = None
 
 
 class Consequences(NamedTuple):
@@ -116,10 +128,23 @@ class ControlClient:
         questions: list[ControlDict] = await self._rows("ListQuestions", app_id)
         return questions
 
+    async def some_properties(self, *names: str) -> ControlDict:
+        """These properties by name. Unlike all of them they are known without reading every manifest."""
+        values = await asyncio.gather(*(self._call("Get", "ss", [_NAME, name], interface=_PROPERTIES) for name in names))
+        return {name: value for name, (value,) in zip(names, values, strict=True)}
+
     async def standings(self) -> list[ControlDict]:
         """Where each question of all applications stands, and nothing else about it."""
+        return await self.selected_questions(keys=_STANDING)
+
+    async def selected_questions(
+        self, app_id: str = "", *, keys: Sequence[str] | None = None, states: Sequence[str] = ()
+    ) -> list[ControlDict]:
+        """The questions of an application, or of all (""), in these states, or in any; with all keys (None), or with these."""
         rows: list[ControlDict] = []
-        query = {"keys": Variant("as", list(_STANDING))}
+        query = {"application": Variant("s", app_id), "states": Variant("as", list(states))}
+        if keys is not None:
+            query["keys"] = Variant("as", list(keys))
         while True:
             page, after = await self._call("Questions", "a{sv}", [query])
             rows += page
@@ -151,6 +176,15 @@ class ControlClient:
             rows += page
             if not before or len(rows) == limit:
                 return rows
+
+    async def history_page(self, before: int, limit: int, wanted: ReportFilter) -> tuple[list[ControlDict], int]:
+        """A page of the history, the newest first, and what to give as `before` for the next page; 0 if there is none."""
+        chosen = {"application": Variant("s", wanted.application), "outcomes": Variant("as", list(wanted.outcomes))}
+        chosen["since"] = Variant("t", wanted.since)
+        if wanted.keys is not None:
+            chosen["keys"] = Variant("as", list(wanted.keys))
+        rows, following = await self._call("HistoryPage", "tua{sv}", [before, limit, chosen])
+        return list(rows), int(following)
 
     async def ledger(self) -> list[ControlDict]:
         """The budgets."""

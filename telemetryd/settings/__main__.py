@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MISSING = "telemetryd-settings: PySide6 is not installed: install python3-pyside6.qtwidgets, or the extra telemetryd[settings]\n"
-_PAGES = ("overview", "applications", "sent", "revealed")
+_PAGES = ("overview", "applications", "sent", "revealed", "system")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from telemetryd.ctl.failures import Failure
+from telemetryd.errors import ChangedError
 from telemetryd.settings.consequence_sentences import ForeseenChange
 from telemetryd.settings.dialogs import Confirmation, ConfirmationText
 from telemetryd.settings.window_words import failure_line
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 class Wish(NamedTuple):
     """What the user wants: the change, the question to confirm it, and the word for doing it.
 
-    `paragraphs` come before what was foreseen. `is_always_asked`: also if nothing ends or starts by it.
+    `paragraphs` come before what was foreseen. `is_always_asked`: also if nothing ends or starts by it. `if_changed` is what the user is
+    told if something else would follow by now; "" for what is always told then.
     """
 
     change: Change
@@ -35,16 +37,23 @@ class Wish(NamedTuple):
     do: str
     paragraphs: Sequence[str] = ()
     is_always_asked: bool = False
+    if_changed: str = ""
 
 
 class WindowActs(QObject):
-    """Carries out one wish at a time. `told` has a sentence for the user: why something was not done, or "" when something is."""
+    """Carries out one wish at a time. `told` has a sentence for the user: why something was not done, or "" when something is.
+
+    `look_at` has the application whose questions the user wants to see before deciding; "" if there are several.
+    """
 
     told = Signal(str)
+    look_at = Signal(str)
 
     def __init__(self, service: ControlThread, window: QWidget, language: UserLanguage) -> None:
         super().__init__(window)
         self._service, self._window, self._language = service, window, language
+        self.locks: Sequence[Sequence[str]] = ()
+        """The administrator's locks, as they were last read."""
         self._is_busy = False
 
     def set_level(self, axis: str, level: int, *, before: int) -> None:
@@ -55,7 +64,8 @@ class WindowActs(QObject):
             "usage": _("Lower the setting for questions about use?"),
         }
         raising = _("Start questions that you accepted?")
-        self.do(Wish({axis: level}, lowering[axis] if level < before else raising, _("Turn off") if not level else _("Change")))
+        do = _("Start") if level > before else _("Change") if level else _("Turn off")
+        self.do(Wish({axis: level}, lowering[axis] if level < before else raising, do))
 
     def set_own_level(self, application: Row, axis: str, level: int) -> None:
         """Set an application's own level."""
@@ -72,7 +82,8 @@ class WindowActs(QObject):
         """Accept a question exactly as it was shown."""
         _ = self._language.words.gettext
         change = {"accept": {question["application"]: {question["id"]: question["digest"]}}}
-        self.do(Wish(change, _("Accept this question?"), _("Accept")))
+        changed = _("This question changed while you were reading. Nothing was accepted.")
+        self.do(Wish(change, _("Accept this question?"), _("Accept"), if_changed=changed))
 
     def refuse(self, question: Row) -> None:
         """Refuse a question, or withdraw what was accepted."""
@@ -123,23 +134,32 @@ class WindowActs(QObject):
 
     def _foreseen(self, wish: Wish, answer: ForeseenChange | Failure) -> None:
         if isinstance(answer, Failure):
-            self._done(answer)
+            self._done(wish, answer)
         elif wish.is_always_asked or answer.needs_question(wish.change):
-            paragraphs = [*wish.paragraphs, *answer.sentences(wish.change, self._language)]
-            leave = self._language.words.gettext("Change nothing")
-            dialog = Confirmation(
-                self._window, ConfirmationText(wish.question, paragraphs, wish.do, leave), lambda: self._apply(wish, answer)
-            )
-            dialog.rejected.connect(lambda: self._done(None))
-            dialog.finished.connect(dialog.deleteLater)
-            dialog.open()
+            self._confirm(wish, answer)
         else:
             self._apply(wish, answer)
 
-    def _apply(self, wish: Wish, foreseen: ForeseenChange) -> None:
-        self._service.ask(lambda control: control.apply(wish.change, foreseen.digest, ""), self._done)
+    def _confirm(self, wish: Wish, foreseen: ForeseenChange) -> None:
+        _ = self._language.words.gettext
+        paragraphs = [*wish.paragraphs, *foreseen.sentences(wish.change, self._language)]
+        starting = {row["application"] for row in foreseen.resumes} if not (foreseen.ends or wish.is_always_asked) else set()
+        look = _("&Look at them") if starting else ""
+        text = ConfirmationText(wish.question, paragraphs, wish.do, _("Change nothing"), look)
+        dialog = Confirmation(self._window, text, lambda: self._apply(wish, foreseen))
+        dialog.looked.connect(lambda: self.look_at.emit(next(iter(starting)) if len(starting) == 1 else ""))
+        dialog.rejected.connect(lambda: self._done(wish, None))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
-    def _done(self, answer: object) -> None:
+    def _apply(self, wish: Wish, foreseen: ForeseenChange) -> None:
+        self._service.ask(
+            lambda control: control.apply(wish.change, foreseen.digest, ""),
+            lambda answer: self._done(wish, answer),
+        )
+
+    def _done(self, wish: Wish, answer: object) -> None:
         self._is_busy = False
         if isinstance(answer, Failure):
-            self.told.emit(failure_line(answer, self._language.words))
+            is_changed = answer.name == ChangedError.bus_name
+            self.told.emit((is_changed and wish.if_changed) or failure_line(answer, self._language.words, self.locks))

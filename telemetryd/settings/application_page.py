@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
-
+from telemetryd.settings.budget_words import yearly_room
 from telemetryd.settings.page import Place, WindowPage
 from telemetryd.settings.plain import button, card, choices, heading, label, note, row, title
-from telemetryd.settings.question_card import decision_buttons, essentials
+from telemetryd.settings.question_card import card_lines, decision_buttons, link_button
 from telemetryd.settings.service_snapshot import ABSENT, AXES, INHERIT
 from telemetryd.settings.window_words import AXIS_TITLES, OWN_LEVELS, foreign, name_of, purpose_of, state_line, vendor_of
 
@@ -26,27 +24,37 @@ class ApplicationPage(WindowPage):
     """Empty texts of the manifest leave their lines out."""
 
     def shown(self, snapshot: ServiceSnapshot) -> object:
-        """The application, its questions, and the global levels."""
+        """The application, its questions, the global levels, and what its vendor may still be told."""
         own = snapshot.application(self.place.application)
         locks = [snapshot.lock(axis) for axis in AXES]
-        return own, snapshot.questions_of(self.place.application), locks, snapshot.properties.get("KillSwitches")
+        room = yearly_room(own, snapshot.budgets, self.language) if own else ""
+        return own, snapshot.questions_of(self.place.application), locks, snapshot.properties.get("KillSwitches"), room
 
     def parts(self, snapshot: ServiceSnapshot) -> Sequence[Part]:
         """Who asks, the levels, the questions."""
         application = snapshot.application(self.place.application)
         if application is None:
             return [label(self._("This application is not known here any more."), "unknown"), self._back()]
-        questions = snapshot.questions_of(application["id"])
         return [
             self._back(),
             heading(name_of(application, self.language), "application"),
             *self._about(application),
             *(self._axis(snapshot, application, axis) for axis in AXES),
             title(self._("Questions"), "questions"),
-            *([] if questions else [label(self._("It asks no questions."), "no-questions")]),
-            *(self._card(question, application) for question in questions),
+            *self._questions(snapshot, application),
             *self._forget(application),
         ]
+
+    def _questions(self, snapshot: ServiceSnapshot, application: Row) -> Iterator[Part]:
+        questions = snapshot.questions_of(application["id"])
+        if questions is None:
+            yield label(self._("The questions are being read …"), "reading")
+            return
+        if not questions:
+            yield label(self._("It asks no questions."), "no-questions")
+        if any(question["state"] == "pending" for question in questions):
+            yield label(yearly_room(application, snapshot.budgets, self.language), "room")
+        yield from (self._card(question, application) for question in questions)
 
     def _back(self) -> Part:
         back = button(self._("&Back"), self._("to all applications"), lambda: self.around.go(self._all()), name="back")
@@ -64,9 +72,8 @@ class ApplicationPage(WindowPage):
             yield label(_("Its vendor: {vendor}").format(vendor=vendor_of(application, language)), "vendor")
         if application["contact"]:
             yield label(_("Questions or concerns: {contact}").format(contact=foreign(application["contact"], language)), "contact")
-        if application.get("results", "").startswith("https://"):
-            url = QUrl(application["results"])
-            yield row(button(_("Results…"), application["results"], lambda: QDesktopServices.openUrl(url), name="results"), None)
+        if results := link_button(application, application["results"], _("Results…"), "results"):
+            yield row(results, None)
         if not application["installed"] and application["kind"] not in ABSENT:
             yield note(_("Not installed: a program has declared it. Who that is cannot be verified."), "not-installed")
 
@@ -94,8 +101,8 @@ class ApplicationPage(WindowPage):
         return card(
             title(purpose, f"purpose:{key}"),
             *decides,
-            *(label(text) for text in (essentials(question, application, self.language) if question["state"] == "pending" else ())),
             label(state_line(question, self.language), f"state:{key}"),
+            *(label(text, f"{name}:{key}") for name, text in card_lines(question, application, self.language)),
             row(open_details, None, *decision_buttons(question, application, self.around)),
             name=f"card:{key}",
         )

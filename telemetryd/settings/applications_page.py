@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
+from telemetryd.settings.application_icons import icon_of
 from telemetryd.settings.page import Place, WindowPage
 from telemetryd.settings.plain import heading, label
 from telemetryd.settings.window_words import application_line, name_of
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from telemetryd.settings.service_snapshot import Row, ServiceSnapshot
 
 NAME = "applications"
+_LINES = 3
+"""Lines of text that an application takes: two, and the space around them."""
 
 
 class ApplicationsPage(WindowPage):
@@ -35,10 +39,8 @@ class ApplicationsPage(WindowPage):
         return [heading(_("Applications")), self._list(lines)]
 
     def _lines(self, snapshot: ServiceSnapshot) -> list[tuple[Row, tuple[str, str]]]:
-        made = [
-            (row, (name_of(row, self.language), application_line(row, snapshot.questions_of(row["id"]), self.language.words)))
-            for row in snapshot.applications
-        ]
+        running, language = Counter(row["application"] for row in snapshot.due), self.language
+        made = [(row, (name_of(row, language), application_line(row, running[row["id"]], language.words))) for row in snapshot.applications]
         return sorted(made, key=lambda line: (not line[0]["pending"], line[1][0].casefold()))
 
     def _list(self, lines: Sequence[tuple[Row, tuple[str, str]]]) -> QListWidget:
@@ -46,13 +48,26 @@ class ApplicationsPage(WindowPage):
         made.setObjectName("applications")
         made.setAccessibleName(self._("Applications"))
         made.setSpacing(2)
+        made.setUniformItemSizes(True)
+        height = made.fontMetrics().height()
+        made.setIconSize(QSize(2 * height, 2 * height))
         for row, (name, line) in lines:
-            item = QListWidgetItem(f"{name}\n{line}")
+            item = _ApplicationItem(f"{name}\n{line}")
             item.setData(Qt.ItemDataRole.UserRole, row["id"])
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name}: {line}")
-            item.setSizeHint(QSize(0, 3 * made.fontMetrics().height()))
+            item.setSizeHint(QSize(0, _LINES * height))
             made.addItem(item)
         made.setCurrentRow(next((index for index, (row, _) in enumerate(lines) if row["id"] == self.place.application), 0))
-        made.setFixedHeight(made.sizeHintForRow(0) * made.count() + 4 * made.count() + 8)
+        made.setFixedHeight((_LINES * height + 4) * made.count() + 8)
         made.itemActivated.connect(lambda item: self.around.go(Place("application", item.data(Qt.ItemDataRole.UserRole))))
         return made
+
+
+class _ApplicationItem(QListWidgetItem):
+    """A line whose icon is looked for when it is painted: most of a long list is never seen."""
+
+    def data(self, role: int) -> Any:
+        """As the list asks for it."""
+        if role == Qt.ItemDataRole.DecorationRole:
+            return icon_of(super().data(Qt.ItemDataRole.UserRole), super().data(Qt.ItemDataRole.DisplayRole))
+        return super().data(role)

@@ -1,8 +1,8 @@
 """The daemon behind the window: one worker thread with telemetryctl's client in it; Qt signals bring what it says. Nothing polls.
 
-The window asks by `refresh` and `ask`. The thread reads everything again after a signal of the daemon, 150 ms later, so that many signals
-are one reading. If the daemon is busy or ends meanwhile, it is asked again after a
-growing time. If it is gone, the bus says when it is back.
+The window asks by `refresh`, `look` and `ask`. The thread reads everything again after a signal of the daemon, 150 ms later, so that many
+signals are one reading. If the daemon is busy or ends meanwhile, it is asked again after a growing time. If it is gone, the bus says when
+it is back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
@@ -35,8 +35,15 @@ _END_S = 5.0
 """Longest wait for the thread at the end."""
 
 
+class _Job(NamedTuple):
+    work: Work
+    then: Then
+    is_act: bool
+    """Whether something may have changed by it."""
+
+
 class ControlThread(QObject):
-    """Emits `read_anew` with a `ServiceSnapshot`, `unavailable` with the `Failure` of a reading, and calls back with what `ask` gave."""
+    """Emits `read_anew` with a `ServiceSnapshot`, `unavailable` with the `Failure` of a reading, and calls back with what was asked for."""
 
     read_anew = Signal(object)
     unavailable = Signal(object)
@@ -44,6 +51,8 @@ class ControlThread(QObject):
 
     def __init__(self) -> None:
         super().__init__()
+        self.opened = ""
+        """The application whose questions each reading has in full; "": none."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="control", daemon=True)
@@ -63,9 +72,13 @@ class ControlThread(QObject):
         """Read everything again, now."""
         self._put(self._due.set)
 
+    def look(self, work: Work, then: Then) -> None:
+        """Do `work`, which only reads, in the thread. Then call `then` here with its answer or its `Failure`."""
+        self._put(self._jobs.put_nowait, _Job(work, then, is_act=False))
+
     def ask(self, work: Work, then: Then) -> None:
-        """Do `work` in the thread, then call `then` here with its answer or its `Failure`. Afterwards everything is read again."""
-        self._put(self._jobs.put_nowait, (work, then))
+        """Do `work`, which may change something: as `look`, and then everything is read again."""
+        self._put(self._jobs.put_nowait, _Job(work, then, is_act=True))
 
     def _put(self, callback: Callable[..., object], *arguments: object) -> None:
         if self._loop is not None:
@@ -74,7 +87,7 @@ class ControlThread(QObject):
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._jobs: asyncio.Queue[tuple[Work, Then] | None] = asyncio.Queue()
+        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._due = asyncio.Event()
         self._again_s, self._has_read, self._is_gone = _AGAIN_MIN_S, False, False
         self._ready.set()
@@ -105,7 +118,7 @@ class ControlThread(QObject):
                 elif (asked := job.result()) is None:
                     return False
                 else:
-                    await self._do(control, *asked)
+                    await self._do(control, asked)
                 if self._due.is_set() and not closed.done():
                     await self._read(control)
         finally:
@@ -123,24 +136,26 @@ class ControlThread(QObject):
         elif (asked := job.result()) is None:
             return False
         else:
-            self._answered.emit(asked[1], failure)
+            self._answered.emit(asked.then, failure)
         self._due.set()
         return True
 
-    async def _do(self, control: ControlClient, work: Work, then: Then) -> None:
+    async def _do(self, control: ControlClient, job: _Job) -> None:
         try:
-            answer = await work(control)
+            answer = await job.work(control)
         except Failure as failure:
             answer = failure
-        self._answered.emit(then, answer)
-        self._due.set()
+        self._answered.emit(job.then, answer)
+        if job.is_act:
+            self._due.set()
 
     async def _read(self, control: ControlClient) -> None:
         self._due.clear()
         try:
             if not self._has_read:
-                self.read_anew.emit(await read_first(control))
-            snapshot = await read(control)
+                async for first in read_first(control):
+                    self.read_anew.emit(first)
+            snapshot = await read(control, self.opened)
         except Failure as failure:
             self.unavailable.emit(failure)
             if failure.name not in _NOT_THERE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QBoxLayout, QDialog, QWidget
 
@@ -21,16 +21,19 @@ _WIDTH, _WIDE = 480, 720
 
 
 class ConfirmationText(NamedTuple):
-    """What the user is asked: a question, what follows in paragraphs, and the words for doing it and for leaving it."""
+    """What the user is asked: a question, what follows in paragraphs, and the words for doing it, for leaving it, and for a look before."""
 
     question: str
     paragraphs: Sequence[str]
     do: str
     leave: str
+    look: str = ""
 
 
 class Confirmation(QDialog):
-    """Asks before an act. Leaving it is the default: Enter and Esc mean it."""
+    """Asks before an act. Leaving it is the default: Enter and Esc mean it. `looked`: it was left for a look at what would follow."""
+
+    looked = Signal()
 
     def __init__(self, parent: QWidget, asking: ConfirmationText, on_agree: Callable[[], object]) -> None:
         super().__init__(parent)
@@ -42,9 +45,14 @@ class Confirmation(QDialog):
         do = button(asking.do, asking.question, self._agree, name="do")
         parts = [label(text, "consequence") for text in asking.paragraphs]
         self.setAccessibleDescription("\n".join(asking.paragraphs))
-        self.setLayout(_framed(title(asking.question, "asked"), *parts, row(None, leave, do)))
+        look = [button(asking.look, "", self._look, name="look")] if asking.look else []
+        self.setLayout(_framed(title(asking.question, "asked"), *parts, row(*look, None, leave, do)))
         self.setMinimumWidth(_WIDTH)
         leave.setFocus()
+
+    def _look(self) -> None:
+        self.reject()
+        self.looked.emit()
 
     def _agree(self) -> None:
         self.accept()

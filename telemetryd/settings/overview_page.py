@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from telemetryd.settings.service_snapshot import Row, ServiceSnapshot
 
 NAME = "overview"
+_SHOWN = ("System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Locks")
 _DUE_MAX = 5
 _ASKED_ORDER = (1, 0, 2)
 """What happens to new questions, in the order in which it is offered."""
@@ -40,10 +41,11 @@ class OverviewPage(WindowPage):
     """Levels are the user's choice; what is in force is said above them."""
 
     def shown(self, snapshot: ServiceSnapshot) -> object:
-        """Properties, and what is due."""
-        names = [(application["id"], application["name"], application["pending"]) for application in snapshot.applications]
+        """The choices and what limits them, who waits for the user, what is due, and what is wrong."""
+        properties = [snapshot.properties.get(name) for name in _SHOWN]
+        names = [(row["id"], row["name"], row["pending"]) for row in snapshot.applications if row["pending"]]
         due = [(_key(question), state_line(question, self.language)) for question in _due(snapshot)]
-        return dict(snapshot.properties), names, due, headline(snapshot, self.language.words)
+        return properties, list(snapshot.properties.get("Problems", ())), names, due, headline(snapshot, self.language.words)
 
     def parts(self, snapshot: ServiceSnapshot) -> Sequence[Part]:
         """From the top: whether it is on, what waits for the user, levels, what is due, problems."""
@@ -61,10 +63,13 @@ class OverviewPage(WindowPage):
         ]
 
     def _switches(self, snapshot: ServiceSnapshot) -> Iterator[Part]:
-        """Every switch beside the first, which is in the headline."""
+        """Every switch beside the first, which is in the headline, and the way to the page with files and lines."""
         for what, file in snapshot.switches[1:]:
             clause = switch_clause(what, file, self.language.words)
             yield label(self._("Telemetry is off: {why}.").format(why=clause), "switch")
+        if snapshot.switches or (snapshot.is_off and any(snapshot.chosen(axis) for axis in AXES)):
+            why = button(self._("&Why?"), self._("telemetry is off"), lambda: self.around.go(Place("system")), name="why-off")
+            yield row(why, None)
 
     def _review(self, snapshot: ServiceSnapshot) -> Iterator[Part]:
         count = snapshot.pending()

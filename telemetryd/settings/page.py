@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QScrollArea, QWidget
 
 from telemetryd.settings.plain import GAP, column
@@ -12,7 +13,7 @@ from telemetryd.settings.plain import GAP, column
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from PySide6.QtGui import QFocusEvent, QKeyEvent
+    from PySide6.QtGui import QKeyEvent
     from PySide6.QtWidgets import QBoxLayout
 
     from telemetryd.ctl.control_client import ControlClient
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from telemetryd.settings.service_snapshot import ServiceSnapshot
 
     Part = QWidget | QBoxLayout | None
+
+_OWN_MOVES = {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.MouseFocusReason}
+"""Reasons of a move of the focus by the user."""
 
 
 class Place(NamedTuple):
@@ -33,12 +37,12 @@ class Place(NamedTuple):
 
 
 class PageSurroundings(NamedTuple):
-    """What pages need: the user's acts, the language, a way to another place, and a way to ask the daemon."""
+    """What pages need: the user's acts, the language, a way to another place, and a way to ask the daemon for what only a page shows."""
 
     acts: WindowActs
     language: UserLanguage
     go: Callable[[Place], object]
-    ask: Callable[[Callable[[ControlClient], Awaitable[Any]], Callable[[Any], None]], None]
+    look: Callable[[Callable[[ControlClient], Awaitable[Any]], Callable[[Any], None]], None]
 
 
 class WindowPage(QScrollArea):
@@ -50,6 +54,8 @@ class WindowPage(QScrollArea):
         self._ = around.language.words.gettext
         self.place = Place("")
         self._shown: object = None
+        self._sought = ""
+        """The part that is to get the focus once it is there."""
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -62,9 +68,12 @@ class WindowPage(QScrollArea):
         if wanted == self._shown and not is_moved:
             return
         self._shown = wanted
+        if is_moved:
+            self._sought = place.part
         focus, position = self._focused(), self.verticalScrollBar().value()
         self._rebuild(snapshot)
-        self._restore(place.part if is_moved else focus)
+        if not (self._restore(self._sought) or is_moved):
+            self._restore(focus)
         self.verticalScrollBar().setValue(0 if is_moved else position)
 
     def shown(self, snapshot: ServiceSnapshot) -> object:
@@ -89,20 +98,24 @@ class WindowPage(QScrollArea):
         self.setAccessibleName(next((text.text() for text in body.findChildren(QLabel)), ""))
 
     def eventFilter(self, watched: QWidget, event: QFocusEvent | QKeyEvent) -> bool:  # type: ignore[override]  # noqa: N802 - Qt's name
-        """Scroll to what gets the focus by a key."""
+        """Scroll to what gets the focus by a key. From then on the focus stays where the user puts it."""
         if event.type() == event.Type.FocusIn:
             self.ensureWidgetVisible(watched, 2 * GAP, 2 * GAP)
+            if isinstance(event, QFocusEvent) and event.reason() in _OWN_MOVES:
+                self._sought = ""
         return super().eventFilter(watched, event)
 
     def _focused(self) -> str:
         focus = QApplication.focusWidget()
         return focus.objectName() if focus and self.isAncestorOf(focus) else ""
 
-    def _restore(self, name: str) -> None:
-        """Give the focus to the part of this name. If it is gone, to another part about the same thing."""
+    def _restore(self, name: str) -> bool:
+        """Give the focus to the part of this name. If it is gone, to another part about the same thing. Returns whether there is one."""
         found = self.findChild(QWidget, name) if name else None
         about = name.partition(":")[2]
         if about and not (found and found.isEnabled()):
             found = next((one for one in self.findChildren(QPushButton) if one.objectName().endswith(":" + about)), None)
         if found:
+            self._sought = ""
             found.setFocus(Qt.FocusReason.OtherFocusReason)
+        return found is not None

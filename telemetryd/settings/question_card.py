@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+
 from telemetryd.core.lifecycle import ANSWERABLE
+from telemetryd.describe import difference
 from telemetryd.describe.sentences import describe
 from telemetryd.errors import InvalidManifestError
 from telemetryd.settings.page import Place
 from telemetryd.settings.plain import button
 from telemetryd.settings.service_snapshot import ABSENT, DUE
-from telemetryd.settings.window_words import foreign, purpose_of
+from telemetryd.settings.window_words import day, foreign, last_day, purpose_of
 from telemetryd.toml import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from PySide6.QtWidgets import QPushButton
 
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from telemetryd.settings.service_snapshot import Row
 
 _REFUSABLE = {"unreviewed", "pending", *DUE}
+_ANSWERED = {"answered", "stopped"}
+"""States after which the vendor may have published what was learnt."""
+_NOT_LEFT = {"waiting", "active"}
+"""States in which it is only foreseen when the report leaves; later the state's own sentence says it."""
 _SETTINGS = {"level": "overview", "application_level": "application"}
 """Cause → the page with the setting that shuts a question."""
 
@@ -34,6 +42,8 @@ def decision_buttons(question: Row, application: Row, around: PageSurroundings) 
     key, state = f"{question['application']}/{question['id']}", question["state"]
     is_declared = application["kind"] not in ABSENT and definition_of(question) is not None
     made = []
+    if state in _ANSWERED and (results := link_button(application, purpose, _("&Results…"), f"results:{key}")):
+        made.append(results)
     if state == "pending" and question["cause"] in _SETTINGS:
         place = _setting(question)
         made.append(button(_("&Open the setting"), purpose, lambda: around.go(place), name=f"setting:{key}"))
@@ -48,6 +58,52 @@ def decision_buttons(question: Row, application: Row, around: PageSurroundings) 
     for one in made:
         one.setMinimumWidth(width)
     return made
+
+
+def link_button(application: Row, about: str, text: str, name: str) -> QPushButton | None:
+    """A button that opens the page on which the vendor publishes what was learnt; None if there is none."""
+    address = application.get("results", "")
+    if not address.startswith("https://"):
+        return None
+    return button(text, about, lambda: QDesktopServices.openUrl(QUrl(address)), name=name)
+
+
+def card_lines(question: Row, application: Row, language: UserLanguage) -> Iterator[tuple[str, str]]:
+    """What a card says below the state, by names: what changed, what a yes means, what was measured so far, when the report leaves."""
+    _ = language.words.gettext
+    if question["state"] == "pending" and (changed := changes(question, language)):
+        yield "changes", "\n".join([_("What changed since you said yes:"), *("• " + foreign(text, language) for text in changed)])
+    if question["state"] == "pending":
+        yield from (("essential", text) for text in essentials(question, application, language))
+    if question["state"] == "active" and question["so_far"]:
+        yield "so-far", _("So far: {answer}.").format(answer=foreign(", ".join(so_far(question, language)), language))
+    if question["state"] in _NOT_LEFT and not question["cause"] and question["due_until"]:
+        text = _("The report most likely leaves between {first} and {last}, at the latest on {latest}.")
+        last, latest = (last_day(question[key], language) for key in ("due", "due_until"))
+        yield "leaves", text.format(first=day(question["due_from"], language), last=last, latest=latest)
+    if question["state"] == "answered" and question["last_sent"]:
+        yield "once", _("You will not be asked this again.")
+
+
+def so_far(question: Row, language: UserLanguage) -> list[str]:
+    """What was measured so far, in words; labels of a report if the definition cannot be read."""
+    definition, labels = definition_of(question), list(question["so_far"])
+    if definition is None:
+        return labels
+    sources = describe(definition, language.words, language.texts(question["translations"])).sources
+    texts = [{answer.label: answer.text for answer in source.bins} for source in sources]
+    return [words.get(label, label) for words, label in zip(texts, labels, strict=False)]
+
+
+def changes(question: Row, language: UserLanguage) -> Sequence[str]:
+    """The differences from what was accepted before, a sentence each. If a definition cannot be read they are the daemon's, in English."""
+    if not question["accepted_definition"]:
+        return list(question["changes"])
+    accepted, now = question["accepted_definition"], question["definition"]
+    try:
+        return difference.changes(canonical.read(accepted), canonical.read(now), language.words)
+    except InvalidManifestError:
+        return list(question["changes"])
 
 
 def essentials(question: Row, application: Row, language: UserLanguage) -> Iterator[str]:

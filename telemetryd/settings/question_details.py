@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtGui import QGuiApplication
+
 from telemetryd.core import admissibility, noise
 from telemetryd.ctl.failures import Failure
-from telemetryd.describe import difference
 from telemetryd.describe.sentences import describe
-from telemetryd.errors import InvalidManifestError
 from telemetryd.settings.dialogs import TextDialog
 from telemetryd.settings.page import Place, WindowPage
 from telemetryd.settings.pictures import Bins, Noise
 from telemetryd.settings.plain import button, card, facts, heading, label, note, row, title, verbatim
-from telemetryd.settings.question_card import decision_buttons, definition_of, destination, reviewers
+from telemetryd.settings.question_card import changes, decision_buttons, definition_of, destination, reviewers
 from telemetryd.settings.window_words import failure_line, foreign, name_of, purpose_of, state_line, vendor_of
-from telemetryd.toml import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,11 +33,15 @@ class QuestionPage(WindowPage):
 
     def shown(self, snapshot: ServiceSnapshot) -> object:
         """The question and its application."""
-        return snapshot.question(self.place.application, self.place.question), snapshot.application(self.place.application)
+        is_read = snapshot.questions_of(self.place.application) is not None
+        question = snapshot.question(self.place.application, self.place.question)
+        return is_read, question, snapshot.application(self.place.application)
 
     def parts(self, snapshot: ServiceSnapshot) -> Sequence[Part]:
         """The question, where it stands, the decision, then what it means."""
         question, application = snapshot.question(self.place.application, self.place.question), snapshot.application(self.place.application)
+        if application is not None and snapshot.questions_of(application["id"]) is None:
+            return [self._back(), label(self._("The question is being read …"), "reading")]
         if question is None or application is None:
             return [self._back(), label(self._("This question is not known here any more."), "unknown")]
         definition = definition_of(question)
@@ -72,7 +75,8 @@ class QuestionPage(WindowPage):
         yield title(_("A report as it could be sent"))
         yield verbatim(question["example"], _("A report as it could be sent"), "example")
         more = button(_("&More details…"), purpose_of(question, language), lambda: self._more(question, definition, described), name="more")
-        yield row(more, None)
+        copy = button(_("&Copy"), _("the example"), lambda: QGuiApplication.clipboard().setText(question["example"]), name="copy-example")
+        yield row(copy, more, None)
 
     def _why(self, question: Row, application: Row, described: Description) -> Iterator[tuple[str, str]]:
         _, language = self._, self.language
@@ -81,8 +85,8 @@ class QuestionPage(WindowPage):
         yield _("What your answer decides"), foreign(described.outcome, language)
         yield _("Where it goes"), destination(question, application, language)
         yield _("Reviewed in public by"), reviewers(question, language)
-        if changes := self._changes(question):
-            yield _("What changed since you said yes"), "\n".join(foreign(change, language) for change in changes)
+        if changed := changes(question, language):
+            yield _("What changed since you said yes"), "\n".join(foreign(change, language) for change in changed)
 
     def _source(self, question: Row, source: SourceDescription, index: int) -> Part:
         language, so_far = self.language, question.get("so_far", [])
@@ -105,22 +109,13 @@ class QuestionPage(WindowPage):
         else:
             yield label(self._("No chance is added: the report says the answer as it is."), "no-noise")
 
-    def _changes(self, question: Row) -> Sequence[str]:
-        if not question["accepted_definition"]:
-            return list(question["changes"])
-        accepted, now = question["accepted_definition"], question["definition"]
-        try:
-            return difference.changes(canonical.read(accepted), canonical.read(now), self.language.words)
-        except InvalidManifestError:
-            return list(question["changes"])
-
     def _report_button(self, question: Row) -> list[Part]:
         if question["state"] not in _WITH_REPORT:
             return []
         return [button(self._("&See the report…"), purpose_of(question, self.language), lambda: self._ask_report(question), name="report")]
 
     def _ask_report(self, question: Row) -> None:
-        self.around.ask(lambda control: control.preview(question["application"]), lambda answer: self._show_report(question, answer))
+        self.around.look(lambda control: control.preview(question["application"]), lambda answer: self._show_report(question, answer))
 
     def _show_report(self, question: Row, answer: object) -> None:
         _, name = self._, f"{question['application']}/{question['id']}"
@@ -146,7 +141,8 @@ class QuestionPage(WindowPage):
             (_("Figures"), "\n".join(admissibility.sentences(admissibility.figures(definition), language.words))),
             (_("Warnings"), "\n".join(question["warnings"])),
             (_("Record of the review"), foreign(question["record"], language)),
-            (_("The original text, which was reviewed"), foreign(question["purpose"], language)),
+            (_("Possible answers, as a report names them"), "\n".join(foreign(answer, language) for answer in question["answers"])),
+            (_("The original text, which was reviewed"), "\n".join(foreign(question[key], language) for key in ("purpose", "decision"))),
             (_("Digest"), foreign(question["digest"], language)),
         ]
         parts = facts([(about, text) for about, text in rows if text])

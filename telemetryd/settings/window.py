@@ -9,19 +9,28 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QStackedWidget, QWidget
 
 from telemetryd.core.translation import mark
-from telemetryd.ctl.failures import UNAVAILABLE
-from telemetryd.settings import application_page, applications_page, overview_page, question_details, revealed_page, sent_page
+from telemetryd.ctl.failures import UNAVAILABLE, Failure
+from telemetryd.settings import (
+    application_page,
+    applications_page,
+    overview_page,
+    question_details,
+    revealed_page,
+    sent_page,
+    system_page,
+)
 from telemetryd.settings.acts import WindowActs
+from telemetryd.settings.banners import ActBanner, ServiceBanner
 from telemetryd.settings.page import PageSurroundings, Place
-from telemetryd.settings.plain import GAP, button, column, label, row
+from telemetryd.settings.plain import GAP, column, label, row
+from telemetryd.settings.service_snapshot import read_opened
 from telemetryd.settings.window_words import failure_line
 
 if TYPE_CHECKING:
-    from telemetryd.ctl.failures import Failure
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.control_thread import ControlThread
     from telemetryd.settings.page import WindowPage
-    from telemetryd.settings.service_snapshot import ServiceSnapshot
+    from telemetryd.settings.service_snapshot import Row, ServiceSnapshot
 
 _SIZE = 820, 600
 NAVIGATION = {
@@ -29,6 +38,7 @@ NAVIGATION = {
     applications_page.NAME: mark("Applications"),
     sent_page.NAME: mark("Sent and waiting"),
     revealed_page.NAME: mark("What you have revealed"),
+    system_page.NAME: mark("This system"),
 }
 """Page → its name on the left."""
 _PAGES: dict[str, type[WindowPage]] = {
@@ -38,9 +48,12 @@ _PAGES: dict[str, type[WindowPage]] = {
     question_details.NAME: question_details.QuestionPage,
     sent_page.NAME: sent_page.SentPage,
     revealed_page.NAME: revealed_page.RevealedPage,
+    system_page.NAME: system_page.SystemPage,
 }
 _AT_ONCE = {overview_page.NAME, applications_page.NAME}
-"""Pages that are shown before the questions are read."""
+"""Pages that are shown before everything is read. The second needs the applications."""
+_OF_ONE_APPLICATION = {application_page.NAME, question_details.NAME}
+"""Pages that need an application's questions in full."""
 _BELOW = {application_page.NAME: applications_page.NAME, question_details.NAME: application_page.NAME}
 """Page → the page that Esc goes back to."""
 
@@ -54,14 +67,17 @@ class SettingsWindow(QWidget):
         self.setWindowTitle(self._("Telemetry"))
         self._snapshot: ServiceSnapshot | None = None
         self._place = place
+        self._reading = ""
+        """The application whose questions are being read."""
         self._acts = WindowActs(service, self, language)
-        around = PageSurroundings(self._acts, language, self.go, service.ask)
+        around = PageSurroundings(self._acts, language, self.go, service.look)
         self._pages = {name: page(around) for name, page in _PAGES.items()}
         for name, page in self._pages.items():
             page.setObjectName(f"page-{name}")
         self._lay_out()
         self._show_place()
-        self._acts.told.connect(self._tell_of_act)
+        self._acts.told.connect(self._act_box.tell)
+        self._acts.look_at.connect(self._look_at)
         service.read_anew.connect(self._show)
         service.unavailable.connect(self._miss)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self._leave)
@@ -71,7 +87,7 @@ class SettingsWindow(QWidget):
     def go(self, place: Place) -> None:
         """Show a place."""
         self._place = place
-        self._tell_of_act("")
+        self._act_box.tell("")
         self._show_place()
 
     def _lay_out(self) -> None:
@@ -83,11 +99,10 @@ class SettingsWindow(QWidget):
         self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack.addWidget(self._waiting)
         self._stack.setCurrentWidget(self._waiting)
-        self._missing, self._act = label("", "missing"), label("", "told")
-        again = button(self._("&Try again"), "", self._service.refresh, name="again")
-        self._missing_box = _banner(self._missing, again)
-        self._act_box = _banner(self._act, button(self._("&Dismiss"), "", lambda: self._tell_of_act(""), name="dismiss"))
-        right = column(self._missing_box, self._act_box, self._stack, gap=0)
+        self._missing_box = ServiceBanner(self._language, self._service.refresh)
+        self._act_box = ActBanner(self._language)
+        boxes: list[QFrame] = [self._missing_box, self._act_box]
+        right = column(*boxes, self._stack, gap=0)
         whole = row(self._navigation, right, gap=0)
         self.setLayout(whole)
 
@@ -118,7 +133,8 @@ class SettingsWindow(QWidget):
     def _show(self, snapshot: ServiceSnapshot) -> None:
         """A reading has come: whatever was missing is there again."""
         self._snapshot = snapshot
-        self._missing_box.hide()
+        self._acts.locks = snapshot.locks
+        self._missing_box.found()
         count = snapshot.pending()
         applications = self._navigation.item(list(NAVIGATION).index(applications_page.NAME))
         name = self._(NAVIGATION[applications_page.NAME])
@@ -130,7 +146,8 @@ class SettingsWindow(QWidget):
         self._navigation.blockSignals(True)  # noqa: FBT003 - Qt's signature
         self._navigation.setCurrentRow(number)
         self._navigation.blockSignals(False)  # noqa: FBT003 - Qt's signature
-        if self._snapshot is None or not (self._snapshot.is_whole or self._place.page in _AT_ONCE):
+        self._open_application()
+        if self._snapshot is None or not self._is_ready(self._snapshot):
             return
         page = self._pages[self._place.page]
         has_focus = not self._navigation.hasFocus() and self._stack.currentWidget() is not page
@@ -139,21 +156,41 @@ class SettingsWindow(QWidget):
         if has_focus and not self._is_inside(page):
             page.focusNextPrevChild(True)  # noqa: FBT003 - Qt's signature
 
+    def _is_ready(self, snapshot: ServiceSnapshot) -> bool:
+        page = self._place.page
+        return snapshot.is_whole or (page in _AT_ONCE and (snapshot.has_applications or page != applications_page.NAME))
+
+    def _open_application(self) -> None:
+        """Have the questions of the application whose page is open in each reading, and at once if this one lacks them."""
+        opened = self._place.application if self._place.page in _OF_ONE_APPLICATION else ""
+        self._service.opened = opened
+        is_there = self._snapshot is not None and self._snapshot.is_whole
+        if not opened or not is_there or self._reading == opened or (self._snapshot and self._snapshot.opened == opened):
+            return
+        self._reading = opened
+        self._service.look(lambda control: read_opened(control, opened), lambda answer: self._have_opened(opened, answer))
+
+    def _have_opened(self, opened: str, answer: list[Row] | Failure) -> None:
+        self._reading = "" if self._reading == opened else self._reading
+        if isinstance(answer, Failure):
+            self._miss(answer)
+        elif self._snapshot is not None and self._service.opened == opened:
+            self._snapshot = self._snapshot._replace(opened=opened, questions=answer)
+            self._show_place()
+
+    def _look_at(self, app_id: str) -> None:
+        self.go(Place(application_page.NAME, app_id) if app_id else Place(applications_page.NAME))
+
     def _is_inside(self, page: WindowPage) -> bool:
         focus: QWidget | None = self.focusWidget()
         return focus is not None and page.isAncestorOf(focus)
 
     def _miss(self, failure: Failure) -> None:
         """A reading failed. What was read before stays on the page, if there is anything."""
-        self._missing.setText(failure_line(failure, self._language.words))
-        self._missing_box.show()
+        self._missing_box.miss(failure, failure_line(failure, self._language.words))
         if self._snapshot is None:
             why = failure.message if failure.exit_code == UNAVAILABLE else ""
             self._waiting.setText(why or self._("Nothing can be shown yet."))
-
-    def _tell_of_act(self, text: str) -> None:
-        self._act.setText(text)
-        self._act_box.setVisible(bool(text))
 
     def _leave(self) -> None:
         """Esc: back from a page below another, else close."""
@@ -172,15 +209,3 @@ def _top(page: str) -> str:
     while page in _BELOW:
         page = _BELOW[page]
     return page
-
-
-def _banner(text: QWidget, act: QWidget) -> QFrame:
-    frame = QFrame()
-    frame.setFrameShape(QFrame.Shape.StyledPanel)
-    frame.setAutoFillBackground(True)
-    layout = row(text, act)
-    layout.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
-    layout.setStretch(0, 1)
-    frame.setLayout(layout)
-    frame.hide()
-    return frame

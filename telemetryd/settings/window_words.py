@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from telemetryd.core.causes import entry
 from telemetryd.core.translation import mark
 from telemetryd.ctl.failures import UNAVAILABLE
-from telemetryd.ctl.render.reasons import reason
+from telemetryd.ctl.render.reasons import error_text, reason
+from telemetryd.ctl.render.state_sentences import lock_sentence
 from telemetryd.ctl.safe_text import one_line
 from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError
-from telemetryd.settings.service_snapshot import ABSENT, AXES, DUE
+from telemetryd.settings.service_snapshot import ABSENT, AXES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from telemetryd.core.translation import Words
     from telemetryd.ctl.failures import Failure
     from telemetryd.ctl.language import UserLanguage
@@ -61,6 +64,11 @@ def day(unix: int, language: UserLanguage) -> str:
     return datetime.fromtimestamp(unix, UTC).astimezone(zone).date().isoformat()
 
 
+def last_day(end: int, language: UserLanguage) -> str:
+    """The last day of a time that ends at a midnight (UTC, Unix seconds)."""
+    return day(end - _DAY_S, language) if end else day(0, language)
+
+
 def headline(snapshot: ServiceSnapshot, words: Words) -> str:
     """Whether anything can be measured or sent now, in one or a few sentences."""
     _ = words.gettext
@@ -88,8 +96,8 @@ def switch_clause(what: str, file: str, words: Words) -> str:
     return words.gettext(found.now).format(file=one_line(file or what)) if found else what
 
 
-def application_line(application: Row, questions: list[Row], words: Words) -> str:
-    """One line about an application: what waits for the user, or what it does."""
+def application_line(application: Row, running: int, words: Words) -> str:
+    """One line about an application: what waits for the user, or what it does. `running`: its questions that are accepted and not over."""
     _, count = words.gettext, application["pending"]
     if application["kind"] in ABSENT:
         return _("Gone. Something is still kept about it.")
@@ -97,7 +105,6 @@ def application_line(application: Row, questions: list[Row], words: Words) -> st
         return words.ngettext("{number} question for you", "{number} questions for you", count).format(number=count)
     if not (application["effective_system"] or application["effective_usage"]):
         return _("Off")
-    running = sum(row["state"] in DUE for row in questions)
     if running:
         return words.ngettext("Answers {number} question", "Answers {number} questions", running).format(number=running)
     return _("Nothing to decide") if application["installed"] else _("Not installed: declared by a running program")
@@ -128,11 +135,13 @@ def state_line(question: Row, language: UserLanguage) -> str:
 def outcome_line(report: Row, words: Words) -> str:
     """What became of a report. An outcome of a newer daemon is shown as it is."""
     outcome = str(report["outcome"])
+    if outcome == "dropped" and report["error"]:
+        return words.gettext("not delivered: {why}").format(why=error_text(str(report["error"]), words))
     return words.gettext(_OUTCOMES[outcome]).format(status=report["status"]) if outcome in _OUTCOMES else outcome
 
 
-def failure_line(failure: Failure, words: Words) -> str:
-    """Why something could not be done or read, and what holds now."""
+def failure_line(failure: Failure, words: Words, locks: Sequence[Sequence[str]] = ()) -> str:
+    """Why something could not be done or read, and what holds now. `locks` are the administrator's, which may be the reason."""
     _, text = words.gettext, failure.detail
     if failure.exit_code == UNAVAILABLE:
         return _("The telemetry service is not running, so nothing is collected or sent.")
@@ -143,7 +152,10 @@ def failure_line(failure: Failure, words: Words) -> str:
     if failure.name == ChangedError.bus_name:
         return _("Something changed while you were reading, so nothing was done. Look again, then decide.")
     if failure.name == AccessDeniedError.bus_name and LOCKED in text:
-        return _("Your administrator does not allow this. Nothing was changed.")
+        setting = text.partition(" ")[0]
+        those = [lock for lock in locks if lock[0].partition("=")[0] == setting]
+        why = [_("Nothing was changed, because {why}.").format(why=lock_sentence(name, file, words)) for name, file in those]
+        return " ".join(why) or _("Your administrator does not allow this. Nothing was changed.")
     return _("The telemetry service could not do this: {why}").format(why=one_line(text or failure.message))
 
 

@@ -30,7 +30,7 @@ from telemetryd.store import open_store
 
 LIBRARIES = ("dbus-fast", "dbus-next")
 APPLICATIONS, REPORTS = 1000, 10_000
-BODY_BYTES = 1024
+BODY, BODY_BYTES = b'{"schema":1,"answer":["500..2000"]}', 1024
 BESIDE_S = 0.002
 """Pause between the pushes of the application that goes on meanwhile."""
 VENDOR = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.org/v1"\n'
@@ -116,7 +116,7 @@ def fill(machine, names, reports):
     for number in range(reports):
         created = now - (reports - number) * 360 // reports * 86400
         what = (names[number % len(names)], f"time{number // len(names) % 10}", "0" * 12, "2026-W01", "kde", "https://telemetry.kde.org/v1")
-        row = StoredReport(0, *what, (), b'{"schema":1'.ljust(BODY_BYTES), created, 0, 0, 0, outcome="accepted", status=202)
+        row = StoredReport(0, *what, (), BODY.ljust(BODY_BYTES), created, 0, 0, 0, created, outcome="accepted", status=202)
         rows.append((None, *row[1:7], headers, *row[8:-1], "[]"))
     try:
         with store.main.change() as connection:

@@ -92,11 +92,11 @@ def test_killed_and_replaced(machine):
 
 
 def test_no_service_at_first(machine):
-    """Without a service the window says so and how to start it; Try again and a new daemon both bring the page."""
+    """Without a service the window says so and how to start it; Start and a new daemon both bring the page."""
     with driven_window(machine) as window:
         window.until(lambda: window.text("missing") == AWAY)
         assert "systemctl --user start telemetryd" in window.text("waiting-for-service")
-        window.tab_to("again")
+        window.tab_to("start")
         with machine.daemon():
             window.press("Space")
             window.until(lambda: window.part("usage=0") is not None)
@@ -164,3 +164,39 @@ def test_arguments(arguments):
     """Unknown pages, and a page together with an application, are refused with the usage."""
     done = subprocess.run([sys.executable, "-m", "telemetryd.settings", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.startswith("usage: telemetryd-settings")) == (2, True)
+
+
+def test_a_change_elsewhere_on_every_page(machine):
+    """An application's card and the list of applications follow a change by busctl within a second, though only a part is read."""
+    machine.install(KATE)
+    with machine.daemon():
+        machine.busctl("set-property", *CONTROL, "Usage", "u", "1")
+        with driven_window(machine, page="application", application=KATE_ID) as window:
+            window.until(lambda: window.part(f"yes:{QUESTION}") is not None)
+            machine.busctl("call", *CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-time", "false")
+            window.until(lambda: window.part(f"allow:{QUESTION}") is not None, within_s=SOON_S)
+            window.press("Escape")
+            window.until(lambda: window.part("applications") is not None)
+            machine.busctl("call", *CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-time", "true")
+            window.until(lambda: window.part("applications").item(0).text() == "Kate\n1 question for you", within_s=SOON_S)
+
+
+def test_only_what_is_shown_is_asked_for(machine):
+    """No page asks for all questions in full, or for the whole history. After a visit to each, with the history open, nothing is asked."""
+    machine.install(KATE)
+    with machine.daemon(), calls(machine) as seen, driven_window(machine) as window:
+        window.until(lambda: window.part("turn-off") is not None)
+        for key, name in (("Alt+4", "save-page"), ("Alt+5", "work"), ("Alt+2", "applications")):
+            window.press(key)
+            window.until(lambda name=name: window.part(name) is not None)
+        window.tab_to("applications")
+        window.press("Return")
+        window.until(lambda: window.part(f"details:{QUESTION}") is not None)
+        window.press("Alt+3")
+        window.until(lambda: window.text("nothing-sent").startswith("Nothing"))
+        window.work(0.5)
+        with calls(machine) as idle:
+            window.work(IDLE_S)
+    assert [member for member in idle if member != "BecomeMonitor"] == []
+    assert {"Questions", "HistoryPage", "ListApplications"} <= set(seen)
+    assert not {"ListQuestions", "History"} & set(seen)

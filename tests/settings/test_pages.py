@@ -1,17 +1,22 @@
 """What the window shows is what the daemon has: states, bytes, budgets; as plain text, with a name for everything. Policy: T1, T2."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QWidget
 from support.driven_window import dark, driven_window, qt
-from support.machine import KATE
+from support.machine import CONTROL, KATE, TELEMETRY
+from support.machine_at import accept_last_week
+from support.manifests.manifest_texts import this_week
 from support.manifests.window_manifests import GIMP
 from support.timeline import at
 
 KATE_ID, QUESTION = "org.kde.kate", "org.kde.kate/startup-time"
+KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
+THIS_YEAR = "this year" if datetime.now(UTC).year == 2026 else "in 2026"  # that of the timeline's reports
 GIMP_QUESTION = "org.gimp.GIMP/startup-time"
 PLACES = (
     {"page": "overview"},
@@ -20,7 +25,14 @@ PLACES = (
     {"page": "question", "application": KATE_ID, "question": "startup-time"},
     {"page": "sent"},
     {"page": "revealed"},
+    {"page": "system"},
 )
+
+
+def row_of(window, name, row=0):
+    """The texts of a row of a list."""
+    model = window.part(name).model()
+    return [model.index(row, column).data() for column in range(model.columnCount())]
 
 
 async def test_a_sent_report_with_its_exact_bytes(timeline):
@@ -31,8 +43,8 @@ async def test_a_sent_report_with_its_exact_bytes(timeline):
     (body,) = timeline.bodies()
     with driven_window(timeline.machine, page="sent") as window:
         window.until(lambda: window.part("sent") is not None)
-        cells = [window.part("sent").topLevelItem(0).text(column) for column in range(1, 5)]
-        assert cells == ["Kate", "Is start-up too slow?", ", ".join(json.loads(body)["answer"]), "arrived"]
+        cells = row_of(window, "sent")[1:]
+        assert cells == ["Kate", "Is start-up too slow?", ", ".join(json.loads(body)["answer"]), "KDE", "arrived"]
         assert "2026-" in window.told("timeline")
         window.tab_to("sent")
         window.press("Return")
@@ -60,7 +72,7 @@ async def test_what_is_measured_and_what_waits(timeline):
     (row,) = await timeline.client.history()
     with driven_window(timeline.machine, page="sent") as window:
         window.until(lambda: window.part("waiting") is not None)
-        assert window.part("waiting").topLevelItem(0).text(4) == "waits to be sent"
+        assert row_of(window, "waiting") == ["2026-10-26 and 2026-11-22", "2027-01-17", "Kate", "Is start-up too slow?", "KDE"]
         window.tab_to("waiting")
         window.press("Return")
         window.until(lambda: window.part("body") is not None)
@@ -78,11 +90,11 @@ async def test_an_erased_list_does_not_say_that_nothing_was_sent(timeline):
         window.use("erase")
         window.until(lambda: window.part("asked") is not None)
         window.use("do")
-        window.until(lambda: "1 was made in all" in window.text("nothing-sent"))
+        window.until(lambda: window.text("nothing-sent").endswith("1 report had been made before."))
         window.press("Alt+4")
-        window.until(lambda: window.part("bar-0") is not None)
-        assert window.told("bar-0") == window.text("spent-0")
-        assert window.text("spent-0").startswith("1 answer. Used: 2.")
+        window.until(lambda: window.part("bar-0-0") is not None)
+        assert window.told("bar-0-0") == "KDE: 1 of 32 answers ever"
+        assert window.text("told-0") == f"KDE: 1 of 8 answers {THIS_YEAR}, 1 of 32 answers ever (at the usual strength)."
 
 
 def test_nothing_sent(machine):
@@ -103,7 +115,7 @@ def test_foreign_texts_are_shown_literally(machine):
         assert window.part("applications").item(0).text().startswith("GIMP <b>bold</b> & co\n")
         window.tab_to("applications")
         window.press("Return")
-        window.until(lambda: window.part("questions") is not None)
+        window.until(lambda: window.part(f"details:{GIMP_QUESTION}") is not None)
         assert window.text("application") == "GIMP <b>bold</b> & co"
         assert window.text(f"purpose:{GIMP_QUESTION}") == "Is <1, 1..5> & <i>more</i> a &nbsp; problem?"
         assert window.told(f"details:{GIMP_QUESTION}") == "Details…: Is <1, 1..5> & <i>more</i> a &nbsp; problem?"
@@ -221,3 +233,63 @@ async def test_states_in_the_words_of_telemetryctl(timeline):
             (row,) = (await timeline.client.questions(KATE_ID)).values()
             window.until(lambda row=row: window.text(f"state:{QUESTION}") == row["reason"])
     assert row["state"] == "reporting"
+
+
+async def test_what_was_revealed_can_be_explained_and_saved(timeline, tmp_path):
+    """What a limit means is told on demand, and the page can be saved as a file with everything that it says."""
+    await timeline.collect()
+    path = tmp_path / "revealed.html"
+    with driven_window(timeline.machine, page="revealed") as window:
+        window.until(lambda: window.part("told-0") is not None)
+        assert window.text("told-0").endswith("(at the usual strength). Promised: 1.")
+        window.use("meaning-0")
+        window.until(lambda: window.text("meaning").startswith("Nothing of this was told yet"))
+        window.press("Escape")
+        window.use("save-page")
+        window.until(lambda: isinstance(window.top, QFileDialog))
+        window.focused.setText(str(path))
+        window.press("Return")
+        window.until(lambda: window.text("told") == f"Saved: {path}")
+        told = window.text("told-0")
+    assert f"<p>{told}</p>" in path.read_text()
+    assert "org.kde.kate/startup: 0 of 2 answers" in path.read_text()
+
+
+def test_what_a_vendor_may_get_at_first(machine):
+    """Before any answer of the year it is said that a vendor may get a limited number, and that a yes uses one."""
+    machine.configure(KDE)
+    machine.install(KATE)
+    with machine.daemon(), driven_window(machine, page="application", application=KATE_ID) as window:
+        window.until(lambda: window.text("room").startswith("KDE has no answer of this year from you."))
+
+
+async def test_what_a_vendor_may_still_get(machine):
+    """Above the questions stands how many answers their vendor can still get in this year, without those that are promised."""
+    machine.configure(KDE)
+    machine.install(this_week(KATE))
+    machine.install(KATE.replace(KATE_ID, "org.kde.okular"))
+    await accept_last_week(machine, KATE_ID)
+    now = datetime.now(UTC)
+    ends = now + timedelta(days=6 - now.weekday())
+    told = (
+        "KDE can still get 7 answers from you this year. Each yes uses one." if ends.year == now.year else "KDE has no answer of this year"
+    )
+    with machine.daemon(), driven_window(machine, page="application", application="org.kde.okular") as window:
+        window.until(lambda: window.text("room").startswith(told))
+
+
+def test_lines_of_the_list(machine):
+    """Each application has one line: what waits for the user, that it is off, or that only a running program declared it."""
+    machine.install(KATE)
+    machine.install(KATE.replace("org.kde.kate", "org.kde.okular").replace('"Kate"', '"Okular"'))
+    with machine.daemon():
+        machine.ask(
+            TELEMETRY, "Register", "ssa{sv}", "org.kde.kite", KATE.replace("org.kde.kate", "org.kde.kite").replace('"Kate"', '"Kite"'), "0"
+        )
+        machine.busctl("set-property", *CONTROL, "Usage", "u", "1")
+        machine.busctl("call", *CONTROL, "SetApplicationConsent", "suu", "org.kde.okular", "0", "0")
+        with driven_window(machine, page="applications") as window:
+            window.until(lambda: window.part("applications") is not None)
+            found = window.part("applications")
+            lines = [found.item(number).text() for number in range(found.count())]
+            assert sorted(lines) == ["Kate\n1 question for you", "Kite\nNot installed: declared by a running program", "Okular\nOff"]
