@@ -63,23 +63,28 @@ def told(line: Row, language: UserLanguage) -> str:
 
 
 def host_sentence(host: Host, language: UserLanguage) -> str:
-    """What a server got this year and ever, and what is promised, in answers of the usual strength."""
+    """What a server got this year and ever, and what is promised."""
     words = language.words
     parts = words.pgettext("between items", ", ").join(told(line, language) for line in (*host.years, host.life))
-    text = words.gettext("{vendor}: {answers} (at the usual strength).").format(vendor=vendor(host.life, language), answers=parts)
-    return " ".join([text, *_promised(host.life, words)])
+    text = words.gettext("{vendor}: {answers}.").format(vendor=vendor(host.life, language), answers=parts)
+    return " ".join([text, promised(host.life, words)]).rstrip(" ")
 
 
 def source_sentence(line: Row, words: Words) -> str:
     """How much of the limit of one measured thing is used."""
-    text = words.gettext("{used} of {limit} answers, to whomever they went (at the usual strength).")
-    return " ".join([text.format(used=_number(line["spent"], words), limit=_number(line["cap"], words)), *_promised(line, words)])
+    text = words.gettext("{used} of {limit} answers, to whomever they went.")
+    return " ".join([text.format(used=_number(line["spent"], words), limit=_number(line["cap"], words)), promised(line, words)]).rstrip(" ")
 
 
 def application_sentence(line: Row, words: Words) -> str:
     """How many answers of one application were made."""
     text = words.ngettext("{number} answer.", "{number} answers.", line["answers"]).format(number=line["answers"])
-    return " ".join([text, *_promised(line, words), words.gettext("This has no limit of its own.")])
+    return " ".join(filter(None, [text, promised(line, words), words.gettext("This has no limit of its own.")]))
+
+
+def promised(line: Row, words: Words) -> str:
+    """How many answers are promised; "" if none is."""
+    return words.gettext("Promised: {number}.").format(number=_number(line["reserved"], words)) if line["reserved"] else ""
 
 
 def meaning(line: Row, words: Words) -> str:
@@ -114,12 +119,6 @@ def _host(url: str) -> str:
 
 def _years(lines: Sequence[Row], host: str) -> list[Row]:
     return sorted((line for line in lines if line["host"] == host and line["year"]), key=lambda line: -line["year"])
-
-
-def _promised(line: Row, words: Words) -> list[str]:
-    if not line["reserved"]:
-        return []
-    return [words.gettext("Promised: {number}.").format(number=_number(line["reserved"], words))]
 
 
 def _number(epsilon: float, words: Words) -> str:

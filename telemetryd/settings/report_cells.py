@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from telemetryd.settings.service_snapshot import Row, ServiceSnapshot
 
 WAITING = (mark("Most likely between"), mark("At the latest"), mark("Application"), mark("Question"), mark("To"))
-SENT = (mark("Day"), mark("Application"), mark("Question"), mark("What the report said"), mark("To"), mark("What became of it"))
+SENT = (mark("Day"), mark("Application"), mark("Question"), mark("The report said"), mark("To"), mark("Outcome"))
 """Heads of the two lists."""
 OUTCOMES = {
     mark("Whatever became of it"): (),

@@ -41,7 +41,7 @@ class RevealedPage(WindowPage):
             return [head, label(_("You have revealed nothing, and nothing is promised."), "empty"), row(save, None)]
         return [
             head,
-            label(_("Each answer uses up a part of a limit that never renews. A limit counts how much the answers can tell at most.")),
+            *(label(text) for text in self._intro()),
             note(_("Filled: used. Hatched: promised to questions that are being measured.")),
             *(self._host(host, index) for index, host in enumerate(budget_words.hosts(budgets))),
             title(_("What was measured"), "measured"),
@@ -51,16 +51,22 @@ class RevealedPage(WindowPage):
             row(save, None),
         ]
 
+    def _intro(self) -> Sequence[str]:
+        return (
+            self._("Each answer uses up a part of a limit that never renews. A limit counts how much the answers can tell at most."),
+            self._("Limits are counted in answers of the usual strength."),
+        )
+
     def _host(self, host: Host, index: int) -> Part:
-        name, said = budget_words.vendor(host.life, self.language), budget_words.host_sentence(host, self.language)
+        name, promised = budget_words.vendor(host.life, self.language), budget_words.promised(host.life, self.language.words)
         bars: list[Part] = []
         for line in (*host.years, host.life):
             text = budget_words.told(line, self.language)
-            bars += [note(text), _bar(line, f"{name}: {text}", f"bar-{index}-{line['year']}")]
+            bars += [label(text, f"told-{index}-{line['year']}"), _bar(line, f"{name}: {text}", f"bar-{index}-{line['year']}")]
+        if promised:
+            bars.append(label(promised, f"promised-{index}"))
         about = name if name == foreign(host.life["host"], self.language) else f"{name} ({foreign(host.life['host'], self.language)})"
-        return card(
-            title(about, f"vendor-{index}"), label(said, f"told-{index}"), *bars, self._meaning(host.life, name, f"meaning-{index}")
-        )
+        return card(title(about, f"vendor-{index}"), *bars, self._meaning(host.life, name, f"meaning-{index}"))
 
     def _source(self, line: Row, index: int) -> Part:
         about, said = foreign(line["source"], self.language), budget_words.source_sentence(line, self.language.words)
@@ -92,6 +98,7 @@ class RevealedPage(WindowPage):
         words, budgets = self.language.words, snapshot.budgets
         if not budgets:
             yield self._("You have revealed nothing, and nothing is promised.")
+        yield from self._intro()
         for host in budget_words.hosts(budgets):
             yield budget_words.host_sentence(host, self.language)
             yield budget_words.meaning(host.life, words)

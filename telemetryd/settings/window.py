@@ -97,6 +97,7 @@ class SettingsWindow(QWidget):
             self._stack.addWidget(page)
         self._waiting = label(self._("Asking the telemetry service …"), "waiting-for-service")
         self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._waiting.setMargin(2 * GAP)
         self._stack.addWidget(self._waiting)
         self._stack.setCurrentWidget(self._waiting)
         self._missing_box = ServiceBanner(self._language, self._service.refresh)
