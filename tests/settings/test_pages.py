@@ -12,7 +12,7 @@ from support.machine import CONTROL, KATE, TELEMETRY
 from support.machine_at import accept_last_week
 from support.manifests.manifest_texts import this_week
 from support.manifests.window_manifests import GIMP
-from support.timeline import at
+from support.timeline import HOUR_S, at
 
 KATE_ID, QUESTION = "org.kde.kate", "org.kde.kate/startup-time"
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
@@ -95,6 +95,29 @@ async def test_an_erased_list_does_not_say_that_nothing_was_sent(timeline):
         window.until(lambda: window.part("bar-0-0") is not None)
         assert window.told("bar-0-0") == "KDE: 1 of 32 answers ever"
         assert [window.text(f"told-0-{year}") for year in (2026, 0)] == [f"1 of 8 answers {THIS_YEAR}", "1 of 32 answers ever"]
+
+
+async def test_an_empty_list_of_what_never_left(timeline):
+    """If no report ever left, an empty list says only how many were made: nothing tells whether it was erased."""
+    await timeline.queue()
+    await timeline.client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-time", False)
+    with driven_window(timeline.machine, page="sent") as window:
+        window.until(lambda: window.part("sent") is not None)
+        assert row_of(window, "sent")[-1] == "erased before it was sent"
+        await timeline.client.call(CONTROL, "Erase", "s", "")
+        window.until(lambda: window.text("nothing-sent").endswith("until you erase the list; 1 was made in all."))
+
+
+async def test_a_report_that_reached_nobody(timeline):
+    """The list says why a report was not delivered, and nothing was sent."""
+    timeline.name_endpoint("https://localhost:1/v1")
+    await timeline.queue()
+    await timeline.move(at("2027-01-25 00:01"))
+    await timeline.run(2 * HOUR_S)
+    with driven_window(timeline.machine, page="sent") as window:
+        window.until(lambda: window.part("sent") is not None)
+        assert (row_of(window, "sent")[0], row_of(window, "sent")[-1].startswith("not delivered: ")) == ("—", True)
+        assert window.part("timeline") is None
 
 
 def test_nothing_sent(machine):
