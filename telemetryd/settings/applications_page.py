@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
 from telemetryd.settings.application_icons import icon_of
@@ -26,6 +26,12 @@ _LINES = 3
 
 class ApplicationsPage(WindowPage):
     """Those with questions for the user come first."""
+
+    def show_place(self, place: Place, snapshot: ServiceSnapshot) -> None:
+        """Show the list, and in it the application that the user comes back from."""
+        super().show_place(place, snapshot)
+        if place.application:
+            QTimer.singleShot(0, self._keep_in_sight)
 
     def shown(self, snapshot: ServiceSnapshot) -> object:
         """The lines."""
@@ -59,8 +65,17 @@ class ApplicationsPage(WindowPage):
             made.addItem(item)
         made.setCurrentRow(next((index for index, (row, _) in enumerate(lines) if row["id"] == self.place.application), 0))
         made.setFixedHeight((_LINES * height + 4) * made.count() + 8)
+        made.currentRowChanged.connect(lambda _row: self._keep_in_sight())
         made.itemActivated.connect(lambda item: self.around.go(Place("application", item.data(Qt.ItemDataRole.UserRole))))
         return made
+
+    def _keep_in_sight(self) -> None:
+        """Scroll to the present line: the list is as long as all of its lines, so it does not scroll itself."""
+        found, body = self.findChild(QListWidget, "applications"), self.widget()
+        if body is not None and found is not None and found.currentItem() is not None:
+            line = found.visualItemRect(found.currentItem())
+            middle = found.viewport().mapTo(body, line.center())
+            self.ensureVisible(0, middle.y(), 0, line.height())
 
 
 class _ApplicationItem(QListWidgetItem):

@@ -56,7 +56,8 @@ class ControlThread(QObject):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="control", daemon=True)
-        self._answered.connect(lambda then, answer: then(answer))
+        self._is_stopped = False
+        self._answered.connect(self._call_back)
 
     def start(self) -> None:
         """Connect and read."""
@@ -65,6 +66,7 @@ class ControlThread(QObject):
 
     def stop(self) -> None:
         """Disconnect. What was asked for and is not answered yet is called back no more."""
+        self._is_stopped = True
         self._put(self._jobs.put_nowait, None)
         self._thread.join(_END_S)
 
@@ -79,6 +81,10 @@ class ControlThread(QObject):
     def ask(self, work: Work, then: Then) -> None:
         """Do `work`, which may change something: as `look`, and then everything is read again."""
         self._put(self._jobs.put_nowait, _Job(work, then, is_act=True))
+
+    def _call_back(self, then: Then, answer: object) -> None:
+        if not self._is_stopped:
+            then(answer)
 
     def _put(self, callback: Callable[..., object], *arguments: object) -> None:
         if self._loop is not None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Look = Callable[[Callable[[ControlClient], Awaitable[Any]], Callable[[Any], None]], None]
     Names = Mapping[tuple[str, str], Row]
 
-PAGE = 50
-"""Reports that are read at a time: fifty kilobytes, for what a report said is in its body."""
+PAGE = 100
+"""Reports that are read at a time: a hundred kilobytes, for what a report said is in its body."""
 _AGAIN_MAX = 200
 """Most reports that are compared after a change elsewhere. If they are the same, those behind them are taken to be."""
 _TEXT_ROLES = {Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole}

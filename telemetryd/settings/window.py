@@ -174,7 +174,7 @@ class SettingsWindow(QWidget):
     def _have_opened(self, opened: str, answer: list[Row] | Failure) -> None:
         self._reading = "" if self._reading == opened else self._reading
         if isinstance(answer, Failure):
-            self._miss(answer)
+            self._service.refresh()  # which says what is wrong, and tries again
         elif self._snapshot is not None and self._service.opened == opened:
             self._snapshot = self._snapshot._replace(opened=opened, questions=answer)
             self._show_place()

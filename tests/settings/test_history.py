@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QFileDialog
 from support.driven_window import driven_window
 from support.machine import CONTROL
 
+from telemetryd.settings.history_model import PAGE
+
 REPORTS = 320
 NAMES = load_applications.names(3)
 
@@ -43,7 +45,7 @@ def test_further_rows_come_while_it_is_scrolled(history):
     """At first a page of the list is there, and the others come with End and Page Down; each report is there once, the newest first."""
     with driven_window(history, page="sent") as window:
         window.until(lambda: window.part("sent") is not None)
-        assert window.part("sent").model().rowCount() == 50
+        assert window.part("sent").model().rowCount() == PAGE
         window.tab_to("sent")
         while window.part("sent").model().rowCount() < REPORTS:
             window.press("End")

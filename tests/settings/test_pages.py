@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from benchmarks import load_applications
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QWidget
@@ -298,6 +299,30 @@ async def test_what_a_vendor_may_still_get(machine):
     )
     with machine.daemon(), driven_window(machine, page="application", application="org.kde.okular") as window:
         window.until(lambda: window.text("room").startswith(told))
+
+
+def test_a_long_list_is_seen_by_keyboard(machine):
+    """In a list that is longer than the window the arrows lead to lines that are seen, and Esc comes back to the line that was opened."""
+    for text in load_applications.manifests(30):
+        machine.install(text)
+    with machine.daemon(), driven_window(machine, page="applications") as window:
+        window.until(lambda: window.part("applications") is not None)
+
+        def is_seen():
+            found = window.part("applications")
+            line = found.visualItemRect(found.currentItem())
+            page = window.window._pages["applications"].viewport()
+            top = found.viewport().mapTo(page, line.topLeft()).y()
+            return found.currentRow() == 25 and 0 <= top <= page.height() - line.height()
+
+        assert not is_seen()
+        window.tab_to("applications")
+        window.press(*["Down"] * 25)
+        assert is_seen()
+        window.press("Return")
+        window.until(lambda: window.part("questions") is not None)
+        window.press("Escape")
+        window.until(is_seen)
 
 
 def test_lines_of_the_list(machine):
