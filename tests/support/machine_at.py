@@ -46,8 +46,41 @@ def shift_to(moment):
     return moment - int(time.time())
 
 
+_prepared = {}
+"""What a machine's files were, and what was done there → its state directory afterwards: file → (bytes, mode)."""
+
+
+def _files(machine):
+    """Everything that a daemon reads on a machine that has kept nothing yet."""
+    places = [machine.root / place for place in ("etc", "share", "home")]
+    paths = sorted(path for place in places for path in place.rglob("*") if path.is_file())
+    return tuple((str(path.relative_to(machine.root)), path.read_bytes()) for path in paths)
+
+
+async def _once(machine, act, *arguments):
+    """Let daemons do this on a machine, or copy what the daemons of an earlier test made of the same files: two starts less."""
+    state = machine.root / "state"
+    if machine.state():
+        await act(machine, *arguments)
+        return
+    key = act, arguments, machine.library, _files(machine)
+    if key not in _prepared:
+        await act(machine, *arguments)
+        made = [path for path in state.rglob("*") if path.is_file()]
+        _prepared[key] = {path.relative_to(state): (path.read_bytes(), path.stat().st_mode) for path in made}
+        return
+    for path, (data, mode) in _prepared[key].items():
+        (state / path).parent.mkdir(mode=0o700, exist_ok=True)
+        (state / path).write_bytes(data)
+        (state / path).chmod(mode)
+
+
 async def accept_last_week(machine, *applications):
     """Consent to everything exactly a week ago: a question of `this_week` is in its period now, on whatever day the tests run."""
+    await _once(machine, _accept_last_week, *applications)
+
+
+async def _accept_last_week(machine, *applications):
     with daemon_at(machine, "-7d"):
         async with machine.client() as client:
             for application in applications:
@@ -58,6 +91,10 @@ async def collect_total(machine):
     """A question in its period with the total on disk; its vendor has an endpoint, and the daemon does not run."""
     machine.configure('[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n')
     machine.install(SAVES)
+    await _once(machine, _collect_total)
+
+
+async def _collect_total(machine):
     await accept_last_week(machine, "org.kde.kate")
     with machine.daemon():
         async with machine.client() as client:
