@@ -25,17 +25,17 @@ def outcomes(cell, cells, epsilon):
     return counts
 
 
-@pytest.mark.parametrize("cells", range(2, 33))
 @pytest.mark.parametrize("epsilon", EPSILONS)
-def test_probabilities_are_exact(cells, epsilon):
+def test_probabilities_are_exact(epsilon):
     """For every k and ε the true cell is reported with exactly e^ε / (e^ε + k - 1), each other one with 1 / (e^ε + k - 1)."""
     rational = Fraction(math.floor(1000 * Fraction(math.exp(epsilon))), 1000)
-    true, other = rational / (rational + cells - 1), 1 / (rational + cells - 1)
-    assert probabilities(cells, epsilon) == (true, other)
-    for cell in (0, cells // 2, cells - 1):
-        counts = outcomes(cell, cells, epsilon)
-        shares = {reported: Fraction(count, counts.total()) for reported, count in counts.items()}
-        assert shares == {reported: true if reported == cell else other for reported in range(cells)}
+    for cells in range(2, 33):
+        true, other = rational / (rational + cells - 1), 1 / (rational + cells - 1)
+        assert probabilities(cells, epsilon) == (true, other), cells
+        for cell in (0, cells // 2, cells - 1):
+            counts = outcomes(cell, cells, epsilon)
+            shares = {reported: Fraction(count, counts.total()) for reported, count in counts.items()}
+            assert shares == {reported: true if reported == cell else other for reported in range(cells)}, (cells, cell)
 
 
 def test_the_draw_is_asked_for_its_whole_range_once():
@@ -56,12 +56,12 @@ def test_chi_square(cells, epsilon, critical):
     assert sum((counts[cell] - expected[cell]) ** 2 / expected[cell] for cell in range(cells)) < critical
 
 
-@pytest.mark.parametrize("cells", [2, 4, 12, 24, 32])
 @pytest.mark.parametrize("epsilon", EPSILONS)
-def test_opendp_agrees(cells, epsilon):
+def test_opendp_agrees(epsilon):
     """OpenDP gives the same mechanism the same ε, from above: the declared ε is what it costs, or a little less."""
     dp = pytest.importorskip("opendp.prelude", reason="opendp is not installed: no other mechanism to compare with")
     dp.enable_features("contrib")
-    true, _ = probabilities(cells, epsilon)
-    mechanism = dp.m.make_randomized_response(categories=list(range(cells)), prob=float(true))
-    assert epsilon - 0.001 < mechanism.map(1) <= epsilon + 1e-9
+    for cells in (2, 4, 12, 24, 32):
+        true, _ = probabilities(cells, epsilon)
+        mechanism = dp.m.make_randomized_response(categories=list(range(cells)), prob=float(true))
+        assert epsilon - 0.001 < mechanism.map(1) <= epsilon + 1e-9, cells

@@ -145,7 +145,7 @@ def test_a_smaller_share_admits_a_subset(world, lots, one_share, other_share):
     assert fewer <= more
 
 
-@settings(max_examples=200)
+@settings(max_examples=max(100, settings.default.max_examples))
 @given(WORLDS.filter(lambda world: len(world) > 1), st.sets(st.sampled_from("pqrstuvw"), min_size=1), st.integers(1, 20))
 def test_withdrawn_and_accepted_again(world, withdrawn, now):
     """What is withdrawn and accepted again before a period begins competes with the rank of its lot, as if it had been there all along.

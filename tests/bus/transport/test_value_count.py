@@ -58,27 +58,24 @@ def test_every_value_counts(data):
     assert value_count.count(sent) == sum(size for _, size in values)
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        many("a.b.c", "startup", SAMPLES_MAX),
-        push("a" * 200_000, "startup", lambda at: b"\1d\0" + bytes(-(at + 3) % 8 + 8)),
-        register("a.b.c", "x" * 65_000),
-        message("sa{sv}", "a", {f"s{i}": Variant("as", ["x" * 32] * (SAMPLES_MAX // SOURCES_MAX)) for i in range(SOURCES_MAX)}),
-    ],
-    ids=["numbers", "id", "text", "texts"],
-)
-def test_what_makes_sense_has_room(call):
+def test_what_makes_sense_has_room():
     """The most samples, sources and text that a call may have are not too many values."""
-    assert not value_count.is_heavy(call)
+    texts = {f"s{i}": Variant("as", ["x" * 32] * (SAMPLES_MAX // SOURCES_MAX)) for i in range(SOURCES_MAX)}
+    calls = {
+        "numbers": many("a.b.c", "startup", SAMPLES_MAX),
+        "id": push("a" * 200_000, "startup", lambda at: b"\1d\0" + bytes(-(at + 3) % 8 + 8)),
+        "text": register("a.b.c", "x" * 65_000),
+        "texts": message("sa{sv}", "a", texts),
+    }
+    assert [name for name, call in calls.items() if value_count.is_heavy(call)] == []
 
 
-@pytest.mark.parametrize("call", megabytes(), ids=["numbers", "texts", "variants", "structs"])
-def test_a_megabyte_of_values_is_too_much(call):
+def test_a_megabyte_of_values_is_too_much():
     """A call that is full of values is found out, and sooner than a library would have read it."""
-    begin = time.process_time()
-    assert value_count.is_heavy(call)
-    assert time.process_time() - begin < 0.2
+    for name, call in zip(("numbers", "texts", "variants", "structs"), megabytes(), strict=True):
+        begin = time.process_time()
+        assert value_count.is_heavy(call), name
+        assert time.process_time() - begin < 0.2, name
 
 
 def test_the_bound():
