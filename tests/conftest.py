@@ -3,19 +3,18 @@
 import asyncio
 import signal
 from inspect import iscoroutinefunction
-from itertools import product
+from itertools import count
 
 import pytest
 from hypothesis import settings
-from support.bus.private_bus import BUSES
-from support.campaign import IS_CAMPAIGN
+from support.bus.private_bus import LIBRARIES, PAIRS
 from support.machine import Machine
 
-LIBRARIES = ("dbus-fast", "dbus-next")
 PATIENCE_S = 10
 """For a task that was told to end, and for what it waits for: a loaded machine is slow."""
+_numbers = count()
 
-settings.register_profile("telemetryd", deadline=None, max_examples=50)
+settings.register_profile("telemetryd", deadline=None, max_examples=25)
 settings.register_profile("campaign", deadline=None, max_examples=5000)  # make campaign
 settings.load_profile("telemetryd")
 
@@ -24,10 +23,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the backgrou
 
 
 @pytest.fixture(autouse=True)
-def _no_real_home(monkeypatch, tmp_path):
-    """No test touches the real home or a real session bus."""
+def _no_real_home(monkeypatch, tmp_path_factory):
+    """No test touches the real home or a real session bus. Its home is a name at which nothing is: most tests need no folder."""
+    nobody = tmp_path_factory.getbasetemp() / f"nobody-{next(_numbers)}"
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "nobody"))
+        monkeypatch.setenv(name, str(nobody))
     for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
 
@@ -65,7 +65,7 @@ def any_machine(tmp_path, request):
         yield machine
 
 
-@pytest.fixture(params=[*product(LIBRARIES, BUSES)] if IS_CAMPAIGN else [*zip(LIBRARIES, BUSES[::-1], strict=True)], ids="-on-".join)
+@pytest.fixture(params=PAIRS, ids="-on-".join)
 def every_machine(tmp_path, request):
     """The same with each D-Bus library and on each kind of bus: in a campaign each library on each, else each on another."""
     library, bus = request.param

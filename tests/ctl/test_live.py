@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from support.machine import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, but_for_chance
 from support.manifests.manifest_texts import within
+from support.rows import row
 from support.terminal import on_terminal
 
 APP = "org.kde.kate"
@@ -281,16 +282,17 @@ def test_definition_changes_while_the_person_reads(machine):
         assert told(machine, "show", APP)[0]["consent"] == 0
 
 
-@pytest.mark.parametrize(("answer", "status", "consent"), [("y\n", 0, 1), ("n\n", 4, 0), ("\n", 4, 0), ("\x04", 4, 0), ("\x03", 4, 0)])
-def test_person_decides(machine, answer, status, consent):
+def test_person_decides(machine):
     """Only a yes accepts; no, return, end of input and Ctrl-C are a no, with status 4."""
     machine.install(KATE)
     with machine.daemon():
-        done, output = on_terminal(machine, "consent", "accept", APP, answer=answer)
-        assert done == status, output
-        assert output.index("Is start-up too slow?") < output.index("Accept it?")
-        assert ("nothing was changed" in output) is (status == 4)
-        assert told(machine, "show", APP)[0]["consent"] == consent
+        for answer, status, consent in (("n\n", 4, 0), ("\n", 4, 0), ("\x04", 4, 0), ("\x03", 4, 0), ("y\n", 0, 1)):
+            with row(answer):
+                done, output = on_terminal(machine, "consent", "accept", APP, answer=answer)
+                assert done == status, output
+                assert output.index("Is start-up too slow?") < output.index("Accept it?")
+                assert ("nothing was changed" in output) is (status == 4)
+                assert told(machine, "show", APP)[0]["consent"] == consent
 
 
 def test_nobody_to_ask(machine):

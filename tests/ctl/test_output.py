@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 import time
+from itertools import product
 
 import pytest
 from ctl.test_live import APP, on_terminal, refused, told
 from support.machine import KATE, ROOT
 from support.manifests.manifest_texts import EVERY_TYPE, STARTUP, application, question, this_week
+from support.rows import row
 
 LANGUAGES = ["C", "de_DE.UTF-8", "ja_JP.UTF-8", "ar_EG.UTF-8"]
 FLAGS = application("org.example.flags", "Flags", "Four flags") + "".join(
@@ -32,19 +34,19 @@ def control(machine, *arguments, locale="C.UTF-8", columns=80):
     return subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
 
 
-@pytest.mark.parametrize("locale", LANGUAGES)
-def test_consent_is_short(machine, locale):
+def test_consent_is_short(machine):
     """Before the prompt each question takes at most 40 lines of 80 columns, the example report included, in every language."""
     machine.install(EVERY_TYPE)
     machine.install(MOST_SOURCES)
     with machine.daemon():
-        for name in ("org.example.app", "org.example.flags"):
+        for locale, name in product(LANGUAGES, ("org.example.app", "org.example.flags")):
             _, output = on_terminal(machine, "consent", "accept", name, answer="n\n", LC_ALL=locale, PYTHONUTF8="1", NO_COLOR="1")
             _, *pages = re.split(rf"(?m)^[^a-z]*{name}/", output.replace("\r", "").rpartition("--details")[0])
-            assert pages, output
-            for page in pages:
-                rows = sum(-(-max(1, len(re.sub(r"\x1b\[\d+m", "", line))) // 80) for line in page.rstrip().split("\n"))
-                assert rows <= 40, page
+            with row((locale, name)):
+                assert pages, output
+                for page in pages:
+                    lines = sum(-(-max(1, len(re.sub(r"\x1b\[\d+m", "", line))) // 80) for line in page.rstrip().split("\n"))
+                    assert lines <= 40, page
 
 
 def test_details_are_behind_an_option(machine):
@@ -62,16 +64,17 @@ def test_details_are_behind_an_option(machine):
     assert [text for text in [*needed, *details] if text not in long] == []
 
 
-@pytest.mark.parametrize("columns", [40, 80, 120, 200])
-def test_reports_can_be_copied(machine, columns):
+def test_reports_can_be_copied(machine):
     """An example report, and a report of the preview, is alone on its line, whatever the width."""
     machine.install(this_week(KATE))
     with machine.daemon():
         machine.control("consent", "global", "--usage", "basic")
-        (row,) = told(machine, "consent", "accept", APP, "--yes")
-        assert row["example"] in control(machine, "show", "kate", columns=columns).splitlines()
-        for _, _, body in told(machine, "preview"):
-            assert body.rstrip() in control(machine, "preview", columns=columns).splitlines()
+        (question,) = told(machine, "consent", "accept", APP, "--yes")
+        for columns in (40, 80, 120, 200):
+            with row(columns):
+                assert question["example"] in control(machine, "show", "kate", columns=columns).splitlines()
+                for _, _, body in told(machine, "preview"):
+                    assert body.rstrip() in control(machine, "preview", columns=columns).splitlines()
 
 
 def test_every_command_takes_a_name(machine):
@@ -92,18 +95,24 @@ def test_every_command_takes_a_name(machine):
         assert told(machine, "show", APP)
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["show", APP], ["status"], ["--help"], ["history"], ["list", "--json"]])
-def test_a_reader_that_has_gone(machine, arguments):
+def test_a_reader_that_has_gone(machine):
     """Output that nobody reads any more is no error: status 0, and nothing on standard error."""
     machine.install(KATE)
     with machine.daemon():
-        reading, writing = os.pipe()
-        os.close(reading)
-        with os.fdopen(writing, "w") as closed:
-            command = [sys.executable, "-m", "telemetryd.ctl", *arguments]
-            done = subprocess.run(command, env=machine.environ, cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
-        machine.run("bash", "-o", "pipefail", "-c", f"{sys.executable} -m telemetryd.ctl {' '.join(arguments)} | head -1")
+        for arguments in (["list"], ["show", APP], ["status"], ["--help"], ["history"], ["list", "--json"]):
+            with row(arguments):
+                left_alone(machine, *arguments)
+                machine.run("bash", "-o", "pipefail", "-c", f"{sys.executable} -m telemetryd.ctl {' '.join(arguments)} | head -1")
+
+
+def left_alone(machine, *arguments):
+    """A command whose output nobody can read ends well and says nothing."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        command = [sys.executable, "-m", "telemetryd.ctl", *arguments]
+        done = subprocess.run(command, env=machine.environ, cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_history_says_that_it_stops(machine):

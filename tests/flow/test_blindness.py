@@ -10,6 +10,7 @@ from support.bus.raw_bus import ERROR, ERROR_NAME, RETURN, SIGNATURE, RawBus
 from support.machine import CONTROL, KATE, TELEMETRY, CallError, Machine, Variant
 from support.machine_at import accept_last_week, daemon_at, edit, rows
 from support.manifests.manifest_texts import this_week
+from support.shifted_time import hastened
 
 from telemetryd.bus.transport.library import Message, bus_call
 from telemetryd.bus.transport.output import marshalled
@@ -246,7 +247,7 @@ async def test_a_commit_that_fails_is_told_and_counts_nothing(machine):
     """While another process locks the database, a push gets Error.Storage; none of its batch counts, and the next push goes on."""
     machine.install(this_week(KATE))
     await accept_last_week(machine, KATE_ID)
-    with machine.daemon():
+    with machine.daemon(**hastened(4)):  # its patience is over sooner
         async with machine.client() as client:
             await client.push(KATE_ID, "startup", "d", 700.0)
             with closing(sqlite3.connect(machine.root / "state/telemetryd/telemetry.sqlite", isolation_level=None)) as other:

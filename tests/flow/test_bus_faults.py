@@ -9,17 +9,20 @@ import sqlite3
 import struct
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
 from support.bus.pidfd_bus import PidfdBus
-from support.bus.private_bus import Bus
+from support.bus.private_bus import PAIRS, Bus
 from support.bus.raw_bus import ERROR, RETURN, RawBus, strings
 from support.bus.relayed_bus import CONTROL_CONNECTION, NAMELESS, TELEMETRY_CONNECTION, Relay
 from support.campaign import IS_CAMPAIGN, TIMEOUT_S
 from support.machine import CONTROL, KATE, STARTS, TELEMETRY, WAIT_S, CallError, until
 from support.machine_at import rows
 from support.net.tls_receiver import Receiver
+from support.rows import row
+from support.shifted_time import hastened
 
 from telemetryd.bus.transport.library import bus_call
 from telemetryd.core.limits import BUS_TIMEOUT_S
@@ -32,6 +35,8 @@ COUNTER = KATE.replace('type = "number"', 'type = "count"').replace('combine = "
 LOST = "WARNING: the session bus closed the connection\n"
 LEAVING_S = 20
 """Each step of leaving has five seconds, and two of them wait for the bus."""
+RATE = 4
+"""So many times as fast does time pass for a daemon that is to wait until a timeout is over."""
 
 
 async def consent(machine, **developer):
@@ -117,15 +122,27 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize("data", UNREADABLE.values(), ids=UNREADABLE)
-@pytest.mark.parametrize("which", CONNECTIONS)
-async def test_what_cannot_be_read_ends_the_daemon_in_order(every_machine, which, data):
+def named(value):
+    """A value in the name of a test."""
+    return value if isinstance(value, str) else "-on-".join(value)
+
+
+INJECTED = [
+    (which, kind, pair)
+    for (first, which), (second, kind), (third, pair) in product(*map(enumerate, (CONNECTIONS, UNREADABLE, PAIRS)))
+    if IS_CAMPAIGN or (first + second + third) % 2
+]
+"""Connection, bytes, and what the daemon runs on: in a campaign all, else each library meets each connection and each kind of bytes."""
+
+
+@pytest.mark.parametrize(("which", "kind", "every_machine"), INJECTED, indirect=["every_machine"], ids=named)
+async def test_what_cannot_be_read_ends_the_daemon_in_order(every_machine, which, kind):
     """Bytes that are no message, on any connection: names back, samples saved, one line without any of the bytes, exit status 1."""
     with Relay(every_machine) as relay, every_machine.daemon(DBUS_SESSION_BUS_ADDRESS=relay.address) as daemon:
         await consent(every_machine)
         async with every_machine.client() as client:
             await push(client)
-            relay.inject(CONNECTIONS[which], data)
+            relay.inject(CONNECTIONS[which], UNREADABLE[kind])
             assert daemon.process.wait(LEAVING_S) == 1
             assert [await client.bus.owner_of(name) for name in (TELEMETRY[0], CONTROL[0])] == [None, None]
         assert daemon.log.startswith("ERROR: data from the session bus cannot be read: ")
@@ -169,8 +186,10 @@ async def test_the_bus_is_lost_while_starting(machine, fault, text):
         if fault == {"swallowed": b"GetNameOwner"}:  # asked for only where the lock is held
             stack.enter_context(machine.daemon())
         relay = stack.enter_context(Relay(machine, **fault))
-        command = ("env", f"DBUS_SESSION_BUS_ADDRESS={relay.address}", sys.executable, "-m", "telemetryd")
-        failed = machine.run(*command, check=False)
+        environ = {"DBUS_SESSION_BUS_ADDRESS": relay.address, **hastened(RATE)}
+        failed = machine.run(
+            "env", *(f"{name}={value}" for name, value in environ.items()), sys.executable, "-m", "telemetryd", check=False
+        )
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"ERROR: {text}")
     assert failed.stderr.count("\n") == 1
@@ -208,7 +227,7 @@ async def test_the_bus_stops_and_goes_on(every_machine):
 async def test_told_to_leave_while_the_bus_is_stopped(machine):
     """SIGTERM while the bus answers nothing: it does not wait for ever, saves, and ends with 0."""
     bus = Bus(machine.address, machine.bus)
-    with machine.daemon() as daemon:
+    with machine.daemon(**hastened(RATE)) as daemon:
         await consent(machine)
         async with machine.client() as client:
             await push(client)
@@ -345,20 +364,21 @@ async def test_a_caller_leaves_while_its_submit_waits(machine):
         receiver.close()
 
 
-@pytest.mark.parametrize("name", [TELEMETRY[0], CONTROL[0]])
-async def test_nobody_can_take_a_name_over(every_machine, name):
+async def test_nobody_can_take_a_name_over(every_machine):
     """Once owned neither name can be taken over, by no flag; whoever queues for it gets it only when the daemon leaves."""
     with every_machine.daemon() as daemon:
         async with every_machine.client() as client:
-            owner = await client.bus.owner_of(name)
+            owners = {name: await client.bus.owner_of(name) for name in (TELEMETRY[0], CONTROL[0])}
             allow, replace, primary, queued, exists = 1, 2, 1, 2, 3
             for flags, outcome in ((replace | 4, exists), (allow | replace, queued)):
-                reply = await client.bus.ask(bus_call("RequestName", "su", [name, flags]))
-                assert reply.body == [outcome] != [primary]
-                assert await client.bus.owner_of(name) == owner
+                for name, owner in owners.items():
+                    with row((name, flags)):
+                        reply = await client.bus.ask(bus_call("RequestName", "su", [name, flags]))
+                        assert reply.body == [outcome] != [primary]
+                        assert await client.bus.owner_of(name) == owner
             assert await client.get("Version") == 1
             assert daemon.stop() == 0
-            assert await client.bus.owner_of(name) == client.bus.unique_name
+            assert [await client.bus.owner_of(name) for name in owners] == [client.bus.unique_name] * 2
 
 
 async def told(daemon, client, queue):

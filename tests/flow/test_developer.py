@@ -9,6 +9,7 @@ from support.machine import CONTROL, KATE, TELEMETRY, CallError, but_for_chance
 from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
 from support.manifests.shared_sources import CRASH, SHARED, USER
 from support.net.tls_receiver import Receiver
+from support.rows import row
 
 from telemetryd.bus.transport.library import Variant
 
@@ -76,16 +77,17 @@ async def test_nothing_goes_to_another_machine(machine, local):
             assert [text for _, text in await client.get("Problems") if "other" in text]
 
 
-@pytest.mark.parametrize("member", ["Submit", "Watch", "Monitor"])
-async def test_outside_developer_mode_its_members_refuse(machine, member):
+async def test_outside_developer_mode_its_members_refuse(machine):
     """Submit, Watch and Monitor say NotDeveloper, and what to do."""
     machine.install(KATE)
     with machine.daemon():
         async with machine.client() as client:
-            with pytest.raises(CallError, match="developer = true") as refused:
-                await client.call(CONTROL, member, *(() if member == "Submit" else ("st", KATE_ID, 0)))
-            assert refused.value.name == "org.telemetryd.Error.NotDeveloper"
             assert await client.get("Developer") is False
+            for member, *arguments in (("Submit",), ("Watch", "st", KATE_ID, 0), ("Monitor", "st", KATE_ID, 0)):
+                with row(member):
+                    with pytest.raises(CallError, match="developer = true") as refused:
+                        await client.call(CONTROL, member, *arguments)
+                    assert refused.value.name == "org.telemetryd.Error.NotDeveloper"
 
 
 async def test_a_systems_file_cannot_turn_it_on(machine):

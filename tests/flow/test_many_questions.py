@@ -18,15 +18,18 @@ QUESTIONS_MS, STEP_MS = 10, 20
 """Most processor time for the questions of one application, and for a step of the loop."""
 STATUS_MORE, STATUS_LINES = {"dbus-fast": 1.5, "dbus-next": 2.5}, 30
 """What `status` may take on top of `--help`, in units of that: 0.15 s where `--help` takes 0.1 s. dbus-next marshals more slowly."""
-TURNS = 20
-"""Attempts of which the shortest counts: other processes lengthen the others."""
+TURNS = 400
+"""Attempts of which one has to be as short: other processes lengthen the others, and may do so for a second or two."""
+LIVES = 3
+"""The same of daemons: a page's first steps can be measured once in each."""
 PAGES = [asked for asked in replies.CALLS if asked.member in {"Questions", "HistoryPage"}]
 
 
-@pytest.fixture(params=replies.LIBRARIES)
-def machine(tmp_path, request):
-    """A machine with a hundred applications of ten questions and a long history."""
-    with replies.prepared(tmp_path / "machine", request.param, applications=APPLICATIONS, reports=REPORTS) as machine:
+@pytest.fixture(scope="module", params=replies.LIBRARIES)
+def machine(tmp_path_factory, request):
+    """A machine with a hundred applications of ten questions and a long history, for all tests with one library."""
+    folder = tmp_path_factory.mktemp("machine")
+    with replies.prepared(folder, request.param, applications=APPLICATIONS, reports=REPORTS) as machine:
         yield machine
 
 
@@ -40,11 +43,11 @@ async def accept(machine):
 
 
 def work_of_one(machine, daemon):
-    """The processor time (ms) that the daemon needs for the questions of one application."""
+    """The least processor time (ms) that the daemon needs for the questions of one application, in as many attempts as that takes."""
     call = {"interface": CONTROL[2], "path": CONTROL[1], "signature": "a{sv}", "body": dictionary(application=replies.ONE)}
     times = []
     with contextlib.closing(RawBus(machine.address)) as bus:
-        for _ in range(TURNS):
+        while len(times) < TURNS and min(times, default=QUESTIONS_MS) >= QUESTIONS_MS:
             began = processor_time(daemon)
             assert bus.ask(CONTROL[0], "Questions", **call).kind == RETURN
             times.append((processor_time(daemon) - began) * 1000)
@@ -57,7 +60,7 @@ def least_work(machine, daemon, *arguments):
     Where nothing else runs, it takes as long. Other processes lengthen the time, but hardly this.
     """
     times = []
-    for _ in range(5):
+    for _ in range(3):
         before, served = os.times(), processor_time(daemon)
         done = machine.control(*arguments)
         after = os.times()
@@ -72,17 +75,28 @@ def processor_time(daemon):
     return int(spent) / 1e9
 
 
-def test_pages_are_quick_and_hold_nobody_up(machine):
-    """While an application pushes: each page is made in short steps, and the questions of one application take milliseconds."""
+def longest_steps(machine):
+    """Page → processor time (ms) of its longest step, in one daemon's life, while an application pushes."""
     steps = machine.root / "steps"
-    steps.touch()
+    steps.write_text("")
     with machine.daemon(program=(stepped.__file__, str(steps))) as daemon:
         asyncio.run(accept(machine))
         with replies.Pushing(machine.address) as pushing, contextlib.closing(RawBus(machine.address)) as bus:
             costs = {asked.name: replies.cost(bus, asked, pushing, steps) for asked in PAGES}
             assert work_of_one(machine, daemon) < QUESTIONS_MS
-    assert {name: cost.step_cpu_ms for name, cost in costs.items() if cost.step_cpu_ms > STEP_MS} == {}
     assert [name for name, cost in costs.items() if not cost.size_bytes] == []
+    return {name: cost.step_cpu_ms for name, cost in costs.items()}
+
+
+def test_pages_are_quick_and_hold_nobody_up(machine):
+    """While an application pushes: each page is made in short steps, and the questions of one application take milliseconds."""
+    too_long = {asked.name: [] for asked in PAGES}
+    for _ in range(LIVES):
+        found = longest_steps(machine)
+        too_long = {name: [*tries, found[name]] for name, tries in too_long.items() if found[name] > STEP_MS}
+        if not too_long:
+            break
+    assert too_long == {}
 
 
 def test_status_is_quick_and_short(machine):

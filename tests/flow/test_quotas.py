@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from support.machine import CONTROL, KATE, CallError
+from support.rows import row
 
 from telemetryd.core import limits
 from telemetryd.core.limits import APPLICATIONS_MAX, MANIFEST_BYTES, OPEN_QUESTIONS_MAX, QUESTIONS_MAX, SAMPLES_MAX, SOURCES_MAX
@@ -87,16 +88,17 @@ async def test_applications_are_bounded(machine):
             assert question["cause"] == "no_endpoint"
 
 
-@pytest.mark.parametrize("is_consented", [True, False])
-async def test_samples_are_bounded(any_machine, is_consented):
+async def test_samples_are_bounded(any_machine):
     """More samples in one call than are taken: none is, whether they would be kept or not, and the next call is taken."""
     any_machine.install(KATE)
     with any_machine.daemon():
         async with any_machine.client() as client:
-            if is_consented:
-                await client.consent("org.kde.kate")
-            await refused(client.push_many("org.kde.kate", {"startup": ("ad", [1.0] * (SAMPLES_MAX + 1))}), SAMPLES_MAX)
-            await client.push_many("org.kde.kate", {"startup": ("ad", [1.0] * SAMPLES_MAX)})
+            for is_consented in (False, True):
+                if is_consented:
+                    await client.consent("org.kde.kate")
+                with row("consented" if is_consented else "not consented"):
+                    await refused(client.push_many("org.kde.kate", {"startup": ("ad", [1.0] * (SAMPLES_MAX + 1))}), SAMPLES_MAX)
+                    await client.push_many("org.kde.kate", {"startup": ("ad", [1.0] * SAMPLES_MAX)})
 
 
 async def test_messages_are_bounded(any_machine):

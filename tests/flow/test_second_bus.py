@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.machine import KATE, TELEMETRY, WAIT_S, CallError, Machine, until
 from support.manifests.manifest_texts import STARTUP, application, question, within
+from support.shifted_time import hastened
 from support.timeline import NO_MATTER_WHEN, at, timer, write_ticks
 
 from telemetryd.core.limits import CLOSINGS_HELD
@@ -25,6 +26,8 @@ SOON_S = 2
 """Within so long a second bus is told that another one is served; its daemon's start comes on top."""
 TRIES = 3
 """A start on a busy machine may take longer by itself; the best of some tries counts."""
+RATE = 4
+"""A daemon that waits counts time so many times as fast, and so does the test: seconds here are its seconds."""
 SYNC_MS = 750
 """A disk so slow that a tick holds the lock for longer than a start used to wait (10 s)."""
 HOLD_SYNCS = 15
@@ -100,7 +103,8 @@ async def test_who_takes_over_serves(machine):
 @contextlib.contextmanager
 def slow_once(process):
     """The next time that a process's main thread removes a file, as its exit does with a log, it takes so long."""
-    command = ["strace", "-qq", "-o", "/dev/null", "-e", f"inject=?unlink,unlinkat:delay_enter={EXIT_S}s:when=1", "-p", str(process.pid)]
+    delay = f"inject=?unlink,unlinkat:delay_enter={EXIT_S * 1000 // RATE}ms:when=1"
+    command = ["strace", "-qq", "-o", "/dev/null", "-e", delay, "-p", str(process.pid)]
     with subprocess.Popen(command) as tracer:
         until(lambda: "TracerPid:\t0\n" not in Path(f"/proc/{process.pid}/status").read_text())
         yield
@@ -122,10 +126,10 @@ async def test_an_exit_is_waited_for(machine, where):
                 async with asyncio.timeout(WAIT_S):
                     while await client.bus.owner_of(TELEMETRY[0]):
                         await asyncio.sleep(0.01)
-                with place.daemon(**places):
+                with place.daemon(**places, **hastened(RATE)):
                     async with place.client() as late:
                         assert await outcome(late) == ""
-                assert time.monotonic() - begin > EXIT_S
+                assert (time.monotonic() - begin) * RATE > EXIT_S
                 assert first.process.wait(WAIT_S) == 0
 
 
@@ -161,13 +165,13 @@ def is_locked(machine):
 async def test_a_tick_is_waited_for(timeline):
     """A start waits while a tick closes periods on a slow disk. It gets the lock before all are closed, and its call does not get Busy."""
     await end_periods(timeline, CLOSINGS_HELD, CLOSINGS_HELD)
-    slow = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fdatasync,fsync:delay_enter={SYNC_MS}ms")
+    slow = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fdatasync,fsync:delay_enter={SYNC_MS // RATE}ms")
     with timer(timeline, prefix=slow) as tick:
         until(lambda: is_locked(timeline.machine))
         begin = time.monotonic()
-        await timeline.start()
+        await timeline.start(**hastened(RATE))
         assert await outcome(timeline.client) == ""
-        assert time.monotonic() - begin > HOLD_SYNCS * SYNC_MS / 1000 / 2
+        assert (time.monotonic() - begin) * RATE > HOLD_SYNCS * SYNC_MS / 1000 / 2
         assert tick.wait(WAIT_S) == 0
     assert reports(timeline) == 2 * CLOSINGS_HELD
 

@@ -18,6 +18,7 @@ from support.campaign import IS_CAMPAIGN
 from support.disk.descriptors import open_logs
 from support.machine import CONTROL, KATE, TELEMETRY, CallError, Machine, until
 from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, daemon_at, edit, found_on_disk, rows
+from support.shifted_time import hastened
 
 from telemetryd.errors import StorageError
 from telemetryd.runtime.assembly import Surroundings, assemble
@@ -29,6 +30,8 @@ STORAGE = "org.telemetryd.Error.Storage"
 DAMAGES = 1500 if IS_CAMPAIGN else 40
 LIVING = 6
 """Every so-and-so-manieth damage of them is shown to the real daemon, too."""
+RATE = 4
+"""So many times as fast does time pass for a daemon that is to wait until its patience is over."""
 FILES = ("consent.sqlite", "telemetry.sqlite")
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems and gives files to others")
 
@@ -385,7 +388,7 @@ async def test_a_read_only_file_system(collecting):
 @pytest.mark.parametrize("file", FILES)
 async def test_a_file_that_another_process_locks(collecting, file):
     """While another process writes for long, both kinds of push get the same, nothing half is kept; afterwards everything works."""
-    with collecting.daemon() as daemon:
+    with collecting.daemon(**hastened(RATE)) as daemon:
         async with collecting.client() as client:
             await both_get(client, "")
             with contextlib.closing(sqlite3.connect(state_of(collecting) / file, isolation_level=None)) as other:
@@ -433,7 +436,7 @@ async def test_a_start_while_another_process_locks(collecting, file):
     with contextlib.closing(sqlite3.connect(state_of(collecting) / file, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
-        with collecting.daemon() as daemon:
+        with collecting.daemon(**hastened(RATE)) as daemon:
             async with collecting.client() as client:
                 await both_get(client, STORAGE)
                 other.execute("ROLLBACK")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.machine import CONTROL, KATE, CallError, Variant, until
 from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, edit, found_on_disk, rows
+from support.shifted_time import hastened
 
 KATE_ID = "org.kde.kate"
 STORAGE = "org.telemetryd.Error.Storage"
@@ -155,7 +156,7 @@ async def lowering_holds(client):
 async def test_it_is_told_and_the_no_is_written_later(collecting, fault):
     """While the store cannot be used all of this holds; when it can be, what was taken back is on disk without another act."""
     folder = folder_of(collecting)
-    with fault(collecting) as mend, collecting.daemon() as daemon:
+    with fault(collecting) as mend, collecting.daemon(**hastened(4)) as daemon:  # it tries again sooner
         async with collecting.client() as client:
             await reads_as_nothing_stored(client)
             await is_told(client, folder, FAULTS[fault])

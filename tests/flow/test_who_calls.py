@@ -1,10 +1,10 @@
 """Who may call what, and what the user is told of it: every kind of program, as real as this machine allows, against the real daemon."""
 
+import contextlib
 import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from support.caller_table import LABELLED, OK, answers, daemon, labelled, reused
 from support.confinements import IS_ROOT, OTHER, OWN, SNAP, USER, ways
 from support.machine import CONTROL, TELEMETRY
 from support.ordinary_user import ordinary_machine
+from support.shifted_time import hastened
 
 from telemetryd.ctl.failures import failure_for
 
@@ -96,16 +97,9 @@ def test_the_table_is_complete(known):
     assert LABELLED.keys() == EXPECTED_BY_LABEL.keys()
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_what_each_kind_of_program_gets(served, known, name):
-    """Host programs may do all, sandboxes push for their own id, containers push, and a refusal tells its true cause."""
-    found = answers(served, have(known, name))
-    assert are_as(found, EXPECTED[name]), found
-
-
-@pytest.mark.parametrize(("library", "bus"), [("dbus-next", "dbus-daemon"), ("dbus-fast", "dbus-broker")])
-def test_the_other_library_and_the_other_bus_tell_the_same(folder, places, known, library, bus):
-    """Under dbus-next, and on dbus-broker, every kind of program gets what it gets under dbus-fast on dbus-daemon."""
+@pytest.mark.parametrize(("library", "bus"), [("dbus-fast", "dbus-daemon"), ("dbus-next", "dbus-daemon"), ("dbus-fast", "dbus-broker")])
+def test_what_each_kind_of_program_gets(folder, places, known, library, bus):
+    """Host programs may do all, sandboxes push for their own id, containers push; a refusal tells its cause. Every bus says the same."""
     with ordinary_machine(folder, places, library=library, bus=bus) as machine, daemon(machine, folder):
         found = {name: answers(machine, way) for name, way in known.items() if not way.is_missing}
     assert {name: one for name, one in found.items() if not are_as(one, EXPECTED[name])} == {}
@@ -126,7 +120,7 @@ def test_a_number_that_was_used_again_gets_nothing(known):
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 
 
-@contextmanager
+@contextlib.contextmanager
 def as_number(pid):
     """A program of the same user that has got this number."""
     for _ in range(100):
@@ -189,7 +183,8 @@ def test_a_container_may_push_and_is_told_where_to_decide(served, known):
 
 def test_a_look_that_takes_too_long_is_busy(any_machine):
     """Where the bus does not say in time who calls, the caller is told to try again, and is not denied access for good."""
-    with Relay(any_machine, swallowed=b"GetConnectionCredentials") as relay, any_machine.daemon(DBUS_SESSION_BUS_ADDRESS=relay.address):
+    with Relay(any_machine, swallowed=b"GetConnectionCredentials") as relay, contextlib.ExitStack() as stack:
+        stack.enter_context(any_machine.daemon(DBUS_SESSION_BUS_ADDRESS=relay.address, **hastened(4)))
         with ThreadPoolExecutor(2) as both:
             calls = [both.submit(any_machine.run, "gdbus", "call", "--session", *gdbus(one), check=False) for one in (CONTROL, TELEMETRY)]
         for refused in (one.result() for one in calls):
@@ -197,9 +192,11 @@ def test_a_look_that_takes_too_long_is_busy(any_machine):
             assert "GDBus.Error:org.telemetryd.Error.Busy: this program could not be identified in time: try again" in refused.stderr
 
 
-@pytest.mark.parametrize("name", ["Flatpak", "bwrap over /", "not dumpable, NoNewPrivs"])
-def test_telemetryctl_tells_the_cause_and_what_to_do(served, known, name):
+def test_telemetryctl_tells_the_cause_and_what_to_do(served, known):
     """What is refused because of who calls is told as that, and nobody is sent to look at an administrator's locks."""
-    refusal = answers(served, have(known, name)).control.partition(": ")[2]
-    told = failure_for("org.freedesktop.DBus.Error.AccessDenied", refusal, "").message
-    assert told == f"nothing was changed, because {refusal}"
+    refused = {name: way for name, way in known.items() if not EXPECTED[name][2].startswith(OK) and not way.is_missing}
+    assert "not dumpable, NoNewPrivs" in refused
+    for name, way in refused.items():
+        refusal = answers(served, way).control.partition(": ")[2]
+        told = failure_for("org.freedesktop.DBus.Error.AccessDenied", refusal, "").message
+        assert told == f"nothing was changed, because {refusal}", name

@@ -55,9 +55,10 @@ class Timeline:
         self._offset_s = moment - int(time.time())
         shift(self.clock, self._offset_s)
 
-    async def start(self, *, is_suspended=False, prefix=(), wait=True):
+    async def start(self, *, is_suspended=False, prefix=(), wait=True, **environ):
         """Start the daemon; `is_suspended` means that jumps of the clock are no running time. The rest is as for `Machine.daemon`."""
-        environ = shifted_as(self.clock, runs=not is_suspended)
+        environ |= shifted_as(self.clock, runs=not is_suspended)
+
         self.daemon = self._running.enter_context(self.machine.daemon(prefix=prefix, wait=wait, **environ))
         if wait:  # its timers run before the clock moves
             await self.wake()

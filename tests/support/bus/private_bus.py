@@ -9,15 +9,20 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from support.bus import broker
 from support.bus.dbus_daemon import address, dbus_daemon
+from support.campaign import IS_CAMPAIGN
 
+LIBRARIES = ("dbus-fast", "dbus-next")
 BUSES = ("dbus-daemon", "dbus-broker")
 """Each kind of bus on which the daemon is used."""
+PAIRS = [*product(LIBRARIES, BUSES)] if IS_CAMPAIGN else [*zip(LIBRARIES, BUSES[::-1], strict=True)]
+"""Library and kind of bus: in a campaign each library on each, else each on another."""
 
 
 class Bus(NamedTuple):
