@@ -37,12 +37,6 @@ LOCALE = PACKAGE / "locale"
 CALLS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 """What a message stands in, and the arguments that it is: the first, where nothing is said."""
 
-FOR_AUTHORS = {"check", "env", "stop", "suspend", "review", "diff", "document", "estimate", "new", "lint", "plan", "schema"}
-"""Commands for administrators, and for those who declare, review and evaluate questions, in English.
-
-Only their line in the list of commands is translated.
-"""
-
 _COMMENT = "# Translations of telemetryd. packaging/catalogues.py writes this file: edit the header and the texts only."
 
 
@@ -63,8 +57,6 @@ def help_messages(group: click.Group) -> Iterator[tuple[str, str]]:
         command = group.commands[name]
         if isinstance(command, click.Group):
             yield from help_messages(command)
-        elif name in FOR_AUTHORS:
-            yield _file_of(command), help_words.summary(command)
         else:
             yield from ((_file_of(command), message) for message in help_words.messages(command))
 

@@ -35,6 +35,12 @@ CALLER_REFUSED = "this program "
 """The beginning of an AccessDenied text that is about the caller; the text says why, and what to do instead."""
 LOCKED = "is locked to at most"
 """A part of every AccessDenied text that is about an administrator's lock."""
+ERASURE_PENDING = "erasure pending: "
+"""The beginning of a Busy text: the choice holds, and only what remains on the disk waits."""
+TOO_LONG = "the reply would be longer"
+"""The beginning of a LimitsExceeded text that is about too many rows: trying again does not help."""
+TOO_MANY_OPEN = "questions accepted and not over"
+"""A part of the LimitsExceeded text that is about the bound of accepted questions."""
 
 
 class TelemetrydError(Exception):

@@ -38,13 +38,14 @@ VERSION = 1
 
 _SIGNATURES = {
     **dict.fromkeys(("system", "usage", "effective_system", "effective_usage", "consent", "status", "year"), "u"),
-    **dict.fromkeys(("pending", "pending_shut", "cells", "charges"), "u"),
+    **dict.fromkeys(("pending", "pending_shut", "paused", "cells", "charges"), "u"),
     **dict.fromkeys(("installed", "capped"), "b"),
     **dict.fromkeys(("callers", "pushers", "fields", "changes", "reviewers", "figures", "warnings", "answers", "so_far"), "as"),
     **dict.fromkeys(("last_sent", "created", "sent", "expected_users", "accepted_at", "period_begins", "period_ends"), "t"),
     **dict.fromkeys(("due_from", "due", "due_until"), "t"),
     **dict.fromkeys(("epsilon", "chance_true", "chance_other", "spent", "reserved", "cap", "largest"), "d"),
     "needs": "a(su)",
+    "states": "a{su}",
     "cause_args": "a{ss}",
     "headers": "a(ss)",
     "tries": "a(ts)",

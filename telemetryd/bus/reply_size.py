@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from telemetryd.core.limits import PAGE_MAX_BYTES, REPLY_MAX_BYTES
-from telemetryd.errors import LimitExceededError
+from telemetryd.errors import TOO_LONG, LimitExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +28,7 @@ def bounded(rows: Iterator[T | None], advice: str) -> Iterator[T | None]:
     for row in rows:
         left -= size_bytes(row)
         if left < 0:
-            raise LimitExceededError(f"the reply would be longer than {REPLY_MAX_BYTES} bytes: {advice}")
+            raise LimitExceededError(f"{TOO_LONG} than {REPLY_MAX_BYTES} bytes: {advice}")
         yield row
 
 

@@ -37,8 +37,10 @@ class Cause(StrEnum):
     ENDPOINT_CHANGED = "endpoint_changed"
     NOT_DRAWN = "not_drawn"
     TOO_LATE = "too_late"
+    TOO_MANY = "too_many"
     NO_ROOM = "no_room"
     NO_ENDPOINT = "no_endpoint"
+    UNUSABLE_ENDPOINT = "unusable_endpoint"
     ERASED = "erased"
     WITHDRAWN = "withdrawn"
     FORGOTTEN = "forgotten"
@@ -200,6 +202,11 @@ TABLE = (
         mark("the period that chance picked for you had begun when you said yes"),
     ),
     Entry(
+        Cause.TOO_MANY,
+        ("number",),
+        mark("{number} accepted questions are not over yet, and more are not possible at once"),
+    ),
+    Entry(
         Cause.NO_ROOM,
         ("cap", "host"),
         mark("there is no room for it in what {host} may ever be told"),
@@ -226,6 +233,27 @@ TABLE = (
         (),
         mark("this system has no server for its vendor"),
         mark("this system had no server for its vendor"),
+    ),
+    Entry(
+        Cause.UNUSABLE_ENDPOINT,
+        ("what", "file"),
+        mark("the certificate file for its vendor's server cannot be used ({file})"),
+        mark("the certificate file for its vendor's server could not be used ({file})"),
+        choice=("what", "ca_file"),
+    ),
+    Entry(
+        Cause.UNUSABLE_ENDPOINT,
+        ("what", "file"),
+        mark("the file with the keys for its vendor's server cannot be used ({file})"),
+        mark("the file with the keys for its vendor's server could not be used ({file})"),
+        choice=("what", "ohttp_keys"),
+    ),
+    Entry(
+        Cause.UNUSABLE_ENDPOINT,
+        ("what",),
+        mark("its vendor's server needs the extra for relays, which is not installed here"),
+        mark("its vendor's server needed the extra for relays, which was not installed here"),
+        choice=("what", "extra"),
     ),
     Entry(Cause.ERASED, (), then=mark("you erased what was measured")),
     Entry(Cause.WITHDRAWN, (), then=mark("no consent to it was on record any more")),

@@ -69,6 +69,13 @@ FRAMES = {
 }
 """State → what is said of a cause that is there now."""
 
+FRAMES_OF_CAUSES = {
+    ("pending", "unusable_endpoint"): mark("Nothing could be sent: {why}."),
+    ("waiting", "unusable_endpoint"): mark("You said yes, but nothing could be sent: {why}."),
+    ("active", "unusable_endpoint"): mark("It is being measured, but nothing could be sent: {why}."),
+}
+"""(state, cause) → what is said of a cause that shuts nothing."""
+
 ENDS = {
     ("passed", ""): mark("It ended without an answer: {why}."),
     ("answered", "erased"): mark("Your answer was deleted before it was sent: {why}."),
@@ -112,7 +119,9 @@ def explain(situation: Situation, words: Words = ENGLISH) -> str:
     text = EXACT.get((state, cause), found.whole)
     if text:
         return _filled(text, args, words)
-    frame, clause = (FRAMES[state], found.now) if state in FRAMES else (ENDS.get((state, outcome), ""), found.then)
+    frame, clause = FRAMES_OF_CAUSES.get((state, cause)) or FRAMES.get(state), found.now
+    if frame is None:
+        frame, clause = ENDS.get((state, outcome), ""), found.then
     return words.gettext(frame).format(why=_filled(clause, args, words)) if frame and clause else ""
 
 

@@ -93,6 +93,7 @@ class Circumstances(NamedTuple):
     """Everything outside the record of a question that may block it.
 
     `is_superseded`: the definition is the accepted one, but the manifest now declares another. `lot` is drawn at the first acceptance.
+    `is_full`: as many questions as are possible at once are accepted and not over, and this is not one of them.
     """
 
     settings: Settings
@@ -104,6 +105,7 @@ class Circumstances(NamedTuple):
     are_reviews_readable: bool = True
     is_superseded: bool = False
     lot: Lot | None = None
+    is_full: bool = False
 
 
 def effective_level(axis: str, levels: Levels, application: ApplicationLevels, settings: Settings) -> int:
@@ -175,6 +177,15 @@ def kill_switch(settings: Settings) -> Obstacle | None:
             return Obstacle(because(Cause.DO_NOT_TRACK))
         case _:
             return Obstacle(because(Cause.KILL_SWITCH, file=switch.file))
+
+
+def nowhere(settings: Settings, vendor: str) -> Reason:
+    """Why nothing could be sent to a vendor without a usable endpoint: it has none, or one that cannot work here."""
+    unusable = settings.unusable.get(vendor)
+    if unusable is None:
+        return because(Cause.NO_ENDPOINT)
+    file = {"file": unusable.file} if unusable.file else {}
+    return because(Cause.UNUSABLE_ENDPOINT, what=unusable.what, **file)
 
 
 def covers(definition: Definition, levels: Levels, application: ApplicationLevels, settings: Settings) -> bool:

@@ -19,8 +19,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.causes import Cause, Reason, because
-from telemetryd.core.gate import NO_REVIEW_READABLE, Obstacle, Presence, deciding_obstacle, obstacles
-from telemetryd.core.limits import DAY_S
+from telemetryd.core.gate import NO_REVIEW_READABLE, Obstacle, Presence, deciding_obstacle, nowhere, obstacles
+from telemetryd.core.limits import DAY_S, OPEN_QUESTIONS_MAX
 from telemetryd.core.obstacle_delay import AT_ONCE, notice
 from telemetryd.core.period import first_whole_period, period_at
 from telemetryd.core.record import ERASED, Outcome, Record, clear_obstacle, finish_report, iso_date, mark_passed
@@ -227,7 +227,9 @@ def _why_pending(evaluation: Evaluation) -> Reason:
     others = [obstacle.reason for obstacle in evaluation.obstacles if obstacle.cause not in ANSWERABLE]
     if others:
         return others[0]
-    return evaluation.obstacles[0].reason if has_period_left(*evaluation[:2], evaluation.now) else because(Cause.TOO_LATE)
+    if not has_period_left(*evaluation[:2], evaluation.now):
+        return because(Cause.TOO_LATE)
+    return because(Cause.TOO_MANY, number=str(OPEN_QUESTIONS_MAX)) if evaluation.circumstances.is_full else evaluation.obstacles[0].reason
 
 
 def has_period_left(definition: Definition, circumstances: Circumstances, now: int) -> bool:
@@ -291,7 +293,7 @@ def _step_open(record: Record, evaluation: Evaluation) -> Step:
         return Step(record, State.ACTIVE, _plain(ended=_last_day(record.closes)), Effect.CLOSE)
     is_active, ends = record.begins <= now, _last_day(record.closes)
     plain = _plain(ends=ends) if is_active else _plain(begins=iso_date(record.begins), ends=ends)
-    reason = plain if evaluation.has_endpoint else because(Cause.NO_ENDPOINT)
+    reason = plain if evaluation.has_endpoint else nowhere(evaluation.circumstances.settings, evaluation.definition.application.vendor)
     return Step(record, State.ACTIVE if is_active else State.WAITING, reason, is_collecting=is_active)
 
 

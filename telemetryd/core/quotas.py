@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import MANIFEST_BYTES, OPEN_QUESTIONS_MAX, QUESTIONS_MAX, SAMPLES_MAX, SOURCES_MAX
-from telemetryd.errors import LimitExceededError
+from telemetryd.errors import TOO_MANY_OPEN, LimitExceededError
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Declaration
@@ -33,7 +33,7 @@ def check_samples(samples: int) -> None:
 
 def check_open(questions: int) -> None:
     """Check the number of open questions, including those that are about to be accepted."""
-    _check("there are", questions, OPEN_QUESTIONS_MAX, "questions accepted and not over")
+    _check("there are", questions, OPEN_QUESTIONS_MAX, TOO_MANY_OPEN)
 
 
 def _check(subject: str, count: int, bound: int, noun: str) -> None:

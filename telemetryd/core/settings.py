@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Problem(NamedTuple):
@@ -25,6 +28,13 @@ class Lock(NamedTuple):
     what: str
     limit: int
     file: str
+
+
+class Unusable(NamedTuple):
+    """Why an endpoint cannot work here: the fault of its `ca_file` or `ohttp_keys`, or the missing `extra`; `file` is "" for the extra."""
+
+    what: str
+    file: str = ""
 
 
 class Endpoint(NamedTuple):
@@ -75,8 +85,8 @@ class Settings(NamedTuple):
     idle_exit_minutes: float | None = None
     budgets: Budgets = Budgets()
     problems: tuple[Problem, ...] = ()
-    unusable: frozenset[str] = frozenset()
-    """Vendors whose endpoint cannot work on this machine; `problems` says why."""
+    unusable: Mapping[str, Unusable] = {}
+    """The vendors whose endpoint cannot work on this machine; `problems` says more."""
 
     def endpoint(self, vendor: str) -> Endpoint | None:
         """The configured endpoint of a vendor, or None."""

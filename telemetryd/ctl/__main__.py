@@ -25,7 +25,7 @@ _COMMANDS = {
     "erase": f"{_PACKAGE}.history:erase",
     "forget": f"{_PACKAGE}.history:forget",
     "submit": f"{_PACKAGE}.submit:submit",
-    "monitor": f"{_PACKAGE}.submit:monitor",
+    "monitor": f"{_PACKAGE}.monitoring:monitor",
     "check": f"{_PACKAGE}.check:check",
     "env": f"{_PACKAGE}.env:env",
     "stop": f"{_PACKAGE}.stop:stop",

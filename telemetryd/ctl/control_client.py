@@ -17,7 +17,7 @@ from telemetryd.ctl.selection import select
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from types import TracebackType
 
 LIBRARY = NAME
@@ -133,22 +133,26 @@ class ControlClient:
         values = await asyncio.gather(*(self._call("Get", "ss", [_NAME, name], interface=_PROPERTIES) for name in names))
         return {name: value for name, (value,) in zip(names, values, strict=True)}
 
-    async def standings(self) -> list[ControlDict]:
-        """Where each question of all applications stands, and nothing else about it."""
-        return await self.selected_questions(keys=_STANDING)
+    async def standings(self, states: Iterable[str] = (), limit: int = 0) -> list[ControlDict]:
+        """Where questions of all applications stand, and nothing else about them: at most `limit` (0: all), in these states (none: all)."""
+        return await self.selected_questions(keys=_STANDING, states=tuple(states), limit=limit)
 
     async def selected_questions(
-        self, app_id: str = "", *, keys: Sequence[str] | None = None, states: Sequence[str] = ()
+        self, app_id: str = "", *, keys: Sequence[str] | None = None, states: Sequence[str] = (), limit: int = 0
     ) -> list[ControlDict]:
-        """The questions of an application, or of all (""), in these states, or in any; with all keys (None), or with these."""
+        """The questions of an application, or of all (""), in these states, or in any; with all keys (None), or with these.
+
+        At most `limit` of them; 0 means all.
+        """
         rows: list[ControlDict] = []
         query = {"application": Variant("s", app_id), "states": Variant("as", list(states))}
         if keys is not None:
             query["keys"] = Variant("as", list(keys))
         while True:
+            query["limit"] = Variant("u", min(limit - len(rows), _PAGE) if limit else _PAGE)
             page, after = await self._call("Questions", "a{sv}", [query])
             rows += page
-            if not after:
+            if not after or len(rows) == limit:
                 return rows
             query["after"] = Variant("s", after)
 

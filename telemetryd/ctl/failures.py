@@ -7,20 +7,25 @@ from typing import IO, Any, Self
 
 import click
 
-from telemetryd.core.translation import mark
+from telemetryd.core.translation import ENGLISH, mark
+from telemetryd.ctl import language
 from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.safe_text import one_line
 from telemetryd.errors import (
     CALLER_REFUSED,
+    ERASURE_PENDING,
     INTERNAL,
     LOCKED,
     STANDARD,
+    TOO_LONG,
+    TOO_MANY_OPEN,
     AccessDeniedError,
     BusyError,
     ChangedError,
     InvalidArgumentsError,
     LimitExceededError,
     NotDeveloperError,
+    NotSupportedError,
     StorageError,
     TelemetrydError,
     UnknownApplicationError,
@@ -58,8 +63,32 @@ _NEXT: dict[type[TelemetrydError], str] = {
 }
 _NEXT_FOR_ALL = {ChangedError.bus_name: mark("repeat the command to see what would follow now")}
 """The same where no application is the subject of the command."""
-_TOO_LONG = "the reply would be longer"
-"""The beginning of the text for an answer with too many rows; trying again does not help."""
+_NEXT_BY_TEXT = {
+    TOO_LONG: mark("it cannot be shown"),
+    TOO_MANY_OPEN: mark("refuse a question that you accepted, or wait until one of them is over"),
+}
+"""The same by a part of the text, where trying again does not help."""
+_SENTENCES: dict[type[TelemetrydError], str] = {
+    UnknownApplicationError: mark("telemetryd knows no such application"),
+    UnknownQuestionError: mark("the application asks no such question"),
+    ChangedError: mark("something changed meanwhile, and nothing was done"),
+    InvalidArgumentsError: mark("telemetryd cannot do that"),
+    NotSupportedError: mark("this installation cannot do that"),
+    LimitExceededError: mark("a limit of telemetryd is reached"),
+    BusyError: mark("telemetryd is busy"),
+    StorageError: mark("telemetryd cannot read or write its files"),
+    AccessDeniedError: mark("the session bus does not permit this"),
+}
+"""What an error of the service means. The service's own text is more precise, but in English."""
+_SENTENCE_BY_NAME = {error.bus_name: sentence for error, sentence in _SENTENCES.items()}
+_SENTENCE_BY_TEXT = {
+    ERASURE_PENDING: mark("your choice holds, but another program reads the file, and the erased data is still in it"),
+    CALLER_REFUSED: mark("this program may not decide for you"),
+    LOCKED: mark("your administrator does not allow this"),
+    TOO_LONG: mark("the answer would be too long"),
+    TOO_MANY_OPEN: mark("too many questions would be accepted and not over"),
+}
+"""The same by a part of the text, where one error has several meanings."""
 _LOCKS = mark("nothing was changed; `telemetryctl status` shows the locks")
 _NOT_ALLOWED = mark("nothing was changed; the session bus, or a proxy between telemetryctl and the bus, does not permit this")
 _FIXED = {
@@ -105,15 +134,27 @@ def failure_for(name: str, text: str, application: str) -> Failure:
         return Failure(_with_next(*_FIXED[name]))
     if name == AccessDeniedError.bus_name:
         return _denied(text)
-    hint = _hint(name, text, application)
-    return Failure(_("{text}; {next}").format(text=text or name, next=hint) if hint else f"{name}: {text}", name=name)
+    hint, why = _hint(name, text, application), told(name, text)
+    return Failure(_("{text}; {next}").format(text=why, next=hint) if hint else f"{name}: {why}", name=name)
+
+
+def own_failure(name: str, text: str, application: str) -> Failure:
+    """A failure that the command finds itself, with the next step of the error of this name. `text` is in the user's language."""
+    return Failure(_("{text}; {next}").format(text=text, next=_hint(name, "", application)), name=name)
+
+
+def told(name: str, text: str) -> str:
+    """What went wrong, in the user's language. Except in English, a sentence of ours comes first, and then the service's own text."""
+    by_text = next((sentence for part, sentence in _SENTENCE_BY_TEXT.items() if part in text), "")
+    sentence = by_text or _SENTENCE_BY_NAME.get(name, "")
+    if not sentence or language.of_environment().words is ENGLISH:
+        return text or name
+    return _("{sentence} ({detail})").format(sentence=_(sentence), detail=text or name)
 
 
 def _hint(name: str, text: str, application: str) -> str:
     """What to do next after an error, or ""."""
-    if text.startswith(_TOO_LONG):
-        return _("it cannot be shown")
-    hint = _NEXT_BY_NAME.get(name, "")
+    hint = next((step for part, step in _NEXT_BY_TEXT.items() if part in text), "") or _NEXT_BY_NAME.get(name, "")
     if "{application}" in hint and not application:
         hint = _NEXT_FOR_ALL.get(name, _LIST)
     return _(hint).format(application=application) if hint else ""
@@ -126,9 +167,9 @@ def _with_next(frame: str, step: str) -> str:
 def _denied(text: str) -> Failure:
     """AccessDenied has three causes: the caller, whose text says what to do; a lock; the bus or a proxy before the service."""
     if text.startswith(CALLER_REFUSED):
-        return Failure(_("nothing was changed, because {why}").format(why=text))
+        return Failure(_("nothing was changed: {why}").format(why=told(AccessDeniedError.bus_name, text)))
     hint = _LOCKS if LOCKED in text else _NOT_ALLOWED
-    return Failure(_("{text}; {next}").format(text=text or AccessDeniedError.bus_name, next=_(hint)))
+    return Failure(_("{text}; {next}").format(text=told(AccessDeniedError.bus_name, text), next=_(hint)))
 
 
 def no_bus(why: str) -> Failure:

@@ -35,6 +35,21 @@ CLICK_WORDS = (
     mark("Invalid value for {param_hint}: {message}"),
     mark("{value} is not in the range {range}."),
     mark("{value!r} is not a valid {number_type}."),
+    mark("Could not open file {filename!r}: {message}"),
+    mark("{name} {filename!r} does not exist."),
+    mark("{name} {filename!r} is a file."),
+    mark("{name} {filename!r} is a directory."),
+    mark("{name} {filename!r} is not readable."),
+    mark("Option {name!r} does not take a value."),
+    mark("file"),
+    mark("directory"),
+    mark("path"),
+)
+CLICK_PLURALS = (
+    ENGLISH.ngettext("{value!r} is not {choice}.", "{value!r} is not one of {choices}.", 2),
+    ENGLISH.ngettext("{value!r} does not match the format {format}.", "{value!r} does not match the formats {formats}.", 2),
+    ENGLISH.ngettext("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments.", 2),
+    ENGLISH.ngettext("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})", 2),
 )
 """What click itself says, in the words of click 8.5. It asks gettext for them; an older click says some of them in English."""
 _BLANK_LINE = "\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.ctl.failures import Failure, failure_for
+from telemetryd.ctl.failures import Failure, own_failure
 from telemetryd.ctl.language import gettext as _
 from telemetryd.errors import UnknownApplicationError
 
@@ -25,7 +25,7 @@ def select(applications: Sequence[Mapping[str, Any]], text: str) -> Mapping[str,
         ids = ", ".join(sorted(str(application["id"]) for application in found))
         raise Failure(_("{text} can mean several applications: {ids}; give the whole id").format(text=text, ids=ids))
     why = _("no manifest of {text} is installed or registered").format(text=repr(text))
-    raise failure_for(UnknownApplicationError.bus_name, why, text)
+    raise own_failure(UnknownApplicationError.bus_name, why, text)
 
 
 def _calls(application: Mapping[str, Any]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 from telemetryd.core.record import Outcome
 from telemetryd.engine.durability import Point
 from telemetryd.engine.user_acts import Done, UserActs
-from telemetryd.errors import BusyError, ChangedError, StorageError
+from telemetryd.errors import ERASURE_PENDING, BusyError, ChangedError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -166,7 +166,7 @@ class Decisions(UserActs):
         deadline = asyncio.get_running_loop().time() + PURGE_WAIT_S
         while not is_done:
             if asyncio.get_running_loop().time() > deadline:
-                raise BusyError("erasure pending: the daemon has erased the data, but another process still reads the database")
+                raise BusyError(f"{ERASURE_PENDING}the daemon has erased the data, but another process still reads the database")
             await asyncio.sleep(_PURGE_STEP_S)
             is_done = await self._run(self._erasure.finish_steps())
 

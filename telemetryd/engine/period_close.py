@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetryd.core import aggregate, noise, report, schedule
 from telemetryd.core.causes import Cause, because
+from telemetryd.core.gate import nowhere
 from telemetryd.core.record import UNKNOWN, Outcome, Record, finish_report, mark_passed, record_delivery
 from telemetryd.engine.durability import Point
 from telemetryd.engine.ports import QUEUED, StoredReport, ending_of
@@ -17,6 +18,7 @@ from telemetryd.engine.ports import QUEUED, StoredReport, ending_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.settings import Endpoint
     from telemetryd.engine.catalogue import Catalogue
@@ -108,12 +110,12 @@ class PeriodClose:
             return None
         endpoint = settings.usable_endpoint(vendor)
         if endpoint is None:
-            self._pass_over(definition.key, Cause.NO_ENDPOINT)
+            self._pass_over(definition.key, nowhere(settings, vendor))
             return None
         self._ensure_row(definition, self._questions.record(definition.key).period)
         if self._questions.charge(definition.key, endpoint.route_id):
             return endpoint
-        self._pass_over(definition.key, Cause.NO_ROOM)
+        self._pass_over(definition.key, because(Cause.NO_ROOM))
         return None
 
     def _close_for_developer(self, definition: Definition, endpoint: Endpoint | None) -> None:
@@ -124,8 +126,8 @@ class PeriodClose:
         before = self._questions.record(definition.key)
         self._questions.remember(definition.key, Record(report=before.report, sent=before.sent))
 
-    def _pass_over(self, key: Key, cause: Cause) -> None:
-        self._questions.remember(key, mark_passed(self._questions.record(key), because(cause)))
+    def _pass_over(self, key: Key, reason: Reason) -> None:
+        self._questions.remember(key, mark_passed(self._questions.record(key), reason))
         self._tallies.erase([key])
 
     def so_far(self, definition: Definition, period: str) -> tuple[str, ...]:

@@ -77,11 +77,11 @@ class Queries:
         catalogue, known, check_unchanged = self._catalogue, self._known, self._unchanged_check()
         stored = known.kept()
         for name in known.applications():
-            declaration, its_callers = catalogue.find(name), sorted(callers.get(name, ()))
+            declaration, its_callers, its_stored = catalogue.find(name), sorted(callers.get(name, ())), stored.get(name, set())
             if declaration:
-                yield self._rows.application(declaration, its_callers)
+                yield self._rows.application(declaration, its_callers, self._steps_of(name, its_stored))
             elif not catalogue.is_installed(name) or known.is_anything_kept(name, stored):
-                yield self._rows.absent(name, stored.get(name, set()), its_callers)
+                yield self._rows.absent(name, its_stored, its_callers, self._steps_of(name, its_stored))
             else:
                 yield None  # nothing is known of it but an unreadable manifest, which the property Problems shows
             check_unchanged()
@@ -225,6 +225,15 @@ class Queries:
             consents.lots,
             consents.ledger,
         )
+
+    def _steps_of(self, application: str, stored: set[str]) -> list[Step]:
+        """Where each question of an application stands."""
+        return [self._step_of(key, definition) for key, definition in self._questions_of(application, stored)]
+
+    def _step_of(self, key: Key, definition: Definition | None) -> Step:
+        if definition:
+            return self._questions.step(definition)
+        return self._question_rows.step_without_definition(key, self._reports.newest(key))
 
     def _questions_of(self, application: str, stored: set[str]) -> Iterator[tuple[Key, Definition | None]]:
         """The questions of an application: the declared ones in their order, then others with stored data."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.core import admissibility
+from telemetryd.core.causes import PAUSING
 from telemetryd.core.definition import Application, ManifestKind
 from telemetryd.core.gate import REFUSE_SILENTLY, ApplicationLevels, effective_level
 from telemetryd.core.lifecycle import ANSWERABLE, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from telemetryd.core.definition import Declaration
+    from telemetryd.core.lifecycle import Step
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.known_questions import KnownQuestions
     from telemetryd.engine.ports import ConsentStore
@@ -31,10 +34,9 @@ class QueryRows:
     def __init__(self, catalogue: Catalogue, consents: ConsentStore, questions: Questions, known: KnownQuestions) -> None:
         self._catalogue, self._consents, self._questions, self._known = catalogue, consents, questions, known
 
-    def application(self, declaration: Declaration, callers: list[str]) -> Shown:
-        """An application that is declared."""
+    def application(self, declaration: Declaration, callers: list[str], steps: Sequence[Step]) -> Shown:
+        """An application that is declared. `steps` are those of its questions."""
         levels, settings = self._consents.levels, self._catalogue.settings
-        steps = [self._questions.step(definition) for definition in declaration.definitions]
         reasons = [step.reason for step in steps if step.state is State.PENDING]
         is_asked = min(levels.new_questions, settings.ceiling("new_questions")) != REFUSE_SILENTLY
         startable = sum(reason.cause in ANSWERABLE for reason in reasons) if is_asked else 0
@@ -43,15 +45,17 @@ class QueryRows:
             "translations": self._translations(declaration),
             "pending": startable,
             "pending_shut": len(reasons) - startable,
+            **_numbers(steps),
             "warnings": admissibility.warnings_of(declaration),
         }
 
-    def absent(self, name: str, stored: set[str], callers: list[str]) -> Shown:
+    def absent(self, name: str, stored: set[str], callers: list[str], steps: Iterable[Step]) -> Shown:
         """An application without a declaration. Name and vendor come from an accepted definition, if there is one."""
         definitions = (self._questions.definition((name, question)) for question in sorted(stored))
         about = next((definition.application for definition in definitions if definition), None) or Application(name, name, "", "", "")
         kind = "unreadable" if self._catalogue.is_installed(name) else "gone"
-        return {**self._about(about, callers), "translations": {}, "kind": kind, "pending": 0, "pending_shut": 0, "warnings": []}
+        nothing = {"translations": {}, "pending": 0, "pending_shut": 0, "warnings": []}
+        return {**self._about(about, callers), **nothing, **_numbers(steps), "kind": kind}
 
     def _about(self, about: Application, callers: list[str]) -> Shown:
         settings, levels = self._catalogue.settings, self._consents.levels
@@ -85,3 +89,10 @@ class QueryRows:
             language: {key: texts[key] for key in _ABOUT_APPLICATION if key in texts} for language, texts in declaration.texts.items()
         }
         return {language: texts for language, texts in chosen.items() if texts}
+
+
+def _numbers(steps: Iterable[Step]) -> Shown:
+    """How many questions are in each state, and how many of the active ones are paused."""
+    found = list(steps)
+    paused = sum(step.state is State.ACTIVE and step.reason.cause in PAUSING for step in found)
+    return {"states": dict(Counter(str(step.state) for step in found)), "paused": paused}

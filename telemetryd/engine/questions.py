@@ -13,6 +13,7 @@ from telemetryd.core import lifecycle, obstacle_delay, room
 from telemetryd.core.causes import Cause, because
 from telemetryd.core.gate import ApplicationLevels, Circumstances, Decision, Presence, covers, obstacles_without_definition
 from telemetryd.core.lifecycle import Effect, State
+from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 from telemetryd.core.record import ERASED, Outcome, Record, begin_report, mark_lost, record_attempt
 from telemetryd.core.sampling_lot import draw_lot
 from telemetryd.engine.budget import Budget
@@ -76,6 +77,9 @@ class Questions:
         self._budget = Budget(catalogue, consents)
         self._rooms: dict[Key, Reason] = {}
         """The room of each waiting question at the last evaluation: see `core.room.Look.waiting`."""
+        self._counted: Mapping[Key, Record] = {}
+        self._open: frozenset[Key] = frozenset()
+        """The questions that are not over, by the records that were last counted."""
         self._accepted: dict[str, Definition | None] = {}
         self._delays: set[str] = set()
         self._open_periods: dict[tuple[Key, str], OpenPeriod] = {}
@@ -309,7 +313,16 @@ class Questions:
             files.are_reviews_readable,
             is_superseded=declared is not None and declared.digest != digest,
             lot=self._consents.lots.get(key),
+            is_full=self._is_full_for(key),
         )
+
+    def _is_full_for(self, key: Key) -> bool:
+        """Whether one more acceptance would be refused. Records are counted once, because they are replaced and never changed in place."""
+        if len(self._consents.records) < OPEN_QUESTIONS_MAX:
+            return False
+        if self._counted is not self._consents.records:
+            self._counted, self._open = self._consents.records, frozenset(self.in_state(Outcome.OPEN))
+        return len(self._open) >= OPEN_QUESTIONS_MAX and key not in self._open
 
     def _read(self, key: Key, digest: str) -> Definition | None:
         text = self._consents.accepted_text(key, digest)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from telemetryd.ctl.failures import Failure
 from telemetryd.errors import ChangedError
-from telemetryd.settings.consequence_sentences import ForeseenChange
+from telemetryd.settings.consequence_sentences import needs_question, paragraphs
 from telemetryd.settings.dialogs import Confirmation, ConfirmationText
 from telemetryd.settings.window_words import failure_line
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtWidgets import QWidget
 
-    from telemetryd.ctl.control_client import ControlClient
+    from telemetryd.ctl.control_client import Consequences
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.control_thread import ControlThread
     from telemetryd.settings.service_snapshot import Row
@@ -126,33 +126,29 @@ class WindowActs(QObject):
             return
         self._is_busy = True
         self.told.emit("")
+        self._service.ask(lambda control: control.foresee(wish.change, ""), lambda answer: self._foreseen(wish, answer))
 
-        async def foresee(control: ControlClient) -> ForeseenChange:
-            return ForeseenChange(*await control.foresee(wish.change, ""))
-
-        self._service.ask(foresee, lambda answer: self._foreseen(wish, answer))
-
-    def _foreseen(self, wish: Wish, answer: ForeseenChange | Failure) -> None:
+    def _foreseen(self, wish: Wish, answer: Consequences | Failure) -> None:
         if isinstance(answer, Failure):
             self._done(wish, answer)
-        elif wish.is_always_asked or answer.needs_question(wish.change):
+        elif wish.is_always_asked or needs_question(answer, wish.change):
             self._confirm(wish, answer)
         else:
             self._apply(wish, answer)
 
-    def _confirm(self, wish: Wish, foreseen: ForeseenChange) -> None:
+    def _confirm(self, wish: Wish, foreseen: Consequences) -> None:
         _ = self._language.words.gettext
-        paragraphs = [*wish.paragraphs, *foreseen.sentences(wish.change, self._language)]
+        told = [*wish.paragraphs, *paragraphs(foreseen, self._language)]
         starting = {row["application"] for row in foreseen.resumes} if not (foreseen.ends or wish.is_always_asked) else set()
         look = _("&Look at them") if starting else ""
-        text = ConfirmationText(wish.question, paragraphs, wish.do, _("Change nothing"), look)
+        text = ConfirmationText(wish.question, told, wish.do, _("Change nothing"), look)
         dialog = Confirmation(self._window, text, lambda: self._apply(wish, foreseen))
         dialog.looked.connect(lambda: self.look_at.emit(next(iter(starting)) if len(starting) == 1 else ""))
         dialog.rejected.connect(lambda: self._done(wish, None))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def _apply(self, wish: Wish, foreseen: ForeseenChange) -> None:
+    def _apply(self, wish: Wish, foreseen: Consequences) -> None:
         self._service.ask(
             lambda control: control.apply(wish.change, foreseen.digest, ""),
             lambda answer: self._done(wish, answer),

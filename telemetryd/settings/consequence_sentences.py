@@ -1,72 +1,39 @@
-"""What a change of the user's choices would do, as the daemon foresaw it, in sentences. Without Qt. Policy: C1, C2."""
+"""What a change of the user's choices would do, as the daemon foresaw it, for a dialog. Without Qt. Policy: C1, C2.
+
+The sentences are telemetryctl's: two clients that said the same in other words would differ one day.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from telemetryd.settings.window_words import day, foreign
+from telemetryd.ctl.render.consequences import parts
+from telemetryd.settings.window_words import foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
+    from telemetryd.ctl.control_client import Consequences
     from telemetryd.ctl.language import UserLanguage
-    from telemetryd.settings.service_snapshot import Row
 
 _NAMED_MAX = 6
-"""Most questions that a sentence names."""
+"""Most questions of a paragraph."""
 
 
-class ForeseenChange(NamedTuple):
-    """The rows of Foresee: what ends for good, what resumes, what stays or becomes shut; and the digest that Apply takes."""
-
-    ends: Sequence[Row]
-    resumes: Sequence[Row]
-    refused: Sequence[Row]
-    digest: str
-
-    def needs_question(self, change: Mapping[str, object]) -> bool:
-        """Whether the user has to hear of them first: something ends, or something starts that is not accepted by this very change."""
-        return bool(self.ends or self._resumed(change))
-
-    def sentences(self, change: Mapping[str, object], language: UserLanguage) -> Iterator[str]:
-        """What the user has to hear, a paragraph each."""
-        words, closed = language.words, [row for row in self.refused if row["closes"]]
-        if self.ends:
-            text = words.ngettext("This ends {number} question for good:", "This ends {number} questions for good:", len(self.ends))
-            yield _named(text, self.ends, language)
-        if any("tally" in row["erases"] or "report" in row["erases"] for row in (*self.ends, *self.refused)):
-            yield words.gettext("What was measured and not sent is erased.")
-        if self._lowers(change) and closed:
-            text = words.ngettext(
-                "{number} question can continue if you turn it on again:",
-                "{number} questions can continue if you turn it on again:",
-                len(closed),
-            )
-            yield _named(text, closed, language)
-        resumed = self._resumed(change)
-        if resumed:
-            text = words.ngettext("This starts {number} question:", "This starts {number} questions:", len(resumed))
-            yield _named(text, resumed, language)
-
-    def _resumed(self, change: Mapping[str, object]) -> list[Row]:
-        accepted = change.get("accept", {})
-        named = {(app, question) for app, digests in accepted.items() for question in digests} if isinstance(accepted, dict) else set()
-        return [row for row in self.resumes if (row["application"], row["question"]) not in named]
-
-    @staticmethod
-    def _lowers(change: Mapping[str, object]) -> bool:
-        return bool({"system", "usage", "app_system", "app_usage"} & set(change))
+def needs_question(foreseen: Consequences, change: Mapping[str, object]) -> bool:
+    """Whether the user has to hear of it first: something ends, or something starts that is not accepted by this very change."""
+    accepted = change.get("accept", {})
+    named = {(app, question) for app, digests in accepted.items() for question in digests} if isinstance(accepted, dict) else set()
+    return bool(foreseen.ends) or any((row["application"], row["question"]) not in named for row in foreseen.resumes)
 
 
-def _named(head: str, rows: Sequence[Row], language: UserLanguage) -> str:
-    """A head with its number, then the questions, a line each."""
-    lines = [head.format(number=len(rows)), *("• " + _row(row, language) for row in rows[:_NAMED_MAX])]
-    return "\n".join([*lines, "…"] if len(rows) > _NAMED_MAX else lines)
+def paragraphs(foreseen: Consequences, language: UserLanguage) -> Iterator[str]:
+    """What the user has to hear: a heading, then the questions, a line each."""
+    for part in parts(foreseen, language.words):
+        lines = [part.heading, *(_line(row, text, language) for row, text in part.rows[:_NAMED_MAX])]
+        yield "\n".join([*lines, "…"] if len(part.rows) > _NAMED_MAX else lines)
 
 
-def _row(row: Row, language: UserLanguage) -> str:
+def _line(row: Mapping[str, Any], text: str, language: UserLanguage) -> str:
     purpose = foreign(row["purpose"] or f"{row['application']}/{row['question']}", language)
-    if not row["accepted_at"]:
-        return purpose
-    text = language.words.gettext("{question} (accepted on {date})")
-    return text.format(question=purpose, date=day(row["accepted_at"], language))
+    return f"• {purpose} {text}".rstrip()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from telemetryd.core.causes import entry
 from telemetryd.core.translation import mark
-from telemetryd.ctl.failures import UNAVAILABLE
+from telemetryd.ctl.failures import UNAVAILABLE, told
 from telemetryd.ctl.render.reasons import error_text, reason
 from telemetryd.ctl.render.state_sentences import lock_sentence
 from telemetryd.ctl.safe_text import one_line
-from telemetryd.errors import LOCKED, AccessDeniedError, BusyError, ChangedError
+from telemetryd.errors import ERASURE_PENDING, LOCKED, AccessDeniedError, BusyError, ChangedError
 from telemetryd.settings.service_snapshot import ABSENT, AXES
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ _OUTCOMES = {
     "dropped": mark("not delivered: nothing left this computer"),
     "erased": mark("erased before it was sent"),
 }
-_ERASURE_PENDING = "erasure pending"
-"""How the text of Busy begins when a choice holds and only the erasing waits."""
 
 
 def foreign(text: str, language: UserLanguage) -> str:
@@ -146,7 +144,7 @@ def failure_line(failure: Failure, words: Words, locks: Sequence[Sequence[str]] 
     if failure.exit_code == UNAVAILABLE:
         return _("The telemetry service is not running, so nothing is collected or sent.")
     if failure.name == BusyError.bus_name:
-        if text.startswith(_ERASURE_PENDING):
+        if text.startswith(ERASURE_PENDING):
             return _("Your choice holds. Erasing waits because another program has the file open.")
         return _("The telemetry service is busy. The window asks again by itself.")
     if failure.name == ChangedError.bus_name:
@@ -156,7 +154,7 @@ def failure_line(failure: Failure, words: Words, locks: Sequence[Sequence[str]] 
         those = [lock for lock in locks if lock[0].partition("=")[0] == setting]
         why = [_("Nothing was changed, because {why}.").format(why=lock_sentence(name, file, words)) for name, file in those]
         return " ".join(why) or _("Your administrator does not allow this. Nothing was changed.")
-    return _("The telemetry service could not do this: {why}").format(why=one_line(text or failure.message))
+    return _("The telemetry service could not do this: {why}").format(why=one_line(told(failure.name, text) if text else failure.message))
 
 
 def _activity(snapshot: ServiceSnapshot, words: Words) -> list[str]:

@@ -25,6 +25,9 @@ _UNSETTLED_NS = 25_000_000
 _WITHOUT_A_FILE = 3
 """The length of the signature of a file that stat(2) fails for; it has no time."""
 _NULL_DEVICE = os.makedev(1, 3)
+_NULL = "/dev/null"
+_LINKS_MAX = 40
+"""Most links that are followed, as on Linux."""
 
 
 class InstalledFile(NamedTuple):
@@ -152,6 +155,29 @@ def fingerprint(watched: WatchedPaths) -> object:
 def changed_since(before: Mapping[str, object]) -> dict[str, object]:
     """The new signatures of the files that changed. `before` is path → earlier `settled_signature`."""
     return {path: now for path, then in before.items() if (now := settled_signature(path)) != then}
+
+
+def within(root: str, path: str) -> str:
+    """A path as the programs of another root directory find it: an absolute link leads to a place below that root. "" is this machine.
+
+    Only /dev/null is this machine's: in a directory tree it may be missing, and it masks all the same.
+    """
+    if not root:
+        return path
+    place, rest, links = root, path.split("/")[::-1], 0
+    while rest:
+        part = rest.pop()
+        following = os.path.join(place, part)  # noqa: PTH118 - as the kernel does it: no part is interpreted
+        if part == "..":
+            place = os.path.dirname(place) if place != root else root  # noqa: PTH120 - the same
+        elif os.path.islink(following) and links < _LINKS_MAX:  # noqa: PTH114 - the same
+            links += 1
+            target = os.readlink(following)  # noqa: PTH115 - the same
+            place = root if target.startswith("/") else place
+            rest += target.split("/")[::-1]
+        elif part not in {"", "."}:
+            place = following
+    return _NULL if place == root + _NULL else place
 
 
 def text_of_path(path: Path) -> str:

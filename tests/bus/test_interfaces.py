@@ -112,7 +112,7 @@ SENTENCES = """who:s why:s outcome:s sources:aa{sv} together:s when:s often:s pa
             "ListApplications",
             """id:s name:s summary:s vendor:s vendor_name:s results:s endpoint:s relay:s contact:s kind:s system:u usage:u
             effective_system:u effective_usage:u installed:b callers:as pushers:as translations:a{sa{ss}} pending:u pending_shut:u
-            warnings:as""",
+            states:a{su} paused:u warnings:as""",
         ),
         (
             "ListQuestions",

@@ -35,7 +35,7 @@ from telemetryd.core.record import (
     record_developer_report,
 )
 from telemetryd.core.sampling_lot import Lot
-from telemetryd.core.settings import Settings
+from telemetryd.core.settings import Settings, Unusable
 from telemetryd.core.signoffs import Standing
 
 
@@ -752,6 +752,29 @@ def test_without_an_endpoint():
     for now in (BEFORE, DURING):
         step = step_at(DRAWN, now, settings=Settings())
         assert (step.reason, step.record, step.is_collecting) == (because(Cause.NO_ENDPOINT), DRAWN, now == DURING)
+
+
+@pytest.mark.parametrize(
+    ("unusable", "args"),
+    [(Unusable("ca_file", "/ca.pem"), {"what": "ca_file", "file": "/ca.pem"}), (Unusable("extra"), {"what": "extra"})],
+)
+def test_with_an_endpoint_that_cannot_work(unusable, args):
+    """It says so, and why: an endpoint that is named is not missing. A report waits for its time all the same."""
+    settings = OPENED.settings._replace(unusable={A.application.vendor: unusable})
+    for now in (BEFORE, DURING):
+        step = step_at(DRAWN, now, settings=settings)
+        assert (step.reason, step.record, step.is_collecting) == (because(Cause.UNUSABLE_ENDPOINT, **args), DRAWN, now == DURING)
+    assert step_at(REPORTING, AFTER, settings=settings) == step_at(REPORTING, AFTER)
+
+
+def test_no_more_at_once():
+    """Where as many questions as are possible are open, a yes cannot start another, and the pending question says so."""
+    step = step_at(Record(), BEFORE, decision=Decision(), is_full=True)
+    assert (step.state, step.reason) == (State.PENDING, because(Cause.TOO_MANY, number="500"))
+    assert step_at(Record(), OVER, decision=Decision(), is_full=True).reason != step.reason
+    lower = step_at(Record(), BEFORE, decision=Decision(), is_full=True, levels=Levels())
+    assert lower.reason.cause is Cause.LEVEL
+    assert step_at(DRAWN, BEFORE, is_full=True) == step_at(DRAWN, BEFORE)
 
 
 @pytest.mark.parametrize("now", [at("11.1"), BEGINS - 1, at("11.30", 0) - 1, at("11.30", 0), OVER])

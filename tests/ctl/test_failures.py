@@ -28,7 +28,7 @@ OWN = "org.telemetryd.Error."
             STANDARD + "AccessDenied",
             "this program is in a container. Run it on the host",
             1,
-            "nothing was changed, because this program is in a container. Run it on the host",
+            "nothing was changed: this program is in a container. Run it on the host",
         ),
         (STANDARD + "AccessDenied", "not allowed", 1, "not allowed; nothing was changed; the session bus, or a proxy"),
         (STANDARD + "AccessDenied", "", 1, "org.freedesktop.DBus.Error.AccessDenied; nothing was changed"),
@@ -51,6 +51,41 @@ def test_error_says_what_to_do_next(name, text, status, message):
     failure = failure_for(name, text, "org.kde.kate")
     assert failure.exit_code == status
     assert message in failure.message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (OWN + "Changed", "it changed", "inzwischen hat sich etwas geändert, und nichts wurde getan (it changed); "),
+        (OWN + "Busy", "try again", "telemetryd ist beschäftigt (try again); "),
+        (OWN + "Busy", f"{errors.ERASURE_PENDING}wait", "Ihre Entscheidung gilt, aber ein anderes Programm liest die Datei"),
+        (OWN + "Storage", "disk full", "telemetryd kann seine Dateien nicht lesen oder schreiben (disk full); "),
+        (OWN + "UnknownApplication", "no manifest", "telemetryd kennt keine solche Anwendung (no manifest); "),
+        (OWN + "UnknownQuestion", "no question", "die Anwendung stellt keine solche Frage (no question); "),
+        (OWN + "NotSupported", "no", "diese Installation kann das nicht (no)"),
+        (STANDARD + "InvalidArgs", "it is over", "telemetryd kann das nicht tun (it is over); "),
+        (STANDARD + "LimitsExceeded", "at most 9", "eine Grenze von telemetryd ist erreicht (at most 9); "),
+        (STANDARD + "LimitsExceeded", f"{errors.TOO_LONG} than 9", "die Antwort wäre zu lang"),
+        (STANDARD + "LimitsExceeded", f"at most 500 {errors.TOO_MANY_OPEN}", "lehnen Sie eine angenommene Frage ab"),
+        (
+            STANDARD + "AccessDenied",
+            f"usage {errors.LOCKED} 0 by /f",
+            f"Ihre Systemverwaltung erlaubt das nicht (usage {errors.LOCKED} 0 by /f); ",
+        ),
+        (STANDARD + "AccessDenied", f"{errors.CALLER_REFUSED}is", "nichts wurde geändert: dieses Programm darf nicht für Sie entscheiden"),
+        (STANDARD + "AccessDenied", "policy", "der Sitzungsbus erlaubt das nicht (policy); "),
+    ],
+)
+def test_in_the_users_language(monkeypatch, name, text, said):
+    """In another language a sentence of telemetryctl's says what went wrong, and the service's English stands behind it."""
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert said in failure_for(name, text, "org.kde.kate").message
+
+
+def test_too_many_questions_are_not_tried_again():
+    """Where the most questions are accepted, another try is of no use, and the hint says what is."""
+    message = failure_for(STANDARD + "LimitsExceeded", f"there are at most 500 {errors.TOO_MANY_OPEN}", "org.kde.kate").message
+    assert message.endswith("refuse a question that you accepted, or wait until one of them is over")
 
 
 def test_every_error_of_ours_has_a_next_step():

@@ -81,10 +81,25 @@ def test_sources_of_each_kind():
     crashed, saves, memory = description.sources
     assert [answer.text for answer in crashed.bins] == ["no", "yes"]
     assert (crashed.how, crashed.coarse) == ("It counts as yes if it was ever so in the period.", "Only yes or no is kept.")
-    assert [answer.text for answer in saves.bins] == ["less than 1", "1 to less than 10", "10 or more"]
+    assert [answer.text for answer in saves.bins] == ["0", "1 to 9", "10 or more"]
     assert (memory.whence, memory.how) == ("Read by telemetryd itself, once in the period.", "")
     assert memory.coarse.endswith("That is coarser than it is declared for other questions.")
     assert memory.bins[-1] == ("16\u00a0GiB or more", ">=16")
+
+
+@pytest.mark.parametrize(
+    ("edges", "texts"),
+    [
+        ((1, 10), ["0\u00a0times", "1 to 9\u00a0times", "10\u00a0times or more"]),
+        ((1,), ["0\u00a0times", "more than 0\u00a0times"]),
+        ((1, 2, 3), ["0\u00a0times", "1", "2\u00a0times", "3\u00a0times or more"]),
+        ((5, 6), ["less than 5\u00a0times", "5\u00a0times", "6\u00a0times or more"]),
+    ],
+)
+def test_counts(edges, texts):
+    """A count is told in whole numbers, and no unit in the plural stands beside 1."""
+    (source,) = describe(asking(SAVES._replace(edges=edges, unit="times"))).sources
+    assert [answer.text for answer in source.bins] == texts
 
 
 def test_shared_manifests_and_shares():

@@ -17,6 +17,7 @@ from support.campaign import IS_CAMPAIGN, chance, tell
 from support.engine_flow import FRAMEWORKS, SHARED, Running, at, user_of_shared
 from support.manifests.manifest_texts import STARTUP, application, question
 
+from telemetryd.core.causes import PAUSING
 from telemetryd.core.change import UserChange
 from telemetryd.errors import ChangedError, TelemetrydError
 
@@ -232,6 +233,9 @@ class Walk:
         for row in self.running.views.applications({}):
             asked = sum(one["application"] == row["id"] for one in waiting)
             assert (row["pending"], row["pending"] + row["pending_shut"]) == (startable.get(row["id"], 0), asked)
+            its_own = [one for one in self.rows.values() if one["application"] == row["id"]]
+            assert row["states"] == collections.Counter(one["state"] for one in its_own)
+            assert row["paused"] == sum(one["state"] == "active" and one["cause"] in PAUSING for one in its_own)
             self.seen["counted"] += row["pending"]
             self.seen["not counted"] += row["pending_shut"]
 

@@ -56,6 +56,8 @@ async def test_applications(running):
         "translations": {},
         "pending": 1,
         "pending_shut": 0,
+        "states": {"pending": 1},
+        "paused": 0,
         "warnings": [],
     }
     assert (dolphin["installed"], dolphin["callers"], dolphin["usage"], dolphin["effective_usage"]) == (False, [], 3, 2)

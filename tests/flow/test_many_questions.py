@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import statistics
 import subprocess
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 APPLICATIONS, REPORTS = 100, 10_000
 QUESTIONS_MS, STEP_MS = 10, 20
 """Most processor time for the questions of one application, and for a step of the loop."""
-STATUS_MORE, STATUS_LINES = {"dbus-fast": 1.5, "dbus-next": 2.5}, 30
-"""What `status` may take on top of `--help`, in units of that: 0.15 s where `--help` takes 0.1 s. dbus-next marshals more slowly."""
+STATUS_MORE_S, STATUS_LINES, RUNS = 0.15, 30, 15
+"""What `status` and the daemon may take together on top of `--help`, of processor time."""
 TURNS = 400
 """Attempts of which one has to be as short: other processes lengthen the others, and may do so for a second or two."""
 LIVES = 3
@@ -54,19 +55,16 @@ def work_of_one(machine, daemon):
     return min(times)
 
 
-def least_work(machine, daemon, *arguments):
-    """The least processor time (s) of a command and of the daemon meanwhile, of some attempts, and the last output.
+def work_of(machine, daemon, *arguments):
+    """The processor time (s) of a command and of the daemon meanwhile, and the output.
 
     Where nothing else runs, it takes as long. Other processes lengthen the time, but hardly this.
     """
-    times = []
-    for _ in range(3):
-        before, served = os.times(), processor_time(daemon)
-        done = machine.control(*arguments)
-        after = os.times()
-        own = after.children_user + after.children_system - before.children_user - before.children_system
-        times.append(own + processor_time(daemon) - served)
-    return min(times), done.stdout
+    before, served = os.times(), processor_time(daemon)
+    done = machine.control(*arguments)
+    after = os.times()
+    own = after.children_user + after.children_system - before.children_user - before.children_system
+    return own + processor_time(daemon) - served, done.stdout
 
 
 def processor_time(daemon):
@@ -100,13 +98,16 @@ def test_pages_are_quick_and_hold_nobody_up(machine):
 
 
 def test_status_is_quick_and_short(machine):
-    """`status` takes little longer than `--help`, and fits a screen."""
+    """`status` takes little longer than `--help`, in runs that take turns, and fits a screen."""
     with machine.daemon() as daemon:
         asyncio.run(accept(machine))
-        (help_s, _), (status_s, output) = least_work(machine, daemon, "--help"), least_work(machine, daemon, "status")
+        runs = [[work_of(machine, daemon, command) for command in ("--help", "status")] for _ in range(RUNS)]
+        output = runs[-1][1][1]
         assert len(output.splitlines()) <= STATUS_LINES
         command, environ = [machine.python, "-m", "telemetryd.ctl", "status"], machine.environ | {"COLUMNS": "80"}
         narrow = subprocess.run(command, env=environ, cwd=machine.folder, check=True, capture_output=True, text=True)
         assert len(narrow.stdout.splitlines()) <= STATUS_LINES
         assert f"{OPEN_QUESTIONS_MAX} accepted questions have not started" in " ".join(output.split())
-        assert status_s - help_s < STATUS_MORE[machine.library] * help_s
+        assert (
+            statistics.median(status_s for _, (status_s, _) in runs) - statistics.median(help_s for (help_s, _), _ in runs) < STATUS_MORE_S
+        )

@@ -126,5 +126,7 @@ async def test_open_questions_are_bounded(machine):
             await refused(client.call(CONTROL, "Accept", "sa{ss}", applications[-1], asked[applications[-1]]), OPEN_QUESTIONS_MAX)
             # By another client: ours takes no message of so many values, as the daemon does.
             (rows,) = await asyncio.to_thread(machine.ask, CONTROL, "ListQuestions", "s", applications[-1])
-            assert {row["state"]["data"] for row in rows} == {"pending"}
+            assert {(row["state"]["data"], row["cause"]["data"]) for row in rows} == {("pending", "too_many")}
+            for row in (await client.call(CONTROL, "ListApplications"))[0]:
+                assert (row["pending"].value, row["pending_shut"].value) == (0, QUESTIONS_MAX if row["id"].value == applications[-1] else 0)
             await client.call(CONTROL, "SetQuestionConsent", "ssb", applications[-1], "q0", False)

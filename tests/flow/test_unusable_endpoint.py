@@ -27,10 +27,10 @@ async def test_authority_missing_from_the_beginning(timeline):
         await timeline.collect()
         problem = "[endpoint.kde] ca_file: this file cannot be read (No such file or directory); the endpoint is not used before that"
         assert await told(timeline) == [(timeline.ca_file, problem)]
-        assert await timeline.question() == ("active", "no_endpoint")
+        assert await timeline.question() == ("active", "unusable_endpoint")
         assert await spent(timeline) == (0.0, 0.0)
         await timeline.move(at("2026-10-19 00:01"))
-        assert await timeline.question() == ("passed", "no_endpoint")
+        assert await timeline.question() == ("passed", "unusable_endpoint")
         assert await spent(timeline) == (0.0, 0.0)
     finally:
         file.write_text(text)
@@ -67,7 +67,11 @@ async def test_keys_missing(timeline, content):
     path.write_text(path.read_text() + RELAY.format(keys))
     await timeline.start()
     await timeline.accept()
-    assert await timeline.question() == ("waiting", "no_endpoint")
+    assert await timeline.question() == ("waiting", "unusable_endpoint")
+    (row,) = (await timeline.client.questions("org.kde.kate")).values()
+    assert (
+        row["reason"] == f"You said yes, but nothing could be sent: the file with the keys for its vendor's server cannot be used ({keys})."
+    )
     ((name, problem),) = await told(timeline)
     assert name == str(keys)
     assert problem.startswith("[endpoint.kde] ohttp_keys: ")

@@ -91,7 +91,7 @@ async def test_what_ends_is_said_first(timeline):
         window.use("usage=0")
         window.until(lambda: window.part("asked") is not None)
         assert "This ends 1 question for good:\n• Is start-up too slow?" in window.all_text()
-        assert "What was measured and not sent is erased." in window.all_text()
+        assert "What was measured is erased." in window.all_text()
         assert window.focus == "leave", "leaving is the default"
         window.press("Escape")
         window.until(lambda: window.part("asked") is None)
@@ -124,7 +124,7 @@ async def test_what_resumes_is_said_first(timeline):
         window.until(lambda: window.part("usage=1") is not None)
         window.use("usage=1")
         window.until(lambda: window.part("asked") is not None)
-        assert "This starts 1 question:\n• Is start-up too slow? (accepted on 2026-10-07)" in window.all_text()
+        assert "This starts 1 question:\n• Is start-up too slow? You accepted it on 2026-10-07." in window.all_text()
         window.use("do")
         window.until(lambda: window.part("usage=1").isChecked())
         assert (await timeline.question())[0] == "waiting"

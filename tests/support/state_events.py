@@ -21,6 +21,7 @@ EARLIER, BEGINS, OVER = at("11.16"), at("11.23", 0), at("12.5")
 """Before the acceptance, the beginning of the week that is drawn, and the day after the question's last."""
 DAY_S, STEP_S, GONE_S = 86400, 600, 600
 HOST, ELSEWHERE = "telemetry.kde.org", "elsewhere.example"
+MISSING = "/nonexistent/authority.pem"
 WAITING, ACTIVE, REPORTING = "waiting", "active", "reporting"
 WAITING_NOWHERE, ACTIVE_NOWHERE = "waiting without an endpoint", "active without an endpoint"
 NOTHING, SAMPLE, REPORT = "nothing", "one sample", "a report"
@@ -207,6 +208,18 @@ async def no_endpoint_for_a_while(running):
 
 async def an_endpoint_appears(running):
     """The vendor has an endpoint now."""
+    running.configure(address(HOST))
+
+
+async def authority_missing(running):
+    """The certificate file that the vendor's endpoint names is missing."""
+    running.configure(f'{address(HOST)}ca_file = "{MISSING}"\n')
+
+
+async def authority_missing_at_the_close(running):
+    """The certificate file that the vendor's endpoint names is missing when the week ends, and comes back later."""
+    await authority_missing(running)
+    running.to(AFTER)
     running.configure(address(HOST))
 
 

@@ -11,6 +11,7 @@ from support.state_events import (
     ACTIVE_NOWHERE,
     CHARGED,
     ELSEWHERE,
+    MISSING,
     NOTHING,
     REPORT,
     REPORTING,
@@ -20,6 +21,8 @@ from support.state_events import (
     WAITING_NOWHERE,
     an_endpoint_appears,
     application_off,
+    authority_missing,
+    authority_missing_at_the_close,
     back,
     back_and_right,
     back_into_the_week,
@@ -92,6 +95,7 @@ def plain(**dates):
 BEGINS_ON, ENDS_ON = plain(begins="2026-11-23", ends="2026-11-29"), plain(ends="2026-11-29")
 DUE = plain(due_from="2026-12-07", due="2027-01-03", due_until="2027-02-28")
 NOWHERE, CHANGED_TEXT = because(Cause.NO_ENDPOINT), because(Cause.CHANGED)
+UNUSABLE = because(Cause.UNUSABLE_ENDPOINT, what="ca_file", file=MISSING)
 LEVEL = {"axis": "usage", "level": "basic"}
 STOP = {"file": "{reviews}/stop.toml", "date": "2026-11-19"}
 UNREADABLE = because(Cause.UNREADABLE, what="configuration", file="{etc}/telemetryd.toml")
@@ -165,6 +169,11 @@ TABLE = [
     waits(no_endpoint_for_a_while),
     runs(no_endpoint_for_a_while),
     reports(no_endpoint_for_a_while),
+    waits(authority_missing, UNUSABLE),
+    runs(authority_missing, ledger=NOTHING, reason=UNUSABLE),
+    reports(authority_missing),
+    passes(authority_missing_at_the_close, UNUSABLE, WAITING),
+    passes(authority_missing_at_the_close, UNUSABLE),
     waits(an_endpoint_appears, before=WAITING_NOWHERE),
     runs(an_endpoint_appears, before=ACTIVE_NOWHERE),
     passes(forward_over_the_week, NOWHERE, ACTIVE_NOWHERE),

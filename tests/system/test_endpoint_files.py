@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetryd.core.settings import Endpoint, Settings
+from telemetryd.core.settings import Endpoint, Settings, Unusable
 from telemetryd.system.endpoint_files import with_usable_endpoints
 from telemetryd.system.installed import InstalledFiles
 
@@ -41,7 +41,7 @@ def test_authority(tmp_path, content, why):
     settings = Settings(endpoints=(Endpoint("kde", "KDE", URL, ca_file=str(path)), Endpoint("other", "Other", URL)))
     checked = with_usable_endpoints(settings)
     assert told(checked) == ([(str(path), f"[endpoint.kde] ca_file: {why}")] if why else [])
-    assert checked.unusable == (frozenset({"kde"}) if why else frozenset())
+    assert checked.unusable == ({"kde": Unusable("ca_file", str(path))} if why else {})
     assert (checked.usable_endpoint("kde") is None) == bool(why)
     assert checked.endpoints == settings.endpoints
     assert checked.usable_endpoint("other") == settings.endpoints[1]
@@ -81,10 +81,11 @@ def test_fingerprint(tmp_path):
     (tmp_path / "telemetryd/telemetryd.toml").write_text(f'[endpoint.kde]\nname = "KDE"\nurl = "{URL}"\nca_file = "{pem}"\n')
     environ = {"TELEMETRYD_CONFIG_DIRS": str(tmp_path), "TELEMETRYD_DATA_DIRS": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "home")}
     files = InstalledFiles(environ | {"XDG_CONFIG_DIRS": str(tmp_path / "xdg")})
-    assert files.settings().unusable == {"kde"}
+    assert files.settings().unusable.keys() == {"kde"}
     seen = [files.fingerprint()]
     for change in (lambda: pem.write_text(PEM.format("")), lambda: pem.write_text("x"), pem.unlink):
         change()
         seen.append(files.fingerprint())
         assert seen[-1] not in seen[:-1]
-        assert files.settings().unusable == (frozenset() if pem.exists() and "CERT" in pem.read_text() else {"kde"})
+        is_usable = pem.exists() and "CERT" in pem.read_text()
+        assert files.settings().unusable.keys() == (set() if is_usable else {"kde"})

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.ctl.checks.image import seen_from_inside
 from telemetryd.errors import InvalidManifestError, StorageError
 from telemetryd.system import directories, endpoint_files, installed
-from telemetryd.system.files import listing, text_of_path
+from telemetryd.system.files import listing, text_of_path, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,10 +32,15 @@ class Found(NamedTuple):
         """Everything in one line."""
         return ": ".join(filter(None, (self.check, self.file, self.text, self.advice)))
 
+    def elsewhere(self, view: str, root: str) -> Found:
+        """The same, with paths of a view as paths of the root that it shows."""
+        return Found(*(part.replace(view, root) for part in self)) if view != root else self
+
 
 class Machine(NamedTuple):
     """What is installed below `root`; "" is this machine, with the files of its user and its environment.
 
+    `view` is the directory through which the files were read: see `image`. Their paths begin with it.
     `faulty` has the files of manifests that cannot be read, with the reason. `stray` are files that declare nothing because of their names.
     """
 
@@ -46,19 +52,30 @@ class Machine(NamedTuple):
     declarations: Mapping[str, Declaration]
     faulty: Mapping[str, str]
     stray: tuple[str, ...]
+    view: str = ""
 
     def definitions(self) -> list[Definition]:
         """Every question of every manifest."""
         return [definition for declaration in self.declarations.values() for definition in declaration.definitions]
 
     def path(self, path: str) -> Path:
-        """A file of this machine."""
-        return Path(self.root + path)
+        """Where a file of this machine really is, links followed as its own programs follow them."""
+        return Path(within(self.root, path))
+
+    def real(self, path: Path) -> Path:
+        """The same for a path that begins with the root."""
+        return Path(within(self.root, str(path).removeprefix(self.root)))
 
 
 def machine_at(root: str) -> Machine:
     """The machine below a root directory, or this machine for ""."""
-    environ = environ_of(root) if root else os.environ
+    if not root:
+        return _read("", "", os.environ)
+    with seen_from_inside(root) as view:
+        return _read(root, view, environ_of(view))
+
+
+def _read(root: str, view: str, environ: Mapping[str, str]) -> Machine:
     settings = endpoint_files.with_usable_endpoints(installed.load_settings(environ), root)
     manifests = installed.manifest_files(environ)
     declarations: dict[str, Declaration] = {}
@@ -70,7 +87,7 @@ def machine_at(root: str) -> Machine:
             faulty[text_of_path(path)] = str(error)
         except StorageError as error:
             faulty[text_of_path(path)] = str(error).removeprefix(f"{text_of_path(path)}: ")
-    return Machine(root, environ, settings, installed.load_reviews(environ), manifests, declarations, faulty, _stray(environ))
+    return Machine(root, environ, settings, installed.load_reviews(environ), manifests, declarations, faulty, _stray(environ), view)
 
 
 def environ_of(root: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ def problems(machine: Machine) -> Iterator[Found]:
     if _has_systemd(machine):
         for name in UNITS:
             yield from _unit(machine, name, units)
-        if not _is_enabled(units):
+        if not _is_enabled(machine, units):
             text = f"{TIMER} is not enabled: due work waits until a program calls"
             yield Found("units", "", text, f"run `systemctl --global enable {TIMER}`")
     for name in SERVICES:
@@ -60,7 +60,7 @@ def _unit(machine: Machine, name: str, folders: Sequence[Path]) -> Iterator[Foun
     path = _find(folders, name)
     if path is None:
         yield Found("units", "", f"{name} is not installed", f"install systemd/{name} there: {folders[-1]}")
-    elif is_mask(path):
+    elif is_mask(machine.real(path)):
         yield Found("units", str(path), "this masks the unit", f"run `systemctl --global unmask {name}`, or remove it")
     else:
         yield from _program(machine, path)
@@ -69,7 +69,7 @@ def _unit(machine: Machine, name: str, folders: Sequence[Path]) -> Iterator[Foun
 def _program(machine: Machine, path: Path) -> Iterator[Found]:
     """The fault of the program that a file starts, if it starts any."""
     try:
-        text = read(path, CONFIG_BYTES)
+        text = read(machine.real(path), CONFIG_BYTES)
     except (OSError, InvalidFileError):
         yield Found("units", str(path), "this file cannot be read", "install it again, readable by every user")
         return
@@ -78,9 +78,9 @@ def _program(machine: Machine, path: Path) -> Iterator[Found]:
             yield Found("units", str(path), f"the program {program} is not there", "install it there, or correct the line")
 
 
-def _is_enabled(folders: Sequence[Path]) -> bool:
-    targets = [target for folder in folders for kind in ("wants", "requires") for target in folder.glob(f"*.{kind}")]
-    return any(os.path.lexists(target / TIMER) and not is_mask(target / TIMER) for target in targets)
+def _is_enabled(machine: Machine, folders: Sequence[Path]) -> bool:
+    found = [machine.real(target) for folder in folders for kind in ("wants", "requires") for target in folder.glob(f"*.{kind}")]
+    return any(os.path.lexists(target / TIMER) and not is_mask(machine.real(target / TIMER)) for target in found)
 
 
 def _has_systemd(machine: Machine) -> bool:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetryd.core.schedule import Result
+from telemetryd.core.translation import mark
 from telemetryd.ctl.checks import declared, published, servers, units, work
 from telemetryd.ctl.checks.machine import Found, machine_at
 from telemetryd.ctl.failures import FAILED, Failure
+from telemetryd.ctl.language import gettext as _
+from telemetryd.ctl.language import ngettext, of_environment
 from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.state_sentences import switch_sentence
-from telemetryd.ctl.render.value_words import count_phrase
 from telemetryd.ctl.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _EMPTY = "holds nothing of telemetryd"
 _TRACES = ("etc/telemetryd", "usr/share/telemetryd", "usr/local/share/telemetryd", "usr/bin/telemetryd")
 _REFUSALS = {
-    Result.ANSWERED: "the server says that the question is over",
-    Result.SUSPENDED: "the server says that the question is suspended",
-    Result.REJECTED: "the server did not accept it",
-    Result.UNKNOWN: "the server gave no status, and may have the test report",
+    Result.ANSWERED: mark("the server says that the question is over"),
+    Result.SUSPENDED: mark("the server says that the question is suspended"),
+    Result.REJECTED: mark("the server did not accept it"),
+    Result.UNKNOWN: mark("the server gave no status, and may have the test report"),
 }
 
 
@@ -60,7 +62,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
     --send-test sends a marked test report that holds no answer and that no estimate counts. It is not sent while telemetry is switched off.
     """
     if directories and (is_online or is_test or vendor):
-        raise click.UsageError("--online, --endpoint and --send-test are for this machine, without DIR.")
+        raise click.UsageError(_("--online, --endpoint and --send-test are for this machine, without DIR."))
     if is_test:
         _send_test(vendor, is_json=is_json)
         return
@@ -70,8 +72,9 @@ def check(  # noqa: PLR0913 - one parameter for each option
     for directory in directories or (None,):
         root = str(directory.resolve()).rstrip("/") if directory else ""
         machine = machine_at(root)
-        problems += [(root or "/", found) for found in _problems(machine, directory, register, str(register_file))]
-        notes += [(root or "/", found) for found in _notes(machine, register)]
+        found_problems = _problems(machine, directory, register, str(register_file))
+        problems += [(root or "/", found.elsewhere(machine.view, root)) for found in found_problems]
+        notes += [(root or "/", found.elsewhere(machine.view, root)) for found in _notes(machine, register)]
         if is_online:
             for listed, found in _online(machine, vendor):
                 (problems if listed == "problems" else notes).append((root or "/", found))
@@ -82,7 +85,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
 
 def _problems(machine: Machine, directory: Path | None, register: Sequence[Publication] | None, source: str) -> Iterator[Found]:
     today = datetime.now(UTC).date()
-    if directory and not any((directory / trace).exists() for trace in _TRACES):
+    if directory and not any(machine.path(f"/{trace}").exists() for trace in _TRACES):
         yield Found("configuration", str(directory), _EMPTY, "name the root directory of a machine, an image or a package")
     yield from declared.problems(machine, today)
     yield from servers.shares(machine, today)
@@ -119,10 +122,11 @@ def _print(problems: Sequence[tuple[str, Found]], notes: Sequence[tuple[str, Fou
         listed = {"problems": problems, "notes": notes}
         printing.emit({"schema": _SCHEMA} | {name: [_json(*pair) for pair in pairs] for name, pairs in listed.items()})
         return
-    for kind, pairs in (("", problems), ("note: ", notes)):
+    for frame, pairs in (("{text}", problems), (_("note: {text}"), notes)):
         for directory, found in pairs:
-            click.echo(one_line(f"{directory}: {kind}{found.line}" if is_several else f"{kind}{found.line}"))
-    click.echo(f"{count_phrase(len(problems), 'problem')}." if problems else "No problems.")
+            line = frame.format(text=found.line)
+            click.echo(one_line(f"{directory}: {line}" if is_several else line))
+    click.echo(ngettext("{number} problem.", "{number} problems.", len(problems)) if problems else _("No problems."))
 
 
 def _json(directory: str, found: Found) -> dict[str, str]:
@@ -134,7 +138,7 @@ def _send_test(vendor: str, *, is_json: bool) -> None:
     from telemetryd.ctl.files import uploads  # noqa: PLC0415 - for this option
 
     if not vendor:
-        raise click.UsageError("--send-test needs the endpoint to send to: --endpoint VENDOR.")
+        raise click.UsageError(_("--send-test needs the endpoint to send to: --endpoint VENDOR."))
     machine = machine_at("")
     endpoint = _usable_endpoint(machine, vendor)
     body = uploads.new_test_report()
@@ -144,30 +148,34 @@ def _send_test(vendor: str, *, is_json: bool) -> None:
     if delivery.result is not Result.ACCEPTED:
         raise Failure(_refusal(delivery))
     if not is_json:
-        click.echo(f"The test report was accepted (status {delivery.status}). These bytes were sent to {one_line(endpoint.url)}:")
+        text = _("The test report was accepted (status {status}). These bytes were sent to {url}:")
+        click.echo(text.format(status=delivery.status, url=one_line(endpoint.url)))
         click.echo(body.decode().rstrip())
 
 
 def _usable_endpoint(machine: Machine, vendor: str) -> Endpoint:
     settings = machine.settings
     for switch in settings.kill_switches:
-        raise Failure(f"nothing was sent: telemetry is switched off, because {switch_sentence(switch.what, switch.file)}")
+        why = switch_sentence(switch.what, switch.file, of_environment().words)
+        raise Failure(_("nothing was sent, because telemetry is switched off: {why}").format(why=why))
     endpoint = settings.usable_endpoint(vendor)
     if endpoint:
         return endpoint
     problem = next((problem for problem in settings.problems if problem.text.startswith(f"[endpoint.{vendor}]")), None)
-    raise Failure(f"nothing was sent: {': '.join(filter(None, problem))}" if problem else _no_endpoint(vendor))
+    raise Failure(_("nothing was sent: {why}").format(why=": ".join(filter(None, problem))) if problem else _no_endpoint(vendor))
 
 
 def _no_endpoint(vendor: str) -> str:
-    return f"no endpoint for {vendor} is configured: `telemetryctl env` names the endpoints"
+    return _("no endpoint for {vendor} is configured: `telemetryctl env` names the endpoints").format(vendor=vendor)
 
 
 def _refusal(delivery: Delivery) -> str:
     if delivery.result is Result.HELD:
-        return f"nothing was sent: {servers.why(delivery)}: {servers.advice(delivery)}"
-    status = f" (status {delivery.status})" if delivery.status else ""
-    return f"{_REFUSALS[delivery.result]}{status}: see docs/for-vendors.md for what a server has to answer"
+        return _("nothing was sent: {why}").format(why=f"{servers.why(delivery)}: {servers.advice(delivery)}")
+    why = _(_REFUSALS[delivery.result])
+    if delivery.status:
+        why = _("{text} (status {status})").format(text=why, status=delivery.status)
+    return _("{why}: see docs/for-vendors.md for what a server has to answer").format(why=why)
 
 
 def _json_of_test(endpoint: Endpoint, body: bytes, delivery: Delivery) -> Mapping[str, Any]:

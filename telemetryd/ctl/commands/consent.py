@@ -8,11 +8,12 @@ import click
 
 from telemetryd.ctl import control_client
 from telemetryd.ctl.commands.changing import Asking, carry_out, id_of
-from telemetryd.ctl.failures import NOTHING, Failure, failure_for
+from telemetryd.ctl.commands.service_state import read_service_state
+from telemetryd.ctl.failures import NOTHING, Failure, own_failure
 from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.language import ngettext
 from telemetryd.ctl.options import OrderedGroup, as_json, assume_yes, level_option
-from telemetryd.ctl.render import printing, state_sentences
+from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.pages import application_page, standings_page, status_page
 from telemetryd.ctl.render.value_words import ABSENT, LEVELS, NEW_QUESTIONS, OWN_LEVELS, number
 from telemetryd.errors import ChangedError, UnknownQuestionError
@@ -59,11 +60,10 @@ def global_levels(  # noqa: PLR0913 - by keyword: click's options
         raise click.UsageError(_("Say what to set: --system, --usage or --new-questions."))
 
     async def print_status(control: ControlClient) -> None:
-        properties = await control.properties()
         if is_json:
-            printing.emit(properties)
-            return
-        status_page(printing.Page(), state_sentences.ServiceState(properties, await control.applications(), await control.standings()))
+            printing.emit(await control.properties())
+        else:
+            status_page(printing.Page(), await read_service_state(control))
 
     carry_out(change, "", Asking(_("Change your settings?"), yes, is_json), print_status)
 
@@ -164,10 +164,10 @@ def _choose(app: str, questions: Sequence[ControlDict], named: Sequence[str]) ->
     for name, _equals, digest in (argument.partition("=") for argument in named):
         if name not in by_id:
             text = _("{application} asks no question {question}").format(application=app, question=repr(name))
-            raise failure_for(UnknownQuestionError.bus_name, text, app)
+            raise own_failure(UnknownQuestionError.bus_name, text, app)
         if digest and digest != by_id[name]["digest"]:
             text = _("the definition of {question} does not have the digest that you gave; nothing was accepted")
-            raise failure_for(ChangedError.bus_name, text.format(question=name), app)
+            raise own_failure(ChangedError.bus_name, text.format(question=name), app)
         chosen.append(by_id[name])
     return chosen
 

@@ -11,6 +11,7 @@ import click
 from telemetryd.ctl import language
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.files import inputs as files
+from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.render import printing
 from telemetryd.describe.difference import NEW_ID
 
@@ -51,9 +52,10 @@ def diff(old: Path, new: Path, *, form: str, code: str) -> None:
 
     before, after = _read_if_any(old), _read_if_any(new)
     if not before and not after:
-        raise Failure("both files are empty: there is nothing to compare", NOTHING)
+        raise Failure(_("both files are empty: there is nothing to compare"), NOTHING)
     if before and after and before.application.id != after.application.id:
-        raise Failure(f"{old} is of {before.application.id}, {new} of {after.application.id}: expected two manifests of one application")
+        text = _("{old} is of {application}, {new} of {other}: expected two manifests of one application")
+        raise Failure(text.format(old=old, application=before.application.id, new=new, other=after.application.id))
     comparison = release_notes.compare_manifests(before, after)
     chosen = language.of((code,))
     if form == "json":
@@ -91,12 +93,12 @@ def document(paths: tuple[Path, ...], *, form: str, target: Path | None, code: s
     chosen = language.of((code,))
     entries = register.entries(files.read_inputs(paths), chosen)
     if not entries:
-        raise Failure("no manifest among the files asks a question", NOTHING)
+        raise Failure(_("no manifest among the files asks a question"), NOTHING)
     index = register.index(entries, chosen.words)
     sheets = [register.sheet(entry, chosen.words) for entry in entries]
     if form == "html":
         if target is None:
-            raise click.UsageError("html is several files: give their folder with -o FOLDER.")
+            raise click.UsageError(_("html is several files: give their folder with -o FOLDER."))
         site_pages = _pages(index, sheets, chosen)
         _write_pages(target, site_pages)
         _drop_stale(target, site_pages)
@@ -124,7 +126,7 @@ def _write_pages(folder: Path, pages: Mapping[str, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise Failure(f"{path} cannot be written: {error.strerror}") from error
+            raise Failure(_("{path} cannot be written: {why}").format(path=path, why=error.strerror)) from error
 
 
 def _drop_stale(folder: Path, pages: Mapping[str, str]) -> None:
@@ -139,4 +141,5 @@ def _drop_stale(folder: Path, pages: Mapping[str, str]) -> None:
                 with suppress(OSError):  # other files are in it
                     path.parent.rmdir()
         except OSError as error:
-            raise Failure(f"{path} belongs to a question that is gone, and cannot be removed: {error.strerror}") from error
+            text = _("{path} belongs to a question that is gone, and cannot be removed: {why}")
+            raise Failure(text.format(path=path, why=error.strerror)) from error

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from telemetryd.ctl.failures import NOTHING, Failure
+from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.render import printing
 from telemetryd.errors import InvalidManifestError
 
@@ -49,7 +50,7 @@ def estimate(files: _Files, manifests: _Files, *, svg: IO[str] | None, is_json: 
     else:
         estimate_pages.page(received, findings, uncountable)
     if not received.tallies:
-        raise Failure("there is no report to count", NOTHING)
+        raise Failure(_("there is no report to count"), NOTHING)
     if svg:
         _draw(svg, findings)
 
@@ -63,7 +64,8 @@ def _read(files: _Files, manifests: _Files) -> Received:
     for definition in definitions:
         moved = moved_dates(known[(*definition.key, definition.revision)], definition)
         if moved:
-            raise Failure(f"{definition.question.id}: the manifests differ in its {' and '.join(moved)}: give the one that was reviewed")
+            text = _("{question}: the manifests differ in these keys: {keys}; give the one that was reviewed")
+            raise Failure(text.format(question=definition.question.id, keys=", ".join(moved)))
     received = Received(known)
     for file in files:
         received.read(str(getattr(file, "name", "-")), file)
@@ -76,7 +78,7 @@ def _definitions(file: IO[bytes]) -> Sequence[Definition]:
     try:
         return parse(file.read().decode()).definitions
     except (InvalidManifestError, UnicodeDecodeError) as error:
-        raise Failure(f"{file.name} is not a manifest: {error}") from error
+        raise Failure(_("{path} is not a manifest: {why}").format(path=file.name, why=error)) from error
 
 
 def _findings(countable: Sequence[CountedQuestion], choice: dict[str, Any]) -> Iterator[Findings]:
@@ -86,13 +88,15 @@ def _findings(countable: Sequence[CountedQuestion], choice: dict[str, Any]) -> I
 
     view = View(choice["of"], choice["given"], choice["is_answered"])
     if view.given and (view.is_answered or view.of == view.given):
-        raise click.UsageError("--given needs another source than --of, and cannot be combined with --answered.")
+        raise click.UsageError(_("--given needs another source than --of, and cannot be combined with --answered."))
     chosen = [question for question in countable if choice["question"] in {"", question.group.question}]
     views = [(question, fits) for question in chosen if (fits := resolve_view(question.layout, view))]
     if countable and not views:
         names = sorted({name for question in chosen for name in question.layout.names})
-        sources = f" Its sources are {', '.join(names)}; --given needs a second one." if names else ""
-        raise click.UsageError(f"No report is about such a question.{sources}")
+        if names:
+            text = _("No report is about such a question. Its sources are {names}; --given needs a second one.")
+            raise click.UsageError(text.format(names=", ".join(names)))
+        raise click.UsageError(_("No report is about such a question."))
     for question, fits in views:
         yield evaluate(question, fits)
 
@@ -103,4 +107,4 @@ def _draw(svg: IO[str], findings: Sequence[Findings]) -> None:
     try:
         svg.write(picture(findings))
     except OSError as error:
-        raise Failure(f"the picture could not be written: {error.strerror}") from error
+        raise Failure(_("the picture could not be written: {why}").format(why=error.strerror)) from error

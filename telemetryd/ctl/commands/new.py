@@ -13,7 +13,7 @@ from telemetryd.authoring.draft import Draft, complaints, compose
 from telemetryd.core.definition import Category, PeriodKind, SourceType
 from telemetryd.core.translation import mark
 from telemetryd.ctl.failures import NOTHING, Failure
-from telemetryd.ctl.language import gettext
+from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.options import confirm
 from telemetryd.ctl.safe_text import one_line
 
@@ -106,8 +106,8 @@ def new(output: str | None, *, is_forced: bool, **options: str | datetime | None
     try:
         Path(path).write_text(compose(draft, today), encoding="utf-8")
     except OSError as error:
-        raise Failure(f"{path} could not be written: {error.strerror}") from error
-    click.echo(f"Wrote {one_line(path)}. Read it through, then check it: telemetryctl lint {one_line(path)}", err=True)
+        raise Failure(_("{path} cannot be written: {why}").format(path=path, why=error.strerror)) from error
+    click.echo(_("Wrote {path}. Read it through, then check it: telemetryctl lint {path}").format(path=one_line(path)), err=True)
 
 
 @click.command(short_help="For developers: print the manifest's JSON Schema.")
@@ -122,7 +122,7 @@ def _complete_draft(answers: dict[str, str], today: date) -> Draft:
     for name in _key_order(answers):
         if name in _OF_TYPE and draft.type not in _OF_TYPE[name]:
             if name in answers:
-                raise click.UsageError(f"--{name} does not go with --type {draft.type}.")
+                raise click.UsageError(_("{option} does not go with {type}.").format(option=f"--{name}", type=f"--type {draft.type}"))
         elif name in answers:
             draft = draft._replace(**{name: answers[name]})
             for fault in complaints(draft, today):
@@ -143,12 +143,12 @@ def _prompt(draft: Draft, name: str, today: date) -> Draft:
     default = _DEFAULTS.get(name)
     if not sys.stdin.isatty():
         if default is None:
-            raise click.UsageError(gettext("This needs a terminal to ask you: give {option}.").format(option=f"--{name}"))
+            raise click.UsageError(_("This needs a terminal to ask you: give {option}.").format(option=f"--{name}"))
         return draft._replace(**{name: default})
     choices = _CHOICES.get(name)
     while True:
         kind = click.Choice(list(map(str, choices))) if choices else None
-        answer = click.prompt(gettext(_TEXTS[name]), default=default, type=kind, show_default=bool(default), err=True)
+        answer = click.prompt(_(_TEXTS[name]), default=default, type=kind, show_default=bool(default), err=True)
         candidate = draft._replace(**{name: str(answer)})
         faults = complaints(candidate, today)
         if not faults:
@@ -162,5 +162,5 @@ def _check_free(path: Path, *, is_forced: bool) -> None:
     if not path.exists() or is_forced:
         return
     if not sys.stdin.isatty():
-        raise Failure(gettext("{file} exists already; --force overwrites it").format(file=str(path)), NOTHING)
-    confirm(gettext("{file} exists already: overwrite it?").format(file=str(path)), is_agreed=False)
+        raise Failure(_("{file} exists already; --force overwrites it").format(file=str(path)), NOTHING)
+    confirm(_("{file} exists already: overwrite it?").format(file=str(path)), is_agreed=False)

@@ -13,8 +13,11 @@ from telemetryd.core import share_plan
 from telemetryd.core.ledger import caps_of
 from telemetryd.core.settings import Budgets
 from telemetryd.core.share_plan import Vendor
+from telemetryd.core.translation import joined
 from telemetryd.ctl.failures import FAILED, Failure
 from telemetryd.ctl.files.inputs import read_inputs
+from telemetryd.ctl.language import gettext as _
+from telemetryd.ctl.language import ngettext, of_environment
 from telemetryd.ctl.render import printing
 
 if TYPE_CHECKING:
@@ -67,13 +70,14 @@ def _vendor(files: Sequence[Path], applications: int | None) -> Vendor:
     declarations = read_inputs(files).declarations.values()
     vendors = sorted({declaration.application.vendor for declaration in declarations})
     if len(vendors) != 1:
-        raise Failure(f"expected manifests of one vendor, not of {', '.join(vendors) or 'none'}")
+        text = _("expected manifests of one vendor, not of {vendors}") if vendors else _("expected manifests of a vendor: there is none")
+        raise Failure(text.format(vendors=", ".join(vendors)))
     definitions = [definition for declaration in declarations for definition in declaration.definitions]
     if not definitions:
-        raise Failure("these manifests ask no question")
+        raise Failure(_("these manifests ask no question"))
     number = len({definition.application.id for definition in definitions})
     if applications and applications > number:
-        raise click.UsageError(f"--applications: only {number} of these applications ask questions.")
+        raise click.UsageError(_("--applications: only {number} of these applications ask questions.").format(number=number))
     return Vendor(definitions, caps_of(Budgets(), is_spent=False), applications or 0)
 
 
@@ -85,25 +89,37 @@ def _chance() -> Callable[[int], int]:
 
 def _about_shares(vendor: Vendor, share: float, shares: Fitting, fitting: float) -> Iterator[str]:
     number, losses = len(vendor.definitions), {one: share_plan.losses(vendor, one, _chance()) for one in {share, *shares}}
-    owner = f"has {vendor.applications} of the applications and accepts all that they ask" if vendor.applications else "accepts all of them"
-    yield f"{number} question{'s' if number > 1 else ''}. For a user who {owner}:"
-    lost = _percent(losses[share].lost)
-    yield f"With an endpoint share of {share:g}, {lost} of the drawn answers find no room in the budgets of the server."
-    together = f"The largest endpoint share that fits is {shares.together:g}"
-    yield f"{together} for questions that are published together: {_percent(losses[shares.together].lost)} find no room."
+    yield _asked(number, vendor.applications)
+    text = _("With an endpoint share of {share}, {lost} of the drawn answers find no room in the budgets of the server.")
+    yield text.format(share=f"{share:g}", lost=_percent(losses[share].lost))
+    text = _("The largest endpoint share that fits is {share} for questions that are published together: {lost} find no room.")
+    yield text.format(share=f"{shares.together:g}", lost=_percent(losses[shares.together].lost))
     if shares.in_turn < shares.together:
-        in_turn = f"For questions that are published one after another, it is {shares.in_turn:g}"
-        yield f"{in_turn}: {_percent(losses[shares.in_turn].last)} of the answers to the last question find no room."
+        text = _(
+            "For questions that are published one after another, it is {share}: {lost} of the answers to the last question find no room."
+        )
+        yield text.format(share=f"{shares.in_turn:g}", lost=_percent(losses[shares.in_turn].last))
     usable = min(share, fitting)
-    years = losses[usable].years
-    yield f"With an endpoint share of {usable:g} the budget for life is spent after {years:g} such years (median)."
+    text = _("With an endpoint share of {share} the budget for life is spent after {years} such years (median).")
+    yield text.format(share=f"{usable:g}", years=f"{losses[usable].years:g}")
+
+
+def _asked(number: int, applications: int) -> str:
+    """How many questions, and for whom."""
+    if applications:
+        user = _("For a user who has {number} of the applications and accepts all that they ask:").format(number=applications)
+    else:
+        user = _("For a user who accepts all of them:")
+    return joined([ngettext("{number} question.", "{number} questions.", number), user], of_environment().words)
 
 
 def _about_source(need: SourceNeed) -> str:
-    return (
-        f"{need.source}: {need.questions} questions are too many for its budget: {_percent(need.exceeded)} of the users lose an answer."
-        f" With a share of {need.share:g} for each (question share × endpoint share), it is 1 %."  # noqa: RUF001 - the sign of multiplication
+    text = _(
+        "{source}: {number} questions are too many for its budget: {lost} of the users lose an answer. "
+        "With a share of {share} for each (question share × endpoint share), it is {tolerated}."  # noqa: RUF001 - the sign of multiplication
     )
+    values = {"lost": _percent(need.exceeded), "share": f"{need.share:g}", "tolerated": "1\u00a0%"}
+    return text.format(source=need.source, number=need.questions, **values)
 
 
 def _print_precision(page: printing.Page, vendor: Vendor, share: float, users: int) -> None:
@@ -113,12 +129,14 @@ def _print_precision(page: printing.Page, vendor: Vendor, share: float, users: i
         ("/".join(precision.key), f"{precision.reports:,.0f}", f"{precision.needed:,}", f"± {100 * precision.margin:.1f}")
         for precision in precisions
     ]
-    page.say(f"{users:,} users, endpoint share {share:g}: reports in all periods, and the precision of any share (95 %).")
-    page.table(("QUESTION", "REPORTS", "FOR ± 2 POINTS", "POINTS"), rows)
+    text = _("{users} users, endpoint share {share}: reports in all periods, and the precision of any share ({confidence}).")
+    page.say(text.format(users=f"{users:,}", share=f"{share:g}", confidence="95\u00a0%"))
+    page.table((_("QUESTION"), _("REPORTS"), _("FOR ± 2 POINTS"), _("POINTS")), rows)
     reached = sum(precision.reports >= precision.needed for precision in precisions)
     page.gap()
-    page.say(f"{reached or 'No'} question{'s reach' if reached > 1 else ' reaches'} ± 2 points.")
+    reach = ngettext("{number} question reaches ± 2 points.", "{number} questions reach ± 2 points.", reached)
+    page.say(reach if reached else _("No question reaches ± 2 points."))
 
 
 def _percent(part: float) -> str:
-    return f"{100 * part:.1f} %"
+    return f"{100 * part:.1f}\u00a0%"

@@ -15,9 +15,11 @@ from telemetryd.core.signoffs import StopReason
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.files import inputs as files
 from telemetryd.ctl.files import installed_texts, signing
-from telemetryd.ctl.language import gettext
+from telemetryd.ctl.language import gettext as _
+from telemetryd.ctl.language import of_environment
 from telemetryd.ctl.options import assume_yes, confirm
 from telemetryd.ctl.render import printing
+from telemetryd.ctl.render.value_words import join_with_and
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +101,7 @@ def review(  # noqa: PLR0913 - one parameter for each option
         _print_questions(review_questions(subject, definitions), form)
     if signature is not None:
         _refuse_errors(manifest, subject)
-        confirm(gettext("Sign this off as {person}?").format(person=sign_off), is_agreed=yes)
+        confirm(_("Sign this off as {person}?").format(person=sign_off), is_agreed=yes)
         target = file or _system_file(declaration.application.id)
         stops = [
             stop
@@ -116,9 +118,9 @@ def _refuse_misuse(sign_off: str | None, form: str, *, alone: Mapping[str, bool]
     """Raises UsageError for options that would be ignored."""
     for option, is_given in alone.items():
         if is_given and sign_off is None:
-            raise click.UsageError(f"{option} needs --sign-off.")
+            raise click.UsageError(_("{option} needs --sign-off.").format(option=option))
     if form != "text" and sign_off is not None:
-        raise click.UsageError("--format is for the page alone: sign off without it.")
+        raise click.UsageError(_("--format is for the page alone: sign off without it."))
 
 
 def _day(day: datetime | None, *, is_signed: bool) -> date:
@@ -127,7 +129,8 @@ def _day(day: datetime | None, *, is_signed: bool) -> date:
     if day is None:
         return today
     if is_signed and day.date() > today:
-        raise Failure(f"{day.date()} is in the future: a review has the date of its last signature, today's ({today}) at the latest")
+        text = _("{day} is in the future: a review has the date of its last signature, today's ({today}) at the latest")
+        raise Failure(text.format(day=day.date(), today=today))
     return day.date()
 
 
@@ -137,9 +140,8 @@ def _refuse_errors(manifest: Path, subject: Subject) -> None:
 
     for finding in subject.findings():
         if finding.fault.level is Level.ERROR:
-            raise Failure(
-                f"{manifest}:{finding.line}: {finding.fault.message}: {finding.fault.help}; a manifest with errors cannot be signed off"
-            )
+            why = f"{manifest}:{finding.line}: {finding.fault.message}: {finding.fault.help}"
+            raise Failure(_("{why}; a manifest with errors cannot be signed off").format(why=why))
 
 
 def _print_questions(questions: Sequence[ReviewedQuestion], form: str) -> None:
@@ -165,15 +167,18 @@ def _write(entries: Sequence[ReviewEntry], target: Path, *, is_chosen: bool) -> 
         signing.write(entries, target)
     except OSError as error:
         if is_chosen:
-            raise Failure(f"{target} cannot be written: {error.strerror}") from error
+            raise Failure(_("{path} cannot be written: {why}").format(path=target, why=error.strerror)) from error
         click.echo("\n".join(entry.text for entry in entries), nl=False)
-        click.echo(f"(printed, because {target} cannot be written here; with -o FILE a second reviewer can add to it)", err=True)
+        note = _("(printed, because {path} cannot be written here; with -o FILE a second reviewer can add to it)")
+        click.echo(note.format(path=target), err=True)
         return
     for entry in entries:
+        name = f"{entry.application}/{entry.question}"
         if entry.is_complete:
-            click.echo(f"{entry.application}/{entry.question}: signed by {' and '.join(entry.reviewers)}, in {target}")
+            people = join_with_and(entry.reviewers, of_environment().words)
+            click.echo(_("{name}: signed by {people}, in {path}").format(name=name, people=people, path=target))
         else:
-            click.echo(f"{entry.application}/{entry.question}: waits for a second reviewer, in {signing.draft_of(target)}")
+            click.echo(_("{name}: waits for a second reviewer, in {path}").format(name=name, path=signing.draft_of(target)))
 
 
 def _reviews_in(target: Path) -> Reviews:
@@ -189,11 +194,11 @@ def _warn_of_stops(entries: Sequence[ReviewEntry], stops: Sequence[Stop]) -> Non
         own_stops = [stop for stop in stops if (stop.application, stop.question) == entry[:2]]
         answered = [stop for stop in own_stops if stop.reason is StopReason.ANSWERED]
         for stop in (answered or [stop for stop in own_stops if stop.date >= entry.date])[:1]:
-            hint = f"It stays so until two people sign with --new, on a day after {stop.date}."
+            hint = _("It stays so until two people sign with --new, on a day after {date}.").format(date=stop.date)
             if answered:
-                hint = "No review brings it back: to ask again takes a question with another id."
-            standing = explain(Situation("stopped" if answered else "suspended", stop.why.cause, dict(stop.why.args)))
-            click.echo(f"{entry.application}/{entry.question}: {standing} {hint}", err=True)
+                hint = _("No review brings it back: to ask again takes a question with another id.")
+            situation = Situation("stopped" if answered else "suspended", stop.why.cause, dict(stop.why.args))
+            click.echo(f"{entry.application}/{entry.question}: {explain(situation, of_environment().words)} {hint}", err=True)
 
 
 def _system_file(application: str) -> Path:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import control_client
+from telemetryd.ctl.commands.service_state import read_service_state
 from telemetryd.ctl.options import as_json
-from telemetryd.ctl.render import printing, state_sentences
+from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.pages import applications_page, status_page
 
 if TYPE_CHECKING:
@@ -35,10 +36,9 @@ def status(*, is_json: bool) -> None:
             printing.emit(await control.properties())
             return
         making = asyncio.to_thread(printing.Page)  # what it imports is read while the service makes the lists
-        asking = control.properties(), control.applications(), control.standings()
-        page, properties, applications, questions = await asyncio.gather(making, *asking)
         proxies = [name for name in _PROXIES if os.environ.get(name)]
-        status_page(page, state_sentences.ServiceState(properties, applications, questions, proxies))
+        page, state = await asyncio.gather(making, read_service_state(control, proxies))
+        status_page(page, state)
 
     control_client.run(work)
 

@@ -16,8 +16,10 @@ from telemetryd.core.signoffs import Stop, StopReason
 from telemetryd.ctl import control_client
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.files import installed_texts
+from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.pages import standings_page
+from telemetryd.ctl.render.value_words import STATES
 from telemetryd.errors import InvalidFileError
 from telemetryd.system.directories import data_directories, user_config_directory
 from telemetryd.toml.config import parse_reviews
@@ -90,9 +92,10 @@ def _end(reason: StopReason, request: StopRequest) -> None:
         _write(path, text)
     except OSError as error:
         click.echo(text, nl=False)
-        raise Failure(f"{path} cannot be written ({error.strerror}): nothing was changed; the text above is what belongs there") from error
+        text = _("{path} cannot be written ({why}): nothing was changed; the text above is what belongs there")
+        raise Failure(text.format(path=path, why=error.strerror)) from error
     page = printing.Page()
-    page.say(f"Written: {path}")
+    page.say(_("Written: {path}").format(path=path))
     _print_standing(page, request, path)
 
 
@@ -104,8 +107,11 @@ def _day(reason: StopReason, request: StopRequest) -> date:
     review = installed_texts.reviews().standing(request.app, request.question).review
     if review is None or review.date <= today:
         return today
-    consequence = "has a future date. The suspension gets the same date, and only a review of a later date lifts it"
-    click.echo(f"note: the review of {review.date} in {review.file} {consequence}", err=True)
+    note = _(
+        "note: the review of {date} in {file} has a future date. The suspension gets the same date, and only a review of a later date "
+        "lifts it"
+    )
+    click.echo(note.format(date=review.date, file=review.file), err=True)
     return review.date
 
 
@@ -118,7 +124,7 @@ def _text(reason: StopReason, request: StopRequest, day: date) -> tuple[str, Sto
         lines.append(f"text = {json.dumps(request.because, ensure_ascii=False)}")
     text = "\n".join(["[[stop]]", *lines, ""])
     try:
-        _, (entry,) = parse_reviews(text, "")
+        _reviews, (entry,) = parse_reviews(text, "")
     except InvalidFileError as error:
         raise click.UsageError(str(error).removeprefix("[[stop]] number 1: ")) from error
     return text, entry
@@ -128,12 +134,13 @@ def _check_not_there(path: Path, entry: Stop) -> None:
     """Raises `Failure` if the file already has this stop, has a later one, or cannot be parsed. Raises OSError."""
     with suppress(FileNotFoundError):
         try:
-            _, before = parse_reviews(path.read_text(encoding="utf-8"), "")
+            _reviews, before = parse_reviews(path.read_text(encoding="utf-8"), "")
         except (InvalidFileError, UnicodeDecodeError) as error:
-            raise Failure(f"{path} exists and says something else ({error}); fix or remove it first") from error
+            text = _("{path} exists and says something else ({why}); fix or remove it first")
+            raise Failure(text.format(path=path, why=error)) from error
         later = [stop_there for stop_there in before if stop_there.date > entry.date or stop_there == entry]
         if later:
-            raise Failure(f"{path} says so already, since {later[-1].date.isoformat()}", NOTHING)
+            raise Failure(_("{path} says so already, since {date}").format(path=path, date=later[-1].date.isoformat()), NOTHING)
 
 
 def _write(path: Path, text: str) -> None:
@@ -171,17 +178,21 @@ def _print_standing(page: printing.Page, request: StopRequest, path: Path) -> No
             if (question["application"], question["id"]) == (request.app, request.question)
         ]
     except Failure:
-        page.say("No daemon answers here. Each daemon obeys when it next checks its files, at its next tick at the latest.")
+        page.say(_("No daemon answers here. Each daemon obeys when it next checks its files, at its next tick at the latest."))
         return
     if questions:
         standings_page(page, questions)
         _check_end(questions[0]["state"], path)
     else:
-        page.say(f"The daemon of this session knows no question {request.question} of {request.app}: are the names right?")
+        text = _("The daemon of this session knows no question {question} of {application}: are the names right?")
+        page.say(text.format(question=request.question, application=request.app))
 
 
 def _check_end(state: str, path: Path) -> None:
     """Raises `Failure` if the question still collects although the file was written."""
     if state in _GOING_ON:
-        problem = f"{path} is written, but the daemon of this session does not obey it: the question is still {state}"
-        raise Failure(f"{problem}; `telemetryctl status` shows whether it reads its files elsewhere")
+        text = _(
+            "{path} is written, but the daemon of this session does not obey it: the question is still {state}; "
+            "`telemetryctl status` shows whether it reads its files elsewhere"
+        )
+        raise Failure(text.format(path=path, state=_(STATES[state])))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.limits import CONFIG_BYTES
 from telemetryd.ctl.failures import Failure
+from telemetryd.ctl.language import gettext as _
 from telemetryd.errors import InvalidFileError, InvalidManifestError
 from telemetryd.system.files import read_start
 
@@ -52,15 +53,15 @@ def read_text(path: Path) -> str:
     try:
         data = read_start(path, CONFIG_BYTES + 1)
     except OSError as error:
-        raise Failure(f"{path} cannot be read: {error.strerror}") from error
+        raise Failure(_("{path} cannot be read: {why}").format(path=path, why=error.strerror)) from error
     except InvalidFileError as error:
-        raise Failure(f"{path}: {error}, not a pipe or a device") from error
+        raise Failure(_("{path} is not a file").format(path=path)) from error
     if len(data) > CONFIG_BYTES:
-        raise Failure(f"{path} is longer than the {CONFIG_BYTES} bytes that telemetryd reads")
+        raise Failure(_("{path} is longer than the {size} bytes that telemetryd reads").format(path=path, size=CONFIG_BYTES))
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise Failure(f"{path} is not UTF-8 text") from error
+        raise Failure(_("{path} is not UTF-8 text").format(path=path)) from error
 
 
 def read_manifest(path: Path) -> Declaration:
@@ -83,7 +84,8 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
         elif _MANIFEST.search(text):
             declared = _parse_manifest(path, text)
             if declared.application.id in declarations:
-                raise Failure(f"{path}: a second manifest of {declared.application.id}")
+                text = _("{path} is a second manifest of {application}")
+                raise Failure(text.format(path=path, application=declared.application.id))
             declarations[declared.application.id] = declared
         elif text.strip():
             receivers |= _parse_receivers(path, text)
@@ -100,9 +102,10 @@ def choose_definitions(declaration: Declaration, question: str) -> Sequence[Defi
     definitions = [definition for definition in declaration.definitions if question in {"", definition.question.id}]
     if not definitions:
         application = declaration.application.id
-        raise Failure(
-            f"{application} asks no question {question!r}" if question else f"{application} asks no question: there is nothing to review"
+        text = (
+            _("{application} asks no question {question}") if question else _("{application} asks no question: there is nothing to review")
         )
+        raise Failure(text.format(application=application, question=repr(question)))
     return definitions
 
 
@@ -112,7 +115,7 @@ def _parse_manifest(path: Path, text: str) -> Declaration:
     try:
         return parse(text)
     except InvalidManifestError as error:
-        raise Failure(f"{path}: {error} (`telemetryctl lint` says more)") from error
+        raise Failure(_("{path}: {why} (`telemetryctl lint` says more)").format(path=path, why=error)) from error
 
 
 def _parse_reviews(path: Path, text: str) -> tuple[Sequence[Review], Sequence[Stop]]:
@@ -130,5 +133,6 @@ def _parse_receivers(path: Path, text: str) -> dict[str, Receiver]:
     try:
         configuration = parse_configuration(text)
     except InvalidFileError as error:
-        raise Failure(f"{path} is not a manifest, a file of reviews or stops, or a configuration file: {error}") from error
+        text = _("{path} is not a manifest, a file of reviews or stops, or a configuration file: {why}")
+        raise Failure(text.format(path=path, why=error)) from error
     return {vendor: Receiver(endpoint.name, endpoint.url, endpoint.results) for vendor, endpoint in configuration.endpoint.items()}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.files.inputs import read_text
+from telemetryd.ctl.language import gettext as _
 from telemetryd.errors import InvalidFileError
 from telemetryd.toml import fields, parser
 from telemetryd.toml.config import parse_reviews
@@ -69,9 +70,9 @@ def check_sign_off(reviewer: str, record: str, day: date) -> SignOff:
     except fields.RefusedError as error:
         raise Failure(str(error)) from error
     if not _REVIEWER.fullmatch(reviewer) or any(character in reviewer for character in '"\\'):
-        raise Failure('expected a reviewer as "Name <mail>"')
+        raise Failure(_('expected a reviewer as "Name <mail>"'))
     if '"' in record or "\\" in record:
-        raise Failure('expected a record without " and \\')
+        raise Failure(_('expected a record without " and \\'))
     return SignOff(reviewer, record, day)
 
 
@@ -114,9 +115,11 @@ def _merge(entries: Sequence[ReviewEntry], file: Path) -> None:
     try:
         parse_reviews(text, str(file))
     except InvalidFileError as error:
-        raise Failure(f"with this entry {file} could not be read, so nothing was written: {error}") from error
+        text = _("with this entry {path} could not be read, so nothing was written: {why}")
+        raise Failure(text.format(path=file, why=error)) from error
     if not set(entries) <= set(_read(text, file)):
-        raise Failure(f"{file} does not have the expected layout, so nothing was written: add the reviewer by hand")
+        text = _("{path} does not have the expected layout, so nothing was written: add the reviewer by hand")
+        raise Failure(text.format(path=file))
     _write_whole(file, text)
 
 
@@ -151,19 +154,20 @@ def _sign_definition(
     earlier = next((entry for entry in reversed(open_ones) if entry[:3] == (*definition.key, definition.digest)), None)
     record = sign_off.record or (earlier.record if earlier else "")
     if not record:
-        raise Failure("say where the review is kept in public: --record URL")
+        raise Failure(_("say where the review is kept in public: --record URL"))
     if earlier and earlier.record != record:
-        raise Failure(f"the first reviewer of {question} names another record, {earlier.record}: both sign for one review")
+        text = _("the first reviewer of {question} names another record, {record}: both sign for one review")
+        raise Failure(text.format(question=question, record=earlier.record))
     reviewers = earlier.reviewers if earlier else ()
     for reviewer in reviewers:
         if is_same_person(reviewer, sign_off.reviewer):
-            raise Failure(f"{reviewer} has signed {question} already, and a review needs two different people", NOTHING)
+            text = _("{reviewer} has signed {question} already, and a review needs two different people")
+            raise Failure(text.format(reviewer=reviewer, question=question), NOTHING)
     day = earlier.date if earlier and earlier.is_complete else sign_off.date
     for entry in complete:
         if entry[:2] == definition.key and entry.definition != definition.digest and entry.date >= day:
-            raise Failure(
-                f"another definition of {question} has a review of {entry.date}, which would still apply: sign with a later --date"
-            )
+            text = _("another definition of {question} has a review of {date}, which would still apply: sign with a later --date")
+            raise Failure(text.format(question=question, date=entry.date))
     return ReviewEntry(*definition.key, definition.digest, (*reviewers, sign_off.reviewer), record, day)
 
 
@@ -191,7 +195,7 @@ def _read(text: str, file: Path) -> list[ReviewEntry]:
             for table in tables
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Failure(f"{file} has no readable reviews; fix or remove it") from error
+        raise Failure(_("{path} has no readable reviews; fix or remove it").format(path=file)) from error
 
 
 def _is_same_entry(first: ReviewEntry, second: ReviewEntry) -> bool:

@@ -1,10 +1,14 @@
-"""What a change would do, from the values of Foresee, for the user to decide on. Policy: C1, C2, T2."""
+"""What a change would do, from the values of Foresee, for the user to decide on. Policy: C1, C2, T2.
+
+`parts` has every sentence. The page is telemetryctl's; the settings window has a dialog of the same parts.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core.explanation import Situation, explain
+from telemetryd.core.translation import joined
 from telemetryd.ctl.render.value_words import day
 
 if TYPE_CHECKING:
@@ -22,26 +26,47 @@ _ROOM = {"", "yes"}
 """Words for the room of questions that start: nothing is known before the draw, or without a server."""
 
 
+class Part(NamedTuple):
+    """Questions to which the same happens: a heading, and each of them with what there is to say about it alone."""
+
+    heading: str
+    rows: Sequence[tuple[Consequence, str]]
+
+
 def consequences_page(page: Page, foreseen: Consequences) -> None:
-    """What ends for good, what starts, and what closes or stays closed; nothing if nothing follows."""
-    words = page.language.words
+    """Every part; nothing if nothing follows."""
+    for part in parts(foreseen, page.language.words):
+        page.say(part.heading, "bold")
+        page.facts(line for row, text in part.rows for line in _lines(row, text))
+        page.gap()
+
+
+def parts(foreseen: Consequences, words: Words) -> Iterator[Part]:
+    """What ends for good, what starts, and what closes or stays closed. A part without questions is left out."""
     starts = [row for row in foreseen.resumes if row["room"] in _ROOM]
     later = [row for row in foreseen.resumes if row["room"] not in _ROOM]
     ends = words.ngettext("This ends {number} question for good:", "This ends {number} questions for good:", len(foreseen.ends))
-    _part(page, foreseen.ends, ends, _end)
-    _part(page, starts, words.ngettext("This starts {number} question:", "This starts {number} questions:", len(starts)), _start)
-    _part(page, later, words.ngettext("{number} question may start later:", "{number} questions may start later:", len(later)), _start)
+    yield from _part(foreseen.ends, ends, words, _end)
+    start = words.ngettext("This starts {number} question:", "This starts {number} questions:", len(starts))
+    yield from _part(starts, start, words, _start)
+    may = words.ngettext("{number} question may start later:", "{number} questions may start later:", len(later))
+    yield from _part(later, may, words, _start)
     closes = [row for row in foreseen.refused if row["closes"]]
     stays = [row for row in foreseen.refused if not row["closes"]]
-    _part(page, closes, words.ngettext("This closes {number} question:", "This closes {number} questions:", len(closes)), _shut)
-    _part(page, stays, words.ngettext("{number} question stays closed:", "{number} questions stay closed:", len(stays)), _shut)
+    close = words.ngettext("This closes {number} question:", "This closes {number} questions:", len(closes))
+    yield from _part(closes, close, words, _shut)
+    stay = words.ngettext("{number} question stays closed:", "{number} questions stay closed:", len(stays))
+    yield from _part(stays, stay, words, _shut)
 
 
-def _part(page: Page, rows: Sequence[Consequence], heading: str, sentences: Sentences) -> None:
+def _part(rows: Sequence[Consequence], heading: str, words: Words, sentences: Sentences) -> Iterator[Part]:
     if rows:
-        page.say(heading.format(number=len(rows)), "bold")
-        page.facts(line for row in rows for line in _lines(row, " ".join(sentences(row, page.language.words))))
-        page.gap()
+        yield Part(heading.format(number=len(rows)), [(row, _joined(sentences(row, words), words)) for row in rows])
+
+
+def _joined(sentences: Iterator[str], words: Words) -> str:
+    said = list(sentences)
+    return joined(said, words) if said else ""
 
 
 def _lines(row: Consequence, text: str) -> Iterator[Row]:

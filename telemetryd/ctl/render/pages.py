@@ -35,7 +35,7 @@ _KINDS = {
     "unreadable": mark("unreadable"),
 }
 _DAY_S = 86_400
-_LISTED_MAX = 5
+LISTED_MAX = 5
 """Most lines of one kind in `status`."""
 _LIST = mark("and {number} more: see `telemetryctl list`")
 _SHOW = mark("and {number} more: see `telemetryctl show APP`")
@@ -133,16 +133,21 @@ def _status_rows(state: ServiceState, language: UserLanguage) -> Iterator[Row]:
     problem = _("{name}: {text}")
     problems = [problem.format(name=file, text=text) if file else text for file, text in properties.get("Problems", ())]
     yield from labelled_rows(_("Problems"), _some(problems, _JSON, words))
-    decided = [question for question in state.questions if question.get("state", "") not in _ENDS]
-    if len(decided) > _LISTED_MAX:
-        decided.sort(key=state_sentences.urgency)
-    yield from labelled_rows(_("Questions"), _some([_standing_text(question, words) for question in decided], _SHOW, words))
+    decided, number = [question for question in state.questions if question.get("state", "") not in _ENDS], number_decided(state)
+    if number > LISTED_MAX:
+        decided.sort(key=lambda question: state_sentences.urgency(state_sentences.state_of(question)))
+    yield from labelled_rows(_("Questions"), _some([_standing_text(question, words) for question in decided], _SHOW, words, number))
 
 
-def _some(texts: Sequence[str], help_text: str, words: Words) -> Sequence[str]:
-    """The first few texts, so that the page fits a screen, and how many others there are."""
-    others = len(texts) - _LISTED_MAX
-    return texts if others <= 0 else [*texts[:_LISTED_MAX], words.gettext(help_text).format(number=others)]
+def number_decided(state: ServiceState) -> int:
+    """How many questions `status` lists, or would list if it listed all: those that the user decided on."""
+    return sum(number for name, number in state.counted().items() if name not in _ENDS)
+
+
+def _some(texts: Sequence[str], help_text: str, words: Words, number: int = 0) -> Sequence[str]:
+    """The first few texts, so that the page fits a screen, and how many others there are. `number` is that of all, if it is larger."""
+    others = max(number, len(texts)) - LISTED_MAX
+    return texts if others <= 0 else [*texts[:LISTED_MAX], words.gettext(help_text).format(number=others)]
 
 
 def _last_work(unix: int, words: Words) -> str:

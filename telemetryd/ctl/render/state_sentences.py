@@ -5,6 +5,7 @@ Pure functions from the values of Control1 to text, in the language of `words`.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core.declared_words import translated_word
@@ -27,29 +28,36 @@ if TYPE_CHECKING:
 
     from telemetryd.core.translation import Words
 
-_PAUSED = "paused"
+PAUSED = "paused"
+"""Active questions that are not measured for now; Control1 says so by their cause."""
 _ASKING = "asking"
 """Questions that a yes could start now."""
-_ORDER = ("active", _ASKING, "reporting", "waiting", _PAUSED, "suspended", "unreviewed", "pending")
+_ORDER = ("active", _ASKING, "reporting", "waiting", PAUSED, "suspended", "unreviewed", "pending")
 """The order of the sentence. All other states are final."""
-_WITH_REASON = {"waiting", _PAUSED, "suspended"}
+_WITH_REASON = {"waiting", PAUSED, "suspended"}
 """States that are printed with their reason."""
 _WITH_EXAMPLE = {*_WITH_REASON, "unreviewed", "pending"}
 """States that are printed with their first question as an example."""
 _PHRASES_MAX = 3
-_URGENCY = (_PAUSED, "suspended", "active", "reporting", "waiting")
+_URGENCY = (PAUSED, "suspended", "active", "reporting", "waiting")
 
 
 class ServiceState(NamedTuple):
     """The values of Control1: its properties, and the dictionaries of applications and questions.
 
-    `proxies` are the variables of the environment that name a proxy.
+    `proxies` are the variables of the environment that name a proxy. Without `numbers` the questions are all that there are. Otherwise they
+    are some of each state that is shown with an example, and `numbers` says how many are in each state (paused ones apart).
     """
 
     properties: Mapping[str, Any]
     applications: Sequence[Mapping[str, Any]]
     questions: Sequence[Mapping[str, Any]]
     proxies: Sequence[str] = ()
+    numbers: Mapping[str, int] | None = None
+
+    def counted(self) -> Mapping[str, int]:
+        """How many questions are in each state."""
+        return Counter(map(state_of, self.questions)) if self.numbers is None else self.numbers
 
 
 def status_sentence(state: ServiceState, words: Words = ENGLISH) -> str:
@@ -174,9 +182,9 @@ def _limits_clause(files: Mapping[str, str], words: Words) -> str:
 def _on_sentence(state: ServiceState, what: str, words: Words) -> str:
     """The sentence while telemetry is on for `what`: what collects or waits for the user, or why nothing is collected."""
     _ = words.gettext
-    if not state.questions:
+    if not sum(state.counted().values()):
         return _("Telemetry is on for {what}, but nothing is collected: no application asks a question.").format(what=what)
-    parts = list(_phrases(state, words))[:_PHRASES_MAX]
+    parts = list(_phrases(state, words))
     if not parts:
         return _("Telemetry is on for {what}, but nothing is collected: every question is answered, over or refused.").format(what=what)
     is_collecting = parts[0][0] == "active"
@@ -188,22 +196,30 @@ def _on_sentence(state: ServiceState, what: str, words: Words) -> str:
     return text.format(what=what, activity=join_with_commas((text for _state, text in parts), words))
 
 
-def _phrases(service: ServiceState, words: Words) -> Iterator[tuple[str, str]]:
-    """(state, what is said of its questions); questions that wait for the user come right after those that collect."""
-    by_state: dict[str, list[Mapping[str, Any]]] = {state: [] for state in _ORDER}
-    for question in service.questions:
-        by_state.setdefault(state_of(question), []).append(question)
-    asking = [application for application in service.applications if application.get("pending")]
-    counts = {state: len(by_state[state]) for state in _ORDER} | {_ASKING: sum(application["pending"] for application in asking)}
+def said(service: ServiceState) -> dict[str, int]:
+    """The states that the sentence is about, with their numbers: questions that wait for the user come right after those that collect."""
+    asking = sum(application.get("pending", 0) for application in service.applications)
+    counts = {**service.counted(), _ASKING: asking}
     if asking:
         counts["pending"] = 0
-    for state in _ORDER:
-        if not counts[state]:
-            continue
-        text = _counted(state, counts[state], words).format(number=counts[state])
-        example = f"`telemetryctl show {one_line(asking[0]['id'])}`" if state == _ASKING else ""
-        if state in _WITH_EXAMPLE:
-            example = _example(by_state[state][0], words, has_reason=state in _WITH_REASON)
+    return dict([(state, counts[state]) for state in _ORDER if counts.get(state)][:_PHRASES_MAX])
+
+
+def examples(service: ServiceState) -> list[str]:
+    """The states of which the sentence names a question."""
+    return [state for state in said(service) if state in _WITH_EXAMPLE]
+
+
+def _phrases(service: ServiceState, words: Words) -> Iterator[tuple[str, str]]:
+    """(state, what is said of its questions)."""
+    for state, number in said(service).items():
+        text, example = _counted(state, number, words).format(number=number), ""
+        if state == _ASKING:
+            asking = next(application for application in service.applications if application.get("pending"))
+            example = f"`telemetryctl show {one_line(asking['id'])}`"
+        named = next((question for question in service.questions if state_of(question) == state), None)
+        if state in _WITH_EXAMPLE and named:
+            example = _example(named, words, has_reason=state in _WITH_REASON)
         yield state, words.gettext("{text} ({example})").format(text=text, example=example) if example else text
 
 
@@ -216,7 +232,7 @@ def _counted(state: str, number: int, words: Words) -> str:
             "the answer to {number} question waits to be sent", "the answers to {number} questions wait to be sent", number
         ),
         "waiting": words.ngettext("{number} accepted question has not started", "{number} accepted questions have not started", number),
-        _PAUSED: words.ngettext("{number} question is paused", "{number} questions are paused", number),
+        PAUSED: words.ngettext("{number} question is paused", "{number} questions are paused", number),
         "suspended": words.ngettext("{number} question is suspended", "{number} questions are suspended", number),
         "unreviewed": words.ngettext("{number} question is not reviewed yet", "{number} questions are not reviewed yet", number),
         "pending": words.ngettext("{number} question is not accepted", "{number} questions are not accepted", number),
@@ -226,12 +242,11 @@ def _counted(state: str, number: int, words: Words) -> str:
 def state_of(question: Mapping[str, Any]) -> str:
     """A question's state; an active question with a pause is called paused, because it does not collect."""
     standing = situation(question)
-    return _PAUSED if standing.state == "active" and standing.is_paused else standing.state
+    return PAUSED if standing.state == "active" and standing.is_paused else standing.state
 
 
-def urgency(question: Mapping[str, Any]) -> int:
-    """The place of a question in a list that cannot have all: what was stopped first, then what runs, what waits, and what is over."""
-    state = state_of(question)
+def urgency(state: str) -> int:
+    """The place of a state in a list that cannot have all: what was stopped first, then what runs, what waits, and what is over."""
     return _URGENCY.index(state) if state in _URGENCY else len(_URGENCY)
 
 

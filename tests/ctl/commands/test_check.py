@@ -71,6 +71,44 @@ class Image:
         return path
 
 
+def test_links_lead_where_the_image_leads(tmp_path):
+    """A link in an image is followed as its own programs follow it: to a place in the image, and never to this machine."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kate.toml").write_text(KATE.replace("Is start-up too slow?", "Is this the wrong machine?"))
+    image = Image(tmp_path / "image")
+    for kind, name in (("manifests", "org.kde.kate.toml"), ("reviews.d", "kde.toml")):
+        real = image.path(f"usr/lib/packaged/{kind}/{name}")
+        linked = image.path(f"usr/share/telemetryd/{kind}/{name}")
+        linked.rename(real)
+        linked.symlink_to(f"/usr/lib/packaged/{kind}/{name}")
+    assert problems(image.root) == []
+    manifest_link = image.path("usr/share/telemetryd/manifests/org.kde.kate.toml")
+    manifest_link.unlink()
+    manifest_link.symlink_to(outside / "kate.toml")
+    (found,) = problems(image.root)
+    assert (found[0], "wrong machine" in found[1]) == ("manifests", False)
+    assert str(image.root / "usr/share/telemetryd/manifests/org.kde.kate.toml") in found[1]
+
+
+def test_links_of_folders_and_masks(tmp_path):
+    """A folder that is an absolute link is read in the image; a link to /dev/null masks, in whatever image."""
+    image = Image(tmp_path)
+    image.path("usr/share/telemetryd").rename(image.path("usr/lib/telemetryd"))
+    image.path("usr/share/telemetryd").symlink_to("/usr/lib/telemetryd")
+    assert not problems(image.root)
+    mask = image.path("etc/telemetryd/manifests/org.kde.kate.toml")
+    mask.symlink_to("/dev/null")
+    image.path("usr/lib/telemetryd/reviews.d/kde.toml").unlink()
+    assert not problems(image.root), "the question is masked, so that it needs no review"
+    unit = image.path("usr/lib/systemd/user/telemetryd.service")
+    unit.rename(image.path("usr/lib/elsewhere/telemetryd.service"))
+    unit.symlink_to("/usr/lib/elsewhere/telemetryd.service")
+    assert not problems(image.root)
+    image.path("usr/bin/telemetryd").unlink()
+    assert {check for check, _ in problems(image.root)} == {"units"}
+
+
 def run(*arguments):
     """The command, without a bus."""
     return runner().invoke(cli, ["check", *map(str, arguments)], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish"})
