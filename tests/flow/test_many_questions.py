@@ -97,6 +97,7 @@ def test_pages_are_quick_and_hold_nobody_up(machine):
     assert too_long == {}
 
 
+@pytest.mark.timeout(300)
 def test_status_is_quick_and_short(machine):
     """`status` takes little longer than `--help`, in runs that take turns, and fits a screen."""
     with machine.daemon() as daemon:
