@@ -21,7 +21,7 @@ _NAMED_MAX = 6
 
 
 def needs_question(foreseen: Consequences, change: Mapping[str, object]) -> bool:
-    """Whether the user has to hear of it first: something ends, or something starts that is not accepted by this very change."""
+    """Whether the user has to hear first what follows: something ends, or something starts that is not accepted by this very change."""
     accepted = change.get("accept", {})
     named = {(app, question) for app, digests in accepted.items() for question in digests} if isinstance(accepted, dict) else set()
     return bool(foreseen.ends) or any((row["application"], row["question"]) not in named for row in foreseen.resumes)

@@ -147,7 +147,7 @@ def test_it_overwrites_nothing_unasked(tmp_path):
 def test_it_cannot_be_written(tmp_path):
     """A folder that is not there is an error in one line."""
     done = new("-o", "none/a.toml", folder=tmp_path, **ALL)
-    assert (done.returncode, done.stderr) == (1, "telemetryctl: none/a.toml could not be written: No such file or directory\n")
+    assert (done.returncode, done.stderr) == (1, "telemetryctl: none/a.toml cannot be written: No such file or directory\n")
 
 
 def test_at_a_terminal(tmp_path):

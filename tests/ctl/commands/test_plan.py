@@ -79,7 +79,7 @@ def test_applications(tmp_path):
         (("a", "b"), (), 1, "expected manifests of one vendor, not of a, b"),
         (("a", "a"), ("--applications", "3"), 2, "only 2 of these applications ask questions"),
         (("a",), ("--endpoint-share", "0"), 2, "0 is not in the range"),
-        ((), (), 1, "expected manifests of one vendor, not of none"),
+        ((), (), 1, "expected manifests of a vendor: there is none"),
     ],
 )
 def test_refused(tmp_path, vendors, arguments, status, text):
