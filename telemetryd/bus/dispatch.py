@@ -246,6 +246,8 @@ class Dispatcher(Generic[C_co]):
         try:
             reply = method_return(call, route.returns, await work or [])
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
+            if self._on_refused is not None:
+                self._on_refused(call, failure)
             reply = refusal(call, failure)
         if expects_reply(call):
             self._send(call, reply)

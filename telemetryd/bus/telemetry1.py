@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from telemetryd.bus.identity import Caller, admit_own_application
 from telemetryd.bus.members import Handlers, Result
-from telemetryd.errors import NotSupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from telemetryd.bus.open_settings import SettingsOpener
     from telemetryd.bus.transport.library import Message
 
 VERSION = 1
@@ -40,10 +40,13 @@ class SamplingPort(Protocol):
 
 
 class Applications:
-    """The object behind Telemetry1. `daemon` returns the running daemon, or raises the error that answers every call."""
+    """The object behind Telemetry1.
 
-    def __init__(self, daemon: Callable[[], SamplingPort]) -> None:
-        self._daemon = daemon
+    `daemon` returns the running daemon, or raises the error that answers every call but OpenSettings, which needs no daemon behind it.
+    """
+
+    def __init__(self, daemon: Callable[[], SamplingPort], settings: SettingsOpener) -> None:
+        self._daemon, self._settings = daemon, settings
         self._callers: dict[str, frozenset[str]] = {}
         self._noted: set[tuple[str, str]] = set()
         """(connection, application) of noted calls, so that each sample costs one look-up."""
@@ -85,8 +88,10 @@ class Applications:
         self._note(caller, call.sender, application)
         return None
 
-    def _open_settings(self, _caller: Caller, _call: Message) -> Result:
-        raise NotSupportedError("telemetryd cannot open a settings window yet; the user can run: telemetryd-settings or telemetryctl")
+    async def _open_settings(self, _caller: Caller, call: Message) -> Result:
+        application, _parent_window, options = call.body
+        await self._settings.open(application, options)
+        return None
 
     def _note(self, caller: Caller, sender: str, application: str) -> None:
         """Remember a caller of an application, for kept and refused samples alike."""

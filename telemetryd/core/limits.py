@@ -102,6 +102,8 @@ FACT_S = 1.0
 # The connections to the bus.
 BUS_TIMEOUT_S = 10.0
 """Longest wait for the bus or for a peer's reply; the bus answers within a millisecond, on a thrashing machine within seconds."""
+SETTINGS_PAUSE_S = 10.0
+"""From one OpenSettings that opens the window to the next that does: a user who clicks again has waited as long for the first."""
 SYSTEM_BUS_TIMEOUT_S = 2.0
 """Longest wait of a tick for the system bus and its services, which answer within milliseconds. Whoever is slower has said nothing."""
 LOOK_TIMEOUT_S = 2.0

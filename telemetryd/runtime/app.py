@@ -18,6 +18,7 @@ from telemetryd.bus.callers import Callers
 from telemetryd.bus.control1 import Control, changed
 from telemetryd.bus.dispatch import Dispatcher
 from telemetryd.bus.interfaces import CONTROL, PROPERTIES, TELEMETRY, load
+from telemetryd.bus.open_settings import SettingsOpener
 from telemetryd.bus.telemetry1 import Applications
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import signal as bus_signal
@@ -64,7 +65,6 @@ class App:
             has_time=lambda: schedule.has_time(self._service.idle_exit_s, self._rest_s()),
         )
         self._lock = self._service.lock
-        self._applications = Applications(self._service.daemon)
         self._control = Control(
             self._service.control, self._service.refresh, lambda: self._applications.callers, announce=self._announce, slices=Slices()
         )
@@ -73,6 +73,7 @@ class App:
         self._is_lock_refused = False
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._applications = Applications(self._service.daemon, SettingsOpener(lambda: self._bus, self._loop.time))
         self._last_call = self._loop.time()
         self._checked = asyncio.Event()
         self._dispatchers: dict[str, Dispatcher[Connection]] = {}

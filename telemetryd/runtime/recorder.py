@@ -19,6 +19,7 @@ from telemetryd.bus.callers import Callers
 from telemetryd.bus.dispatch import Dispatcher
 from telemetryd.bus.interfaces import CONTROL, TELEMETRY, load
 from telemetryd.bus.members import Handlers
+from telemetryd.bus.open_settings import SettingsOpener
 from telemetryd.bus.refusals import describe_refusal
 from telemetryd.bus.telemetry1 import Applications
 from telemetryd.bus.transport.connection import Connection
@@ -153,7 +154,9 @@ class Recording:
         refusing = Handlers(
             dict.fromkeys(control.methods, _refuse), dict.fromkeys(control.properties, _refuse), dict.fromkeys(control.properties, _refuse)
         )
-        dispatchers = {TELEMETRY: await self._offer(TELEMETRY, Applications(lambda: self._recorder).handlers(), self._recorder.refuse)}
+        opener = SettingsOpener(lambda: self._bus, asyncio.get_running_loop().time)
+        applications = Applications(lambda: self._recorder, opener)
+        dispatchers = {TELEMETRY: await self._offer(TELEMETRY, applications.handlers(), self._recorder.refuse)}
         dispatchers[CONTROL] = await self._offer(CONTROL, refusing)
         self._service.lock_acquired()
         for name, dispatcher in dispatchers.items():

@@ -79,10 +79,11 @@ async def test_a_sandbox_may_push_for_itself_only(telemetry, box):
         (None, "PushMany", "sa{sv}", ["org.example.Other", {}]),
         (None, "Register", "ssa{sv}", ["org.example.Other", "", {}]),
         (None, "OpenSettings", "ssa{sv}", ["org.example.Other", "", {}]),
+        (None, "OpenSettings", "ssa{sv}", ["org.example.Boxed", "", {}]),
         (PROPERTIES, "Get", "ss", [TELEMETRY, "Version"]),
     ]
-    assert await boxed(telemetry, box, calls) == ["ok", denied, denied, denied, denied, "ok"]
-    assert [name for name, _ in telemetry.answers.called] == ["Push"]
+    assert await boxed(telemetry, box, calls) == ["ok", denied, denied, denied, denied, "ok", "ok"]
+    assert [name for name, _ in telemetry.answers.called] == ["Push", "OpenSettings"]
 
 
 async def test_a_sandbox_is_denied_every_member_of_control(control, box):
