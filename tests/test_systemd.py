@@ -94,3 +94,16 @@ def test_bus_starts_the_unit(name):
     parser.optionxform = str
     parser.read(ROOT / "dbus" / f"{name}.service.in")
     assert dict(parser["D-BUS Service"]) == {"Name": name, "Exec": "@bindir@/telemetryd", "SystemdService": UNIT.name}
+
+
+def test_the_notifying_timer_and_its_service_are_clean(tmp_path):
+    """Systemd has not a word to say of them. They belong to a desktop's session, and bring no code of other places."""
+    for name in ("telemetryd-notify.service", "telemetryd-notify.timer"):
+        text = (UNIT.parent / name).read_text()
+        (tmp_path / name).write_text(text.replace("ExecStart=/usr/bin/telemetryd-settings", f"ExecStart={sys.executable}"))
+    done = verify(tmp_path / "telemetryd-notify.timer", tmp_path / "runtime")
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert "WantedBy=graphical-session.target" in (UNIT.parent / "telemetryd-notify.timer").read_text()
+    service = (UNIT.parent / "telemetryd-notify.service").read_text()
+    assert "Environment=PYTHONNOUSERSITE=1" in service
+    assert "ExecStart=/usr/bin/telemetryd-settings --notify" in service

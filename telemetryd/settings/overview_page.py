@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core.translation import mark
+from telemetryd.settings.notification_switch import notification_switch
 from telemetryd.settings.page import Place, WindowPage
 from telemetryd.settings.plain import button, card, choices, column, heading, label, note, row, title
 from telemetryd.settings.service_snapshot import AXES, DUE
@@ -56,6 +57,7 @@ class OverviewPage(WindowPage):
             *self._review(snapshot),
             *(self._axis(snapshot, axis) for axis in AXES),
             self._new_questions(snapshot),
+            notification_switch(self.language),
             note(_("These settings accept nothing by themselves: each question is still yours to answer.")),
             *self._due(snapshot),
             *self._problems(snapshot),

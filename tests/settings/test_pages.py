@@ -171,7 +171,7 @@ def test_tab_reaches_every_control_and_comes_round(machine):
             visited.append(window.focus)
             window.press("Tab")
         levels = [f"{axis}={level}" for axis in ("system", "usage") for level in range(3)]
-        assert visited == ["navigation", *levels, "new_questions=1", "new_questions=0", "new_questions=2", "turn-off"]
+        assert visited == ["navigation", *levels, "new_questions=1", "new_questions=0", "new_questions=2", "notifications", "turn-off"]
 
 
 def test_pictures_have_their_text(machine):
