@@ -8,6 +8,7 @@ import re
 import sys
 from collections import Counter
 from gettext import c2py
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,14 @@ def test_arabic_isolates_what_runs_from_left_to_right():
         for text in translated:
             assert text.count("\u2066") == text.count("\u2069")
             assert not re.search("`|--[a-z]", re.sub("\u2066[^\u2069]*\u2069", "", text)), text
+
+
+def test_no_language_has_the_texts_of_another():
+    """No text is the same in two languages, unless it is the message itself: one was pasted into the other's catalogue."""
+    read = {path.parents[1].name: texts(catalogues.read(path)) for path in LANGUAGES}
+    for one, other in combinations(sorted(read), 2):
+        both = [(key, text) for key, text in read[one].items() if text == read[other].get(key) and set(text) != set(key[1:])]
+        assert [text for _, text in both if any(re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", form)) for form in text)] == [], (
+            one,
+            other,
+        )
