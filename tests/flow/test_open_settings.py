@@ -169,3 +169,15 @@ async def test_a_busy_daemon_opens_it_too(machine, tmp_path):
             assert await open_settings(client) == []
             until(window.calls)
     assert window.calls() == [SHOW_KATE]
+
+
+async def test_the_monitor_shows_why_nothing_opened(machine):
+    """In developer mode the refused call is shown to the application's developer, as every other is."""
+    machine.develop()
+    machine.install(KATE)
+    with machine.daemon():
+        async with machine.client() as client:
+            with pytest.raises(CallError):
+                await open_settings(client)
+            _, (event,) = await client.call(CONTROL, "Monitor", "st", KATE_ID, 0)
+    assert (event["error"].value, event["verdict"].value.startswith("OpenSettings: ")) == (NOT_SUPPORTED, True)
