@@ -128,6 +128,19 @@ def test_no_page_changes_behind_a_question(session):
         window.until(lambda: window.part("page-sent") is not None)
 
 
+def test_from_the_first_run_to_the_window(session):
+    """Choosing on the page for the first run opens the window in the same program. Then a first run is the window itself."""
+    with session.daemon(), program(ShowRequest(is_first_run=True)) as first:
+        page = DrivenWindow(first.first_run)
+        assert first.window is None
+        page.use("choose")
+        window = DrivenWindow(first.window)
+        window.until(lambda: window.part("page-overview") is not None and not first.first_run.isVisible())
+        session.busctl("call", *WINDOW, "ActivateAction", "sava{sv}", "first-run", "0", "0")
+        window.work(0.3)
+        assert (first.first_run.isVisible(), first.window.isVisible()) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("call", "answer"),
     [
