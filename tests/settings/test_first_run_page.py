@@ -1,11 +1,13 @@
 """The page for a first login: "Not now" is as large as the rest, Enter means it, and nothing is written. Policy: C1, C2."""
 
 import contextlib
+import subprocess
+import sys
 
 import pytest
 from PySide6.QtWidgets import QApplication
 from support.driven_window import DrivenWindow, qt
-from support.machine import KATE
+from support.machine import KATE, ROOT
 
 from telemetryd.ctl import language as languages
 from telemetryd.settings.control_thread import ControlThread
@@ -13,6 +15,26 @@ from telemetryd.settings.first_run_page import FirstRunPage
 
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://127.0.0.1:9/v1"\n'
 CHOICES = ("example", "choose", "not-now")
+ENDING = """\
+import sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+from telemetryd.ctl import language
+from telemetryd.settings.application import SettingsProgram
+from telemetryd.settings.control_thread import ControlThread
+from telemetryd.settings.show_request import ShowRequest
+from telemetryd.settings.single_instance import SingleInstance
+application, service, instance = QApplication([]), ControlThread(), SingleInstance()
+instance.begin(ShowRequest(is_first_run=True))
+program = SettingsProgram(service, language.of(()), instance)
+program.show(ShowRequest(is_first_run=True))
+program.begin()
+QTimer.singleShot(300, getattr(program.first_run, sys.argv[1]))
+application.exec()
+instance.end()
+service.stop()
+print("ended")
+"""
 
 
 @contextlib.contextmanager
@@ -97,3 +119,14 @@ def test_choosing_leads_to_the_levels_first(machine, monkeypatch):
         page.until(lambda: not page.window.isVisible())
         assert [place.page for place in chosen] == ["overview"]
     assert QApplication.activeModalWidget() is None
+
+
+@pytest.mark.parametrize("way", ["reject", "close"])
+def test_the_command_ends_with_the_page(machine, way):
+    """When the page is left, by "Not now" or by its frame, the program ends: a welcome program may wait for it."""
+    environ = {**machine.environ, "QT_QPA_PLATFORM": "offscreen"}
+    with machine.daemon():
+        done = subprocess.run(
+            [sys.executable, "-c", ENDING, way], env=environ, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        )
+    assert done.stdout == "ended\n"
