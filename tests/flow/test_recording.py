@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.machine import CONTROL, KATE, ROOT, TELEMETRY, CallError
+from support.bus.recorded_window import RecordedWindow
+from support.machine import CONTROL, KATE, ROOT, TELEMETRY, CallError, until
 from support.manifests.shared_sources import CRASH, KATE_ID, SHARED, USER
 
 from telemetryd.bus.transport.library import Variant
@@ -169,6 +170,18 @@ async def test_an_installed_manifest_that_holds_instead_is_told(recorder):
     told = "the installed manifest holds instead of the registered text"
     assert [line.get("note") for line in lines] == [None, None, told, told]
     assert log.count(told) == 1
+
+
+async def test_a_button_can_be_tried(recorder):
+    """OpenSettings is answered, and a refusal written down, as by a daemon: not supported, until the test's own bus has a window."""
+    call = ("OpenSettings", "ssa{sv}", KATE_ID, "", {})
+    with recorder.daemon(program=recorder.program):
+        async with recorder.client() as client:
+            assert (await refused(client, *call)).name == "org.telemetryd.Error.NotSupported"
+            window = RecordedWindow(recorder)
+            assert await client.call(TELEMETRY, *call) == []
+            until(window.calls)
+    assert [line["call"] for line in recorded(recorder) if "error" in line] == ["OpenSettings"]
 
 
 async def test_it_leaves_no_trace_but_the_file(recorder, tmp_path):
