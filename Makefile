@@ -66,7 +66,7 @@ debian13: ## The same on what Debian 13 itself has, and nothing else (as root, w
 
 generators: ## Every generator of D-Bus code, and what they make compiled and run, for Qt 5, Qt 6, GLib and sdbus-c++ (0.4 GB of Debian packages)
 	@packaging/bootstrap.sh generators
-	@TELEMETRYD_GENERATORS=1 $(PY) -m pytest -q --timeout=900 tests/bus/test_generators.py
+	@TELEMETRYD_GENERATORS=1 $(PY) -m pytest -q --timeout=900 tests/bus/test_generators.py tests/bus/test_settings_page.py
 
 upgrade: ## Newest versions of all Python packages; then run the tests and commit packaging/constraints.txt
 	@packaging/bootstrap.sh test
