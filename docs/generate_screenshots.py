@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PICTURES = ROOT / "docs/screenshots"
-FAMILIES, POINTS = ("Noto Sans", "Noto Sans Arabic", "IPAPGothic"), 10.0
+FAMILIES, POINTS = ("Noto Sans", "Noto Sans Arabic", "Noto Sans CJK JP"), 10.0
 SIZE, TALL, SMALL = (820, 600), (820, 1040), (640, 480)
 COLOURS_MAX = 256
 SCALED = "overview-200-percent"
@@ -55,14 +55,16 @@ BUSY = (
     Scene("question-for-you", *ASKED),
     Scene("question", *QUESTION, size=TALL),
     Scene("details", *QUESTION, use=["more"]),
-    Scene("sent", "sent", PLACES["sent"]),
-    Scene("report", "sent", PLACES["sent"], keys=("Tab", "Return")),
-    Scene("revealed", "about-0", PLACES["revealed"]),
+    Scene("sent", "timeline", PLACES["sent"]),
+    Scene("report", "sent", PLACES["sent"], keys=("Tab", "Tab", "Tab", "Return")),
+    Scene("revealed", "vendor-0", PLACES["revealed"]),
+    Scene("meaning", "vendor-0", PLACES["revealed"], use=["meaning-0"]),
+    Scene("system", "copy-report", PLACES["system"]),
     Scene("confirmation", *OVERVIEW, use=["usage=0"]),
     Scene("everything-off", *OVERVIEW, use=["turn-off"]),
     Scene("overview-dark", *OVERVIEW, palette=DARK),
     Scene("question-dark", *QUESTION, size=TALL, palette=DARK),
-    Scene("revealed-dark", "about-0", PLACES["revealed"], palette=DARK),
+    Scene("revealed-dark", "vendor-0", PLACES["revealed"], palette=DARK),
     Scene("overview-high-contrast", *OVERVIEW, palette=HIGH),
     Scene("question-high-contrast", *QUESTION, size=TALL, palette=HIGH),
     Scene("overview-german", "headline", {"language": "de"}),

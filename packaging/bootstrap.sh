@@ -28,7 +28,7 @@ for_generators="$for_test obus-gen-interface:libobus-ocaml-bin dbus-cppc:dbus-cp
     /usr/include/glib-2.0/gio/gio.h:libglib2.0-dev $doc/qtbase5-dev/copyright:qtbase5-dev $doc/qt6-base-dev/copyright:qt6-base-dev
     $doc/libsdbus-c++-dev/copyright:libsdbus-c++-dev"
 fonts=/usr/share/fonts
-for_screenshots="$for_test $fonts/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core $fonts/opentype/ipafont-gothic/ipagp.ttf:fonts-ipafont-gothic"
+for_screenshots="$for_test $fonts/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core $fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"
 for_desktop="$for_screenshots Xvfb:xvfb /usr/libexec/at-spi-bus-launcher:at-spi2-core $doc/gir1.2-atspi-2.0/copyright:gir1.2-atspi-2.0
     $doc/libxcb-cursor0/copyright:libxcb-cursor0 $doc/libxkbcommon-x11-0/copyright:libxkbcommon-x11-0 $doc/libxcb-icccm4/copyright:libxcb-icccm4
     $doc/libxcb-keysyms1/copyright:libxcb-keysyms1 $doc/libxcb-image0/copyright:libxcb-image0

@@ -22,6 +22,7 @@ PLACES = {
     "question": {"page": "question", "application": KATE_ID, "question": "open-documents"},
     "sent": {"page": "sent"},
     "revealed": {"page": "revealed"},
+    "system": {"page": "system"},
 }
 """Every page, with something on it."""
 
