@@ -75,6 +75,8 @@ class FocusFollower(QObject):
             application.focusChanged.connect(self._follow)
 
     def _follow(self, _before: QWidget | None, now: QWidget | None) -> None:
+        if not isValid(self._window):  # a dialog that is being deleted
+            return
         if isValid(self._ring):  # it goes with the part that it is around
             self._ring.deleteLater()
         is_by_keys = self._window.testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
