@@ -44,7 +44,7 @@ class PlainDialog(QDialog):
         """Fill it. Buttons after None stand at the end of their line."""
         self._scroll = QScrollArea()
         body = Body(self._scroll)
-        self._inner = column(*parts)
+        self._inner = column(*parts, None)
         self._inner.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
         body.setLayout(self._inner)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)

@@ -210,7 +210,7 @@ class Timeline(Picture):
 
     def heightForWidth(self, _width: int) -> int:  # noqa: N802 - Qt's name
         """Columns over the names of months."""
-        return ceil(5 * self.line)
+        return ceil(4.4 * self.line)
 
     def draw(self, painter: QPainter) -> None:
         """One column a month, in the direction of reading. Where there is no room, only some months are named."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, Signal
+from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
 if TYPE_CHECKING:
@@ -56,12 +56,13 @@ class ReportList(QTreeView):
         header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setMinimumSectionSize(1)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
         letter = metrics.averageCharWidth()
         for column in range(model.columnCount()):
             head = metrics.horizontalAdvance(str(model.headerData(column, header.orientation())))
             first = metrics.horizontalAdvance(str(model.index(0, column).data() or ""))
-            wide = max(metrics.horizontalAdvance(_DAY), min(head, letter * _NARROW), min(first, letter * self._widest))
-            self._wanted.append(wide + 3 * letter)
+            wide = max(metrics.horizontalAdvance(_DAY) if not column else 0, min(head, letter * _NARROW), min(first, letter * self._widest))
+            self._wanted.append(wide + 2 * letter)
         header.setSectionResizeMode(self._stretched, QHeaderView.ResizeMode.Stretch)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name

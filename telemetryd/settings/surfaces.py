@@ -6,15 +6,15 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QFontDatabase, QPainter, QPen, QTextDocument
+from PySide6.QtGui import QFontDatabase, QPainter, QPalette, QPen, QTextDocument
 from PySide6.QtWidgets import QApplication, QFocusFrame, QFrame, QLayout, QMainWindow, QPlainTextEdit, QScrollArea, QStylePainter, QWidget
 from shiboken6 import isValid
 
 from telemetryd.settings.legible import blend, legible, raised, readable
-from telemetryd.settings.wrapping import paint_focus, take_height_for_width
+from telemetryd.settings.wrapping import edge, paint_focus, take_height_for_width
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPaintEvent
+    from PySide6.QtGui import QPaintEvent, QResizeEvent
 
 _INSET = 2
 _RING_LEAST = 3.5
@@ -140,12 +140,27 @@ class Verbatim(QPlainTextEdit):
         self.setPlainText(text)
         self.setReadOnly(True)
         self.setTabChangesFocus(True)
+        self.setFrameStyle(int(QFrame.Shape.Box) | int(QFrame.Shadow.Plain))
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
         self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPointSizeF(self.font().pointSizeF())
         self.setFont(font)
         take_height_for_width(self)
+        self._colour_edge()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Follow the platform from light to dark."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._colour_edge()
+
+    def _colour_edge(self) -> None:
+        """The frame is all that is drawn with this colour here."""
+        palette = QPalette()
+        palette.setResolveMask(0)
+        palette.setColor(QPalette.ColorRole.WindowText, edge(self))
+        self.setPalette(palette)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """As high as at a usual width."""
@@ -161,9 +176,20 @@ class Verbatim(QPlainTextEdit):
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
         """The lines of the text at this width, up to a limit."""
-        frame, most = 2 * self.frameWidth(), _FIXED_LINES_MAX * self.fontMetrics().lineSpacing()
+        frame = 2 * self.frameWidth()
         laid_out = QTextDocument(self.toPlainText())
         laid_out.setDefaultFont(self.font())
         laid_out.setDefaultTextOption(self.document().defaultTextOption())
         laid_out.setTextWidth(width - frame)
-        return min(most, ceil(laid_out.size().height())) + frame + _INSET
+        return min(self._most, ceil(laid_out.size().height())) + frame + _INSET
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """A bar only beside what is too long: it would take width, and that more lines."""
+        is_whole = self.height() >= self.heightForWidth(self.width()) < self._most
+        never, if_needed = Qt.ScrollBarPolicy.ScrollBarAlwaysOff, Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        self.setVerticalScrollBarPolicy(never if is_whole else if_needed)
+        super().resizeEvent(event)
+
+    @property
+    def _most(self) -> int:
+        return _FIXED_LINES_MAX * self.fontMetrics().lineSpacing()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -25,7 +25,7 @@ from telemetryd.settings.legible import GRAPHIC_LEAST, readable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
+    from PySide6.QtGui import QColor, QKeyEvent, QPaintEvent, QResizeEvent
 
 _FLAGS = int(Qt.TextFlag.TextShowMnemonic | Qt.TextFlag.TextWordWrap)
 _TALL = 10_000
@@ -66,10 +66,19 @@ class WrappingButton(QPushButton):
         return max(super().sizeHint().height(), _wrapped(self, width - around.width()).height() + around.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """As the style paints it, if the text has room in one line."""
+        """As the style paints it, if the text has room in one line. Fusion's edge is hardly seen in dark colours: it is drawn again."""
         if self.width() >= super().sizeHint().width():
             super().paintEvent(event)
-            return
+        else:
+            self._paint_wrapped()
+        if self.style().objectName() == "fusion" and not self.hasFocus():
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(edge(self), 1))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 2, 2)
+            painter.end()
+
+    def _paint_wrapped(self) -> None:
         option = QStyleOptionButton()
         self.initStyleOption(option)
         painter = QStylePainter(self)
@@ -136,10 +145,8 @@ class WrappingChoice(QRadioButton):
             paint_focus(painter, self, shown.adjusted(-3, -1, 3, 1).intersected(self.rect()))
 
     def _outline(self, painter: QPainter, place: QRect) -> None:
-        palette = self.palette()
-        colour = readable(palette.color(palette.ColorRole.Mid), palette.color(palette.ColorRole.Window), GRAPHIC_LEAST)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colour, 1))
+        painter.setPen(QPen(edge(self), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         side = min(place.width(), place.height()) - 1
         painter.drawEllipse(QRect(place.x(), place.y(), side, side))
@@ -189,6 +196,12 @@ class Paragraph(QLabel):
             self.setAccessibleName(self._whole if shown != self._whole else "")
 
 
+def edge(made: QWidget) -> QColor:
+    """A colour for the edge of a part that is pressed or chosen, seen on what is behind."""
+    palette = made.palette()
+    return readable(palette.color(palette.ColorRole.Mid), palette.color(palette.ColorRole.Window), GRAPHIC_LEAST)
+
+
 def equal(buttons: Sequence[WrappingButton]) -> None:
     """Give buttons the width of the widest."""
     width = max((one.sizeHint().width() for one in buttons), default=0)
@@ -197,8 +210,8 @@ def equal(buttons: Sequence[WrappingButton]) -> None:
 
 
 def take_height_for_width(made: QWidget) -> None:
-    """Let a layout ask the part how high it has to be. It may be higher than its hint, which does not know the width."""
-    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    """Let a layout ask the part how high it has to be. It may be higher or lower than its hint, which does not know the width."""
+    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)
     made.setSizePolicy(policy)
 

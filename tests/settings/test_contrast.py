@@ -42,7 +42,8 @@ def texts(window):
         if isinstance(part, QAbstractItemView):
             yield from ((f"{part.objectName()}: {text}", place) for text, place in items(part, top))
         elif isinstance(part, (QLabel, QAbstractButton)) and part.text():
-            yield part.text(), QRect(part.mapTo(top, QPoint()), part.size())
+            inside = part.rect().adjusted(3, 3, -3, -3) if isinstance(part, QAbstractButton) else part.rect()
+            yield part.text(), inside.translated(part.mapTo(top, QPoint()))
 
 
 def items(view, top):
