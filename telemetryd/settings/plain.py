@@ -11,7 +11,7 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QFrame, QHBoxLayout, QLabel, QLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from telemetryd.settings.row_layout import Row
+from telemetryd.settings.row_layout import WrappingRow
 from telemetryd.settings.surfaces import Card, Verbatim
 from telemetryd.settings.wrapping import Paragraph, WrappingButton, WrappingChoice
 
@@ -137,9 +137,9 @@ def beside(*parts: QWidget | QLayout | None, gap: int = GAP) -> QHBoxLayout:
     return layout
 
 
-def row(*parts: QWidget | QLayout | None, gap: int = GAP) -> Row:
+def row(*parts: QWidget | QLayout | None, gap: int = GAP) -> WrappingRow:
     """Parts beside each other, which wrap where there is no room; what follows None stands at the end of the line."""
-    layout = Row()
+    layout = WrappingRow()
     layout.setSpacing(gap)
     for part in parts:
         if part is None:

@@ -66,7 +66,7 @@ class ReportList(QTreeView):
         header.setSectionResizeMode(self._stretched, QHeaderView.ResizeMode.Stretch)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """In a narrow window the widest columns become narrower, so that none is out of it. Tooltips have their whole texts."""
+        """In a narrow window the widest columns become narrower, so that all are seen. Tooltips have their whole texts."""
         super().resizeEvent(event)
         for column, width in enumerate(_shared(self._wanted, self.viewport().width())):
             if column != self._stretched:

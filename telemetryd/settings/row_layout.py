@@ -9,7 +9,7 @@ _Placed = tuple[QLayoutItem, int, bool]
 """A part, its width, and whether it stands at the end of its line."""
 
 
-class Row(QLayout):
+class WrappingRow(QLayout):
     """Parts beside each other, in as many lines as they need; those after `push` end their line. Mirrored for right to left."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Row(QLayout):
         self._pushed = len(self._items)
 
     def setStretch(self, index: int, _factor: int) -> None:  # noqa: N802 - as Qt's other layouts have it
-        """Give a part what the others leave of a line, or a line of its own if that is less than half of it."""
+        """Give a part what the others leave of a line. It takes a line for itself if that is less than half a line."""
         self._stretched = index
 
     def addItem(self, item: QLayoutItem) -> None:  # noqa: N802 - Qt's name

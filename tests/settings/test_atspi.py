@@ -119,6 +119,12 @@ def test_a_question_is_answered_over_the_bus(desktop, reader, machine, tmp_path)
         until(lambda: machine.ask(CONTROL, "ListQuestions", "s", "org.kde.kate")[0][0]["state"]["data"] == "waiting")
 
 
+def test_what_became_of_an_act_is_read_out(desktop, reader, tmp_path):
+    """The line above the page is announced when it appears: nobody has to look for it."""
+    with window(desktop, tmp_path, "--page", "system"):
+        assert reader("hear", "Copy report: this page, without any answer") == ["The report is copied. It holds no answer."]
+
+
 def test_pictures_are_images_with_a_text(desktop, reader, tmp_path):
     """The bins and the dots come over the bus as images with their sentences."""
     with window(desktop, tmp_path, "--app", "org.kde.kate"):

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from PySide6.QtCore import QPoint, QRect
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QColor, QImage, QPalette, QRegion
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QLabel, QRadioButton, QStyle, QStyleOptionButton, QTreeView, QWidget
 from support.driven_window import driven_window, qt

@@ -2,6 +2,7 @@
 
 screen_reader.py tree [--until NAME | --until-checked NAME]     every object of the window, a JSON list from the top
 screen_reader.py press NAME                                     the first action of the object of this name
+screen_reader.py hear NAME                                      the same; then the first text that the window has read out
 """
 
 import argparse
@@ -21,7 +22,7 @@ PROGRAM = "telemetryd-settings"
 def main():
     """Do what the arguments say, and print JSON."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("act", choices=["tree", "press"])
+    parser.add_argument("act", choices=["tree", "press", "hear"])
     parser.add_argument("name", nargs="?", default="")
     parser.add_argument("--until", default="")
     parser.add_argument("--until-checked", default="")
@@ -30,7 +31,25 @@ def main():
     state = Atspi.StateType.CHECKED if chosen.until_checked else Atspi.StateType.SHOWING
     found = wait_for(wanted, state)
     answer = found.get_action_iface().do_action(0) if chosen.act == "press" else [row(one) for one in walk(window())]
+    if chosen.act == "hear":
+        answer = hear(found)
     sys.stdout.write(json.dumps(answer))
+
+
+def hear(found):
+    """Press an object, and the text that is announced by it."""
+    loop, heard = GLib.MainLoop(), []
+
+    def on_event(event):
+        heard.append(str(event.any_data))
+        loop.quit()
+
+    listener = Atspi.EventListener.new(on_event)
+    listener.register("object:announcement")
+    found.get_action_iface().do_action(0)
+    GLib.timeout_add_seconds(WAIT_S, loop.quit)
+    loop.run()
+    return heard
 
 
 def window():
