@@ -73,7 +73,7 @@ BUSY = (
     Scene("overview-arabic", "headline", {"language": "ar"}),
     Scene("application-arabic", "questions", {**PLACES["asked"], "language": "ar"}),
     Scene("question-arabic", "example", {**PLACES["question"], "language": "ar"}, size=TALL),
-    Scene("question-large-font", *ASKED, font_scale=2.0, keys=("Tab",) * 12),
+    Scene("question-large-font", *ASKED, font_scale=2.0, keys=("Tab",) * 6),
     Scene("application-small", *ASKED, size=SMALL),
     Scene("sent-german-large-font", "sent", {**PLACES["sent"], "language": "de"}, size=SMALL, font_scale=1.5),
 )
