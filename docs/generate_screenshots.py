@@ -1,138 +1,171 @@
 # noqa: INP001 - a program, no package
-"""Renders the pictures in docs/screenshots: the real window over real daemons, without a screen.
+"""Renders the pictures in docs/screenshots: the real window over real daemons, without a screen, in the colours and the font of Plasma.
 
-python docs/generate_screenshots.py     (or `make screenshots`)
+python docs/generate_screenshots.py     (or `make screenshots`, which installs the fonts)
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import ssl
+import os
+import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import trustme  # noqa: E402 - after the path
-from support.driven_window import dark, driven_window, qt  # noqa: E402 - after the path
-from support.machine import CONTROL, Machine  # noqa: E402 - after the path
-from support.manifests.window_manifests import DOLPHIN, GIMP, KATE  # noqa: E402 - after the path
-from support.net.tls_receiver import Receiver  # noqa: E402 - after the path
-from support.timeline import Timeline, at  # noqa: E402 - after the path
+from PySide6.QtGui import QImage  # noqa: E402 - after the path
+from support.driven_window import DrivenWindow, driven_window  # noqa: E402 - after the path
+from support.looks import look  # noqa: E402 - after the path
+from support.machine import CONTROL, KATE, Machine  # noqa: E402 - after the path
+from support.window_user import PLACES, busy_machine  # noqa: E402 - after the path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 PICTURES = ROOT / "docs/screenshots"
-TALL = 1000
+FAMILIES, POINTS = ("Noto Sans", "Noto Sans Arabic", "Noto Sans CJK JP"), 10.0
+SIZE, TALL, SMALL = (820, 600), (820, 1040), (640, 480)
+COLOURS_MAX = 256
+SCALED = "overview-200-percent"
 
 
 class Scene(NamedTuple):
-    """A picture: where the window is, the part to wait for, the part to press, keys after that, and the window's height if not 600."""
+    """A picture: where the window is, the part to wait for, parts to press in turn, keys after that, and how it looks."""
 
     name: str
     until: str
     where: Mapping[str, str] = {}
-    use: str = ""
+    use: Sequence[str] = ()
     keys: Sequence[str] = ()
-    height: int = 0
+    size: tuple[int, int] = SIZE
+    palette: str = "breeze"
+    font_scale: float = 1.0
 
 
-KATE_PAGE = {"page": "application", "application": "org.kde.kate"}
-ASKED = {"page": "question", "application": "org.kde.kate", "question": "open-documents"}
+OVERVIEW, ASKED, QUESTION = ("headline", PLACES["overview"]), ("questions", PLACES["asked"]), ("example", PLACES["question"])
+DARK, HIGH = "breeze dark", "high contrast"
 BUSY = (
-    Scene("overview", "headline"),
-    Scene("applications", "applications", {"page": "applications"}),
-    Scene("application", "questions", KATE_PAGE),
-    Scene("question-for-you", "questions", {"page": "application", "application": "org.kde.dolphin"}, height=680),
-    Scene("question", "purpose", ASKED, height=TALL),
-    Scene("sent", "sent", {"page": "sent"}),
-    Scene("report", "sent", {"page": "sent"}, keys=("Tab", "Return")),
-    Scene("revealed", "about-0", {"page": "revealed"}),
-    Scene("confirmation", "headline", use="usage=0"),
+    Scene("overview", *OVERVIEW),
+    Scene("applications", "applications", PLACES["applications"]),
+    Scene("application", "questions", PLACES["application"]),
+    Scene("question-for-you", *ASKED),
+    Scene("question", *QUESTION, size=TALL),
+    Scene("details", *QUESTION, use=["more"]),
+    Scene("sent", "timeline", PLACES["sent"]),
+    Scene("report", "sent", PLACES["sent"], keys=("Tab", "Tab", "Tab", "Return")),
+    Scene("revealed", "vendor-0", PLACES["revealed"]),
+    Scene("meaning", "vendor-0", PLACES["revealed"], use=["meaning-0"]),
+    Scene("system", "copy-report", PLACES["system"]),
+    Scene("confirmation", *OVERVIEW, use=["usage=0"]),
+    Scene("everything-off", *OVERVIEW, use=["turn-off"]),
+    Scene("overview-dark", *OVERVIEW, palette=DARK),
+    Scene("question-dark", *QUESTION, size=TALL, palette=DARK),
+    Scene("revealed-dark", "vendor-0", PLACES["revealed"], palette=DARK),
+    Scene("overview-high-contrast", *OVERVIEW, palette=HIGH),
+    Scene("question-high-contrast", *QUESTION, size=TALL, palette=HIGH),
     Scene("overview-german", "headline", {"language": "de"}),
-    Scene("question-german", "purpose", {**ASKED, "language": "de"}, height=TALL),
-    Scene("application-arabic", "questions", {**KATE_PAGE, "language": "ar"}),
+    Scene("question-german", "example", {**PLACES["question"], "language": "de"}, size=TALL),
+    Scene("overview-japanese", "headline", {"language": "ja"}),
+    Scene("overview-arabic", "headline", {"language": "ar"}),
+    Scene("application-arabic", "questions", {**PLACES["asked"], "language": "ar"}),
+    Scene("question-arabic", "example", {**PLACES["question"], "language": "ar"}, size=TALL),
+    Scene("question-large-font", *ASKED, font_scale=2.0, keys=("Tab",) * 6),
+    Scene("application-small", *ASKED, size=SMALL),
+    Scene("sent-german-large-font", "sent", {**PLACES["sent"], "language": "de"}, size=SMALL, font_scale=1.5),
 )
-DARK = Scene("overview-dark", "headline"), Scene("question-dark", "purpose", ASKED, height=TALL)
-EMPTY = Scene("empty", "empty", {"page": "applications"}), Scene("overview-off", "headline")
-WITHOUT_SERVICE = Scene("no-service", "missing")
+EMPTY = (
+    Scene("empty", "empty", PLACES["applications"]),
+    Scene("sent-empty", "nothing-sent", PLACES["sent"]),
+    Scene("revealed-empty", "empty", PLACES["revealed"]),
+    Scene("overview-off", *OVERVIEW),
+)
+LOCKED = (Scene("overview-locked", "lock-usage"),)
+MISTAKE = (Scene("overview-mistake", "problems", size=TALL),)
+AWAY = (Scene("no-service", "missing"),)
 
 
 def take(machine: Machine, scene: Scene) -> None:
     """One picture."""
-    with driven_window(machine, **scene.where) as window:
+    with look(scene.palette, font_scale=scene.font_scale * POINTS / 9, families=FAMILIES), driven_window(machine, **scene.where) as window:
+        window.window.resize(*scene.size)
         window.until(lambda: window.part(scene.until) is not None)
-        if scene.use:
-            window.use(scene.use)
-            window.until(lambda: window.part("asked") is not None)
+        for part in scene.use:
+            window.use(part)
+            window.until(lambda: window.top is not window.window)
         window.press(*scene.keys)
-        window.window.resize(window.window.width(), scene.height or window.window.height())
         window.work(0.2)
-        window.picture().toImage().save(str(PICTURES / f"{scene.name}.png"), "PNG", 0)
+        save(window, scene.name)
 
 
-@contextlib.asynccontextmanager
-async def busy_machine(root: Path) -> AsyncIterator[Machine]:
-    """A user who answers Kate's questions: an answer was sent, one is being measured, others wait for the user."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(root / "ca.pem")
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(root / "server.pem")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(root / "server.pem")
-    receiver = Receiver(context)
-    with contextlib.closing(receiver), Machine(root / "machine") as machine:
-        for text in (KATE, DOLPHIN, GIMP):
-            machine.install(text)
-        timeline = Timeline(machine, receiver, str(root / "ca.pem"))
-        timeline.set_clock(at("2026-10-07 10:00"))
-        async with machine.client() as timeline.client:
-            with contextlib.closing(timeline):
-                await answer(timeline)
-                yield machine
+def save(window: DrivenWindow, name: str) -> None:
+    """Write the picture with a palette of its most frequent colours: that takes a quarter of the bytes."""
+    image = window.picture().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    indexed(image).save(str(PICTURES / f"{name}.png"), "PNG", 0)
 
 
-async def answer(timeline: Timeline) -> None:
-    """Kate's first question is answered, and its second is measured."""
-    client: Any = timeline.client
-    await timeline.start()
-    await client.set("System", 1)
-    await client.set("Usage", 1)
-    rows = await client.questions("org.kde.kate")
-    digests = {name: rows[name]["digest"] for name in ("startup-time", "open-documents")}
-    await client.call(CONTROL, "Accept", "sa{ss}", "org.kde.kate", digests)
-    await timeline.move(at("2026-10-14 12:00"))
-    await client.push("org.kde.kate", "startup", "d", 700.0)
-    await timeline.move(at("2026-10-19 00:01"))
-    await client.history()  # what is due is done before it answers
-    await timeline.go_to_slot()
-    await timeline.run_until_sent()
-    await timeline.move(at("2026-12-16 12:00"))
-    await client.push("org.kde.kate", "documents", "d", 12.0)
+def indexed(image: QImage) -> QImage:
+    """The picture with at most 256 colours; each other colour becomes the nearest."""
+    pixels = memoryview(image.constBits()).cast("B").cast("I")
+    kept = [colour for colour, _ in Counter(pixels).most_common()]
+    table = kept[:COLOURS_MAX]
+    places = {colour: min(range(len(table)), key=lambda place: distance(table[place], colour)) for colour in kept[COLOURS_MAX:]}
+    places.update({colour: place for place, colour in enumerate(table)})
+    made = QImage(image.width(), image.height(), QImage.Format.Format_Indexed8)
+    made.setColorTable([colour | 0xFF000000 for colour in table])
+    rows, width, line = memoryview(made.bits()), image.width(), made.bytesPerLine()
+    for y in range(image.height()):
+        rows[y * line : y * line + width] = bytes(map(places.__getitem__, pixels[y * width : (y + 1) * width]))
+    return made
 
 
-async def main() -> None:
-    """All pictures."""
+def distance(one: int, other: int) -> int:
+    """How different two colours are."""
+    return sum(abs((one >> shift & 255) - (other >> shift & 255)) for shift in (0, 8, 16))
+
+
+def take_all(folder: Path) -> None:
+    """All pictures but the scaled picture."""
+    with busy_machine(folder / "busy") as machine:
+        for scene in BUSY:
+            take(machine, scene)
+    with Machine(folder / "empty") as machine, machine.daemon():
+        for scene in EMPTY:
+            take(machine, scene)
+    with Machine(folder / "locked") as machine:
+        machine.configure("[limits]\nusage = 0\n", name="telemetryd.toml.d/50-fleet.toml")
+        with machine.daemon():
+            machine.busctl("set-property", *CONTROL, "System", "u", "1")
+            take(machine, LOCKED[0])
+    with Machine(folder / "mistake") as machine:
+        machine.configure("enabled = = true\n")
+        machine.install(KATE)
+        (machine.root / "share/telemetryd/manifests/org.example.broken.toml").write_text("schema = = 1\n")
+        with machine.daemon():
+            take(machine, MISTAKE[0])
+    with Machine(folder / "none") as machine:
+        take(machine, AWAY[0])
+
+
+def take_scaled(folder: Path) -> None:
+    """The overview on a screen with twice as many pixels."""
+    with busy_machine(folder / "scaled") as machine:
+        take(machine, Scene(SCALED, *OVERVIEW))
+
+
+def main() -> None:
+    """All pictures; Qt reads the scale at its start, so that picture is taken by a process of its own."""
     PICTURES.mkdir(exist_ok=True)
-    qt()
     with tempfile.TemporaryDirectory() as folder:
-        async with busy_machine(Path(folder)) as machine:
-            for scene in BUSY:
-                take(machine, scene)
-            qt().setPalette(dark())
-            for scene in DARK:
-                take(machine, scene)
-            qt().setPalette(qt().style().standardPalette())
-        with Machine(Path(folder) / "empty") as machine, machine.daemon():
-            for scene in EMPTY:
-                take(machine, scene)
-        with Machine(Path(folder) / "none") as machine:
-            take(machine, WITHOUT_SERVICE)
+        if sys.argv[1:] == ["--scaled"]:
+            take_scaled(Path(folder))
+        else:
+            subprocess.run([sys.executable, __file__, "--scaled"], env={**os.environ, "QT_SCALE_FACTOR": "2"}, check=True)
+            take_all(Path(folder))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prepares a fresh checkout: system packages, the virtual environment .venv, and the project in it.
-# usage: packaging/bootstrap.sh demo|test|bench|generators     (what it is prepared for decides which programs and packages are needed)
+# usage: packaging/bootstrap.sh demo|test|bench|generators|screenshots|desktop
+# (what it is prepared for decides which programs and packages are needed)
 # With OPTIONAL=no in the environment the two large packages stay away with which tests only compare: opendp and PySide6.
 # Silent and quick (some 50 ms) when there is nothing to do. Writes nowhere but into .venv, and installs system packages: as root, or through
 # sudo where it asks for no password; else it names them and stops.
@@ -26,16 +27,25 @@ doc=/usr/share/doc   # what has no file of the same name on every architecture i
 for_generators="$for_test obus-gen-interface:libobus-ocaml-bin dbus-cppc:dbus-cpp-bin c++:g++ pkg-config:pkg-config
     /usr/include/glib-2.0/gio/gio.h:libglib2.0-dev $doc/qtbase5-dev/copyright:qtbase5-dev $doc/qt6-base-dev/copyright:qt6-base-dev
     $doc/libsdbus-c++-dev/copyright:libsdbus-c++-dev"
+fonts=/usr/share/fonts
+for_screenshots="$for_test $fonts/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core $fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"
+for_desktop="$for_screenshots Xvfb:xvfb /usr/libexec/at-spi-bus-launcher:at-spi2-core $doc/gir1.2-atspi-2.0/copyright:gir1.2-atspi-2.0
+    $doc/libxcb-cursor0/copyright:libxcb-cursor0 $doc/libxkbcommon-x11-0/copyright:libxkbcommon-x11-0 $doc/libxcb-icccm4/copyright:libxcb-icccm4
+    $doc/libxcb-keysyms1/copyright:libxcb-keysyms1 $doc/libxcb-image0/copyright:libxcb-image0
+    $doc/libxcb-render-util0/copyright:libxcb-render-util0 $doc/libxcb-xinerama0/copyright:libxcb-xinerama0"
 
 set_of_groups=${1-}
 [ "${OPTIONAL-} ${1-}" != 'no test' ] || set_of_groups=bench
 for_bench='--group build --group demo --group test --group check'
+with_qt="$for_bench --group test-opendp --group test-qt"
 case $set_of_groups in
 demo) programs=$for_demo groups='--group build --group demo' ;;
 bench) programs=$for_test groups=$for_bench ;;
 generators) programs=$for_generators groups=$for_bench ;;
-test) programs=$for_test groups="$for_bench --group test-opendp --group test-qt" ;;
-*) stop "usage: packaging/bootstrap.sh demo|test|bench|generators" ;;
+test) programs=$for_test groups=$with_qt ;;
+screenshots) programs=$for_screenshots groups=$with_qt ;;
+desktop) programs=$for_desktop groups=$with_qt ;;
+*) stop "usage: packaging/bootstrap.sh demo|test|bench|generators|screenshots|desktop" ;;
 esac
 
 has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }

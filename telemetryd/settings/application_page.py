@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetryd.settings.budget_words import yearly_room
 from telemetryd.settings.page import Place, WindowPage
-from telemetryd.settings.plain import button, card, choices, heading, label, note, row, title
+from telemetryd.settings.plain import button, card, choices, column, emphasised, heading, label, note, row, title
 from telemetryd.settings.question_card import card_lines, decision_buttons, link_button
 from telemetryd.settings.service_snapshot import ABSENT, AXES, INHERIT
 from telemetryd.settings.window_words import AXIS_TITLES, OWN_LEVELS, foreign, name_of, purpose_of, state_line, vendor_of
@@ -38,7 +38,7 @@ class ApplicationPage(WindowPage):
         return [
             self._back(),
             heading(name_of(application, self.language), "application"),
-            *self._about(application),
+            column(*self._about(application), gap=4),
             *(self._axis(snapshot, application, axis) for axis in AXES),
             title(self._("Questions"), "questions"),
             *self._questions(snapshot, application),
@@ -89,7 +89,7 @@ class ApplicationPage(WindowPage):
             radio.setChecked(value == application[axis])
             radio.setEnabled(value in {INHERIT, application[axis]} or value <= limit)
         locked = [note(self._("Set by your administrator ({file}).").format(file=foreign(file, self.language)))] if file else []
-        return card(label(about), row(*radios.values(), None), *locked, name=f"card-own-{axis}")
+        return card(emphasised(about), row(*radios.values(), None), *locked, name=f"card-own-{axis}")
 
     def _card(self, question: Row, application: Row) -> Part:
         purpose, place = purpose_of(question, self.language), Place("question", question["application"], question["id"])

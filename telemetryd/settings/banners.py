@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QProcess
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QFrame
 
 from telemetryd.ctl.failures import UNAVAILABLE, failure_for
@@ -37,6 +38,10 @@ class _Banner(QFrame):
         self.setLayout(layout)
         self.hide()
 
+    def _read_out(self, text: str) -> None:
+        """Have a screen reader say a line that appears while the focus is elsewhere."""
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+
 
 class ServiceBanner(_Banner):
     """Says that the service does not answer. Start begins it where it is away; where it is busy, Try again asks it again."""
@@ -54,6 +59,8 @@ class ServiceBanner(_Banner):
     def miss(self, failure: Failure, text: str) -> None:
         """Show why the service does not answer."""
         is_away = failure.exit_code == UNAVAILABLE
+        if self.isHidden() or text != self._text.text():
+            self._read_out(text)
         self._text.setText(text)
         self._why_text = failure.message or failure_for(f"{STANDARD}NameHasNoOwner", "", "").message
         self._start.setVisible(is_away)
@@ -99,3 +106,5 @@ class ActBanner(_Banner):
         """Show a sentence; "" shows none."""
         self._text.setText(text)
         self.setVisible(bool(text))
+        if text:
+            self._read_out(text)

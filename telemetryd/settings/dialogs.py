@@ -6,18 +6,67 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QBoxLayout, QDialog, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QLayout, QScrollArea, QWidget
 
-from telemetryd.settings.plain import GAP, button, column, facts, label, row, title, verbatim
+from telemetryd.settings.plain import GAP, button, column, emphasised, facts, label, row, title, verbatim
+from telemetryd.settings.surfaces import Body, FocusFollower
 from telemetryd.settings.window_words import outcome_line
+from telemetryd.settings.wrapping import equal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from PySide6.QtGui import QShowEvent
+
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.service_snapshot import Row
 
+    Part = QWidget | QLayout | None
+
 _WIDTH, _WIDE = 480, 720
+_FROM_EDGE = 2 * GAP
+"""Pixels of the window that are seen around a dialog at least."""
+
+
+class PlainDialog(QDialog):
+    """Parts that scroll if there are too many, and buttons below that are always seen. As high as it has to be."""
+
+    def __init__(self, parent: QWidget, name: str, head: str, width: int) -> None:
+        super().__init__(parent)
+        self._parent = parent
+        self.setAttribute(Qt.WidgetAttribute.WA_WindowPropagation)  # the window's colours
+        self.setObjectName(name)
+        self.setWindowTitle(head)
+        self._wanted = width
+        FocusFollower(self)
+
+    def lay_out(self, parts: Sequence[Part], *buttons: QWidget | None) -> None:
+        """Fill it. Buttons after None stand at the end of their line."""
+        self._scroll = QScrollArea()
+        body = Body(self._scroll)
+        self._inner = column(*parts, None)
+        self._inner.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
+        body.setLayout(self._inner)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setAccessibleName(self.windowTitle())
+        self._scroll.setWidget(body)
+        self._buttons = row(*buttons)
+        self._buttons.setContentsMargins(2 * GAP, GAP, 2 * GAP, 2 * GAP)
+        self.setLayout(column(self._scroll, self._buttons, gap=0))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Take the size that the texts need, within the window. What is longer scrolls, by keys too."""
+        window = self._parent.window().size()
+        width = min(self._wanted, window.width() - _FROM_EDGE)
+        wanted, below = self._inner.totalHeightForWidth(width), self._buttons.heightForWidth(width)
+        height = min(wanted + below, window.height() - _FROM_EDGE)
+        self.resize(width, height)
+        scrolls = height < wanted + below
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus if scrolls else Qt.FocusPolicy.NoFocus)
+        super().showEvent(event)
 
 
 class ConfirmationText(NamedTuple):
@@ -30,24 +79,22 @@ class ConfirmationText(NamedTuple):
     look: str = ""
 
 
-class Confirmation(QDialog):
+class Confirmation(PlainDialog):
     """Asks before an act. Leaving it is the default: Enter and Esc mean it. `looked`: it was left for a look at what would follow."""
 
     looked = Signal()
 
     def __init__(self, parent: QWidget, asking: ConfirmationText, on_agree: Callable[[], object]) -> None:
-        super().__init__(parent)
-        self.setObjectName("confirmation")
-        self.setWindowTitle(asking.question)
+        super().__init__(parent, "confirmation", asking.question, _WIDTH)
         self._on_agree = on_agree
         leave = button(asking.leave, "", self.reject, name="leave")
         leave.setDefault(True)
         do = button(asking.do, asking.question, self._agree, name="do")
-        parts = [label(text, "consequence") for text in asking.paragraphs]
+        equal([leave, do])
         self.setAccessibleDescription("\n".join(asking.paragraphs))
         look = [button(asking.look, "", self._look, name="look")] if asking.look else []
-        self.setLayout(_framed(title(asking.question, "asked"), *parts, row(*look, None, leave, do)))
-        self.setMinimumWidth(_WIDTH)
+        parts = [label(text, "consequence") for text in asking.paragraphs]
+        self.lay_out([title(asking.question, "asked"), *parts], *look, None, leave, do)
         leave.setFocus()
 
     def _look(self) -> None:
@@ -59,54 +106,39 @@ class Confirmation(QDialog):
         self._on_agree()
 
 
-class ReportDialog(QDialog):
+class ReportDialog(PlainDialog):
     """One report: its outcome, its headers and its body, byte for byte."""
 
     def __init__(self, parent: QWidget, report: Row, language: UserLanguage) -> None:
-        super().__init__(parent)
         _ = language.words.gettext
         name = f"{report['application']}/{report['question']}"
+        super().__init__(parent, "report", _("Report: {question}").format(question=name), _WIDE)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setObjectName("report")
-        self.setWindowTitle(_("Report: {question}").format(question=name))
         head = title(name, "report-question")
         head.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         headers = "\n".join(f"{header}: {value}" for header, value in report["headers"])
         body = report["body"].rstrip(" ")
-        blanks = len(report["body"]) - len(body)
-        filled = _("{number} blanks follow, so that all reports have one size.").format(number=blanks)
-        self.setLayout(
-            _framed(
-                head,
-                facts([(_("To"), report["endpoint"]), (_("What became of it"), outcome_line(report, language.words))]),
-                *([label(_("Headers")), verbatim(headers, _("Headers"), "headers")] if headers else []),
-                label(_("Body")),
-                verbatim(body, _("Body"), "body"),
-                *([label(filled, "blanks")] if blanks else []),
-                label(_("The answer may have been changed by chance; which it was is not kept."), "chance"),
-                row(
-                    None,
-                    button(_("&Copy"), _("the report's body"), lambda: QGuiApplication.clipboard().setText(report["body"]), name="copy"),
-                    button(_("Close"), "", self.reject, name="close"),
-                ),
-            )
-        )
-        self.setMinimumWidth(_WIDE)
+        filled = _("{number} blanks follow, so that all reports have one size.").format(number=len(report["body"]) - len(body))
+        parts: list[Part] = [
+            head,
+            facts([(_("To"), report["endpoint"]), (_("What became of it"), outcome_line(report, language.words))]),
+            *([_exact(_("Headers"), headers, "headers")] if headers else []),
+            _exact(_("Body"), body, "body"),
+            *([label(filled, "blanks")] if len(body) < len(report["body"]) else []),
+            label(_("The answer may have been changed by chance; which it was is not kept."), "chance"),
+        ]
+        copy = button(_("&Copy"), _("the report's body"), lambda: QGuiApplication.clipboard().setText(report["body"]), name="copy")
+        self.lay_out(parts, None, copy, button(_("Close"), "", self.reject, name="close"))
 
 
-class TextDialog(QDialog):
+class TextDialog(PlainDialog):
     """Paragraphs to read, and exact texts."""
 
-    def __init__(self, parent: QWidget, head: str, parts: Sequence[QWidget], language: UserLanguage) -> None:
-        super().__init__(parent)
+    def __init__(self, parent: QWidget, head: str, parts: Sequence[Part], language: UserLanguage) -> None:
+        super().__init__(parent, "text", head, _WIDE)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setObjectName("text")
-        self.setWindowTitle(head)
-        self.setLayout(_framed(title(head), *parts, row(None, button(language.words.gettext("Close"), "", self.reject, name="close"))))
-        self.setMinimumWidth(_WIDE)
+        self.lay_out([title(head), *parts], None, button(language.words.gettext("Close"), "", self.reject, name="close"))
 
 
-def _framed(*parts: QWidget | QBoxLayout | None) -> QBoxLayout:
-    layout = column(*parts)
-    layout.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
-    return layout
+def _exact(about: str, text: str, name: str) -> QLayout:
+    return column(emphasised(about), verbatim(text, about, name), gap=4)

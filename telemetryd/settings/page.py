@@ -9,19 +9,23 @@ from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QScrollArea, QWidget
 
 from telemetryd.settings.plain import GAP, column
+from telemetryd.settings.surfaces import Body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from PySide6.QtGui import QKeyEvent
-    from PySide6.QtWidgets import QBoxLayout
+    from PySide6.QtWidgets import QLayout
 
     from telemetryd.ctl.control_client import ControlClient
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.acts import WindowActs
     from telemetryd.settings.service_snapshot import ServiceSnapshot
 
-    Part = QWidget | QBoxLayout | None
+    Part = QWidget | QLayout | None
+
+_LINES_WIDE = 60
+"""A page is never wider than so many lines are high: longer lines are hard to read."""
 
 _OWN_MOVES = {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.MouseFocusReason}
 """Reasons of a move of the focus by the user."""
@@ -58,6 +62,7 @@ class WindowPage(QScrollArea):
         """The part that is to get the focus once it is there."""
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
@@ -85,10 +90,11 @@ class WindowPage(QScrollArea):
         raise NotImplementedError
 
     def _rebuild(self, snapshot: ServiceSnapshot) -> None:
-        body = QWidget()
+        body = Body(self)
         layout = column(*self.parts(snapshot), None)
         layout.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
         body.setLayout(layout)
+        body.setMaximumWidth(_LINES_WIDE * self.fontMetrics().height())
         self.setWidget(body)
         focusable = [child for child in body.findChildren(QWidget) if child.focusPolicy() & Qt.FocusPolicy.TabFocus]
         for child in focusable:

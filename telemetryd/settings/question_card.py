@@ -15,17 +15,17 @@ from telemetryd.settings.page import Place
 from telemetryd.settings.plain import button
 from telemetryd.settings.service_snapshot import ABSENT, DUE
 from telemetryd.settings.window_words import day, foreign, last_day, purpose_of
+from telemetryd.settings.wrapping import equal
 from telemetryd.toml import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from PySide6.QtWidgets import QPushButton
-
     from telemetryd.core.definition import Definition
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.page import PageSurroundings
     from telemetryd.settings.service_snapshot import Row
+    from telemetryd.settings.wrapping import WrappingButton
 
 _REFUSABLE = {"unreviewed", "pending", *DUE}
 _ANSWERED = {"answered", "stopped"}
@@ -36,12 +36,12 @@ _SETTINGS = {"level": "overview", "application_level": "application"}
 """Cause → the page with the setting that shuts a question."""
 
 
-def decision_buttons(question: Row, application: Row, around: PageSurroundings) -> list[QPushButton]:
+def decision_buttons(question: Row, application: Row, around: PageSurroundings) -> list[WrappingButton]:
     """No and Yes have the same size, and neither is the default."""
     _, acts, purpose = around.language.words.gettext, around.acts, purpose_of(question, around.language)
     key, state = f"{question['application']}/{question['id']}", question["state"]
     is_declared = application["kind"] not in ABSENT and definition_of(question) is not None
-    made = []
+    made: list[WrappingButton] = []
     if state in _ANSWERED and (results := link_button(application, purpose, _("&Results…"), f"results:{key}")):
         made.append(results)
     if state == "pending" and question["cause"] in _SETTINGS:
@@ -54,13 +54,11 @@ def decision_buttons(question: Row, application: Row, around: PageSurroundings) 
         made.append(button(_("&Yes, answer this once"), purpose, lambda: acts.accept(question), name=f"yes:{key}"))
     if question["consent"] == 2:  # noqa: PLR2004 - refused, as Control1 has it
         made.append(button(_("&Allow again"), purpose, lambda: acts.allow(question), name=f"allow:{key}"))
-    width = max((one.sizeHint().width() for one in made), default=0)
-    for one in made:
-        one.setMinimumWidth(width)
+    equal(made)
     return made
 
 
-def link_button(application: Row, about: str, text: str, name: str) -> QPushButton | None:
+def link_button(application: Row, about: str, text: str, name: str) -> WrappingButton | None:
     """A button that opens the page on which the vendor publishes what was learnt; None if there is none."""
     address = application.get("results", "")
     if not address.startswith("https://"):

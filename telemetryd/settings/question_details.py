@@ -12,7 +12,7 @@ from telemetryd.describe.sentences import describe
 from telemetryd.settings.dialogs import TextDialog
 from telemetryd.settings.page import Place, WindowPage
 from telemetryd.settings.pictures import Bins, Noise
-from telemetryd.settings.plain import button, card, facts, heading, label, note, row, title, verbatim
+from telemetryd.settings.plain import button, card, column, emphasised, facts, heading, label, note, row, title, verbatim
 from telemetryd.settings.question_card import changes, decision_buttons, definition_of, destination, reviewers
 from telemetryd.settings.window_words import failure_line, foreign, name_of, purpose_of, state_line, vendor_of
 
@@ -143,7 +143,7 @@ class QuestionPage(WindowPage):
             (_("Record of the review"), foreign(question["record"], language)),
             (_("Possible answers, as a report names them"), "\n".join(foreign(answer, language) for answer in question["answers"])),
             (_("The original text, which was reviewed"), "\n".join(foreign(question[key], language) for key in ("purpose", "decision"))),
-            (_("Digest"), foreign(question["digest"], language)),
         ]
         parts = facts([(about, text) for about, text in rows if text])
-        TextDialog(self, _("More details"), [card(parts)], language).open()
+        digest = column(emphasised(_("Digest")), verbatim(question["digest"], _("Digest"), "digest"), gap=4)
+        TextDialog(self, _("More details"), [card(parts, digest)], language).open()

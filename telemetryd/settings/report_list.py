@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, Signal
+from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import QResizeEvent
+
     from telemetryd.settings.history_model import ReportModel
 
 _DAY = "2026-00-00"
@@ -35,6 +39,7 @@ class ReportList(QTreeView):
         self.setUniformRowHeights(True)
         self.setAllColumnsShowFocus(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._wanted: list[int] = []
         self._size_columns()
         self.setCurrentIndex(model.index(0, 0))
         self.activated.connect(lambda index: self.opened.emit(model.rows[index.row()]))
@@ -50,13 +55,22 @@ class ReportList(QTreeView):
         header, metrics, model = self.header(), self.fontMetrics(), self._reports
         header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setMinimumSectionSize(1)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
         letter = metrics.averageCharWidth()
         for column in range(model.columnCount()):
             head = metrics.horizontalAdvance(str(model.headerData(column, header.orientation())))
             first = metrics.horizontalAdvance(str(model.index(0, column).data() or ""))
-            wide = max(metrics.horizontalAdvance(_DAY), min(head, letter * _NARROW), min(first, letter * self._widest))
-            header.resizeSection(column, wide + 3 * letter)
+            wide = max(metrics.horizontalAdvance(_DAY) if not column else 0, min(head, letter * _NARROW), min(first, letter * self._widest))
+            self._wanted.append(wide + 2 * letter)
         header.setSectionResizeMode(self._stretched, QHeaderView.ResizeMode.Stretch)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """In a narrow window the widest columns become narrower, so that all are seen. Tooltips have their whole texts."""
+        super().resizeEvent(event)
+        for column, width in enumerate(_shared(self._wanted, self.viewport().width())):
+            if column != self._stretched:
+                self.header().resizeSection(column, width)
 
     def _to_first(self) -> None:
         self.setCurrentIndex(self._reports.index(0, 0))
@@ -65,3 +79,14 @@ class ReportList(QTreeView):
         bar = self.verticalScrollBar()
         if value > bar.maximum() - _AHEAD * bar.pageStep():
             self._reports.fetchMore(QModelIndex())
+
+
+def _shared(wanted: Sequence[int], room: int) -> list[int]:
+    """The widths, the widest of them cut to one width, so that all have room."""
+    left = room
+    for place, width in enumerate(sorted(wanted)):
+        most = left // (len(wanted) - place)
+        if width > most:
+            return [min(one, most) for one in wanted]
+        left -= width
+    return list(wanted)

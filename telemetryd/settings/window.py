@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
 
 from telemetryd.core.translation import mark
 from telemetryd.ctl.failures import UNAVAILABLE, Failure
@@ -21,12 +21,16 @@ from telemetryd.settings import (
 )
 from telemetryd.settings.acts import WindowActs
 from telemetryd.settings.banners import ActBanner, ServiceBanner
+from telemetryd.settings.navigation import Navigation
 from telemetryd.settings.page import PageSurroundings, Place
-from telemetryd.settings.plain import GAP, column, label, row
+from telemetryd.settings.plain import GAP, beside, column, label
 from telemetryd.settings.service_snapshot import read_opened
+from telemetryd.settings.surfaces import PlainWindow
 from telemetryd.settings.window_words import failure_line
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.control_thread import ControlThread
     from telemetryd.settings.page import WindowPage
@@ -58,7 +62,7 @@ _BELOW = {application_page.NAME: applications_page.NAME, question_details.NAME: 
 """Page → the page that Esc goes back to."""
 
 
-class SettingsWindow(QWidget):
+class SettingsWindow(PlainWindow):
     """Shows what the service reads, at a place."""
 
     def __init__(self, service: ControlThread, language: UserLanguage, place: Place) -> None:
@@ -104,25 +108,13 @@ class SettingsWindow(QWidget):
         self._act_box = ActBanner(self._language)
         boxes: list[QFrame] = [self._missing_box, self._act_box]
         right = column(*boxes, self._stack, gap=0)
-        whole = row(self._navigation, right, gap=0)
-        self.setLayout(whole)
+        whole = beside(self._navigation, right, gap=0)
+        self.fill(whole)
 
-    def _navigation_list(self) -> QListWidget:
-        made = QListWidget()
-        made.setObjectName("navigation")
-        made.setAccessibleName(self._("Pages"))
-        made.setFrameShape(QFrame.Shape.NoFrame)
-        made.setWordWrap(True)
-        made.setSpacing(3)
-        for name, text in NAVIGATION.items():
-            item = QListWidgetItem(self._(text))
-            item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setSizeHint(QSize(0, 2 * made.fontMetrics().height()))
-            made.addItem(item)
+    def _navigation_list(self) -> Navigation:
+        made = Navigation({name: self._(text) for name, text in NAVIGATION.items()}, self._("Pages"))
         for number in range(len(NAVIGATION)):
             QShortcut(QKeySequence(f"Alt+{number + 1}"), self, lambda number=number: self._navigate(number))
-        widest = max(made.fontMetrics().horizontalAdvance(self._(text)) for text in NAVIGATION.values())
-        made.setFixedWidth(min(240, widest + made.fontMetrics().horizontalAdvance(" (1000)") + 2 * GAP))
         made.currentRowChanged.connect(self._navigate)
         return made
 
@@ -130,6 +122,11 @@ class SettingsWindow(QWidget):
         name = list(NAVIGATION)[number]
         if _top(self._place.page) != name or self._place.page != name:
             self.go(Place(name))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Leave the page most of a narrow window."""
+        super().resizeEvent(event)
+        self._navigation.fit(self.width())
 
     def _show(self, snapshot: ServiceSnapshot) -> None:
         """A reading has come: whatever was missing is there again."""

@@ -9,6 +9,7 @@ pytest.importorskip("support.driven_window", exc_type=ImportError)
 from support.machine import KATE_2026
 from support.net.tls_receiver import Receiver
 from support.timeline import Timeline, at
+from support.window_user import busy_machine
 
 
 @pytest.fixture
@@ -24,3 +25,10 @@ async def timeline(machine, certificate):
         yield timeline
         timeline.close()
     receiver.close()
+
+
+@pytest.fixture(scope="session")
+def busy(tmp_path_factory):
+    """A user for whom something of everything is there; what a test changes, it changes back."""
+    with busy_machine(tmp_path_factory.mktemp("busy")) as machine:
+        yield machine

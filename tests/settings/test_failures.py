@@ -42,6 +42,7 @@ def test_a_lock_that_comes_meanwhile_is_named(machine):
         window.until(lambda: window.part("usage=2") is not None)
         choose = window.window._acts.set_level
         machine.configure("[limits]\nusage = 0\n")
+        machine.busctl("get-property", *CONTROL, "Locks")  # the daemon looks at files when somebody calls, or at its next tick
         window.until(lambda: not window.part("usage=2").isEnabled())
         choose("usage", 2, before=0)
         window.until(lambda: "your administrator does not allow usage questions" in window.text("told"))

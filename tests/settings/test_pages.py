@@ -162,7 +162,7 @@ def test_everything_has_a_name_of_its_own(machine, where):
 
 
 def test_tab_reaches_every_control_and_comes_round(machine):
-    """Tab visits every button and level of the overview once, from the top, and returns."""
+    """Tab visits every button and the chosen level of the overview once, from the top, and returns; arrows lead to the other levels."""
     machine.install(KATE)
     with machine.daemon(), driven_window(machine) as window:
         window.until(lambda: window.part("turn-off") is not None)
@@ -170,8 +170,7 @@ def test_tab_reaches_every_control_and_comes_round(machine):
         while not visited or window.focus != first:
             visited.append(window.focus)
             window.press("Tab")
-        levels = [f"{axis}={level}" for axis in ("system", "usage") for level in range(3)]
-        assert visited == ["navigation", *levels, "new_questions=1", "new_questions=0", "new_questions=2", "notifications", "turn-off"]
+        assert visited == ["navigation", "system=0", "usage=0", "new_questions=1", "notifications", "turn-off"]
 
 
 def test_pictures_have_their_text(machine):

@@ -77,11 +77,12 @@ class DrivenWindow:
             self.work()
 
     def tab_to(self, name):
-        """Press Tab until the part of this name has the focus."""
+        """Press Tab until the part of this name has the focus; among choices, such as `usage=1`, arrows."""
+        group = name.rpartition("=")[0]
         for _ in range(_TABS_MAX):
             if self.focus == name:
                 return
-            self.press("Tab")
+            self.press("Right" if group and self.focus.startswith(f"{group}=") else "Tab")
         raise AssertionError(f"Tab does not reach {name}: {self.all_text()}")
 
     def use(self, name):

@@ -122,7 +122,7 @@ def test_other_words(files, tmp_path):
     other.write_text(MANIFEST.replace("2026-12-27", "2026-12-20"))
     done = run(files[0], "--manifest", str(other), "--manifest", files[1])
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "startup-by-platform: the manifests differ in its ends" in done.stderr
+    assert "startup-by-platform: the manifests differ in these keys: ends" in done.stderr
 
 
 def test_several_files_and_standard_input(files):
