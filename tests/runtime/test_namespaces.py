@@ -1,0 +1,31 @@
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = "from telemetryd.runtime.namespaces import is_in_own_user_namespace\nprint(is_in_own_user_namespace())"
+UNSHARE = ("unshare", "--user", "--map-current-user")
+
+
+def found(*prefix):
+    """What a process says of itself that is run so."""
+    return subprocess.run([*prefix, sys.executable, "-P", "-c", SCRIPT], capture_output=True, text=True, check=True).stdout
+
+
+def test_host():
+    """A program of the host is in no user namespace of its own."""
+    assert found() == "False\n"
+
+
+def test_own_namespace():
+    """A program whose user put it into a user namespace finds that out, whoever that user is."""
+    if subprocess.run([*UNSHARE, "true"], check=False).returncode:
+        pytest.skip("no user namespaces here")
+    assert found(*UNSHARE) == "True\n"
+
+
+def test_container():
+    """A program beside others in one container is in its manager's namespace, not in one of its own."""
+    if subprocess.run([*UNSHARE, "true"], check=False).returncode:
+        pytest.skip("no user namespaces here")
+    assert found(*UNSHARE, sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)") == "False\n"
