@@ -64,6 +64,7 @@ class Account:
             "--collect",
             "--quiet",
             "--service-type=exec",
+            "--expand-environment=no",
         ]
         prefix += [f"--property={one}" for one in properties]
         done = subprocess.run([*prefix, "--", *command], capture_output=True, text=True, check=False, timeout=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 
@@ -10,7 +11,8 @@ from lifecycle import accept, install_manifest, prepare
 from receiver import Receiver
 from table import Table
 
-DAEMON_MAX, UPLOADER_MAX = 4.5, 2.0
+DAEMON_MAX, UPLOADER_MAX = 6.0, 2.0
+"""Of the daemon's figure 2.6 are capabilities, which no program of a user has, and 2.9 are what only a user namespace gives."""
 UPLOADER = "telemetryd-upload@.service"
 CANDIDATES = (
     *("PrivateUsers=yes", "PrivateTmp=yes", "PrivateDevices=yes", "PrivateNetwork=yes", "PrivateIPC=yes", "PrivateMounts=yes"),
@@ -23,7 +25,7 @@ CANDIDATES = (
         "ProtectHostname=yes",
     ),
     *("ProtectKernelLogs=yes", "ProtectKernelModules=yes", "ProtectKernelTunables=yes", "ProtectControlGroups=yes", "RemoveIPC=yes"),
-    *("CapabilityBoundingSet=", "DevicePolicy=closed", "IPAddressDeny=any", "SocketBindDeny=any", "RestrictFileSystems=~fuse"),
+    *("CapabilityBoundingSet=", "DevicePolicy=closed"),
     *("InaccessiblePaths=/mnt", "ReadOnlyPaths=/", "NoExecPaths=/srv", "BindPaths=/tmp", "TemporaryFileSystem=/mnt", "RootDirectory=/"),
     *(
         "SupplementaryGroups=",
@@ -35,13 +37,22 @@ CANDIDATES = (
     ),
 )
 """What systemd offers beyond what the daemon's unit has."""
+PROBES = {
+    "ProtectProc=invisible": "test -d /proc/1",
+    "ProcSubset=pid": "test -e /proc/cmdline",
+    "IPAddressDeny=any": "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", PORT)).close()'",
+    "SocketBindDeny=any": "python3 -c 'import socket; socket.socket().bind((\"127.0.0.1\", 0))'",
+    "RestrictFileSystems=~proc": "cat /proc/version",
+    "RestrictNetworkInterfaces=~lo": "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", PORT)).close()'",
+}
+"""Directives, and what each of them should forbid."""
 FOR_UPLOADER = (
     "ProtectProc=invisible",
     "ProtectControlGroups=strict",
     "ProtectHome=yes",
     "PrivateNetwork=yes",
     "PrivatePIDs=yes",
-    "RestrictAddressFamilies=AF_INET AF_INET6",
+    "RestrictAddressFamilies=\nRestrictAddressFamilies=AF_INET AF_INET6",
 )
 
 
@@ -59,21 +70,32 @@ def open_points(account: Account, unit: str) -> list[str]:
     return [line.split()[1] + f" ({weight})" for weight, line in sorted(weighed, reverse=True)]
 
 
+def verdict_of_probe(account: Account, receiver: Receiver, directive: str) -> tuple[str, str]:
+    """Whether a directive does anything in a user's unit: what it forbids is tried."""
+    command = PROBES[directive].replace("PORT", str(receiver.port))
+    is_done = account.run("sh", "-c", command, check=False, properties=(directive,)).returncode == 0
+    return ("no effect", "what it forbids still works") if is_done else ("effect", "")
+
+
 def verdict_for_daemon(account: Account, directive: str) -> tuple[str, str]:
     """Whether the daemon works with one directive more: it starts, knows a host program and a sandboxed one, and has its state."""
     account.override(DAEMON, f"[Service]\n{directive}\n")
+    began = time.time()
     try:
         account.systemctl("stop", DAEMON)
         account.systemctl("reset-failed", DAEMON, check=False)
+        state = account.home / ".local/state/telemetryd"
+        shutil.rmtree(state, ignore_errors=True)
         started = account.run("systemctl", "--user", "start", DAEMON, check=False)
         if started.returncode:
             return "breaks", "it does not start: " + (account.state(DAEMON, "Result") or started.stderr.strip())
         answer = account.call(CONTROL, "ListApplications", check=False)
         if not answer.startswith("aa{sv}"):
-            return "breaks", answer.replace("\n", " ")[:120]
-        state = account.home / ".local/state/telemetryd"
+            return "breaks", " ".join(account.journal(DAEMON, since=began))[:140]
         if state.is_symlink():
-            return "breaks", f"the state directory became a link to {state.readlink()}"
+            target = state.readlink()
+            state.unlink()
+            return "breaks", f"the state directory became a link to {target}"
         return "works", ""
     finally:
         account.override(DAEMON, "")
@@ -111,10 +133,13 @@ def main() -> None:
         more = Table("The daemon with one directive more")
         for directive in CANDIDATES:
             more.row(directive, *verdict_for_daemon(account, directive))
+        more = Table("What a user's manager cannot do")
+        for directive in PROBES:
+            more.row(directive, *verdict_of_probe(account, receiver, directive))
         more = Table("The uploader as it is, and with one directive more")
         accept(account)
         for directive in ("", *FOR_UPLOADER):
-            more.row(directive or "as it is", *verdict_for_uploader(account, receiver, directive))
+            more.row(directive.replace("\n", " ") or "as it is", *verdict_for_uploader(account, receiver, directive))
     sys.exit(1 if table.failures else 0)
 
 

@@ -208,7 +208,7 @@ class Lifecycle:
 
     def failed(self) -> str:
         """A daemon that cannot start: telemetryctl says so and what to do; repaired, it is there again."""
-        return self._not_started("[Service]\nExecStart=\nExecStart=/bin/false\nRestart=no\n", {"journalctl"})
+        return self._not_started("[Service]\nExecStart=\nExecStart=/bin/false\nRestart=no\n", {"journalctl", "reset-failed"})
 
     def limited(self) -> str:
         """A daemon that was started too often: telemetryctl says so, and `reset-failed` helps."""

@@ -30,9 +30,14 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
+
+    @property
     def endpoint(self) -> str:
         """The endpoint as a configuration file has it."""
-        url = f"https://localhost:{self._server.server_address[1]}/v1/reports"
+        url = f"https://localhost:{self.port}/v1/reports"
         return f'[endpoint.example]\nname = "Example"\nurl = "{url}"\nca_file = "{CA_FILE}"\n'
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:

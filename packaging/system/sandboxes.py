@@ -53,7 +53,7 @@ def ways(account: Account) -> dict[str, Way]:
         "file capability": Way(ANY, program="/usr/local/bin/capable"),
         "not dumpable": Way(ANY, first=("hide",)),
         "not dumpable, NoNewPrivs": Way(NOTHING, first=("nnp", "hide")),
-        "vanished": Way(NOTHING, then=("orphan",)),
+        "vanished": Way(NOTHING, then=("orphan",), properties=("ExitType=cgroup",)),
         "another user (nobody)": Way(UNREACHABLE, prefix=("as-root", "setpriv", "--reuid=65534", "--clear-groups")),
         "unit with PrivateUsers": Way(CONTAINER, properties=("PrivateUsers=yes",)),
         "unit with PrivateTmp": Way(CONTAINER, properties=("PrivateTmp=yes",)),
@@ -92,7 +92,7 @@ sandbox=$1 socket=$2 talk=$3 bus=$4; shift 4
 in="bwrap --ro-bind / / --dev /dev --bind $(dirname "$socket") $(dirname "$socket")"
 [ -n "$sandbox" ] || in=
 mkfifo "$socket.ready"
-$in xdg-dbus-proxy --fd=3 "$bus" "$socket" --filter "${talk#--}" 3>"$socket.ready" &
+$in xdg-dbus-proxy --fd=3 "$bus" "$socket" --filter "--talk=${talk#*=}" 3>"$socket.ready" &
 exec 4<"$socket.ready"; head -c 1 <&4 >/dev/null
 bwrap --ro-bind / / --dev /dev --tmpfs "$(dirname "$socket")" --ro-bind "$socket" "$socket" -- "$@"
 exec 4<&-; wait; rm -f "$socket" "$socket.ready"
@@ -120,7 +120,7 @@ def prepare() -> None:
 def build_flatpak(account: Account) -> None:
     """A runtime with what the caller needs, and an application: built, exported and installed without a network."""
     folder = account.home / "flatpak"
-    usr, app = folder / "runtime/files", folder / "app/files"
+    usr, app = folder / "runtime/usr", folder / "app/files"
     (usr / "lib64").mkdir(parents=True)
     (app / "bin").mkdir(parents=True)
     shutil.copy(CALLER, app / "bin/caller")
@@ -134,8 +134,11 @@ def build_flatpak(account: Account) -> None:
     (folder / "runtime/metadata").write_text(
         "[Runtime]\nname=org.example.Platform\nruntime=org.example.Platform/x86_64/1\nsdk=org.example.Platform/x86_64/1\n"
     )
-    (folder / "app/metadata").write_text(f"[Application]\nname={OWN}\nruntime=org.example.Platform/x86_64/1\ncommand=caller\n")
+    (folder / "app/metadata").write_text(
+        f"[Application]\nname={OWN}\nruntime=org.example.Platform/x86_64/1\nsdk=org.example.Platform/x86_64/1\ncommand=caller\n"
+    )
     (folder / "app/export").mkdir()
+    (folder / "runtime/files").mkdir()  # looked for, and not taken
     subprocess.run(["chown", "-R", f"{account.name}:", str(folder)], check=True)
     script = (
         "cd ~/flatpak && flatpak build-export --disable-sandbox --runtime --arch=x86_64 repo runtime 1"

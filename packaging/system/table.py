@@ -25,8 +25,8 @@ class Table:
         except Exception as failure:  # noqa: BLE001 - one row must not end the table
             self.failures += 1
             verdict, seen = "FAILED", f"{failure}\n{traceback.format_exc()}" if str(failure) else traceback.format_exc()
-        print(f"  {name:34}{verdict:8}{seen}  [{time.monotonic() - began:.1f} s]", flush=True)
+        print(f"  {name:34} {verdict:9} {seen}  [{time.monotonic() - began:.1f} s]", flush=True)
 
     def row(self, name: str, verdict: str, seen: str = "") -> None:
         """A row that was found out elsewhere."""
-        print(f"  {name:34}{verdict:8}{seen}", flush=True)
+        print(f"  {name:34} {verdict:9} {seen}", flush=True)

@@ -23,7 +23,8 @@ _LIMITED = mark(
     "telemetryd ended too often right after its start, so systemd does not start it any more: "
     "`systemctl --user reset-failed telemetryd` permits it again; {next}"
 )
-_FAILED = mark("telemetryd ends right after its start ({why}): {next}")
+_FAILED = mark("telemetryd ends right after its start ({why}): {next}; after a repair run `systemctl --user reset-failed telemetryd`")
+"""A unit that failed keeps its result when systemd then refuses further starts, so the step after a repair is said in any case."""
 
 
 def may_be_not_started(name: str) -> bool:

@@ -50,7 +50,11 @@ async def said(machine):
             {"Result": "start-limit-hit"},
             "`systemctl --user reset-failed telemetryd` permits it again; `journalctl",
         ),
-        ({"LoadState": "loaded"}, {"Result": "exit-code"}, "telemetryd ends right after its start (exit-code): `journalctl --user"),
+        (
+            {"LoadState": "loaded"},
+            {"Result": "exit-code"},
+            "(exit-code): `journalctl --user -u telemetryd` has the details; after a repair run `systemctl --user reset-failed",
+        ),
         ({"LoadState": "loaded"}, {"Result": "success"}, "telemetryd is not running and the session bus cannot start it"),
         ({"LoadState": "not-found"}, {}, "telemetryd is not running and the session bus cannot start it"),
         ({}, None, "telemetryd is not running and the session bus cannot start it"),
