@@ -19,8 +19,6 @@ CANDIDATES = (
     *(
         "ProtectSystem=strict",
         "ProtectHome=read-only",
-        "ProtectProc=invisible",
-        "ProcSubset=pid",
         "ProtectClock=yes",
         "ProtectHostname=yes",
     ),
