@@ -1,11 +1,11 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench blind campaign screenshots coverage least debian13 generators upgrade clean
+.PHONY: help demo test check format bench blind campaign screenshots coverage least debian13 test-system generators upgrade clean
 SHELL := /bin/sh
 PY := .venv/bin/python
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## The whole flow on this machine, in half a minute, over a private session bus and a receiver of its own
 	@packaging/bootstrap.sh demo
@@ -67,6 +67,9 @@ least: ## The tests in which libraries matter, with the least versions that pypr
 
 debian13: ## The same on what Debian 13 itself has, and nothing else (as root, with mmdebstrap; makes a root of 0.7 GB in build/)
 	@packaging/debian13.sh
+
+test-system: ## Debian 13 booted with systemd: units, lifecycle, sandboxes and a real Flatpak, both buses (as root, with systemd-container; 0.8 GB in build/)
+	@packaging/system/run.sh
 
 generators: ## Every generator of D-Bus code, and what they make compiled and run, for Qt 5, Qt 6, GLib and sdbus-c++ (0.4 GB of Debian packages)
 	@packaging/bootstrap.sh generators

@@ -29,6 +29,8 @@ and your own configuration directory.
 IDLE_NEVER = 0.0
 IDLE_EXIT_MINUTES = 5.0
 """What --leave-when-idle means where no configuration file says how long."""
+_PRIORITIES = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 5}
+"""Of syslog(3). INFO is for administrators too: the units drop what is less than a notice, to keep systemd's own lines away."""
 
 
 def main() -> int:
@@ -126,7 +128,19 @@ def _prepare() -> None:
 
 
 def _log() -> None:
+    if _is_journal():
+        for level, priority in _PRIORITIES.items():
+            logging.addLevelName(level, f"<{priority}>{logging.getLevelName(level)}")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
+
+
+def _is_journal() -> bool:
+    """Whether systemd connected standard error to the journal, which reads a priority before each line (sd-daemon(3))."""
+    try:
+        state = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{state.st_dev}:{state.st_ino}"
 
 
 if __name__ == "__main__":

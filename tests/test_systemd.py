@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from telemetryd.core.limits import COURIER_TIMEOUT_S
+
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "systemd" / "telemetryd.service"
 
@@ -76,7 +78,7 @@ def test_unit_reaches_the_system_bus(name):
     assert "DBUS_SYSTEM_BUS_ADDRESS" not in unset
 
 
-@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
+@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service", "telemetryd-upload@.service"])
 def test_unit_leaves_nothing_behind(name):
     """No core dump and no variable of the session can carry samples or TLS keys out, divert the daemon's files, or bring other code."""
     lines = (UNIT.parent / name).read_text().splitlines()
@@ -84,7 +86,7 @@ def test_unit_leaves_nothing_behind(name):
     assert "LimitCORE=0" in lines
     assert {"TELEMETRYD_CONFIG_DIRS", "TELEMETRYD_DATA_DIRS", "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"} <= unset
     assert {"SSLKEYLOGFILE", "SSL_CERT_FILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "PYTHONPATH", "PYTHONUSERBASE"} <= unset
-    assert "Environment=PYTHONNOUSERSITE=1" in lines
+    assert "Environment=PYTHONNOUSERSITE=1 PYTHONSAFEPATH=1" in lines
 
 
 @pytest.mark.parametrize("name", ["org.telemetryd.Telemetry1", "org.telemetryd.Control1"])
@@ -107,3 +109,67 @@ def test_the_notifying_timer_and_its_service_are_clean(tmp_path):
     service = (UNIT.parent / "telemetryd-notify.service").read_text()
     assert "Environment=PYTHONNOUSERSITE=1" in service
     assert "ExecStart=/usr/bin/telemetryd-settings --notify" in service
+
+
+SOCKET, UPLOADER = "telemetryd-upload.socket", "telemetryd-upload@.service"
+
+
+def directives(name):
+    """The directives of a unit: (key, value), in their order."""
+    lines = (UNIT.parent / name).read_text().splitlines()
+    return [tuple(line.split("=", 1)) for line in lines if "=" in line and not line.startswith("#")]
+
+
+def test_uploaders_units_are_clean(tmp_path):
+    """Not a word has systemd to say of the socket and the service that it starts."""
+    for name in (SOCKET, UPLOADER):
+        text = (UNIT.parent / name).read_text()
+        (tmp_path / name).write_text(text.replace("ExecStart=/usr/bin/telemetryd-upload", f"ExecStart={sys.executable}"))
+    done = verify(tmp_path / SOCKET, tmp_path / "runtime")
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
+def test_network_is_the_uploaders(name):
+    """The daemon's units permit Unix sockets only, and name the socket that the uploader's unit listens on, which they want."""
+    found = directives(name)
+    assert [value for key, value in found if key == "RestrictAddressFamilies"] == ["AF_UNIX"]
+    (path,) = [value for key, value in directives(SOCKET) if key == "ListenStream"]
+    assert ("Environment", f"TELEMETRYD_UPLOAD_SOCKET={path}") in found
+    assert {("Wants", SOCKET), ("After", SOCKET)} <= set(found)
+
+
+def test_uploader_is_shut_in():
+    """The uploader's unit has every sandbox that a user unit can have, but for what hides the process that connects."""
+    found = dict(directives(UPLOADER))
+    yes = {key for key, value in found.items() if value == "yes"}
+    assert {"PrivateUsers", "PrivateTmp", "PrivateDevices", "PrivateIPC", "NoNewPrivileges", "MemoryDenyWriteExecute"} <= yes
+    assert (found["ProtectSystem"], found["ProtectHome"], found["CapabilityBoundingSet"]) == ("strict", "tmpfs", "")
+    assert {"ProtectProc", "PrivatePIDs", "PrivateNetwork"}.isdisjoint(found)
+
+
+def test_uploader_is_let_live_longer_than_the_daemon_waits():
+    """The unit's limit of time ends only an uploader that the daemon has given up."""
+    (limit,) = [value for key, value in directives(UPLOADER) if key == "RuntimeMaxSec"]
+    assert limit == "2min"
+    assert COURIER_TIMEOUT_S < 120
+
+
+@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service", UPLOADER])
+def test_same_filter_of_system_calls(name):
+    """The three programs have one filter, and one list of variables that do not reach them."""
+    same = {"SystemCallFilter", "UnsetEnvironment", "LimitCORE", "UMask", "LogLevelMax", "SyslogLevel"}
+    assert [one for one in directives(name) if one[0] in same] == [one for one in directives(UNIT.name) if one[0] in same]
+
+
+def test_journal_gets_priorities():
+    """What a program says to the journal has a priority, and what it says to a terminal has none."""
+    script = (
+        "import os, sys\nif sys.argv[1]:\n    state = os.fstat(2)\n    os.environ['JOURNAL_STREAM'] = f'{state.st_dev}:{state.st_ino}'\n"
+    )
+    script += "os.execv(sys.executable, [sys.executable, '-P', '-m', 'telemetryd'])"
+    environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
+    for is_journal, beginning in (("yes", "<3>ERROR: "), ("", "ERROR: ")):
+        command = [sys.executable, "-c", script, is_journal]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        assert done.stderr.startswith(beginning), done.stderr

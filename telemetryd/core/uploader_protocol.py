@@ -1,6 +1,6 @@
 """The protocol of the daemon and the uploader over their socket: one job, one delivery.
 
-    → {"endpoint":"kde","url":"https://…","developer":false,"relay":"","definition":981}⏎,
+    → {"endpoint":"kde","url":"https://…","developer":false,"relay":"","definition":981,"package":"4c1a…"}⏎,
       that many bytes of the definition's canonical text, and exactly one report's bytes
     ← sending⏎ once the connection is established, before the first byte of the request; not at all if nothing leaves
     ← {"result":"accepted","status":204,"hindrance":""}⏎ and the end of the stream
@@ -9,6 +9,9 @@ The uploader takes addresses from the configuration only. `url`, `developer` and
 configuration has changed since, the report is held, because consent names a host and the history says what was sent. Policy: C6, T2.
 The definition is the accepted one; the uploader computes its digest and looks for the review. Policy: R1, P1.
 A test report alone has no definition and needs no review: it holds no answer, and only a user's command makes it.
+
+`package` is the identity of the files that the daemon runs (`system.own_package`). An uploader whose own files differ sends nothing. The
+key stands in the first line in every version, so that this holds whatever else of the job changes.
 
 An uploader that dies after `sending` may have sent the report; one that dies before has not. After `sending` every outcome is final.
 """
@@ -38,7 +41,10 @@ class InvalidMessageError(TelemetrydError):
 
 
 class Job(NamedTuple):
-    """One report for one vendor's endpoint, with the canonical text of its definition, or "" if the daemon cannot read it."""
+    """One report for one vendor's endpoint, with the canonical text of its definition, or "" if the daemon cannot read it.
+
+    `package` is the identity of the daemon's files.
+    """
 
     endpoint: str
     url: str
@@ -46,12 +52,14 @@ class Job(NamedTuple):
     body: bytes
     relay: str = ""
     definition: str = ""
+    package: str = ""
 
 
 def encode_job(job: Job) -> bytes:
     """The bytes of a job. Raises InvalidMessageError if a part is too long."""
     definition = job.definition.encode()
-    head = {"endpoint": job.endpoint, "url": job.url, "developer": job.developer, "relay": job.relay, "definition": len(definition)}
+    head = {"endpoint": job.endpoint, "url": job.url, "developer": job.developer, "relay": job.relay}
+    head |= {"definition": len(definition), "package": job.package}
     line = json.dumps(head, separators=(",", ":")).encode() + b"\n"
     if len(line) > JOB_LINE_MAX_BYTES or len(definition) > DEFINITION_MAX_BYTES or len(job.body) != REPORT_BYTES:
         raise InvalidMessageError(f"A job has a line of at most {JOB_LINE_MAX_BYTES} bytes, a definition and a report of {REPORT_BYTES}.")
@@ -72,13 +80,22 @@ def parse_job(data: bytes) -> Job:
     head = _json_object(line)
     try:
         definition, body = rest[:-REPORT_BYTES].decode(), rest[-REPORT_BYTES:]
-        job = Job(head["endpoint"], head["url"], head["developer"], body, head["relay"], definition)
+        job = Job(head["endpoint"], head["url"], head["developer"], body, head["relay"], definition, head["package"])
     except (KeyError, UnicodeDecodeError) as error:
-        raise InvalidMessageError("A job names endpoint, url, developer, relay and definition, which is text.") from error
+        raise InvalidMessageError("A job names endpoint, url, developer, relay, package and definition, which is text.") from error
     types = [type(value) for value in job]
-    if types != [str, str, bool, bytes, str, str] or encode_job(job) != data:
+    if types != [str, str, bool, bytes, str, str, str] or encode_job(job) != data:
         raise InvalidMessageError("A job has exactly its fields, in their order.")
     return job
+
+
+def package_of(data: bytes) -> str | None:
+    """The identity of the package that made a job, of whatever version; None if the bytes do not begin as a job."""
+    try:
+        package = _json_object(data.partition(b"\n")[0]).get("package")
+    except InvalidMessageError:
+        return None
+    return package if isinstance(package, str) else None
 
 
 def encode_delivery(delivery: Delivery) -> bytes:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from telemetryd.bus.transport.library import BUS, NAME, Message, MessageBus, MessageType, Variant, session_bus
+from telemetryd.bus.transport.library import BUS, NAME, Message, MessageBus, MessageFlag, MessageType, Variant, session_bus
 from telemetryd.ctl.failures import Failure, failure_for, no_answer, no_bus
 from telemetryd.ctl.selection import select
+from telemetryd.ctl.service_unit import MANAGER, PARTS, UNIT_PATH, failure_of_unit, may_be_not_started
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ _REPORT = ("application", "question", "period", "endpoint", "created", "sent", "
 """What is shown of a report without its bytes."""
 _ANSWER_S = 30.0
 """Longest wait for an answer. The bus gives a service 25 s to start; an erasure waits 5 s, and Watch 20 s."""
+_SYSTEMD_S = 2.0
+"""Longest wait for systemd, which is asked only why the service did not answer."""
+_START_S = 3.0
+"""After so long without an answer systemd is asked whether the service can be started at all."""
 _SUBMIT_S = 600.0
 """Longest wait for Submit: it tries every report once, and a delivery may take 90 s."""
 
@@ -262,7 +267,7 @@ class ControlClient:
     ) -> list[Any]:
         message = Message(destination=_NAME, path=_PATH, interface=interface, member=member, signature=signature, body=body or [])
         try:
-            reply = await asyncio.wait_for(self._bus.call(message), within_s)
+            reply = await asyncio.wait_for(self._reply(message), within_s)
         except TimeoutError as error:
             raise no_answer(within_s) from error
         except (EOFError, OSError) as error:
@@ -270,8 +275,35 @@ class ControlClient:
         if reply.message_type is MessageType.ERROR:
             text, name = str(reply.body[0]) if reply.body else "", reply.error_name or ""
             application = about or (body[0] if body and signature.startswith("s") and interface == _NAME else "")
-            raise failure_for(name, text, application).of(name, text)
+            not_started = await self._failure_of_start() if may_be_not_started(name) else None
+            raise (not_started or failure_for(name, text, application)).of(name, text)
         return [_without_variants(value) for value in reply.body]
+
+    async def _reply(self, message: Message) -> Message:
+        """The reply. A start that fails is noticed meanwhile, because dbus-daemon lets the caller wait for its end for two minutes."""
+        call = asyncio.ensure_future(self._bus.call(message))
+        try:
+            while not (await asyncio.wait([call], timeout=_START_S))[0]:
+                if failure := await self._failure_of_start():
+                    raise failure
+            return await call
+        finally:
+            call.cancel()
+
+    async def _failure_of_start(self) -> Failure | None:
+        """Why systemd does not start the daemon; None if it does, or if there is no systemd on this bus."""
+        properties: ControlDict = {}
+        for part in PARTS:
+            message = Message(destination=MANAGER, path=UNIT_PATH, interface=_PROPERTIES, member="GetAll", signature="s", body=[part])
+            message.flags = MessageFlag.NO_AUTOSTART
+            try:
+                reply = await asyncio.wait_for(self._bus.call(message), _SYSTEMD_S)
+            except (TimeoutError, EOFError, OSError):
+                return None
+            if reply.message_type is not MessageType.METHOD_RETURN:
+                return None
+            properties |= _without_variants(reply.body[0])
+        return failure_of_unit(properties)
 
 
 def _with_types(change: Change) -> dict[str, Variant]:

@@ -40,15 +40,16 @@ _HOW_TO_DEVELOP = mark(
     "write `developer = true` into your own telemetryd.toml (usually ~/.config/telemetryd/telemetryd.toml); "
     "this permanently ends every question that is open on this account"
 )
-_JOURNAL = mark("`journalctl --user -u telemetryd` has the details")
+JOURNAL = mark("`journalctl --user -u telemetryd` has the details")
+"""The next step after a failure of the daemon itself."""
 _LIST = mark("`telemetryctl list` names the applications")
 
 _UNAVAILABLE = {
     "ServiceUnknown": (mark("telemetryd is not running and the session bus cannot start it: {next}"), _HOW_TO_START),
     "NameHasNoOwner": (mark("telemetryd is not running: {next}"), _HOW_TO_START),
-    "NoReply": (mark("telemetryd ended without an answer: try again; {next}"), _JOURNAL),
+    "NoReply": (mark("telemetryd ended without an answer: try again; {next}"), JOURNAL),
     "Disconnected": (mark("the session bus closed the connection: try again"), ""),
-    "TimedOut": (mark("telemetryd could not be started in time: {next}"), _JOURNAL),
+    "TimedOut": (mark("telemetryd could not be started in time: {next}"), JOURNAL),
 }
 """Standard errors of the bus that mean that the service does not answer."""
 
@@ -93,7 +94,7 @@ _LOCKS = mark("nothing was changed; `telemetryctl status` shows the locks")
 _NOT_ALLOWED = mark("nothing was changed; the session bus, or a proxy between telemetryctl and the bus, does not permit this")
 _FIXED = {
     NotDeveloperError.bus_name: (mark("this works in developer mode only: {next}"), _HOW_TO_DEVELOP),
-    INTERNAL: (mark("telemetryd failed: {next}"), _JOURNAL),
+    INTERNAL: (mark("telemetryd failed: {next}"), JOURNAL),
 }
 """Errors whose own text adds nothing."""
 _NEXT_BY_NAME = {error.bus_name: hint for error, hint in _NEXT.items()}
@@ -126,7 +127,7 @@ def failure_for(name: str, text: str, application: str) -> Failure:
     if short in _UNAVAILABLE:
         return Failure(_with_next(*_UNAVAILABLE[short]), UNAVAILABLE)
     if short.startswith("Spawn."):
-        return Failure(_("telemetryd could not be started ({why}): {next}").format(why=text, next=_(_JOURNAL)), UNAVAILABLE)
+        return Failure(_("telemetryd could not be started ({why}): {next}").format(why=text, next=_(JOURNAL)), UNAVAILABLE)
     if name in _OTHER_VERSION:
         other = _("the running telemetryd is of another version ({why}): restart it, `systemctl --user restart telemetryd`")
         return Failure(other.format(why=text))
@@ -181,4 +182,4 @@ def no_bus(why: str) -> Failure:
 def no_answer(seconds: float) -> Failure:
     """The daemon is there and does not answer."""
     text = _("telemetryd did not answer within {seconds} s: try again; {next}")
-    return Failure(text.format(seconds=round(seconds), next=_(_JOURNAL)), UNAVAILABLE)
+    return Failure(text.format(seconds=round(seconds), next=_(JOURNAL)), UNAVAILABLE)

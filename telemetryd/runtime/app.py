@@ -27,6 +27,7 @@ from telemetryd.core.limits import BUSY_AFTER_S, HELD_MAX_S, HELD_STEP_S, LEAVE_
 from telemetryd.engine.slices import Slices
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
 from telemetryd.redact import redacted_traceback
+from telemetryd.runtime.namespaces import CONFINED, is_in_own_user_namespace
 from telemetryd.runtime.notify import Notifier
 from telemetryd.runtime.service import BUSY, Service, wait_event
 from telemetryd.system import own_package
@@ -112,6 +113,8 @@ class App:
             self._spawn(self._wait_for_lock_later())
         own_package.guard(_PRELOADED)
         self._notifier.ready()
+        if is_in_own_user_namespace():
+            _LOG.warning(CONFINED)
         self._spawn(self._leave_when_idle())
         connections = self._bus, *(dispatcher.connection for dispatcher in self._dispatchers.values())
         for connection in connections:

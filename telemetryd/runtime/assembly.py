@@ -29,6 +29,7 @@ from telemetryd.engine.without_storage import DecisionsWithoutStorage
 from telemetryd.problem_log import ProblemLog
 from telemetryd.runtime.clock import SecretRandomness, SystemClock
 from telemetryd.runtime.uploader import UploaderCourier
+from telemetryd.runtime.uploader_unit import upload_socket
 from telemetryd.store import Store, no_store, open_store, purge_ordinary, storage_problem
 from telemetryd.system.facts import LinuxFacts
 
@@ -268,7 +269,7 @@ class _Parts:
             choices=decisions,
             daemon=daemon,
             reports=self._reports,
-            courier=UploaderCourier(lambda: self._is_developer),
+            courier=UploaderCourier(lambda: self._is_developer, unit_socket=upload_socket(os.environ)),
             clock=self._clock,
             rng=self._rng,
             erasure=erasure,

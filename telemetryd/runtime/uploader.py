@@ -1,4 +1,8 @@
-"""Hands a due report to `telemetryd-upload` and returns the result. It opens no network socket itself. Policy: C1, C6."""
+"""Hands a due report to `telemetryd-upload` and returns the result. It opens no network socket itself. Policy: C1, C6.
+
+Our unit names the socket of `telemetryd-upload.socket`. There systemd starts the uploader, and the daemon has no right to a network.
+Without the unit the uploader is a child over a socket pair. The job, the words and what follows from them are the same.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,15 @@ import signal
 import socket
 import sys
 from asyncio import subprocess
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.limits import COURIER_TIMEOUT_S, DELIVERY_MAX_BYTES, UPLOADER_EXIT_S
+from telemetryd.core.limits import COURIER_TIMEOUT_S, UPLOADER_EXIT_S
 from telemetryd.core.schedule import Delivery, held_delivery, unknown_delivery
 from telemetryd.core.uploader_environment import uploader_environment
-from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, Job, encode_job, outcome_of
+from telemetryd.core.uploader_protocol import InvalidMessageError, Job, encode_job, outcome_of
+from telemetryd.runtime.uploader_socket import exchange, is_silent
+from telemetryd.runtime.uploader_unit import UnitUploader
 from telemetryd.system import own_package
 
 if TYPE_CHECKING:
@@ -27,19 +32,18 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _UNKNOWN = unknown_delivery(Hindrance.UPLOADER)
-_RECEIVED_MAX_BYTES = len(SENDING) + DELIVERY_MAX_BYTES
 
 
 def command_of(directory: str = os.path.dirname(own_package.FOLDER)) -> tuple[str, ...]:  # noqa: PTH120 - as own_package has it
     """The uploader's command, for a telemetryd in this directory.
 
     -P prevents imports from the working directory. -s prevents imports from the user's own packages, unless telemetryd itself is one of
-    them. The package is named, so that an uploader of another version sends nothing.
+    them.
     """
     site = sys.modules.get("site")
     is_users_own = os.path.realpath(getattr(site, "USER_SITE", None) or os.devnull) == os.path.realpath(directory)
     options = ("-P",) if is_users_own else ("-P", "-s")
-    return (sys.executable, *options, "-m", "telemetryd.upload", "--package", own_package.LOADED)
+    return (sys.executable, *options, "-m", "telemetryd.upload")
 
 
 UPLOADER = command_of()
@@ -47,12 +51,21 @@ UPLOADER = command_of()
 
 
 class UploaderCourier:
-    """Starts an uploader for each report. `is_developer` says whether present reports come from developer mode."""
+    """Starts an uploader for each report. `is_developer` says whether present reports come from developer mode.
+
+    With `unit_socket` systemd starts it there, otherwise `command` is started as a child.
+    """
 
     def __init__(
-        self, is_developer: Callable[[], bool] = lambda: False, *, command: Sequence[str] = UPLOADER, timeout_s: float = COURIER_TIMEOUT_S
+        self,
+        is_developer: Callable[[], bool] = lambda: False,
+        *,
+        unit_socket: str = "",
+        command: Sequence[str] = UPLOADER,
+        timeout_s: float = COURIER_TIMEOUT_S,
     ) -> None:
         self._is_developer = is_developer
+        self._unit_socket = unit_socket
         self._command = tuple(command)
         self._timeout_s = timeout_s
 
@@ -66,56 +79,41 @@ class UploaderCourier:
         called then if surely nothing was sent.
         """
         try:
-            message = encode_job(Job(endpoint.vendor, endpoint.url, self._is_developer(), body, endpoint.ohttp_relay, definition))
+            message = encode_job(self._job(endpoint, body, definition))
         except InvalidMessageError:
             return held_delivery(Hindrance.REPORT)
         if own_package.has_changed():
             _LOG.warning("telemetryd was replaced while it was running: no report is sent before it is restarted")
             return held_delivery(Hindrance.PACKAGE)
         try:
-            ours, uploader = await self._start()
+            uploader = UnitUploader.start(self._unit_socket) if self._unit_socket else await _Child.start(self._command)
         except OSError as error:
             _LOG.warning("telemetryd-upload cannot be started: %s", error.strerror)
             return held_delivery(Hindrance.UPLOADER)
         received = bytearray()
         try:
-            delivery = await self._outcome(ours, message, received)
+            delivery = await self._outcome(uploader.connection, message, received)
             if delivery is None:
-                delivery = _no_connection() if await _sent_nothing(uploader, ours, received) else _UNKNOWN
+                delivery = _no_connection() if await uploader.sent_nothing(received) else _UNKNOWN
         except asyncio.CancelledError:
-            if await _sent_nothing(uploader, ours, received):
+            if await uploader.sent_nothing(received):
                 on_unsent()
             raise
         else:
             return delivery
         finally:
-            ours.close()
-            await _wait_for_exit(uploader)
+            await uploader.close()
 
-    async def _start(self) -> tuple[socket.socket, subprocess.Process]:
-        """Start an uploader. Returns our end of its socket, and its process."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)  # noqa: FBT003 - the library's signature
-        try:
-            with theirs:
-                return ours, await subprocess.create_subprocess_exec(
-                    *self._command,
-                    "--socket",
-                    str(theirs.fileno()),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    env=environment(os.environ),
-                    pass_fds=(theirs.fileno(),),
-                )
-        except BaseException:
-            ours.close()
-            raise
+    def _job(self, endpoint: Endpoint, body: bytes, definition: str) -> Job:
+        """The job: the endpoint as the daemon knows it, and the files that the daemon runs."""
+        is_developer, package = self._is_developer(), own_package.LOADED
+        return Job(endpoint.vendor, endpoint.url, is_developer, body, endpoint.ohttp_relay, definition, package)
 
     async def _outcome(self, connection: socket.socket, message: bytes, received: bytearray) -> Delivery | None:
         """The result, or None if the uploader says nothing. What it says is added to `received`."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await _exchange(connection, message, received)
+                await exchange(connection, message, received)
         except (TimeoutError, ConnectionError):
             return _UNKNOWN if received else None
         return outcome_of(bytes(received)) if received else None
@@ -133,77 +131,56 @@ def _no_connection() -> Delivery:
     return held_delivery(Hindrance.UPLOADER)
 
 
-async def _exchange(connection: socket.socket, message: bytes, received: bytearray) -> None:
-    """Write the job, and read until the end of the stream or more bytes than a result can have.
+class _Child(NamedTuple):
+    """An uploader that is a child of this process, and our end of its socket."""
 
-    After the last line the wait for the uploader's exit is short: the line counts. What is read is in `received` at once: `sock_recv` would
-    lose it if the task is cancelled before it goes on, and a report that may have left would count as unsent.
-    """
-    loop = asyncio.get_running_loop()
-    await loop.sock_sendall(connection, message)
-    ended: asyncio.Future[None] = loop.create_future()
+    connection: socket.socket
+    process: subprocess.Process
 
-    def read() -> None:
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> Self:
+        """Start an uploader. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)  # noqa: FBT003 - the library's signature
         try:
-            chunk = connection.recv(_RECEIVED_MAX_BYTES)
-        except BlockingIOError:
-            return
-        except OSError as failure:
-            loop.remove_reader(connection)
-            if not ended.done():
-                ended.set_exception(failure)
-            return
-        received.extend(chunk)
-        if not chunk or len(received) > _RECEIVED_MAX_BYTES:
-            loop.remove_reader(connection)
-            if not ended.done():
-                ended.set_result(None)
-        elif b"\n" in bytes(received).removeprefix(SENDING):
-            patience.reschedule(patience.when() or loop.time() + UPLOADER_EXIT_S)
+            with theirs:
+                process = await subprocess.create_subprocess_exec(
+                    *command,
+                    "--socket",
+                    str(theirs.fileno()),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=environment(os.environ),
+                    pass_fds=(theirs.fileno(),),
+                )
+        except BaseException:
+            ours.close()
+            raise
+        return cls(ours, process)
 
-    with suppress(TimeoutError):
-        async with asyncio.timeout(None) as patience:
-            loop.add_reader(connection, read)
-            try:
-                await ended
-            finally:
-                loop.remove_reader(connection)
+    async def sent_nothing(self, received: bytearray) -> bool:
+        """Whether it surely sent nothing. It is killed first: one that hangs could go on, and send, once the question is answered."""
+        self._kill()
+        await self.process.wait()
+        return not received and is_silent(self.connection)
 
+    async def close(self) -> None:
+        """Close its socket and wait for its exit. If it does not exit soon it hangs, and is killed."""
+        self.connection.close()
+        try:
+            async with asyncio.timeout(UPLOADER_EXIT_S):
+                await self.process.wait()
+        except TimeoutError:
+            self._kill()
+            await self.process.wait()
+        except asyncio.CancelledError:
+            self._kill()
+            raise
 
-async def _sent_nothing(uploader: subprocess.Process, connection: socket.socket, received: bytearray) -> bool:
-    """Whether an uploader surely sent nothing. It is killed first: one that hangs could go on, and send, once the question is answered."""
-    _kill(uploader)
-    await uploader.wait()
-    return not received and _is_silent(connection)
-
-
-def _is_silent(connection: socket.socket) -> bool:
-    """Whether an uploader that has exited said nothing. Without `sending` no byte of a request left."""
-    try:
-        return not connection.recv(1)
-    except ConnectionResetError:  # it had not read all of its job
-        return True
-    except OSError:
-        return False
-
-
-async def _wait_for_exit(uploader: subprocess.Process) -> None:
-    """Wait for the uploader's exit. Its socket is closed, so if it does not exit soon it hangs, and is killed."""
-    try:
-        async with asyncio.timeout(UPLOADER_EXIT_S):
-            await uploader.wait()
-    except TimeoutError:
-        _kill(uploader)
-        await uploader.wait()
-    except asyncio.CancelledError:
-        _kill(uploader)
-        raise
-
-
-def _kill(uploader: subprocess.Process) -> None:
-    """Kill an uploader that runs. Its own `kill` would take the status of one that has ended away from asyncio, which warns of that."""
-    if uploader.returncode is None and _is_running(uploader.pid):
-        os.kill(uploader.pid, signal.SIGKILL)
+    def _kill(self) -> None:
+        """Kill it if it runs. asyncio's own `kill` would take the status of one that has ended away from asyncio, which warns of that."""
+        if self.process.returncode is None and _is_running(self.process.pid):
+            os.kill(self.process.pid, signal.SIGKILL)
 
 
 def _is_running(child: int) -> bool:

@@ -1,8 +1,11 @@
-"""Arguments in, exit status out: `telemetryd-upload [--package IDENTITY] [--handshake] --socket FD`.
+"""Arguments in, exit status out: `telemetryd-upload [--handshake] --socket FD | --activated`.
 
-FD is a connected Unix stream socket. The program reads one job from it and writes one line with the outcome. The other side keeps its end
-open until then. If it closes its end or sends another byte, the report is withdrawn: the process and its connection end at once. IDENTITY
-is the identity of the daemon's package, from `system.own_package`. Another version than the daemon's sends nothing.
+FD is a connected Unix stream socket. With `--activated` the connection comes from systemd, and only the units of telemetryd are served
+(`upload.activation`).
+
+The program reads one job from it and writes one line with the outcome. The other side keeps its end open until then. If it closes its end
+or sends another byte, the report is withdrawn: the process and its connection end at once. The job names the files that the daemon runs. An
+uploader with other files sends nothing.
 
 With `--handshake` everything is done as for the report, up to the moment at which the connection stands. Then it is closed, and nothing is
 sent.
@@ -13,6 +16,7 @@ Exit status:
 - 1: an internal failure.
 - 2: a wrong command line or socket.
 - 3: withdrawn. The other side closed its end before the job was complete or the outcome was known, so nothing was written.
+- 4: another program than the daemon has connected (with `--activated`).
 
 Standard error gets one line at most.
 """
@@ -30,9 +34,10 @@ from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
 from telemetryd.core.report import REPORT_BYTES, is_for_test
 from telemetryd.core.schedule import held_delivery
-from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, encode_delivery, job_bytes
+from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, encode_delivery, job_bytes, package_of
 from telemetryd.system import own_package
 from telemetryd.system.installed import InstalledFiles, load_settings
+from telemetryd.upload.activation import StrangerError, accepted_connection, check_peer
 from telemetryd.upload.job import HeldError, definition_of, endpoint_of, is_admitted, is_declared, job_of
 from telemetryd.upload.request import Request, request
 
@@ -46,10 +51,10 @@ if TYPE_CHECKING:
     from telemetryd.upload.client import Client
     from telemetryd.upload.relay import SealedReport
 
-DONE, FAILED, MISUSED, WITHDRAWN = range(4)
+DONE, FAILED, MISUSED, WITHDRAWN, REFUSED = range(5)
 """Exit statuses."""
 
-_USAGE = "usage: telemetryd-upload [--package IDENTITY] [--handshake] --socket FD (FD: a connected Unix stream socket)"
+_USAGE = "usage: telemetryd-upload [--handshake] --socket FD | --activated (a connected Unix stream socket)"
 
 _FIRST_MAX_BYTES = JOB_LINE_MAX_BYTES + REPORT_BYTES
 """Most bytes that are read before the length of the job is known."""
@@ -59,8 +64,8 @@ class _CommandLine(NamedTuple):
     """The command line."""
 
     connection: socket.socket
-    package: str = own_package.LOADED
     is_handshake: bool = False
+    is_activated: bool = False
 
     async def announce(self) -> None:
         """Say that the report is about to be sent, or end there. Raises HeldError."""
@@ -92,9 +97,14 @@ def run(arguments: Sequence[str]) -> int:
         return MISUSED
     try:
         with command_line.connection:
+            if command_line.is_activated:
+                check_peer(command_line.connection)
             return _serve(command_line)
     except (ConnectionError, EOFError):
         return WITHDRAWN
+    except StrangerError as refusal:
+        print(f"telemetryd-upload: {refusal}", file=sys.stderr)  # noqa: T201 - the one line
+        return REFUSED
     except Exception as error:  # noqa: BLE001 - the edge of the process: a traceback could hold values
         print(f"telemetryd-upload: {type(error).__name__}", file=sys.stderr)  # noqa: T201 - the one line
         return FAILED
@@ -104,10 +114,10 @@ def _parse_command_line(arguments: Sequence[str]) -> _CommandLine:
     match arguments:
         case ["--socket", number]:
             command_line = _CommandLine(socket.socket(fileno=int(number)))
-        case ["--package", identity, "--socket", number]:
-            command_line = _CommandLine(socket.socket(fileno=int(number)), identity)
-        case ["--package", identity, "--handshake", "--socket", number]:
-            command_line = _CommandLine(socket.socket(fileno=int(number)), identity, is_handshake=True)
+        case ["--handshake", "--socket", number]:
+            command_line = _CommandLine(socket.socket(fileno=int(number)), is_handshake=True)
+        case ["--activated"]:
+            command_line = _CommandLine(accepted_connection(os.environ), is_activated=True)
         case _:
             raise ValueError(_USAGE)
     connection = command_line.connection
@@ -121,8 +131,9 @@ def _parse_command_line(arguments: Sequence[str]) -> _CommandLine:
 def _serve(command_line: _CommandLine) -> int:
     """Read the job, check it, send the report and write the outcome; returns the exit status."""
     connection = command_line.connection
-    job_and_report = job_of(_receive(connection))
-    planned = _plan(*job_and_report, command_line) if job_and_report else held_delivery(Hindrance.REPORT)
+    data = _receive(connection)
+    job_and_report = job_of(data)
+    planned = _plan(*job_and_report, command_line) if job_and_report else held_delivery(_fault_of(data))
     if isinstance(planned, _Ready):
         asyncio.run(_send(connection, planned))
     else:
@@ -140,7 +151,7 @@ def _plan(job: Job, report: Report, command_line: _CommandLine) -> _Ready | Deli
 
 
 def _receive(connection: socket.socket) -> bytes:
-    """The bytes of one job; empty if they are not a job or are incomplete after the timeout. Raises EOFError."""
+    """The bytes of one job, or what is not one: other bytes, or those that came before the timeout. Raises EOFError."""
     deadline, data, wanted = time.monotonic() + JOB_TIMEOUT_S, b"", 0
     try:
         while not wanted or len(data) < wanted:
@@ -151,8 +162,13 @@ def _receive(connection: socket.socket) -> bytes:
             data += chunk
             wanted = wanted or _job_bytes(data)
     except (TimeoutError, InvalidMessageError):
-        return b""
+        pass
     return data
+
+
+def _fault_of(data: bytes) -> Hindrance:
+    """Why these bytes are not a job. What another version passes need not be damaged."""
+    return Hindrance.REPORT if package_of(data) in {None, own_package.LOADED} else Hindrance.PACKAGE
 
 
 def _remaining_s(deadline: float) -> float:
@@ -172,15 +188,21 @@ def _job_bytes(data: bytes) -> int:
 
 def _prepare(job: Job, report: Report, command_line: _CommandLine) -> _Ready:
     """The report, ready to be sent. Raises HeldError."""
+    _check_package(job)
     endpoint = endpoint_of(job, load_settings(os.environ))
     if endpoint is None:
         raise HeldError(Hindrance.CONFIGURATION, "the configuration does not permit it")
     if not (job.developer or is_for_test(report)):
         _check_definition(job, report)
     packed, client_class = _pack(endpoint, job.body), _client_class()
-    if own_package.has_changed(command_line.package):
-        raise HeldError(Hindrance.PACKAGE, "telemetryd was replaced while it was running")
+    _check_package(job)  # once more: from here on nothing of ours is loaded
     return _Ready(job.endpoint, packed, client_class(endpoint.ca_file, proxy=endpoint.proxy, on_connected=command_line.announce))
+
+
+def _check_package(job: Job) -> None:
+    """Check that this process runs the same files as the daemon. Raises HeldError."""
+    if job.package != own_package.LOADED or own_package.has_changed():
+        raise HeldError(Hindrance.PACKAGE, "telemetryd was replaced while it was running")
 
 
 def _check_definition(job: Job, report: Report) -> None:

@@ -17,13 +17,16 @@ from telemetryd.core.uploader_protocol import (
     encode_job,
     job_bytes,
     outcome_of,
+    package_of,
     parse_delivery,
     parse_job,
 )
 
 BODY = b"{}".ljust(REPORT_BYTES)
-JOB = Job("kde", "https://telemetry.example.org/v1/reports", developer=False, body=BODY, definition='{"purpose":"Größe"}')
-LINE = b'{"endpoint":"kde","url":"https://telemetry.example.org/v1/reports","developer":false,"relay":"","definition":21}\n'
+JOB = Job("kde", "https://telemetry.example.org/v1/reports", developer=False, body=BODY, definition='{"purpose":"Größe"}', package="4c1a")
+LINE = (
+    b'{"endpoint":"kde","url":"https://telemetry.example.org/v1/reports","developer":false,"relay":"","definition":21,"package":"4c1a"}\n'
+)
 TEXT = '{"purpose":"Größe"}'.encode()
 
 
@@ -45,7 +48,7 @@ def test_job_by_way_of_a_relay():
     st.builds(
         Job,
         *(st.text(max_size=64), st.text(max_size=200), st.booleans(), st.binary(min_size=1024, max_size=1024)),
-        *(st.text(max_size=200), st.text(max_size=200)),
+        *(st.text(max_size=200), st.text(max_size=200), st.text(max_size=64)),
     )
 )
 def test_jobs_come_back(job):
@@ -85,6 +88,8 @@ def test_job_out_of_bounds(job):
         LINE.replace(b'"developer"', b'"Developer"') + TEXT + BODY,
         LINE.replace(b',"relay":""', b"") + TEXT + BODY,
         LINE.replace(b'""', b"null") + TEXT + BODY,
+        LINE.replace(b',"package":"4c1a"', b"") + TEXT + BODY,
+        LINE.replace(b'"4c1a"', b"7") + TEXT + BODY,
         LINE.replace(b"}", b',"more":1}') + TEXT + BODY,
         b"[" * 5000 + b"\n" + TEXT + BODY,
         b"[]\n" + TEXT + BODY,
@@ -227,3 +232,22 @@ def test_what_the_uploader_does_not_inherit():
     dropped = ["SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "QLOGDIR"]
     dropped += ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE", "HOSTALIASES"]
     assert uploader_environment(kept | dict.fromkeys(dropped, "/tmp/x")) == kept
+
+
+@pytest.mark.parametrize(
+    ("data", "package"),
+    [
+        (LINE, "4c1a"),
+        (LINE + TEXT + BODY, "4c1a"),
+        (b'{"package":"b","a job of 2040":[1,2]}\nand anything', "b"),
+        (b'{"package":""}\n', ""),
+        (b'{"package":7}\n', None),
+        (b'{"endpoint":"kde"}\n', None),
+        (b"[]\n", None),
+        (b"\xff", None),
+        (b"", None),
+    ],
+)
+def test_package_of_any_version(data, package):
+    """Whose job it is can be read in a job of any version, so that an uploader of another one knows why it cannot read the rest."""
+    assert package_of(data) == package

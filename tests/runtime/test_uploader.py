@@ -11,6 +11,7 @@ from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_de
 from telemetryd.core.settings import Endpoint
 from telemetryd.core.uploader_protocol import SENDING, Job, encode_job
 from telemetryd.runtime.uploader import UploaderCourier
+from telemetryd.system import own_package
 
 BODY = b"{}".ljust(1024)
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")
@@ -18,7 +19,7 @@ LINE = b'{"result":"accepted","status":204,"hindrance":""}\n'
 ACCEPTED = SENDING + LINE
 UNKNOWN, HELD = unknown_delivery(Hindrance.UPLOADER), held_delivery(Hindrance.UPLOADER)
 TEXT = '{"question":1}'
-JOB = encode_job(Job("kde", ENDPOINT.url, developer=False, body=BODY, definition=TEXT))
+JOB = encode_job(Job("kde", ENDPOINT.url, developer=False, body=BODY, definition=TEXT, package=own_package.LOADED))
 
 UPLOADER = """
 import json, os, signal, socket, sys, time
@@ -39,7 +40,7 @@ def uploader(script):
 
 async def test_job_arrives():
     """The uploader gets the endpoint as the daemon knows it, the mode, the definition that was consented to, and the report's bytes."""
-    job = encode_job(Job("kde", ENDPOINT.url, developer=True, body=BODY, definition=TEXT))
+    job = encode_job(Job("kde", ENDPOINT.url, developer=True, body=BODY, definition=TEXT, package=own_package.LOADED))
     script = f"job = read({len(job)})\nassert job == {job!r}\nconnection.sendall({ACCEPTED!r})"
     courier = UploaderCourier(lambda: True, command=uploader(script))
     assert await courier.deliver(ENDPOINT, BODY, TEXT) == Delivery(Result.ACCEPTED, 204)

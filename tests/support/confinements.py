@@ -132,7 +132,7 @@ def _info(folder, instance):
 
 def _in_group(caller, name):
     """In a control group of this name, real but made by hand: the kernel here has no AppArmor, and no snapd runs in tests."""
-    top = _top()
+    top = top_group()
     is_missing = _ONLY_ROOT or ("" if top and os.access(top, os.W_OK) else "no control groups of version 2 that can be written here")
     group = top / name if top else Path(name)
     if not is_missing:
@@ -143,14 +143,14 @@ def _in_group(caller, name):
     return Way(("sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group), *USER), caller, is_missing=is_missing)
 
 
-def _top():
+def top_group():
     """Where the control groups of version 2 are, or None."""
     return next((path for path in map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")) if (path / "cgroup.procs").exists()), None)
 
 
 def _groups():
     """The control groups that were made here."""
-    top = _top()
+    top = top_group()
     return top.glob(_GROUP) if top else ()
 
 

@@ -203,7 +203,7 @@ async def test_end_before_the_job(machine, start, receiver, data):
 @pytest.mark.parametrize(("identity", "delivery"), [(own_package.LOADED, ACCEPTED), ("0" * 64, held_delivery(Hindrance.PACKAGE))])
 async def test_another_version(machine, start, receiver, identity, delivery):
     """An uploader whose files are not those of the daemon that decided sends nothing, even if they were replaced while it started."""
-    program = await start(job(machine.endpoint(receiver.url()).url), arguments=("--package", identity))
+    program = await start(job(machine.endpoint(receiver.url()).url, package=identity))
     assert await program.outcome() == delivery
     assert receiver.requests.qsize() == (delivery is ACCEPTED)
 
@@ -228,7 +228,7 @@ async def test_test_report(machine, start, receiver):
 async def test_no_test_report_while_off(machine, start, receiver):
     """A kill switch and DO_NOT_TRACK hold a test report, and a handshake, back as every report."""
     url = machine.endpoint(receiver.url(), head="enabled = false\n").url
-    handshake = {"arguments": ("--package", own_package.LOADED, "--handshake")}
+    handshake = {"arguments": ("--handshake",)}
     for options in ({}, handshake):
         assert await (await start(job(url, definition="", body=encode(TEST)), **options)).outcome() == HELD
     machine.endpoint(receiver.url())
@@ -242,7 +242,7 @@ async def test_handshake(machine, start, receivers, trusted, expired):
     receiver, old = receivers(trusted), receivers(expired)
     for server, hindrance in ((receiver, Hindrance.HANDSHAKE), (old, Hindrance.EXPIRED)):
         url = machine.endpoint(server.url()).url
-        program = await start(job(url, definition="", body=encode(TEST)), arguments=("--package", own_package.LOADED, "--handshake"))
+        program = await start(job(url, definition="", body=encode(TEST)), arguments=("--handshake",))
         assert await program.output() == encode_delivery(held_delivery(hindrance))
         assert (await program.end())[0] == DONE
     await receiver.end()
@@ -332,4 +332,4 @@ async def test_misuse(machine, kind):
         )
         _, errors = await process.communicate()
     assert process.returncode == MISUSED
-    assert errors == b"usage: telemetryd-upload [--package IDENTITY] [--handshake] --socket FD (FD: a connected Unix stream socket)\n"
+    assert errors == b"usage: telemetryd-upload [--handshake] --socket FD | --activated (a connected Unix stream socket)\n"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from telemetryd.ctl.checks.machine import Machine
 
 TIMER = "telemetryd-tick.timer"
-UNITS = ("telemetryd.service", "telemetryd-tick.service", TIMER)
+UNITS = ("telemetryd.service", "telemetryd-tick.service", TIMER, "telemetryd-upload.socket", "telemetryd-upload@.service")
 SERVICES = ("org.telemetryd.Telemetry1.service", "org.telemetryd.Control1.service")
 
 _SYSTEM = ("/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")

@@ -50,7 +50,7 @@ class Image:
             self.write(f"usr/lib/systemd/user/{unit.name}", unit.read_text())
         for file in (ROOT / "dbus").glob("*.in"):
             self.write(f"usr/share/dbus-1/services/{file.stem}", file.read_text().replace("@bindir@", "/usr/bin"))
-        for program in ("usr/bin/telemetryd", "usr/lib/systemd/systemd"):
+        for program in ("usr/bin/telemetryd", "usr/bin/telemetryd-upload", "usr/lib/systemd/systemd"):
             self.write(program, "#!/bin/sh\n").chmod(0o755)
         wants = self.path("etc/systemd/user/timers.target.wants/telemetryd-tick.timer")
         wants.symlink_to("/usr/lib/systemd/user/telemetryd-tick.timer")
@@ -407,7 +407,7 @@ class OwnMachine(Machine):
         services.mkdir(parents=True)
         (self.root / "run/systemd").mkdir(parents=True)
         for unit in (ROOT / "systemd").iterdir():
-            (home / unit.name).write_text(unit.read_text().replace("/usr/bin/telemetryd", sys.executable))
+            (home / unit.name).write_text(re.sub("/usr/bin/telemetryd(-upload)?", sys.executable, unit.read_text()))
         for file in (ROOT / "dbus").glob("*.in"):
             (services / file.stem).write_text(file.read_text().replace("@bindir@/telemetryd", sys.executable))
         (home / "timers.target.wants/telemetryd-tick.timer").symlink_to(home / "telemetryd-tick.timer")

@@ -5,6 +5,7 @@ from support.manifests.core_questions import asking
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.report import Report, encode
 from telemetryd.core.uploader_protocol import Job, encode_job
+from telemetryd.system import own_package
 
 DEFINITION = asking()
 TEXT = canonical_text(DEFINITION)
@@ -15,7 +16,7 @@ BODY = encode(REPORT)
 
 def job(url, /, **fields):
     """The bytes of a job for Kate's vendor; by default with this report."""
-    return encode_job(Job("kde", url, developer=False, body=BODY, definition=TEXT)._replace(**fields))
+    return encode_job(Job("kde", url, developer=False, body=BODY, definition=TEXT, package=own_package.LOADED)._replace(**fields))
 
 
 def reviews_of(*definitions, date="2026-11-20"):
