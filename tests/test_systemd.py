@@ -1,13 +1,17 @@
 import configparser
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from telemetryd.ctl.files import service_files
+
 ROOT = Path(__file__).parents[1]
-UNIT = ROOT / "systemd" / "telemetryd.service"
+UNIT = ROOT / "systemd" / "telemetryd.service.in"
+NAME = UNIT.stem
 
 
 def verify(unit, runtime):
@@ -18,10 +22,15 @@ def verify(unit, runtime):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def filled(text):
+    """A unit's text whose program exists here."""
+    return re.sub("@bindir@/telemetry[a-z-]*", sys.executable, text)
+
+
 def installed(tmp_path, text):
     """The unit as a file whose program exists here."""
-    unit = tmp_path / UNIT.name
-    unit.write_text(text.replace("ExecStart=/usr/bin/telemetryd", f"ExecStart={sys.executable}"))
+    unit = tmp_path / NAME
+    unit.write_text(filled(text))
     return unit
 
 
@@ -33,9 +42,8 @@ def test_unit_is_clean(tmp_path):
 
 def test_timer_and_its_service_are_clean(tmp_path):
     """Not a word has systemd to say of the timer and the service that it starts."""
-    for name in ("telemetryd-tick.service", "telemetryd-tick.timer"):
-        text = (UNIT.parent / name).read_text()
-        (tmp_path / name).write_text(text.replace("ExecStart=/usr/bin/telemetryd", f"ExecStart={sys.executable}"))
+    for unit in service_files.templates():
+        (tmp_path / unit.name).write_text(filled(unit.text))
     done = verify(tmp_path / "telemetryd-tick.timer", tmp_path / "runtime")
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
     slip = (tmp_path / "telemetryd-tick.timer").read_text().replace("OnStartupSec=1min", "OnStartupSec=soon")
@@ -64,7 +72,7 @@ def test_unit_can_still_look_at_its_callers():
     assert [line for line in UNIT.read_text().splitlines() if line.startswith(needing)] == []
 
 
-@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
+@pytest.mark.parametrize("name", ["telemetryd.service.in", "telemetryd-tick.service.in"])
 def test_unit_reaches_the_system_bus(name):
     """Nothing in the units hides the system bus, which ticks ask whether the line is metered: no other root, and Unix sockets."""
     lines = [line for line in (UNIT.parent / name).read_text().splitlines() if not line.startswith("#")]
@@ -76,7 +84,7 @@ def test_unit_reaches_the_system_bus(name):
     assert "DBUS_SYSTEM_BUS_ADDRESS" not in unset
 
 
-@pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
+@pytest.mark.parametrize("name", ["telemetryd.service.in", "telemetryd-tick.service.in"])
 def test_unit_leaves_nothing_behind(name):
     """No core dump and no variable of the session can carry samples or TLS keys out, divert the daemon's files, or bring other code."""
     lines = (UNIT.parent / name).read_text().splitlines()
@@ -93,4 +101,4 @@ def test_bus_starts_the_unit(name):
     parser = configparser.ConfigParser()
     parser.optionxform = str
     parser.read(ROOT / "dbus" / f"{name}.service.in")
-    assert dict(parser["D-BUS Service"]) == {"Name": name, "Exec": "@bindir@/telemetryd", "SystemdService": UNIT.name}
+    assert dict(parser["D-BUS Service"]) == {"Name": name, "Exec": "@bindir@/telemetryd", "SystemdService": NAME}
