@@ -1,8 +1,14 @@
 """What has to be the same in a release: the version wherever it stands, and the packages' lists of parts."""
 
+import importlib.util
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGING = ROOT / "packaging"
@@ -60,3 +66,33 @@ def test_switch_is_one_file_that_switches_off():
     source, folder = line.split()
     assert folder == "usr/share/telemetryd/telemetryd.toml.d"
     assert tomllib.loads((ROOT / source).read_text()) == {"enabled": False}
+
+
+def sbom(*arguments):
+    """Run packaging/sbom.py."""
+    return subprocess.run([sys.executable, PACKAGING / "sbom.py", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_bill_of_materials(tmp_path):
+    """The bill has what the project needs at run time, in the pinned versions, each with a licence that fits. It is the same each time."""
+    pytest.importorskip("PySide6", reason="PySide6 is not installed: the bill would lack the window's library")
+    done, again = (sbom(tmp_path / name) for name in ("one.json", "two.json"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert again.stdout == done.stdout
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    found = json.loads((tmp_path / "one.json").read_text())
+    parts = {part["name"]: part["version"] for part in found["components"]}
+    assert {"click", "aiohttp", "dbus-next", "yarl", "pyhpke"} <= set(parts)
+    assert not {"pytest", "babel", "ruff"} & set(parts)
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (PACKAGING / "constraints.txt").read_text(), re.MULTILINE))
+    assert {name: pinned[name] for name in parts} == parts
+    assert all(part["licenses"][0]["expression"] for part in found["components"])
+
+
+def test_licences_that_do_not_fit():
+    """Of alternatives one has to fit, of a sum each. What says nothing does not."""
+    spec = importlib.util.spec_from_file_location("sbom", PACKAGING / "sbom.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert all(map(module.fits, ("MIT", "Apache-2.0 OR Proprietary", "Apache-2.0 AND MIT", "LGPL-3.0-only")))
+    assert not any(map(module.fits, ("", "Proprietary", "MIT AND Proprietary", "GPL-2.0-only", "SSPL-1.0")))
