@@ -10,7 +10,7 @@ apt() { apt-get -q -y -o Dpkg::Use-Pty=0 "$@" >/tmp/apt.log 2>&1 || { cat /tmp/a
 first_call() {
     # shellcheck disable=SC2016
     runuser -u ada -- env HOME=/home/ada dbus-run-session -- sh -c 'busctl --address="$DBUS_SESSION_BUS_ADDRESS" call \
-        org.telemetryd.Control1 /org/telemetryd/Control1 org.telemetryd.Control1 ListApplications'
+        org.telemetryd.Control1 /org/telemetryd/Control1 org.telemetryd.Control1 ListApplications' 2>/dev/null
 }
 
 apt update
@@ -30,7 +30,7 @@ apt install --reinstall "$packages"/telemetryd_*.deb
 echo "first call after an upgrade: $(first_call)"
 apt remove telemetryd
 ! command -v telemetryd || exit 1
-apt purge telemetryd telemetryd-off
+dpkg --purge telemetryd >/dev/null
 files >/tmp/after
 diff /tmp/before /tmp/after | grep -v '^[0-9]' | grep -v ' /home/ada/' >/tmp/left || true
 if [ -s /tmp/left ]; then

@@ -44,7 +44,7 @@ source_in() {
 
 build() {
     root=$here/build/deb-root
-    made "$root" "build-essential,fakeroot,lintian,$(python3 packaging/build_depends.py packaging/debian/control)"
+    made "$root" "build-essential,fakeroot,lintian,rpm,rpmlint,fish,zsh,$(python3 packaging/build_depends.py packaging/debian/control)"
     rm -rf "$root"/srv/*
     source_in "$root/srv/source"
     for number in 1 2; do
@@ -56,6 +56,11 @@ build() {
     echo "reproducible: $(wc -l <"$root/srv/sums-1") files of two builds have the same bytes"
     within "$root" "cd /srv/build-1 && lintian --allow-root --suppress-tags initial-upload-closes-no-bugs --fail-on error,warning --info --tag-display-limit 0 ./*.changes"
     echo 'lintian: neither errors nor warnings'
+    within "$root" "cd /srv/source/telemetryd-$version && rpmlint packaging/fedora/telemetryd.spec >/tmp/log || { cat /tmp/log; exit 1; }"
+    echo 'rpmlint: no error'
+    within "$root" "cd /srv/build-1/telemetryd-$version/debian/telemetryd/usr/share && zsh -n zsh/site-functions/_telemetryctl &&
+        fish --no-execute fish/vendor_completions.d/telemetryctl.fish"
+    echo 'completions: zsh and fish read them'
     rm -rf build/deb
     mkdir -p build/deb
     cp "$root"/srv/build-1/*.deb build/deb
@@ -63,7 +68,7 @@ build() {
 
 try() {
     clean=$here/build/deb-clean
-    made "$clean" 'dbus,dbus-bin,systemd,dbus-session-bus-common,man-db'
+    made "$clean" 'passwd,dbus,dbus-bin,systemd,dbus-session-bus-common,man-db'
     used=$here/build/deb-used
     rm -rf "$used"
     cp -a "$clean" "$used"

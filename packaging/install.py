@@ -10,6 +10,7 @@ needs `installer` (python3-installer). Whatever stands in `systemd/` and `dbus/`
 from __future__ import annotations
 
 import argparse
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -54,9 +55,19 @@ def install_wheel(wheel: str, destdir: str, prefix: str, interpreter: tuple[str,
 
     python, folder = interpreter
     scheme = {"purelib": folder, "platlib": folder, "headers": f"{prefix}/include", "scripts": f"{prefix}/bin", "data": prefix}
-    place = SchemeDictionaryDestination(scheme, interpreter=python, script_kind="posix", destdir=destdir or None, overwrite_existing=True)
+    place = SchemeDictionaryDestination(scheme, interpreter=python, script_kind="posix", destdir=destdir or None)
+    remove_old(Path(f"{destdir}{folder}"))
     with WheelFile.open(wheel) as source:
         install(source, place, {"INSTALLER": b"telemetryd's packaging/install.py"})
+
+
+def remove_old(folder: Path) -> None:
+    """Remove the version that is there: every file that it recorded, so that no module of it is left."""
+    for record in folder.glob("telemetryd-*.dist-info/RECORD"):
+        with record.open(encoding="utf-8", newline="") as file:
+            paths = [folder / row[0] for row in csv.reader(file)]
+        for path in paths:
+            path.unlink(missing_ok=True)
 
 
 def python_folder(python: str, prefix: str) -> str:

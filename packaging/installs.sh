@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo 'A root of Debian 13 is made and entered as root.' >&2; exit 1; }
 here=$PWD
 clean=$here/build/installs-root
-packages='ca-certificates,dbus,dbus-bin,systemd,python3,python3-pip,python3-venv,pipx,python3-installer,python3-dbus-fast,python3-click,python3-platformdirs,python3-aiohttp,python3-pydantic'
+packages='ca-certificates,passwd,dbus,dbus-bin,systemd,python3,python3-pip,python3-venv,pipx,python3-installer,python3-dbus-fast,python3-click,python3-platformdirs,python3-aiohttp,python3-pydantic'
 packaging/bootstrap.sh test
-.venv/bin/python -m hatchling build --target wheel --directory build/wheel >/dev/null
+.venv/bin/python -m hatchling build --target wheel --directory build/wheel >/dev/null 2>&1
 if [ "$(cat "$clean/.packages" 2>/dev/null)" != "$packages" ]; then
     rm -rf "$clean"
     mmdebstrap --quiet --variant=apt --include="$packages" trixie "$clean"
@@ -32,7 +32,9 @@ for way in ${*:-system user pipx uv}; do
     cp -a "$clean" "$root"
     mkdir -p "$root/srv/telemetryd"
     cp -r build/wheel packaging systemd dbus telemetryd "$root/srv/"
-    cp /etc/resolv.conf "$root/etc/" 2>/dev/null || true
+    # The registry is reached as this machine reaches it: by its names, its authorities, its settings of pip.
+    cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
+    cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
     [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
     eval "command=\$$way"
     # shellcheck disable=SC2154

@@ -86,6 +86,19 @@ def test_units_alone(tmp_path, installed):
     assert all((tmp_path / name).read_bytes() == (installed / name).read_bytes() for name in files)
 
 
+def test_again_over_another_version(tmp_path):
+    """A second installation takes the place of the first: no module is left of it that the new version has not."""
+    command = [sys.executable, INSTALL, "--destdir", tmp_path, "--prefix", "/usr", "--pythondir", "/usr/lib/python3/dist-packages"]
+    subprocess.run([*command, built_wheel.wheel()], check=True)
+    before = listed(tmp_path)
+    folder = tmp_path / "usr/lib/python3/dist-packages"
+    (folder / "telemetryd/old.py").write_text("")
+    (record,) = folder.glob("telemetryd-*.dist-info/RECORD")
+    record.write_text(record.read_text() + "telemetryd/old.py,,\n")
+    subprocess.run([*command, built_wheel.wheel()], check=True)
+    assert listed(tmp_path) == before
+
+
 def test_a_prefix_that_its_python_does_not_know(tmp_path):
     """An interpreter that would not find what is installed is named, and nothing is installed."""
     command = [sys.executable, INSTALL, "--destdir", tmp_path, "--prefix", "/nowhere", "--python", sys.executable, built_wheel.wheel()]
