@@ -21,10 +21,10 @@ fi
 system='python3 /srv/packaging/install.py --prefix /usr/local /srv/wheel/*.whl'
 user='pip install --quiet --user --break-system-packages --no-warn-script-location /srv/wheel/*.whl && ~/.local/bin/telemetryctl install --user'
 pipx='pipx install --quiet /srv/wheel/*.whl && ~/.local/bin/telemetryctl install --user'
-uv='pip install --quiet --target ~/uv uv && ~/uv/bin/uv tool install --quiet --python /usr/bin/python3 /srv/wheel/*.whl && ~/.local/bin/telemetryctl install --user'
+uv='export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt; pip install --quiet --target ~/uv uv && ~/uv/bin/uv tool install --quiet --python /usr/bin/python3 /srv/wheel/*.whl && ~/.local/bin/telemetryctl install --user'
 # shellcheck disable=SC2016
 call='dbus-run-session -- sh -c '\''busctl --address="$DBUS_SESSION_BUS_ADDRESS" call org.telemetryd.Control1 /org/telemetryd/Control1 \
-    org.telemetryd.Control1 ListApplications'\'
+    org.telemetryd.Control1 ListApplications 2>&1'\'' 2>/dev/null'
 
 for way in ${*:-system user pipx uv}; do
     root=$here/build/installs-$way
@@ -43,7 +43,7 @@ for way in ${*:-system user pipx uv}; do
     unshare --mount --pid --fork sh -euc '
         mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; mount -t tmpfs -o mode=1777 tmp "$0/tmp"
         run() { chroot "$0" runuser -u "$1" -- env -i HOME="$(chroot "$0" sh -c "eval echo ~$1")" PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 sh -euc "$2"; }
-        run "$1" "$2" >/dev/null
+        run "$1" "$2" >"$0/tmp/log" 2>&1 || { cat "$0/tmp/log"; exit 1; }
         printf "%s: " "$3"
         run ada "$4"' "$root" "$as" "$command" "$way" "$call"
     rm -rf "$root"

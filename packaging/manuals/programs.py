@@ -92,7 +92,7 @@ def _uploader(release: Release) -> str:
 
 
 def _window(release: Release) -> str:
-    parser = window.parser()
+    parser = window._parser()  # noqa: SLF001 - its words are the page's
     parser.formatter_class = _Wide
     about = "a window to see and decide what applications may measure"
     page = Page(Title(parser.prog, 1, about, release.version, release.day))

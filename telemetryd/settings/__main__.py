@@ -15,7 +15,7 @@ _PAGES = ("overview", "applications", "sent", "revealed", "system")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Open the window. Returns the exit status when it is closed: 3 without PySide6."""
-    chosen = parser().parse_args(arguments)
+    chosen = _parser().parse_args(arguments)
     try:
         from telemetryd.settings.application import run  # noqa: PLC0415 - what needs PySide6, after the check that it is there
     except ModuleNotFoundError as error:
@@ -26,13 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(chosen.page, chosen.app)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    found = argparse.ArgumentParser(prog="telemetryd-settings", description="See and decide what applications may measure and send.")
-    place = found.add_mutually_exclusive_group()
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="telemetryd-settings", description="See and decide what applications may measure and send.")
+    place = parser.add_mutually_exclusive_group()
     place.add_argument("--page", choices=_PAGES, default="overview", help="The page to open.")
     place.add_argument("--app", default="", metavar="ID", help="The application whose questions to open.")
-    return found
+    return parser
 
 
 if __name__ == "__main__":

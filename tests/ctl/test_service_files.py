@@ -18,7 +18,7 @@ PYTHON = "/home/ada/.venv/bin/python"
 
 def users_own(**options):
     """The files for an interpreter, name → text."""
-    known = {"has_users_packages": False} | options
+    known = {"has_users_packages": False, "has_window": True} | options
     return {file.name: file.text for file in service_files.for_interpreter(PYTHON, **known)}
 
 
@@ -35,7 +35,9 @@ def test_every_file_of_the_folders_is_installed():
 def test_system_directories():
     """For a system each program is in the directory of programs, and nothing else of a template changes."""
     for file, template in zip(service_files.for_system("/opt/bin"), service_files.templates(), strict=True):
-        assert file.text == template.text.replace("@bindir@/telemetry", "/opt/bin/telemetry")
+        assert file.text == template.text.replace("@bindir@/telemetry", "/opt/bin/telemetry").replace(
+            "/usr/bin/telemetry", "/opt/bin/telemetry"
+        )
         assert not re.search("@[a-z]+@", file.text)
     assert (
         "ExecStart=/opt/bin/telemetryd --leave-when-idle\n"
@@ -50,6 +52,19 @@ def test_one_interpreter():
     assert f"ExecStart={PYTHON} -P -m telemetryd --tick\n" in files["telemetryd-tick.service"]
     assert f"Exec={PYTHON} -P -m telemetryd\n" in files["org.telemetryd.Control1.service"]
     assert not [text for text in files.values() if re.search("@[a-z]+@", text)]
+
+
+def test_without_the_window():
+    """Where the window cannot run, nothing is written that would start it, and no timer of it; the rest is the same."""
+    without = users_own(has_window=False)
+    assert not [text for text in without.values() if "telemetryd.settings" in text]
+    left_out = users_own().keys() - without.keys()
+    started = {name.partition(".")[0] for name, text in users_own().items() if "telemetryd.settings" in text and "[Service]" in text}
+    assert {name for name in left_out if "[D-BUS Service]" not in users_own()[name]} == {
+        name for name in users_own() if name.partition(".")[0] in started
+    }
+    assert {name: users_own()[name] for name in without} == without
+    assert {"telemetryd.service", "org.telemetryd.Control1.service", "telemetryd-tick.timer"} <= without.keys()
 
 
 def test_modules_are_the_programs():
@@ -81,7 +96,7 @@ def test_home_is_hidden_but_for_the_interpreter():
 def test_paths_that_mean_something_else(path):
     """A path that systemd or the bus would read otherwise is refused, with what is expected."""
     with pytest.raises(ValueError, match="expected an absolute path"):
-        service_files.for_interpreter(path, has_users_packages=False)
+        service_files.for_interpreter(path, has_users_packages=False, has_window=True)
     with pytest.raises(ValueError, match="expected an absolute path"):
         service_files.for_system(path)
 
@@ -93,7 +108,9 @@ def test_blanks_in_a_path(tmp_path):
     python.symlink_to(sys.executable)
     units = tmp_path / "units"
     units.mkdir()
-    for file in service_files.for_interpreter(str(python), has_users_packages=True, in_home=[str(python.parent), "/home/ada"]):
+    for file in service_files.for_interpreter(
+        str(python), has_users_packages=True, has_window=True, in_home=[str(python.parent), "/home/ada"]
+    ):
         if file.kind == UNITS:
             (units / file.name).write_text(file.text)
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}

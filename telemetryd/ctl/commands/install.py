@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,8 @@ def install(*, is_users: bool) -> None:
     """
     _require_user(is_users=is_users)
     files = _files_of_this_python()
-    for path, is_changed in own_folders(os.environ).write(files):
-        click.echo(f"{'Written' if is_changed else 'Unchanged'}: {path}")
+    for path, what in own_folders(os.environ).write(files):
+        click.echo(f"{what}: {path}")
     _tell_systemd(files)
     _tell_bus()
 
@@ -78,7 +79,12 @@ def _files_of_this_python() -> list[ServiceFile]:
     if has_users_packages and not _finds_itself([]):
         raise Failure(f"{python} does not find telemetryd and its libraries without the variables of this shell, such as PYTHONPATH")
     try:
-        return service_files.for_interpreter(python, has_users_packages=has_users_packages, in_home=_folders_in_home())
+        return service_files.for_interpreter(
+            python,
+            has_users_packages=has_users_packages,
+            has_window=find_spec("PySide6") is not None,
+            in_home=_folders_in_home(),
+        )
     except ValueError as error:
         raise Failure(str(error)) from error
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MARK = "# Written by `telemetryctl install --user`; `telemetryctl uninstall --user` removes it.\n"
 """The first line of each file. A file without it is somebody else's: it is neither replaced nor removed."""
+_DONE = {True: "Written", False: "Unchanged"}
 _ENABLED = ("*.wants", "*.requires")
 
 
@@ -26,17 +27,27 @@ class OwnFolders(NamedTuple):
     data: Path
     config: Path
 
-    def write(self, files: Iterable[ServiceFile]) -> Iterator[tuple[Path, bool]]:
-        """Write the files, and enable the units that want to be; (path, whether it changed) of each file and link. Raises Failure."""
+    def write(self, files: Iterable[ServiceFile]) -> Iterator[tuple[Path, str]]:
+        """Write the files, enable the units that want to be, and remove what an earlier run wrote and this one does not.
+
+        Yields (path, what was done) of each file and link. Raises Failure before anything is done.
+        """
         files = list(files)
         for one in files:
             self._check_is_ours(self.data / one.kind / one.name)
+        wanted = set()
         for one in files:
             path = self.data / one.kind / one.name
-            yield path, _write(path, _MARK + one.text)
+            wanted.add(path)
+            yield path, _DONE[_write(path, _MARK + one.text)]
             for target in one.wanted_by:
                 link = self.config / UNITS / target / one.name
-                yield link, _link(link, path)
+                wanted.add(link)
+                yield link, _DONE[_link(link, path)]
+        for path in self.written():
+            if path not in wanted:
+                path.unlink()
+                yield path, "Removed"
 
     def written(self) -> list[Path]:
         """Every file that `write` has written, now or by another version, after the links that enable them."""

@@ -405,7 +405,7 @@ class OwnMachine(Machine):
         (home / "timers.target.wants").mkdir(parents=True)
         (self.root / "data/dbus-1/services").mkdir(parents=True)
         (self.root / "run/systemd").mkdir(parents=True)
-        for file in service_files.for_interpreter(sys.executable, has_users_packages=False):
+        for file in service_files.for_interpreter(sys.executable, has_users_packages=False, has_window=True):
             (self.root / ("home" if file.kind == service_files.UNITS else "data") / file.kind / file.name).write_text(file.text)
         (home / "timers.target.wants/telemetryd-tick.timer").symlink_to(home / "telemetryd-tick.timer")
         self.configure(ENDPOINT)

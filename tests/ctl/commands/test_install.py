@@ -103,6 +103,18 @@ def test_again_changes_nothing(user):
     assert [line for line in said.splitlines() if line.startswith("Written")] == [f"Written: {user.root / UNITS / 'telemetryd.service'}"]
 
 
+def test_what_is_not_written_any_more_goes(user):
+    """A unit and a link that another version wrote, and this one has not, are removed."""
+    user.telemetryctl("install", "--user")
+    unit = user.root / UNITS / "telemetryd-tick.timer"
+    unit.with_name("telemetryd-old.timer").write_text(unit.read_text())
+    (user.root / ENABLED).with_name("telemetryd-old.timer").symlink_to(unit.with_name("telemetryd-old.timer"))
+    said, _ = user.telemetryctl("install", "--user")
+    removed = [line.rpartition("/")[2] for line in said.splitlines() if line.startswith("Removed: ")]
+    assert removed == ["telemetryd-old.timer"] * 2
+    assert [name for name in user.files() if "telemetryd-old" in name] == []
+
+
 def test_uninstall_removes_exactly_these(user):
     """Afterwards there is what there was before, other units and other links of the user among it; a second run has nothing to do."""
     (user.root / UNITS).mkdir(parents=True)
