@@ -47,11 +47,10 @@ def programs(tmp_path_factory):
 
 
 @pytest.fixture
-def user(tmp_path, programs):
-    """A user on a bus of their own, which looks for activation files in the user's folder, and has no systemd."""
-    machine = User(tmp_path / "machine")
+def user(tmp_path, programs, request):
+    """A user on a bus of their own, without systemd. The bus looks into a folder that is not there yet."""
+    machine = User(tmp_path / "machine", bus=getattr(request, "param", "dbus-daemon"))
     machine.programs = programs
-    (machine.root / SERVICES).mkdir(parents=True)
     (machine.root / "run/systemd").mkdir(parents=True)
     (machine.root / "services").rmdir()
     (machine.root / "services").symlink_to(machine.root / SERVICES)
@@ -59,6 +58,7 @@ def user(tmp_path, programs):
         yield machine
 
 
+@pytest.mark.parametrize("user", ["dbus-daemon", "dbus-broker"], indirect=True)
 def test_first_call_is_answered(user, programs):
     """One command, and the bus starts the daemon at the first call of another program: the one of this environment."""
     assert user.busctl("call", *CONTROL, "ListApplications", check=False) == ""
