@@ -1,8 +1,13 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench blind campaign screenshots coverage least debian13 test-system generators upgrade clean
+.PHONY: help demo test check format bench blind campaign screenshots desktop coverage least debian13 test-system generators upgrade
+.PHONY: install manuals installs deb reuse sbom clean
 SHELL := /bin/sh
 PY := .venv/bin/python
+# For `make install`: below which folder, and for which interpreter. DESTDIR stands for the root directory.
+prefix ?= /usr/local
+PYTHON ?= /usr/bin/python3
+DESTDIR ?=
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +83,30 @@ generators: ## Every generator of D-Bus code, and what they make compiled and ru
 upgrade: ## Newest versions of all Python packages; then run the tests and commit packaging/constraints.txt
 	@packaging/bootstrap.sh test
 	@packaging/upgrade.sh
+
+install: ## Install for all users: programs, units, manual pages, … (DESTDIR= prefix=/usr/local PYTHON=/usr/bin/python3)
+	@packaging/bootstrap.sh demo
+	@rm -rf build/wheel
+	@$(PY) -m hatchling build --target wheel --directory build/wheel >/dev/null
+	@$(PY) packaging/install.py --destdir "$(DESTDIR)" --prefix "$(prefix)" --python "$(PYTHON)" build/wheel/*.whl
+
+manuals: ## The manual pages and the shells' completions, in build/share
+	@packaging/bootstrap.sh demo
+	@$(PY) packaging/manuals/write.py build/share
+
+installs: ## make install, pip --user, pipx and uv tool, each in a root of Debian 13, each up to the first answered call (as root)
+	@packaging/installs.sh
+
+deb: ## The Debian packages, built twice to the same bytes, lintian, then installed, upgraded and purged (as root, with mmdebstrap)
+	@packaging/deb.sh
+
+reuse: ## Every file says its licence and its holder, as REUSE asks
+	@packaging/bootstrap.sh demo
+	@packaging/reuse.sh
+
+sbom: ## What telemetryd needs at run time, as CycloneDX in build/, and that the licences of all of it are known and fit
+	@packaging/bootstrap.sh test
+	@$(PY) packaging/sbom.py build/telemetryd.cdx.json
 
 clean: ## Remove what the commands made, the virtual environment too
 	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

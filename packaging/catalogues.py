@@ -1,4 +1,3 @@
-# noqa: INP001 - a program, no package
 """Brings the catalogues of translations up to date: collects the messages from the code, keeps what is translated, compiles.
 
     python packaging/catalogues.py              every language in telemetryd/locale

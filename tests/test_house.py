@@ -192,7 +192,7 @@ def test_folders_hold_what_they_should():
     assert [path for folder in ("dbus", "systemd") for path in (ROOT / folder).rglob("*.py")] == []
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     expected = (
-        ".ci .gitignore .pre-commit-hooks.yaml ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE LICENSES Makefile README.md "
+        ".ci .gitignore .pre-commit-hooks.yaml ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE LICENSES Makefile README.md REUSE.toml "
         "SECURITY.md dbus docs packaging pyproject.toml systemd telemetryd tests"
     )
     assert sorted(top - set(expected.split())) == []

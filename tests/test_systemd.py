@@ -1,5 +1,6 @@
 import configparser
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from telemetryd.core.limits import COURIER_TIMEOUT_S
+from telemetryd.ctl.files import service_files
 
 ROOT = Path(__file__).parents[1]
-UNIT = ROOT / "systemd" / "telemetryd.service"
+UNIT = ROOT / "systemd" / "telemetryd.service.in"
+NAME = UNIT.stem
+TEMPLATES = {one.name: one.text for one in service_files.templates() if one.kind == service_files.UNITS}
+"""The name of each unit → its text, before it is filled in."""
 
 
 def verify(unit, runtime):
@@ -20,10 +25,15 @@ def verify(unit, runtime):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def filled(text):
+    """A unit's text whose program exists here."""
+    return re.sub("@bindir@/telemetry[a-z-]*", sys.executable, text)
+
+
 def installed(tmp_path, text):
     """The unit as a file whose program exists here."""
-    unit = tmp_path / UNIT.name
-    unit.write_text(text.replace("ExecStart=/usr/bin/telemetryd", f"ExecStart={sys.executable}"))
+    unit = tmp_path / NAME
+    unit.write_text(filled(text))
     return unit
 
 
@@ -35,9 +45,8 @@ def test_unit_is_clean(tmp_path):
 
 def test_timer_and_its_service_are_clean(tmp_path):
     """Not a word has systemd to say of the timer and the service that it starts."""
-    for name in ("telemetryd-tick.service", "telemetryd-tick.timer"):
-        text = (UNIT.parent / name).read_text()
-        (tmp_path / name).write_text(text.replace("ExecStart=/usr/bin/telemetryd", f"ExecStart={sys.executable}"))
+    for unit in service_files.templates():
+        (tmp_path / unit.name).write_text(filled(unit.text))
     done = verify(tmp_path / "telemetryd-tick.timer", tmp_path / "runtime")
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
     slip = (tmp_path / "telemetryd-tick.timer").read_text().replace("OnStartupSec=1min", "OnStartupSec=soon")
@@ -69,7 +78,7 @@ def test_unit_can_still_look_at_its_callers():
 @pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service"])
 def test_unit_reaches_the_system_bus(name):
     """Nothing in the units hides the system bus, which ticks ask whether the line is metered: no other root, and Unix sockets."""
-    lines = [line for line in (UNIT.parent / name).read_text().splitlines() if not line.startswith("#")]
+    lines = [line for line in TEMPLATES[name].splitlines() if not line.startswith("#")]
     hiding = ("Private", "Protect", "Inaccessible", "TemporaryFileSystem", "Root", "NoExecPaths", "RestrictFileSystems", "BindPaths")
     assert [line for line in lines if line.startswith(hiding)] == []
     families = [line for line in lines if line.startswith("RestrictAddressFamilies=")]
@@ -81,7 +90,7 @@ def test_unit_reaches_the_system_bus(name):
 @pytest.mark.parametrize("name", ["telemetryd.service", "telemetryd-tick.service", "telemetryd-upload@.service"])
 def test_unit_leaves_nothing_behind(name):
     """No core dump and no variable of the session can carry samples or TLS keys out, divert the daemon's files, or bring other code."""
-    lines = (UNIT.parent / name).read_text().splitlines()
+    lines = TEMPLATES[name].splitlines()
     unset = {name for line in lines if line.startswith("UnsetEnvironment=") for name in line.partition("=")[2].split()}
     assert "LimitCORE=0" in lines
     assert {"TELEMETRYD_CONFIG_DIRS", "TELEMETRYD_DATA_DIRS", "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"} <= unset
@@ -95,20 +104,19 @@ def test_bus_starts_the_unit(name):
     parser = configparser.ConfigParser()
     parser.optionxform = str
     parser.read(ROOT / "dbus" / f"{name}.service.in")
-    assert dict(parser["D-BUS Service"]) == {"Name": name, "Exec": "@bindir@/telemetryd", "SystemdService": UNIT.name}
+    assert dict(parser["D-BUS Service"]) == {"Name": name, "Exec": "@bindir@/telemetryd", "SystemdService": NAME}
 
 
 def test_the_notifying_timer_and_its_service_are_clean(tmp_path):
     """Systemd has not a word to say of them. They belong to a desktop's session, and bring no code of other places."""
     for name in ("telemetryd-notify.service", "telemetryd-notify.timer"):
-        text = (UNIT.parent / name).read_text()
-        (tmp_path / name).write_text(text.replace("ExecStart=/usr/bin/telemetryd-settings", f"ExecStart={sys.executable}"))
+        (tmp_path / name).write_text(filled(TEMPLATES[name]))
     done = verify(tmp_path / "telemetryd-notify.timer", tmp_path / "runtime")
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-    assert "WantedBy=graphical-session.target" in (UNIT.parent / "telemetryd-notify.timer").read_text()
-    service = (UNIT.parent / "telemetryd-notify.service").read_text()
+    assert "WantedBy=graphical-session.target" in TEMPLATES["telemetryd-notify.timer"]
+    service = TEMPLATES["telemetryd-notify.service"]
     assert "Environment=PYTHONNOUSERSITE=1" in service
-    assert "ExecStart=/usr/bin/telemetryd-settings --notify" in service
+    assert "ExecStart=@bindir@/telemetryd-settings --notify" in service
 
 
 SOCKET, UPLOADER = "telemetryd-upload.socket", "telemetryd-upload@.service"
@@ -116,15 +124,14 @@ SOCKET, UPLOADER = "telemetryd-upload.socket", "telemetryd-upload@.service"
 
 def directives(name):
     """The directives of a unit: (key, value), in their order."""
-    lines = (UNIT.parent / name).read_text().splitlines()
+    lines = TEMPLATES[name].splitlines()
     return [tuple(line.split("=", 1)) for line in lines if "=" in line and not line.startswith("#")]
 
 
 def test_uploaders_units_are_clean(tmp_path):
     """Not a word has systemd to say of the socket and the service that it starts."""
     for name in (SOCKET, UPLOADER):
-        text = (UNIT.parent / name).read_text()
-        (tmp_path / name).write_text(text.replace("ExecStart=/usr/bin/telemetryd-upload", f"ExecStart={sys.executable}"))
+        (tmp_path / name).write_text(filled(TEMPLATES[name]))
     done = verify(tmp_path / SOCKET, tmp_path / "runtime")
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -159,7 +166,7 @@ def test_uploader_is_let_live_longer_than_the_daemon_waits():
 def test_same_filter_of_system_calls(name):
     """The three programs have one filter, and one list of variables that do not reach them."""
     same = {"SystemCallFilter", "UnsetEnvironment", "LimitCORE", "UMask", "LogLevelMax", "SyslogLevel"}
-    assert [one for one in directives(name) if one[0] in same] == [one for one in directives(UNIT.name) if one[0] in same]
+    assert [one for one in directives(name) if one[0] in same] == [one for one in directives(NAME) if one[0] in same]
 
 
 def test_journal_gets_priorities():

@@ -52,11 +52,7 @@ install_here() {
     chroot "$copy" sh -c 'cp -r /srv/telemetryd /tmp/build && python3 -m pip install --quiet --root-user-action ignore --break-system-packages \
         --no-warn-script-location --no-index --no-deps --no-build-isolation /tmp/build'
     for name in telemetryd telemetryd-upload telemetryctl; do ln -s "/usr/local/bin/$name" "$copy/usr/bin/$name"; done
-    cp systemd/* "$copy/usr/lib/systemd/user/"
-    for file in dbus/*.service.in; do
-        name=${file#dbus/}
-        sed 's,@bindir@,/usr/bin,' "$file" >"$copy/usr/share/dbus-1/services/${name%.in}"
-    done
+    python3 packaging/install.py --units --destdir "$copy" --prefix /usr
     systemctl --quiet --root="$copy" --global enable telemetryd-tick.timer
     cc -O1 -Wall -Werror -o "$copy/usr/local/bin/caller" tests/support/caller.c -lsystemd
 }

@@ -26,6 +26,8 @@ _COMMANDS = {
     "forget": f"{_PACKAGE}.history:forget",
     "submit": f"{_PACKAGE}.submit:submit",
     "monitor": f"{_PACKAGE}.monitoring:monitor",
+    "install": f"{_PACKAGE}.install:install",
+    "uninstall": f"{_PACKAGE}.install:uninstall",
     "check": f"{_PACKAGE}.check:check",
     "env": f"{_PACKAGE}.env:env",
     "stop": f"{_PACKAGE}.stop:stop",

@@ -237,6 +237,10 @@ class ControlClient:
         for match in _MATCHES:
             await self._ask_bus("AddMatch", "s", [match])
 
+    async def reload_activation(self) -> None:
+        """Let the bus read its activation files anew."""
+        await self._ask_bus("ReloadConfig")
+
     async def closed(self) -> None:
         """Wait until the bus closes the connection."""
         with suppress(EOFError, OSError):

@@ -20,7 +20,7 @@ COMMANDS = ROOT / "telemetryd" / "ctl"
 LANGUAGES = [name for name in language.available_languages() if name != "en"]
 IN_ENGLISH = {
     *("checklist", "estimate_pages", "installed_texts", "lint", "lint_formats", "review_page", "sheet", "web"),
-    *("declared", "environment", "published", "servers", "units", "uploads", "work"),
+    *("declared", "environment", "published", "servers", "install", "own_services", "units", "uploads", "work"),
 }
 """What is published or compared, so that it is in one language: findings of `lint` and `check`, tables of estimates, a reviewer's page."""
 ASKING = {"confirm", "prompt"}

@@ -25,7 +25,7 @@ _SYSTEM = ("/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/use
 _BUS = ("/usr/local/share/dbus-1/services", "/usr/share/dbus-1/services")
 _MANAGERS = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 _PROGRAM = "/usr/bin/telemetryd"
-_STARTS = re.compile(r"^Exec(?:Start)?=(?:[-@:+!]+(?=/))?(\S+)", re.MULTILINE)
+_STARTS = re.compile(r"""^Exec(?:Start)?=(?:[-@:+!]+(?=["/]))?(?:"([^"]+)"|(\S+))""", re.MULTILINE)
 """The program in a unit or an activation file."""
 _NO_SYSTEMD = "there is no systemd: something has to run `telemetryd --tick` every ten minutes of a session"
 
@@ -45,7 +45,7 @@ def problems(machine: Machine) -> Iterator[Found]:
         path = _find(services, name)
         if path is None:
             text = f"{name} is not installed: the bus cannot start telemetryd"
-            yield Found("units", "", text, f"install dbus/{name}.in there, as docs/administration.md says: {services[-1]}")
+            yield Found("units", "", text, f"install it there, as docs/packaging.md says: {services[-1]}")
         else:
             yield from _program(machine, path)
 
@@ -59,7 +59,7 @@ def notes(machine: Machine) -> Iterator[Found]:
 def _unit(machine: Machine, name: str, folders: Sequence[Path]) -> Iterator[Found]:
     path = _find(folders, name)
     if path is None:
-        yield Found("units", "", f"{name} is not installed", f"install systemd/{name} there: {folders[-1]}")
+        yield Found("units", "", f"{name} is not installed", f"install it there, as docs/packaging.md says: {folders[-1]}")
     elif is_mask(machine.real(path)):
         yield Found("units", str(path), "this masks the unit", f"run `systemctl --global unmask {name}`, or remove it")
     else:
@@ -73,7 +73,7 @@ def _program(machine: Machine, path: Path) -> Iterator[Found]:
     except (OSError, InvalidFileError):
         yield Found("units", str(path), "this file cannot be read", "install it again, readable by every user")
         return
-    for program in _STARTS.findall(text):
+    for program in map("".join, _STARTS.findall(text)):
         if not program.startswith("/") or not os.access(machine.path(program), os.X_OK):
             yield Found("units", str(path), f"the program {program} is not there", "install it there, or correct the line")
 

@@ -14,6 +14,7 @@ from support.machine import KATE, ROOT, Machine
 from support.manifests.manifest_texts import EDITOR, STARTUP, question
 
 from telemetryd.ctl.__main__ import cli
+from telemetryd.ctl.files import service_files
 from telemetryd.toml import manifest
 
 TOMORROW = str((datetime.now(UTC) + timedelta(days=1)).date())
@@ -46,10 +47,8 @@ class Image:
 
     def __init__(self, root):
         self.root = Path(root)
-        for unit in (ROOT / "systemd").iterdir():
-            self.write(f"usr/lib/systemd/user/{unit.name}", unit.read_text())
-        for file in (ROOT / "dbus").glob("*.in"):
-            self.write(f"usr/share/dbus-1/services/{file.stem}", file.read_text().replace("@bindir@", "/usr/bin"))
+        for file in service_files.for_system("/usr/bin"):
+            self.write(f"usr/{'lib' if file.kind == service_files.UNITS else 'share'}/{file.kind}/{file.name}", file.text)
         for program in ("usr/bin/telemetryd", "usr/bin/telemetryd-upload", "usr/lib/systemd/systemd"):
             self.write(program, "#!/bin/sh\n").chmod(0o755)
         wants = self.path("etc/systemd/user/timers.target.wants/telemetryd-tick.timer")
@@ -194,7 +193,7 @@ PROBLEMS = [
     (
         {"usr/lib/systemd/user/telemetryd.service": None},
         "units",
-        ("telemetryd.service is not installed", "install systemd/telemetryd.serv"),
+        ("telemetryd.service is not installed", "install it there, as docs/packaging.md says: "),
     ),
     ({"usr/lib/systemd/user/telemetryd-tick.timer": None}, "units", ("telemetryd-tick.timer is not installed", "/usr/lib/systemd/user")),
     ({"etc/systemd/user/telemetryd-tick.service": ""}, "units", ("this masks the unit", "unmask telemetryd-tick.service")),
@@ -402,14 +401,12 @@ class OwnMachine(Machine):
 
     def set_up(self):
         """Install everything."""
-        home, services = self.root / "home/systemd/user", self.root / "data/dbus-1/services"
+        home = self.root / "home/systemd/user"
         (home / "timers.target.wants").mkdir(parents=True)
-        services.mkdir(parents=True)
+        (self.root / "data/dbus-1/services").mkdir(parents=True)
         (self.root / "run/systemd").mkdir(parents=True)
-        for unit in (ROOT / "systemd").iterdir():
-            (home / unit.name).write_text(re.sub("/usr/bin/telemetryd(-upload)?", sys.executable, unit.read_text()))
-        for file in (ROOT / "dbus").glob("*.in"):
-            (services / file.stem).write_text(file.read_text().replace("@bindir@/telemetryd", sys.executable))
+        for file in service_files.for_interpreter(sys.executable, has_users_packages=False, has_window=True):
+            (self.root / ("home" if file.kind == service_files.UNITS else "data") / file.kind / file.name).write_text(file.text)
         (home / "timers.target.wants/telemetryd-tick.timer").symlink_to(home / "telemetryd-tick.timer")
         self.configure(ENDPOINT)
         self.install(KATE)
