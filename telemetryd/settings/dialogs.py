@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QFrame, QLayout, QScrollArea, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QLayout, QMainWindow, QScrollArea, QWidget
 
 from telemetryd.settings.plain import GAP, button, column, emphasised, facts, label, row, title, verbatim
 from telemetryd.settings.surfaces import Body, FocusFollower
@@ -31,7 +31,7 @@ _FROM_EDGE = 2 * GAP
 class PlainDialog(QDialog):
     """Parts that scroll if there are too many, and buttons below that are always seen. As high as it has to be."""
 
-    def __init__(self, parent: QWidget, name: str, head: str, width: int) -> None:
+    def __init__(self, parent: QWidget | None, name: str, head: str, width: int) -> None:
         super().__init__(parent)
         self._parent = parent
         self.setAttribute(Qt.WidgetAttribute.WA_WindowPropagation)  # the window's colours
@@ -58,15 +58,20 @@ class PlainDialog(QDialog):
         self.setLayout(column(self._scroll, self._buttons, gap=0))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Take the size that the texts need, within the window. What is longer scrolls, by keys too."""
-        window = self._parent.window().size()
-        width = min(self._wanted, window.width() - _FROM_EDGE)
+        """Take the size that the texts need."""
+        self.fit()
+        super().showEvent(event)
+
+    def fit(self) -> None:
+        """Take the size that the texts need, within the window, else within the screen. What is longer scrolls, by keys too."""
+        behind = self._parent.window() if self._parent else None
+        room = behind.size() if isinstance(behind, QMainWindow) else self.screen().availableSize()
+        width = min(self._wanted, room.width() - _FROM_EDGE)
         wanted, below = self._inner.totalHeightForWidth(width), self._buttons.heightForWidth(width)
-        height = min(wanted + below, window.height() - _FROM_EDGE)
+        height = min(wanted + below, room.height() - _FROM_EDGE)
         self.resize(width, height)
         scrolls = height < wanted + below
         self._scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus if scrolls else Qt.FocusPolicy.NoFocus)
-        super().showEvent(event)
 
 
 class ConfirmationText(NamedTuple):
