@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QLayout, QMainWindow, QScrollArea
 
 from telemetryd.settings.plain import GAP, button, column, emphasised, facts, label, row, title, verbatim
 from telemetryd.settings.surfaces import Body, FocusFollower
-from telemetryd.settings.window_words import outcome_line
+from telemetryd.settings.window_words import foreign, outcome_line
 from telemetryd.settings.wrapping import equal
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
     from telemetryd.ctl.language import UserLanguage
+    from telemetryd.settings.report_cells import ReportSubject
     from telemetryd.settings.service_snapshot import Row
 
     Part = QWidget | QLayout | None
@@ -114,19 +115,22 @@ class Confirmation(PlainDialog):
 class ReportDialog(PlainDialog):
     """One report: its outcome, its headers and its body, byte for byte."""
 
-    def __init__(self, parent: QWidget, report: Row, language: UserLanguage) -> None:
+    def __init__(self, parent: QWidget, report: Row, about: ReportSubject, language: UserLanguage) -> None:
         _ = language.words.gettext
-        name = f"{report['application']}/{report['question']}"
-        super().__init__(parent, "report", _("Report: {question}").format(question=name), _WIDE)
+        super().__init__(parent, "report", _("Report: {question}").format(question=about.question), _WIDE)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        head = title(name, "report-question")
-        head.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         headers = "\n".join(f"{header}: {value}" for header, value in report["headers"])
         body = report["body"].rstrip(" ")
         filled = _("{number} blanks follow, so that all reports have one size.").format(number=len(report["body"]) - len(body))
         parts: list[Part] = [
-            head,
-            facts([(_("To"), report["endpoint"]), (_("What became of it"), outcome_line(report, language.words))]),
+            title(about.question, "report-question"),
+            facts(
+                [
+                    (_("Application"), about.application),
+                    (_("To"), foreign(report["endpoint"], language)),
+                    (_("What became of it"), outcome_line(report, language.words)),
+                ]
+            ),
             *([_exact(_("Headers"), headers, "headers")] if headers else []),
             _exact(_("Body"), body, "body"),
             *([label(filled, "blanks")] if len(body) < len(report["body"]) else []),

@@ -121,6 +121,8 @@ class DrivenWindow:
     def picture(self):
         """The window with the dialogs in front of it."""
         whole = self.window.grab()
+        if self.top.height() > self.window.height():
+            return self.top.grab()
         if self.top is not self.window:
             centre = QPoint((self.window.width() - self.top.width()) // 2, (self.window.height() - self.top.height()) // 2)
             painter = QPainter(whole)
