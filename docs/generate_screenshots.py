@@ -2,35 +2,58 @@
 """Renders the pictures in docs/screenshots: the real window over real daemons, without a screen, in the colours and the font of Plasma.
 
 python docs/generate_screenshots.py     (or `make screenshots`, which installs the fonts)
+
+It needs user namespaces and overlays (Linux 5.11): files are at their usual places in the pictures, and nowhere else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from PySide6.QtGui import QImage  # noqa: E402 - after the path
-from support.driven_window import DrivenWindow, driven_window  # noqa: E402 - after the path
+from support.driven_window import DrivenWindow, driven_first_run, driven_window  # noqa: E402 - after the path
 from support.looks import look  # noqa: E402 - after the path
-from support.machine import CONTROL, KATE, Machine  # noqa: E402 - after the path
+from support.machine import CONTROL, KATE, Daemon, Machine  # noqa: E402 - after the path
 from support.window_user import PLACES, busy_machine  # noqa: E402 - after the path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 PICTURES = ROOT / "docs/screenshots"
 FAMILIES, POINTS = ("Noto Sans", "Noto Sans Arabic", "Noto Sans CJK JP"), 10.0
 SIZE, TALL, SMALL = (820, 600), (820, 1040), (640, 480)
 COLOURS_MAX = 256
 SCALED = "overview-200-percent"
+
+
+MOUNT = "mount -t overlay -o lowerdir=$0/etc:/etc overlay /etc && mount -t overlay -o lowerdir=$0/share:/usr/share overlay /usr/share"
+
+
+class InstalledMachine(Machine):
+    """A machine whose files are where a package installs them: in a mount namespace of its own, so that pictures show such paths."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Without the variables that replace the system's directories."""
+        replaced = {"TELEMETRYD_CONFIG_DIRS", "TELEMETRYD_DATA_DIRS", "XDG_CONFIG_DIRS"}
+        return {name: value for name, value in super().environ.items() if name not in replaced}
+
+    @contextlib.contextmanager
+    def daemon(self, *, prefix: Sequence[str] = (), **options: Any) -> Iterator[Daemon]:
+        """Run the daemon in the namespace. It keeps its process id there."""
+        inside = ["unshare", "--mount", "sh", "-c", f'{MOUNT} && exec "$@"', str(self.root)]
+        with super().daemon(prefix=[*inside, *prefix], **options) as daemon:
+            yield daemon
 
 
 class Scene(NamedTuple):
@@ -74,6 +97,7 @@ BUSY = (
     Scene("application-arabic", "questions", {**PLACES["asked"], "language": "ar"}),
     Scene("question-arabic", "example", {**PLACES["question"], "language": "ar"}, size=TALL),
     Scene("question-large-font", *ASKED, font_scale=2.0, keys=("Tab",) * 6),
+    Scene("overview-notifications", *OVERVIEW, size=TALL),
     Scene("application-small", *ASKED, size=SMALL),
     Scene("sent-german-large-font", "sent", {**PLACES["sent"], "language": "de"}, size=SMALL, font_scale=1.5),
 )
@@ -86,6 +110,16 @@ EMPTY = (
 LOCKED = (Scene("overview-locked", "lock-usage"),)
 MISTAKE = (Scene("overview-mistake", "problems", size=TALL),)
 AWAY = (Scene("no-service", "missing"),)
+FIRST = (
+    Scene("first-run", "asked"),
+    Scene("first-run-example", "asked", use=["example"]),
+    Scene("first-run-dark", "asked", palette=DARK),
+    Scene("first-run-german-large-font", "asked", {"language": "de"}, font_scale=1.5),
+    Scene("first-run-arabic", "asked", {"language": "ar"}),
+)
+"""The page for a first login has the size that its texts need."""
+NAMESPACE = "TELEMETRYD_SCREENSHOTS_NAMESPACE"
+"""Set in the user namespace where overlays may be mounted. All is in one: the daemon takes a caller in another for a container."""
 
 
 def take(machine: Machine, scene: Scene) -> None:
@@ -99,6 +133,20 @@ def take(machine: Machine, scene: Scene) -> None:
         window.press(*scene.keys)
         window.work(0.2)
         save(window, scene.name)
+
+
+def take_first_run(machine: Machine, scene: Scene) -> None:
+    """A picture of the page for a first login, or of the dialog in front of it."""
+    with (
+        look(scene.palette, font_scale=scene.font_scale * POINTS / 9, families=FAMILIES),
+        driven_first_run(machine, **scene.where) as (page, _),
+    ):
+        page.until(lambda: "KDE" in page.text(scene.until))
+        for part in scene.use:
+            page.use(part)
+            page.until(lambda: page.top is not page.window)
+        page.work(0.2)
+        save(page, scene.name)
 
 
 def save(window: DrivenWindow, name: str) -> None:
@@ -129,37 +177,47 @@ def distance(one: int, other: int) -> int:
 
 def take_all(folder: Path) -> None:
     """All pictures but the scaled picture."""
-    with busy_machine(folder / "busy") as machine:
+    with busy_machine(folder / "busy", InstalledMachine) as machine:
         for scene in BUSY:
             take(machine, scene)
-    with Machine(folder / "empty") as machine, machine.daemon():
+    with InstalledMachine(folder / "empty") as machine, machine.daemon():
         for scene in EMPTY:
             take(machine, scene)
-    with Machine(folder / "locked") as machine:
+    with InstalledMachine(folder / "locked") as machine:
         machine.configure("[limits]\nusage = 0\n", name="telemetryd.toml.d/50-fleet.toml")
         with machine.daemon():
             machine.busctl("set-property", *CONTROL, "System", "u", "1")
             take(machine, LOCKED[0])
-    with Machine(folder / "mistake") as machine:
+    with InstalledMachine(folder / "mistake") as machine:
         machine.configure("enabled = = true\n")
         machine.install(KATE)
         (machine.root / "share/telemetryd/manifests/org.example.broken.toml").write_text("schema = = 1\n")
         with machine.daemon():
             take(machine, MISTAKE[0])
-    with Machine(folder / "none") as machine:
+    with InstalledMachine(folder / "first") as machine:
+        machine.install(KATE)
+        machine.configure('[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.org/v1/reports"\n')
+        with machine.daemon():
+            for scene in FIRST:
+                take_first_run(machine, scene)
+    with InstalledMachine(folder / "none") as machine:
         take(machine, AWAY[0])
 
 
 def take_scaled(folder: Path) -> None:
     """The overview on a screen with twice as many pixels."""
-    with busy_machine(folder / "scaled") as machine:
+    with busy_machine(folder / "scaled", InstalledMachine) as machine:
         take(machine, Scene(SCALED, *OVERVIEW))
 
 
 def main() -> None:
     """All pictures; Qt reads the scale at its start, so that picture is taken by a process of its own."""
     PICTURES.mkdir(exist_ok=True)
+    if NAMESPACE not in os.environ:
+        command = ["unshare", "--map-current-user", "--keep-caps", sys.executable, *sys.argv]
+        os.execvpe(command[0], command, {**os.environ, NAMESPACE: "1"})  # noqa: S606 - this program again
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_STATE_HOME"] = f"{folder}/window"  # the window's own file: nothing of whoever takes the pictures
         if sys.argv[1:] == ["--scaled"]:
             take_scaled(Path(folder))
         else:

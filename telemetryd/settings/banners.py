@@ -12,7 +12,7 @@ from telemetryd.ctl.failures import UNAVAILABLE, failure_for
 from telemetryd.errors import STANDARD
 from telemetryd.settings.dialogs import TextDialog
 from telemetryd.settings.plain import GAP, button, label, row
-from telemetryd.settings.window_words import foreign
+from telemetryd.settings.window_words import foreign, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class ServiceBanner(_Banner):
         if self.isHidden() or text != self._text.text():
             self._read_out(text)
         self._text.setText(text)
-        self._why_text = failure.message or failure_for(f"{STANDARD}NameHasNoOwner", "", "").message
+        self._why_text = quoted(failure.message or failure_for(f"{STANDARD}NameHasNoOwner", "", "").message)
         self._start.setVisible(is_away)
         self._again.setVisible(not is_away)
         self._why.setVisible(is_away)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QFrame, QLayout, QScrollArea, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QLayout, QMainWindow, QScrollArea, QWidget
 
 from telemetryd.settings.plain import GAP, button, column, emphasised, facts, label, row, title, verbatim
 from telemetryd.settings.surfaces import Body, FocusFollower
-from telemetryd.settings.window_words import outcome_line
+from telemetryd.settings.window_words import foreign, outcome_line
 from telemetryd.settings.wrapping import equal
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
     from telemetryd.ctl.language import UserLanguage
+    from telemetryd.settings.report_cells import ReportSubject
     from telemetryd.settings.service_snapshot import Row
 
     Part = QWidget | QLayout | None
@@ -31,7 +32,7 @@ _FROM_EDGE = 2 * GAP
 class PlainDialog(QDialog):
     """Parts that scroll if there are too many, and buttons below that are always seen. As high as it has to be."""
 
-    def __init__(self, parent: QWidget, name: str, head: str, width: int) -> None:
+    def __init__(self, parent: QWidget | None, name: str, head: str, width: int) -> None:
         super().__init__(parent)
         self._parent = parent
         self.setAttribute(Qt.WidgetAttribute.WA_WindowPropagation)  # the window's colours
@@ -58,15 +59,20 @@ class PlainDialog(QDialog):
         self.setLayout(column(self._scroll, self._buttons, gap=0))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Take the size that the texts need, within the window. What is longer scrolls, by keys too."""
-        window = self._parent.window().size()
-        width = min(self._wanted, window.width() - _FROM_EDGE)
+        """Take the size that the texts need."""
+        self.fit()
+        super().showEvent(event)
+
+    def fit(self) -> None:
+        """Take the size that the texts need, within the window, else within the screen. What is longer scrolls, by keys too."""
+        behind = self._parent.window() if self._parent else None
+        room = behind.size() if isinstance(behind, QMainWindow) else self.screen().availableSize()
+        width = min(self._wanted, room.width() - _FROM_EDGE)
         wanted, below = self._inner.totalHeightForWidth(width), self._buttons.heightForWidth(width)
-        height = min(wanted + below, window.height() - _FROM_EDGE)
+        height = min(wanted + below, room.height() - _FROM_EDGE)
         self.resize(width, height)
         scrolls = height < wanted + below
         self._scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus if scrolls else Qt.FocusPolicy.NoFocus)
-        super().showEvent(event)
 
 
 class ConfirmationText(NamedTuple):
@@ -109,19 +115,22 @@ class Confirmation(PlainDialog):
 class ReportDialog(PlainDialog):
     """One report: its outcome, its headers and its body, byte for byte."""
 
-    def __init__(self, parent: QWidget, report: Row, language: UserLanguage) -> None:
+    def __init__(self, parent: QWidget, report: Row, about: ReportSubject, language: UserLanguage) -> None:
         _ = language.words.gettext
-        name = f"{report['application']}/{report['question']}"
-        super().__init__(parent, "report", _("Report: {question}").format(question=name), _WIDE)
+        super().__init__(parent, "report", _("Report: {question}").format(question=about.question), _WIDE)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        head = title(name, "report-question")
-        head.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         headers = "\n".join(f"{header}: {value}" for header, value in report["headers"])
         body = report["body"].rstrip(" ")
         filled = _("{number} blanks follow, so that all reports have one size.").format(number=len(report["body"]) - len(body))
         parts: list[Part] = [
-            head,
-            facts([(_("To"), report["endpoint"]), (_("What became of it"), outcome_line(report, language.words))]),
+            title(about.question, "report-question"),
+            facts(
+                [
+                    (_("Application"), about.application),
+                    (_("To"), foreign(report["endpoint"], language)),
+                    (_("What became of it"), outcome_line(report, language.words)),
+                ]
+            ),
             *([_exact(_("Headers"), headers, "headers")] if headers else []),
             _exact(_("Body"), body, "body"),
             *([label(filled, "blanks")] if len(body) < len(report["body"]) else []),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialog
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication
 
-from telemetryd.settings.dialogs import TextDialog
+from telemetryd.settings.dialogs import PlainDialog, TextDialog
+from telemetryd.settings.legible import legible
 from telemetryd.settings.page import Place
-from telemetryd.settings.plain import GAP, button, column, heading, label, note, row, verbatim
+from telemetryd.settings.plain import button, heading, label, note, verbatim
 from telemetryd.settings.question_card import essentials
 from telemetryd.settings.window_words import foreign, name_of, purpose_of
+from telemetryd.settings.wrapping import equal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,36 +29,37 @@ if TYPE_CHECKING:
 _WIDTH = 560
 
 
-class FirstRunPage(QDialog):
+class FirstRunPage(PlainDialog):
     """Asks whether the user wants to look. "Not now" is as large as the others; Enter, Esc and closing mean it."""
 
     def __init__(self, service: ControlThread, language: UserLanguage, choose: Callable[[Place], object]) -> None:
-        super().__init__()
         _ = language.words.gettext
+        super().__init__(None, "first-run", _("Telemetry"), _WIDTH)
+        self.setPalette(legible(QApplication.palette()))
         self._service, self._language, self._choose_at = service, language, choose
         self._snapshot: ServiceSnapshot | None = None
-        self.setObjectName("first-run")
-        self.setWindowTitle(_("Telemetry"))
         self._asked = heading(_("May applications ask your computer questions?"), "asked")
         buttons = [
             button(_("Show an &example"), "", self._show_example, name="example"),
             button(_("&Choose questions…"), "", self._choose, name="choose"),
             button(_("&Not now"), "", self.reject, name="not-now"),
         ]
-        for one in buttons:
-            one.setMinimumWidth(max(other.sizeHint().width() for other in buttons))
+        equal(buttons)
         buttons[-1].setDefault(True)
         texts = [
             label(_("Nothing is sent until you say yes to a question."), "nothing-sent"),
             note(_("Without your yes nothing is measured either. This page does not come back by itself."), "no-return"),
         ]
-        layout = column(self._asked, *texts, None, row(None, *buttons))
-        layout.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
-        self.setLayout(layout)
-        self.setMinimumWidth(_WIDTH)
+        self.lay_out([self._asked, *texts], None, *buttons)
         self.setAccessibleDescription("\n".join(text.text() for text in texts))
         buttons[-1].setFocus()
         service.read_anew.connect(self._read)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Follow the platform from light to dark."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ApplicationPaletteChange:
+            self.setPalette(legible(QApplication.palette()))
 
     def _read(self, snapshot: ServiceSnapshot) -> None:
         """Name the vendor, if only one asks and the system's configuration has its name."""
@@ -64,6 +68,7 @@ class FirstRunPage(QDialog):
         if len(vendors) == 1 and (name := vendors.pop()):
             asked = self._language.words.gettext("May {vendor} ask your computer questions?")
             self._asked.setText(asked.format(vendor=foreign(name, self._language)))
+            self.fit()
 
     def _choose(self) -> None:
         """Open the window: where levels are set while all are off, else where the questions are."""

@@ -77,11 +77,12 @@ class HistoryModel(ReportModel):
     failed = Signal(object)
 
     def __init__(self, heads: Sequence[str], cells: Callable[[Row, Names], Sequence[str]], look: Look, parent: QObject) -> None:
-        super().__init__(heads, lambda row: cells(row, self._names), parent)
+        super().__init__(heads, lambda row: cells(row, self.names), parent)
         self._look = look
         self.wanted = ReportFilter()
         self.is_read = False
-        self._names: dict[tuple[str, str], Row] = {}
+        self.names: dict[tuple[str, str], Row] = {}
+        """The questions that were read with the reports, by application and question."""
         self._named: frozenset[str] = frozenset()
         self._following, self._turn, self._is_fetching = 0, 0, False
 
@@ -121,8 +122,8 @@ class HistoryModel(ReportModel):
             return
         names = dict(page.names)
         is_same = not is_other and page.rows == self.rows[: len(page.rows)] and (bool(page.following) or len(page.rows) == len(self.rows))
-        if not self.is_read or not is_same or any(self._names.get(key) != row for key, row in names.items()):
-            self._following, self._names = page.following, names
+        if not self.is_read or not is_same or any(self.names.get(key) != row for key, row in names.items()):
+            self._following, self.names = page.following, names
             self.replace(page.rows)
         self._named = page.applications
         self.is_read = True
@@ -136,7 +137,7 @@ class HistoryModel(ReportModel):
             self.failed.emit(page)
             return
         self._following = page.following
-        self._names |= page.names
+        self.names |= page.names
         self._named |= page.applications
         if page.rows:
             self.beginInsertRows(QModelIndex(), len(self.rows), len(self.rows) + len(page.rows) - 1)

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QFrame, QHBoxLayout, QLa
 
 from telemetryd.settings.row_layout import WrappingRow
 from telemetryd.settings.surfaces import Card, Verbatim
-from telemetryd.settings.wrapping import Paragraph, WrappingButton, WrappingChoice
+from telemetryd.settings.wrapping import Paragraph, WrappingButton
+from telemetryd.settings.wrapping_choices import WrappingChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.translation import mark
 from telemetryd.settings.window_words import day, foreign, last_day, name_of, outcome_line, purpose_of
@@ -28,10 +28,23 @@ OUTCOMES = {
 NOTHING = "—"
 
 
+class ReportSubject(NamedTuple):
+    """Who asked, and what, in the user's language; ids if the texts are lost."""
+
+    application: str
+    question: str
+
+
+def subject(report: Row, snapshot: ServiceSnapshot | None, names: Mapping[tuple[str, str], Row], language: UserLanguage) -> ReportSubject:
+    """What a report is about. `names` are the questions of reports that are over; those of others are in the snapshot."""
+    key = report["application"], report["question"]
+    question = names.get(key) or _due(report, snapshot)
+    return ReportSubject(_application(report, snapshot, language), _question(report, question, language))
+
+
 def waiting_cells(report: Row, snapshot: ServiceSnapshot, language: UserLanguage) -> Sequence[str]:
     """A report that waits: when it leaves, who asks, what, and who gets it."""
-    key = report["application"], report["question"]
-    question = next((row for row in snapshot.due if (row["application"], row["id"]) == key), None)
+    question = _due(report, snapshot)
     between = NOTHING
     if question and question["due_from"]:
         first, last = day(question["due_from"], language), last_day(question["due"], language)
@@ -52,6 +65,11 @@ def sent_cells(
         _to(report, language),
         outcome_line(report, language.words),
     ]
+
+
+def _due(report: Row, snapshot: ServiceSnapshot | None) -> Row | None:
+    key = report["application"], report["question"]
+    return next((row for row in snapshot.due if (row["application"], row["id"]) == key), None) if snapshot else None
 
 
 def _application(report: Row, snapshot: ServiceSnapshot | None, language: UserLanguage) -> str:

@@ -18,7 +18,7 @@ from telemetryd.settings.history_reading import is_emptied, months_of, read_repo
 from telemetryd.settings.page import Place, WindowPage
 from telemetryd.settings.pictures import Timeline
 from telemetryd.settings.plain import button, heading, label, note, row, title
-from telemetryd.settings.report_cells import OUTCOMES, SENT, WAITING, sent_cells, waiting_cells
+from telemetryd.settings.report_cells import OUTCOMES, SENT, WAITING, sent_cells, subject, waiting_cells
 from telemetryd.settings.report_list import ReportList
 from telemetryd.settings.saving import ask_where, write
 from telemetryd.settings.window_words import failure_line, foreign, name_of
@@ -207,7 +207,8 @@ class SentPage(WindowPage):
         elif answer is None:
             self.acts.told.emit(self._("This report is not in the list any more."))
         else:
-            ReportDialog(self, answer, self.language).open()
+            about = subject(answer, self._snapshot, self._history.names, self.language)
+            ReportDialog(self, answer, about, self.language).open()
 
     def _tell(self, failure: Failure) -> None:
         self.acts.told.emit(failure_line(failure, self.language.words))

@@ -26,7 +26,7 @@ from telemetryd.settings.page import PageSurroundings, Place
 from telemetryd.settings.plain import GAP, beside, column, label
 from telemetryd.settings.service_snapshot import read_opened
 from telemetryd.settings.surfaces import PlainWindow
-from telemetryd.settings.window_words import failure_line
+from telemetryd.settings.window_words import failure_line, quoted
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
@@ -187,7 +187,7 @@ class SettingsWindow(PlainWindow):
         """A reading failed. What was read before stays on the page, if there is anything."""
         self._missing_box.miss(failure, failure_line(failure, self._language.words))
         if self._snapshot is None:
-            why = failure.message if failure.exit_code == UNAVAILABLE else ""
+            why = quoted(failure.message) if failure.exit_code == UNAVAILABLE else ""
             self._waiting.setText(why or self._("Nothing can be shown yet."))
 
     def _leave(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -52,6 +53,11 @@ def foreign(text: str, language: UserLanguage) -> str:
     line = one_line(text)
     is_mixed = language.direction == "rtl" or any(unicodedata.bidirectional(character) in {"R", "AL"} for character in line)
     return f"{_FIRST_STRONG_ISOLATE}{line}{_POP_ISOLATE}" if is_mixed and line else line
+
+
+def quoted(text: str) -> str:
+    """A text for terminals, with its commands in quotation marks instead of backticks."""
+    return re.sub("`([^`]*)`", "“\\1”", text)
 
 
 def day(unix: int, language: UserLanguage) -> str:
@@ -154,7 +160,8 @@ def failure_line(failure: Failure, words: Words, locks: Sequence[Sequence[str]] 
         those = [lock for lock in locks if lock[0].partition("=")[0] == setting]
         why = [_("Nothing was changed, because {why}.").format(why=lock_sentence(name, file, words)) for name, file in those]
         return " ".join(why) or _("Your administrator does not allow this. Nothing was changed.")
-    return _("The telemetry service could not do this: {why}").format(why=one_line(told(failure.name, text) if text else failure.message))
+    said = told(failure.name, text) if text else quoted(failure.message)
+    return _("The telemetry service could not do this: {why}").format(why=one_line(said))
 
 
 def _activity(snapshot: ServiceSnapshot, words: Words) -> list[str]:

@@ -1,4 +1,4 @@
-"""Buttons, choices and paragraphs that wrap, so that nothing is cut off where a window is narrow or a font large."""
+"""Buttons and paragraphs that wrap, so that nothing is cut off where a window is narrow or a font large."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QLabel,
     QPushButton,
-    QRadioButton,
     QSizePolicy,
     QStyle,
     QStyleOptionButton,
@@ -25,12 +24,11 @@ from telemetryd.settings.legible import GRAPHIC_LEAST, readable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QColor, QKeyEvent, QPaintEvent, QResizeEvent
+    from PySide6.QtGui import QColor, QPaintEvent, QResizeEvent
 
-_FLAGS = int(Qt.TextFlag.TextShowMnemonic | Qt.TextFlag.TextWordWrap)
+FLAGS = int(Qt.TextFlag.TextShowMnemonic | Qt.TextFlag.TextWordWrap)
+"""How a text on a button is laid out."""
 _TALL = 10_000
-_ACROSS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
-_ARROWS = {**_ACROSS, Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 _LEAST_LETTERS = 8
 """A paragraph is never narrower than so many wide letters."""
 _PIECE = 10
@@ -58,12 +56,12 @@ class WrappingButton(QPushButton):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """The longest word."""
-        return QSize(_longest_word(self) + self._around().width(), super().sizeHint().height())
+        return QSize(longest_word(self) + self._around().width(), super().sizeHint().height())
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
         """As many lines as the text needs."""
         around = self._around()
-        return max(super().sizeHint().height(), _wrapped(self, width - around.width()).height() + around.height())
+        return max(super().sizeHint().height(), wrapped(self, width - around.width()).height() + around.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """As the style paints it, if the text has room in one line. Fusion's edge is hardly seen in dark colours: it is drawn again."""
@@ -83,7 +81,7 @@ class WrappingButton(QPushButton):
         self.initStyleOption(option)
         painter = QStylePainter(self)
         painter.drawControl(QStyle.ControlElement.CE_PushButtonBevel, option)
-        flags = _FLAGS | int(Qt.AlignmentFlag.AlignCenter)
+        flags = FLAGS | int(Qt.AlignmentFlag.AlignCenter)
         painter.drawItemText(
             self.rect().adjusted(4, 2, -4, -2), flags, self.palette(), self.isEnabled(), self.text(), self.foregroundRole()
         )
@@ -91,68 +89,8 @@ class WrappingButton(QPushButton):
             paint_focus(painter, self, self.rect().adjusted(3, 3, -3, -3))
 
     def _around(self) -> QSize:
-        text = self.fontMetrics().size(_FLAGS & ~int(Qt.TextFlag.TextWordWrap), self.text())
+        text = self.fontMetrics().size(FLAGS & ~int(Qt.TextFlag.TextWordWrap), self.text())
         return super().sizeHint() - text
-
-
-class WrappingChoice(QRadioButton):
-    """A radio button of a group, whose text wraps beside it. Arrows only move the focus. A click asks: it chooses nothing by itself."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        take_height_for_width(self)
-
-    def nextCheckState(self) -> None:  # noqa: N802 - Qt's name
-        """Stay as it is after a click; leave the place to another of the group."""
-        group = self.group()
-        if self.isChecked() and group.checkedButton() is not self:
-            self.setChecked(False)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Qt's own arrows would click."""
-        key = Qt.Key(event.key())
-        step = _ARROWS.get(key, 0)
-        if not step:
-            super().keyPressEvent(event)
-            return
-        if self.layoutDirection() == Qt.LayoutDirection.RightToLeft and key in _ACROSS:
-            step = -step
-        others = [one for one in self.group().buttons() if one.isEnabled()]
-        others[(others.index(self) + step) % len(others)].setFocus(Qt.FocusReason.TabFocusReason)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """The longest word."""
-        return QSize(_longest_word(self) + self._beside(), super().sizeHint().height())
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        """As many lines as the text needs."""
-        return max(super().sizeHint().height(), _wrapped(self, width - self._beside()).height() + 4)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """The style's indicator and text, and a line around the indicator that is seen: Fusion's own is not in dark palettes."""
-        option = QStyleOptionButton()
-        self.initStyleOption(option)
-        painter, style = QStylePainter(self), self.style()
-        text = style.subElementRect(QStyle.SubElement.SE_RadioButtonContents, option, self)
-        option.rect = style.subElementRect(QStyle.SubElement.SE_RadioButtonIndicator, option, self)
-        painter.drawPrimitive(QStyle.PrimitiveElement.PE_IndicatorRadioButton, option)
-        if style.objectName() == "fusion":
-            self._outline(painter, option.rect)
-        flags = _FLAGS | int(style.visualAlignment(self.layoutDirection(), Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
-        painter.drawItemText(text, flags, self.palette(), self.isEnabled(), self.text(), self.foregroundRole())
-        if self.hasFocus():
-            shown = style.itemTextRect(self.fontMetrics(), text, flags, self.isEnabled(), self.text())
-            paint_focus(painter, self, shown.adjusted(-3, -1, 3, 1).intersected(self.rect()))
-
-    def _outline(self, painter: QPainter, place: QRect) -> None:
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(edge(self), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        side = min(place.width(), place.height()) - 1
-        painter.drawEllipse(QRect(place.x(), place.y(), side, side))
-
-    def _beside(self) -> int:
-        return int(super().sizeHint().width() - self.fontMetrics().size(int(Qt.TextFlag.TextShowMnemonic), self.text()).width())
 
 
 class Paragraph(QLabel):
@@ -216,12 +154,14 @@ def take_height_for_width(made: QWidget) -> None:
     made.setSizePolicy(policy)
 
 
-def _wrapped(made: QAbstractButton, width: int) -> QRect:
-    return made.fontMetrics().boundingRect(QRect(0, 0, max(1, width), _TALL), _FLAGS, made.text())
+def wrapped(made: QAbstractButton, width: int) -> QRect:
+    """The place that its text needs at a width."""
+    return made.fontMetrics().boundingRect(QRect(0, 0, max(1, width), _TALL), FLAGS, made.text())
 
 
-def _longest_word(made: QAbstractButton) -> int:
-    return _wrapped(made, 1).width()
+def longest_word(made: QAbstractButton) -> int:
+    """The width of the longest word of its text."""
+    return wrapped(made, 1).width()
 
 
 def paint_focus(painter: QStylePainter, made: QWidget, place: QRect) -> None:

@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QLabel, QRadioButton, QWidget
-from support.driven_window import driven_window
+from support.driven_window import driven_first_run, driven_window
 from support.machine import CONTROL, KATE
 from support.window_user import PLACES
 
@@ -58,6 +58,7 @@ def test_the_overview_is_told(kate):
             ("RadioButton", "About your system: Off", "checked checkable"),
             ("RadioButton", "About how you use applications: Basic", "checked checkable"),
             ("RadioButton", "New questions: Ask me here", "checked checkable"),
+            ("CheckBox", "Tell me about new questions, once a week at most", "checked checkable"),
             ("Button", "Turn everything off…", ""),
         ]
         told = [row(one) for one in window.window.findChildren(QRadioButton)]
@@ -84,6 +85,19 @@ def test_a_question_is_told(kate):
     assert ("RadioButton", "About your system: As for all applications", "checked checkable") in told
 
 
+def test_the_first_page_is_told(kate):
+    """The page for a first login is a dialog whose description says that nothing is sent; its three buttons are told, "Not now" last."""
+    with driven_first_run(kate) as (page, _):
+        page.work(0.3)
+        assert row(page.top)[:2] == ("Dialog", "Telemetry")
+        told = QAccessible.queryAccessibleInterface(page.top).text(QAccessible.Text.Description)
+        assert told.startswith("Nothing is sent until you say yes to a question.\n")
+        assert sorted(table(page)) == [("Button", "Choose questions…", ""), ("Button", "Not now", ""), ("Button", "Show an example", "")]
+        labels = [one for one in page.top.findChildren(QLabel) if one.isVisible()]
+        assert [row(one) for one in labels] == [("StaticText", one.text(), "readOnly") for one in labels]
+        assert len(labels) == 3
+
+
 @pytest.mark.parametrize("name", PLACES)
 def test_everything_is_told_apart(busy, name):
     """On every page all that takes the focus has a name, no two have the same, and the role says what it is."""
@@ -95,7 +109,9 @@ def test_everything_is_told_apart(busy, name):
     names = [one for _, one, _ in told]
     assert all(names), told
     assert len(set(names)) == len(names), told
-    assert {role for role, _, _ in told} <= {"List", "Tree", "Table", "Button", "RadioButton", "EditableText", "ComboBox", "Client", "Pane"}
+    assert {role for role, _, _ in told} <= {
+        *("List", "Tree", "Table", "Button", "RadioButton", "CheckBox", "EditableText", "ComboBox", "Client", "Pane"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ def desktop(machine, tmp_path):
     machine.install(KATE)
     reading, writing = os.pipe()
     with contextlib.ExitStack() as stack:
-        display = ("Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp")
+        number = f":{1000 + os.getpid() % 50_000}"  # no other's: servers that begin at one time can choose one number
+        display = ("Xvfb", number, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp")
         stack.enter_context(running(*display, environ=machine.environ, log=tmp_path / "xvfb.log", pass_fds=(writing,)))
         os.close(writing)
         with os.fdopen(reading) as told:

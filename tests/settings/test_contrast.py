@@ -5,8 +5,18 @@ from collections import Counter
 import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QColor, QImage, QPalette, QRegion
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QLabel, QRadioButton, QStyle, QStyleOptionButton, QTreeView, QWidget
-from support.driven_window import driven_window, qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QCheckBox,
+    QLabel,
+    QRadioButton,
+    QStyle,
+    QStyleOptionButton,
+    QTreeView,
+    QWidget,
+)
+from support.driven_window import driven_first_run, driven_window, qt
 from support.looks import PALETTES, look
 from support.window_user import PLACES
 
@@ -19,6 +29,7 @@ TEXT_LEAST = 4.5
 TALL = 2000
 """A height in which no page has to be scrolled."""
 ROLES = [role for role in QPalette.ColorRole if role != QPalette.ColorRole.NColorRoles]
+EDGES = {QRadioButton: QStyle.SubElement.SE_RadioButtonIndicator, QCheckBox: QStyle.SubElement.SE_CheckBoxIndicator}
 LOCKED = "[limits]\nusage = 0\n"
 
 
@@ -80,6 +91,18 @@ def test_every_text_can_be_read(busy, palette):
 
 
 @pytest.mark.parametrize("palette", PALETTES)
+def test_the_first_page_can_be_read(busy, palette):
+    """So have the page for a first login and its example."""
+    with look(palette), driven_first_run(busy) as (page, _):
+        page.work(0.3)
+        assert too_pale(page) == {}
+        page.use("example")
+        page.until(lambda: page.part("example-question") is not None)
+        assert too_pale(page) == {}
+        page.press("Escape")
+
+
+@pytest.mark.parametrize("palette", PALETTES)
 def test_what_is_locked_can_be_read(machine, palette):
     """A level that an administrator shuts is disabled and still has 4.5 : 1; so has the question before an act."""
     machine.configure(LOCKED)
@@ -96,17 +119,23 @@ def test_what_is_locked_can_be_read(machine, palette):
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_every_choice_can_be_seen(machine, palette):
-    """The ring of a radio button has 3 : 1 with what is behind, checked or not."""
+    """The edge of a radio button and of a check box has 3 : 1 with what is behind, checked or not."""
     with machine.daemon(), look(palette), driven_window(machine) as window:
         window.until(lambda: window.part("usage=2") is not None)
         window.window.resize(820, TALL)
         window.work(0.05)
+        window.part("notifications").setChecked(False)
         image = window.window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
-        for radio in window.window.findChildren(QRadioButton):
-            option = QStyleOptionButton()
-            radio.initStyleOption(option)
-            ring = qt().style().subElementRect(QStyle.SubElement.SE_RadioButtonIndicator, option, radio)
-            assert measured(image, ring.adjusted(-2, -2, 2, 2).translated(radio.mapTo(window.window, QPoint()))) >= legible.GRAPHIC_LEAST
+        seen = 0
+        for kind, element in EDGES.items():
+            for choice in window.window.findChildren(kind):
+                option = QStyleOptionButton()
+                choice.initStyleOption(option)
+                edge = qt().style().subElementRect(element, option, choice)
+                place = edge.adjusted(-2, -2, 2, 2).translated(choice.mapTo(window.window, QPoint()))
+                assert measured(image, place) >= legible.GRAPHIC_LEAST
+                seen += 1
+        assert seen == 10
 
 
 def picture(part):

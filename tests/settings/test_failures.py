@@ -32,7 +32,8 @@ def test_why_no_service(machine):
     with driven_window(machine) as window:
         window.until(lambda: window.part("why") is not None)
         window.use("why")
-        window.until(lambda: "systemctl --user start telemetryd" in window.text("why-text"))
+        window.until(lambda: "“systemctl --user start telemetryd”" in window.text("why-text"))
+        assert "`" not in window.all_text()
         window.press("Escape")
 
 

@@ -1,17 +1,12 @@
 """The page for a first login: "Not now" is as large as the rest, Enter means it, and nothing is written. Policy: C1, C2."""
 
-import contextlib
 import subprocess
 import sys
 
 import pytest
 from PySide6.QtWidgets import QApplication
-from support.driven_window import DrivenWindow, qt
+from support.driven_window import driven_first_run
 from support.machine import KATE, ROOT
-
-from telemetryd.ctl import language as languages
-from telemetryd.settings.control_thread import ControlThread
-from telemetryd.settings.first_run_page import FirstRunPage
 
 ENDPOINT = '[endpoint.kde]\nname = "KDE"\nurl = "https://127.0.0.1:9/v1"\n'
 CHOICES = ("example", "choose", "not-now")
@@ -37,40 +32,19 @@ print("ended")
 """
 
 
-@contextlib.contextmanager
-def first_run(machine, monkeypatch, language="en"):
-    """The page over the daemon of a machine; (what drives it, where it led to)."""
-    qt()
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", machine.address)
-    monkeypatch.setenv("XDG_STATE_HOME", str(machine.root / "state"))
-    chosen, service = [], ControlThread()
-    page = FirstRunPage(service, languages.of((language,)), chosen.append)
-    page.show()
-    page.activateWindow()
-    service.start()
-    driven = DrivenWindow(page)
-    try:
-        yield driven, chosen
-    finally:
-        service.stop()
-        page.close()
-        page.deleteLater()
-        driven.work()
-
-
 def files(machine):
     """Every file and folder of the user."""
     return sorted(str(path) for folder in ("state", "home", "cache") for path in (machine.root / folder).rglob("*"))
 
 
 @pytest.mark.parametrize("key", ["Return", "Escape"])
-def test_enter_means_not_now(machine, monkeypatch, key):
+def test_enter_means_not_now(machine, key):
     """Enter and Esc close the page, open nothing, and leave not one file behind."""
     machine.install(KATE)
     machine.configure(ENDPOINT)
     with machine.daemon():
         before = files(machine), machine.state()
-        with first_run(machine, monkeypatch) as (page, chosen):
+        with driven_first_run(machine) as (page, chosen):
             page.until(lambda: page.text("asked") == "May KDE ask your computer questions?")
             assert page.focus == "not-now"
             page.press(key)
@@ -78,19 +52,19 @@ def test_enter_means_not_now(machine, monkeypatch, key):
         assert (chosen, (files(machine), machine.state())) == ([], before)
 
 
-def test_not_now_is_as_prominent(machine, monkeypatch):
+def test_not_now_is_as_prominent(machine):
     """The three buttons have one size, and Tab reaches each."""
-    with machine.daemon(), first_run(machine, monkeypatch) as (page, _):
+    with machine.daemon(), driven_first_run(machine) as (page, _):
         assert len({(page.part(name).width(), page.part(name).height()) for name in CHOICES}) == 1
         for name in CHOICES:
             page.tab_to(name)
 
 
-def test_an_example_of_this_system(machine, monkeypatch):
+def test_an_example_of_this_system(machine):
     """The example is a question of this system with a report, byte for byte; Esc goes back to the page."""
     machine.install(KATE)
     machine.configure(ENDPOINT)
-    with machine.daemon(), first_run(machine, monkeypatch) as (page, _):
+    with machine.daemon(), driven_first_run(machine) as (page, _):
         page.until(lambda: "KDE" in page.text("asked"))
         page.use("example")
         page.until(lambda: page.part("example-question") is not None)
@@ -101,9 +75,9 @@ def test_an_example_of_this_system(machine, monkeypatch):
         assert page.window.isVisible()
 
 
-def test_an_example_where_nothing_is_asked(machine, monkeypatch):
+def test_an_example_where_nothing_is_asked(machine):
     """Without any question, or without the service, an invented one explains the idea, and no vendor is named."""
-    with first_run(machine, monkeypatch) as (page, _):
+    with driven_first_run(machine) as (page, _):
         page.use("example")
         page.until(lambda: page.part("example-question") is not None)
         assert page.text("example-question").startswith("No application asks anything")
@@ -111,9 +85,9 @@ def test_an_example_where_nothing_is_asked(machine, monkeypatch):
         page.until(lambda: page.text("asked") == "May applications ask your computer questions?")
 
 
-def test_choosing_leads_to_the_levels_first(machine, monkeypatch):
+def test_choosing_leads_to_the_levels_first(machine):
     """While everything is off the window opens where levels are set; the page is gone then."""
-    with machine.daemon(), first_run(machine, monkeypatch) as (page, chosen):
+    with machine.daemon(), driven_first_run(machine) as (page, chosen):
         page.work(0.3)
         page.use("choose")
         page.until(lambda: not page.window.isVisible())

@@ -56,6 +56,7 @@ def test_further_rows_come_while_it_is_scrolled(history):
         window.press("End", "Return")
         window.until(lambda: window.part("body") is not None)
         assert "Content-Length: 1024" in window.part("headers").toPlainText()
+        assert window.top.windowTitle() == f"Report: {window.text('report-question')}"
         window.press("Escape")
 
 
@@ -67,6 +68,19 @@ def test_names_of_what_is_declared_and_of_what_is_gone(history):
         assert set(rows) == {("Kate", "Is start-up too slow?"), *((NAMES[2], f"time{number}") for number in range(10))} & set(rows)
         assert ("Kate", "Is start-up too slow?") in rows
         assert any(row[0] == NAMES[2] for row in rows)
+
+
+def test_a_report_is_named_by_its_question(busy):
+    """The dialog with a report has the words of the question as its title, and the application's name."""
+    with driven_window(busy, page="sent") as window:
+        window.until(lambda: window.part("sent") is not None)
+        window.tab_to("sent")
+        window.press("Return")
+        window.until(lambda: window.part("body") is not None)
+        assert window.top.windowTitle() == "Report: Is start-up too slow?"
+        assert window.text("report-question") == "Is start-up too slow?"
+        assert "Application\nKate\nTo\n" in window.all_text()
+        window.press("Escape")
 
 
 def test_filters(history):

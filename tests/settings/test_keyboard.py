@@ -48,7 +48,10 @@ def open_place(window, name):
 
 
 ORDERS = {
-    "overview": ["navigation", "review", "system=1", "usage=1", "new_questions=1", "show:org.kde.kate/open-documents", "turn-off"],
+    "overview": [
+        *("navigation", "review", "system=1", "usage=1", "new_questions=1", "notifications"),
+        *("show:org.kde.kate/open-documents", "turn-off"),
+    ],
     "applications": ["navigation", "applications"],
     "asked": [
         *("navigation", "back", *OWN_LEVELS, "details:org.kde.dolphin/startup-time"),

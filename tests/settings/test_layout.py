@@ -7,7 +7,7 @@ import sys
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QHeaderView, QLabel, QScrollArea, QTreeView, QWidget
-from support.driven_window import driven_window
+from support.driven_window import driven_first_run, driven_window
 from support.looks import look
 from support.machine import KATE, ROOT
 from support.window_user import PLACES
@@ -151,6 +151,35 @@ def test_dialogs_fit_into_the_window(busy, language, scale):
             assert all(window.top.rect().contains(QRect(one.mapTo(window.top, QPoint()), one.size())) for one in buttons_below(window.top))
             window.press("Escape")
             window.until(lambda: window.top is window.window)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+@pytest.mark.parametrize("language", ["en", "de", "ja", "ar"])
+def test_the_first_page_is_whole(machine, language, scale):
+    """The page for a first login takes the size that its texts need, also once it names the vendor; so does the example in it."""
+    machine.install(KATE)
+    machine.configure('[endpoint.kde]\nname = "KDE"\nurl = "https://127.0.0.1:9/v1"\n')
+    with machine.daemon(), look(font_scale=scale), driven_first_run(machine, language=language) as (page, _):
+        page.until(lambda: "KDE" in page.text("asked"))
+        assert settled(page) == []
+        screen = page.top.screen().availableSize()
+        assert (page.top.width() <= screen.width(), page.top.height() <= screen.height()) == (True, True)
+        page.use("example")
+        page.until(lambda: page.part("example-question") is not None)
+        assert settled(page) == []
+        page.press("Escape")
+
+
+def test_a_click_on_any_line_of_a_choice_counts(machine):
+    """Where the text of a check box takes two lines, a click on the second changes it too, and one beside the text does not."""
+    with machine.daemon(), look(font_scale=2.0), driven_window(machine) as window:
+        window.window.resize(640, 480)
+        window.until(lambda: window.part("notifications") is not None)
+        window.work(0.05)
+        box = window.part("notifications")
+        assert box.height() > 2 * box.fontMetrics().height()
+        for x, y, is_hit in ((60, 5, True), (60, box.height() - 5, True), (box.width() - 1, box.height() - 5, False)):
+            assert box.hitButton(QPoint(x, y)) is is_hit
 
 
 def buttons_below(dialog):

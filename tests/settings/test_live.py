@@ -95,7 +95,7 @@ def test_no_service_at_first(machine):
     """Without a service the window says so and how to start it; Start and a new daemon both bring the page."""
     with driven_window(machine) as window:
         window.until(lambda: window.text("missing") == AWAY)
-        assert "systemctl --user start telemetryd" in window.text("waiting-for-service")
+        assert "start it with “telemetryd” or “systemctl --user start telemetryd”," in window.text("waiting-for-service")
         window.tab_to("start")
         with machine.daemon():
             window.press("Space")

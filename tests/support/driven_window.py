@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 
 from telemetryd.ctl import language as languages
 from telemetryd.settings.control_thread import ControlThread
+from telemetryd.settings.first_run_page import FirstRunPage
 from telemetryd.settings.page import Place
 from telemetryd.settings.window import SettingsWindow
 
@@ -120,6 +121,8 @@ class DrivenWindow:
     def picture(self):
         """The window with the dialogs in front of it."""
         whole = self.window.grab()
+        if self.top.height() > self.window.height():
+            return self.top.grab()
         if self.top is not self.window:
             centre = QPoint((self.window.width() - self.top.width()) // 2, (self.window.height() - self.top.height()) // 2)
             painter = QPainter(whole)
@@ -132,12 +135,41 @@ class DrivenWindow:
 @contextlib.contextmanager
 def driven_window(machine, *, language="en", page="overview", application="", question=""):
     """A window over the daemon of a machine until the block ends."""
+    chosen = languages.of((language,))
+    with _desktop(machine, chosen):
+        service = ControlThread()
+        with _driven(SettingsWindow(service, chosen, Place(page, application, question)), service) as driven:
+            yield driven
+
+
+@contextlib.contextmanager
+def driven_first_run(machine, *, language="en"):
+    """The page for a first login over the daemon of a machine; (what drives it, the places that it led to)."""
+    chosen_language, places = languages.of((language,)), []
+    with _desktop(machine, chosen_language):
+        service = ControlThread()
+        page = FirstRunPage(service, chosen_language, places.append)
+        with _driven(page, service) as driven:
+            yield driven, places
+
+
+@contextlib.contextmanager
+def _desktop(machine, language):
+    """The bus of a machine, and the direction of a language."""
     application_object, before = qt(), os.environ.get("DBUS_SESSION_BUS_ADDRESS")
     os.environ["DBUS_SESSION_BUS_ADDRESS"] = machine.address
-    chosen = languages.of((language,))
-    application_object.setLayoutDirection(Qt.LayoutDirection.RightToLeft if chosen.direction == "rtl" else Qt.LayoutDirection.LeftToRight)
-    service = ControlThread()
-    window = SettingsWindow(service, chosen, Place(page, application, question))
+    application_object.setLayoutDirection(Qt.LayoutDirection.RightToLeft if language.direction == "rtl" else Qt.LayoutDirection.LeftToRight)
+    try:
+        yield
+    finally:
+        os.environ.pop("DBUS_SESSION_BUS_ADDRESS")
+        if before is not None:
+            os.environ["DBUS_SESSION_BUS_ADDRESS"] = before
+
+
+@contextlib.contextmanager
+def _driven(window, service):
+    """Show a window, and serve it until the block ends."""
     window.show()
     window.activateWindow()
     driven = DrivenWindow(window)
@@ -149,9 +181,6 @@ def driven_window(machine, *, language="en", page="overview", application="", qu
         window.close()
         window.deleteLater()
         driven.work()
-        os.environ.pop("DBUS_SESSION_BUS_ADDRESS")
-        if before is not None:
-            os.environ["DBUS_SESSION_BUS_ADDRESS"] = before
 
 
 def dark():

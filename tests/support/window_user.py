@@ -28,8 +28,8 @@ PLACES = {
 
 
 @contextlib.contextmanager
-def busy_machine(root):
-    """A user who answers Kate's questions: an answer was sent, one is being measured, others wait for the user."""
+def busy_machine(root, kind=Machine):
+    """A user who answers Kate's questions: an answer was sent, one is being measured, others wait for the user. `kind` is a Machine."""
     root.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(root / "ca.pem")
@@ -37,7 +37,7 @@ def busy_machine(root):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(root / "server.pem")
     receiver = Receiver(context)
-    with contextlib.closing(receiver), Machine(root / "machine") as machine:
+    with contextlib.closing(receiver), kind(root / "machine") as machine:
         for text in (KATE, DOLPHIN, GIMP):
             machine.install(text)
         timeline = Timeline(machine, receiver, str(root / "ca.pem"))
