@@ -110,6 +110,18 @@ class ControlClient:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bus.disconnect()
 
+    @staticmethod
+    async def together(*calls: Awaitable[Any]) -> list[Any]:
+        """The results of calls that are made at once. If one fails, the others are waited for before its error is raised.
+
+        A connection that is closed under a call makes dbus-next's writer fail, with a traceback on the user's terminal.
+        """
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return results
+
     async def properties(self) -> ControlDict:
         """All properties by name."""
         (values,) = await self._call("GetAll", "s", [_NAME], interface=_PROPERTIES)
@@ -135,7 +147,7 @@ class ControlClient:
 
     async def some_properties(self, *names: str) -> ControlDict:
         """These properties by name. Unlike all of them they are known without reading every manifest."""
-        values = await asyncio.gather(*(self._call("Get", "ss", [_NAME, name], interface=_PROPERTIES) for name in names))
+        values = await self.together(*(self._call("Get", "ss", [_NAME, name], interface=_PROPERTIES) for name in names))
         return {name: value for name, (value,) in zip(names, values, strict=True)}
 
     async def standings(self, states: Iterable[str] = (), limit: int = 0) -> list[ControlDict]:

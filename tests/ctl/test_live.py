@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import json
 import os
@@ -15,6 +16,9 @@ from support.machine import CONTROL, KATE, ROOT, TELEMETRY, WAIT_S, but_for_chan
 from support.manifests.manifest_texts import within
 from support.rows import row
 from support.terminal import on_terminal
+
+from telemetryd.ctl.control_client import ControlClient
+from telemetryd.ctl.failures import Failure
 
 APP = "org.kde.kate"
 WITH_MEMORY = KATE.replace('sources = ["startup"]', 'sources = ["startup", "org.telemetryd.system/memory"]').replace("[500, 2000]", "[500]")
@@ -85,6 +89,22 @@ def developing(machine):
                 yield machine, received
         finally:
             server.shutdown()
+
+
+async def test_calls_at_once_end_together():
+    """The first failure is raised when the other calls have ended: nothing is closed under them, which a library would tell the user."""
+    ended = []
+
+    async def fail():
+        raise Failure("first")
+
+    async def end_later():
+        await asyncio.sleep(0.01)
+        ended.append("second")
+
+    with pytest.raises(Failure, match="first"):
+        await ControlClient.together(fail(), end_later())
+    assert ended == ["second"]
 
 
 def test_not_running(any_machine):

@@ -177,7 +177,7 @@ def test_a_container_may_push_and_is_told_where_to_decide(served, known):
     served.prefix = have(known, "user namespace (podman, toolbox)").prefix
     refused = served.control("consent", "global", "--usage", "basic", check=False)
     assert refused.returncode == 1
-    assert "nothing was changed, because this program is in a container" in refused.stderr
+    assert "nothing was changed: this program is in a container" in refused.stderr
     assert "run it on the host" in refused.stderr
 
 
@@ -199,4 +199,4 @@ def test_telemetryctl_tells_the_cause_and_what_to_do(served, known):
     for name, way in refused.items():
         refusal = answers(served, way).control.partition(": ")[2]
         told = failure_for("org.freedesktop.DBus.Error.AccessDenied", refusal, "").message
-        assert told == f"nothing was changed, because {refusal}", name
+        assert told == f"nothing was changed: {refusal}", name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ _UNDECIDED = {"unreviewed", "pending"}
 
 async def read_service_state(control: ControlClient, proxies: Sequence[str] = ()) -> ServiceState:
     """The present state, read by a few short calls, however many questions there are."""
-    properties, applications = await asyncio.gather(control.properties(), control.applications())
+    properties, applications = await control.together(control.properties(), control.applications())
     state = ServiceState(properties, applications, [], proxies, _numbers(applications))
     rows = await _most_urgent(control, state)
     for name in state_sentences.examples(state):

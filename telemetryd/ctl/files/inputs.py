@@ -55,7 +55,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise Failure(_("{path} cannot be read: {why}").format(path=path, why=error.strerror)) from error
     except InvalidFileError as error:
-        raise Failure(_("{path} is not a file").format(path=path)) from error
+        raise Failure(_("{path}: expected a file").format(path=path)) from error
     if len(data) > CONFIG_BYTES:
         raise Failure(_("{path} is longer than the {size} bytes that telemetryd reads").format(path=path, size=CONFIG_BYTES))
     try:

@@ -162,7 +162,7 @@ def test_test_report_that_is_held(offline, server, certificate):
     offline.endpoint(receiver.url(), certificate[0])
     send = ("--endpoint", "kde", "--send-test")
     done = offline.check(*send, DO_NOT_TRACK="1")
-    assert (done.returncode, "nothing was sent: telemetry is switched off, because DO_NOT_TRACK" in done.stderr) == (1, True)
+    assert (done.returncode, "nothing was sent, because telemetry is switched off: DO_NOT_TRACK" in done.stderr) == (1, True)
     offline.configure_user("enabled = false\n")
     done = offline.check(*send)
     assert (done.returncode, "telemetryd.toml says enabled = false" in done.stderr) == (1, True)
