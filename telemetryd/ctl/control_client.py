@@ -27,6 +27,7 @@ LIBRARY = NAME
 _NAME = "org.telemetryd.Control1"
 _PATH = "/org/telemetryd/Control1"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
+_DISCONNECTED = "org.freedesktop.DBus.Error.Disconnected"
 
 _PAGE = 200
 """Most rows of a page."""
@@ -269,7 +270,13 @@ class ControlClient:
 
     async def _ask_bus(self, member: str, signature: str = "", body: list[Any] | None = None) -> list[Any]:
         message = Message(destination=BUS, path="/org/freedesktop/DBus", interface=BUS, member=member, signature=signature, body=body or [])
-        return list((await self._bus.call(message)).body)
+        try:
+            reply = await self._sent(message)
+        except (EOFError, OSError) as error:
+            raise failure_for(_DISCONNECTED, "", "") from error
+        if reply.message_type is MessageType.ERROR:
+            raise failure_for(reply.error_name or "", str(reply.body[0]) if reply.body else "", "")
+        return list(reply.body)
 
     async def _call(  # noqa: PLR0913 - the last three are by keyword
         self,
@@ -287,7 +294,7 @@ class ControlClient:
         except TimeoutError as error:
             raise no_answer(within_s) from error
         except (EOFError, OSError) as error:
-            raise failure_for("org.freedesktop.DBus.Error.Disconnected", "", "") from error
+            raise failure_for(_DISCONNECTED, "", "") from error
         if reply.message_type is MessageType.ERROR:
             text, name = str(reply.body[0]) if reply.body else "", reply.error_name or ""
             application = about or (body[0] if body and signature.startswith("s") and interface == _NAME else "")
@@ -297,7 +304,7 @@ class ControlClient:
 
     async def _reply(self, message: Message) -> Message:
         """The reply. A start that fails is noticed meanwhile, because dbus-daemon lets the caller wait for its end for two minutes."""
-        call = asyncio.ensure_future(self._bus.call(message))
+        call = asyncio.ensure_future(self._sent(message))
         try:
             while not (await asyncio.wait([call], timeout=_START_S))[0]:
                 if failure := await self._failure_of_start():
@@ -306,6 +313,12 @@ class ControlClient:
         finally:
             call.cancel()
 
+    async def _sent(self, message: Message) -> Message:
+        """The reply. Raises EOFError if the bus has closed the connection: then the libraries would wait for ever."""
+        if not self._bus.connected:
+            raise EOFError
+        return await self._bus.call(message)
+
     async def _failure_of_start(self) -> Failure | None:
         """Why systemd does not start the daemon; None if it does, or if there is no systemd on this bus."""
         properties: ControlDict = {}
@@ -313,7 +326,7 @@ class ControlClient:
             message = Message(destination=MANAGER, path=UNIT_PATH, interface=_PROPERTIES, member="GetAll", signature="s", body=[part])
             message.flags = MessageFlag.NO_AUTOSTART
             try:
-                reply = await asyncio.wait_for(self._bus.call(message), _SYSTEMD_S)
+                reply = await asyncio.wait_for(self._sent(message), _SYSTEMD_S)
             except (TimeoutError, EOFError, OSError):
                 return None
             if reply.message_type is not MessageType.METHOD_RETURN:

@@ -516,6 +516,32 @@ def test_bus_leaves_while_monitored(any_machine):
         assert message.startswith("telemetryctl: the session bus closed the connection")
 
 
+def test_call_after_the_bus_has_left(any_machine):
+    """A call, a signal's match and a wait for the end on a connection that the bus has closed say so at once."""
+    program = """
+import asyncio, sys
+from telemetryd.ctl.control_client import ControlClient
+from telemetryd.ctl.failures import Failure
+
+async def main():
+    async with ControlClient() as control:
+        print("connected", flush=True)
+        await control.closed()
+        for call in (control.applications(), control.follow(print), control.reload_activation()):
+            try:
+                await asyncio.wait_for(call, 2)
+            except Failure as failure:
+                print(failure.exit_code, failure)
+
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", program], env=any_machine.environ, stdout=subprocess.PIPE, text=True, cwd=ROOT) as client:
+        client.stdout.readline()
+        any_machine.bus.kill()
+        output, _ = client.communicate(timeout=WAIT_S)
+    assert output.splitlines() == ["3 the session bus closed the connection: try again"] * 3
+
+
 def test_reader_that_goes_away(machine):
     """A pipe that is closed early ends the command without a traceback."""
     with machine.daemon():
