@@ -1,6 +1,6 @@
 """Prints what an application sees beside the user's acts: how long its calls wait while the user decides; see README.md here.
 
-    python tests/benchmarks/blind_beside.py [--awake] [--trials N] [--library dbus-fast|dbus-next] [--only pings|pushes] [--seed N]
+    python tests/benchmarks/blind_beside.py [--awake] [--trials N] [--library dbus-fast|dbus-next] [--only pings|pushes] [--act TEXT] [--seed N]
 
 One daemon, acts in random order. In each trial the user does one thing, and an application calls meanwhile, as fast as it may: it pings, or
 it pushes. What counts is the longest of its calls; `blind_judging.py` says how rows are judged.
@@ -38,6 +38,8 @@ QUESTION = "startup-time"
 WINDOW_S, PAUSE_S = 0.06, 0.0005
 BETWEEN_ACTS, LOOKING, PUSHES = 0.05, 0.20, 0.03
 NOTHING = "nothing"
+PUSHED = ("accept", "refuse", "withdraw", "page: accepted", "page: history")
+"""What the user does while applications push."""
 
 
 class Row(NamedTuple):
@@ -55,6 +57,9 @@ PINGS = (
     Row("look", "accept", LOOKING),
     Row("apply a yes", "apply a no", BETWEEN_ACTS),
     Row("foresee a yes", "foresee a no", BETWEEN_ACTS),
+    Row("page: accepted", "page: refused", BETWEEN_ACTS),
+    Row("page: accepted", "accept", LOOKING),
+    Row("page: history", "accept", LOOKING),
     Row("accept", NOTHING, None),
 )
 
@@ -78,6 +83,9 @@ class Acts:
             "apply a no": (allowed, control("Apply", "a{sv}s", no, "")),
             "foresee a yes": (withdrawn, control("Foresee", "a{sv}", yes)),
             "foresee a no": (allowed, control("Foresee", "a{sv}", no)),
+            "page: accepted": (withdrawn, self._page(KEPT)),
+            "page: refused": (withdrawn, self._page(UNKEPT)),
+            "page: history": (withdrawn, control("HistoryPage", "tua{sv}", 0, 200, {})),
             NOTHING: (withdrawn, None),
         }
         """Act → what makes it one that changes something, and the act."""
@@ -85,6 +93,12 @@ class Acts:
     @staticmethod
     def _answer(application, *, is_allowed):
         return control("SetQuestionConsent", "ssb", application, QUESTION, is_allowed)
+
+    @staticmethod
+    def _page(application):
+        """A window's page about an application, with its sentences."""
+        query = {"application": Variant("s", application), "languages": Variant("as", ["de"]), "limit": Variant("u", 200)}
+        return control("Questions", "a{sv}", query)
 
     @contextlib.contextmanager
     def during(self, act):
@@ -132,6 +146,8 @@ class Task(NamedTuple):
     machine: Machine
     chance: random.Random
     trials: int
+    act: str
+    """A part of the names of the acts to try; "" for all."""
 
 
 class Plan(NamedTuple):
@@ -168,16 +184,17 @@ async def digest_of(machine):
 
 def pinged(acts, task):
     """Rows of two acts, by an application that pings."""
-    names = tuple(dict.fromkeys(name for row in PINGS for name in (row.some, row.others)))
+    rows = [row for row in PINGS if task.act in row.some or task.act in row.others]
+    names = tuple(dict.fromkeys(name for row in rows for name in (row.some, row.others)))
     found = trials(task, Plan(acts, names), {"ping": ping()})
-    for row in PINGS:
+    for row in rows:
         yield Compared(f"ping: {row.some} or {row.others}", found[row.some, "ping"], found[row.others, "ping"], row.bound)
 
 
 def pushed(acts, task):
     """Rows of kept and refused pushes, beside one act each."""
     pushes = {name: call("Push", "ssv", name, "startup", Variant("d", 700.0)) for name in (KEPT, UNKEPT)}
-    plan = Plan(acts, ("accept", "refuse", "withdraw"))
+    plan = Plan(acts, tuple(act for act in PUSHED if task.act in act))
     found = trials(task, plan, pushes)
     for act in plan.names:
         yield Compared(f"push while the user's is {act}: kept or not", found[act, KEPT], found[act, UNKEPT], PUSHES)
@@ -195,7 +212,7 @@ def show_all(options):
             show_head(library)
             acts = Acts(machine, asyncio.run(digest_of(machine)))
             for name in options.only or ROWS:
-                for row in ROWS[name](acts, Task(machine, chance, options.trials)):
+                for row in ROWS[name](acts, Task(machine, chance, options.trials, options.act)):
                     is_met &= show(row, chance)
     return is_met
 
@@ -206,6 +223,7 @@ def main():
     parser.add_argument("--trials", type=int, default=1000, help="of each act (1,000)")
     parser.add_argument("--library", action="append", choices=LIBRARIES, help="measure this D-Bus library only")
     parser.add_argument("--only", action="append", choices=sorted(ROWS), help="measure these rows only")
+    parser.add_argument("--act", default="", help="measure rows only whose act has this in its name")
     parser.add_argument("--awake", action="store_true", help="keep a virtual machine's idle processors awake meanwhile (as root)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the trials (1)")
     options = parser.parse_args()
