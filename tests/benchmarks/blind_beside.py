@@ -1,6 +1,7 @@
 """Prints what an application sees beside the user's acts: how long its calls wait while the user decides; see README.md here.
 
-    python tests/benchmarks/blind_beside.py [--awake] [--trials N] [--library dbus-fast|dbus-next] [--only pings|pushes] [--act TEXT] [--seed N]
+    python tests/benchmarks/blind_beside.py [--awake] [--trials N] [--library dbus-fast|dbus-next] [--only pings|pushes] [--act TEXT]
+                                            [--seed N]
 
 One daemon, acts in random order. In each trial the user does one thing, and an application calls meanwhile, as fast as it may: it pings, or
 it pushes. What counts is the longest of its calls; `blind_judging.py` says how rows are judged.
