@@ -20,10 +20,10 @@ from click.testing import CliRunner
 
 from telemetryd.analysis.channel import channel
 from telemetryd.analysis.trend_planning import trend_error
-from telemetryd.core.period import whole_periods
-from telemetryd.core.planning import hardest_share, reports_needed, share_error
-from telemetryd.core.report import Report, cell_of_labels, encode, label_of_cell, request_headers
-from telemetryd.core.schedule import Result, delivery_of
+from telemetryd.core.answers.period import whole_periods
+from telemetryd.core.answers.report import Report, cell_of_labels, encode, label_of_cell, request_headers
+from telemetryd.core.privacy.planning import hardest_share, reports_needed, share_error
+from telemetryd.core.sending.schedule import Result, delivery_of
 from telemetryd.ctl.__main__ import cli
 from telemetryd.toml.manifest import parse
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from telemetryd.core.signoffs import Review, Stop, StopReason
+from telemetryd.core.permission.signoffs import Review, Stop, StopReason
 from telemetryd.ctl import language
 from telemetryd.ctl.files import inputs
 from telemetryd.ctl.files.inputs import Inputs, Receiver

@@ -26,7 +26,7 @@ from cosmic_ray.work_db import use_db
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "build/mutants"
 PURE = ("core", "toml", "describe", "authoring")
-"""Packages that are nothing but rules, and whose tests lie in a folder of the same name."""
+"""Packages that are nothing but rules, and whose tests lie in folders of the same names."""
 TESTS = {
     "telemetryd/engine/period_close.py": ["tests/engine/test_period_close.py"],
     "telemetryd/engine/tallies.py": ["tests/engine/test_tallies.py"],
@@ -68,9 +68,9 @@ def tests(module):
     """The tests of a module's own, then wider ones."""
     if module in TESTS:
         return [TESTS[module], *([WIDER[module]] if module in WIDER else [])]
-    package = Path(module).parts[1]
+    package = Path(module).parent.relative_to("telemetryd")
     own = f"tests/{package}/test_{Path(module).stem}.py"
-    return [*([[own]] if (ROOT / own).exists() else []), [f"tests/{package}"]]
+    return [*([[own]] if (ROOT / own).exists() else []), [f"tests/{package.parts[0]}"]]
 
 
 def copy(number):

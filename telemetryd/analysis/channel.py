@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from telemetryd.core.noise import probabilities
+from telemetryd.core.privacy.noise import probabilities
 
 
 class Channel(NamedTuple):

@@ -8,9 +8,9 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.analysis.shares import Share
-from telemetryd.core.admissibility import MOST_CELLS
+from telemetryd.core.answers.report import none_answer
 from telemetryd.core.definition import NONE, OTHER
-from telemetryd.core.report import none_answer
+from telemetryd.core.privacy.admissibility import MOST_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,7 +11,7 @@ from telemetryd.analysis.received import in_order
 from telemetryd.analysis.shares import Share, estimate
 from telemetryd.analysis.trend import trend
 from telemetryd.analysis.users import SampledUsers, consenting_users, users_with_answer
-from telemetryd.core.period import whole_periods
+from telemetryd.core.answers.period import whole_periods
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

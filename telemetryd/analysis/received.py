@@ -6,15 +6,15 @@ from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.answers.period import whole_periods
+from telemetryd.core.answers.report import REPORT_BYTES, TEST_QUESTION, InvalidReportError, cell_of_labels, parse
 from telemetryd.core.definition import PeriodKind
-from telemetryd.core.period import whole_periods
-from telemetryd.core.report import REPORT_BYTES, TEST_QUESTION, InvalidReportError, cell_of_labels, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from telemetryd.core.answers.report import Report
     from telemetryd.core.definition import Definition
-    from telemetryd.core.report import Report
 
 Definitions = dict[tuple[str, str, str], "Definition"]
 """Definitions by (application, question, revision)."""

@@ -1,11 +1,11 @@
-"""The precision of a trend, computed before the question is asked; `core.planning` does the same for a share."""
+"""The precision of a trend, computed before the question is asked; `core.privacy.planning` does the same for a share."""
 
 from __future__ import annotations
 
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from telemetryd.core.planning import share_error
+from telemetryd.core.privacy.planning import share_error
 
 if TYPE_CHECKING:
     from telemetryd.analysis.channel import Channel

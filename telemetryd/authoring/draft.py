@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.authoring.linter.findings_of import lint
+from telemetryd.core.answers.period import DAY, period_at
 from telemetryd.core.definition import PeriodKind, SourceType
-from telemetryd.core.period import DAY, period_at
 
 if TYPE_CHECKING:
     from telemetryd.authoring.linter.finding import Fault

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.bus.reply_size import bounded
 from telemetryd.bus.transport.library import Variant
-from telemetryd.core.change import UserChange
+from telemetryd.core.permission.change import UserChange
 from telemetryd.errors import InvalidArgumentsError
 
 if TYPE_CHECKING:

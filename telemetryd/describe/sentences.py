@@ -11,11 +11,11 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.answers.period import whole_periods
 from telemetryd.core.definition import Combine, ManifestKind, PeriodKind, SourceType, number_label
-from telemetryd.core.gate import axes
-from telemetryd.core.noise import probabilities
-from telemetryd.core.odds import factor
-from telemetryd.core.period import whole_periods
+from telemetryd.core.permission.gate import axes
+from telemetryd.core.privacy.noise import probabilities
+from telemetryd.core.privacy.odds import factor
 from telemetryd.core.system_facts import SYSTEM
 from telemetryd.core.translation import ENGLISH, decimal, joined, mark, with_unit
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from telemetryd.core import ledger, room
-from telemetryd.core.gate import Decision
-from telemetryd.core.record import Outcome
-from telemetryd.core.room import Candidate
-from telemetryd.core.sampling_lot import takes_part
+from telemetryd.core.permission.gate import Decision
+from telemetryd.core.permission.record import Outcome
+from telemetryd.core.privacy import ledger, room
+from telemetryd.core.privacy.room import Candidate
+from telemetryd.core.privacy.sampling_lot import takes_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.core.ledger import Caps, Charge
-    from telemetryd.core.record import Record
+    from telemetryd.core.permission.record import Record
+    from telemetryd.core.privacy.ledger import Caps, Charge
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.ports import ConsentStore
 

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import aggregate, quotas
+from telemetryd.core import quotas
+from telemetryd.core.answers import aggregate
 from telemetryd.core.definition import ManifestKind
-from telemetryd.core.gate import Presence
+from telemetryd.core.permission.gate import Presence
 from telemetryd.core.settings import Problem
 from telemetryd.core.system_facts import SOURCES
 from telemetryd.engine.overruled_texts import OverruledTexts
@@ -28,10 +29,10 @@ from telemetryd.toml.cache import ParseCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from telemetryd.core.aggregate import Slot
+    from telemetryd.core.answers.aggregate import Slot
     from telemetryd.core.definition import Declaration, Definition, Key, Source
+    from telemetryd.core.permission.signoffs import Standing
     from telemetryd.core.settings import Settings
-    from telemetryd.core.signoffs import Standing
     from telemetryd.engine.ports import Clock, Installation, TextStore
 
 _LOG = logging.getLogger(__name__)

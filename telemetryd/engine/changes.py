@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core import change as changing
 from telemetryd.core import quotas
-from telemetryd.core.change import Choices
-from telemetryd.core.gate import INHERIT, Decision
-from telemetryd.core.lifecycle import State
-from telemetryd.core.record import Outcome
+from telemetryd.core.permission import change as changing
+from telemetryd.core.permission.change import Choices
+from telemetryd.core.permission.gate import INHERIT, Decision
+from telemetryd.core.permission.lifecycle import State
+from telemetryd.core.permission.record import Outcome
 from telemetryd.errors import LOCKED, AccessDeniedError, ChangedError, InvalidArgumentsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from telemetryd.core.change import UserChange
     from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.permission.change import UserChange
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.known_questions import KnownQuestions
     from telemetryd.engine.ports import Clock, ConsentStore

@@ -7,12 +7,13 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from telemetryd.core import hindrance, report, schedule, sparing
+from telemetryd.core.answers import report
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import JOB_MAX_S
-from telemetryd.core.record import Outcome, record_delivery, record_developer_report
-from telemetryd.core.schedule import Queued, Result, Ticks, Window
+from telemetryd.core.permission.record import Outcome, record_delivery, record_developer_report
+from telemetryd.core.sending import hindrance, schedule, sparing
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Queued, Result, Ticks, Window
 from telemetryd.engine.durability import CLOSED, Point
 from telemetryd.engine.ports import UNKNOWN, ending_of
 from telemetryd.errors import NotDeveloperError, StorageError, TelemetrydError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from telemetryd.core.definition import Key
-    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.sending.schedule import Delivery
     from telemetryd.core.settings import Endpoint, Problem
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.decisions import Decisions

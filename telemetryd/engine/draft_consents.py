@@ -5,17 +5,17 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from telemetryd.core.gate import ApplicationLevels, Decision
-from telemetryd.core.record import Outcome
+from telemetryd.core.permission.gate import ApplicationLevels, Decision
+from telemetryd.core.permission.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from telemetryd.core.definition import Key
-    from telemetryd.core.gate import Levels
-    from telemetryd.core.ledger import Charge
-    from telemetryd.core.record import Record
-    from telemetryd.core.sampling_lot import Lot
+    from telemetryd.core.permission.gate import Levels
+    from telemetryd.core.permission.record import Record
+    from telemetryd.core.privacy.ledger import Charge
+    from telemetryd.core.privacy.sampling_lot import Lot
     from telemetryd.engine.ports import ConsentStore
 
 

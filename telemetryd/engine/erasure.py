@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core import obstacle_delay
-from telemetryd.core.gate import absence
-from telemetryd.core.record import Outcome
+from telemetryd.core.permission import obstacle_delay
+from telemetryd.core.permission.gate import absence
+from telemetryd.core.permission.record import Outcome
 from telemetryd.engine.durability import Point
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Erasure:
         switches = self._catalogue.settings.kill_switches
         if switches and all(switch.what == "unreadable" for switch in switches):
             self._tallies.note_missing("")
-            return False  # a pause: see core.obstacle_delay.UNREADABLE
+            return False  # a pause: see core.permission.obstacle_delay.UNREADABLE
         contributions = [(key, pusher) for key, pusher in self._tallies.contributions() if pusher != key[0]]
         absent = self._absent_pushers({pusher for _, pusher in contributions})
         is_erased = False

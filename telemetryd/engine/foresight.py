@@ -12,12 +12,13 @@ import json
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from telemetryd.core import lifecycle, room
 from telemetryd.core.causes import Cause, because
 from telemetryd.core.definition import ManifestKind
-from telemetryd.core.gate import Decision, axes, deciding_obstacle, effective_level, obstacles
-from telemetryd.core.lifecycle import Effect, State, Step
-from telemetryd.core.record import Outcome
+from telemetryd.core.permission import lifecycle
+from telemetryd.core.permission.gate import Decision, axes, deciding_obstacle, effective_level, obstacles
+from telemetryd.core.permission.lifecycle import Effect, State, Step
+from telemetryd.core.permission.record import Outcome
+from telemetryd.core.privacy import room
 from telemetryd.engine.draft_consents import DraftConsents
 from telemetryd.engine.questions import Outlook, Questions
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from telemetryd.core.causes import Reason
-    from telemetryd.core.change import UserChange
     from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.permission.change import UserChange
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.changes import Changes
     from telemetryd.engine.ports import Clock, ConsentStore, ReportStore
@@ -39,8 +40,8 @@ _OPEN_STATES = {State.WAITING, State.ACTIVE}
 class Consequence(NamedTuple):
     """What happens to one question: why, and which of its data is erased (`tally`, `report`).
 
-    `accepted_at` (Unix s) is 0 if it was not accepted before. `room` is the word of `core.room`. With a `pusher` only that application's
-    part of a shared question is meant. `closes`: it could be measured before, and cannot now.
+    `accepted_at` (Unix s) is 0 if it was not accepted before. `room` is the word of `core.privacy.room`. With a `pusher` only that
+    application's part of a shared question is meant. `closes`: it could be measured before, and cannot now.
     """
 
     key: Key

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core import aggregate, noise, report, schedule
+from telemetryd.core.answers import aggregate, report
 from telemetryd.core.causes import Cause, because
-from telemetryd.core.gate import nowhere
-from telemetryd.core.record import UNKNOWN, Outcome, Record, finish_report, mark_passed, record_delivery
+from telemetryd.core.permission.gate import nowhere
+from telemetryd.core.permission.record import UNKNOWN, Outcome, Record, finish_report, mark_passed, record_delivery
+from telemetryd.core.privacy import noise
+from telemetryd.core.sending import schedule
 from telemetryd.engine.durability import Point
 from telemetryd.engine.ports import QUEUED, StoredReport, ending_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from telemetryd.core.hindrance import Tries, error_word
-from telemetryd.core.record import Ending
+from telemetryd.core.permission.record import Ending
+from telemetryd.core.sending.hindrance import Tries, error_word
 
 if TYPE_CHECKING:
     from array import array
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from telemetryd.core.definition import Declaration, Key
-    from telemetryd.core.gate import ApplicationLevels, Decision, Levels
-    from telemetryd.core.ledger import Charge
-    from telemetryd.core.obstacle_delay import Moment
-    from telemetryd.core.record import Record
-    from telemetryd.core.sampling_lot import Lot
-    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.permission.gate import ApplicationLevels, Decision, Levels
+    from telemetryd.core.permission.obstacle_delay import Moment
+    from telemetryd.core.permission.record import Record
+    from telemetryd.core.permission.signoffs import InstalledReviews
+    from telemetryd.core.privacy.ledger import Charge
+    from telemetryd.core.privacy.sampling_lot import Lot
+    from telemetryd.core.sending.schedule import Delivery
     from telemetryd.core.settings import Endpoint, Settings
-    from telemetryd.core.signoffs import InstalledReviews
 
 QUEUED, UNKNOWN = "queued", "unknown"
 """Outcomes of a report without a status: not sent yet, and bytes may have been sent."""
 
 
 class StoredTally(NamedTuple):
-    """A tally on disk. `cells` has the layout of `core.aggregate`."""
+    """A tally on disk. `cells` has the layout of `core.answers.aggregate`."""
 
     id: int
     key: Key
@@ -40,8 +40,8 @@ class StoredReport(NamedTuple):
     """One report: its exact bytes, its destination and its outcome. Times are Unix s, 0 = never. `id` is 0 before it is stored.
 
     `slot` lies in the window [opens, closes) at first. `started` is the beginning of the only attempt that may have sent bytes; once that
-    is over, the beginning of its day. `held` says why the last attempt reached nobody, or got no status (`core.hindrance`), or is "".
-    `tries` are all attempts that reached nobody, and stay whatever the outcome.
+    is over, the beginning of its day. `held` says why the last attempt reached nobody, or got no status (`core.sending.hindrance`), or is
+    "". `tries` are all attempts that reached nobody, and stay whatever the outcome.
     """
 
     id: int
@@ -236,7 +236,7 @@ class TallyStore(Protocol):
         """Erase the tallies of questions, or only what one application pushed into them."""
 
     def missing(self) -> str:
-        """The delays of applications that pushed and whose manifest is missing: see `core.obstacle_delay`."""
+        """The delays of applications that pushed and whose manifest is missing: see `core.permission.obstacle_delay`."""
 
     def keep_missing(self, noticed: str) -> None:
         """Store these delays."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import ledger, odds
-from telemetryd.core.hindrance import error_word
 from telemetryd.core.limits import DAY_S
-from telemetryd.core.schedule import Window
+from telemetryd.core.privacy import ledger, odds
+from telemetryd.core.sending.hindrance import error_word
+from telemetryd.core.sending.schedule import Window
 from telemetryd.engine.budget import caps_in_force
 from telemetryd.engine.ports import QUEUED
 from telemetryd.engine.query_rows import QueryRows
@@ -17,9 +17,9 @@ from telemetryd.errors import BusyError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from telemetryd.core.change import UserChange
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.core.lifecycle import Step
+    from telemetryd.core.permission.change import UserChange
+    from telemetryd.core.permission.lifecycle import Step
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.foresight import Foreseen, Foresight
     from telemetryd.engine.known_questions import KnownQuestions

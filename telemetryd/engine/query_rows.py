@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core import admissibility
 from telemetryd.core.causes import PAUSING
 from telemetryd.core.definition import Application, ManifestKind
-from telemetryd.core.gate import REFUSE_SILENTLY, ApplicationLevels, effective_level
-from telemetryd.core.lifecycle import ANSWERABLE, State
+from telemetryd.core.permission.gate import REFUSE_SILENTLY, ApplicationLevels, effective_level
+from telemetryd.core.permission.lifecycle import ANSWERABLE, State
+from telemetryd.core.privacy import admissibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from telemetryd.core.definition import Declaration
-    from telemetryd.core.lifecycle import Step
+    from telemetryd.core.permission.lifecycle import Step
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.known_questions import KnownQuestions
     from telemetryd.engine.ports import ConsentStore

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import noise, report, room
+from telemetryd.core.answers import report
+from telemetryd.core.answers.period import period_at
 from telemetryd.core.causes import Cause, because
 from telemetryd.core.definition import canonical_text, translations
 from telemetryd.core.explanation import Situation, explain
-from telemetryd.core.gate import Decision, axes
-from telemetryd.core.hindrance import error_of_last_try
-from telemetryd.core.lifecycle import State, Step
-from telemetryd.core.period import period_at
-from telemetryd.core.record import ERASED, Ending, Outcome, Record, iso_date, record_delivery
-from telemetryd.core.schedule import Window, window
+from telemetryd.core.permission.gate import Decision, axes
+from telemetryd.core.permission.lifecycle import State, Step
+from telemetryd.core.permission.record import ERASED, Ending, Outcome, Record, iso_date, record_delivery
+from telemetryd.core.privacy import noise, room
+from telemetryd.core.sending.hindrance import error_of_last_try
+from telemetryd.core.sending.schedule import Window, window
 from telemetryd.describe import difference
 from telemetryd.engine.ports import QUEUED, ending_of
 from telemetryd.engine.question_texts import Asked, Wordings, sentences

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import admissibility
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.explanation import explain
+from telemetryd.core.privacy import admissibility
 from telemetryd.describe import difference
 
 if TYPE_CHECKING:

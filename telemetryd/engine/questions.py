@@ -1,7 +1,7 @@
 """The state of every question. It is evaluated at ticks and when anything changes, never for a sample. Policy: C1, M4.
 
-`evaluate` asks `core.lifecycle` about each question that the user decided on. It stores the new records, and returns what must be erased
-and what must be closed. A question without a decision has no record and nothing to erase.
+`evaluate` asks `core.permission.lifecycle` about each question that the user decided on. It stores the new records, and returns what must
+be erased and what must be closed. A question without a decision has no record and nothing to erase.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import lifecycle, obstacle_delay, room
 from telemetryd.core.causes import Cause, because
-from telemetryd.core.gate import ApplicationLevels, Circumstances, Decision, Presence, covers, obstacles_without_definition
-from telemetryd.core.lifecycle import Effect, State
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
-from telemetryd.core.record import ERASED, Outcome, Record, begin_report, mark_lost, record_attempt
-from telemetryd.core.sampling_lot import draw_lot
+from telemetryd.core.permission import lifecycle, obstacle_delay
+from telemetryd.core.permission.gate import ApplicationLevels, Circumstances, Decision, Presence, covers, obstacles_without_definition
+from telemetryd.core.permission.lifecycle import Effect, State
+from telemetryd.core.permission.record import ERASED, Outcome, Record, begin_report, mark_lost, record_attempt
+from telemetryd.core.privacy import room
+from telemetryd.core.privacy.sampling_lot import draw_lot
 from telemetryd.engine.budget import Budget
 from telemetryd.errors import InvalidManifestError, StorageError
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.core.ledger import Charge
-    from telemetryd.core.lifecycle import Step
+    from telemetryd.core.permission.lifecycle import Step
+    from telemetryd.core.privacy.ledger import Charge
     from telemetryd.engine.catalogue import Catalogue, Standpoint
     from telemetryd.engine.ports import Clock, ConsentStore, Randomness
 
@@ -52,7 +53,7 @@ class DueWork(NamedTuple):
 class Outlook(NamedTuple):
     """The next step of each question, its declared definition, the changes of the ledger, and the room of those that wait.
 
-    See `core.room.Look`.
+    See `core.privacy.room.Look`.
     """
 
     steps: dict[Key, Step]
@@ -76,7 +77,7 @@ class Questions:
         self._catalogue, self._consents, self._clock, self._rng = catalogue, consents, clock, rng
         self._budget = Budget(catalogue, consents)
         self._rooms: dict[Key, Reason] = {}
-        """The room of each waiting question at the last evaluation: see `core.room.Look.waiting`."""
+        """The room of each waiting question at the last evaluation: see `core.privacy.room.Look.waiting`."""
         self._counted: Mapping[Key, Record] = {}
         self._open: frozenset[Key] = frozenset()
         """The questions that are not over, by the records that were last counted."""
@@ -167,7 +168,7 @@ class Questions:
         return lifecycle.show_room(self._evaluate_question(key).step, self.room_of(key))
 
     def room_of(self, key: Key) -> Reason | None:
-        """Whether a waiting question has room: see `core.room.Look.waiting`; None if it does not wait, or has no endpoint."""
+        """Whether a waiting question has room: see `core.privacy.room.Look.waiting`; None if it does not wait, or has no endpoint."""
         return self._rooms.get(key)
 
     def definition(self, key: Key) -> Definition | None:

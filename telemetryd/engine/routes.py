@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import aggregate, coarsen
+from telemetryd.core.answers import aggregate, coarsen
+from telemetryd.core.answers.period import period_at
 from telemetryd.core.definition import ManifestKind
 from telemetryd.core.explanation import Situation, explain
-from telemetryd.core.period import period_at
 from telemetryd.errors import InvalidValueError, UnknownApplicationError, UnknownSourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetryd.core.aggregate import Fold
-    from telemetryd.core.coarsen import Coarsener
+    from telemetryd.core.answers.aggregate import Fold
+    from telemetryd.core.answers.coarsen import Coarsener
     from telemetryd.core.definition import Declaration, Definition, Source
     from telemetryd.engine.catalogue import Catalogue
     from telemetryd.engine.questions import Questions

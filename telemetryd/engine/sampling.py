@@ -12,8 +12,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core import obstacle_delay, quotas, schedule
-from telemetryd.core.period import next_midnight
+from telemetryd.core import quotas
+from telemetryd.core.answers.period import next_midnight
+from telemetryd.core.permission import obstacle_delay
+from telemetryd.core.sending import schedule
 from telemetryd.engine.durability import Point
 from telemetryd.engine.overruled_texts import OVERRULED
 from telemetryd.engine.routes import Routes

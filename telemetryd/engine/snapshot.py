@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from telemetryd.core.permission.signoffs import InstalledReviews, Reviews
 from telemetryd.core.settings import KillSwitch, Problem, Settings
-from telemetryd.core.signoffs import InstalledReviews, Reviews
 
 _EVERYTHING = "the installed files"
 _NOT_READ = "they could not be checked, so everything is off to be safe; the journal says where"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core import aggregate, coarsen
+from telemetryd.core.answers import aggregate, coarsen
 from telemetryd.core.system_facts import SOURCES, SYSTEM
 
 if TYPE_CHECKING:

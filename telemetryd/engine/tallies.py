@@ -13,7 +13,7 @@ from array import array
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from telemetryd.core import aggregate
+from telemetryd.core.answers import aggregate
 from telemetryd.core.limits import DECOYS_MAX
 from telemetryd.engine.ports import StoredTally
 from telemetryd.errors import StorageError
@@ -21,7 +21,7 @@ from telemetryd.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from telemetryd.core.aggregate import Fold, Slot
+    from telemetryd.core.answers.aggregate import Fold, Slot
     from telemetryd.core.definition import Key
     from telemetryd.engine.ports import DecoyStore, TallyStore
 
@@ -70,7 +70,7 @@ class RunningTallies:
         self._failure: BaseException | None = None
         self._is_failing = False
         self.missing = store.missing()
-        """The stored delays of applications that pushed and whose manifest is missing: see `core.obstacle_delay`."""
+        """The stored delays of applications that pushed and whose manifest is missing: see `core.permission.obstacle_delay`."""
         self._load()
 
     def get(self, key: Key, pusher: str, period: str, slots: tuple[Slot, ...]) -> Tally:

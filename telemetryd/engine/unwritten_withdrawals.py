@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core.gate import ApplicationLevels, Decision
+from telemetryd.core.permission.gate import ApplicationLevels, Decision
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Key

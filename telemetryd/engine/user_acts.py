@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.change import UserChange
+from telemetryd.core.permission.change import UserChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,8 +22,8 @@ from telemetryd.bus.open_settings import SettingsOpener
 from telemetryd.bus.telemetry1 import Applications
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import signal as bus_signal
-from telemetryd.core import schedule
 from telemetryd.core.limits import BUSY_AFTER_S, HELD_MAX_S, HELD_STEP_S, LEAVE_STEP_S, LOCK_POLL_S, REOPEN_S
+from telemetryd.core.sending import schedule
 from telemetryd.engine.slices import Slices
 from telemetryd.errors import BusLostError, StorageError, TelemetrydError
 from telemetryd.redact import redacted_traceback

@@ -10,7 +10,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from telemetryd.core.period import next_midnight
+from telemetryd.core.answers.period import next_midnight
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -6,7 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
-from telemetryd.core.obstacle_delay import Moment
+from telemetryd.core.permission.obstacle_delay import Moment
 
 
 class SystemClock:

@@ -23,7 +23,7 @@ from telemetryd.bus.open_settings import SettingsOpener
 from telemetryd.bus.refusals import describe_refusal
 from telemetryd.bus.telemetry1 import Applications
 from telemetryd.bus.transport.connection import Connection
-from telemetryd.core import coarsen
+from telemetryd.core.answers import coarsen
 from telemetryd.core.definition import Combine
 from telemetryd.core.limits import LEAVE_STEP_S
 from telemetryd.engine.overruled_texts import OVERRULED

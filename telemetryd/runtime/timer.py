@@ -31,7 +31,7 @@ from telemetryd.system.installed import InstalledFiles
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.sending.schedule import Delivery
     from telemetryd.engine.delivery import Attempt, Deliveries
     from telemetryd.runtime.assembly import Assembly
 

@@ -15,11 +15,11 @@ import sys
 from asyncio import subprocess
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import COURIER_TIMEOUT_S, UPLOADER_EXIT_S
-from telemetryd.core.schedule import Delivery, held_delivery, unknown_delivery
-from telemetryd.core.uploader_environment import uploader_environment
-from telemetryd.core.uploader_protocol import InvalidMessageError, Job, encode_job, outcome_of
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, held_delivery, unknown_delivery
+from telemetryd.core.sending.uploader_environment import uploader_environment
+from telemetryd.core.sending.uploader_protocol import InvalidMessageError, Job, encode_job, outcome_of
 from telemetryd.runtime.uploader_socket import exchange, is_silent
 from telemetryd.runtime.uploader_unit import UnitUploader
 from telemetryd.system import own_package

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import DELIVERY_MAX_BYTES, UPLOADER_EXIT_S
-from telemetryd.core.uploader_protocol import SENDING
+from telemetryd.core.sending.uploader_protocol import SENDING
 
 if TYPE_CHECKING:
     import socket

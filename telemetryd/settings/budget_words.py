@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core import odds
-from telemetryd.core.odds import Revealed
+from telemetryd.core.privacy import odds
+from telemetryd.core.privacy.odds import Revealed
 from telemetryd.core.translation import decimal
 from telemetryd.settings.window_words import foreign, vendor_of
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.lifecycle import ANSWERABLE
+from telemetryd.core.permission.lifecycle import ANSWERABLE
 from telemetryd.settings.window_words import name_of, purpose_of, state_line
 
 if TYPE_CHECKING:

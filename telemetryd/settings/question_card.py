@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
-from telemetryd.core.lifecycle import ANSWERABLE
+from telemetryd.core.permission.lifecycle import ANSWERABLE
 from telemetryd.describe import difference
 from telemetryd.describe.sentences import describe
 from telemetryd.errors import InvalidManifestError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 
-from telemetryd.core import admissibility, noise
+from telemetryd.core.privacy import admissibility, noise
 from telemetryd.ctl.failures import Failure
 from telemetryd.describe.sentences import describe
 from telemetryd.settings.dialogs import TextDialog

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from telemetryd.core.causes import Cause, because
-from telemetryd.core.change import is_lower
-from telemetryd.core.gate import ApplicationLevels, Decision, Levels
-from telemetryd.core.ledger import Charge
-from telemetryd.core.record import Outcome, Record, mark_passed
-from telemetryd.core.sampling_lot import Lot
+from telemetryd.core.permission.change import is_lower
+from telemetryd.core.permission.gate import ApplicationLevels, Decision, Levels
+from telemetryd.core.permission.record import Outcome, Record, mark_passed
+from telemetryd.core.privacy.ledger import Charge
+from telemetryd.core.privacy.sampling_lot import Lot
 from telemetryd.errors import StorageError
 from telemetryd.store import integrity
 

@@ -2,7 +2,7 @@
 
 They are in a second database with the same tables on the same file system. Each process creates it and unlinks it before the first row, so
 it has no name and ends with the process. Its contents say nothing: keys are random texts, and the cells are those of
-`core.aggregate.decoy_slots`, which no sample changes.
+`core.answers.aggregate.decoy_slots`, which no sample changes.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ MAIN = Schema(
         """,
     )
 )
-"""Policy: M2. A tally's `cells` are those of `core.aggregate`. A report is queue and history in one row. The indexes of `report` find a
-question's reports, those since a day, and the queue, without reading a year's history.
+"""Policy: M2. A tally's `cells` are those of `core.answers.aggregate`. A report is queue and history in one row. The indexes of `report`
+find a question's reports, those since a day, and the queue, without reading a year's history.
 
 `tally.turn` alternates between 0 and 1: SQLite skips a write that changes nothing, and then the time of a push would show whether the value
 was new (C3).

@@ -64,7 +64,7 @@ class Tallies:
             connection.executemany(f"DELETE FROM tally WHERE {where}", rows)  # noqa: S608 - fixed texts
 
     def missing(self) -> str:
-        """The delays of applications that pushed and whose manifest is missing: see `core.obstacle_delay`."""
+        """The delays of applications that pushed and whose manifest is missing: see `core.permission.obstacle_delay`."""
         return "".join(str(noticed) for (noticed,) in self._database.read("SELECT noticed FROM missing"))
 
     def keep_missing(self, noticed: str) -> None:

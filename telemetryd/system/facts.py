@@ -1,6 +1,6 @@
 """The system facts of a Linux machine, from the kernel, os-release and the session's environment.
 
-The values are exact and go only into `core.coarsen`, never into a log or an error. Policy: A3, P2.
+The values are exact and go only into `core.answers.coarsen`, never into a log or an error. Policy: A3, P2.
 """
 
 from __future__ import annotations

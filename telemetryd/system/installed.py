@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
+from telemetryd.core.permission.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.core.settings import Problem
-from telemetryd.core.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.system.files import (

@@ -10,7 +10,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
-from telemetryd.core.signoffs import EVERYONE, Review, Stop, StopReason
+from telemetryd.core.permission.signoffs import EVERYONE, Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
 from telemetryd.toml import config_keys, fields, parser, reader
 

@@ -5,7 +5,7 @@ Policy: C4, C6, C7, R1, R2.
 
 from __future__ import annotations
 
-from telemetryd.core.signoffs import StopReason
+from telemetryd.core.permission.signoffs import StopReason
 from telemetryd.toml import fields
 from telemetryd.toml.fields import LINE, PATH, URL
 from telemetryd.toml.kinds import Day, Flag, Integer, List, Map, Number, Text, Word

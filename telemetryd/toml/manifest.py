@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.core.admissibility import MOST_CELLS, objections
+from telemetryd.core.answers.report import TEST_QUESTION
 from telemetryd.core.definition import (
     Application,
     Category,
@@ -24,7 +24,7 @@ from telemetryd.core.definition import (
     digest_of_all,
 )
 from telemetryd.core.limits import MANIFEST_BYTES, TABLES_MAX
-from telemetryd.core.report import TEST_QUESTION
+from telemetryd.core.privacy.admissibility import MOST_CELLS, objections
 from telemetryd.core.system_facts import SOURCES, SYSTEM
 from telemetryd.errors import InvalidManifestError
 from telemetryd.toml import parser, reader

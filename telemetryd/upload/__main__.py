@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 
-from telemetryd.core.uploader_environment import uploader_environment
+from telemetryd.core.sending.uploader_environment import uploader_environment
 
 
 def main() -> None:

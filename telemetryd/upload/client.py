@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import aiohttp
 from aiohappyeyeballs import start_connection
 
-from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import (
     ANSWER_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
@@ -22,7 +21,8 @@ from telemetryd.core.limits import (
     RESPONSE_TIMEOUT_S,
     UPLOAD_TIMEOUT_S,
 )
-from telemetryd.core.schedule import Delivery, delivery_of, unknown_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, delivery_of, unknown_delivery
 from telemetryd.upload.job import HeldError
 
 if TYPE_CHECKING:

@@ -9,19 +9,19 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from telemetryd.core.period import whole_periods
-from telemetryd.core.report import InvalidReportError, Report, cell_of_labels, parse
-from telemetryd.core.schedule import held_delivery
-from telemetryd.core.uploader_protocol import InvalidMessageError, Job, parse_job
+from telemetryd.core.answers.period import whole_periods
+from telemetryd.core.answers.report import InvalidReportError, Report, cell_of_labels, parse
+from telemetryd.core.sending.schedule import held_delivery
+from telemetryd.core.sending.uploader_protocol import InvalidMessageError, Job, parse_job
 from telemetryd.errors import InvalidManifestError, TelemetrydError
 from telemetryd.toml import canonical
 from telemetryd.upload.request import FORMAT
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
-    from telemetryd.core.hindrance import Hindrance
+    from telemetryd.core.permission.signoffs import Reviews
+    from telemetryd.core.sending.hindrance import Hindrance
     from telemetryd.core.settings import Endpoint, Settings
-    from telemetryd.core.signoffs import Reviews
 
 
 class HeldError(TelemetrydError):

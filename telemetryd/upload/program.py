@@ -30,11 +30,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.answers.report import REPORT_BYTES, is_for_test
 from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
-from telemetryd.core.report import REPORT_BYTES, is_for_test
-from telemetryd.core.schedule import held_delivery
-from telemetryd.core.uploader_protocol import SENDING, InvalidMessageError, encode_delivery, job_bytes, package_of
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import held_delivery
+from telemetryd.core.sending.uploader_protocol import SENDING, InvalidMessageError, encode_delivery, job_bytes, package_of
 from telemetryd.system import own_package
 from telemetryd.system.installed import InstalledFiles, load_settings
 from telemetryd.upload.activation import StrangerError, accepted_connection, check_peer
@@ -44,10 +44,10 @@ from telemetryd.upload.request import Request, request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetryd.core.report import Report
-    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.answers.report import Report
+    from telemetryd.core.sending.schedule import Delivery
+    from telemetryd.core.sending.uploader_protocol import Job
     from telemetryd.core.settings import Endpoint
-    from telemetryd.core.uploader_protocol import Job
     from telemetryd.upload.client import Client
     from telemetryd.upload.relay import SealedReport
 

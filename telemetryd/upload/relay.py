@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.answers.report import SEALED_BYTES, relay_headers, sealed_headers
 from telemetryd.core.limits import OHTTP_KEYS_BYTES
-from telemetryd.core.report import SEALED_BYTES, relay_headers, sealed_headers
-from telemetryd.core.schedule import Delivery, Result, delivery_of, unknown_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, delivery_of, unknown_delivery
 from telemetryd.errors import InvalidFileError
 from telemetryd.system.files import read_bytes
 from telemetryd.upload.binary_http import InvalidBinaryHttpError, RequestLine, decode_response, encode_request, pad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from telemetryd.core.report import request_headers
+from telemetryd.core.answers.report import request_headers
 
 FORMAT = "report"
 """The name of this format in an endpoint's configuration."""

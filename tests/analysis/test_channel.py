@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from telemetryd.analysis.channel import channel
-from telemetryd.core.noise import exp_thousandths
+from telemetryd.core.privacy.noise import exp_thousandths
 
 
 @pytest.mark.parametrize("epsilon", [tenths / 10 for tenths in range(1, 41)])

@@ -3,7 +3,7 @@ from support.manifests.survey_answers import definition
 
 from telemetryd.analysis.layout import Layout, View, columns, guess_layout, layout_of, resolve_view
 from telemetryd.analysis.number_words import answer_text, population_text, share_title
-from telemetryd.core.report import cell_of_labels
+from telemetryd.core.answers.report import cell_of_labels
 
 LAYOUT = layout_of(definition())
 TWO = Layout(("startup", "org.telemetryd.system/memory"), (("<500", ">=500"), ("<4", "4..16", ">=16")))

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from support.manifests.survey_answers import bodies, definition
 
 from telemetryd.analysis.received import Received, by_revision, kind_of, number_of
+from telemetryd.core.answers.report import Report, encode, report_for_test
 from telemetryd.core.definition import PeriodKind
-from telemetryd.core.report import Report, encode, report_for_test
 
 ASKED = definition()
 REPORT = Report(*ASKED.key, ASKED.revision, "2026-W48", ("<500", "wayland"), 2.0, "0123456789abcdef" * 2)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from telemetryd.core.report import encode, report_for_test
+from telemetryd.core.answers.report import encode, report_for_test
 
 PAGE = Path(__file__).parents[2] / "docs" / "for-vendors.md"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")

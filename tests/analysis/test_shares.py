@@ -7,7 +7,7 @@ from support.manifests.survey_answers import deviation, mean, samples
 
 from telemetryd.analysis.channel import channel
 from telemetryd.analysis.shares import Share, Z, estimate
-from telemetryd.core.planning import hardest_share, reports_needed, share_error
+from telemetryd.core.privacy.planning import hardest_share, reports_needed, share_error
 
 SHARES = [0.10, 0.50, 0.38, 0.02]
 

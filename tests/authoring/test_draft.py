@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.authoring.draft import Draft, complaints, compose, suggest_dates
+from telemetryd.core.answers.period import whole_periods
 from telemetryd.core.definition import PeriodKind, SourceType
-from telemetryd.core.period import whole_periods
 from telemetryd.toml.manifest import parse
 
 TODAY = date(2026, 11, 24)

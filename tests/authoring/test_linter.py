@@ -17,7 +17,7 @@ from telemetryd.authoring.linter.finding import Level
 from telemetryd.authoring.linter.findings_of import OtherManifests, lint
 from telemetryd.authoring.linter.patterns import ASKED, EXPLORING, NAMES, UNDECIDED
 from telemetryd.authoring.linter.patterns import VALUES as CONTENT
-from telemetryd.core.admissibility import figures
+from telemetryd.core.privacy.admissibility import figures
 from telemetryd.errors import InvalidManifestError
 from telemetryd.toml.manifest import parse
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.manifests.core_questions import APPLICATION, MEMORY, STARTUP, asking
 
 from telemetryd.authoring.linter import user_budget
+from telemetryd.core.answers.period import whole_periods
 from telemetryd.core.definition import Declaration, PeriodKind
-from telemetryd.core.period import whole_periods
 
 TENTHS = 10
 

@@ -16,10 +16,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from telemetryd.analysis.channel import channel
 from telemetryd.analysis.shares import Share, estimate
-from telemetryd.core import ledger, noise, schedule
-from telemetryd.core.ledger import Charge, Sums
 from telemetryd.core.limits import DAY_S, HOUR_S
-from telemetryd.core.planning import entropy_bits
+from telemetryd.core.privacy import ledger, noise
+from telemetryd.core.privacy.ledger import Charge, Sums
+from telemetryd.core.privacy.planning import entropy_bits
+from telemetryd.core.sending import schedule
 from telemetryd.core.settings import Budgets
 
 EPSILON, TENTHS = 2.0, 20

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from benchmarks.linkage_people import HOST, definitions, true_cell
 
-from telemetryd.core import ledger, noise, room
-from telemetryd.core.ledger import Charge
+from telemetryd.core.privacy import ledger, noise, room
+from telemetryd.core.privacy.ledger import Charge
 from telemetryd.core.settings import Budgets
 
 EPSILON, TENTHS = 2.0, 20

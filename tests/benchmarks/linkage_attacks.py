@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from benchmarks.linkage_people import definitions
 
-from telemetryd.core import noise
+from telemetryd.core.privacy import noise
 
 DAY_S = 86_400
 

@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 from benchmarks.linkage_people import PERIODS, STARTS, Due, Person, definitions, owed
 
-from telemetryd.core import noise, report, schedule
+from telemetryd.core.answers import report
 from telemetryd.core.limits import HOUR_S
-from telemetryd.core.schedule import Delivery, Queued, Result, Ticks
+from telemetryd.core.privacy import noise
+from telemetryd.core.sending import schedule
+from telemetryd.core.sending.schedule import Delivery, Queued, Result, Ticks
 
 DAY_S = 86_400
 DAYS = PERIODS * 7 + 7 + 28 + 56

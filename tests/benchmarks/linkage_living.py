@@ -13,10 +13,11 @@ from benchmarks.linkage_calendars import CLASSES, calendar, class_of
 from benchmarks.linkage_days import DAY_S, DAYS, Outbox, Seen, Server, Session, reports, walk
 from benchmarks.linkage_people import ACCEPTED_AFTER, ACCEPTED_BEFORE, STARTS, Due, Person, facts, owed, true_cell
 
-from telemetryd.core import sampling_lot, schedule
+from telemetryd.core.answers.period import Period, period_at
 from telemetryd.core.definition import PeriodKind
-from telemetryd.core.period import Period, period_at
-from telemetryd.core.schedule import Queued, Window
+from telemetryd.core.privacy import sampling_lot
+from telemetryd.core.sending import schedule
+from telemetryd.core.sending.schedule import Queued, Window
 
 YEAR_DAYS = 364
 YEARLY = (8, 24)

@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 from support.manifests.manifest_texts import EDITOR, STARTUP, question
 
-from telemetryd.core import aggregate, ledger, room, sampling_lot
-from telemetryd.core.coarsen import coarsener
-from telemetryd.core.period import Period
-from telemetryd.core.report import cell_of_bins
+from telemetryd.core.answers import aggregate
+from telemetryd.core.answers.coarsen import coarsener
+from telemetryd.core.answers.period import Period
+from telemetryd.core.answers.report import cell_of_bins
+from telemetryd.core.privacy import ledger, room, sampling_lot
 from telemetryd.core.settings import Budgets
 from telemetryd.core.system_facts import SYSTEM
 from telemetryd.toml.manifest import parse

@@ -21,10 +21,10 @@ from benchmarks.linkage_days import Seen, Server
 from benchmarks.linkage_living import Lived, lived
 from benchmarks.linkage_people import STARTS, WEEK_S, definitions
 
-from telemetryd.core import noise
-from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import UPLOAD_TIMEOUT_S
-from telemetryd.core.schedule import Delivery, Queued, Result, delivery_of, held_delivery
+from telemetryd.core.privacy import noise
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Queued, Result, delivery_of, held_delivery
 
 KNOWN = 2
 """Reports of a person from which each other one is sought."""

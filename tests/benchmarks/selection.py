@@ -44,8 +44,8 @@ from benchmarks.selection_people import (
     unix,
 )
 
-from telemetryd.core import share_plan
-from telemetryd.core.share_plan import Vendor, year_of
+from telemetryd.core.privacy import share_plan
+from telemetryd.core.privacy.share_plan import Vendor, year_of
 
 HEAVY, EVEN_USERS = 10_000, 20_000
 SEED = 2026

@@ -6,7 +6,8 @@ this application alone and accept its four questions, which always find room. He
 whose first is about the same fact as the first of this vendor.
 
 How vendors publish and users accept is nowhere known; so several orders are tried (`PUBLICATIONS`, `ACCEPTANCES`). No order or population
-here is measured. Who is drawn, and when, and who finds room is decided by `core.sampling_lot`, `core.ledger` and `core.room`.
+here is measured. Who is drawn, and when, and who finds room is decided by `core.privacy.sampling_lot`, `core.privacy.ledger` and
+`core.privacy.room`.
 """
 
 import random
@@ -17,12 +18,12 @@ from typing import NamedTuple
 
 from support.manifests.core_questions import APPLICATION, MEMORY, STARTUP, asking
 
-from telemetryd.core import ledger, room, share_plan
+from telemetryd.core.answers.period import Period, whole_periods
 from telemetryd.core.definition import Definition, Key
-from telemetryd.core.period import Period, whole_periods
-from telemetryd.core.sampling_lot import BITS, Lot, bar, period_among
+from telemetryd.core.privacy import ledger, room, share_plan
+from telemetryd.core.privacy.sampling_lot import BITS, Lot, bar, period_among
+from telemetryd.core.privacy.share_plan import Vendor, year_of
 from telemetryd.core.settings import Budgets
-from telemetryd.core.share_plan import Vendor, year_of
 
 CAPS = ledger.caps_of(Budgets(), is_spent=False)
 OWN, OTHER = "telemetry.kde.org", "telemetry.gnome.org"

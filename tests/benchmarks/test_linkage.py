@@ -20,10 +20,10 @@ from benchmarks.linkage_presence import Odds, odds
 from benchmarks.linkage_servers import SERVERS, Answering
 from support.campaign import IS_CAMPAIGN
 
-from telemetryd.core import schedule
-from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import HOUR_S
-from telemetryd.core.schedule import Queued, first_hour
+from telemetryd.core.sending import schedule
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Queued, first_hour
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -143,7 +143,7 @@ def test_every_key_is_documented(member, keys):
 
 def test_every_state_is_documented():
     """Every state that a question can be in is explained where the user's programs read it."""
-    from telemetryd.core.lifecycle import State  # noqa: PLC0415 - only this test needs the core
+    from telemetryd.core.permission.lifecycle import State  # noqa: PLC0415 - only this test needs the core
 
     text = next(comment.text for element, comment in documented(CONTROL) if element.get("name") == "ListQuestions")
     assert [state for state in State if f"`{state}` (" not in text] == []

@@ -6,9 +6,9 @@ import pytest
 
 from telemetryd.core.causes import PAUSING, TABLE, WORDS, Cause, Reason, because, entry, stored
 from telemetryd.core.explanation import ENDS, EXACT, FRAMES, PLAIN, Situation, explain
-from telemetryd.core.gate import Presence, absence
-from telemetryd.core.lifecycle import State
-from telemetryd.core.obstacle_delay import AT_ONCE
+from telemetryd.core.permission.gate import Presence, absence
+from telemetryd.core.permission.lifecycle import State
+from telemetryd.core.permission.obstacle_delay import AT_ONCE
 from telemetryd.core.translation import ENGLISH
 
 PRESENT = {State.UNREVIEWED, State.PENDING, State.WAITING, State.ACTIVE, State.REPORTING, State.STOPPED, State.SUSPENDED}

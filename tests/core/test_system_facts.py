@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.admissibility import most_cells
 from telemetryd.core.definition import Combine
+from telemetryd.core.privacy.admissibility import most_cells
 from telemetryd.core.system_facts import SOURCES, SYSTEM, memory_gib, reference
 
 GIB = 1 << 20

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.manifests.core_questions import APPLICATION, CRASHED, MEMORY, PLATFORM, STARTUP, asking
 
-from telemetryd.core.admissibility import figures, sentences
 from telemetryd.core.definition import Category, Combine, Detail, ManifestKind, PeriodKind, SourceType
+from telemetryd.core.privacy.admissibility import figures, sentences
 from telemetryd.core.system_facts import SOURCES
 from telemetryd.ctl import language
 from telemetryd.describe.difference import changes

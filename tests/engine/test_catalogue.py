@@ -6,7 +6,7 @@ import time
 import pytest
 from support.engine_flow import ACCEPTED, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, user_of_shared
 
-from telemetryd.core.gate import Presence
+from telemetryd.core.permission.gate import Presence
 from telemetryd.engine.catalogue import Catalogue
 from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError
 from telemetryd.system.installed import InstalledFiles

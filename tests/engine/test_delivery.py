@@ -8,10 +8,10 @@ import pytest
 from support.engine_flow import AFTER, APP, CLOSES, DURING, KATE_2026, LATE, OPENS, Running, installed
 
 from telemetryd.core.causes import Cause
-from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.lifecycle import State
-from telemetryd.core.record import Outcome
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.permission.lifecycle import State
+from telemetryd.core.permission.record import Outcome
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery
 from telemetryd.errors import NotDeveloperError, StorageError
 
 DAY_S = 86400

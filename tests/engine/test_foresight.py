@@ -24,11 +24,11 @@ from support.engine_flow import (
 )
 
 from telemetryd.core.causes import Cause
-from telemetryd.core.change import UserChange
-from telemetryd.core.gate import ApplicationLevels, Levels
-from telemetryd.core.ledger import Charge
-from telemetryd.core.record import Outcome, Record
-from telemetryd.core.sampling_lot import Lot
+from telemetryd.core.permission.change import UserChange
+from telemetryd.core.permission.gate import ApplicationLevels, Levels
+from telemetryd.core.permission.record import Outcome, Record
+from telemetryd.core.privacy.ledger import Charge
+from telemetryd.core.privacy.sampling_lot import Lot
 from telemetryd.engine.draft_consents import DraftConsents
 from telemetryd.errors import (
     AccessDeniedError,

@@ -3,8 +3,8 @@
 import pytest
 from support.engine_flow import AFTER, APP, DURING, KATE_2026, KEY, Running, at
 
-from telemetryd.core.lifecycle import State
-from telemetryd.core.record import Outcome
+from telemetryd.core.permission.lifecycle import State
+from telemetryd.core.permission.record import Outcome
 from telemetryd.errors import InvalidValueError, UnknownSourceError
 
 OTHER = KATE_2026.replace("Is start-up too slow?", "Is start-up much too slow?")

@@ -18,7 +18,7 @@ from support.engine_flow import (
 )
 from support.manifests.manifest_texts import question as question_text
 
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.sending.schedule import Delivery, Result
 from telemetryd.engine.ports import ReportSelection
 from telemetryd.engine.queries import QuestionQuery, ViewChangedError
 from telemetryd.engine.question_rows import Wanted

@@ -21,9 +21,9 @@ from support.engine_flow import (
     user_of_shared,
 )
 
-from telemetryd.core.lifecycle import State
-from telemetryd.core.record import Outcome, begin_report
-from telemetryd.core.report import REPORT_BYTES, parse
+from telemetryd.core.answers.report import REPORT_BYTES, parse
+from telemetryd.core.permission.lifecycle import State
+from telemetryd.core.permission.record import Outcome, begin_report
 from telemetryd.engine.period_close import PeriodClose
 from telemetryd.errors import StorageError
 

@@ -7,8 +7,8 @@ import math
 import pytest
 from support.engine_flow import ACCEPTED, AFTER, APP, CLOSES, DURING, KATE_2026, KEY, at, installed
 
-from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.engine.queries import ViewChangedError
 from telemetryd.errors import UnknownApplicationError
 from telemetryd.toml import canonical

@@ -7,8 +7,8 @@ import pytest
 from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, at, collecting, user_of_shared
 
 from telemetryd.core.causes import Cause, because
-from telemetryd.core.lifecycle import State
-from telemetryd.core.record import Outcome, Record
+from telemetryd.core.permission.lifecycle import State
+from telemetryd.core.permission.record import Outcome, Record
 
 SYSTEM_QUESTION = KATE_2026.replace('category = "usage"', 'category = "system"')
 MANIFEST = f"share/telemetryd/manifests/{APP}.toml"

@@ -7,7 +7,7 @@ from support.campaign import IS_CAMPAIGN, TIMEOUT_S, chance, tell
 from support.engine_flow import DURING, KATE_2026, KEY, Running
 from support.machine import ROOT
 
-from telemetryd.core.record import Outcome
+from telemetryd.core.permission.record import Outcome
 from telemetryd.errors import TelemetrydError
 
 ROUNDS = 10_000 if IS_CAMPAIGN else 150

@@ -17,8 +17,8 @@ from support.campaign import IS_CAMPAIGN
 from support.engine_flow import Running
 from support.manifests.manifest_texts import STARTUP, application, question
 
-from telemetryd.core.ledger import Sums
-from telemetryd.core.lifecycle import Outcome
+from telemetryd.core.permission.lifecycle import Outcome
+from telemetryd.core.privacy.ledger import Sums
 from telemetryd.engine.budget import caps_in_force
 from telemetryd.errors import TelemetrydError
 

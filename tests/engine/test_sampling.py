@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, user_of_shared
 
-from telemetryd.core.lifecycle import State
+from telemetryd.core.permission.lifecycle import State
 from telemetryd.errors import (
     BusyError,
     InvalidManifestError,

@@ -30,9 +30,9 @@ from support.state_events import (
 from support.state_table import BEGINS_ON, SHUTTING, TABLE, plain
 
 from telemetryd.core.causes import Cause
-from telemetryd.core.lifecycle import State
-from telemetryd.core.record import Outcome
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.permission.lifecycle import State
+from telemetryd.core.permission.record import Outcome
+from telemetryd.core.sending.schedule import Delivery, Result
 
 
 def generator():

@@ -5,7 +5,7 @@ import pytest
 from support.engine_flow import Running
 from support.manifests.core_questions import STARTUP, define
 
-from telemetryd.core import aggregate
+from telemetryd.core.answers import aggregate
 from telemetryd.core.definition import Combine, Source, SourceType
 from telemetryd.engine.tallies import RunningTallies
 from telemetryd.errors import StorageError

@@ -18,7 +18,7 @@ from support.campaign import IS_CAMPAIGN
 from support.engine_flow import ACCEPTED, AFTER, APP, DURING, KATE_2026, KEY, QUESTION, Running
 
 from telemetryd.core.causes import Cause
-from telemetryd.core.record import Outcome
+from telemetryd.core.permission.record import Outcome
 from telemetryd.errors import TelemetrydError
 from telemetryd.toml import manifest
 

@@ -7,7 +7,7 @@ import pytest
 from support.machine import CONTROL, ROOT, CallError
 from support.machine_at import daemon_at
 
-from telemetryd.core.admissibility import FEWEST_REPORTS, figures, most_cells, objections
+from telemetryd.core.privacy.admissibility import FEWEST_REPORTS, figures, most_cells, objections
 from telemetryd.toml.manifest import parse
 
 APP = "org.kde.example"

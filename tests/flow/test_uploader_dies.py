@@ -11,8 +11,8 @@ from support.machine import WAIT_S, until
 from support.timeline import DAY_S, HOUR_S, tick_soon, timer
 from support.upload_tries import NO_NONCE, held, never_again, waiting
 
-from telemetryd.core.hindrance import problem
 from telemetryd.core.limits import COURIER_TIMEOUT_S
+from telemetryd.core.sending.hindrance import problem
 from telemetryd.core.settings import Endpoint
 
 START = """

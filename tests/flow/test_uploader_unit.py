@@ -11,8 +11,8 @@ from support.timeline import DAY_S, HOUR_S, tick_soon, timer
 from support.upload_tries import held, never_again, waiting
 from support.upload_unit import upload_unit
 
-from telemetryd.core.hindrance import problem
 from telemetryd.core.limits import ANSWER_TIMEOUT_S
+from telemetryd.core.sending.hindrance import problem
 from telemetryd.core.settings import Endpoint
 
 

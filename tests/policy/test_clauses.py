@@ -61,33 +61,40 @@ SHOWN_BY = {
     "C7": ["toml/test_precedence.py::test_no_plain_http", "upload/test_client.py::test_no_trust", "upload/test_client.py::test_old_tls"],
     # The contact answers; that there is one, and that the user sees it, is ours.
     "C8": ["policy/test_demands.py::test_what_is_mandatory", "policy/test_demands.py::test_the_contact_is_shown"],
-    "A1": ["toml/test_manifest.py::test_refused", "core/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable"],
+    "A1": ["toml/test_manifest.py::test_refused", "core/answers/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable"],
     "A2": [
-        "core/test_report.py::test_bytes_are_exactly_these",
+        "core/answers/test_report.py::test_bytes_are_exactly_these",
         "flow/test_report.py::test_what_reached_nobody_stays_the_same_bytes",
         "flow/test_shared.py::test_the_report_does_not_say_who_pushed",
     ],
-    "A3": ["core/test_admissibility.py::test_cells", "core/test_report.py::test_everything_else_is_refused"],
+    "A3": ["core/privacy/test_admissibility.py::test_cells", "core/answers/test_report.py::test_everything_else_is_refused"],
     # What a server keeps is the vendor's; that a request has nothing but the report is ours.
-    "A4": ["core/test_report.py::test_headers", "upload/test_client.py::test_every_byte", "upload/test_client.py::test_a_connection_each"],
+    "A4": [
+        "core/answers/test_report.py::test_headers",
+        "upload/test_client.py::test_every_byte",
+        "upload/test_client.py::test_a_connection_each",
+    ],
     "M1": ["policy/test_demands.py::test_what_is_mandatory", "toml/test_manifest.py::test_refused"],
-    "M2": ["core/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable", "core/test_aggregate.py::test_a_million_samples"],
-    "M3": ["core/test_aggregate.py::test_answers", "flow/test_shared.py::test_the_consenting_ones_are_merged"],
+    "M2": [
+        "core/answers/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable",
+        "core/answers/test_aggregate.py::test_a_million_samples",
+    ],
+    "M3": ["core/answers/test_aggregate.py::test_answers", "flow/test_shared.py::test_the_consenting_ones_are_merged"],
     "M4": [
         "policy/test_demands.py::test_what_is_mandatory",
-        "core/test_admissibility.py::test_lifetime",
+        "core/privacy/test_admissibility.py::test_lifetime",
         "flow/test_weeks.py::test_stopped",
         "flow/test_sending.py::test_final_answers",
     ],
     "P1": [
         "policy/test_demands.py::test_no_text_can_be_declared",
-        "core/test_report.py::test_everything_else_is_refused",
-        "core/test_coarsen.py::test_choices",
+        "core/answers/test_report.py::test_everything_else_is_refused",
+        "core/answers/test_coarsen.py::test_choices",
         "flow/test_withdrawal.py::test_withdrawal_erases_the_running_tally",
     ],
     "P2": [
         "policy/test_demands.py::test_what_is_mandatory",
-        "core/test_gate.py::test_axes",
+        "core/permission/test_gate.py::test_axes",
         "toml/test_manifest.py::test_only_system_facts",
     ],
     "R1": [

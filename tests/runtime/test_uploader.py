@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.sending.uploader_protocol import SENDING, Job, encode_job
 from telemetryd.core.settings import Endpoint
-from telemetryd.core.uploader_protocol import SENDING, Job, encode_job
 from telemetryd.runtime.uploader import UploaderCourier
 from telemetryd.system import own_package
 

@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.sending.uploader_protocol import SENDING, Job, encode_job
 from telemetryd.core.settings import Endpoint
-from telemetryd.core.uploader_protocol import SENDING, Job, encode_job
 from telemetryd.runtime.uploader import UploaderCourier
 from telemetryd.runtime.uploader_unit import upload_socket
 from telemetryd.system import own_package

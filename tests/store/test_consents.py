@@ -3,10 +3,10 @@ import sqlite3
 
 import pytest
 
-from telemetryd.core.gate import ApplicationLevels, Decision, Levels
-from telemetryd.core.ledger import Charge
-from telemetryd.core.record import Outcome, Record
-from telemetryd.core.sampling_lot import Lot
+from telemetryd.core.permission.gate import ApplicationLevels, Decision, Levels
+from telemetryd.core.permission.record import Outcome, Record
+from telemetryd.core.privacy.ledger import Charge
+from telemetryd.core.privacy.sampling_lot import Lot
 from telemetryd.errors import StorageError
 from telemetryd.store import integrity
 

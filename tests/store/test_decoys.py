@@ -7,7 +7,7 @@ from support.disk.descriptors import open_files, open_logs
 from support.engine_flow import APP, DURING, installed
 from support.manifests.core_questions import STARTUP, define
 
-from telemetryd.core import aggregate
+from telemetryd.core.answers import aggregate
 from telemetryd.engine.ports import CommitListener, StoredTally
 from telemetryd.engine.tallies import RunningTallies
 from telemetryd.errors import StorageError

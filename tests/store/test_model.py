@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from telemetryd.core.gate import ApplicationLevels, Decision, Levels
-from telemetryd.core.record import Outcome, Record
+from telemetryd.core.permission.gate import ApplicationLevels, Decision, Levels
+from telemetryd.core.permission.record import Outcome, Record
 from telemetryd.engine.ports import StoredReport, StoredTally
 from telemetryd.store import open_store
 

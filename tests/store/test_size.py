@@ -4,10 +4,10 @@ import contextlib
 
 import pytest
 
-from telemetryd.core.gate import Levels
-from telemetryd.core.ledger import Charge
-from telemetryd.core.record import Outcome, Record
-from telemetryd.core.sampling_lot import Lot
+from telemetryd.core.permission.gate import Levels
+from telemetryd.core.permission.record import Outcome, Record
+from telemetryd.core.privacy.ledger import Charge
+from telemetryd.core.privacy.sampling_lot import Lot
 from telemetryd.engine.ports import CommitListener
 from telemetryd.store import open_store
 

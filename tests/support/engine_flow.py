@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from support.machine import Machine
 from support.manifests import manifest_texts
 
-from telemetryd.core.obstacle_delay import Moment
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.permission.obstacle_delay import Moment
+from telemetryd.core.sending.schedule import Delivery, Result
 from telemetryd.engine.catalogue import Catalogue
 from telemetryd.engine.changes import Changes
 from telemetryd.engine.decisions import Decisions

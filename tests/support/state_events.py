@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from support.engine_flow import AFTER, APP, CLOSES, DURING, KATE_2026, KEY, LATE, QUESTION, at
 
-from telemetryd.core.gate import Cause
-from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.permission.gate import Cause
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.errors import InvalidArgumentsError
 
 ASKED = KATE_2026.replace("2026-12-31", "2026-12-04")

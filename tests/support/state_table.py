@@ -69,7 +69,7 @@ from support.state_events import (
 )
 
 from telemetryd.core.causes import Cause, Reason, because
-from telemetryd.core.lifecycle import State
+from telemetryd.core.permission.lifecycle import State
 
 
 class Row(NamedTuple):

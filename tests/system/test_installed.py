@@ -13,8 +13,8 @@ import pytest
 from support.manifests.manifest_texts import KATE_2026 as MANIFEST
 
 from telemetryd.core.limits import CONFIG_BYTES, MANIFEST_BYTES
+from telemetryd.core.permission.signoffs import StopReason
 from telemetryd.core.settings import Budgets, KillSwitch, Settings
-from telemetryd.core.signoffs import StopReason
 from telemetryd.errors import InvalidManifestError, StorageError
 from telemetryd.system.installed import InstalledFiles, load_manifest, load_reviews, load_settings, manifest_files
 

@@ -8,13 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.manifests.core_questions import STARTUP, asking, permitted
 
-from telemetryd.core import aggregate
-from telemetryd.core.coarsen import coarsener
+from telemetryd.core.answers import aggregate
+from telemetryd.core.answers.coarsen import coarsener
+from telemetryd.core.answers.report import BLANK_NONCE, Report, cell_of_bins, encode, label_of_cell
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.gate import Levels, obstacles
-from telemetryd.core.noise import respond
-from telemetryd.core.report import BLANK_NONCE, Report, cell_of_bins, encode, label_of_cell
-from telemetryd.core.sampling_lot import Lot, drawn_period, takes_part
+from telemetryd.core.permission.gate import Levels, obstacles
+from telemetryd.core.privacy.noise import respond
+from telemetryd.core.privacy.sampling_lot import Lot, drawn_period, takes_part
 from telemetryd.core.system_facts import SOURCES
 from telemetryd.describe.sentences import describe
 from telemetryd.errors import InvalidManifestError, InvalidValueError

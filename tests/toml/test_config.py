@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetryd.core.permission.signoffs import EVERYONE, Review, Stop, StopReason
 from telemetryd.core.settings import Endpoint
-from telemetryd.core.signoffs import EVERYONE, Review, Stop, StopReason
 from telemetryd.errors import InvalidFileError
 from telemetryd.toml.config import concerned_applications, parse_configuration, parse_reviews
 from telemetryd.toml.tables import Row

@@ -14,7 +14,7 @@ from support.manifests.manifest_variations import MANIFEST, VALUES, altered, at,
 from support.manifests.recorded_documents import CONFIGURATION, REVIEWS
 
 from telemetryd.authoring.models import model_of
-from telemetryd.core.signoffs import Review, Stop
+from telemetryd.core.permission.signoffs import Review, Stop
 from telemetryd.errors import InvalidFileError
 from telemetryd.toml import config, parser, reader
 from telemetryd.toml.config_keys import CONFIGURATION as CONFIGURATION_KEYS

@@ -19,8 +19,8 @@ from support.manifests.handed_report import DEFINITION, reviews_of
 from support.net.tls_receiver import Receiver
 from support.net.watched_uploads import Watched
 
+from telemetryd.core.sending.uploader_protocol import SENDING, parse_delivery
 from telemetryd.core.settings import Endpoint
-from telemetryd.core.uploader_protocol import SENDING, parse_delivery
 
 
 @pytest.fixture(scope="session")

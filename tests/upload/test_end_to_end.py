@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from support.manifests.handed_report import REPORT, TEXT
 
-from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.report import encode, request_headers
-from telemetryd.core.schedule import Delivery, Result, held_delivery
+from telemetryd.core.answers.report import encode, request_headers
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery
 from telemetryd.runtime.uploader import UploaderCourier
 
 

@@ -8,7 +8,7 @@ import pytest
 from support.installation import USER_SITE, Installation
 from support.manifests.handed_report import BODY, TEXT, job
 
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.sending.schedule import Delivery, Result
 from telemetryd.runtime.uploader import UPLOADER, command_of, environment
 
 ACCEPTED = Delivery(Result.ACCEPTED, 204)

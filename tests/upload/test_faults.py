@@ -21,10 +21,10 @@ from support.manifests.handed_report import BODY, job
 from support.net.tls_receiver import RESET
 from support.shifted_time import hastened
 
-from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
-from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
-from telemetryd.core.uploader_protocol import SENDING, parse_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.sending.uploader_protocol import SENDING, parse_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
 from telemetryd.upload.request import request

@@ -4,10 +4,10 @@ import pytest
 from support.manifests.core_questions import MEMORY, STARTUP, asking, define, review_of
 from support.manifests.handed_report import BODY, DEFINITION, REPORT, TEXT
 
-from telemetryd.core.report import Report, encode
+from telemetryd.core.answers.report import Report, encode
+from telemetryd.core.permission.signoffs import Reviews, Stop, StopReason
+from telemetryd.core.sending.uploader_protocol import Job, encode_job
 from telemetryd.core.settings import Endpoint, KillSwitch, Settings
-from telemetryd.core.signoffs import Reviews, Stop, StopReason
-from telemetryd.core.uploader_protocol import Job, encode_job
 from telemetryd.upload.job import definition_of, endpoint_of, is_admitted, is_declared, job_of, may_connect
 
 ENDPOINT = Endpoint("kde", "KDE", "https://telemetry.example.org/v1/reports")

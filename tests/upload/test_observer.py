@@ -27,8 +27,8 @@ from support.net.watched_uploads import PLAIN, REPORTS, Watched, review_all, tex
 from support.shifted_time import shifted_by
 from support.timeline import DAY_S
 
-from telemetryd.core.report import encode
-from telemetryd.core.schedule import Delivery, Result
+from telemetryd.core.answers.report import encode
+from telemetryd.core.sending.schedule import Delivery, Result
 from telemetryd.runtime.uploader import UPLOADER, UploaderCourier
 from telemetryd.upload.client import Client
 from telemetryd.upload.request import request

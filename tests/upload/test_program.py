@@ -11,11 +11,11 @@ from support.manifests.handed_report import BODY, DEFINITION, REPORT, TEXT, job
 from support.net.tls_receiver import RESET
 from support.shifted_time import hastened
 
+from telemetryd.core.answers.report import encode, report_for_test
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.report import encode, report_for_test
-from telemetryd.core.schedule import Delivery, Result, held_delivery
-from telemetryd.core.uploader_protocol import encode_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery
+from telemetryd.core.sending.uploader_protocol import encode_delivery
 from telemetryd.system import own_package
 
 DAMAGED, HELD = held_delivery(Hindrance.REPORT), held_delivery(Hindrance.CONFIGURATION)

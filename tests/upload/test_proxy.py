@@ -9,9 +9,9 @@ import trustme
 from support.manifests.handed_report import BODY, job
 from support.net.connect_proxy import ConnectProxy
 
-from telemetryd.core.hindrance import Hindrance
 from telemetryd.core.limits import RECEIVED_MAX_BYTES
-from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
 from telemetryd.upload.request import request

@@ -12,10 +12,10 @@ from support.net.connect_proxy import ConnectProxy
 from support.net.oblivious_servers import RELAY_ADDRESS, Gateway, Relay, configuration, http, keys_file, known, unknown
 
 import telemetryd
-from telemetryd.core.hindrance import Hindrance
+from telemetryd.core.answers.report import encode, request_headers
 from telemetryd.core.limits import RESPONSE_MAX_BYTES
-from telemetryd.core.report import encode, request_headers
-from telemetryd.core.schedule import Delivery, Result, held_delivery, unknown_delivery
+from telemetryd.core.sending.hindrance import Hindrance
+from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.upload.client import Client, Timeouts
 from telemetryd.upload.job import HeldError
 from telemetryd.upload.ohttp import OhttpError

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from telemetryd.authoring.guidance import guide
 from telemetryd.authoring.linter.finding import warning
-from telemetryd.core.admissibility import FEWEST_REPORTS, duplicate_facts, figures, noise_warnings
 from telemetryd.core.definition import OTHER, Category, SourceType, number_label
+from telemetryd.core.privacy.admissibility import FEWEST_REPORTS, duplicate_facts, figures, noise_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

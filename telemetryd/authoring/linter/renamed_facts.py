@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.authoring.linter.finding import warning
-from telemetryd.core.admissibility import ONE_FACT, same_facts
+from telemetryd.core.privacy.admissibility import ONE_FACT, same_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

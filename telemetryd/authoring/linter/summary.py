@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.authoring.linter import user_budget
-from telemetryd.core.admissibility import figures
+from telemetryd.core.privacy.admissibility import figures
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Declaration, Definition

@@ -1,7 +1,7 @@
 """What the answers of one manifest cost a user who accepts everything, against the caps of the privacy ledger. Policy: A1, A2.
 
-Users are simulated as in `core.share_plan`, here under all caps. Other manifests of the vendor share the caps of its host, so the sums here
-are the least that the host is charged.
+Users are simulated as in `core.privacy.share_plan`, here under all caps. Other manifests of the vendor share the caps of its host, so the
+sums here are the least that the host is charged.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.authoring.linter.finding import warning
-from telemetryd.core.ledger import caps_of, charge_for
-from telemetryd.core.sampling_lot import BITS, draw_lot
+from telemetryd.core.privacy.ledger import caps_of, charge_for
+from telemetryd.core.privacy.sampling_lot import BITS, draw_lot
+from telemetryd.core.privacy.share_plan import drawable, obstacles_of
 from telemetryd.core.settings import Budgets
-from telemetryd.core.share_plan import drawable, obstacles_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

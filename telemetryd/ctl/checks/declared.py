@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core.definition import ManifestKind
-from telemetryd.core.gate import axes
+from telemetryd.core.permission.gate import axes
 from telemetryd.ctl.checks.machine import Found
 from telemetryd.ctl.render.state_sentences import lock_sentence, switch_sentence
 from telemetryd.ctl.render.value_words import count_phrase
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetryd.core.definition import Definition
+    from telemetryd.core.permission.signoffs import Review
     from telemetryd.core.settings import Lock, Problem
-    from telemetryd.core.signoffs import Review
     from telemetryd.ctl.checks.machine import Machine
 
 _UNREADABLE = "correct this file: until then telemetry is off here"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from telemetryd.core.definition import Declaration, Definition
+    from telemetryd.core.permission.signoffs import InstalledReviews
     from telemetryd.core.settings import Settings
-    from telemetryd.core.signoffs import InstalledReviews
 
 
 class Found(NamedTuple):

@@ -6,10 +6,11 @@ import random
 from math import floor, log10
 from typing import TYPE_CHECKING
 
-from telemetryd.core import hindrance, share_plan
-from telemetryd.core.hindrance import Hindrance
-from telemetryd.core.ledger import caps_of
-from telemetryd.core.share_plan import Vendor
+from telemetryd.core.privacy import share_plan
+from telemetryd.core.privacy.ledger import caps_of
+from telemetryd.core.privacy.share_plan import Vendor
+from telemetryd.core.sending import hindrance
+from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.ctl.checks.machine import Found
 from telemetryd.ctl.files import uploads
 from telemetryd.ctl.render.value_words import count_phrase
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetryd.core.definition import Definition
-    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.sending.schedule import Delivery
     from telemetryd.core.settings import Endpoint
     from telemetryd.ctl.checks.machine import Machine
 

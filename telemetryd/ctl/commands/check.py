@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetryd.core.schedule import Result
+from telemetryd.core.sending.schedule import Result
 from telemetryd.core.translation import mark
 from telemetryd.ctl.checks import declared, published, servers, units, work
 from telemetryd.ctl.checks.machine import Found, machine_at
@@ -23,7 +23,7 @@ from telemetryd.ctl.safe_text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.sending.schedule import Delivery
     from telemetryd.core.settings import Endpoint
     from telemetryd.ctl.checks.machine import Machine
     from telemetryd.ctl.checks.published import Publication

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telemetryd.core import share_plan
-from telemetryd.core.ledger import caps_of
+from telemetryd.core.privacy import share_plan
+from telemetryd.core.privacy.ledger import caps_of
+from telemetryd.core.privacy.share_plan import Vendor
 from telemetryd.core.settings import Budgets
-from telemetryd.core.share_plan import Vendor
 from telemetryd.core.translation import joined
 from telemetryd.ctl.failures import FAILED, Failure
 from telemetryd.ctl.files.inputs import read_inputs
@@ -23,7 +23,7 @@ from telemetryd.ctl.render import printing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from telemetryd.core.share_plan import Fitting, SourceNeed
+    from telemetryd.core.privacy.share_plan import Fitting, SourceNeed
 
 _SEED = 2026
 """The simulation is the same in every run, so that a check in CI says the same tomorrow."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.core.explanation import Situation, explain
-from telemetryd.core.signoffs import StopReason
+from telemetryd.core.permission.signoffs import StopReason
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.files import inputs as files
 from telemetryd.ctl.files import installed_texts, signing
@@ -24,7 +24,7 @@ from telemetryd.ctl.render.value_words import join_with_and
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetryd.core.signoffs import Reviews, Stop
+    from telemetryd.core.permission.signoffs import Reviews, Stop
     from telemetryd.ctl.files.signing import ReviewEntry
     from telemetryd.ctl.render.review_page import ReviewedQuestion, Subject
 

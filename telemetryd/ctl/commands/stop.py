@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from telemetryd.core.signoffs import Stop, StopReason
+from telemetryd.core.permission.signoffs import Stop, StopReason
 from telemetryd.ctl import control_client
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.files import installed_texts

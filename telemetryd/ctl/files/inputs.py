@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.core.definition import Declaration, Definition
-    from telemetryd.core.signoffs import Review, Reviews, Stop
+    from telemetryd.core.permission.signoffs import Review, Reviews, Stop
 
 _MANIFEST = re.compile(r"^\s*(?:schema\s*=|\[\s*application\s*\])", re.MULTILINE)
 _REVIEWS = re.compile(r"^\s*\[\[\s*(?:review|stop)\s*\]\]", re.MULTILINE)
@@ -43,7 +43,7 @@ class Inputs(NamedTuple):
 
     def standing(self) -> Reviews:
         """The reviews and stops in force for each question."""
-        from telemetryd.core.signoffs import Reviews  # noqa: PLC0415 - for those who ask
+        from telemetryd.core.permission.signoffs import Reviews  # noqa: PLC0415 - for those who ask
 
         return Reviews(self.reviews, self.stops)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from telemetryd.core.definition import Definition
-    from telemetryd.core.signoffs import Reviews
+    from telemetryd.core.permission.signoffs import Reviews
 
 
 def definitions(application: str) -> Sequence[Definition]:

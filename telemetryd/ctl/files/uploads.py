@@ -7,11 +7,11 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from telemetryd.core.report import BLANK_NONCE, encode, report_for_test
+from telemetryd.core.answers.report import BLANK_NONCE, encode, report_for_test
 from telemetryd.runtime.uploader import UPLOADER, UploaderCourier
 
 if TYPE_CHECKING:
-    from telemetryd.core.schedule import Delivery
+    from telemetryd.core.sending.schedule import Delivery
     from telemetryd.core.settings import Endpoint
 
 _NONCE_BYTES = len(BLANK_NONCE) // 2

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.authoring.clauses import CLAUSES
-from telemetryd.core import admissibility
 from telemetryd.core.definition import SourceType
+from telemetryd.core.privacy import admissibility
 from telemetryd.core.system_facts import SYSTEM
 
 if TYPE_CHECKING:

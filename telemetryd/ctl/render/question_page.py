@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetryd.core import admissibility
+from telemetryd.core.privacy import admissibility
 from telemetryd.core.translation import ENGLISH, joined, mark
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.language import gettext

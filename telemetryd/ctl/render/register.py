@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetryd.core import admissibility, report
-from telemetryd.core.period import whole_periods
-from telemetryd.core.signoffs import Standing, StopReason
+from telemetryd.core.answers import report
+from telemetryd.core.answers.period import whole_periods
+from telemetryd.core.permission.signoffs import Standing, StopReason
+from telemetryd.core.privacy import admissibility
 from telemetryd.core.translation import joined
 from telemetryd.ctl.render.sheet import Code, Index, IndexRow, Link, Section, Sheet, fact
 from telemetryd.describe.sentences import describe

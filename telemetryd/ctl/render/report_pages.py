@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from telemetryd.core.odds import Revealed, sentences
+from telemetryd.core.privacy.odds import Revealed, sentences
 from telemetryd.core.translation import decimal, mark
 from telemetryd.ctl.render.pages import labelled_rows
 from telemetryd.ctl.render.reasons import error_text
@@ -68,7 +68,7 @@ def missing_page(page: Page, made: int, outcomes: Sequence[str]) -> None:
 
 def preview_page(page: Page, reports: Sequence[Sequence[str]]) -> None:
     """The reports that would be sent, as (application/question, URL, body), in the user's language. The page says what is not final."""
-    from telemetryd.core.report import BLANK_NONCE  # noqa: PLC0415 - no other page needs this module
+    from telemetryd.core.answers.report import BLANK_NONCE  # noqa: PLC0415 - no other page needs this module
 
     _ = page.language.words.gettext
     if not reports:

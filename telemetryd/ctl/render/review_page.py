@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.authoring.linter import renamed_facts, user_budget
 from telemetryd.authoring.linter.findings_of import OtherManifests, lint
-from telemetryd.core import admissibility, report
+from telemetryd.core.answers import report
+from telemetryd.core.answers.period import whole_periods
 from telemetryd.core.definition import translations
-from telemetryd.core.period import whole_periods
+from telemetryd.core.privacy import admissibility
 from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl.render import register
 from telemetryd.ctl.render.checklist import Check, checklist
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from telemetryd.authoring.linter.finding import Finding
     from telemetryd.core.definition import Declaration, Definition
-    from telemetryd.core.signoffs import Reviews
+    from telemetryd.core.permission.signoffs import Reviews
     from telemetryd.ctl.render.sheet import Fact
     from telemetryd.describe.difference import Change
 

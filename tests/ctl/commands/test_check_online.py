@@ -10,7 +10,7 @@ from support.machine import KATE, Machine
 from support.net.oblivious_servers import Gateway, Relay, keys_file
 from support.net.tls_receiver import NO_CONTENT, RESET, Receiver
 
-from telemetryd.core.report import REPORT_BYTES, is_for_test, parse
+from telemetryd.core.answers.report import REPORT_BYTES, is_for_test, parse
 
 AUTHORITY = "the server's certificate does not lead to an authority that is trusted here"
 

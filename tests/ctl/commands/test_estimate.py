@@ -9,7 +9,7 @@ import pytest
 from support.invoked_commands import runner
 from support.manifests.survey_answers import MANIFEST, bodies, definition
 
-from telemetryd.core.report import encode, parse, report_for_test
+from telemetryd.core.answers.report import encode, parse, report_for_test
 from telemetryd.ctl.__main__ import cli
 
 ASKED = definition()

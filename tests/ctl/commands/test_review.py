@@ -11,7 +11,7 @@ from support.invoked_commands import runner
 from support.manifests.survey_answers import MANIFEST
 
 from telemetryd.authoring.clauses import CLAUSES
-from telemetryd.core.signoffs import Reviews
+from telemetryd.core.permission.signoffs import Reviews
 from telemetryd.ctl.__main__ import cli
 from telemetryd.ctl.files.signing import is_same_person
 from telemetryd.describe.sentences import describe

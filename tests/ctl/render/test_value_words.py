@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from telemetryd.core.definition import Detail
-from telemetryd.core.gate import ACCEPT_KNOWN, ASK, INHERIT, REFUSE_SILENTLY
+from telemetryd.core.permission.gate import ACCEPT_KNOWN, ASK, INHERIT, REFUSE_SILENTLY
 from telemetryd.ctl import safe_text
 from telemetryd.ctl.render import value_words
 

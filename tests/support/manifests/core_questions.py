@@ -14,10 +14,10 @@ from telemetryd.core.definition import (
     SourceType,
     digest_of,
 )
-from telemetryd.core.gate import ApplicationLevels, Circumstances, Decision, Levels
-from telemetryd.core.sampling_lot import Lot
+from telemetryd.core.permission.gate import ApplicationLevels, Circumstances, Decision, Levels
+from telemetryd.core.permission.signoffs import Review, Standing, Stop, StopReason
+from telemetryd.core.privacy.sampling_lot import Lot
 from telemetryd.core.settings import Endpoint, KillSwitch, Lock, Settings
-from telemetryd.core.signoffs import Review, Standing, Stop, StopReason
 
 APPLICATION = Application("org.kde.kate", "Kate", "Editor", "kde", "https://kde.org/privacy")
 STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, "ms", edges=(500, 2000))

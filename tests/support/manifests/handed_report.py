@@ -2,9 +2,9 @@
 
 from support.manifests.core_questions import asking
 
+from telemetryd.core.answers.report import Report, encode
 from telemetryd.core.definition import canonical_text
-from telemetryd.core.report import Report, encode
-from telemetryd.core.uploader_protocol import Job, encode_job
+from telemetryd.core.sending.uploader_protocol import Job, encode_job
 from telemetryd.system import own_package
 
 DEFINITION = asking()

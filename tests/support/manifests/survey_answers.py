@@ -6,8 +6,8 @@ from collections import Counter
 from support.manifests.manifest_texts import EDITOR, STARTUP, question
 
 from telemetryd.analysis.channel import channel
-from telemetryd.core.period import whole_periods
-from telemetryd.core.report import Report, encode, label_of_cell
+from telemetryd.core.answers.period import whole_periods
+from telemetryd.core.answers.report import Report, encode, label_of_cell
 from telemetryd.toml.manifest import parse
 
 PLATFORM = """\

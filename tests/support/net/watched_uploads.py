@@ -9,9 +9,9 @@ from support.manifests.handed_report import DEFINITION, REPORT
 from support.net.observer import Tapped, Wiretap
 from support.net.tls_receiver import Receiver
 
+from telemetryd.core.answers.report import Report, encode
 from telemetryd.core.definition import Application, Combine, PeriodKind, Source, SourceType, canonical_text
-from telemetryd.core.report import Report, encode
-from telemetryd.core.schedule import Result
+from telemetryd.core.sending.schedule import Result
 from telemetryd.runtime.uploader import UPLOADER, UploaderCourier
 
 Z = "z" * 32

@@ -1,0 +1,1 @@
+"""From a value to a report: bins, tallies, periods, and the bytes that are sent."""

@@ -1,0 +1,268 @@
+"""Which shares leave room in the budgets of users who accept all questions of a vendor. Policy: A2, M2.
+
+Losses are those of simulated users, with the lots of `core.privacy.sampling_lot` and the rule of `core.privacy.room`. On one host the order
+of periods changes nothing, so it is one view over all that a user is drawn for. Sums about one source are exact.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetryd.core.answers.period import whole_periods
+from telemetryd.core.privacy.ledger import Sums, charge_for
+from telemetryd.core.privacy.noise import probabilities
+from telemetryd.core.privacy.planning import reports_needed
+from telemetryd.core.privacy.room import Contender, view
+from telemetryd.core.privacy.sampling_lot import BITS, Lot, bar, period_among
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from telemetryd.core.answers.period import Period
+    from telemetryd.core.causes import Reason
+    from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.privacy.ledger import Caps, Charge
+
+TOLERATED = 0.01
+"""The part of the drawn answers that may find no room in a host's budgets, and of the users who may lose an answer about a source."""
+MARGIN = 0.02
+"""Half of the 95 % interval of a share that most decisions need."""
+_GRID = (*(number / 10**digits for digits in (4, 3, 2) for number in range(10, 100)), 1.0)
+"""Shares of two digits, ascending, from 0.001."""
+_ANSWERS = 200_000
+"""Answers that are simulated at most. The part without room is then known to less than 0.1 points."""
+_USERS = range(300, 9000)
+_UNBOUND = 1 << 62
+
+
+class Vendor(NamedTuple):
+    """The questions of one vendor, and the number of its applications that a user has; 0 means all."""
+
+    definitions: Sequence[Definition]
+    caps: Caps
+    applications: int = 0
+
+    @property
+    def part(self) -> float:
+        """The part of the applications that a user has."""
+        number = len({definition.application.id for definition in self.definitions})
+        return self.applications / number if self.applications else 1.0
+
+
+class Losses(NamedTuple):
+    """The part of the drawn answers without room in a host's budgets, and the years after which the budget for life is spent.
+
+    `lost` is that of questions published together. `last` is that of a question whose period begins after those of all others: a question
+    competes only with what is published when its period begins, so in the course of a year the loss falls on the last ones.
+    """
+
+    lost: float
+    last: float
+    years: float
+
+
+class Fitting(NamedTuple):
+    """The largest endpoint shares that fit: for questions published together, and for questions published in any order during the year."""
+
+    together: float
+    in_turn: float
+
+
+class SourceNeed(NamedTuple):
+    """A source with more questions than its budget has room for.
+
+    `exceeded` is the part of the users who lose an answer. With `share` as the product of both shares, it is at most TOLERATED.
+    """
+
+    source: str
+    questions: int
+    exceeded: float
+    share: float
+
+
+class Precision(NamedTuple):
+    """The reports of a question in all its periods, those needed for ± 2 points, and the margin reached (95 %, any share)."""
+
+    key: Key
+    reports: float
+    needed: int
+    margin: float
+
+
+_User = list[tuple[int, Contender]]
+"""What a simulated user may answer: `Lot.part` and the answer."""
+
+
+class Drawable(NamedTuple):
+    """A question as users are drawn for it: those with `Lot.part` below `bar`. It has an entry for each year in which a period ends."""
+
+    key: Key
+    bar: int
+    periods: Sequence[Period]
+    entries: Mapping[int, Charge]
+
+    def answer(self, lot: Lot) -> Contender:
+        """The answer of a user who is drawn."""
+        return Contender(lot.rank, self.key, self.entries[year_of(period_among(self.periods, lot).end)])
+
+
+def drawable(definition: Definition, share: float) -> Drawable:
+    """A question at an endpoint share, with entries for the host ""."""
+    question = definition.question
+    periods = whole_periods(question.period, question.starts, question.ends)
+    entries = {year: charge_for(definition, "", year) for year in {year_of(period.end) for period in periods}}
+    return Drawable(definition.key, bar(question.share, share), periods, entries)
+
+
+def obstacles_of(answers: Iterable[Contender], caps: Caps) -> dict[Key, Reason | None]:
+    """Each drawn answer of a user with why it finds no room, or None if it does."""
+    return view(Sums(caps), sorted(answers))
+
+
+def year_of(end: int) -> int:
+    """The year in which a period is charged: that of its last second (UTC). `end` is exclusive, Unix s."""
+    return datetime.fromtimestamp(end - 1, UTC).year
+
+
+def losses(vendor: Vendor, share: float, rng: Callable[[int], int]) -> Losses:
+    """The losses of simulated users at an endpoint share; `rng(n)` gives a uniform integer in [0, n)."""
+    return _losses(vendor, share, _users(vendor, share, rng))
+
+
+def fitting_shares(vendor: Vendor, rng: Callable[[int], int]) -> Fitting:
+    """The largest endpoint shares of two digits with tolerated losses. All shares are tried with the same users."""
+    most = _largest(lambda share: _drawn_tenths(vendor, share) <= 2 * vendor.caps.year * len(_years(vendor)), 1.0)
+    users = _users(vendor, most, rng)
+    # To a tenth of a percent, as it is printed: no simulation knows more.
+    together = _largest(lambda share: round(_losses(vendor, share, users).lost, 3) <= TOLERATED, most)
+    return Fitting(together, _largest(lambda share: round(_losses(vendor, share, users).last, 3) <= TOLERATED, together))
+
+
+def source_needs(vendor: Vendor, share: float) -> list[SourceNeed]:
+    """The sources whose questions exceed their budget for too many users at an endpoint share."""
+    by_source: dict[str, list[Definition]] = {}
+    for definition in vendor.definitions:
+        for source in charge_for(definition, "", 0).sources:
+            by_source.setdefault(source, []).append(definition)
+    needs = []
+    for source, definitions in sorted(by_source.items()):
+        about = vendor._replace(definitions=definitions)
+        exceeded = _exceeded(about, vendor.part, lambda definition: definition.question.share * share)
+        if exceeded > TOLERATED:
+            needs.append(SourceNeed(source, len(definitions), exceeded, _share_of_each(about, vendor.part)))
+    return needs
+
+
+def precisions(vendor: Vendor, share: float, users: int) -> list[Precision]:
+    """The precision of each question if so many users accept it."""
+    result = []
+    for definition in vendor.definitions:
+        question = definition.question
+        needed, reports = reports_needed(MARGIN, probabilities(definition.cells, question.epsilon)), users * question.share * share
+        result.append(Precision(definition.key, reports, needed, MARGIN * (needed / reports) ** 0.5))
+    return result
+
+
+def _share_of_each(about: Vendor, part: float) -> float:
+    return _largest(lambda share: _exceeded(about, part, lambda _: share) <= TOLERATED, 1.0)
+
+
+def _largest(is_tolerated: Callable[[float], bool], most: float) -> float:
+    """The largest share of two digits up to `most` that is tolerated, as all smaller shares are; the least if none is."""
+    shares = _GRID[: bisect_right(_GRID, most)]
+    return shares[max(0, bisect_left(shares, 1, key=lambda share: int(not is_tolerated(share))) - 1)]
+
+
+def _users(vendor: Vendor, share: float, rng: Callable[[int], int]) -> list[_User]:
+    """Simulated users, each with the answers that it is drawn for at this share or a smaller one."""
+    questions = [drawable(definition, share) for definition in vendor.definitions]
+    applications = sorted({definition.application.id for definition in vendor.definitions})
+    mean = sum(definition.question.share for definition in vendor.definitions) * share * vendor.part
+    number = max(_USERS.start, min(_USERS.stop, int(_ANSWERS / mean)))
+    return [_user(questions, _choose(applications, vendor.applications, rng), rng) for _ in range(number)]
+
+
+def _user(questions: Sequence[Drawable], owned: set[str], rng: Callable[[int], int]) -> _User:
+    user: _User = []
+    for question in questions:
+        # Most are not drawn, and need no other number than the first.
+        if question.key[0] in owned and (part := rng(1 << BITS)) < question.bar:
+            user.append((part, question.answer(Lot(part, rng(1 << BITS), rng(1 << BITS)))))
+    return user
+
+
+def _losses(vendor: Vendor, share: float, users: Sequence[_User]) -> Losses:
+    bars = {definition.key: bar(definition.question.share, share) for definition in vendor.definitions}
+    caps = vendor.caps._replace(source=_UNBOUND)
+    drawn, lost, last, spent = 0, 0, 0, []
+    for user in users:
+        contenders = sorted(contender for part, contender in user if part < bars[contender.key])
+        obstacles = view(Sums(caps), contenders)
+        missing = sum(map(bool, obstacles.values()))
+        drawn, lost = drawn + len(contenders), lost + missing
+        last += sum(_is_lost_as_the_last(contender, contenders, caps) for contender in contenders) if missing else 0
+        spent.append(sum(contender.entry.tenths for contender in contenders if not obstacles[contender.key]))
+    return Losses(lost / drawn if drawn else 0.0, last / drawn if drawn else 0.0, _median_years(spent, caps.life))
+
+
+def _is_lost_as_the_last(contender: Contender, contenders: Sequence[Contender], caps: Caps) -> bool:
+    others = [other for other in contenders if other is not contender]
+    return view(Sums(caps), (*others, contender))[contender.key] is not None
+
+
+def _choose(applications: Sequence[str], number: int, rng: Callable[[int], int]) -> set[str]:
+    """So many of the applications, at random; all for 0."""
+    left = list(applications)
+    while number and len(left) > number:
+        del left[rng(len(left))]
+    return set(left)
+
+
+def _median_years(spent: Sequence[int], life: int) -> float:
+    """The median number of years after which a host's budget for life is spent, if every year asks as much."""
+    if not any(spent):
+        return float("inf")
+    years = sorted(_years_until(spent, first, life) for first in range(len(spent)))
+    return years[len(years) // 2]
+
+
+def _years_until(spent: Sequence[int], first: int, life: int) -> int:
+    total = years = 0
+    while total < life:
+        total += spent[(first + years) % len(spent)]
+        years += 1
+    return years
+
+
+def _exceeded(about: Vendor, part: float, share_of: Callable[[Definition], float]) -> float:
+    """The probability that a user's drawn answers about a source exceed its cap. Each application is there with probability `part`."""
+    by_application: dict[str, list[Definition]] = {}
+    for definition in about.definitions:
+        by_application.setdefault(definition.application.id, []).append(definition)
+    totals = {0: 1.0}
+    for definitions in by_application.values():
+        with_it = totals
+        for definition in definitions:
+            with_it = _convolve(with_it, charge_for(definition, "", 0).tenths, share_of(definition), about.caps.source)
+        totals = {total: (1 - part) * totals.get(total, 0) + part * with_it.get(total, 0) for total in totals.keys() | with_it.keys()}
+    return sum(chance for total, chance in totals.items() if total > about.caps.source)
+
+
+def _convolve(totals: Mapping[int, float], tenths: int, probability: float, cap: int) -> dict[int, float]:
+    result: dict[int, float] = {}
+    for total, chance in totals.items():
+        more = min(total + tenths, cap + 1)
+        result[total] = result.get(total, 0.0) + chance * (1 - probability)
+        result[more] = result.get(more, 0.0) + chance * probability
+    return result
+
+
+def _drawn_tenths(vendor: Vendor, share: float) -> float:
+    """The mean of what a user is drawn for, in tenths of ε."""
+    return sum(charge_for(definition, "", 0).tenths * definition.question.share for definition in vendor.definitions) * share * vendor.part
+
+
+def _years(vendor: Vendor) -> set[int]:
+    return {year for definition in vendor.definitions for year in drawable(definition, 1.0).entries}
