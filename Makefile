@@ -49,7 +49,7 @@ campaign: ## The long forms: two hundred times the examples, hundreds of crashes
 	@packaging/bootstrap.sh test
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core tests/toml tests/authoring tests/describe
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
-		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/engine/test_walks.py tests/engine/test_reload_faults.py
+		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/engine/test_walks.py tests/engine/declarations/test_reload_faults.py
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -n 2 --timeout=900 tests/bus tests/core/privacy/test_share_plan.py tests/flow/test_bus_faults.py tests/flow/test_lifecycle.py
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --constraint packaging/constraints.txt --group mutants
 	@$(PY) tests/mutants.py

@@ -28,16 +28,16 @@ PLACE = ROOT / "build/mutants"
 PURE = ("core", "toml", "describe", "authoring")
 """Packages that are nothing but rules, and whose tests lie in folders of the same names."""
 TESTS = {
-    "telemetryd/engine/period_close.py": ["tests/engine/test_period_close.py"],
-    "telemetryd/engine/tallies.py": ["tests/engine/test_tallies.py"],
+    "telemetryd/engine/samples/period_close.py": ["tests/engine/samples/test_period_close.py"],
+    "telemetryd/engine/samples/tallies.py": ["tests/engine/samples/test_tallies.py"],
     "telemetryd/store/consents.py": ["tests/store/test_consents.py"],
     "telemetryd/bus/dispatch.py": ["tests/bus/test_dispatch.py", "tests/bus/test_parity.py"],
     "telemetryd/bus/callers.py": ["tests/bus/test_callers.py", "tests/bus/test_identity.py"],
 }
 """Modules outside of these, and the tests that are theirs."""
 WIDER = {
-    "telemetryd/engine/period_close.py": ["tests/flow/test_report.py"],
-    "telemetryd/store/consents.py": ["tests/engine/test_decisions.py"],
+    "telemetryd/engine/samples/period_close.py": ["tests/flow/test_report.py"],
+    "telemetryd/store/consents.py": ["tests/engine/choices/test_decisions.py"],
 }
 EQUAL = ("ReplaceBinaryOperator_BitOr", "ReplaceUnaryOperator_Delete_Not_None", "RemoveDecorator")
 """Operators of which nearly every mutant is the same program: `int | None` in an annotation, `@property` (which nothing then finds)."""

@@ -14,22 +14,22 @@ from telemetryd.bus.paged_lists import Pages
 from telemetryd.bus.reply_size import bounded, fitting
 from telemetryd.bus.told_problems import ToldProblems
 from telemetryd.bus.transport.library import Message, Variant
-from telemetryd.engine.queries import ViewChangedError
+from telemetryd.engine.views.queries import ViewChangedError
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 
     from telemetryd.core.settings import Problem
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.choices.user_acts import UserActs
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.delivery import Deliveries
-    from telemetryd.engine.erasure import Erasure
-    from telemetryd.engine.monitor import Monitor, MonitorEvent
     from telemetryd.engine.ports import ConsentStore
-    from telemetryd.engine.queries import Queries
-    from telemetryd.engine.query_rows import Shown
+    from telemetryd.engine.samples.erasure import Erasure
+    from telemetryd.engine.samples.monitor import Monitor, MonitorEvent
     from telemetryd.engine.slices import Slices
-    from telemetryd.engine.user_acts import UserActs
+    from telemetryd.engine.views.queries import Queries
+    from telemetryd.engine.views.query_rows import Shown
 
 P = ParamSpec("P")
 T = TypeVar("T")

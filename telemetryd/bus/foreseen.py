@@ -12,7 +12,7 @@ from telemetryd.errors import InvalidArgumentsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from telemetryd.engine.foresight import Consequence, Foreseen
+    from telemetryd.engine.choices.foresight import Consequence, Foreseen
 
 _INTEGERS = "ynqiuxt"
 _SIGNATURES = {

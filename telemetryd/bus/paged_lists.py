@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from telemetryd.bus.reply_size import page
 from telemetryd.bus.transport.library import Variant
 from telemetryd.engine.ports import ReportSelection
-from telemetryd.engine.queries import QuestionQuery
-from telemetryd.engine.question_rows import Wanted
+from telemetryd.engine.views.queries import QuestionQuery
+from telemetryd.engine.views.question_rows import Wanted
 from telemetryd.errors import InvalidArgumentsError
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from telemetryd.bus.identity import Caller
     from telemetryd.bus.members import Handler, Result
     from telemetryd.bus.transport.library import Message
-    from telemetryd.engine.queries import Queries
-    from telemetryd.engine.query_rows import Shown
+    from telemetryd.engine.views.queries import Queries
+    from telemetryd.engine.views.query_rows import Shown
     from telemetryd.system.languages import Language
 
 T = TypeVar("T")

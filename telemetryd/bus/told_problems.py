@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from telemetryd.core.settings import Problem
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.delivery import Deliveries
-    from telemetryd.engine.erasure import Erasure
     from telemetryd.engine.ports import ConsentStore
+    from telemetryd.engine.samples.erasure import Erasure
 
 AGAIN_MIN_S, AGAIN_MAX_S = 60.0, 3600.0
 """Time from a reading to the signal. It doubles with each of these signals: an open window costs a few of them, then one in an hour."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.permission.record import Record
     from telemetryd.core.privacy.ledger import Caps, Charge
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import ConsentStore
 
 

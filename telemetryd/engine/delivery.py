@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Key
     from telemetryd.core.sending.schedule import Delivery
     from telemetryd.core.settings import Endpoint, Problem
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.decisions import Decisions
+    from telemetryd.engine.choices.decisions import Decisions
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.erasure import Erasure
     from telemetryd.engine.ports import Clock, Courier, Randomness, ReportStore, StoredReport
     from telemetryd.engine.questions import Questions
-    from telemetryd.engine.sampling import Sampling
+    from telemetryd.engine.samples.erasure import Erasure
+    from telemetryd.engine.samples.sampling import Sampling
     from telemetryd.problem_log import ProblemLog
 
 _LOG = logging.getLogger(__name__)

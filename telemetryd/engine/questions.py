@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.permission.lifecycle import Step
     from telemetryd.core.privacy.ledger import Charge
-    from telemetryd.engine.catalogue import Catalogue, Standpoint
+    from telemetryd.engine.declarations.catalogue import Catalogue, Standpoint
     from telemetryd.engine.ports import Clock, ConsentStore, Randomness
 
 _DISPLACED = because(Cause.GONE, how="displaced", application="").kind

@@ -26,7 +26,7 @@ from telemetryd.bus.transport.connection import Connection
 from telemetryd.core.answers import coarsen
 from telemetryd.core.definition import Combine
 from telemetryd.core.limits import LEAVE_STEP_S
-from telemetryd.engine.overruled_texts import OVERRULED
+from telemetryd.engine.declarations.overruled_texts import OVERRULED
 from telemetryd.errors import BusLostError, NotSupportedError, StorageError, TelemetrydError, UnknownSourceError
 from telemetryd.runtime.notify import Notifier
 from telemetryd.runtime.service import Service

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from telemetryd.bus.line_and_power import is_sparing
 from telemetryd.bus.refusals import describe_refusal, sentence
 from telemetryd.core.limits import REOPEN_S, RUN_STEP_MAX_S
-from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
+from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.problem_log import ProblemLog
 from telemetryd.redact import redacted_traceback
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from telemetryd.bus.control1 import ControlParts
     from telemetryd.bus.transport.library import Message
     from telemetryd.core.settings import Problem
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.sampling import Sampling
+    from telemetryd.engine.samples.sampling import Sampling
 
 _LOG = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import sys
 
 from telemetryd.__main__ import main
-from telemetryd.engine.tallies import RunningTallies
+from telemetryd.engine.samples.tallies import RunningTallies
 
 _add = RunningTallies.add
 

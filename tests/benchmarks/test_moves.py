@@ -14,5 +14,5 @@ def walks(tmp_path_factory):
 def test_a_walk_begins_and_ends_at_the_bus(walks, walk):
     """Each walk goes from the message to the reply, by way of the engine and the store."""
     found = moves.files(walks[walk])
-    assert {"bus/transport/connection.py", "bus/dispatch.py", "engine/sampling.py", "store/database.py"} <= found
+    assert {"bus/transport/connection.py", "bus/dispatch.py", "engine/samples/sampling.py", "store/database.py"} <= found
     assert all(before != after for before, after in walks[walk])

@@ -9,7 +9,7 @@ from support.manifests.core_questions import STARTUP, define
 
 from telemetryd.core.answers import aggregate
 from telemetryd.engine.ports import CommitListener, StoredTally
-from telemetryd.engine.tallies import RunningTallies
+from telemetryd.engine.samples.tallies import RunningTallies
 from telemetryd.errors import StorageError
 from telemetryd.store import open_store
 from telemetryd.store.decoys import Decoys

@@ -19,21 +19,21 @@ from support.manifests import manifest_texts
 
 from telemetryd.core.permission.obstacle_delay import Moment
 from telemetryd.core.sending.schedule import Delivery, Result
-from telemetryd.engine.catalogue import Catalogue
-from telemetryd.engine.changes import Changes
-from telemetryd.engine.decisions import Decisions
+from telemetryd.engine.choices.changes import Changes
+from telemetryd.engine.choices.decisions import Decisions
+from telemetryd.engine.choices.foresight import Foresight
+from telemetryd.engine.choices.known_questions import KnownQuestions
+from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
+from telemetryd.engine.declarations.catalogue import Catalogue
 from telemetryd.engine.delivery import Deliveries, Sending
 from telemetryd.engine.durability import Disk, Work
-from telemetryd.engine.erasure import Erasure
-from telemetryd.engine.foresight import Foresight
-from telemetryd.engine.known_questions import KnownQuestions
-from telemetryd.engine.monitor import Monitor
-from telemetryd.engine.period_close import PeriodClose
-from telemetryd.engine.queries import Queries
 from telemetryd.engine.questions import Questions
-from telemetryd.engine.sampling import Sampling
-from telemetryd.engine.tallies import RunningTallies
-from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
+from telemetryd.engine.samples.erasure import Erasure
+from telemetryd.engine.samples.monitor import Monitor
+from telemetryd.engine.samples.period_close import PeriodClose
+from telemetryd.engine.samples.sampling import Sampling
+from telemetryd.engine.samples.tallies import RunningTallies
+from telemetryd.engine.views.queries import Queries
 from telemetryd.problem_log import ProblemLog
 from telemetryd.store import open_store
 from telemetryd.system.installed import InstalledFiles

@@ -343,7 +343,7 @@ def _pass(record: Record, reason: Reason) -> Step:
 
 
 def _finish_report(record: Record, reason: Reason) -> Step:
-    """Erase the report. `engine.erasure` corrects what became of it if an attempt is under way."""
+    """Erase the report. `engine.samples.erasure` corrects what became of it if an attempt is under way."""
     return Step(finish_report(record, reason, ERASED), State.ANSWERED, reason, Effect.ERASE)
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from telemetryd.core.answers.aggregate import Fold
     from telemetryd.core.answers.coarsen import Coarsener
     from telemetryd.core.definition import Declaration, Definition, Source
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.questions import Questions
-    from telemetryd.engine.tallies import Folds, RunningTallies, Tally
+    from telemetryd.engine.samples.tallies import Folds, RunningTallies, Tally
 
 
 class Route(NamedTuple):

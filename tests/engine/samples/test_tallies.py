@@ -7,7 +7,7 @@ from support.manifests.core_questions import STARTUP, define
 
 from telemetryd.core.answers import aggregate
 from telemetryd.core.definition import Combine, Source, SourceType
-from telemetryd.engine.tallies import RunningTallies
+from telemetryd.engine.samples.tallies import RunningTallies
 from telemetryd.errors import StorageError
 from telemetryd.store import open_store
 
@@ -228,7 +228,7 @@ def test_several_take_two_commits(disk, kept):
 
 def test_a_full_disk_when_decoys_are_renewed(disk, monkeypatch):
     """If the new file of the decoys cannot be made, what is refused fails only until it can be, like what is kept. Policy: C3."""
-    monkeypatch.setattr("telemetryd.engine.tallies.DECOYS_MAX", 2)
+    monkeypatch.setattr("telemetryd.engine.samples.tallies.DECOYS_MAX", 2)
     tallies = RunningTallies(disk.tallies, disk.decoys)
     slots = aggregate.decoy_slots(COUNTED)
     first = ((aggregate.fold(slots[0]), tallies.decoy(KEY, "0", "2026-W48", slots)),)
@@ -246,7 +246,7 @@ def test_a_full_disk_when_decoys_are_renewed(disk, monkeypatch):
 
 def test_decoys_are_bounded(disk, monkeypatch):
     """Applications that come with ever new questions fill neither memory nor disk: the decoys go with their file, and are made anew."""
-    monkeypatch.setattr("telemetryd.engine.tallies.DECOYS_MAX", 3)
+    monkeypatch.setattr("telemetryd.engine.samples.tallies.DECOYS_MAX", 3)
     tallies = RunningTallies(disk.tallies, disk.decoys)
     slots = aggregate.decoy_slots(COUNTED)
     first = tallies.decoy(KEY, "0", "2026-W48", slots)

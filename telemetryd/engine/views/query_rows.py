@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from telemetryd.core.definition import Declaration
     from telemetryd.core.permission.lifecycle import Step
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.known_questions import KnownQuestions
+    from telemetryd.engine.choices.known_questions import KnownQuestions
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import ConsentStore
     from telemetryd.engine.questions import Questions
 

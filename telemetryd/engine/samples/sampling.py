@@ -16,10 +16,10 @@ from telemetryd.core import quotas
 from telemetryd.core.answers.period import next_midnight
 from telemetryd.core.permission import obstacle_delay
 from telemetryd.core.sending import schedule
+from telemetryd.engine.declarations.overruled_texts import OVERRULED
 from telemetryd.engine.durability import Point
-from telemetryd.engine.overruled_texts import OVERRULED
-from telemetryd.engine.routes import Routes
-from telemetryd.engine.system_measuring import SystemMeasuring
+from telemetryd.engine.samples.routes import Routes
+from telemetryd.engine.samples.system_measuring import SystemMeasuring
 from telemetryd.errors import BusyError
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
     from telemetryd.core.causes import Cause
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.erasure import Erasure
-    from telemetryd.engine.monitor import Monitor
-    from telemetryd.engine.period_close import PeriodClose
     from telemetryd.engine.ports import Clock, SystemFacts
     from telemetryd.engine.questions import Questions
-    from telemetryd.engine.routes import Route
-    from telemetryd.engine.tallies import RunningTallies
+    from telemetryd.engine.samples.erasure import Erasure
+    from telemetryd.engine.samples.monitor import Monitor
+    from telemetryd.engine.samples.period_close import PeriodClose
+    from telemetryd.engine.samples.routes import Route
+    from telemetryd.engine.samples.tallies import RunningTallies
     from telemetryd.errors import TelemetrydError
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.permission.change import UserChange
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.known_questions import KnownQuestions
+    from telemetryd.engine.choices.known_questions import KnownQuestions
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore
     from telemetryd.engine.questions import Questions
 

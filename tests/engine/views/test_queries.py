@@ -9,7 +9,7 @@ from support.engine_flow import ACCEPTED, AFTER, APP, CLOSES, DURING, KATE_2026,
 
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
-from telemetryd.engine.queries import ViewChangedError
+from telemetryd.engine.views.queries import ViewChangedError
 from telemetryd.errors import UnknownApplicationError
 from telemetryd.toml import canonical
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.settings import Endpoint
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import Clock, Randomness, ReportStore
     from telemetryd.engine.questions import Questions
-    from telemetryd.engine.tallies import RunningTallies
+    from telemetryd.engine.samples.tallies import RunningTallies
 
 _NONCE_BITS = 128
 

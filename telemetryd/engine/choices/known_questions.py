@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from telemetryd.core.definition import Key
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import ConsentStore, ReportStore
-    from telemetryd.engine.tallies import RunningTallies
+    from telemetryd.engine.samples.tallies import RunningTallies
 
 
 class KnownQuestions:

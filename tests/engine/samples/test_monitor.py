@@ -4,7 +4,7 @@ import pytest
 from support.engine_flow import APP, DURING, KATE_2026, Running
 
 from telemetryd.core.definition import Combine, Source, SourceType
-from telemetryd.engine.monitor import WAIT_S, Monitor
+from telemetryd.engine.samples.monitor import WAIT_S, Monitor
 
 STARTUP = Source("startup", SourceType.NUMBER, "Start", Combine.MEDIAN, edges=(500, 2000))
 SAVES = Source("saves", SourceType.COUNT, "Saves", Combine.SUM, edges=(1, 10))

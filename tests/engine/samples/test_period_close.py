@@ -24,7 +24,7 @@ from support.engine_flow import (
 from telemetryd.core.answers.report import REPORT_BYTES, parse
 from telemetryd.core.permission.lifecycle import State
 from telemetryd.core.permission.record import Outcome, begin_report
-from telemetryd.engine.period_close import PeriodClose
+from telemetryd.engine.samples.period_close import PeriodClose
 from telemetryd.errors import StorageError
 
 ENDPOINT = 'name = "KDE"\nurl = "https://telemetry.kde.org/v1"\n'

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from telemetryd.core.definition import Key
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import Clock, ReportStore
     from telemetryd.engine.questions import Questions
-    from telemetryd.engine.tallies import RunningTallies
+    from telemetryd.engine.samples.tallies import RunningTallies
 
 
 class Erasure:

@@ -17,18 +17,18 @@ from telemetryd.core.sending.hindrance import error_of_last_try
 from telemetryd.core.sending.schedule import Window, window
 from telemetryd.describe import difference
 from telemetryd.engine.ports import QUEUED, ending_of
-from telemetryd.engine.question_texts import Asked, Wordings, sentences
+from telemetryd.engine.views.question_texts import Asked, Wordings, sentences
 from telemetryd.errors import InvalidManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.period_close import PeriodClose
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore, StoredReport
-    from telemetryd.engine.query_rows import Shown
     from telemetryd.engine.questions import Questions
+    from telemetryd.engine.samples.period_close import PeriodClose
+    from telemetryd.engine.views.query_rows import Shown
     from telemetryd.system.languages import Language
 
 _EARLIER_VERSION = "The definition that you accepted is of another version of telemetryd and cannot be compared."

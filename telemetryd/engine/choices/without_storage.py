@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 from telemetryd.core.permission.change import Choices, UserChange, check, gives_more, lowering
 from telemetryd.core.permission.gate import ApplicationLevels
-from telemetryd.engine.decisions import HELD, HELD_PART
-from telemetryd.engine.user_acts import Done, UserActs
+from telemetryd.engine.choices.decisions import HELD, HELD_PART
+from telemetryd.engine.choices.user_acts import Done, UserActs
 from telemetryd.errors import StorageError
 
 if TYPE_CHECKING:
     from telemetryd.core.permission.gate import Levels
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.known_questions import KnownQuestions
-    from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
+    from telemetryd.engine.choices.known_questions import KnownQuestions
+    from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
+    from telemetryd.engine.declarations.catalogue import Catalogue
 
 
 class DecisionsWithoutStorage(UserActs):

@@ -4,7 +4,7 @@ import pytest
 from support.engine_flow import APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, installed, user_of_shared
 
 from telemetryd.core.permission.gate import Presence
-from telemetryd.engine.registrations import Registrations
+from telemetryd.engine.declarations.registrations import Registrations
 from telemetryd.errors import UnknownApplicationError
 
 MOST = 3

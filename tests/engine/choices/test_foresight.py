@@ -29,7 +29,7 @@ from telemetryd.core.permission.gate import ApplicationLevels, Levels
 from telemetryd.core.permission.record import Outcome, Record
 from telemetryd.core.privacy.ledger import Charge
 from telemetryd.core.privacy.sampling_lot import Lot
-from telemetryd.engine.draft_consents import DraftConsents
+from telemetryd.engine.choices.draft_consents import DraftConsents
 from telemetryd.errors import (
     AccessDeniedError,
     ChangedError,

@@ -4,7 +4,7 @@ import pytest
 from support.manifests.manifest_texts import KATE
 
 from telemetryd.core.definition import Detail, SourceType, canonical_text, digest_of
-from telemetryd.engine.sharing import Shared
+from telemetryd.engine.declarations.sharing import Shared
 from telemetryd.toml import manifest
 
 OTHER = KATE.replace("org.kde.kate", "org.kde.okular")

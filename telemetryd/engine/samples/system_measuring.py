@@ -9,10 +9,10 @@ from telemetryd.core.system_facts import SOURCES, SYSTEM
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
-    from telemetryd.engine.catalogue import Catalogue
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import SystemFacts
     from telemetryd.engine.questions import Questions
-    from telemetryd.engine.tallies import RunningTallies
+    from telemetryd.engine.samples.tallies import RunningTallies
 
 
 class SystemMeasuring:

@@ -20,8 +20,8 @@ from support.manifests.manifest_texts import question as question_text
 
 from telemetryd.core.sending.schedule import Delivery, Result
 from telemetryd.engine.ports import ReportSelection
-from telemetryd.engine.queries import QuestionQuery, ViewChangedError
-from telemetryd.engine.question_rows import Wanted
+from telemetryd.engine.views.queries import QuestionQuery, ViewChangedError
+from telemetryd.engine.views.question_rows import Wanted
 from telemetryd.errors import UnknownApplicationError
 from telemetryd.system import languages
 

@@ -10,8 +10,8 @@ from telemetryd.core.sending.hindrance import error_word
 from telemetryd.core.sending.schedule import Window
 from telemetryd.engine.budget import caps_in_force
 from telemetryd.engine.ports import QUEUED
-from telemetryd.engine.query_rows import QueryRows
-from telemetryd.engine.question_rows import ALL, QuestionRows, Wanted
+from telemetryd.engine.views.query_rows import QueryRows
+from telemetryd.engine.views.question_rows import ALL, QuestionRows, Wanted
 from telemetryd.errors import BusyError
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.permission.change import UserChange
     from telemetryd.core.permission.lifecycle import Step
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.foresight import Foreseen, Foresight
-    from telemetryd.engine.known_questions import KnownQuestions
-    from telemetryd.engine.period_close import PeriodClose
+    from telemetryd.engine.choices.foresight import Foreseen, Foresight
+    from telemetryd.engine.choices.known_questions import KnownQuestions
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore, ReportSelection, ReportStore, StoredReport
-    from telemetryd.engine.query_rows import Shown
     from telemetryd.engine.questions import Questions
+    from telemetryd.engine.samples.period_close import PeriodClose
+    from telemetryd.engine.views.query_rows import Shown
 
 
 class ViewChangedError(BusyError):

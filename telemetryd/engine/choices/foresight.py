@@ -19,7 +19,7 @@ from telemetryd.core.permission.gate import Decision, axes, deciding_obstacle, e
 from telemetryd.core.permission.lifecycle import Effect, State, Step
 from telemetryd.core.permission.record import Outcome
 from telemetryd.core.privacy import room
-from telemetryd.engine.draft_consents import DraftConsents
+from telemetryd.engine.choices.draft_consents import DraftConsents
 from telemetryd.engine.questions import Outlook, Questions
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.permission.change import UserChange
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.changes import Changes
+    from telemetryd.engine.choices.changes import Changes
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore, ReportStore
-    from telemetryd.engine.tallies import RunningTallies
+    from telemetryd.engine.samples.tallies import RunningTallies
 
 _PREFIX = "telemetryd-foreseen-1\n"
 _OPEN_STATES = {State.WAITING, State.ACTIVE}

@@ -7,7 +7,7 @@ import pytest
 from support.engine_flow import ACCEPTED, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, user_of_shared
 
 from telemetryd.core.permission.gate import Presence
-from telemetryd.engine.catalogue import Catalogue
+from telemetryd.engine.declarations.catalogue import Catalogue
 from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError
 from telemetryd.system.installed import InstalledFiles
 

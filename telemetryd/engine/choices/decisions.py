@@ -11,23 +11,23 @@ from telemetryd.core.permission.change import UserChange, check, gives_more, is_
 from telemetryd.core.permission.gate import ACCEPT_KNOWN, NOT_ACCEPTED, obstacles
 from telemetryd.core.permission.lifecycle import State
 from telemetryd.core.permission.record import Outcome
+from telemetryd.engine.choices.user_acts import Done, UserActs
 from telemetryd.engine.durability import Point
-from telemetryd.engine.user_acts import Done, UserActs
 from telemetryd.errors import ERASURE_PENDING, BusyError, ChangedError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.engine.catalogue import Catalogue
-    from telemetryd.engine.changes import Changes
+    from telemetryd.engine.choices.changes import Changes
+    from telemetryd.engine.choices.foresight import Foreseen, Foresight
+    from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
+    from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.erasure import Erasure
-    from telemetryd.engine.foresight import Foreseen, Foresight
     from telemetryd.engine.ports import ConsentStore, Files
     from telemetryd.engine.questions import Questions
-    from telemetryd.engine.sampling import Sampling
-    from telemetryd.engine.unwritten_withdrawals import UnwrittenWithdrawals
+    from telemetryd.engine.samples.erasure import Erasure
+    from telemetryd.engine.samples.sampling import Sampling
 
 PURGE_WAIT_S = 5.0
 """How long an erasure waits for another process that reads the database."""

@@ -18,10 +18,10 @@ from telemetryd.core.definition import ManifestKind
 from telemetryd.core.permission.gate import Presence
 from telemetryd.core.settings import Problem
 from telemetryd.core.system_facts import SOURCES
-from telemetryd.engine.overruled_texts import OverruledTexts
-from telemetryd.engine.registrations import Registrations
-from telemetryd.engine.sharing import Shared
-from telemetryd.engine.snapshot import Snapshot
+from telemetryd.engine.declarations.overruled_texts import OverruledTexts
+from telemetryd.engine.declarations.registrations import Registrations
+from telemetryd.engine.declarations.sharing import Shared
+from telemetryd.engine.declarations.snapshot import Snapshot
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError, named
 from telemetryd.redact import redacted_traceback
 from telemetryd.toml.cache import ParseCache

@@ -1,0 +1,1 @@
+"""What files and applications declare, and which declarations are in force."""

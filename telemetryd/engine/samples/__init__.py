@@ -1,0 +1,1 @@
+"""What becomes of samples: routes, tallies, reports and their erasure."""
