@@ -42,11 +42,11 @@ class SamplingPort(Protocol):
 class Applications:
     """The object behind Telemetry1.
 
-    `daemon` returns the running daemon, or raises the error that answers every call but OpenSettings, which needs no daemon behind it.
+    `sampling` returns what takes the samples, or raises the error that answers every call but OpenSettings, which needs nothing behind it.
     """
 
-    def __init__(self, daemon: Callable[[], SamplingPort], settings: SettingsOpener) -> None:
-        self._daemon, self._settings = daemon, settings
+    def __init__(self, sampling: Callable[[], SamplingPort], settings: SettingsOpener) -> None:
+        self._sampling, self._settings = sampling, settings
         self._callers: dict[str, frozenset[str]] = {}
         self._noted: set[tuple[str, str]] = set()
         """(connection, application) of noted calls, so that each sample costs one look-up."""
@@ -66,25 +66,25 @@ class Applications:
                 "OpenSettings": self._open_settings,
             },
             getters={"Version": lambda: VERSION},
-            guard=partial(admit_own_application, lambda application: self._daemon().snap(application)),
+            guard=partial(admit_own_application, lambda application: self._sampling().snap(application)),
         )
 
     def _register(self, caller: Caller, call: Message) -> Result:
         application, manifest, _options = call.body
-        digest = self._daemon().register(application, manifest)
+        digest = self._sampling().register(application, manifest)
         self._note(caller, call.sender, application)
         return [digest]
 
     def _push(self, caller: Caller, call: Message) -> Result:
         application, source, sample = call.body
-        self._daemon().push(application, source, sample.signature, sample.value)
+        self._sampling().push(application, source, sample.signature, sample.value)
         self._note(caller, call.sender, application)
         return None
 
     def _push_many(self, caller: Caller, call: Message) -> Result:
         application, samples = call.body
         values: dict[str, tuple[str, Any]] = {source: (sample.signature, sample.value) for source, sample in samples.items()}
-        self._daemon().push_many(application, values)
+        self._sampling().push_many(application, values)
         self._note(caller, call.sender, application)
         return None
 

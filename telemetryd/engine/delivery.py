@@ -116,7 +116,7 @@ class Deliveries:
         catalogue: Catalogue,
         questions: Questions,
         choices: Decisions,
-        daemon: Sampling,
+        sampling: Sampling,
         reports: ReportStore,
         courier: Courier,
         clock: Clock,
@@ -129,7 +129,7 @@ class Deliveries:
         is_sparing: Callable[[], Awaitable[bool]],
         troubles: ProblemLog,
     ) -> None:
-        self._catalogue, self._questions, self._choices, self._daemon = catalogue, questions, choices, daemon
+        self._catalogue, self._questions, self._choices, self._sampling = catalogue, questions, choices, sampling
         self._reports, self._courier, self._clock, self._rng = reports, courier, clock, rng
         self._erasure, self._sending, self._run, self._troubles = erasure, sending, run, troubles
         self._may_act, self._has_time, self._is_sparing = may_act, has_time, is_sparing
@@ -201,7 +201,7 @@ class Deliveries:
     def begin_tick_steps(self, *, is_sparing: bool) -> Steps[Attempt | None]:
         """A tick, up to the network."""
         yield from self.tidy_steps()
-        attempt = self._begin_next(is_sparing=is_sparing) if self._daemon.is_in_mode and self._has_time() else None
+        attempt = self._begin_next(is_sparing=is_sparing) if self._sampling.is_in_mode and self._has_time() else None
         yield Point.SYNCED  # an attempt is on the disk before any byte is sent
         return attempt
 
@@ -210,14 +210,14 @@ class Deliveries:
 
         An attempt whose process ended without an outcome is over too: bytes may have left, so the report never leaves again.
         """
-        yield from self._daemon.reload_steps()
-        if not self._daemon.is_in_mode:
+        yield from self._sampling.reload_steps()
+        if not self._sampling.is_in_mode:
             return
-        yield from self._daemon.recover_steps()
+        yield from self._sampling.recover_steps()
         yield from self._choices.erase_owed_steps()
-        yield from self._daemon.decide_steps()
+        yield from self._sampling.decide_steps()
         if self._choices.accept_known():
-            yield from self._daemon.decide_steps()
+            yield from self._sampling.decide_steps()
         now = self._clock.now()
         for row in self._reports.queue():
             if self._is_under_way(row):
@@ -233,7 +233,7 @@ class Deliveries:
         """Developer mode: close the running periods and send every report at once. Raises NotDeveloperError."""
         if not self._catalogue.settings.developer:
             raise NotDeveloperError("Submit works in developer mode only: set developer = true in your telemetryd.toml")
-        await self._run(self._daemon.close_running_steps())
+        await self._run(self._sampling.close_running_steps())
         for row in self._reports.queue():
             await self.send(row)
         await self._run(self._erasure.finish_steps())

@@ -46,7 +46,7 @@ class Assembly(NamedTuple):
     """The running parts over one pair of databases."""
 
     store: Store
-    daemon: Sampling
+    sampling: Sampling
     decisions: Decisions
     control: ControlParts
     ticker: Deliveries
@@ -71,7 +71,7 @@ class Assembly(NamedTuple):
 
     def _end(self) -> None:
         self.work.end()
-        self.daemon.commit()
+        self.sampling.commit()
         self.ticker.save_ticks()
         if self.store.consents.is_owed:
             self.store.consents.settle({}, {})
@@ -132,7 +132,7 @@ def assemble_without_storage(installation: InstalledFiles, surroundings: Surroun
 
 
 def _start_steps(assembly: Assembly) -> Steps[None]:
-    yield from assembly.daemon.start_steps()
+    yield from assembly.sampling.start_steps()
     yield from assembly.decisions.erase_owed_steps()
     yield from assembly.erasure.finish_steps()
 
@@ -167,8 +167,8 @@ def _shut_for_developer(installation: InstalledFiles, directory: Path) -> bool:
 
 
 def _shut_steps(ordinary: Assembly) -> Steps[bool]:
-    yield from ordinary.daemon.catch_up_steps()
-    yield from ordinary.daemon.shut_steps(Cause.DEVELOPER)
+    yield from ordinary.sampling.catch_up_steps()
+    yield from ordinary.sampling.shut_steps(Cause.DEVELOPER)
     return (yield from ordinary.erasure.finish_steps())
 
 
@@ -182,11 +182,11 @@ def _build(  # noqa: PLR0913 - by keyword: what differs from one pair of databas
 ) -> Assembly:
     parts = _Parts(installation, disk, surroundings, is_developer=is_developer)
     erasure = parts.erasure(purge_elsewhere)
-    daemon = parts.sampling(erasure)
-    decisions = parts.decisions(daemon, erasure)
-    ticker = parts.deliveries(daemon, decisions, erasure)
+    sampling = parts.sampling(erasure)
+    decisions = parts.decisions(sampling, erasure)
+    ticker = parts.deliveries(sampling, decisions, erasure)
     control = parts.control(decisions, ticker, erasure)
-    return Assembly(disk.files, daemon, decisions, control, ticker, parts.sending, parts.known, parts.work, erasure, is_developer)
+    return Assembly(disk.files, sampling, decisions, control, ticker, parts.sending, parts.known, parts.work, erasure, is_developer)
 
 
 class _Parts:
@@ -248,9 +248,9 @@ class _Parts:
             on_news=self._surroundings.on_news,
         )
 
-    def decisions(self, daemon: Sampling, erasure: Erasure) -> Decisions:
+    def decisions(self, sampling: Sampling, erasure: Erasure) -> Decisions:
         return Decisions(
-            daemon=daemon,
+            sampling=sampling,
             questions=self._questions,
             consents=self._consents,
             catalogue=self._catalogue,
@@ -262,12 +262,12 @@ class _Parts:
             lowered=self._surroundings.lowered or UnwrittenWithdrawals(),
         )
 
-    def deliveries(self, daemon: Sampling, decisions: Decisions, erasure: Erasure) -> Deliveries:
+    def deliveries(self, sampling: Sampling, decisions: Decisions, erasure: Erasure) -> Deliveries:
         return Deliveries(
             catalogue=self._catalogue,
             questions=self._questions,
             choices=decisions,
-            daemon=daemon,
+            sampling=sampling,
             reports=self._reports,
             courier=UploaderCourier(lambda: self._is_developer, unit_socket=upload_socket(os.environ)),
             clock=self._clock,

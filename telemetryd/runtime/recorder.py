@@ -58,7 +58,7 @@ class Recorder:
 
     def register(self, application: str, text: str) -> str:
         """Register a manifest. Returns its digest. Raises what the daemon raises."""
-        digest = self._service.daemon().register(application, text)
+        digest = self._service.sampling().register(application, text)
         line = {"call": "Register", "application": application, "digest": digest}
         if text and application in self._service.assembly().control.catalogue.overruled:
             line["note"] = OVERRULED
@@ -67,16 +67,16 @@ class Recorder:
 
     def snap(self, application: str) -> str:
         """The snap that may act for an application, or ""."""
-        return self._service.daemon().snap(application)
+        return self._service.sampling().snap(application)
 
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample. Raises what the daemon raises."""
-        self._service.daemon().push(application, source, type_code, value)
+        self._service.sampling().push(application, source, type_code, value)
         self._note_samples({"call": "Push", "application": application, "source": source}, type_code, (value,))
 
     def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
         """Take samples of several sources, all or none. Raises what the daemon raises."""
-        self._service.daemon().push_many(application, samples)
+        self._service.sampling().push_many(application, samples)
         for source, (code, value) in samples.items():
             values = value if code.startswith("a") else (value,)
             about = {"call": "PushMany", "application": application, "source": source}

@@ -155,7 +155,7 @@ class Service:
             return
         _LOG.error("a database was removed or replaced while it was in use; what it held is lost")
         if not store.main.is_there():
-            self._assembly.daemon.note_data_loss()
+            self._assembly.sampling.note_data_loss()
         self.open()
 
     async def wait_for_retry(self, pause_s: float = REOPEN_S) -> None:
@@ -192,9 +192,9 @@ class Service:
         _LOG.error("the state directory was moved or replaced while it was in use; what it holds is not used any more")
         return True
 
-    def daemon(self) -> Sampling:
+    def sampling(self) -> Sampling:
         """The part behind Telemetry1."""
-        return self.assembly().daemon
+        return self.assembly().sampling
 
     def control(self) -> ControlParts:
         """The parts behind Control1, after `refresh`. If nothing can be stored, they read as empty."""
@@ -275,7 +275,7 @@ class Service:
         self._is_compared = False
         try:
             if self._assembly:
-                self._assembly.daemon.commit()
+                self._assembly.sampling.commit()
         except TelemetrydError as failure:
             if self._assembly and self._assembly.store.is_damaged:
                 self._change_state(DatabasesEvent.SPOILED)  # the next call opens it anew, which quarantines it
@@ -291,7 +291,7 @@ class Service:
     def refuse(self) -> None:
         """Refuse all samples, because another process has been writing for too long."""
         if self._assembly:
-            self._assembly.daemon.refuse(StorageError("another program has been writing to the state directory for too long"))
+            self._assembly.sampling.refuse(StorageError("another program has been writing to the state directory for too long"))
 
     def note_refusal(self, call: Message | None, failure: Exception) -> None:
         """Show a refused call of an application to its developer, in developer mode."""
@@ -359,8 +359,8 @@ class Service:
 
 def _check_steps(assembly: Assembly, *, is_owed_too: bool) -> Steps[None]:
     """Check everything: files, day, registered texts and owed erasures."""
-    yield from assembly.daemon.catch_up_steps()
-    is_decided = yield from assembly.daemon.reload_steps(is_owed_too=is_owed_too)
+    yield from assembly.sampling.catch_up_steps()
+    is_decided = yield from assembly.sampling.reload_steps(is_owed_too=is_owed_too)
     if is_decided or assembly.erasure.is_pending:
         yield from assembly.erasure.finish_steps()
 

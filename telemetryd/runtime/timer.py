@@ -163,7 +163,7 @@ async def _open_closed(environ: MutableMapping[str, str], stack: ExitStack) -> _
     while True:
         with ExitStack() as opened:
             locked = _open_locked(environ, opened)
-            if locked is None or not locked.assembly.daemon.has_closings_left:
+            if locked is None or not locked.assembly.sampling.has_closings_left:
                 stack.enter_context(opened.pop_all())
                 return locked
         await asyncio.sleep(CLOSING_PAUSE_S)

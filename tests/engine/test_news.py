@@ -103,18 +103,18 @@ async def test_a_tick_tells_what_it_finds(running):
 
 async def test_a_registered_text_is_news_when_it_is_decided_on(running):
     """A new text is news at the check that decides on it, and not at one that a sample caused; the same text is none."""
-    running.daemon.register("org.kde.ark", OTHER)
-    running.now(running.daemon.reload_steps(is_owed_too=False))
+    running.sampling.register("org.kde.ark", OTHER)
+    running.now(running.sampling.reload_steps(is_owed_too=False))
     assert running.news == []
     running.look()
-    running.daemon.register("org.kde.ark", OTHER)
+    running.sampling.register("org.kde.ark", OTHER)
     running.look()
     assert running.news == [ACCEPTED]
 
 
 async def test_news_come_before_what_is_decided(running):
     """The moment of a signal does not show how long deciding takes."""
-    steps = running.daemon.reload_steps()
+    steps = running.sampling.reload_steps()
     running.machine.configure("enabled = false")
     next(steps)
     assert running.news == [ACCEPTED]

@@ -20,7 +20,7 @@ async def running(tmp_path):
         for text in (BOTH, OTHER_BOTH):
             running.machine.review(text, date="2026-01-01" if text is BOTH else "2025-01-01")
         running.endpoint()
-        running.daemon.register(APP, BOTH)
+        running.sampling.register(APP, BOTH)
         running.look()
         await running.consent()
         running.to(DURING)
@@ -38,9 +38,9 @@ async def test_registering_decides_nothing(running):
     """A text that is news is kept and answered; choices, lives, ledger and tallies stay as they were until the decision. Policy: C3."""
     consents = running.store.consents
     before = (consents.records, consents.decisions, consents.ledger, kept(running))
-    digest = running.daemon.register(APP, OTHER_BOTH)
+    digest = running.sampling.register(APP, OTHER_BOTH)
     assert running.owed == ["news"]
-    assert running.daemon.register(APP, "") == digest
+    assert running.sampling.register(APP, "") == digest
     assert (consents.records, consents.decisions, consents.ledger, kept(running)) == before
     assert running.store.texts.get(APP) == OTHER_BOTH
     assert running.look()
@@ -50,7 +50,7 @@ async def test_registering_decides_nothing(running):
 
 async def test_until_then_the_changed_question_is_a_decoy(running):
     """Samples of a changed question are not kept, those of the others are, as acknowledged; both are checked against the new text."""
-    running.daemon.register(APP, OTHER_BOTH)
+    running.sampling.register(APP, OTHER_BOTH)
     running.push("startup", "d", 700.0)
     running.push("closing", "d", 700.0)
     assert kept(running) == {"startup-time": 1, "closing-time": 1}
@@ -64,8 +64,8 @@ async def test_until_then_the_changed_question_is_a_decoy(running):
 
 async def test_there_and_back_is_a_change(running):
     """A, B and A again before the decision: the question was another one meanwhile, so its period is over; the other one's goes on."""
-    running.daemon.register(APP, OTHER_BOTH)
-    running.daemon.register(APP, BOTH)
+    running.sampling.register(APP, OTHER_BOTH)
+    running.sampling.register(APP, BOTH)
     running.push("startup", "d", 700.0)
     running.push("closing", "d", 700.0)
     assert kept(running) == {"startup-time": 1, "closing-time": 1}
@@ -80,12 +80,12 @@ async def test_there_and_back_before_the_period(tmp_path):
         for text, date in ((BOTH, "2026-01-01"), (OTHER_BOTH, "2025-01-01")):
             running.machine.review(text, date=date)
         running.endpoint()
-        running.daemon.register(APP, BOTH)
+        running.sampling.register(APP, BOTH)
         running.look()
         await running.consent()
         lots, record = running.store.consents.lots, running.record()
-        running.daemon.register(APP, OTHER_BOTH)
-        running.daemon.register(APP, BOTH)
+        running.sampling.register(APP, OTHER_BOTH)
+        running.sampling.register(APP, BOTH)
         running.look()
         assert running.store.consents.lots == lots
         assert running.record() == record
@@ -97,7 +97,7 @@ async def test_there_and_back_before_the_period(tmp_path):
 async def test_a_source_that_is_new_counts_at_once(running):
     """What a new text declares can be pushed, what it no longer declares cannot: both without a decision."""
     renamed = BOTH.replace('"closing"', '"closing2"')
-    running.daemon.register(APP, renamed)
+    running.sampling.register(APP, renamed)
     running.push("closing2", "d", 700.0)
     with pytest.raises(UnknownSourceError):
         running.push("closing", "d", 700.0)
@@ -108,19 +108,19 @@ async def test_a_source_that_is_new_counts_at_once(running):
 
 async def test_samples_do_not_bring_the_decision(running):
     """A look that follows samples leaves what is owed: else its moment would follow the registration. Any other cause brings it along."""
-    running.daemon.register(APP, OTHER_BOTH)
-    assert not running.now(running.daemon.reload_steps(is_owed_too=False))
+    running.sampling.register(APP, OTHER_BOTH)
+    assert not running.now(running.sampling.reload_steps(is_owed_too=False))
     assert running.catalogue.is_owed
     assert running.record().outcome == Outcome.OPEN
     running.clock.wall = at("11.26", 0)
-    assert running.now(running.daemon.reload_steps(is_owed_too=False))
+    assert running.now(running.sampling.reload_steps(is_owed_too=False))
     assert not running.catalogue.is_owed
     assert running.record().outcome == State.PASSED
 
 
 async def test_an_unchanged_text_owes_nothing(running):
     """Registering the same text again is no news."""
-    running.daemon.register(APP, BOTH)
+    running.sampling.register(APP, BOTH)
     assert running.owed == []
     assert not running.look()
     assert KEY in running.questions.open_keys(DURING)
@@ -128,7 +128,7 @@ async def test_an_unchanged_text_owes_nothing(running):
 
 async def test_a_decision_that_the_disk_refuses(running):
     """What ends holds at once, on disk or not: nothing of the changed question is kept; it is written down as soon as that is possible."""
-    running.daemon.register(APP, OTHER_BOTH)
+    running.sampling.register(APP, OTHER_BOTH)
     with running.broken_consents():
         running.look()
         running.push("startup", "d", 700.0)

@@ -285,18 +285,18 @@ async def test_a_question_that_is_dropped_while_its_report_waits(running):
 
 async def test_main_database_lost(running):
     """A damaged main database passes what runs; consent stays."""
-    running.daemon.commit()
+    running.sampling.commit()
     running.store.close()
     (running.directory / "telemetry.sqlite").write_bytes(b"damaged" * 1000)
     running.put_together()
-    running.now(running.daemon.start_steps())
+    running.now(running.sampling.start_steps())
     assert (running.record().outcome, running.record().cause) == (Outcome.PASSED, "damaged")
     assert running.store.consents.levels.usage == 2
 
 
 async def test_developer_mode_begins(running):
     """Developer mode shuts what runs and erases it."""
-    running.now(running.daemon.shut_steps(Cause.DEVELOPER))
+    running.now(running.sampling.shut_steps(Cause.DEVELOPER))
     assert running.record().cause == Cause.DEVELOPER
     assert tallies(running) == 0
 

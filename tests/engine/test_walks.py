@@ -99,7 +99,7 @@ class Walk:
         self.write_manifest("first")
         self.write_reviews("right")
         self.running.look()
-        self.running.daemon.register(REGISTERED, BY_ITSELF)
+        self.running.sampling.register(REGISTERED, BY_ITSELF)
         self.month_end = month_end(ACCEPTED)
         await self.running.consent(APP, REGISTERED)
         self.accepted.add("first")
@@ -226,7 +226,7 @@ class Walk:
 
     def register(self, _):
         """The other application registers again."""
-        self.running.daemon.register(REGISTERED, BY_ITSELF)
+        self.running.sampling.register(REGISTERED, BY_ITSELF)
         self.month_end = max(self.month_end, month_end(self.running.clock.wall))
 
     def push(self):

@@ -116,5 +116,5 @@ async def test_made_before_the_first_sample(tmp_path, is_consented):
         if is_consented:
             await running.consent()
             running.to(DURING)
-        running.daemon.push(APP, "startup", "d", 700.0)
+        running.sampling.push(APP, "startup", "d", 700.0)
         assert any("/.decoy-" in name for name in open_files(tmp_path))

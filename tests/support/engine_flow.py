@@ -197,10 +197,10 @@ class Running:
     def restart(self, *, developer=False):
         """Stop, and start over the same files."""
         if self.store:
-            self.daemon.commit()
+            self.sampling.commit()
             self.store.close()
         self.put_together(developer=developer)
-        self.now(self.daemon.start_steps())
+        self.now(self.sampling.start_steps())
 
     def now(self, steps):
         """Take steps at once, waiting for the disk at each point."""
@@ -229,7 +229,7 @@ class Running:
 
     def _put_together_flow(self, about, known):
         store, in_files = self.store, {name: about[name] for name in ("catalogue", "questions", "clock")}
-        self.daemon = Sampling(
+        self.sampling = Sampling(
             **in_files,
             tallies=self.tallies,
             period_close=self.closing,
@@ -242,7 +242,7 @@ class Running:
         )
         changes = Changes(self.catalogue, store.consents, self.questions, known=known, clock=self.clock)
         self.foresight = Foresight(**about, consents=store.consents, tallies=self.tallies, changes=changes)
-        decide = {"daemon": self.daemon, "erasure": self.erasure, "run": self.run}
+        decide = {"sampling": self.sampling, "erasure": self.erasure, "run": self.run}
         parts = {name: about[name] for name in ("catalogue", "questions")}
         self.choices = Decisions(
             **parts, **decide, consents=store.consents, files=store, changes=changes, foresight=self.foresight, lowered=self.lowered
@@ -270,11 +270,11 @@ class Running:
 
     def decide(self):
         """Decide anew; whether anything was erased."""
-        return self.now(self.daemon.decide_steps())
+        return self.now(self.sampling.decide_steps())
 
     def look(self):
         """What a look at the files does; whether there was any news."""
-        return self.now(self.daemon.reload_steps())
+        return self.now(self.sampling.reload_steps())
 
     def install(self, text=KATE_2026, **options):
         """Install a manifest, reviewed if not said otherwise, and look at it."""
@@ -311,8 +311,8 @@ class Running:
 
     def push(self, source, code, value, application=APP):
         """Push one sample and commit it."""
-        self.daemon.push(application, source, code, value)
-        self.daemon.commit()
+        self.sampling.push(application, source, code, value)
+        self.sampling.commit()
 
     def state(self, key=KEY):
         """The state of a question that the user sees."""

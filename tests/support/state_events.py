@@ -148,7 +148,7 @@ async def manifest_gone(running):
 
 async def developer_mode(running):
     """Developer mode begins: these files stay closed meanwhile."""
-    running.now(running.daemon.shut_steps(Cause.DEVELOPER))
+    running.now(running.sampling.shut_steps(Cause.DEVELOPER))
 
 
 async def developer_mode_and_back(running):
@@ -185,7 +185,7 @@ async def changed_and_over(running):
 
 async def ends_over(running):
     """The machine is off until the question's last day is over."""
-    running.daemon.commit()
+    running.sampling.commit()
     running.clock.wall = OVER
     running.restart()
 
@@ -398,8 +398,8 @@ async def forward_over_the_window(running):
 
 async def database_lost(running):
     """The main database is damaged."""
-    running.daemon.commit()
+    running.sampling.commit()
     running.store.close()
     (running.directory / "telemetry.sqlite").write_bytes(b"damaged" * 1000)
     running.put_together()
-    running.now(running.daemon.start_steps())
+    running.now(running.sampling.start_steps())

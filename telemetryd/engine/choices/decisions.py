@@ -52,7 +52,7 @@ class Decisions(UserActs):
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
         self,
         *,
-        daemon: Sampling,
+        sampling: Sampling,
         questions: Questions,
         consents: ConsentStore,
         catalogue: Catalogue,
@@ -63,7 +63,7 @@ class Decisions(UserActs):
         run: Callable[[Steps[bool]], Awaitable[bool]],
         lowered: UnwrittenWithdrawals,
     ) -> None:
-        self._daemon, self._questions, self._consents, self._catalogue = daemon, questions, consents, catalogue
+        self._sampling, self._questions, self._consents, self._catalogue = sampling, questions, consents, catalogue
         self._files, self._changes, self._foresight = files, changes, foresight
         self._erasure, self._run, self._lowered = erasure, run, lowered
 
@@ -117,7 +117,7 @@ class Decisions(UserActs):
         forgotten = self._changes.erased(change.forget) if change.forget else []
         failures = self._write(change)
         if change.forget is not None and not failures:
-            yield from self._daemon.forget_steps(change.forget, forgotten)
+            yield from self._sampling.forget_steps(change.forget, forgotten)
             self._erasure.begin()
         return (yield from self._settle_steps(failures, is_withdrawal=is_taken_back, held=held if failures else HELD))
 
@@ -141,7 +141,7 @@ class Decisions(UserActs):
     def erase_owed_steps(self) -> Steps[None]:
         """Carry out the erasures that are still owed to the user."""
         for application in sorted(self._lowered.erased):
-            yield from self._daemon.erase_steps(self._changes.erased(application))
+            yield from self._sampling.erase_steps(self._changes.erased(application))
             yield from self._erasure.erase_history_steps(application)
             self._lowered.erased.discard(application)
 
@@ -173,7 +173,7 @@ class Decisions(UserActs):
     def _reload_steps(self) -> Steps[None]:
         """Decide by the present files. A failing disk must not prevent a withdrawal, so StorageError is ignored here."""
         with suppress(StorageError):
-            yield from self._daemon.reload_steps()
+            yield from self._sampling.reload_steps()
         yield Point.RESTED
 
     def _settle_steps(self, failures: list[StorageError], *, is_withdrawal: bool, held: str) -> Steps[bool]:
@@ -185,7 +185,7 @@ class Decisions(UserActs):
         for steps in (
             self._sync_steps(is_withdrawal=is_withdrawal),
             self.erase_owed_steps(),
-            self._daemon.decide_steps(),
+            self._sampling.decide_steps(),
             self._erasure.finish_steps(),
         ):
             yield Point.RESTED

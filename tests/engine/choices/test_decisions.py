@@ -374,7 +374,7 @@ async def registered(running):
     """Dolphin registered itself, its question is accepted and has a sample in its week; the user gave it levels of its own."""
     running.machine.review(MORE)
     running.look()
-    running.daemon.register(FORGOTTEN, MORE)
+    running.sampling.register(FORGOTTEN, MORE)
     await running.consent(FORGOTTEN)
     await running.choices.set_application(FORGOTTEN, 2, 1)
     running.to(DURING)
@@ -401,7 +401,7 @@ async def test_forget(running, moment, outcome):
     assert b"500..2000" not in left
     with pytest.raises(UnknownApplicationError):
         running.push("startup", "d", 700.0, FORGOTTEN)
-    running.daemon.register(FORGOTTEN, MORE)
+    running.sampling.register(FORGOTTEN, MORE)
     assert running.state(ASKED) == outcome
 
 
@@ -409,13 +409,13 @@ async def test_forget_before_the_period(running):
     """A question whose period has not begun is as if never asked: pending at the next registration, with the lot that it drew."""
     running.machine.review(MORE)
     running.look()
-    running.daemon.register(FORGOTTEN, MORE)
+    running.sampling.register(FORGOTTEN, MORE)
     await running.consent(FORGOTTEN)
     lots = running.store.consents.lots
     assert (running.state(ASKED), set(running.store.consents.ledger)) == ("waiting", set())
     await running.choices.forget(FORGOTTEN)
     assert (running.store.consents.records, running.store.consents.ledger, running.store.consents.lots) == ({}, {}, lots)
-    running.daemon.register(FORGOTTEN, MORE)
+    running.sampling.register(FORGOTTEN, MORE)
     assert running.state(ASKED) == "pending"
 
 
@@ -423,17 +423,17 @@ async def test_forget_keeps_a_refusal(running):
     """What the user refused stays refused."""
     running.machine.review(MORE)
     running.look()
-    running.daemon.register(FORGOTTEN, MORE)
+    running.sampling.register(FORGOTTEN, MORE)
     await running.choices.set_question(*ASKED, is_allowed=False)
     await running.choices.forget(FORGOTTEN)
     assert running.store.consents.decisions[ASKED].refused
-    running.daemon.register(FORGOTTEN, MORE)
+    running.sampling.register(FORGOTTEN, MORE)
     assert running.state(ASKED) == "refused"
 
 
 async def test_forget_one_of_which_nothing_was_decided(running):
     """Only its text goes, and no consent file is made for it; a second time, nothing is known of it."""
-    running.daemon.register(FORGOTTEN, MORE)
+    running.sampling.register(FORGOTTEN, MORE)
     await running.choices.forget(FORGOTTEN)
     assert running.store.texts.months() == {}
     assert not (running.directory / "consent.sqlite").exists()
@@ -453,7 +453,7 @@ async def test_forget_what_was_pushed_into_shared_questions(tmp_path):
     """Its own part of a shared question goes with the application, and the others' parts stay."""
     with installed(tmp_path, FRAMEWORKS) as running:
         running.install(user_of_shared("org.kde.okular"))
-        running.daemon.register(FORGOTTEN, user_of_shared(FORGOTTEN))
+        running.sampling.register(FORGOTTEN, user_of_shared(FORGOTTEN))
         await running.consent(SHARED)
         running.to(DURING)
         for application in ("org.kde.okular", FORGOTTEN):

@@ -115,7 +115,7 @@ class Walk:
 
     def register(self):
         """An application declares itself."""
-        self.running.daemon.register(REGISTERED, manifest(REGISTERED, "kde"))
+        self.running.sampling.register(REGISTERED, manifest(REGISTERED, "kde"))
 
     def days(self):
         """Days pass, each with samples."""

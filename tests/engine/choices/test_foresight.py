@@ -119,7 +119,7 @@ async def test_forgetting(tmp_path):
     with installed(tmp_path) as running:
         running.machine.review(KATE_2026.replace(APP, "org.kde.dolphin"))
         running.look()
-        running.daemon.register("org.kde.dolphin", KATE_2026.replace(APP, "org.kde.dolphin"))
+        running.sampling.register("org.kde.dolphin", KATE_2026.replace(APP, "org.kde.dolphin"))
         await running.consent("org.kde.dolphin")
         forget = UserChange(forget="org.kde.dolphin")
         assert foreseen(running, forget) == ([], [], [(QUESTION, Cause.FORGOTTEN)])

@@ -66,7 +66,7 @@ def few(running):
 def register(running, *names):
     """Applications register."""
     for name in names:
-        running.daemon.register(name, KATE_2026.replace(APP, name))
+        running.sampling.register(name, KATE_2026.replace(APP, name))
 
 
 async def collecting(running):
@@ -134,7 +134,7 @@ async def test_what_was_pushed_into_shared_questions_stays(tmp_path):
     """What an application pushed into another's question is not erased because its registration made room."""
     with installed(tmp_path, FRAMEWORKS) as running:
         few(running)
-        running.daemon.register(APP, user_of_shared(APP))
+        running.sampling.register(APP, user_of_shared(APP))
         await running.consent(SHARED)
         running.to(DURING)
         running.push(f"{SHARED}/crash", "i", 1)

@@ -70,7 +70,7 @@ async def test_pushes(tmp_path, developer):
         running.push("startup", "d", 700.0)
         if developer:
             await running.consent()
-        running.daemon.push_many(APP, {"startup": ("ad", [700.0, 1.0])})
+        running.sampling.push_many(APP, {"startup": ("ad", [700.0, 1.0])})
         verdicts = [(event.label, event.verdict) for event in running.watch._events]
         kept = ("startup-time: kept",)
         expected = [

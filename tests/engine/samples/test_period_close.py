@@ -261,7 +261,7 @@ async def test_report_without_consent(running):
     for path in running.directory.glob("consent.sqlite*"):
         path.unlink()
     running.put_together()
-    running.now(running.daemon.start_steps())
+    running.now(running.sampling.start_steps())
     assert running.store.reports.queue() == []
     assert running.store.reports.history(0, 10)[0].outcome == "erased"
 
@@ -329,7 +329,7 @@ class TestDeveloper:
         """Each close makes a report of what was pushed since the last."""
         for value in (100.0, 3000.0):
             developing.push("startup", "d", value)
-            developing.now(developing.daemon.close_running_steps())
+            developing.now(developing.sampling.close_running_steps())
         assert [json.loads(row.body)["answer"] for row in developing.store.reports.queue()] == [["<500"], [">=2000"]]
         assert developing.state() == State.ACTIVE
         developing.restart(developer=True)
@@ -379,7 +379,7 @@ async def test_what_is_left_open_is_as_it_was(running):
 
 async def test_a_crash_is_made_up_for_within_the_bound(running):
     """A promised report counts as a closing: beyond the bound it stays promised, not lost."""
-    running.daemon.commit()
+    running.sampling.commit()
     running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
     running.clock.wall = AFTER
     close = closing(running, 0)

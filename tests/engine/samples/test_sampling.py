@@ -77,16 +77,16 @@ async def test_push(running):
 
 async def test_a_sample_counts_with_its_commit(running):
     """Before the commit nothing of it is on disk."""
-    running.daemon.push(APP, "startup", "d", 700.0)
+    running.sampling.push(APP, "startup", "d", 700.0)
     assert "startup-time" not in cells(running)
-    running.daemon.commit()
+    running.sampling.commit()
     assert cells(running)["startup-time"] == [0, 1, 0]
 
 
 async def test_push_many(running):
     """Several sources in one call, each a value or an array."""
-    running.daemon.push_many(APP, {"startup": ("ad", [1.0, 700.0, 3000.0]), "crashed": ("b", True), "saves": ("ay", bytes([1, 2]))})
-    running.daemon.commit()
+    running.sampling.push_many(APP, {"startup": ("ad", [1.0, 700.0, 3000.0]), "crashed": ("b", True), "saves": ("ay", bytes([1, 2]))})
+    running.sampling.commit()
     stored = cells(running)
     assert (stored["startup-time"], stored["about-saves"]) == ([1, 1, 1], [1, 3])
     assert stored["about-crashed"][1] == 2
@@ -110,8 +110,8 @@ async def test_all_or_none(running, bad):
     """One bad value of many: a named error, and none of them is taken."""
     before = cells(running)
     with pytest.raises((InvalidValueError, UnknownSourceError)):
-        running.daemon.push_many(APP, bad)
-    running.daemon.commit()
+        running.sampling.push_many(APP, bad)
+    running.sampling.commit()
     assert cells(running) == before
 
 
@@ -124,7 +124,7 @@ async def test_errors(running):
     with pytest.raises(InvalidValueError, match="a finite number"):
         running.push("startup", "s", "1.5")
     with pytest.raises(InvalidManifestError):
-        running.daemon.register(APP, "schema = 2")
+        running.sampling.register(APP, "schema = 2")
     running.machine.install(user_of_shared("org.kde.okular"))
     running.look()
     with pytest.raises(UnknownSourceError, match="is listed in uses, but"):
@@ -213,18 +213,18 @@ async def test_a_sample_looks_at_no_file(running):
 
 async def test_register(running):
     """Registering an unchanged text decides nothing anew; new shared sources are known at once."""
-    before = running.daemon._routes
+    before = running.sampling._routes
     running.push("startup", "d", 700.0)
     assert before
     digest = running.catalogue.get(APP).digest
-    assert running.daemon.register(APP, RICH) == running.daemon.register(APP, "") == digest
-    assert running.daemon._routes
+    assert running.sampling.register(APP, RICH) == running.sampling.register(APP, "") == digest
+    assert running.sampling._routes
     running.install(FRAMEWORKS)
     plain = user_of_shared("org.kde.okular").replace(', "org.kde.frameworks/programs"', "")
-    running.daemon.register("org.kde.okular", plain)
+    running.sampling.register("org.kde.okular", plain)
     with pytest.raises(UnknownSourceError):
         running.push(f"{SHARED}/programs", "u", 1, application="org.kde.okular")
-    running.daemon.register("org.kde.okular", user_of_shared("org.kde.okular"))
+    running.sampling.register("org.kde.okular", user_of_shared("org.kde.okular"))
     running.push(f"{SHARED}/programs", "u", 1, application="org.kde.okular")
 
 
@@ -314,7 +314,7 @@ async def test_what_lacks_consent_at_a_start_is_erased(running):
         path.unlink()
     running.put_together()
     assert running.store.tallies.all()
-    running.now(running.daemon.start_steps())
+    running.now(running.sampling.start_steps())
     assert running.store.tallies.all() == []
 
 

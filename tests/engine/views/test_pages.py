@@ -198,7 +198,7 @@ async def test_needs_of_a_system_fact(running):
 async def test_what_an_application_is(running):
     """The vendor's name, results and relay come from the endpoint; name and summary in other languages from an installed manifest."""
     running.install(GERMAN)
-    running.daemon.register("org.kde.dolphin", GERMAN.replace(APP, "org.kde.dolphin"))
+    running.sampling.register("org.kde.dolphin", GERMAN.replace(APP, "org.kde.dolphin"))
     relay = 'results = "https://kde.org/r"\nohttp_relay = "https://relay.example.net/"\nohttp_keys = "/etc/keys"'
     running.configure(f'[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.org/v1"\n{relay}\n')
     dolphin, kate = running.views.applications({})

@@ -31,7 +31,7 @@ def question(running):
 
 async def test_applications(running):
     """What is declared, what was chosen, what holds, and who called."""
-    running.daemon.register("org.kde.dolphin", KATE_2026.replace(APP, "org.kde.dolphin"))
+    running.sampling.register("org.kde.dolphin", KATE_2026.replace(APP, "org.kde.dolphin"))
     await running.choices.set_level("usage", 2)
     await running.choices.set_application(APP, 3, 1)
     dolphin, kate = running.views.applications({APP: frozenset({"b (claimed)", "a (verified)"})})
@@ -237,7 +237,7 @@ async def test_translations(running):
     )
     running.install(german)
     assert question(running)["translations"] == {"de": {"name": "Käte", "question/startup-time/purpose": "Zu langsam?"}}
-    running.daemon.register("org.kde.dolphin", german.replace(APP, "org.kde.dolphin"))
+    running.sampling.register("org.kde.dolphin", german.replace(APP, "org.kde.dolphin"))
     (row,) = running.views.questions("org.kde.dolphin")
     assert row["translations"] == {}
 
@@ -372,7 +372,7 @@ async def test_a_view_is_of_one_moment(running, view):
         with pytest.raises(ViewChangedError):
             changed_meanwhile(running, view(running.views), change)
     assert len(
-        changed_meanwhile(running, view(running.views), lambda: running.daemon.register("org.kde.ark", TWO.replace(APP, "org.kde.ark")))
+        changed_meanwhile(running, view(running.views), lambda: running.sampling.register("org.kde.ark", TWO.replace(APP, "org.kde.ark")))
     )
 
 
@@ -510,11 +510,11 @@ async def test_a_question_known_by_its_report_only(running, is_sent):
     if is_sent:
         await running.ticker.send(row)
     running.install(KATE_2026.replace("startup-time", "startup-pace"))
-    running.daemon.commit()
+    running.sampling.commit()
     running.store.close()
     (running.directory / "consent.sqlite").write_bytes(b"damaged" * 1000)
     running.put_together()
-    running.now(running.daemon.start_steps())
+    running.now(running.sampling.start_steps())
     (shown,) = (row for row in running.views.questions(APP) if row["id"] == KEY[1])
     known = tuple(shown[key] for key in ("state", "cause", "outcome", "last_sent"))
     day = AFTER // 86400 * 86400
