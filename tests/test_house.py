@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = sorted((ROOT / "telemetryd").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PYTHON = [*PACKAGE, *TESTS, *sorted((ROOT / "packaging").rglob("*.py")), *sorted((ROOT / "docs").rglob("*.py"))]
-LONGEST_FUNCTION, LONGEST_MODULE = 60, 400
+LONGEST_FUNCTION, LONGEST_MODULE, LARGEST_FOLDER = 60, 400, 17
+LARGER = {Path(__file__).parents[1] / "telemetryd/settings"}
+"""Folders that still hold more modules, and whose tests lie flat, until they are split."""
 CLAUSES = {
     f"{letter}{number}" for letter, last in {"T": 4, "C": 8, "A": 4, "M": 4, "P": 2, "R": 4}.items() for number in range(1, last + 1)
 }
@@ -58,6 +60,11 @@ def public(module):
     return [module, *(node for node in nodes if not node.name.startswith("_"))]
 
 
+def modules(folder):
+    """The modules that lie in a folder itself, without `__init__` and `__main__`."""
+    return [path for path in PACKAGE if path.parent == folder and not path.stem.startswith("__")]
+
+
 def comments(path):
     """(line, text) of every comment."""
     tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
@@ -89,6 +96,23 @@ def test_functions_are_short():
 def test_modules_are_short():
     """No module of the package is longer than 400 lines."""
     assert [place(path, 1) for path in PACKAGE if len(path.read_text().splitlines()) > LONGEST_MODULE] == []
+
+
+def test_folders_are_small():
+    """No folder of the package holds more than 17 modules: one look at it says what there is."""
+    folders = {path.parent for path in PACKAGE} - LARGER
+    assert len(folders) > 15
+    assert [str(one.relative_to(ROOT)) for one in sorted(folders) if len(modules(one)) > LARGEST_FOLDER] == []
+
+
+def test_tests_mirror_the_package():
+    """A test that is named as a module lies in the folder that is named as the module's."""
+    homes = {(path.relative_to(ROOT).parts[1], path.stem): path.parent.relative_to(ROOT / "telemetryd") for path in PACKAGE}
+    left_out = {folder.name for folder in LARGER}
+    tests = [path for path in (test.relative_to(ROOT / "tests") for test in TESTS) if path.parts[0] not in left_out]
+    named = {path: homes.get((path.parts[0], path.stem.removeprefix("test_"))) for path in tests}
+    assert len([home for home in named.values() if home]) > 60
+    assert [str(path) for path, home in named.items() if home and home != path.parent] == []
 
 
 def test_public_names_are_documented():

@@ -21,7 +21,7 @@ from telemetryd.core.privacy.admissibility import figures
 from telemetryd.errors import InvalidManifestError
 from telemetryd.toml.manifest import parse
 
-FILES = sorted((Path(__file__).parents[1] / "manifests").glob("*/*.toml"))
+FILES = sorted((Path(__file__).parents[2] / "manifests").glob("*/*.toml"))
 TEXTS = [text for path in FILES if len(text := path.read_text(errors="replace")) < 10_000]
 TODAY = date(2026, 11, 24)
 EDITOR = """\

@@ -12,7 +12,7 @@ import pytest
 from telemetryd.ctl.files import service_files
 from telemetryd.ctl.files.service_files import ACTIVATION, UNITS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PYTHON = "/home/ada/.venv/bin/python"
 
 
