@@ -22,6 +22,12 @@ RUN_GAP_S = 900
 DAY_OF_USE_GAP_S = 4 * HOUR_S
 """Shortest time without a run that counts as a night: longer than a lunch, shorter than a short sleep."""
 
+# What stays on the disk.
+HISTORY_S = 366 * DAY_S
+"""Time that a report stays in the history after it was made: a year, a leap year too."""
+ACCEPTED_TEXT_S = 3 * 366 * DAY_S
+"""Longest time for which an accepted text can be needed: a question ends within a year, and its report is sent or dropped months later."""
+
 # The uploader and the courier.
 JOB_LINE_MAX_BYTES = 4096
 """Longest first line of a job: a vendor's name and a URL (2,048 characters at most) in JSON."""

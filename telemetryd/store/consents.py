@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from telemetryd.core.causes import Cause, because
+from telemetryd.core.limits import ACCEPTED_TEXT_S
 from telemetryd.core.permission.change import is_lower
 from telemetryd.core.permission.gate import ApplicationLevels, Decision, Levels
 from telemetryd.core.permission.record import Outcome, Record, mark_passed
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 
 _LOT = re.compile("[0-9a-f]{16}")
-_TEXT_YEARS = 3
-"""How long an accepted text can be needed: a question ends within a year, and its report is sent or dropped months later."""
 _DROP_TEXTS = """
     DELETE FROM shown WHERE sum NOT IN (
         SELECT shown FROM acceptance LEFT JOIN life USING (application, question)
@@ -144,7 +143,7 @@ class Consents:
                 connection.execute("INSERT OR IGNORE INTO acceptance VALUES (?, ?, ?, ?, ?)", (*key, digest, now, sum_of_text))
                 connection.execute("INSERT OR IGNORE INTO shown VALUES (?, ?)", (sum_of_text, text))
                 connection.execute("DELETE FROM refusal WHERE application = ? AND question = ?", key)
-            connection.execute(_DROP_TEXTS, (now - _TEXT_YEARS * 366 * 86400,))
+            connection.execute(_DROP_TEXTS, (now - ACCEPTED_TEXT_S,))
         self.decisions = self._read_decisions()
 
     def accepted_text(self, key: Key, digest: str) -> str:

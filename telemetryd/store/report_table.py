@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from telemetryd.core.limits import HISTORY_S
 from telemetryd.engine.ports import StoredReport
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _TICK_COLUMNS = "seen, since, passed_s, moment_s, is_done, today, before, earlier, late_day"
 """The fields of `schedule.Ticks`, and the day of the last late report."""
-_KEEP_DAYS = 366
-"""Rows of the history are dropped after a year."""
 
 _COLUMNS = ", ".join(StoredReport._fields)
 _WITHOUT_TIMES = "started = started / 86400 * 86400, slot = 0, created = created / 86400 * 86400"
@@ -156,7 +155,7 @@ class Reports:
 
     def prune(self, now: int) -> bool:
         """Drop some of the rows older than a year. True if there may be more."""
-        oldest = now - _KEEP_DAYS * 86400
+        oldest = now - HISTORY_S
         is_any = self._database.read("SELECT 1 FROM report WHERE created < ? AND outcome != 'queued' LIMIT 1", (oldest,))
         return bool(is_any) and self._drop("created < ?", oldest)
 
