@@ -12,6 +12,9 @@ import sqlite3
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from telemetryd.core.permission.record import REPORT_ENDS
+from telemetryd.engine.ports import QUEUED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,7 +25,7 @@ _TYPES = {"INTEGER": int, "TEXT": str, "BLOB": bytes}
 _LONG = {"manifest"}
 """Columns that are not read here: these texts are checked against the accepted digest when they are parsed."""
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
-_OUTCOMES = {"queued", "accepted", "answered", "suspended", "dropped", "erased", "unknown"}
+_OUTCOMES = {QUEUED, *REPORT_ENDS}
 _CELL_BYTES = 8
 
 

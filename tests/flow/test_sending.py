@@ -27,7 +27,10 @@ from telemetryd.core.limits import JOB_MAX_S
     ],
 )
 async def test_final_answers(timeline, line, outcome, state):
-    """The report is sent once, whatever the server says; the history says how, not which report it was. Policy: A2, M4, R4."""
+    """The report is sent once, whatever the server says; the history says how, not which report it was, after a restart too.
+
+    Policy: A2, M4, R4.
+    """
     before = await send(timeline, status(line, "Location: https://localhost/elsewhere", "Retry-After: 86400"))
     (row,) = await timeline.client.history()
     assert (row["outcome"], row["status"]) == (outcome, int(line[:3]))
@@ -38,6 +41,8 @@ async def test_final_answers(timeline, line, outcome, state):
     assert await timeline.question() == state
     await never_again(timeline)
     assert timeline.bodies() == [before["body"].encode()]
+    await timeline.restart(signal.SIGTERM)
+    assert await timeline.client.history() == [row]
 
 
 async def test_no_answer(timeline):

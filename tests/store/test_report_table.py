@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from telemetryd.core.sending.schedule import Result
 from telemetryd.engine.ports import ReportSelection
 
 DAY_S = 86400
@@ -65,6 +66,18 @@ def test_hold(store, report):
     assert store.reports.held() == []
     (done,) = store.reports.history(0, 10)
     assert (done.held, done.tries) == ("", tries)
+
+
+@pytest.mark.parametrize("outcome", sorted({*Result, "dropped", "erased", "queued"} - {"held"}))
+def test_every_end_is_read_again(opened, report, outcome):
+    """However a report ended, the file that says so is sound when it is opened again: nothing is set aside for it."""
+    first = opened()
+    (row,) = put(first, report())
+    if outcome != "queued":
+        assert first.reports.finish(row._replace(outcome=outcome, status=0), body=b"blank")
+    again = opened()
+    assert not again.main.was_lost
+    assert [done.outcome for done in again.reports.history(0, 10)] == [outcome]
 
 
 def test_why_it_was_dropped(store, report):

@@ -103,6 +103,8 @@ _CAUSES_OF_ENDS = {
     "dropped": Cause.DROPPED,
     "erased": Cause.WITHDRAWN,
 }
+REPORT_ENDS = frozenset(_CAUSES_OF_ENDS)
+"""Every way in which a report ends, as it is stored and shown."""
 
 
 def mark_lost(record: Record, now: int) -> Record:
