@@ -154,7 +154,8 @@ def _state_rows(question: ControlDict, words: Words) -> Iterator[Row]:
     """The state and the user's decision."""
     _ = words.gettext
     yield _("sent"), _sent(question, words)
-    yield from labelled_rows(_("state"), filter(None, (state_word(question, words), reason(question, words))))
+    state, why = state_word(question, words), reason(question, words)
+    yield _("state"), _("{name}: {text}").format(name=state, text=why) if why else state
     is_changed = bool(question["accepted_digest"]) and question["accepted_digest"] != question["digest"] and question["consent"] == 0
     decided = word(CONSENTS, question["consent"], words)
     yield _("you"), _("{decided}, an earlier definition accepted").format(decided=decided) if is_changed else decided
