@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.analysis.number_words import DRAWN_SHARES, percent
-from telemetryd.core.translation import mark
+from telemetryd.core.translation import ENGLISH, decimal, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from telemetryd.analysis.question_findings import ReportedPeriod, ShareFinding
     from telemetryd.analysis.shares import Estimate
     from telemetryd.analysis.trend import Trend
+    from telemetryd.core.translation import Words
 
 WIDTH = 80
 LEGEND = mark("|---o---| share and 95 % interval (< > it goes on)   + trend   : nobody")
-HEADS = (mark("PERIOD"), mark("REPORTS"), mark("SHARE"), mark("FROM"), mark("TO"))
-"""Heads of the columns before the drawing, as marked for translation."""
 
 _COLUMNS = (10, 7, 6, 6, 6)
 """Widths of the columns before the drawing."""
@@ -26,8 +25,24 @@ _WIDEST = 9.999
 """Beyond this share only the direction is written: such a number would not fit its column."""
 
 
-def drawing(
-    finding: ShareFinding, periods: Sequence[ReportedPeriod], heads: Sequence[str] = HEADS, width: Callable[[str], int] = len
+def interval_heads(words: Words = ENGLISH) -> tuple[str, str]:
+    """Heads of the columns of an interval's two ends."""
+    return words.gettext("FROM"), words.pgettext("upper end of an interval", "TO")
+
+
+def heads_of(words: Words = ENGLISH) -> tuple[str, ...]:
+    """Heads of the columns before the drawing."""
+    _ = words.gettext
+    return _("PERIOD"), _("REPORTS"), _("SHARE"), *interval_heads(words)
+
+
+def drawing(  # noqa: PLR0913 - by keyword: what the reader's language changes
+    finding: ShareFinding,
+    periods: Sequence[ReportedPeriod],
+    *,
+    heads: Sequence[str] = heads_of(),
+    width: Callable[[str], int] = len,
+    words: Words = ENGLISH,
 ) -> Iterator[str]:
     """A header line with the scale, then one line for each period: numbers, interval and trend. `width` is that of a head in columns."""
     estimates = [estimate for estimate in finding.by_period if estimate]
@@ -36,10 +51,10 @@ def drawing(
     low = max(DRAWN_SHARES[0], min(estimate.low for estimate in estimates))
     high = min(DRAWN_SHARES[1], max(estimate.high for estimate in estimates))
     scale = _Scale(low, high if high > low else low + 1)
-    left, right = f"{percent(low)} %", f"{percent(high)} %"
+    left, right = (f"{decimal(percent(end), words)} %" for end in (low, high))
     yield _line(heads, left + right.rjust(_PLOT - len(left)), width)
     for period, estimate in zip(periods, finding.by_period, strict=True):
-        shares = [_number(part) for part in (estimate.value, estimate.low, estimate.high)] if estimate else ["?", "", ""]
+        shares = [decimal(_number(part), words) for part in (estimate.value, estimate.low, estimate.high)] if estimate else ["?", "", ""]
         yield _line((period.label, str(period.reports), *shares), _picture(scale, estimate, finding.trend, period))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.analysis.number_words import answer_text, percent, population_text, share_title, slope, trend_sentence
-from telemetryd.analysis.terminal import HEADS, LEGEND, drawing
+from telemetryd.analysis.terminal import LEGEND, drawing, heads_of, interval_heads
 from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import PeriodKind
 from telemetryd.core.privacy.admissibility import grouped
@@ -53,7 +53,7 @@ def json_value(received: Received, findings: Sequence[Findings], uncountable: Se
 
 def _file(lines: Lines, words: Words) -> str:
     _, number = words.gettext, len(lines.accepted)
-    reports = words.ngettext("{number} report", "{number} reports", number).format(number=number)
+    reports = words.ngettext("{number} report", "{number} reports", number).format(number=grouped(number, words))
     parts = [_("{name}: {text}").format(name=lines.name, text=reports)]
     if lines.repeated:
         parts.append(_("{number} delivered again, dropped").format(number=len(lines.repeated)))
@@ -89,7 +89,7 @@ def _question(page: Page, finding: Findings) -> None:
     page.facts(_facts(finding, words))
     page.gap()
     slope_head = _("POINTS/{period}").format(period=translated_word(unit, words).upper())
-    error, low, high = _("± SE"), _("FROM"), _("TO")
+    error, low, high = _("± SE"), *interval_heads(words)
     heads = (_("ANSWER"), _("AMONG"), _("SHARE %"), error, low, high, slope_head, error, low, high)
     rows = [
         (answer_text(share.column), population_text(share.column, words), *_share_cells(share.overall, words), *_trend_cells(share, words))
@@ -104,10 +104,11 @@ def _question(page: Page, finding: Findings) -> None:
         page.table((_("PERIOD"), _("REPORTS"), _("USERS"), error, low, high), rows_of_users)
     for share in finding.shares:
         page.gap()
-        page.say(share_title(share.column, words), "bold")
+        page.say(page.language.apart(share_title(share.column, words)), "bold")
         if share.trend:
             page.say(trend_sentence(share.trend, unit, words))
-        for line in drawing(share, finding.periods, [page.language.apart(_(head)) for head in HEADS], width):
+        titles = [page.language.apart(head) for head in heads_of(words)]
+        for line in drawing(share, finding.periods, heads=titles, width=width, words=words):
             page.verbatim(f"{LEFT_TO_RIGHT}{line}{END}" if page.language.is_right_to_left else line)
     page.gap()
     page.say(_(LEGEND))
