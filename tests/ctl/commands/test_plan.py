@@ -49,9 +49,9 @@ def test_share(tmp_path):
 def test_share_in_german(tmp_path, monkeypatch):
     """Shares and percentages have the language's decimal comma."""
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    _, text = plan(manifest(tmp_path, 12, is_one_source=False))
-    assert "33,3 %" in text
-    assert "0,46" in text
+    _, text = plan(manifest(tmp_path, 4))
+    assert "100,0 %" in text
+    assert "0,14" in text
     assert not re.search(r"\d\.\d", text)
 
 
