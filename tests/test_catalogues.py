@@ -142,10 +142,11 @@ def test_no_break_before_a_unit(path):
 
 
 def test_arabic_isolates_what_runs_from_left_to_right():
-    """Commands and options in Arabic messages stand between isolates, each of which ends."""
+    """Commands and options in Arabic messages stand between isolates, each of which ends. Only the page writes marks of direction."""
     for translated in texts(catalogues.read(catalogues.LOCALE / "ar/LC_MESSAGES/telemetryd.po")).values():
         for text in translated:
             assert text.count("\u2066") == text.count("\u2069")
+            assert "\u200f" not in text
             assert not re.search("`|--[a-z]", re.sub("\u2066[^\u2069]*\u2069", "", text)), text
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import NONE
+from telemetryd.core.translation import ENGLISH, decimal
 
 if TYPE_CHECKING:
     from telemetryd.analysis.layout import Column, Labels
     from telemetryd.analysis.trend import Trend
+    from telemetryd.core.definition import PeriodKind
+    from telemetryd.core.translation import Words
 
 POINTS = 100
 """Percentage points in a share of 1."""
@@ -37,24 +41,31 @@ def answer_text(column: Column) -> str:
     return _labels_text(column.answer)
 
 
-def population_text(column: Column) -> str:
+def population_text(column: Column, words: Words = ENGLISH) -> str:
     """The users that the share is among; "" for all."""
-    return _labels_text(column.given) if column.given else "users with a sample" if column.is_answered else ""
+    return _labels_text(column.given) if column.given else words.gettext("users with a sample") if column.is_answered else ""
 
 
-def share_title(column: Column) -> str:
+def share_title(column: Column, words: Words = ENGLISH) -> str:
     """The answer, and the users that the share is among."""
-    population = population_text(column)
-    return f"{answer_text(column)}, among {population}" if population else answer_text(column)
+    population = population_text(column, words)
+    among = words.gettext("{answer}, among {users}")
+    return among.format(answer=answer_text(column), users=population) if population else answer_text(column)
 
 
-def trend_sentence(trend: Trend, unit: str) -> str:
+def trend_sentence(trend: Trend, unit: PeriodKind, words: Words = ENGLISH) -> str:
     """A trend in a sentence."""
-    line = trend.slope
-    verdict = "a trend" if line.low > 0 or line.high < 0 else "no trend seen"
-    text = f"{slope(line.value)} points per {unit} ({slope(line.low)} to {slope(line.high)}): {verdict}"
+    _, line = words.gettext, trend.slope
+    is_trend = line.low > 0 or line.high < 0
+    seen, unseen = (
+        _("{slope} points per {period} ({low} to {high}): a trend"),
+        _("{slope} points per {period} ({low} to {high}): no trend seen"),
+    )
+    values = {name: decimal(slope(value), words) for name, value in (("slope", line.value), ("low", line.low), ("high", line.high))}
+    text = (seen if is_trend else unseen).format(period=translated_word(unit, words), **values)
     is_bad = trend.fit is not None and trend.fit < _BELIEVABLE
-    return f"{text}; but the points scatter more than chance allows about a line" if is_bad else text
+    bad = _("{text}; but the points scatter more than chance allows about a line")
+    return bad.format(text=text) if is_bad else text
 
 
 def _labels_text(labels: Labels) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.analysis.number_words import DRAWN_SHARES, percent
+from telemetryd.core.translation import ENGLISH, decimal, mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from telemetryd.analysis.question_findings import ReportedPeriod, ShareFinding
     from telemetryd.analysis.shares import Estimate
     from telemetryd.analysis.trend import Trend
+    from telemetryd.core.translation import Words
 
 WIDTH = 80
-LEGEND = "|---o---| share and 95 % interval (< > it goes on)   + trend   : nobody"
+LEGEND = mark("|---o---| share and 95 % interval (< > it goes on)   + trend   : nobody")
 
 _COLUMNS = (10, 7, 6, 6, 6)
 """Widths of the columns before the drawing."""
@@ -23,18 +25,36 @@ _WIDEST = 9.999
 """Beyond this share only the direction is written: such a number would not fit its column."""
 
 
-def drawing(finding: ShareFinding, periods: Sequence[ReportedPeriod]) -> Iterator[str]:
-    """A header line with the scale, then one line for each period: numbers, interval and trend."""
+def interval_heads(words: Words = ENGLISH) -> tuple[str, str]:
+    """Heads of the columns of an interval's two ends."""
+    return words.gettext("FROM"), words.pgettext("upper end of an interval", "TO")
+
+
+def heads_of(words: Words = ENGLISH) -> tuple[str, ...]:
+    """Heads of the columns before the drawing."""
+    _ = words.gettext
+    return _("PERIOD"), _("REPORTS"), _("SHARE"), *interval_heads(words)
+
+
+def drawing(  # noqa: PLR0913 - by keyword: what the reader's language changes
+    finding: ShareFinding,
+    periods: Sequence[ReportedPeriod],
+    *,
+    heads: Sequence[str] = heads_of(),
+    width: Callable[[str], int] = len,
+    words: Words = ENGLISH,
+) -> Iterator[str]:
+    """A header line with the scale, then one line for each period: numbers, interval and trend. `width` is that of a head in columns."""
     estimates = [estimate for estimate in finding.by_period if estimate]
     if not estimates:
         return
     low = max(DRAWN_SHARES[0], min(estimate.low for estimate in estimates))
     high = min(DRAWN_SHARES[1], max(estimate.high for estimate in estimates))
     scale = _Scale(low, high if high > low else low + 1)
-    left, right = f"{percent(low)} %", f"{percent(high)} %"
-    yield _line(("PERIOD", "REPORTS", "SHARE", "FROM", "TO"), left + right.rjust(_PLOT - len(left)))
+    left, right = (f"{decimal(percent(end), words)} %" for end in (low, high))
+    yield _line(heads, left + right.rjust(_PLOT - len(left)), width)
     for period, estimate in zip(periods, finding.by_period, strict=True):
-        shares = [_number(part) for part in (estimate.value, estimate.low, estimate.high)] if estimate else ["?", "", ""]
+        shares = [decimal(_number(part), words) for part in (estimate.value, estimate.low, estimate.high)] if estimate else ["?", "", ""]
         yield _line((period.label, str(period.reports), *shares), _picture(scale, estimate, finding.trend, period))
 
 
@@ -49,9 +69,11 @@ class _Scale:
         return round((share - self._low) / self._width * (_PLOT - 1))
 
 
-def _line(cells: Sequence[str], picture: str) -> str:
-    (first, *numbers), (width, *widths) = cells, _COLUMNS
-    return " ".join([first.ljust(width), *(number.rjust(room) for number, room in zip(numbers, widths, strict=True)), picture]).rstrip()
+def _line(cells: Sequence[str], picture: str, width: Callable[[str], int] = len) -> str:
+    """One line: the first cell at the left, the numbers at the right of their columns."""
+    rooms = [" " * (room - width(cell)) for cell, room in zip(cells, _COLUMNS, strict=True)]
+    (first, *numbers), (after, *before) = cells, rooms
+    return " ".join([first + after, *(room + number for room, number in zip(before, numbers, strict=True)), picture]).rstrip()
 
 
 def _number(share: float) -> str:

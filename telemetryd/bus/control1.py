@@ -12,7 +12,7 @@ from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.members import Handlers, Result
 from telemetryd.bus.paged_lists import Pages
 from telemetryd.bus.reply_size import bounded, fitting
-from telemetryd.bus.told_problems import ToldProblems
+from telemetryd.bus.told_problems import ToldProblems, details
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.engine.views.queries import ViewChangedError
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError
@@ -61,6 +61,7 @@ _LEDGER_SIGNATURES = _SIGNATURES | {"answers": "u"}
 
 _ASK_QUESTIONS = "ask for the questions of one application at a time"
 _NOTHING_ELSE = "there is nothing smaller to ask for"
+_PROBLEMS = frozenset({"Problems", "ProblemDetails"})
 _TRIES = 5
 """Attempts to make a view before BusyError: the state does not change so often unless someone changes it on purpose."""
 
@@ -152,7 +153,7 @@ class Control:
 
     async def _read_manifests(self, properties: Collection[str]) -> None:
         """Read all manifests before the problems of the files are read, so that these do not depend on what happened to be read."""
-        if "Problems" not in properties:
+        if not _PROBLEMS.intersection(properties):
             return
         for _ in range(_TRIES):
             await self._view(lambda parts: parts.views.manifests())
@@ -173,7 +174,8 @@ class Control:
             "Developer": lambda: get_parts().catalogue.settings.developer,
             "KillSwitches": lambda: [[switch.what, switch.file] for switch in get_parts().catalogue.settings.kill_switches],
             "Locks": lambda: [[f"{lock.what}={lock.limit}", lock.file] for lock in get_parts().catalogue.settings.locks],
-            "Problems": lambda: self.problems.of(get_parts()),
+            "Problems": lambda: [[problem.file, problem.text] for problem in self.problems.of(get_parts())],
+            "ProblemDetails": lambda: [_dictionary(details(problem)) for problem in self.problems.of(get_parts())],
             "LastWork": lambda: get_parts().ticker.last_work,
         }
 

@@ -74,7 +74,7 @@ LATE = Caller(Confinement.LATE)
 
 
 def unknown(why: str) -> Caller:
-    """A caller that may do nothing. `why` ends the sentence "this program cannot be identified: "."""
+    """A caller that may do nothing. `why` is told with "this program cannot be identified"."""
     return Caller(Confinement.UNKNOWN, why=why)
 
 
@@ -117,7 +117,7 @@ _OWN_ONLY = {
     Confinement.SNAP: 'is in the snap {name}, and may act only for an application whose installed manifest says snap = "{name}"',
 }
 _OUTSIDE = "Only programs outside may see and change the user's choices"
-_CONTAINED = "is in a container: it has a user namespace of its own"
+_CONTAINED = "is in a container (it has a user namespace of its own)"
 _FLATPAK_OUT = f"is in a Flatpak sandbox. {_OUTSIDE}: run it on the host, for instance with flatpak-spawn --host"
 _HOST_ONLY = {
     Confinement.FLATPAK: _FLATPAK_OUT,
@@ -131,5 +131,5 @@ _HOST_ONLY = {
 def _refuse(caller: Caller, texts: dict[Confinement, str]) -> NoReturn:
     if caller.kind is Confinement.LATE:
         raise BusyError("this program could not be identified in time: try again")
-    text = texts.get(caller.kind, "cannot be identified: {why}")
+    text = texts.get(caller.kind, "cannot be identified ({why})")
     raise AccessDeniedError(CALLER_REFUSED + text.format(name=caller.name, why=caller.why))

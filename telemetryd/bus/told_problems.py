@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from telemetryd.core.problem_words import ProblemCause, problem_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 
 AGAIN_MIN_S, AGAIN_MAX_S = 60.0, 3600.0
 """Time from a reading to the signal. It doubles with each of these signals: an open window costs a few of them, then one in an hour."""
-
-_LEDGER_LOST = "the privacy ledger was lost, so every budget counts as spent: no question will be answered any more"
-_ERASURE_PENDING = "erasure pending: the erased data is not used any more, but stays on the disk while another process reads the file"
 
 
 class Parts(Protocol):
@@ -56,16 +55,15 @@ class ToldProblems:
     def __init__(self, announce: Callable[[], object], again_s: float = AGAIN_MIN_S) -> None:
         self._announce, self._first_s = announce, again_s
         self._again_s = again_s
-        self._told: tuple[Parts, list[list[str]]] | None = None
+        self._told: tuple[Parts, list[Problem]] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def of(self, parts: Parts) -> list[list[str]]:
-        """(file, text) of each problem. Every manifest has to be read before."""
+    def of(self, parts: Parts) -> list[Problem]:
+        """Each problem. Every manifest has to be read before."""
         if self._told is None or self._told[0] is not parts:
             self._told = parts, _effects(parts)
             self._start_timer()
-        files = [[problem.file, problem.text] for problem in parts.catalogue.problems]
-        return [*files, *self._told[1]]
+        return [*parts.catalogue.problems, *self._told[1]]
 
     def forget(self) -> None:
         """A signal is being sent: what is read next is told anew."""
@@ -87,11 +85,16 @@ class ToldProblems:
         self._again_s = again_s
 
 
-def _effects(parts: Parts) -> list[list[str]]:
+def details(problem: Problem) -> dict[str, object]:
+    """A problem by the keys of ProblemDetails."""
+    return {"file": problem.file, "text": problem.text, "cause": problem.cause, "cause_args": dict(problem.args)}
+
+
+def _effects(parts: Parts) -> list[Problem]:
     """The problems that no file of the configuration, no manifest and no review is the cause of."""
-    problems = [[problem.file, problem.text] for problem in (*parts.problems(), *parts.ticker.problems())]
+    problems = [*parts.problems(), *parts.ticker.problems()]
     if parts.consents.is_spent:
-        problems.append(["consent.sqlite", _LEDGER_LOST])
+        problems.append(problem_of("consent.sqlite", ProblemCause.LEDGER_LOST))
     if parts.erasure.is_held_up:
-        problems.append(["telemetry.sqlite", _ERASURE_PENDING])
+        problems.append(problem_of("telemetry.sqlite", ProblemCause.ERASURE_PENDING))
     return problems

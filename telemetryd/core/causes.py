@@ -152,8 +152,8 @@ TABLE = (
     Entry(
         Cause.STOPPED,
         ("file", "date", "text"),
-        mark("others have answered it ({file}, {date}): {text}"),
-        mark("others had answered it ({file}, {date}): {text}"),
+        mark("others have answered it (“{text}”, {file}, {date})"),
+        mark("others had answered it (“{text}”, {file}, {date})"),
     ),
     Entry(
         Cause.SUSPENDED,
@@ -164,8 +164,8 @@ TABLE = (
     Entry(
         Cause.SUSPENDED,
         ("file", "date", "text"),
-        mark("there may be a problem with it ({file}, {date}): {text}"),
-        mark("it was stopped because of a possible problem ({file}, {date}): {text}"),
+        mark("there may be a problem with it (“{text}”, {file}, {date})"),
+        mark("it was stopped because of a possible problem (“{text}”, {file}, {date})"),
     ),
     Entry(
         Cause.REVIEWS,

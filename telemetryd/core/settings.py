@@ -9,10 +9,20 @@ if TYPE_CHECKING:
 
 
 class Problem(NamedTuple):
-    """A mistake in a file, shown to the user and never fatal."""
+    """A mistake in a file, shown to the user and never fatal. `text` is a sentence in English.
+
+    Clients make theirs from `cause` and `args` (`problem_words`). Without a cause it is a mistake in a text that somebody wrote.
+    """
 
     file: str
     text: str
+    cause: str = ""
+    args: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def vendor(self) -> str:
+        """The vendor of the endpoint that it is about, or ""."""
+        return dict(self.args).get("vendor", "")
 
 
 class KillSwitch(NamedTuple):

@@ -7,7 +7,6 @@ Control1's `fields` and the differences use.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +16,8 @@ from telemetryd.core.permission.gate import axes
 from telemetryd.core.privacy.noise import probabilities
 from telemetryd.core.privacy.odds import factor
 from telemetryd.core.system_facts import SYSTEM
-from telemetryd.core.translation import ENGLISH, decimal, joined, mark, with_unit
+from telemetryd.core.translation import ENGLISH, decimal, joined, mark
+from telemetryd.describe.ranges import ranges_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,36 +144,8 @@ def _bins(field: Source, words: Words) -> tuple[Bin, ...]:
     elif field.type is SourceType.CHOICE:
         texts = [*field.values, words.gettext("anything else")]
     else:
-        texts = _ranges(field, words)
+        texts = ranges_of(field, words)
     return tuple(map(Bin, texts, field.labels))
-
-
-def _ranges(field: Source, words: Words) -> list[str]:
-    unit = words.gettext(field.unit) if field.unit and field.id.startswith(f"{SYSTEM}/") else field.unit
-    edges = [number_label(edge) for edge in field.edges]
-    first, last = (with_unit(edge, unit) for edge in (edges[0], edges[-1]))
-    if field.type is SourceType.COUNT:
-        return _counts([int(edge) for edge in field.edges], unit, words)
-    between = words.gettext("{low} to less than {high}")
-    return [
-        words.gettext("less than {edge}").format(edge=first),
-        *(between.format(low=low, high=with_unit(high, unit)) for low, high in pairwise(edges)),
-        words.gettext("{edge} or more").format(edge=last),
-    ]
-
-
-def _counts(edges: list[int], unit: str, words: Words) -> list[str]:
-    """The ranges of a count by whole numbers. Nothing is said of 1 with a unit, which is a noun in the plural: `0 times`, `2 times`."""
-    first, last = edges[0], edges[-1]
-    below = with_unit("0", unit) if first == 1 else words.gettext("less than {edge}").format(edge=with_unit(str(first), unit))
-    more = words.gettext("more than {number}").format(number=with_unit("0", unit))
-    above = more if last == 1 else words.gettext("{edge} or more").format(edge=with_unit(str(last), unit))
-    return [below, *(_count_range(low, high - 1, unit, words) for low, high in pairwise(edges)), above]
-
-
-def _count_range(low: int, high: int, unit: str, words: Words) -> str:
-    highest = str(high) if high == 1 else with_unit(str(high), unit)
-    return highest if low == high else words.gettext("{low} to {high}").format(low=low, high=highest)
 
 
 def _number_of_answers(definition: Definition, words: Words) -> str:

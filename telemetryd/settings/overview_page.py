@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core.translation import mark
+from telemetryd.ctl.render.pages import problem_texts
 from telemetryd.settings.notification_switch import notification_switch
 from telemetryd.settings.page import Place, WindowPage
 from telemetryd.settings.plain import button, card, choices, column, heading, label, note, row, title
@@ -127,7 +128,7 @@ class OverviewPage(WindowPage):
         return card(label(purpose), label(state_line(question, self.language), "due"), row(None, show))
 
     def _problems(self, snapshot: ServiceSnapshot) -> Iterator[Part]:
-        problems = snapshot.properties.get("Problems", ())
+        problems = problem_texts(snapshot.properties, self.language.words)
         if not problems:
             return
         yield title(self._("Problems"), "problems")

@@ -8,6 +8,7 @@ import PySide6
 from PySide6.QtCore import QUrl, qVersion
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
+from telemetryd.ctl.render.pages import problem_texts
 from telemetryd.settings.page import WindowPage
 from telemetryd.settings.plain import button, card, facts, heading, label, note, row, title
 from telemetryd.settings.system_words import lock_lines, own_version, report, servers, switch_lines, work_line
@@ -53,7 +54,7 @@ class SystemPage(WindowPage):
         ]
 
     def _problems(self, snapshot: ServiceSnapshot) -> Iterator[Part]:
-        problems = snapshot.properties.get("Problems", ())
+        problems = problem_texts(snapshot.properties, self.language.words)
         if not problems:
             yield label(self._("There are none."), "no-problem")
         for file, text in problems:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetryd.core.settings import Problem
+from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.errors import StorageError
 from telemetryd.store.consents import Consents, has_do_not_track_note
 from telemetryd.store.database import NOBODY, Database
@@ -24,13 +24,8 @@ from telemetryd.store.tally_table import Tallies
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from telemetryd.core.settings import Problem
     from telemetryd.engine.ports import CommitListener
-
-
-_NOT_WRITTEN = (
-    "what you switched off or refused is off, but not on disk yet; telemetryd tries again, and the choice is lost if it exits first"
-)
-_QUARANTINED = "your choices in this file could not be read, so everything was switched off and all of the privacy budget counts as used"
 
 
 class Store(NamedTuple):
@@ -93,12 +88,12 @@ class Store(NamedTuple):
 
     def problems(self) -> list[Problem]:
         """The problems of these files, for the user."""
-        problems = [Problem(os.path.realpath(file), _QUARANTINED) for file in self.consent.quarantined()]
+        problems = [problem_of(os.path.realpath(file), ProblemCause.QUARANTINED) for file in self.consent.quarantined()]
         obstacle = self.consent.obstacle or self.main.obstacle
         if obstacle:
             problems.append(storage_problem(obstacle))
         if self.consents.is_owed:
-            problems.append(Problem(os.path.realpath(self.consent.path), _NOT_WRITTEN))
+            problems.append(problem_of(os.path.realpath(self.consent.path), ProblemCause.NOT_WRITTEN))
         return problems
 
     def close(self) -> None:
@@ -127,7 +122,7 @@ def purge_ordinary(directory: Path) -> bool:
 
 def storage_problem(why: StorageError) -> Problem:
     """The problem shown to the user while nothing can be stored."""
-    return Problem(why.path, f"off, because nothing can be kept: {why}")
+    return problem_of(why.path, ProblemCause.NO_STORAGE, why=str(why))
 
 
 def no_store(why: StorageError) -> Store:

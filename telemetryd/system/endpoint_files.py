@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import CA_FILE_BYTES, OHTTP_KEYS_BYTES
-from telemetryd.core.settings import Problem, Unusable
+from telemetryd.core.problem_words import ProblemCause, problem_of
+from telemetryd.core.settings import Unusable
+from telemetryd.core.translation import mark
 from telemetryd.errors import InvalidFileError
 from telemetryd.system.files import read_bytes, read_start, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from telemetryd.core.settings import Endpoint, Settings
+    from telemetryd.core.settings import Endpoint, Problem, Settings
 
 _CERTIFICATE = b"CERTIFICATE-----"
 """The end of the line before each certificate in PEM, also before those that OpenSSL calls X509 or TRUSTED."""
 _EXTRA = ("pyhpke", "cryptography")
 """The modules of the extra `ohttp`."""
-_UNUSED = "the endpoint is not used before that"
 
 
 def paths(endpoints: Iterable[Endpoint]) -> list[str]:
@@ -46,14 +47,14 @@ def _fault(endpoint: Endpoint, root: str) -> tuple[Problem, Unusable] | None:
 
 
 def _faults(endpoint: Endpoint, root: str) -> Iterator[tuple[Problem, Unusable]]:
-    table = f"[endpoint.{endpoint.vendor}]"
     if endpoint.ca_file and (why := _certificate_fault(Path(within(root, endpoint.ca_file)))):
-        yield Problem(endpoint.ca_file, f"{table} ca_file: {why}; {_UNUSED}"), Unusable("ca_file", endpoint.ca_file)
+        problem = problem_of(endpoint.ca_file, ProblemCause.CA_FILE, vendor=endpoint.vendor, why=why)
+        yield problem, Unusable("ca_file", endpoint.ca_file)
     if endpoint.ohttp_keys and (why := _keys_fault(Path(within(root, endpoint.ohttp_keys)))):
-        yield Problem(endpoint.ohttp_keys, f"{table} ohttp_keys: {why}; {_UNUSED}"), Unusable("ohttp_keys", endpoint.ohttp_keys)
+        problem = problem_of(endpoint.ohttp_keys, ProblemCause.OHTTP_KEYS, vendor=endpoint.vendor, why=why)
+        yield problem, Unusable("ohttp_keys", endpoint.ohttp_keys)
     if endpoint.ohttp_relay and not root and not all(map(find_spec, _EXTRA)):
-        text = f"{table} ohttp_relay: expected the extra for relays (telemetryd[ohttp]) to be installed; {_UNUSED}"
-        yield Problem("", text), Unusable("extra")
+        yield problem_of("", ProblemCause.NO_EXTRA, vendor=endpoint.vendor), Unusable("extra")
 
 
 def _certificate_fault(path: Path) -> str:
@@ -62,7 +63,7 @@ def _certificate_fault(path: Path) -> str:
         has_certificate = _CERTIFICATE in read_start(path, CA_FILE_BYTES)
     except (OSError, InvalidFileError) as error:
         return _reason(error)
-    return "" if has_certificate else "expected certificates (PEM)"
+    return "" if has_certificate else mark("expected certificates (PEM)")
 
 
 def _keys_fault(path: Path) -> str:
@@ -71,7 +72,7 @@ def _keys_fault(path: Path) -> str:
         has_keys = bool(read_bytes(path, OHTTP_KEYS_BYTES))
     except (OSError, InvalidFileError) as error:
         return _reason(error)
-    return "" if has_keys else "expected the gateway's keys, not an empty file"
+    return "" if has_keys else mark("expected the gateway's keys, not an empty file")
 
 
 def _reason(error: OSError | InvalidFileError) -> str:

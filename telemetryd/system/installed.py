@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.permission.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
+from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.settings import Problem
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
@@ -153,9 +154,7 @@ def load_reviews(environ: Mapping[str, str], kept: ParseCache[_Parsed] | None = 
     stops = [stop for file in parsed for stop in file.stops]
     stops += [stop for paths in system.replaced.values() for path in paths for stop in _read_reviews(path, kept).stops]
     in_force = parsed[: len(system.names)]
-    misplaced = [
-        Problem(file.file, "[[review]]: belongs in system files; it has no effect here") for file in parsed[len(in_force) :] if file.reviews
-    ]
+    misplaced = [problem_of(file.file, ProblemCause.USERS_REVIEW) for file in parsed[len(in_force) :] if file.reviews]
     return InstalledReviews(
         Reviews([review for file in in_force for review in file.reviews], stops),
         (

@@ -9,6 +9,7 @@ import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.settings import Budgets, Endpoint, KillSwitch, Lock, Problem, Settings
 from telemetryd.errors import InvalidFileError
 
@@ -106,9 +107,9 @@ def _misplaced_keys(contents: _Contents) -> Iterator[Problem]:
     """Keys that do not belong to this kind of file."""
     for file, content in contents:
         if file.origin is Origin.SYSTEM and content.developer is not None:
-            yield Problem(file.path, "developer: belongs in a user's own file; it has no effect here")
+            yield problem_of(file.path, ProblemCause.DEVELOPER_IN_SYSTEM)
         if file.origin is Origin.USER and _limits(content):
-            yield Problem(file.path, "[limits]: belongs in system files; it restricts here too")
+            yield problem_of(file.path, ProblemCause.USERS_LIMITS)
 
 
 def _limits(content: Row) -> dict[str, int]:
@@ -139,13 +140,9 @@ def _endpoints(contents: _Contents, problems: list[Problem], *, is_developer: bo
             decided.add((file.origin, vendor))
             is_loopback = all(re.fullmatch(_LOOPBACK, url, re.ASCII) for url in (table.url, table.ohttp_relay) if url)
             may_stay_here = is_developer and is_loopback
-            objection = (
-                _non_ascii_hosts(table)
-                or _objection(table, file.origin, may_stay_here=may_stay_here)
-                or _proxy_objection(table, file.origin, may_stay_here=may_stay_here)
-            )
+            objection = _objection(table, file.origin, may_stay_here=may_stay_here)
             if objection:
-                problems.append(Problem(file.path, f"[endpoint.{vendor}] {objection}"))
+                problems.append(problem_of(file.path, objection, vendor=vendor, **_arguments(objection, table)))
             elif is_loopback or not is_developer:
                 endpoints[vendor] = _endpoint(vendor, table)
     return tuple(endpoints.values())
@@ -161,32 +158,47 @@ def _endpoint(vendor: str, table: Row) -> Endpoint:
     )
 
 
-def _non_ascii_hosts(table: Row) -> str:
-    """The problem of hosts in non-ASCII letters, or "". It rejects only the endpoint, so that an umlaut does not switch telemetry off."""
-    keys = [key for key in ("url", "ohttp_relay", "results") if not getattr(table, key).isascii()]
-    return f"{', '.join(keys)}: expected the host's name in punycode (xn--…); the endpoint is not used" if keys else ""
+def _non_ascii_hosts(table: Row) -> list[str]:
+    """The keys of hosts in non-ASCII letters. They reject only the endpoint, so that an umlaut does not switch telemetry off."""
+    return [key for key in ("url", "ohttp_relay", "results") if not getattr(table, key).isascii()]
 
 
-def _objection(table: Row, origin: Origin, *, may_stay_here: bool) -> str:
+def _objection(table: Row, origin: Origin, *, may_stay_here: bool) -> ProblemCause | None:
+    """Why an endpoint is refused, if it is."""
+    if _non_ascii_hosts(table):
+        return ProblemCause.HOST_LETTERS
     if origin is Origin.USER and not may_stay_here:
-        return "belongs in system files; a user's file may name loopback endpoints in developer mode"
+        return ProblemCause.USERS_ENDPOINT
+    return _url_objection(table, may_stay_here=may_stay_here) or _proxy_objection(table, origin, may_stay_here=may_stay_here)
+
+
+def _url_objection(table: Row, *, may_stay_here: bool) -> ProblemCause | None:
     if table.format != _FORMAT:
-        return f'format: expected "{_FORMAT}", the only one that is supported; the endpoint is not used'
+        return ProblemCause.FORMAT
     if table.url.startswith("http:") and not may_stay_here:
-        return "url: expected https; http is for loopback in developer mode; the endpoint is not used"
+        return ProblemCause.PLAIN_HTTP
     if bool(table.ohttp_relay) is not bool(table.ohttp_keys):
-        return "ohttp_relay, ohttp_keys: expected both or neither; the endpoint is not used"
+        return ProblemCause.HALF_RELAY
     if table.ohttp_relay and not may_stay_here and _host_name(table.ohttp_relay) == _host_name(table.url):
-        return "ohttp_relay: expected a host other than the url's: that host would see address and answer; the endpoint is not used"
-    return ""
+        return ProblemCause.RELAY_HOST
+    return None
 
 
-def _proxy_objection(table: Row, origin: Origin, *, may_stay_here: bool) -> str:
+def _proxy_objection(table: Row, origin: Origin, *, may_stay_here: bool) -> ProblemCause | None:
     if table.proxy and origin is Origin.USER:
-        return "proxy: belongs in system files; the endpoint is not used"
-    if table.proxy and may_stay_here:
-        return "proxy: expected none, because reports of developer mode stay on this machine; the endpoint is not used"
-    return ""
+        return ProblemCause.USERS_PROXY
+    return ProblemCause.PROXY_IN_DEVELOPER if table.proxy and may_stay_here else None
+
+
+def _arguments(objection: ProblemCause, table: Row) -> dict[str, str]:
+    """What the sentence about a refused endpoint says besides its vendor."""
+    match objection:
+        case ProblemCause.HOST_LETTERS:
+            return {"keys": ", ".join(_non_ascii_hosts(table))}
+        case ProblemCause.FORMAT:
+            return {"format": _FORMAT}
+        case _:
+            return {}
 
 
 def _host_name(url: str) -> str:
@@ -210,6 +222,6 @@ def _budgets(contents: _Contents, problems: list[Problem]) -> Budgets:
             if value is None:
                 continue
             if value > cap:
-                problems.append(Problem(file.path, f"{key}: expected at most {cap}, which stays the cap"))
+                problems.append(problem_of(file.path, ProblemCause.CAP, key=key, cap=str(cap)))
             lowest[key] = min(lowest[key], value)
     return Budgets(*lowest.values())

@@ -83,6 +83,21 @@ async def test_problems_are_those_of_all_manifests(running):
     assert left == 0
 
 
+async def test_problem_details_are_the_problems(running):
+    """ProblemDetails has the problems in their order, those of every manifest too, each with its cause if it has one."""
+    looked, shares = Looked(running), running.machine.root / "share/telemetryd"
+    (shares / "manifests/org.kde.broken.toml").write_text("schema = = 1")
+    running.machine.configure("developer = true\n")
+    running.look()
+    (details,) = await looked.ask("Get", "ss", CONTROL[2], "ProblemDetails", interface=PROPERTIES)
+    (problems,) = await looked.ask("Get", "ss", CONTROL[2], "Problems", interface=PROPERTIES)
+    rows = [{key: variant.value for key, variant in row.items()} for row in details.value]
+    assert [[row["file"], row["text"]] for row in rows] == problems.value
+    told = {row["file"].rpartition("/")[2]: (row["cause"], row["cause_args"]) for row in rows if row["file"]}
+    assert told == {"telemetryd.toml": ("developer_in_system", {}), "org.kde.broken.toml": ("", {})}
+    assert {row["cause"] for row in rows if not row["file"]} <= {"override"}
+
+
 @pytest.mark.parametrize("changes", [0, 1, 2, 100])
 async def test_a_view_that_changes_is_begun_anew(running, changes):
     """A reply is whole, of before or after a change; where things change all the time the caller is told to call again."""

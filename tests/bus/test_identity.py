@@ -121,9 +121,9 @@ def refusal(guard, *arguments):
         ),
         (
             CONTAINER,
-            "is in a container: it has a user namespace of its own. Only programs outside may see and change the user's choices: run it",
+            "is in a container (it has a user namespace of its own). Only programs outside may see and change the user's choices: run it",
         ),
-        (UNKNOWN, "cannot be identified: it runs as another user"),
+        (UNKNOWN, "cannot be identified (it runs as another user)"),
     ],
 )
 def test_a_refusal_on_control_says_why_and_what_to_do(caller, told):
@@ -136,7 +136,7 @@ def test_a_refusal_on_control_says_why_and_what_to_do(caller, told):
     [
         (FLATPAK, f"is in the Flatpak sandbox of {EDITOR}, and may act for that application id only"),
         (SNAP, 'is in the snap editor, and may act only for an application whose installed manifest says snap = "editor"'),
-        (UNKNOWN, "cannot be identified: it runs as another user"),
+        (UNKNOWN, "cannot be identified (it runs as another user)"),
     ],
 )
 def test_a_refusal_for_another_application_says_which_may(caller, told):

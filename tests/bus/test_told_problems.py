@@ -34,7 +34,7 @@ def parts_of(running):
 
 def files(problems):
     """The files that are named."""
-    return {file for file, _ in problems if file}
+    return {problem.file for problem in problems if problem.file}
 
 
 async def test_an_effect_is_told_after_a_signal(running):

@@ -102,6 +102,22 @@ def test_counts(edges, texts):
     assert [answer.text for answer in source.bins] == texts
 
 
+@pytest.mark.parametrize(
+    ("edges", "unit", "texts"),
+    [
+        ((1, 4), "hours", ["less than an hour", "1 to less than 4\u00a0hours", "4\u00a0hours or more"]),
+        ((0.5, 1), "days", ["less than 0.5\u00a0days", "0.5 to less than 1\u00a0days", "a day or more"]),
+        ((1, 5), "documents", ["less than 1", "1 to less than 5\u00a0documents", "5\u00a0documents or more"]),
+        ((1,), "ms", ["less than 1\u00a0ms", "1\u00a0ms or more"]),
+        ((1,), "", ["less than 1", "1 or more"]),
+    ],
+)
+def test_ranges_beside_one(edges, unit, texts):
+    """A unit that is a word stands in the plural, so it does not stand beside 1; units of time have words of their own."""
+    (source,) = describe(asking(STARTUP._replace(edges=edges, unit=unit))).sources
+    assert [answer.text for answer in source.bins] == texts
+
+
 def test_shared_manifests_and_shares():
     """That many applications push into a question is told, and that only some of those who accept take part."""
     description = describe(asking(application=APPLICATION._replace(kind=ManifestKind.SHARED), share=0.25))

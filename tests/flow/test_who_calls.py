@@ -21,12 +21,12 @@ BUS = "org.freedesktop.DBus"
 NO = "AccessDenied: this program "
 BOXED = (OK, f"{NO}is in the Flatpak sandbox of {OWN}, ", f"{NO}is in a Flatpak sandbox. ")
 IN_SNAP = (OK, f"{NO}is in the snap {SNAP}, ", f"{NO}is in the snap {SNAP}. ")
-CONTAINED = (OK, OK, f"{NO}is in a container: it has a user namespace of its own. ")
+CONTAINED = (OK, OK, f"{NO}is in a container (it has a user namespace of its own). ")
 HOST = (OK, OK, OK)
-HIDDEN = (f"{NO}cannot be identified: its root directory cannot be inspected, ",) * 3
-UNSAID = (f"{NO}cannot be identified: the session bus does not say which process it is",) * 3
+HIDDEN = (f"{NO}cannot be identified (its root directory cannot be inspected, ",) * 3
+UNSAID = (f"{NO}cannot be identified (the session bus does not say which process it is",) * 3
 """What newer buses make of a process that has ended before they could hold it."""
-ENDED = (f"{NO}cannot be identified: the process that connected to the session bus has ended",) * 3
+ENDED = (f"{NO}cannot be identified (the process that connected to the session bus has ended",) * 3
 EXPECTED = {
     "plain": HOST,
     "plain, NoNewPrivs": HOST,

@@ -32,6 +32,11 @@ def texts(settings):
     return [(problem.file, problem.text.split(":")[0]) for problem in settings.problems]
 
 
+def told(settings):
+    """The file and the sentence of each problem."""
+    return tuple((problem.file, problem.text) for problem in settings.problems)
+
+
 def test_nothing_installed():
     """Without any file: on, no endpoint, nothing locked, default caps, no problem."""
     assert merged() == Settings()
@@ -55,7 +60,7 @@ def test_an_unreadable_file_switches_off(origin):
     """An unreadable or invalid file is a kill switch and a problem with a reason; the other files still count."""
     settings = merged(ConfigFile("/x", origin, None, "Permission denied"), system("[limits]\nusage = 0"))
     assert settings.kill_switches == (KillSwitch("unreadable", "/x"),)
-    assert settings.problems == (("/x", "Permission denied"),)
+    assert told(settings) == (("/x", "Permission denied"),)
     assert settings.ceiling("usage") == 0
 
 
@@ -86,7 +91,7 @@ def test_kuserfeedback_files():
     ]
     settings = merged(kde=files)
     assert settings.kill_switches == (KillSwitch("unreadable", "/3"), KillSwitch("unreadable", "/4"), KillSwitch("kuserfeedback", "/1"))
-    assert settings.problems == (("/3", "Permission denied"), ("/4", "line 1: expected a [group] or key=value"))
+    assert told(settings) == (("/3", "Permission denied"), ("/4", "line 1: expected a [group] or key=value"))
 
 
 # --- limits and budgets
@@ -123,7 +128,7 @@ def test_budgets_only_sink():
         user("budget_source = 3.0\nbudget_year = 0.0\nbudget_epsilon = 8.5", "/home/u.toml"),
     )
     assert settings.budgets == Budgets(source=2.0, year=0.0, life=8.5)
-    assert settings.problems == (("/etc/a.toml", "budget_epsilon: expected at most 64.0, which stays the cap"),)
+    assert told(settings) == (("/etc/a.toml", "budget_epsilon: expected at most 64.0, which stays the cap"),)
 
 
 # --- endpoints
@@ -277,7 +282,7 @@ def test_no_plain_http(url):
     """Plain http outside of developer mode gives a problem and no endpoint, nor one of a later file. Policy: C7."""
     settings = merged(system(LOCAL.format(url)), system(KDE, "/usr/share/b.toml"))
     assert settings.endpoints == ()
-    assert settings.problems == (
+    assert told(settings) == (
         ("/etc/a.toml", "[endpoint.kde] url: expected https; http is for loopback in developer mode; the endpoint is not used"),
     )
 

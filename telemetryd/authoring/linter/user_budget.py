@@ -14,12 +14,14 @@ from telemetryd.core.privacy.ledger import caps_of, charge_for
 from telemetryd.core.privacy.sampling_lot import BITS, draw_lot
 from telemetryd.core.privacy.share_plan import drawable, obstacles_of
 from telemetryd.core.settings import Budgets
+from telemetryd.core.translation import ENGLISH, decimal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from telemetryd.authoring.linter.finding import Fault
     from telemetryd.core.definition import Declaration
+    from telemetryd.core.translation import Words
 
 _USERS = 1_000
 """Users of whom `loss_of` takes the mean: it is within 0.1 answers for forty questions."""
@@ -85,17 +87,20 @@ def loss_of(declaration: Declaration) -> Loss:
     return Loss(drawn / _USERS, lost / _USERS) if drawn else Loss(expected, 0.0)
 
 
-def sentences(declaration: Declaration) -> list[str]:
+def sentences(declaration: Declaration, words: Words = ENGLISH) -> list[str]:
     """The sums and the loss in words; none for a manifest that asks nothing."""
     sums, loss = sums_of(declaration), loss_of(declaration)
     if not sums:
         return []
     host, sources = ([line for line in sums if line.is_of_host is is_host] for is_host in (True, False))
-    lost = f"loses {loss.lost:.2f} of {loss.drawn:.2f} answers on average" if loss.lost else "loses none of them"
+    _ = words.gettext
+    lost = _("a user who accepts everything loses {lost} of {drawn} answers on average")
+    told = lost.format(lost=decimal(f"{loss.lost:.2f}", words), drawn=decimal(f"{loss.drawn:.2f}", words))
+    by_host = _joined((_sum_text(line, words) for line in host), words)
     return [
-        f"all answers of one user to {declaration.application.vendor}: epsilon {', '.join(map(_words, host))}",
-        f"all answers of one user by source: epsilon {_source_words(sources)}",
-        f"a user who accepts everything {lost}",
+        _("all answers of one user to {vendor}: epsilon {sums}").format(vendor=declaration.application.vendor, sums=by_host),
+        _("all answers of one user by source: epsilon {sums}").format(sums=_source_sums(sources, words)),
+        told if loss.lost else _("a user who accepts everything loses none of them"),
     ]
 
 
@@ -103,24 +108,43 @@ def faults(declaration: Declaration) -> Iterator[Fault]:
     """The warning about answers that find no room."""
     loss = loss_of(declaration)
     if loss.is_too_much:
-        exceeded = ", ".join(_words(line) for line in sums_of(declaration) if line.is_exceeded)
+        exceeded = ", ".join(_sum_text(line, ENGLISH) for line in sums_of(declaration) if line.is_exceeded)
         message = f"[application]: a user who accepts everything loses {loss.lost:.2f} of {loss.drawn:.2f} answers: epsilon {exceeded}"
         yield warning(("application",), "A1", message, "ask less about one fact and less in a year, or give the questions a smaller share")
 
 
-def _words(line: Sum) -> str:
-    where = f"in {line.about}" if line.about.isdecimal() else f"about {line.about}" if line.about else "for life"
-    return f"{line.most / 10:.1f} of {line.cap / 10:g} {where}"
+def _sum_text(line: Sum, words: Words) -> str:
+    """One sum and its cap."""
+    _ = words.gettext
+    text = _("{sum} of {cap} for life")
+    if line.about:
+        text = _("{sum} of {cap} in {about}") if line.about.isdecimal() else _("{sum} of {cap} about {about}")
+    return text.format(sum=_tenths(line.most, words), cap=decimal(f"{line.cap / 10:g}", words), about=line.about)
 
 
-def _source_words(lines: Sequence[Sum]) -> str:
+def _source_sums(lines: Sequence[Sum], words: Words) -> str:
     """The sources whose cap is exceeded by name, and all if they are few."""
     named = [line for line in lines if line.is_exceeded or len(lines) <= _FEW_SOURCES]
-    texts, others = [_words(line) for line in named], [line for line in lines if line not in named]
+    texts, others = [_sum_text(line, words) for line in named], [line for line in lines if line not in named]
     if others:
         most = max(others, key=lambda line: line.most)
-        texts.append(f"at most {most.most / 10:.1f} of {most.cap / 10:g} about each of {len(others)} {'others' if named else 'sources'}")
-    return ", ".join(texts)
+        every = words.ngettext(
+            "at most {sum} of {cap} about {number} source", "at most {sum} of {cap} about each of {number} sources", len(others)
+        )
+        rest = words.ngettext(
+            "at most {sum} of {cap} about {number} other", "at most {sum} of {cap} about each of {number} others", len(others)
+        )
+        values = {"sum": _tenths(most.most, words), "cap": decimal(f"{most.cap / 10:g}", words), "number": len(others)}
+        texts.append((rest if named else every).format(**values))
+    return _joined(texts, words)
+
+
+def _tenths(tenths: int, words: Words) -> str:
+    return decimal(f"{tenths / 10:.1f}", words)
+
+
+def _joined(texts: Iterable[str], words: Words) -> str:
+    return words.pgettext("between items", ", ").join(texts)
 
 
 def _chance() -> Callable[[int], int]:

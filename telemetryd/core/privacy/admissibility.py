@@ -172,7 +172,7 @@ def sentences(numbers: Figures, words: Words = ENGLISH) -> list[str]:
             most=numbers.most,
         ),
         bits.format(bits=decimal(_round_up(numbers.max_bits), words), expected=decimal(_round_up(numbers.expected_bits or 0), words)),
-        margin.format(needed=_group_thousands(numbers.needed, words), tenth=_group_thousands(numbers.needed_at_tenth, words)),
+        margin.format(needed=grouped(numbers.needed, words), tenth=grouped(numbers.needed_at_tenth, words)),
     ]
     return [*texts, *_user_sentences(numbers, words)] if numbers.users else texts
 
@@ -181,14 +181,14 @@ def _user_sentences(numbers: Figures, words: Words) -> Iterator[str]:
     _ = words.gettext
     text = _("If {users} users accept before it starts, about {reports} reports come {each}.")
     yield text.format(
-        users=_group_thousands(numbers.users, words),
-        reports=_group_thousands(int(numbers.reports), words),
+        users=grouped(numbers.users, words),
+        reports=grouped(int(numbers.reports), words),
         each=_each_period(numbers.period, numbers.periods, words),
     )
     goal = {"fewest": FEWEST_REPORTS, "period": translated_word(numbers.period, words)}
     if numbers.sufficient_share is None:
         text = _("It takes {users} users for ± 2 points over all reports and {fewest} reports a {period}.")
-        yield text.format(users=_group_thousands(numbers.reports_wanted, words), **goal)
+        yield text.format(users=grouped(numbers.reports_wanted, words), **goal)
     else:
         text = _("A share of {share} is enough for ± 2 points over all reports and {fewest} reports a {period}.")
         yield text.format(share=decimal(f"{numbers.sufficient_share:g}", words), **goal)
@@ -205,7 +205,8 @@ def _each_period(period: PeriodKind, number: int, words: Words) -> str:
     return text.format(number=number)
 
 
-def _group_thousands(number: int, words: Words) -> str:
+def grouped(number: int, words: Words) -> str:
+    """A number with what the language has between thousands."""
     return f"{number:,}".replace(",", words.pgettext("between thousands", ","))
 
 

@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.limits import DAY_S
-from telemetryd.core.settings import Problem
+from telemetryd.core.problem_words import ProblemCause, problem_of
+from telemetryd.core.translation import mark
 
 if TYPE_CHECKING:
-    from telemetryd.core.settings import Endpoint
+    from telemetryd.core.settings import Endpoint, Problem
 
 Tries = tuple[tuple[int, str], ...]
 """The tries of a report that reached nobody: the beginning of the day (Unix s) and the cause, the oldest first.
@@ -87,23 +88,29 @@ _TABLE = {
     Hindrance.ANSWER: _Meaning("status"),
     Hindrance.INTERRUPTED: _Meaning(_OWN),
     Hindrance.PROXY: _Meaning("refused"),
-    Hindrance.PROXY_DENIED: _Meaning("refused", "the proxy does not connect to the server; it has to allow CONNECT, without a password"),
-    Hindrance.REPORT: _Meaning(_OWN, "a stored report is damaged, so it cannot be sent"),
-    Hindrance.UPLOADER: _Meaning(_OWN, "telemetryd-upload does not start, or ends before it has a connection (the journal says more)"),
-    Hindrance.PACKAGE: _Meaning(_OWN, "telemetryd was replaced while it was running; reports are sent after it has been restarted"),
-    Hindrance.CLIENT: _Meaning(_OWN, "aiohttp is missing or too old: expected aiohttp 3.10 and aiohappyeyeballs 2.5, or newer"),
-    Hindrance.OHTTP: _Meaning(_OWN, "the extra for relays is missing or too old: expected pyhpke and cryptography (telemetryd[ohttp])"),
-    Hindrance.KEYS: _Meaning("keys", "this file cannot be read, or holds no usable key"),
-    Hindrance.CA_FILE: _Meaning(_OWN, "this file cannot be read, or holds no certificate"),
-    Hindrance.AUTHORITY: _Meaning("tls-authority", "the server's certificate does not lead to an authority that is trusted here"),
-    Hindrance.STRICT: _Meaning(
-        "tls-authority", "a certificate of the server or its authority lacks what a strict check demands, such as keyUsage"
+    Hindrance.PROXY_DENIED: _Meaning(
+        "refused", mark("the proxy does not connect to the server; it has to allow CONNECT, without a password")
     ),
-    Hindrance.NAME: _Meaning("tls-name", "the server's certificate is for another name"),
-    Hindrance.EXPIRED: _Meaning("tls-expired", "the server's certificate is not valid at the time of this machine's clock"),
-    Hindrance.CONFIGURATION: _Meaning(_OWN, "the configuration or a review does not permit it any more"),
-    Hindrance.DEFINITION: _Meaning(_OWN, "this version cannot read the definition that was accepted"),
-    Hindrance.HANDSHAKE: _Meaning(_OWN, "only the connection was tried, and it stood"),
+    Hindrance.REPORT: _Meaning(_OWN, mark("a stored report is damaged, so it cannot be sent")),
+    Hindrance.UPLOADER: _Meaning(
+        _OWN, mark("telemetryd-upload does not start, or ends before it has a connection (the journal says more)")
+    ),
+    Hindrance.PACKAGE: _Meaning(_OWN, mark("telemetryd was replaced while it was running; reports are sent after it has been restarted")),
+    Hindrance.CLIENT: _Meaning(_OWN, mark("aiohttp is missing or too old: expected aiohttp 3.10 and aiohappyeyeballs 2.5, or newer")),
+    Hindrance.OHTTP: _Meaning(
+        _OWN, mark("the extra for relays is missing or too old: expected pyhpke and cryptography (telemetryd[ohttp])")
+    ),
+    Hindrance.KEYS: _Meaning("keys", mark("this file cannot be read, or holds no usable key")),
+    Hindrance.CA_FILE: _Meaning(_OWN, mark("this file cannot be read, or holds no certificate")),
+    Hindrance.AUTHORITY: _Meaning("tls-authority", mark("the server's certificate does not lead to an authority that is trusted here")),
+    Hindrance.STRICT: _Meaning(
+        "tls-authority", mark("a certificate of the server or its authority lacks what a strict check demands, such as keyUsage")
+    ),
+    Hindrance.NAME: _Meaning("tls-name", mark("the server's certificate is for another name")),
+    Hindrance.EXPIRED: _Meaning("tls-expired", mark("the server's certificate is not valid at the time of this machine's clock")),
+    Hindrance.CONFIGURATION: _Meaning(_OWN, mark("the configuration or a review does not permit it any more")),
+    Hindrance.DEFINITION: _Meaning(_OWN, mark("this version cannot read the definition that was accepted")),
+    Hindrance.HANDSHAKE: _Meaning(_OWN, mark("only the connection was tried, and it stood")),
 }
 
 
@@ -142,6 +149,5 @@ def sentence(word: str) -> str:
 def problem(word: str, endpoint: Endpoint) -> Problem:
     """The problem that the user sees for the waiting reports of an endpoint: the file at fault, if any, and a sentence."""
     files = {Hindrance.KEYS: endpoint.ohttp_keys, Hindrance.CA_FILE: endpoint.ca_file}
-    return Problem(
-        files.get(Hindrance(word), "") if word in _TABLE else "", f"[endpoint.{endpoint.vendor}] reports wait: {_meaning(word).problem}"
-    )
+    file = files.get(Hindrance(word), "") if word in _TABLE else ""
+    return problem_of(file, ProblemCause.REPORTS_WAIT, vendor=endpoint.vendor, why=_meaning(word).problem)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.translation import mark
 from telemetryd.ctl.checks.image import seen_from_inside
 from telemetryd.errors import InvalidManifestError, StorageError
 from telemetryd.system import directories, endpoint_files, installed
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Declaration, Definition
     from telemetryd.core.permission.signoffs import InstalledReviews
     from telemetryd.core.settings import Settings
+    from telemetryd.core.translation import Words
+
+
+_SUBJECTS = {
+    "configuration": mark("configuration"),
+    "manifests": mark("manifests"),
+    "reviews": mark("reviews"),
+    "stops": mark("stops"),
+    "locks": mark("locks"),
+    "endpoints": mark("endpoints"),
+    "shares": mark("shares"),
+    "units": mark("units"),
+    "work": mark("work"),
+    "register": mark("register"),
+}
 
 
 class Found(NamedTuple):
@@ -27,10 +43,13 @@ class Found(NamedTuple):
     text: str
     advice: str = ""
 
-    @property
-    def line(self) -> str:
-        """Everything in one line."""
-        return ": ".join(filter(None, (self.check, self.file, self.text, self.advice)))
+    def line(self, words: Words) -> str:
+        """Everything in one line, in the language of `text` and `advice`."""
+        named, said = words.gettext("{name}: {text}"), self.text
+        if self.file:
+            said = named.format(name=self.file, text=said)
+        said = named.format(name=words.gettext(_SUBJECTS[self.check]), text=said)
+        return words.gettext("{text}; {next}").format(text=said, next=self.advice) if self.advice else said
 
     def elsewhere(self, view: str, root: str) -> Found:
         """The same, with paths of a view as paths of the root that it shows."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import CONFIG_BYTES
+from telemetryd.core.translation import mark
 from telemetryd.ctl.checks.machine import Found
 from telemetryd.errors import InvalidFileError
 from telemetryd.system.files import is_mask, read
@@ -15,6 +16,7 @@ from telemetryd.system.files import is_mask, read
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from telemetryd.core.translation import Words
     from telemetryd.ctl.checks.machine import Machine
 
 TIMER = "telemetryd-tick.timer"
@@ -27,55 +29,59 @@ _MANAGERS = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 _PROGRAM = "/usr/bin/telemetryd"
 _STARTS = re.compile(r"""^Exec(?:Start)?=(?:[-@:+!]+(?=["/]))?(?:"([^"]+)"|(\S+))""", re.MULTILINE)
 """The program in a unit or an activation file."""
-_NO_SYSTEMD = "there is no systemd: something has to run `telemetryd --tick` every ten minutes of a session"
+_NO_SYSTEMD = mark("there is no systemd: something has to run `telemetryd --tick` every ten minutes of a session")
+_INSTALL = mark("install it into {folder}, as docs/packaging.md says")
 
 
-def problems(machine: Machine) -> Iterator[Found]:
+def problems(machine: Machine, words: Words) -> Iterator[Found]:
     """Files that are missing, masked, not enabled, or start nothing. A package that has no telemetryd in it needs none."""
-    units, services = _unit_folders(machine), _service_folders(machine)
+    _, units, services = words.gettext, _unit_folders(machine), _service_folders(machine)
     if machine.root and not (_find(units, UNITS[0]) or os.path.lexists(machine.path(_PROGRAM))):
         return
     if _has_systemd(machine):
         for name in UNITS:
-            yield from _unit(machine, name, units)
+            yield from _unit(machine, name, units, words)
         if not _is_enabled(machine, units):
-            text = f"{TIMER} is not enabled: due work waits until a program calls"
-            yield Found("units", "", text, f"run `systemctl --global enable {TIMER}`")
+            text = _("{name} is not enabled: due work waits until a program calls").format(name=TIMER)
+            yield Found("units", "", text, _("run {command}").format(command=f"`systemctl --global enable {TIMER}`"))
     for name in SERVICES:
         path = _find(services, name)
         if path is None:
-            text = f"{name} is not installed: the bus cannot start telemetryd"
-            yield Found("units", "", text, f"install it there, as docs/packaging.md says: {services[-1]}")
+            text = _("{name} is not installed: the bus cannot start telemetryd").format(name=name)
+            yield Found("units", "", text, _(_INSTALL).format(folder=services[-1]))
         else:
-            yield from _program(machine, path)
+            yield from _program(machine, path, words)
 
 
-def notes(machine: Machine) -> Iterator[Found]:
+def notes(machine: Machine, words: Words) -> Iterator[Found]:
     """How due work is begun where there is no systemd."""
     if not _has_systemd(machine) and (not machine.root or machine.path(_PROGRAM).exists()):
-        yield Found("units", "", _NO_SYSTEMD)
+        yield Found("units", "", words.gettext(_NO_SYSTEMD))
 
 
-def _unit(machine: Machine, name: str, folders: Sequence[Path]) -> Iterator[Found]:
-    path = _find(folders, name)
+def _unit(machine: Machine, name: str, folders: Sequence[Path], words: Words) -> Iterator[Found]:
+    _, path = words.gettext, _find(folders, name)
     if path is None:
-        yield Found("units", "", f"{name} is not installed", f"install it there, as docs/packaging.md says: {folders[-1]}")
+        yield Found("units", "", _("{name} is not installed").format(name=name), _(_INSTALL).format(folder=folders[-1]))
     elif is_mask(machine.real(path)):
-        yield Found("units", str(path), "this masks the unit", f"run `systemctl --global unmask {name}`, or remove it")
+        change = _("run {command}, or remove it").format(command=f"`systemctl --global unmask {name}`")
+        yield Found("units", str(path), _("this masks the unit"), change)
     else:
-        yield from _program(machine, path)
+        yield from _program(machine, path, words)
 
 
-def _program(machine: Machine, path: Path) -> Iterator[Found]:
+def _program(machine: Machine, path: Path, words: Words) -> Iterator[Found]:
     """The fault of the program that a file starts, if it starts any."""
+    _ = words.gettext
     try:
         text = read(machine.real(path), CONFIG_BYTES)
     except (OSError, InvalidFileError):
-        yield Found("units", str(path), "this file cannot be read", "install it again, readable by every user")
+        yield Found("units", str(path), _("this file cannot be read"), _("install it again, readable by every user"))
         return
     for program in map("".join, _STARTS.findall(text)):
         if not program.startswith("/") or not os.access(machine.path(program), os.X_OK):
-            yield Found("units", str(path), f"the program {program} is not there", "install it there, or correct the line")
+            fault = _("the program {program} is not there").format(program=program)
+            yield Found("units", str(path), fault, _("install it, or correct the line"))
 
 
 def _is_enabled(machine: Machine, folders: Sequence[Path]) -> bool:

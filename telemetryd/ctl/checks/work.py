@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from telemetryd.core.translation import Words
+
 _SERVICE = TIMER.replace(".timer", ".service")
 _WAIT_S = 10
 """Longest wait for the user's systemd, which answers within milliseconds."""
@@ -31,35 +33,36 @@ _LOCK = re.compile(r"^\d+: FLOCK +ADVISORY +WRITE +(\d+) +[0-9a-f]+:[0-9a-f]+:(\
 _ASIDE = re.compile(r".+\.(?:damaged|older)-(\d{4}-\d\d-\d\d).*")
 
 
-def problems(environ: Mapping[str, str]) -> Iterator[Found]:
+def problems(environ: Mapping[str, str], words: Words) -> Iterator[Found]:
     """What keeps due work from being done."""
-    units = _units(environ)
+    _, units = words.gettext, _units(environ)
     timer, service = units.get(TIMER, {}), units.get(_SERVICE, {})
     if timer.get("LoadState") == "loaded" and timer.get("ActiveState") != "active":
-        text = f"{TIMER} does not run in this session: it is {timer.get('ActiveState')}"
-        yield Found("work", "", text, f"run `systemctl --user start {TIMER}`")
+        text = _("{name} does not run in this session: it is {state}").format(name=TIMER, state=timer.get("ActiveState"))
+        yield Found("work", "", text, _("run {command}").format(command=f"`systemctl --user start {TIMER}`"))
     if service.get("Result", "success") != "success":
-        text = f"the last run of due work failed: {service['Result']}"
-        yield Found("work", "", text, f"see `journalctl --user -u {_SERVICE}`")
-    yield from _state(state_directory(environ))
+        text = _("the last run of due work failed: {result}").format(result=service["Result"])
+        yield Found("work", "", text, _("see {command}").format(command=f"`journalctl --user -u {_SERVICE}`"))
+    yield from _state(state_directory(environ), words)
 
 
-def notes(environ: Mapping[str, str]) -> Iterator[Found]:
+def notes(environ: Mapping[str, str], words: Words) -> Iterator[Found]:
     """When due work was last begun, who serves, and what could not be looked at."""
-    units = _units(environ)
+    _, units = words.gettext, _units(environ)
     if not units:
-        yield Found("work", "", "the user's systemd does not answer: whether due work is done was not checked")
+        yield Found("work", "", _("the user's systemd does not answer: whether due work is done was not checked"))
     triggered = units.get(TIMER, {}).get("LastTriggerUSec", "")
     if triggered not in {"", "n/a"}:
-        yield Found("work", "", f"{TIMER} last began due work at {triggered}")
+        yield Found("work", "", _("{name} last began due work at {time}").format(name=TIMER, time=triggered))
     directory = state_directory(environ)
     process = _holder(directory)
     if process:
-        yield Found("work", str(directory), f"process {process} serves, and does due work itself")
+        yield Found("work", str(directory), _("process {number} serves, and does due work itself").format(number=process))
     with suppress(OSError):
         for name in sorted(os.listdir(directory)):  # noqa: PTH208 - names are all that is wanted
             if found := _ASIDE.fullmatch(name):
-                yield Found("work", str(directory / name), f"set aside on {found[1]}: this database was damaged or of an unknown layout")
+                text = _("set aside on {date}: this database was damaged or of an unknown layout").format(date=found[1])
+                yield Found("work", str(directory / name), text)
 
 
 def _units(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -75,25 +78,28 @@ def _units(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {block["Id"]: block for block in blocks if "Id" in block}
 
 
-def _state(directory: Path) -> Iterator[Found]:
+def _state(directory: Path, words: Words) -> Iterator[Found]:
     """The faults of the state directory. A directory that is not there is made when something is kept."""
+    _ = words.gettext
     try:
         state = directory.stat()
     except FileNotFoundError:
         if directory.is_symlink():
-            yield _unusable(directory, "a link to nothing")
+            yield _unusable(directory, _("a link to nothing"), words)
         return
     except OSError as error:
-        yield _unusable(directory, str(error.strerror))
+        yield _unusable(directory, str(error.strerror), words)
         return
     if state.st_uid != os.geteuid():
-        yield _unusable(directory, "it belongs to another user")
+        yield _unusable(directory, _("it belongs to another user"), words)
     elif not os.access(directory, os.R_OK | os.W_OK | os.X_OK) or not stat.S_ISDIR(state.st_mode):
-        yield _unusable(directory, "it cannot be written")
+        yield _unusable(directory, _("it cannot be written"), words)
 
 
-def _unusable(directory: Path, why: str) -> Found:
-    return Found("work", str(directory), f"the state directory cannot be used: {why}", "give it to its user, with mode 0700")
+def _unusable(directory: Path, why: str, words: Words) -> Found:
+    _ = words.gettext
+    text = _("the state directory cannot be used: {why}").format(why=why)
+    return Found("work", str(directory), text, _("give it to its user, with mode 0700"))
 
 
 def _holder(directory: Path) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from telemetryd.core import problem_words
 from telemetryd.core.sending.schedule import Result
-from telemetryd.core.translation import mark
+from telemetryd.core.translation import ENGLISH, mark
 from telemetryd.ctl.checks import declared, published, servers, units, work
 from telemetryd.ctl.checks.machine import Found, machine_at
 from telemetryd.ctl.failures import FAILED, Failure
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from telemetryd.core.sending.schedule import Delivery
-    from telemetryd.core.settings import Endpoint
+    from telemetryd.core.settings import Endpoint, Problem
+    from telemetryd.core.translation import Words
     from telemetryd.ctl.checks.machine import Machine
     from telemetryd.ctl.checks.published import Publication
 
 _SCHEMA = 1
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_EMPTY = "holds nothing of telemetryd"
 _TRACES = ("etc/telemetryd", "usr/share/telemetryd", "usr/local/share/telemetryd", "usr/bin/telemetryd")
 _REFUSALS = {
     Result.ANSWERED: mark("the server says that the question is over"),
@@ -66,67 +67,78 @@ def check(  # noqa: PLR0913 - one parameter for each option
     if is_test:
         _send_test(vendor, is_json=is_json)
         return
-    register = published.read_register(register_file) if register_file else None
+    words = ENGLISH if is_json else of_environment().words
+    published_here = _Compared(published.read_register(register_file), str(register_file)) if register_file else None
     problems: list[tuple[str, Found]] = []
     notes: list[tuple[str, Found]] = []
     for directory in directories or (None,):
         root = str(directory.resolve()).rstrip("/") if directory else ""
         machine = machine_at(root)
-        found_problems = _problems(machine, directory, register, str(register_file))
+        found_problems = _problems(machine, directory, published_here, words)
         problems += [(root or "/", found.elsewhere(machine.view, root)) for found in found_problems]
-        notes += [(root or "/", found.elsewhere(machine.view, root)) for found in _notes(machine, register)]
+        notes += [(root or "/", found.elsewhere(machine.view, root)) for found in _notes(machine, published_here, words)]
         if is_online:
-            for listed, found in _online(machine, vendor):
+            for listed, found in _online(machine, vendor, words):
                 (problems if listed == "problems" else notes).append((root or "/", found))
-    _print(problems, notes, is_several=len(directories) > 1, is_json=is_json)
+    if is_json:
+        listed_by_name = {"problems": problems, "notes": notes}
+        printing.emit({"schema": _SCHEMA} | {name: [_json(*pair) for pair in pairs] for name, pairs in listed_by_name.items()})
+    else:
+        _print(problems, notes, is_several=len(directories) > 1)
     if problems:
         sys.exit(FAILED)
 
 
-def _problems(machine: Machine, directory: Path | None, register: Sequence[Publication] | None, source: str) -> Iterator[Found]:
+class _Compared(NamedTuple):
+    """A published register that the machine is compared with, and its file."""
+
+    register: Sequence[Publication]
+    file: str
+
+
+def _problems(machine: Machine, directory: Path | None, compared: _Compared | None, words: Words) -> Iterator[Found]:
     today = datetime.now(UTC).date()
     if directory and not any(machine.path(f"/{trace}").exists() for trace in _TRACES):
-        yield Found("configuration", str(directory), _EMPTY, "name the root directory of a machine, an image or a package")
-    yield from declared.problems(machine, today)
-    yield from servers.shares(machine, today)
-    yield from units.problems(machine)
+        advice = words.gettext("name the root directory of a machine, an image or a package")
+        yield Found("configuration", str(directory), words.gettext("holds nothing of telemetryd"), advice)
+    yield from declared.problems(machine, today, words)
+    yield from servers.shares(machine, today, words)
+    yield from units.problems(machine, words)
     if not machine.root:
-        yield from work.problems(machine.environ)
-    if register is not None:
-        yield from published.problems(machine, register, source)
+        yield from work.problems(machine.environ, words)
+    if compared:
+        yield from published.problems(machine, *compared, words)
 
 
-def _notes(machine: Machine, register: Sequence[Publication] | None) -> Iterator[Found]:
-    yield from declared.notes(machine)
-    yield from servers.notes(machine)
-    yield from units.notes(machine)
+def _notes(machine: Machine, compared: _Compared | None, words: Words) -> Iterator[Found]:
+    yield from declared.notes(machine, words)
+    yield from servers.notes(machine, words)
+    yield from units.notes(machine, words)
     if not machine.root:
-        yield from work.notes(machine.environ)
-    if register is not None:
-        yield from published.notes(machine, register)
+        yield from work.notes(machine.environ, words)
+    if compared:
+        yield from published.notes(machine, compared.register, words)
 
 
-def _online(machine: Machine, vendor: str) -> Iterator[tuple[str, Found]]:
+def _online(machine: Machine, vendor: str, words: Words) -> Iterator[tuple[str, Found]]:
     """The endpoints that cannot be reached. While telemetry is off nothing connects."""
     if vendor and machine.settings.endpoint(vendor) is None:
         raise Failure(_no_endpoint(vendor))
     if machine.settings.kill_switches:
-        yield "notes", Found("endpoints", "", "not connected to, because telemetry is switched off")
+        yield "notes", Found("endpoints", "", words.gettext("not connected to, because telemetry is switched off"))
         return
-    for found in servers.connections(machine, vendor):
+    for found in servers.connections(machine, vendor, words):
         yield "problems", found
 
 
-def _print(problems: Sequence[tuple[str, Found]], notes: Sequence[tuple[str, Found]], *, is_several: bool, is_json: bool) -> None:
-    if is_json:
-        listed = {"problems": problems, "notes": notes}
-        printing.emit({"schema": _SCHEMA} | {name: [_json(*pair) for pair in pairs] for name, pairs in listed.items()})
-        return
+def _print(problems: Sequence[tuple[str, Found]], notes: Sequence[tuple[str, Found]], *, is_several: bool) -> None:
+    page = printing.Page()
+    words = page.language.words
     for frame, pairs in (("{text}", problems), (_("note: {text}"), notes)):
         for directory, found in pairs:
-            line = frame.format(text=found.line)
-            click.echo(one_line(f"{directory}: {line}" if is_several else line))
-    click.echo(ngettext("{number} problem.", "{number} problems.", len(problems)) if problems else _("No problems."))
+            line = frame.format(text=found.line(words))
+            page.item(_("{name}: {text}").format(name=directory, text=line) if is_several else line)
+    page.item(ngettext("{number} problem.", "{number} problems.", len(problems)) if problems else _("No problems."))
 
 
 def _json(directory: str, found: Found) -> dict[str, str]:
@@ -161,8 +173,13 @@ def _usable_endpoint(machine: Machine, vendor: str) -> Endpoint:
     endpoint = settings.usable_endpoint(vendor)
     if endpoint:
         return endpoint
-    problem = next((problem for problem in settings.problems if problem.text.startswith(f"[endpoint.{vendor}]")), None)
-    raise Failure(_("nothing was sent: {why}").format(why=": ".join(filter(None, problem))) if problem else _no_endpoint(vendor))
+    problem = next((problem for problem in settings.problems if problem.vendor == vendor), None)
+    raise Failure(_("nothing was sent: {why}").format(why=_told(problem)) if problem else _no_endpoint(vendor))
+
+
+def _told(problem: Problem) -> str:
+    text = problem_words.told(problem, of_environment().words)
+    return _("{name}: {text}").format(name=problem.file, text=text) if problem.file else text
 
 
 def _no_endpoint(vendor: str) -> str:
@@ -171,7 +188,9 @@ def _no_endpoint(vendor: str) -> str:
 
 def _refusal(delivery: Delivery) -> str:
     if delivery.result is Result.HELD:
-        return _("nothing was sent: {why}").format(why=f"{servers.why(delivery)}: {servers.advice(delivery)}")
+        words = of_environment().words
+        held = _("{text}; {next}").format(text=servers.why(delivery, words), next=servers.advice(delivery, words))
+        return _("nothing was sent: {why}").format(why=held)
     why = _(_REFUSALS[delivery.result])
     if delivery.status:
         why = _("{text} (status {status})").format(text=why, status=delivery.status)

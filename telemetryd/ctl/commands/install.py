@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from telemetryd.core.translation import mark
 from telemetryd.ctl.control_client import ControlClient
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.files import service_files
-from telemetryd.ctl.files.own_services import own_folders
+from telemetryd.ctl.files.own_services import REMOVED, own_folders
+from telemetryd.ctl.language import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +28,7 @@ _WAIT_S = 30.0
 """Longest wait for systemd."""
 _TRIAL = "import telemetryd.__main__, telemetryd.ctl.__main__, telemetryd.bus.transport.library"
 """What an interpreter has to find: telemetryd, and the libraries of the daemon and of telemetryctl."""
-_FOR_ALL = "this command works for one user: write `--user`; for every user a package, or `make install`, brings the files"
+_FOR_ALL = mark("This command works for one user: write `--user`. For every user a package, or `make install`, brings the files.")
 
 _for_user = click.option("--user", "is_users", is_flag=True, help="For yourself. Always needed: nothing is done for all users.")
 
@@ -43,7 +45,7 @@ def install(*, is_users: bool) -> None:
     _require_user(is_users=is_users)
     files = _files_of_this_python()
     for path, what in own_folders(os.environ).write(files):
-        click.echo(f"{what}: {path}")
+        click.echo(_(what).format(path=path))
     _tell_systemd(files)
     _tell_bus()
 
@@ -59,17 +61,17 @@ def uninstall(*, is_users: bool) -> None:
     folders = own_folders(os.environ)
     units = [path.name for path in folders.written() if not path.is_symlink() and path.parent == folders.data / service_files.UNITS]
     if not folders.written():
-        raise Failure("nothing was installed by this command, so nothing was removed", NOTHING)
+        raise Failure(_("nothing was installed by this command, so nothing was removed"), NOTHING)
     _systemctl(["stop", *units])
     for path in folders.remove():
-        click.echo(f"Removed: {path}")
+        click.echo(_(REMOVED).format(path=path))
     _systemctl(["daemon-reload"])
     _tell_bus()
 
 
 def _require_user(*, is_users: bool) -> None:
     if not is_users:
-        raise click.UsageError(_FOR_ALL)
+        raise click.UsageError(_(_FOR_ALL))
 
 
 def _files_of_this_python() -> list[ServiceFile]:
@@ -77,7 +79,8 @@ def _files_of_this_python() -> list[ServiceFile]:
     python = sys.executable
     has_users_packages = not _finds_itself(["-s"])
     if has_users_packages and not _finds_itself([]):
-        raise Failure(f"{python} does not find telemetryd and its libraries without the variables of this shell, such as PYTHONPATH")
+        text = _("{path} does not find telemetryd and its libraries without the variables of this shell, such as PYTHONPATH")
+        raise Failure(text.format(path=python))
     try:
         return service_files.for_interpreter(
             python,
@@ -85,8 +88,9 @@ def _files_of_this_python() -> list[ServiceFile]:
             has_window=find_spec("PySide6") is not None,
             in_home=_folders_in_home(),
         )
-    except ValueError as error:
-        raise Failure(str(error)) from error
+    except service_files.UnnameableError as error:
+        text = _("{path} cannot be named in units: expected an absolute path without quotes, backslashes, colons, dollars and per cents")
+        raise Failure(text.format(path=error.path)) from error
 
 
 def _folders_in_home() -> list[str]:
@@ -108,7 +112,7 @@ def _tell_systemd(files: Iterable[ServiceFile]) -> None:
     """The user's systemd reads the units anew and starts those that are enabled."""
     wanted = [one.name for one in files if one.wanted_by]
     if not (_systemctl(["daemon-reload"]) and _systemctl(["start", *wanted])):
-        click.echo("note: your systemd does not answer here; it reads the units when you log in next", err=True)
+        _note(_("your systemd does not answer here; it reads the units when you log in next"))
 
 
 def _systemctl(arguments: list[str]) -> bool:
@@ -133,4 +137,8 @@ def _tell_bus() -> None:
     try:
         asyncio.run(reload())
     except Failure:
-        click.echo("note: there is no session bus here; it reads the activation files when you log in next", err=True)
+        _note(_("there is no session bus here; it reads the activation files when you log in next"))
+
+
+def _note(text: str) -> None:
+    click.echo(_("note: {text}").format(text=text), err=True)

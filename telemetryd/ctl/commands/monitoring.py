@@ -17,8 +17,8 @@ from telemetryd.errors import NotDeveloperError
 if TYPE_CHECKING:
     from telemetryd.ctl.control_client import ControlClient, ControlDict
 
-_APPLICATION, _SOURCE, _BIN = 24, 24, 16
-"""Fixed widths of the columns, because later rows are not known."""
+_WIDTHS = (24, 24, 16)
+"""Fixed widths of the columns but the last, because later rows are not known."""
 _NONE = "-"
 
 
@@ -39,24 +39,20 @@ def monitor(app: str, count: int | None, *, is_json: bool) -> None:
         app_id = await control.id_of(app)
         page = None if is_json else printing.Page()
         if page:
-            page.verbatim(_columns(_("APPLICATION"), _("SOURCE"), _("BIN"), _("VERDICT")))
+            page.row((_("APPLICATION"), _("SOURCE"), _("BIN"), _("VERDICT")), _WIDTHS)
         left, after = count, 0
         while left is None or left > 0:
             after, events = await control.monitor(app_id, after)
             for event in events[:left]:
                 if page:
-                    page.verbatim(_columns(event["application"] or _NONE, event["source"] or _NONE, event["bin"] or _NONE, _verdict(event)))
+                    names = (event[key] or _NONE for key in ("application", "source", "bin"))
+                    page.row((*names, _verdict(event)), _WIDTHS)
                 else:
                     printing.emit_line(event)
             left = None if left is None else left - len(events)
 
     with suppress(KeyboardInterrupt):
         control_client.run(work)
-
-
-def _columns(application: str, source: str, label: str, verdict: str) -> str:
-    """One row. An id that is longer than its column pushes the others to the right, and is never cut."""
-    return f"{application:{_APPLICATION}} {source:{_SOURCE}} {label:{_BIN}} {verdict}"
 
 
 def _verdict(event: ControlDict) -> str:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.core.privacy import share_plan
+from telemetryd.core.privacy.admissibility import grouped
 from telemetryd.core.privacy.ledger import caps_of
 from telemetryd.core.privacy.share_plan import Vendor
 from telemetryd.core.settings import Budgets
-from telemetryd.core.translation import joined
+from telemetryd.core.translation import decimal, joined
 from telemetryd.ctl.failures import FAILED, Failure
 from telemetryd.ctl.files.inputs import read_inputs
 from telemetryd.ctl.language import gettext as _
@@ -91,17 +92,17 @@ def _about_shares(vendor: Vendor, share: float, shares: Fitting, fitting: float)
     number, losses = len(vendor.definitions), {one: share_plan.losses(vendor, one, _chance()) for one in {share, *shares}}
     yield _asked(number, vendor.applications)
     text = _("With an endpoint share of {share}, {lost} of the drawn answers find no room in the budgets of the server.")
-    yield text.format(share=f"{share:g}", lost=_percent(losses[share].lost))
+    yield text.format(share=_number(share), lost=_percent(losses[share].lost))
     text = _("The largest endpoint share that fits is {share} for questions that are published together: {lost} find no room.")
-    yield text.format(share=f"{shares.together:g}", lost=_percent(losses[shares.together].lost))
+    yield text.format(share=_number(shares.together), lost=_percent(losses[shares.together].lost))
     if shares.in_turn < shares.together:
         text = _(
             "For questions that are published one after another, it is {share}: {lost} of the answers to the last question find no room."
         )
-        yield text.format(share=f"{shares.in_turn:g}", lost=_percent(losses[shares.in_turn].last))
+        yield text.format(share=_number(shares.in_turn), lost=_percent(losses[shares.in_turn].last))
     usable = min(share, fitting)
     text = _("With an endpoint share of {share} the budget for life is spent after {years} such years (median).")
-    yield text.format(share=f"{usable:g}", years=f"{losses[usable].years:g}")
+    yield text.format(share=_number(usable), years=_number(losses[usable].years))
 
 
 def _asked(number: int, applications: int) -> str:
@@ -118,19 +119,19 @@ def _about_source(need: SourceNeed) -> str:
         "{source}: {number} questions are too many for its budget: {lost} of the users lose an answer. "
         "With a share of {share} for each (question share × endpoint share), it is {tolerated}."  # noqa: RUF001 - the sign of multiplication
     )
-    values = {"lost": _percent(need.exceeded), "share": f"{need.share:g}", "tolerated": "1\u00a0%"}
+    values = {"lost": _percent(need.exceeded), "share": _number(need.share), "tolerated": "1\u00a0%"}
     return text.format(source=need.source, number=need.questions, **values)
 
 
 def _print_precision(page: printing.Page, vendor: Vendor, share: float, users: int) -> None:
     """What the answers of so many users tell, if they all find room."""
-    precisions = share_plan.precisions(vendor, share, users)
+    words, precisions = of_environment().words, share_plan.precisions(vendor, share, users)
     rows = [
-        ("/".join(precision.key), f"{precision.reports:,.0f}", f"{precision.needed:,}", f"± {100 * precision.margin:.1f}")
-        for precision in precisions
+        ("/".join(one.key), grouped(round(one.reports), words), grouped(one.needed, words), decimal(f"± {100 * one.margin:.1f}", words))
+        for one in precisions
     ]
     text = _("{users} users, endpoint share {share}: reports in all periods, and the precision of any share ({confidence}).")
-    page.say(text.format(users=f"{users:,}", share=f"{share:g}", confidence="95\u00a0%"))
+    page.say(text.format(users=grouped(users, words), share=_number(share), confidence="95\u00a0%"))
     page.table((_("QUESTION"), _("REPORTS"), _("FOR ± 2 POINTS"), _("POINTS")), rows)
     reached = sum(precision.reports >= precision.needed for precision in precisions)
     page.gap()
@@ -138,5 +139,9 @@ def _print_precision(page: printing.Page, vendor: Vendor, share: float, users: i
     page.say(reach if reached else _("No question reaches ± 2 points."))
 
 
+def _number(value: float) -> str:
+    return decimal(f"{value:g}", of_environment().words)
+
+
 def _percent(part: float) -> str:
-    return f"{100 * part:.1f}\u00a0%"
+    return decimal(f"{100 * part:.1f}\u00a0%", of_environment().words)

@@ -12,6 +12,7 @@ import click
 
 from telemetryd.core.explanation import Situation, explain
 from telemetryd.core.permission.signoffs import StopReason
+from telemetryd.core.translation import ENGLISH
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.files import inputs as files
 from telemetryd.ctl.files import installed_texts, signing
@@ -81,8 +82,8 @@ def review(  # noqa: PLR0913 - one parameter for each option
     """For reviewers: everything about MANIFEST on one page, and the sign-off.
 
     The page describes each question in plain words, the exact report, the effect of the noise, and the changes since the last reviewed
-    definition. For each clause of the policy it says what is verified and what you have to judge. The page is in the language of the
-    manifest, which is what a review covers: translations can change without a new review.
+    definition. For each clause of the policy it says what is verified and what you have to judge. The manifest's own texts are the original
+    texts, which a review covers: translations can change without a new review. With --format markdown or json all is in English.
 
     With --sign-off, a `[[review]]` entry is complete when two different people have signed. It goes into FILE, or into the system's
     directory of reviews, or is printed if that is not writable. The first sign-off waits in FILE.draft, which no daemon reads.
@@ -98,7 +99,8 @@ def review(  # noqa: PLR0913 - one parameter for each option
     earlier = [definition for path in since for definition in files.read_manifest(path).definitions]
     subject = Subject(text, today, declaration, earlier if since else installed_texts.definitions(declaration.application.id), standing)
     if signature is None or not yes:
-        _print_questions(review_questions(subject, definitions), form)
+        words = of_environment().words if form == "text" else ENGLISH
+        _print_questions(review_questions(subject, definitions, words), form)
     if signature is not None:
         _refuse_errors(manifest, subject)
         confirm(_("Sign this off as {person}?").format(person=sign_off), is_agreed=yes)
@@ -157,7 +159,7 @@ def _print_questions(questions: Sequence[ReviewedQuestion], form: str) -> None:
         for number, question in enumerate(questions):
             if number:
                 page.gap()
-            page.sheet(review_page.sheet(question))
+            page.sheet(review_page.sheet(question, page.language.words))
 
 
 def _write(entries: Sequence[ReviewEntry], target: Path, *, is_chosen: bool) -> None:

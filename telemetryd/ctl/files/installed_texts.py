@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from telemetryd.core import problem_words
+from telemetryd.ctl.language import gettext, of_environment
 from telemetryd.errors import InvalidManifestError, StorageError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def definitions(application: str) -> Sequence[Definition]:
     try:
         return load_manifest(path).definitions
     except (InvalidManifestError, StorageError) as error:
-        _note(f"the installed manifest {path} cannot be compared: {error}")
+        _note(gettext("the installed manifest {path} cannot be compared: {why}").format(path=path, why=error))
         return ()
 
 
@@ -36,9 +38,10 @@ def reviews() -> Reviews:
 
     installed = load_reviews(os.environ)
     for problem in installed.problems:
-        _note(f"{problem.file} is left out: {problem.text}")
+        text = problem_words.told(problem, of_environment().words)
+        _note(gettext("{path} is left out: {why}").format(path=problem.file, why=text))
     return installed.reviews
 
 
 def _note(text: str) -> None:
-    click.echo(f"note: {text}", err=True)
+    click.echo(gettext("note: {text}").format(text=text), err=True)

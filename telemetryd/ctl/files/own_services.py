@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetryd.core.translation import mark
 from telemetryd.ctl.failures import Failure
 from telemetryd.ctl.files.service_files import ACTIVATION, UNITS
+from telemetryd.ctl.language import gettext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
 _MARK = "# Written by `telemetryctl install --user`; `telemetryctl uninstall --user` removes it.\n"
 """The first line of each file. A file without it is somebody else's: it is neither replaced nor removed."""
-_DONE = {True: "Written", False: "Unchanged"}
+_DONE = {True: mark("Written: {path}"), False: mark("Unchanged: {path}")}
+REMOVED = mark("Removed: {path}")
 _ENABLED = ("*.wants", "*.requires")
 
 
@@ -30,7 +33,7 @@ class OwnFolders(NamedTuple):
     def write(self, files: Iterable[ServiceFile]) -> Iterator[tuple[Path, str]]:
         """Write the files, enable the units that want to be, and remove what an earlier run wrote and this one does not.
 
-        Yields (path, what was done) of each file and link. Raises Failure before anything is done.
+        Yields (path, what was done, as marked for translation) of each file and link. Raises Failure before anything is done.
         """
         files = list(files)
         for one in files:
@@ -47,7 +50,7 @@ class OwnFolders(NamedTuple):
         for path in self.written():
             if path not in wanted:
                 path.unlink()
-                yield path, "Removed"
+                yield path, REMOVED
 
     def written(self) -> list[Path]:
         """Every file that `write` has written, now or by another version, after the links that enable them."""
@@ -66,7 +69,8 @@ class OwnFolders(NamedTuple):
 
     def _check_is_ours(self, path: Path) -> None:
         if os.path.lexists(path) and not _is_ours(path):
-            raise Failure(f"{path} is there, and this command did not write it: remove it first; nothing was changed")
+            text = gettext("{path} is there, and this command did not write it: remove it first; nothing was changed")
+            raise Failure(text.format(path=path))
 
 
 def own_folders(environ: Mapping[str, str]) -> OwnFolders:

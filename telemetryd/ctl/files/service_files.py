@@ -42,6 +42,14 @@ _SAFE = re.compile(r"/[\w./+,@ -]+")
 """Paths that mean the same to systemd and to the bus."""
 
 
+class UnnameableError(ValueError):
+    """A path that does not mean the same to systemd and to the bus."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: expected an absolute path without quotes, backslashes, colons, dollars and per cents")
+        self.path = path
+
+
 class ServiceFile(NamedTuple):
     """One file to install. `kind` is UNITS or ACTIVATION."""
 
@@ -81,7 +89,7 @@ def for_system(bindir: str) -> list[ServiceFile]:
 
 
 def for_interpreter(python: str, *, has_users_packages: bool, has_window: bool, in_home: Collection[str] = ()) -> list[ServiceFile]:
-    """The files that run the programs as modules of one interpreter. Raises ValueError for a path that cannot be named in them.
+    """The files that run the programs as modules of one interpreter. Raises UnnameableError for a path that cannot be named in them.
 
     With `has_users_packages` telemetryd, or a library that it needs, is among the user's own packages (`pip install --user`). The units
     hide those otherwise. Without `has_window` nothing is written that starts the window. `in_home` has the folders below the home
@@ -112,7 +120,7 @@ def _without_window(files: Sequence[ServiceFile]) -> list[ServiceFile]:
 
 def _quoted(path: str) -> str:
     if not _SAFE.fullmatch(path):
-        raise ValueError(f"{path}: expected an absolute path without quotes, backslashes, colons, dollars and per cents")
+        raise UnnameableError(path)
     return f'"{path}"' if " " in path else path
 
 

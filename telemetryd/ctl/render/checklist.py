@@ -8,14 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.authoring.clauses import CLAUSES
+from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import SourceType
 from telemetryd.core.privacy import admissibility
 from telemetryd.core.system_facts import SYSTEM
+from telemetryd.core.translation import ENGLISH, decimal, mark
+from telemetryd.ctl.render.value_words import join_with_commas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from telemetryd.core.definition import Definition
+    from telemetryd.core.translation import Words
 
 
 class Check(NamedTuple):
@@ -27,89 +31,103 @@ class Check(NamedTuple):
     to_judge: tuple[str, ...]
 
 
-def checklist(definition: Definition, languages: Sequence[str], changes: int | None) -> list[Check]:
+def checklist(definition: Definition, languages: Sequence[str], changes: int | None, words: Words = ENGLISH) -> list[Check]:
     """All clauses in the policy's order.
 
     `languages` are those of the question's translations. `changes` is the number of differences from the last reviewed definition, or None
     if that definition is not known.
     """
     verified: dict[str, list[str]] = {}
-    for clause, text in (*_transparency_checks(languages, changes), *_enforcement_checks(definition), *_arithmetic_checks(definition)):
-        verified.setdefault(clause, []).append(text)
-    return [Check(clause, demand, tuple(verified.get(clause, ())), _JUDGE.get(clause, ())) for clause, demand in CLAUSES.items()]
+    for checks in (_transparency_checks(languages, changes, words), _enforcement_checks(definition, words), _own_checks(definition, words)):
+        for clause, text in checks:
+            verified.setdefault(clause, []).append(text)
+    return [
+        Check(clause, words.gettext(demand), tuple(verified.get(clause, ())), tuple(map(words.gettext, _JUDGE.get(clause, ()))))
+        for clause, demand in CLAUSES.items()
+    ]
 
 
 _JUDGE: Mapping[str, tuple[str, ...]] = {
-    "T1": ("Would a user who is not a developer understand the purpose, the decision and each description?",),
-    "T2": ("Does each description say all that is measured, and is it measured so in the application's code?",),
-    "T4": ("Does the release announcement hold what `telemetryctl diff` says?",),
-    "C2": ("Does the application say beside its other settings how telemetry is decided (`telemetryd-settings`, `telemetryctl`)?",),
-    "C3": ("Does nothing in the application depend on whether it may push?",),
-    "C6": ("Is this vendor the one that ships the application, and are its servers its own?",),
-    "C8": ("Does somebody answer at this contact?",),
-    "A1": ("Could an answer be personal data, alone or with what else is known of a user?",),
-    "A3": ("Are the bins no finer than the decision needs?",),
-    "A4": ("Does the vendor's server keep no addresses beside the reports?",),
-    "M1": ("Is the purpose a question, and would different answers lead to different decisions?",),
-    "M2": ("Would fewer bins, a longer period or a smaller share do?",),
-    "M3": ("Does the decision need each source, and these together?",),
-    "M4": ("Is the end as early as the reports needed permit?",),
-    "P1": ("Does no value hint at what a user's files, pages or messages are about?",),
-    "P2": ("Is what is measured of this category: the system itself, or statistics of use?",),
-    "R3": ("Is the record public, and will it stay there?",),
-    "R4": ("Who at the vendor looks at the received data, and how often?",),
+    "T1": (mark("Would a user who is not a developer understand the purpose, the decision and each description?"),),
+    "T2": (mark("Does each description say all that is measured, and is it measured so in the application's code?"),),
+    "T4": (mark("Does the release announcement hold what `telemetryctl diff` says?"),),
+    "C2": (mark("Does the application say beside its other settings how telemetry is decided (`telemetryd-settings`, `telemetryctl`)?"),),
+    "C3": (mark("Does nothing in the application depend on whether it may push?"),),
+    "C6": (mark("Is this vendor the one that ships the application, and are its servers its own?"),),
+    "C8": (mark("Does somebody answer at this contact?"),),
+    "A1": (mark("Could an answer be personal data, alone or with what else is known of a user?"),),
+    "A3": (mark("Are the bins no finer than the decision needs?"),),
+    "A4": (mark("Does the vendor's server keep no addresses beside the reports?"),),
+    "M1": (mark("Is the purpose a question, and would different answers lead to different decisions?"),),
+    "M2": (mark("Would fewer bins, a longer period or a smaller share do?"),),
+    "M3": (mark("Does the decision need each source, and these together?"),),
+    "M4": (mark("Is the end as early as the reports needed permit?"),),
+    "P1": (mark("Does no value hint at what a user's files, pages or messages are about?"),),
+    "P2": (mark("Is what is measured of this category: the system itself, or statistics of use?"),),
+    "R3": (mark("Is the record public, and will it stay there?"),),
+    "R4": (mark("Who at the vendor looks at the received data, and how often?"),),
 }
 
 
-def _transparency_checks(languages: Sequence[str], changes: int | None) -> Iterator[tuple[str, str]]:
-    yield "T1", f"translated into {', '.join(sorted(languages))}" if languages else "there are no translations: users read the original"
-    yield "T2", "this page is made from the definition that the daemon enforces, and says every part of it"
-    yield "T3", "once the manifest is installed or registered, `telemetryctl show` says all this without a network"
+def _transparency_checks(languages: Sequence[str], changes: int | None, words: Words) -> Iterator[tuple[str, str]]:
+    _ = words.gettext
+    translated = _("translated into {languages}").format(languages=join_with_commas(sorted(languages), words))
+    yield "T1", translated if languages else _("there are no translations: users read the original")
+    yield "T2", _("this page is made from the definition that the daemon enforces, and says every part of it")
+    yield "T3", _("once the manifest is installed or registered, `telemetryctl show` says all this without a network")
     if changes is None:
-        yield "T4", "no earlier reviewed definition is known here: give the manifest that was reviewed with --since"
+        yield "T4", _("no earlier reviewed definition is known here: give the manifest that was reviewed with --since")
     elif not changes:
-        yield "T4", "the reviewed definition is this one"
+        yield "T4", _("the reviewed definition is this one")
     else:
-        yield "T4", f"changes since the last review: {changes}, all on this page"
-    yield "R1", "an entry needs two or more different reviewers; the daemon collects nothing without one"
-    yield "R2", "an entry is for exactly this definition: any change of what is collected, why, for whom or for how long needs a new one"
-    yield "R3", "an entry names its record; `telemetryctl document` makes the public page from the same definition"
+        yield "T4", _("changes since the last review: {number}, all on this page").format(number=changes)
+    yield "R1", _("an entry needs two or more different reviewers; the daemon collects nothing without one")
+    yield "R2", _("an entry is for exactly this definition: any change of what is collected, why, for whom or for how long needs a new one")
+    yield "R3", _("an entry names its record; `telemetryctl document` makes the public page from the same definition")
 
 
-def _enforcement_checks(definition: Definition) -> Iterator[tuple[str, str]]:
-    application = definition.application
-    yield "C1", "the daemon collects nothing before the user has turned the level on and accepted this definition"
-    yield "C2", "levels and decisions can be changed at any time, at once"
-    yield "C3", "the application is never told what the user chose"
-    yield "C4", "kill switches, locks and DO_NOT_TRACK are obeyed"
-    yield "C5", "`telemetryctl` and its documentation come with the daemon"
-    yield "C6", f"the answer goes to the vendor “{application.vendor}”, to an address that only the system's configuration can give"
-    yield "C7", "https only, certificates verified"
-    yield "C8", f"the contact is {application.contact}"
-    yield "A2", "a report holds no id of a device, an installation or a user; its nonce is drawn anew for each"
-    yield "A4", "nothing but the report travels: no cookies, no user agent, no language, a connection of its own"
-    yield "R4", "a stop or a suspension that is installed ends collecting at once; servers can answer 410 and 451"
+def _enforcement_checks(definition: Definition, words: Words) -> Iterator[tuple[str, str]]:
+    _, application = words.gettext, definition.application
+    yield "C1", _("the daemon collects nothing before the user has turned the level on and accepted this definition")
+    yield "C2", _("levels and decisions can be changed at any time, at once")
+    yield "C3", _("the application is never told what the user chose")
+    yield "C4", _("kill switches, locks and DO_NOT_TRACK are obeyed")
+    yield "C5", _("`telemetryctl` and its documentation come with the daemon")
+    whom = _("the answer goes to the vendor “{vendor}”, to an address that only the system's configuration can give")
+    yield "C6", whom.format(vendor=application.vendor)
+    yield "C7", _("https only, certificates verified")
+    yield "C8", _("the contact is {contact}").format(contact=application.contact)
+    yield "A2", _("a report holds no id of a device, an installation or a user; its nonce is drawn anew for each")
+    yield "A4", _("nothing but the report travels: no cookies, no user agent, no language, a connection of its own")
+    yield "R4", _("a stop or a suspension that is installed ends collecting at once; servers can answer 410 and 451")
 
 
-def _arithmetic_checks(definition: Definition) -> Iterator[tuple[str, str]]:
-    figures = admissibility.figures(definition)
-    question = definition.question
-    bits = admissibility.sentences(figures)[1]
-    yield "A1", f"randomised response at ε = {figures.epsilon:g}: no report makes a guess about its sender much likelier"
-    yield "A1", bits[0].lower() + bits[1:].rstrip(".")
-    yield "A3", f"{figures.cells} possible answers; {figures.suitable} is what the noise suits, {figures.most} is the most that is admitted"
-    yield "M1", "there is a purpose and a decision"
-    yield "M2", "only bins are kept: " + "; ".join(f"{field.id} in {len(field.labels)}" for field in definition.fields)
+def _own_checks(definition: Definition, words: Words) -> Iterator[tuple[str, str]]:
+    """What is verified by the arithmetic and the kinds of values of this definition."""
+    yield from _arithmetic_checks(definition, words)
+    _, question = words.gettext, definition.question
+    yield "M1", _("there is a purpose and a decision")
+    bins = (_("{name} in {number}").format(name=field.id, number=len(field.labels)) for field in definition.fields)
+    yield "M2", _("only bins are kept: {bins}").format(bins=join_with_commas(bins, words))
     several = len(definition.fields) > 1
-    yield "M3", "the sources are joined at the source, into one answer" if several else "one source, nothing to join"
-    yield "M4", f"ends on {question.ends}; each user answers once; {figures.needed:,} reports are needed for ± 2 points (95 %)"
+    yield "M3", _("the sources are joined at the source, into one answer") if several else _("one source, nothing to join")
     values = [value for field in definition.fields for value in field.values]
-    yield "P1", "no free text can be declared" + (f"; the values are {', '.join(values)}" if values else "; there are no values, only bins")
+    named = _("no free text can be declared; the values are {values}").format(values=join_with_commas(values, words))
+    yield "P1", named if values else _("no free text can be declared; there are no values, only bins")
+    parts = [_("category {name}").format(name=translated_word(question.category, words))]
     facts = [field.id for field in definition.fields if field.id.startswith(f"{SYSTEM}/")]
     counted = [field.id for field in definition.fields if field.type is SourceType.COUNT]
-    yield (
-        "P2",
-        f"category {question.category}"
-        + (f", with {', '.join(facts)}" if facts else "")
-        + (f"; counts {', '.join(counted)}" if counted else ""),
-    )
+    parts += [_("with {names}").format(names=join_with_commas(facts, words))] if facts else []
+    parts += [_("counts {names}").format(names=join_with_commas(counted, words))] if counted else []
+    yield "P2", join_with_commas(parts, words)
+
+
+def _arithmetic_checks(definition: Definition, words: Words) -> Iterator[tuple[str, str]]:
+    _, figures = words.gettext, admissibility.figures(definition)
+    noise = _("randomised response at ε = {epsilon}: no report makes a guess about its sender much likelier")
+    yield "A1", noise.format(epsilon=decimal(f"{figures.epsilon:g}", words))
+    yield "A1", admissibility.sentences(figures, words)[1]
+    cells = _("{cells} possible answers; {suits} is what the noise suits, {most} is the most that is admitted")
+    yield "A3", cells.format(cells=figures.cells, suits=figures.suitable, most=figures.most)
+    ends = _("ends on {date}; each user answers once; {number} reports are needed for ± 2 points (95 %)")
+    yield "M4", ends.format(date=definition.question.ends, number=admissibility.grouped(figures.needed, words))

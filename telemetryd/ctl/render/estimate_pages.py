@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.analysis.number_words import percent, population_text, share_title, slope, trend_sentence
-from telemetryd.analysis.terminal import LEGEND, drawing
+from telemetryd.analysis.number_words import answer_text, percent, population_text, share_title, slope, trend_sentence
+from telemetryd.analysis.terminal import LEGEND, drawing, heads_of, interval_heads
+from telemetryd.core.declared_words import translated_word
+from telemetryd.core.definition import PeriodKind
+from telemetryd.core.privacy.admissibility import grouped
+from telemetryd.core.translation import decimal
+from telemetryd.ctl.render.line_breaks import width
 from telemetryd.ctl.render.printing import Page
-from telemetryd.ctl.render.value_words import count_phrase
+from telemetryd.ctl.render.value_words import join_with_commas
+from telemetryd.ctl.safe_text import END, LEFT_TO_RIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,7 +21,7 @@ if TYPE_CHECKING:
     from telemetryd.analysis.question_findings import Findings, ShareFinding, Users
     from telemetryd.analysis.received import Lines, Received, ReportGroup
     from telemetryd.analysis.shares import Estimate
-    from telemetryd.analysis.trend import Trend
+    from telemetryd.core.translation import Words
 
 _LINES_NAMED = 10
 """Most line numbers that are printed for a file; JSON has all."""
@@ -24,12 +30,13 @@ _LINES_NAMED = 10
 def page(received: Received, findings: Sequence[Findings], uncountable: Sequence[ReportGroup]) -> None:
     """Print the files, then each question with its tables and drawings."""
     page = Page()
+    words = page.language.words
     for lines in received.files:
-        page.say(_file(lines))
+        page.say(_file(lines, words))
     for group in uncountable:
         page.gap()
-        page.say(_heading(group), "bold")
-        page.say("More different answers were reported than a question can have: give its --manifest.")
+        page.say(_heading(group, words), "bold")
+        page.say(words.gettext("More different answers were reported than a question can have: give its --manifest."))
     for finding in findings:
         page.gap()
         _question(page, finding)
@@ -44,97 +51,138 @@ def json_value(received: Received, findings: Sequence[Findings], uncountable: Se
     }
 
 
-def _file(lines: Lines) -> str:
-    parts = [f"{lines.name}: {count_phrase(len(lines.accepted), 'report')}"]
+def _file(lines: Lines, words: Words) -> str:
+    _, number = words.gettext, len(lines.accepted)
+    reports = words.ngettext("{number} report", "{number} reports", number).format(number=grouped(number, words))
+    parts = [_("{name}: {text}").format(name=lines.name, text=reports)]
     if lines.repeated:
-        parts.append(f"{len(lines.repeated)} delivered again, dropped")
+        parts.append(_("{number} delivered again, dropped").format(number=len(lines.repeated)))
     if lines.broken:
-        parts.append(f"{len(lines.broken)} not a report ({_line_numbers(lines.broken)})")
+        text = _("{number} not a report ({lines})")
+        parts.append(text.format(number=len(lines.broken), lines=_line_numbers(lines.broken, words)))
     if lines.unfit:
-        parts.append(f"{len(lines.unfit)} against the definition or the calendar ({_line_numbers(lines.unfit)})")
+        text = _("{number} against the definition or the calendar ({lines})")
+        parts.append(text.format(number=len(lines.unfit), lines=_line_numbers(lines.unfit, words)))
     if lines.tests:
-        parts.append(f"{count_phrase(len(lines.tests), 'test report')}, not counted ({_line_numbers(lines.tests)})")
-    return "; ".join(parts)
+        text = words.ngettext(
+            "{number} test report, not counted ({lines})", "{number} test reports, not counted ({lines})", len(lines.tests)
+        )
+        parts.append(text.format(number=len(lines.tests), lines=_line_numbers(lines.tests, words)))
+    return words.pgettext("between answers", "; ").join(parts)
 
 
-def _line_numbers(lines: Sequence[int]) -> str:
-    text = ("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines[:_LINES_NAMED]))
+def _line_numbers(lines: Sequence[int], words: Words) -> str:
+    numbers = join_with_commas(map(str, lines[:_LINES_NAMED]), words)
+    text = words.ngettext("line {numbers}", "lines {numbers}", len(lines)).format(numbers=numbers)
     return f"{text} …" if len(lines) > _LINES_NAMED else text
 
 
-def _heading(group: ReportGroup) -> str:
-    return f"{group.application} {group.question}, revision {group.revision}"
+def _heading(group: ReportGroup, words: Words) -> str:
+    text = words.gettext("{application} {question}, revision {revision}")
+    return text.format(application=group.application, question=group.question, revision=group.revision)
 
 
 def _question(page: Page, finding: Findings) -> None:
-    page.say(_heading(finding.question.group), "bold")
-    page.facts(_facts(finding))
+    words, unit = page.language.words, finding.question.group.kind
+    _ = words.gettext
+    page.say(_heading(finding.question.group, words), "bold")
+    page.facts(_facts(finding, words))
     page.gap()
-    unit = finding.question.group.kind
-    heads = ("ANSWER", "AMONG", "SHARE %", "± SE", "FROM", "TO", f"POINTS/{unit.upper()}", "± SE", "FROM", "TO")
-    rows = [(*_answer_and_population(share), *_share_cells(share.overall), *_trend_cells(share.trend)) for share in finding.shares]
+    slope_head = _("POINTS/{period}").format(period=translated_word(unit, words).upper())
+    error, low, high = _("± SE"), *interval_heads(words)
+    heads = (_("ANSWER"), _("AMONG"), _("SHARE %"), error, low, high, slope_head, error, low, high)
+    rows = [
+        (answer_text(share.column), population_text(share.column, words), *_share_cells(share.overall, words), *_trend_cells(share, words))
+        for share in finding.shares
+    ]
     kept = [column for column in range(len(heads)) if column != 1 or any(row[1] for row in rows)]
     page.table([heads[column] for column in kept], [[row[column] for column in kept] for row in rows])
     if finding.users:
         page.gap()
         users = zip(finding.periods, finding.users.by_period, strict=True)
-        rows_of_users = [(period.label, str(period.reports), *_number_cells(estimate)) for period, estimate in users]
-        page.table(("PERIOD", "REPORTS", "USERS", "± SE", "FROM", "TO"), rows_of_users)
+        rows_of_users = [(period.label, str(period.reports), *_number_cells(estimate, words)) for period, estimate in users]
+        page.table((_("PERIOD"), _("REPORTS"), _("USERS"), error, low, high), rows_of_users)
     for share in finding.shares:
         page.gap()
-        page.say(share_title(share.column), "bold")
+        page.say(page.language.apart(share_title(share.column, words)), "bold")
         if share.trend:
-            page.say(trend_sentence(share.trend, unit))
-        for line in drawing(share, finding.periods):
-            page.verbatim(line)
+            page.say(trend_sentence(share.trend, unit, words))
+        titles = [page.language.apart(head) for head in heads_of(words)]
+        for line in drawing(share, finding.periods, heads=titles, width=width, words=words):
+            page.verbatim(f"{LEFT_TO_RIGHT}{line}{END}" if page.language.is_right_to_left else line)
     page.gap()
-    page.say(LEGEND)
+    page.say(_(LEGEND))
 
 
-def _facts(finding: Findings) -> Iterator[tuple[str, str]]:
-    group, layout = finding.question.group, finding.question.layout
-    periods = f"{finding.periods[0].label} to {finding.periods[-1].label}" if len(finding.periods) > 1 else finding.periods[0].label
-    yield "reports", f"{finding.reports:,} from {count_phrase(len(finding.periods), group.kind)}, {periods}"
+def _facts(finding: Findings, words: Words) -> Iterator[tuple[str, str]]:
+    _, group, layout = words.gettext, finding.question.group, finding.question.layout
+    first, last = finding.periods[0].label, finding.periods[-1].label
+    periods = _("{low} to {high}").format(low=first, high=last) if len(finding.periods) > 1 else first
+    values = {"number": grouped(finding.reports, words), "count": _counted(len(finding.periods), group.kind, words), "periods": periods}
+    yield _("reports"), _("{number} from {count}, {periods}").format(**values)
     if group.epsilon is None:
-        yield "noise", "none: every answer arrives as it was"
+        yield _("noise"), _("none: every answer arrives as it was")
     else:
-        truth, lie = (f"{100 * float(part):.2f} %" for part in finding.channel)
-        yield "noise", f"ε {group.epsilon}, {layout.cells} answers: one arrives as it was with {truth}, as each other one with {lie}"
+        truth, lie = (decimal(f"{100 * float(part):.2f}", words) + "\N{NO-BREAK SPACE}%" for part in finding.channel)
+        text = _("ε {epsilon}, {cells} answers: one arrives as it was with {truth}, as each other one with {lie}")
+        yield _("noise"), text.format(epsilon=decimal(f"{group.epsilon:g}", words), cells=layout.cells, truth=truth, lie=lie)
     if finding.users:
-        yield from _user_facts(finding, finding.users)
+        yield from _user_facts(finding, finding.users, words)
     else:
-        yield "caution", "no manifest given declares this revision: if there are answers that nobody reported, the shares are wrong"
+        yield (
+            _("caution"),
+            _("no manifest given declares this revision: if there are answers that nobody reported, the shares are wrong"),
+        )
 
 
-def _user_facts(finding: Findings, users: Users) -> Iterator[tuple[str, str]]:
-    kind = finding.question.group.kind
-    number = f"{users.consenting.value:,.0f} ({users.consenting.low:,.0f} to {users.consenting.high:,.0f})"
-    share = users.probability * users.draws
-    terms = f"{finding.reports:,} reports / ({users.seen} of {count_phrase(users.draws, kind)}) / share {share:g}"
-    yield "users", f"{number} consented at a time: {terms}"
+def _user_facts(finding: Findings, users: Users, words: Words) -> Iterator[tuple[str, str]]:
+    _, kind = words.gettext, finding.question.group.kind
+    reports = words.ngettext("{number} report", "{number} reports", finding.reports).format(number=grouped(finding.reports, words))
+    seen = _("{number} of {count}").format(number=users.seen, count=_counted(users.draws, kind, words))
+    share = _("share {share}").format(share=decimal(f"{users.probability * users.draws:g}", words))
+    text = _("{users} consented at a time: {terms}")
+    yield _("users"), text.format(users=_interval(users.consenting, words), terms=f"{reports} / ({seen}) / {share}")
     if users.with_sample:
-        sample = users.with_sample
-        yield "", f"{sample.value:,.0f} ({sample.low:,.0f} to {sample.high:,.0f}) of them had a sample in their {kind}"
+        match kind:
+            case PeriodKind.DAY:
+                text = _("{users} of them had a sample in their day")
+            case PeriodKind.WEEK:
+                text = _("{users} of them had a sample in their week")
+            case _:
+                text = _("{users} of them had a sample in their month")
+        yield "", text.format(users=_interval(users.with_sample, words))
 
 
-def _answer_and_population(share: ShareFinding) -> tuple[str, str]:
-    among = population_text(share.column)
-    return share_title(share.column).removesuffix(f", among {among}"), among
+def _interval(estimate: Estimate, words: Words) -> str:
+    value, low, high = (grouped(round(part), words) for part in (estimate.value, estimate.low, estimate.high))
+    return words.gettext("{value} ({low} to {high})").format(value=value, low=low, high=high)
 
 
-def _share_cells(estimate: Estimate | None) -> tuple[str, ...]:
-    return tuple(map(percent, estimate)) if estimate else ("?", "", "", "")
+def _counted(number: int, kind: PeriodKind, words: Words) -> str:
+    """So many periods."""
+    match kind:
+        case PeriodKind.DAY:
+            text = words.ngettext("{number} day", "{number} days", number)
+        case PeriodKind.WEEK:
+            text = words.ngettext("{number} week", "{number} weeks", number)
+        case _:
+            text = words.ngettext("{number} month", "{number} months", number)
+    return text.format(number=number)
 
 
-def _trend_cells(trend: Trend | None) -> tuple[str, ...]:
-    if trend is None:
+def _share_cells(estimate: Estimate | None, words: Words) -> tuple[str, ...]:
+    return tuple(decimal(percent(part), words) for part in estimate) if estimate else ("?", "", "", "")
+
+
+def _trend_cells(share: ShareFinding, words: Words) -> tuple[str, ...]:
+    if share.trend is None:
         return "", "", "", ""
-    value, error, low, high = trend.slope
-    return slope(value), slope(error).removeprefix("+"), slope(low), slope(high)
+    value, error, low, high = share.trend.slope
+    return tuple(decimal(text, words) for text in (slope(value), slope(error).removeprefix("+"), slope(low), slope(high)))
 
 
-def _number_cells(estimate: Estimate) -> tuple[str, ...]:
-    return tuple(f"{part:,.0f}" for part in estimate)
+def _number_cells(estimate: Estimate, words: Words) -> tuple[str, ...]:
+    return tuple(grouped(round(part), words) for part in estimate)
 
 
 def _json_question(finding: Findings) -> dict[str, Any]:

@@ -23,6 +23,8 @@ _WIDE = re.compile("[\u2e80-\u303f\u3040-\u30ff\u31f0-\u9fff\uf900-\ufaff\uff00-
 _CLOSING = {"Pe", "Pf", "Po", "Lm"}
 _OPENING = {"Ps", "Pi"}
 """Categories of characters that Chinese and Japanese keep off the beginning of a line, or off its end."""
+_STOPS = frozenset("、。")
+"""Behind these a line may break even before a path, although its `/` is such a character."""
 _WORDS = re.compile(" +|[^ `]*`[^`]+`[^ ]*|[^ ]+")
 """Blanks, or a word; a command in backticks is one word, so that it can be copied."""
 _UNIT = re.compile("(?:%|ms|s|min|h|d|B|kB|KiB|MB|MiB|GB|GiB|points?|bits?|bytes?|times|pixels)[.,;:)]*")
@@ -96,8 +98,10 @@ def _parts(word: str) -> Iterator[str]:
 def _breaks(before: str, after: str) -> bool:
     if not (_WIDE.match(before) or _WIDE.match(after)) or {before, after} & _JOINING or not _columns(after):
         return False
-    opens, closes = unicodedata.category(before) in _OPENING, unicodedata.category(after) in _CLOSING
-    return not (opens or closes or before in OPENING or "SMALL" in unicodedata.name(after, ""))
+    opens = unicodedata.category(before) in _OPENING
+    closes = unicodedata.category(after) in _CLOSING and not (before in _STOPS and after == "/")
+    is_small = bool(_WIDE.match(after)) and "SMALL" in unicodedata.name(after, "")  # of kana, not of Latin letters
+    return not (opens or closes or before in OPENING or is_small)
 
 
 def _balanced(lines: Iterable[str]) -> Iterator[str]:

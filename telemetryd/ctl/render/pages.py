@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from telemetryd.core.problem_words import told
+from telemetryd.core.settings import Problem
 from telemetryd.core.translation import mark
 from telemetryd.ctl.render import state_sentences
 from telemetryd.ctl.render.reasons import reason, state_word
@@ -64,7 +66,7 @@ def applications_page(page: Page, applications: Sequence[ControlDict]) -> None:
         page.say(_("No application asks anything: no manifest is installed or registered."))
         return
     heads = (_("APPLICATION"), _("NAME"), _("SYSTEM"), _("USAGE"), _("TO DECIDE"), _("TO"), _("KIND"))
-    page.table(heads, [_application_row(application, page.language) for application in applications], texts=(1, 5, 6))
+    page.table(heads, [_application_row(application, page.language) for application in applications], texts=(1, 5, 6), below=(1, 5, 6))
 
 
 def application_page(page: Page, application: ControlDict) -> None:
@@ -130,13 +132,24 @@ def _status_rows(state: ServiceState, language: UserLanguage) -> Iterator[Row]:
     if state.proxies:
         text = _("reports never use the proxy in {names}; only an administrator can name a proxy for them")
         yield _("Proxy"), text.format(names=join_with_and(state.proxies, words))
-    problem = _("{name}: {text}")
-    problems = [problem.format(name=file, text=text) if file else text for file, text in properties.get("Problems", ())]
+    named = _("{name}: {text}")
+    problems = [named.format(name=file, text=text) if file else text for file, text in problem_texts(properties, words)]
     yield from labelled_rows(_("Problems"), _some(problems, _JSON, words))
     decided, number = [question for question in state.questions if question.get("state", "") not in _ENDS], number_decided(state)
     if number > LISTED_MAX:
         decided.sort(key=lambda question: state_sentences.urgency(state_sentences.state_of(question)))
     yield from labelled_rows(_("Questions"), _some([_standing_text(question, words) for question in decided], _SHOW, words, number))
+
+
+def problem_texts(properties: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
+    """(file, sentence) of each problem, from the properties of Control1. An older service gives only sentences in English."""
+    if "ProblemDetails" not in properties:
+        return [(file, text) for file, text in properties.get("Problems", ())]
+    return [(row["file"], told(_problem(row), words)) for row in properties["ProblemDetails"]]
+
+
+def _problem(row: Mapping[str, Any]) -> Problem:
+    return Problem(row["file"], row["text"], row["cause"], tuple(row["cause_args"].items()))
 
 
 def number_decided(state: ServiceState) -> int:

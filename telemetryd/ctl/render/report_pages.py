@@ -32,7 +32,7 @@ def history_page(page: Page, reports: Sequence[ControlDict]) -> None:
     """One line for each report."""
     _ = page.language.words.gettext
     heads = (_("QUESTION"), _("SENT"), _("TO"), _("PERIOD"), _("WHAT BECAME OF IT"))
-    page.table(heads, [_report_row(report, page.language.words) for report in reports], texts=(4,))
+    page.table(heads, [_report_row(report, page.language.words) for report in reports], texts=(4,), below=(4,))
 
 
 def report_page(page: Page, report: ControlDict) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.authoring.linter import renamed_facts, user_budget
+from telemetryd.authoring.linter.finding import Level
 from telemetryd.authoring.linter.findings_of import OtherManifests, lint
 from telemetryd.core.answers import report
 from telemetryd.core.answers.period import whole_periods
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from telemetryd.authoring.linter.finding import Finding
     from telemetryd.core.definition import Declaration, Definition
     from telemetryd.core.permission.signoffs import Reviews
+    from telemetryd.core.translation import Words
     from telemetryd.ctl.render.sheet import Fact
     from telemetryd.describe.difference import Change
 
@@ -65,19 +67,19 @@ class ReviewedQuestion(NamedTuple):
     declaration: Declaration
 
 
-def review_questions(subject: Subject, definitions: Iterable[Definition]) -> list[ReviewedQuestion]:
-    """The questions with their changes, findings and checks.
+def review_questions(subject: Subject, definitions: Iterable[Definition], words: Words = ENGLISH) -> list[ReviewedQuestion]:
+    """The questions with their changes, findings and checks. The manifest's own texts are the original ones: these are signed.
 
     Changes are counted from the earlier definition that the latest review is for. Without a review, from the last earlier definition.
     """
     findings = subject.findings()
     questions = []
     for definition in definitions:
-        description, holds = describe(definition), subject.standing.standing(*definition.key)
+        description, holds = describe(definition, words), subject.standing.standing(*definition.key)
         before = subject.earlier_definition(definition)
-        changes = tuple(difference.compare(before, definition)) if before else None
+        changes = tuple(difference.compare(before, definition, words)) if before else None
         texts = translations(definition, subject.declaration.texts)
-        checks = checklist(definition, tuple(texts), None if changes is None else len(changes))
+        checks = checklist(definition, tuple(texts), None if changes is None else len(changes), words)
         entry = register.RegisterEntry(definition, definition.application.name, description, description, holds, None)
         own_findings = tuple(finding for finding in findings if _is_about(finding, definition, subject.declaration))
         questions.append(ReviewedQuestion(entry, changes, own_findings, tuple(checks), subject.declaration))
@@ -95,13 +97,15 @@ def _is_about(finding: Finding, definition: Definition, declaration: Declaration
             return True
 
 
-def sheet(question: ReviewedQuestion) -> Sheet:
-    """The page of one question."""
-    page = register.sheet(question.entry, ENGLISH)
-    changed = Section("Changes since the last reviewed definition", tuple(_change_facts(question)))
-    unwise = [Section("Findings of lint", tuple(map(_finding_fact, question.findings)))] if question.findings else []
-    clauses = Section("Clauses of the policy", tuple(_clause_fact(check) for check in question.checks))
-    user = Section("All questions of the manifest", tuple(fact("budget", text) for text in user_budget.sentences(question.declaration)))
+def sheet(question: ReviewedQuestion, words: Words = ENGLISH) -> Sheet:
+    """The page of one question, in the language in which it was made. Findings of lint are in English."""
+    _, page = words.gettext, register.sheet(question.entry, words)
+    changed = Section(_("Changes since the last reviewed definition"), tuple(_change_facts(question, words)))
+    found = [_finding_fact(finding, words) for finding in question.findings]
+    unwise = [Section(_("Findings of lint"), tuple(found))] if found else []
+    clauses = Section(_("Clauses of the policy"), tuple(_clause_fact(check, words) for check in question.checks))
+    budgets = [fact(_("budget"), text) for text in user_budget.sentences(question.declaration, words)]
+    user = Section(_("All questions of the manifest"), tuple(budgets))
     return page._replace(sections=(*page.sections, changed, *unwise, user, clauses))
 
 
@@ -132,20 +136,23 @@ def _json_source(source: Any) -> dict[str, Any]:
     return {**source._asdict(), "bins": [answer._asdict() for answer in source.bins]}
 
 
-def _change_facts(question: ReviewedQuestion) -> Iterator[Fact]:
+def _change_facts(question: ReviewedQuestion, words: Words) -> Iterator[Fact]:
+    _ = words.gettext
     if question.changes is None:
-        yield fact("unknown", "no reviewed definition is given to compare with: --since MANIFEST, as it was then")
+        yield fact(_("unknown"), _("no reviewed definition is given to compare with: --since MANIFEST, as it was then"))
     elif not question.changes:
-        yield fact("none", "this is the reviewed definition; texts in other languages do not belong to it")
+        yield fact(words.pgettext("changes", "none"), _("this is the reviewed definition; texts in other languages do not belong to it"))
     else:
-        yield from (fact(change.direction, change.text) for change in question.changes)
+        yield from (fact(_(change.direction), change.text) for change in question.changes)
 
 
-def _finding_fact(finding: Finding) -> Fact:
+def _finding_fact(finding: Finding, words: Words) -> Fact:
     fault = finding.fault
-    return fact(fault.clause, f"{fault.level}, line {finding.line}: {fault.message}", fault.help)
+    level = words.gettext("error, line {number}: {text}") if fault.level is Level.ERROR else words.gettext("warning, line {number}: {text}")
+    return fact(fault.clause, level.format(number=finding.line, text=fault.message), fault.help)
 
 
-def _clause_fact(check: Check) -> Fact:
-    verified = [f"verified: {text}" for text in check.verified]
-    return fact(check.clause, check.demand, *verified, *(f"to judge: {text}" for text in check.to_judge))
+def _clause_fact(check: Check, words: Words) -> Fact:
+    verified, judged = words.gettext("verified: {text}"), words.gettext("to judge: {text}")
+    texts = [*(verified.format(text=text) for text in check.verified), *(judged.format(text=text) for text in check.to_judge)]
+    return fact(check.clause, check.demand, *texts)

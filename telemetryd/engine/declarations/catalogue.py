@@ -16,6 +16,7 @@ from telemetryd.core import quotas
 from telemetryd.core.answers import aggregate
 from telemetryd.core.definition import ManifestKind
 from telemetryd.core.permission.gate import Presence
+from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.settings import Problem
 from telemetryd.core.system_facts import SOURCES
 from telemetryd.engine.declarations.overruled_texts import OverruledTexts
@@ -170,7 +171,7 @@ class Catalogue:
             for name, error in self._declarations.items()
             if isinstance(error, TelemetrydError)
         ]
-        overrides = [Problem("", f"the environment's {name} is in force") for name in self._installation.overrides()]
+        overrides = [problem_of("", ProblemCause.OVERRIDE, name=name) for name in self._installation.overrides()]
         return (*self.settings.problems, *self._snapshot.reviewed.problems, *broken, *overrides)
 
     def applications(self) -> list[str]:

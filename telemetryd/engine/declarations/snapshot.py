@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from telemetryd.core.permission.signoffs import InstalledReviews, Reviews
-from telemetryd.core.settings import KillSwitch, Problem, Settings
+from telemetryd.core.problem_words import ProblemCause, problem_of
+from telemetryd.core.settings import KillSwitch, Settings
 
 _EVERYTHING = "the installed files"
-_NOT_READ = "they could not be checked, so everything is off to be safe; the journal says where"
 
 
 class Snapshot(NamedTuple):
@@ -36,7 +36,7 @@ class Snapshot(NamedTuple):
     def with_everything_off(self) -> Snapshot:
         """This snapshot with a kill switch: the present contents of the files are not known."""
         off = KillSwitch("unreadable", _EVERYTHING)
-        problem = Problem(_EVERYTHING, _NOT_READ)
+        problem = problem_of(_EVERYTHING, ProblemCause.NOT_CHECKED)
         settings = self.settings
         settings_off = settings._replace(kill_switches=(*settings.kill_switches, off), problems=(*settings.problems, problem))
         return self._replace(settings=settings_off)

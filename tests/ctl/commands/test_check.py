@@ -108,9 +108,9 @@ def test_links_of_folders_and_masks(tmp_path):
     assert {check for check, _ in problems(image.root)} == {"units"}
 
 
-def run(*arguments):
+def run(*arguments, locale="C.UTF-8"):
     """The command, without a bus."""
-    return runner().invoke(cli, ["check", *map(str, arguments)], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish"})
+    return runner().invoke(cli, ["check", *map(str, arguments)], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish", "LC_ALL": locale})
 
 
 def problems(*arguments):
@@ -193,7 +193,7 @@ PROBLEMS = [
     (
         {"usr/lib/systemd/user/telemetryd.service": None},
         "units",
-        ("telemetryd.service is not installed", "install it there, as docs/packaging.md says: "),
+        ("telemetryd.service is not installed", "install it into "),
     ),
     ({"usr/lib/systemd/user/telemetryd-tick.timer": None}, "units", ("telemetryd-tick.timer is not installed", "/usr/lib/systemd/user")),
     ({"etc/systemd/user/telemetryd-tick.service": ""}, "units", ("this masks the unit", "unmask telemetryd-tick.service")),
@@ -210,7 +210,7 @@ PROBLEMS = [
     (
         {"usr/share/dbus-1/services/org.telemetryd.Control1.service": "Exec=@bindir@/telemetryd\n"},
         "units",
-        ("the program @bindir@/telemetryd is not there", "install it there, or correct the line"),
+        ("the program @bindir@/telemetryd is not there", "install it, or correct the line"),
     ),
 ]
 """Files → the subject of the one problem that they make, and what it says."""
@@ -231,6 +231,18 @@ def test_each_problem(image, files, check, texts):
     lines = run(image.root).stdout.splitlines()
     assert [line for line in lines if line.startswith(f"{check}: ")] == [line for line in lines[:-1] if texts[0] in line]
     assert lines[-1] == f"{len(every)} problem{'s' if len(every) > 1 else ''}."
+
+
+def test_language(image):
+    """Each line is in the user's language, and JSON in English; what the reader of a file says stands in English behind a sentence."""
+    image.write(KATES, "schema = = 1")
+    image.path("usr/bin/telemetryd").unlink()
+    lines = run(image.root, locale="de_DE.UTF-8").stdout.splitlines()
+    assert lines[0].startswith(f"Manifeste: {image.root}/{KATES}: diese Datei enthält einen Fehler (not valid TOML: ")
+    assert lines[0].endswith("); berichtigen Sie sie (`telemetryctl lint` sagt mehr): Bis dahin fragt diese Anwendung nichts")
+    assert all(line.endswith("installieren Sie es oder berichtigen Sie die Zeile") for line in lines[1:-1])
+    assert lines[-1] == "5 Probleme."
+    assert run(image.root, "--json", locale="de_DE.UTF-8").stdout == run(image.root, "--json").stdout
 
 
 def test_program_missing(image):
@@ -260,7 +272,7 @@ def test_decisions_are_notes(image):
     site = f"{image.root}/etc/telemetryd/telemetryd.toml.d/50-site.toml"
     assert notes(image.root) == [
         ("configuration", f"{site} says enabled = false"),
-        ("locks", f"your administrator does not allow usage questions ({site}): 1 installed question cannot be asked"),
+        ("locks", f"your administrator does not allow usage questions ({site}); 1 installed question cannot be asked"),
         ("stops", "org.kde.kate/startup-time is suspended since 2026-11-01 (a leak)"),
         ("endpoints", "no endpoint for kde: 1 question can be asked, and nothing is sent"),
     ]

@@ -28,9 +28,10 @@ def files(tmp_path):
     return str(reports), str(manifest)
 
 
-def run(*arguments, **options):
+def run(*arguments, language="C", columns=200, **options):
     """The command, without a bus."""
-    return runner().invoke(cli, ["estimate", *arguments], env={"DBUS_SESSION_BUS_ADDRESS": "rubbish", "COLUMNS": "200"}, **options)
+    environ = {"DBUS_SESSION_BUS_ADDRESS": "rubbish", "COLUMNS": str(columns), "LC_ALL": f"{language}.UTF-8"}
+    return runner().invoke(cli, ["estimate", *arguments], env=environ, **options)
 
 
 def estimated(*arguments):
@@ -57,7 +58,7 @@ def test_tables_and_drawings(files):
 def test_lines_that_are_no_reports(files):
     """They are counted and named by their numbers, and what they hold is never shown; a repeated delivery counts once."""
     done = run(files[0], "--manifest", files[1])
-    assert f"{files[0]}: 4000 reports; 1 delivered again, dropped; 2 not a report (lines 2, 4003)" in " ".join(done.stdout.split())
+    assert f"{files[0]}: 4,000 reports; 1 delivered again, dropped; 2 not a report (lines 2, 4003)" in " ".join(done.stdout.split())
     assert b"secret" not in done.stdout_bytes + done.stderr_bytes
     result = json.loads(run(files[0], "--json").stdout)["files"]
     assert result == [{"name": files[0], "accepted": 4000, "repeated": [3], "broken": [2, 4003], "unfit": [], "tests": []}]
@@ -204,3 +205,14 @@ def test_analysis_is_loaded_by_this_command_only():
     code = "import sys, telemetryd.ctl.__main__; print([name for name in sys.modules if name.startswith('telemetryd.analysis')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(("language", "ends", "comma"), [("de_DE", ("VON", "BIS"), ","), ("ja_JP", ("下限", "上限"), ".")], ids=str)
+def test_in_another_language(files, language, ends, comma):
+    """Tables and drawings name an interval's ends, and write decimals, as the language does; at 80 columns no row falls apart."""
+    reports, manifest = files
+    done = run(reports, "--manifest", manifest, language=language, columns=80)
+    heads = [line.split() for line in done.stdout.splitlines() if ends[0] in line]
+    assert {len(head) for head in heads} == {7, 9, 12}
+    assert all(head[head.index(ends[0]) + 1] == ends[1] for head in heads)
+    assert set(re.findall(r"(?<=\d)[.,](?=\d\b)", done.stdout)) == {comma}

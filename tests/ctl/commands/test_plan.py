@@ -1,5 +1,7 @@
 """`telemetryctl plan`: which shares fit, said with figures, and its exit status."""
 
+import re
+
 import pytest
 from support.invoked_commands import runner
 from support.manifests.manifest_texts import EDITOR, STARTUP, question
@@ -42,6 +44,15 @@ def test_share(tmp_path):
     assert plan(path, "--endpoint-share", "0.45")[0] == 0
     assert plan(path, "--endpoint-share", "0.6")[0] == 1
     assert plan(manifest(tmp_path, 8, is_one_source=False))[0] == 0
+
+
+def test_share_in_german(tmp_path, monkeypatch):
+    """Shares and percentages have the language's decimal comma."""
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    _, text = plan(manifest(tmp_path, 4))
+    assert "100,0 %" in text
+    assert "0,14" in text
+    assert not re.search(r"\d\.\d", text)
 
 
 def test_source(tmp_path):

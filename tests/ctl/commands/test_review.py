@@ -97,6 +97,18 @@ def test_page(folder):
     assert max(len(line) for line in output.splitlines() if '"nonce"' not in line) <= 100  # a report is copied in one piece
 
 
+def test_page_in_another_language(folder, monkeypatch):
+    """The page speaks the user's language and shows the manifest's own texts; what is published or read by programs is in English."""
+    published = [run("m.toml", "--format", form)[0] for form in ("json", "markdown")]
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    page, _ = run("m.toml")
+    assert "Klauseln der Richtlinie" in page
+    assert joined("zu beurteilen: Antwortet jemand an dieser Kontaktadresse?") in joined(page)
+    assert parse(MANIFEST).definitions[0].question.purpose in page
+    assert not any(text in page for text in ("verified", "to judge", "policy", "budget:"))
+    assert [run("m.toml", "--format", form)[0] for form in ("json", "markdown")] == published
+
+
 def test_page_as_json_and_markdown(folder):
     """A script gets the same as values, and a merge request as Markdown; each clause has what is verified or what is to be judged."""
     (question,) = json.loads(run("m.toml", "--format", "json")[0])

@@ -66,3 +66,10 @@ def test_isolates_end_with_their_line():
 def test_marks_take_no_columns():
     """Accents, joiners and isolates take no column."""
     assert (width("e\u0301"), width("\u2066ab\u2069"), width("\u0645\u06cc\u200c\u062e\u0648")) == (1, 2, 4)
+
+
+@pytest.mark.parametrize("name", ["org.kde.kate/startup", "/usr/share/telemetryd", "Kate"])
+def test_japanese_breaks_before_a_name(name):
+    """Behind a Japanese comma a line may break before a name or a path, which stays whole; small kana stay where they are."""
+    assert wrapped(f"ここ、{name}", width(name) + 2) == ["ここ、", name]
+    assert wrapped("四つのファイル", 8) == ["四つの", "ファイル"]

@@ -75,3 +75,39 @@ def test_right_to_left(monkeypatch, capsys):
 def test_left_to_right_has_no_marks(printed, locale):
     """In other languages the output has no invisible characters."""
     assert all(character.isprintable() for line in printed(100, locale) for character in line)
+
+
+def listed(monkeypatch, capsys, width, locale="C"):
+    """The lines of a list of applications at a width: name and vendor may stand below the id."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("LC_ALL", locale)
+    rows = [("org.kde.kate", "Kate", "basic", "KDE e.V."), (LONG, "電子書籍リーダー", "off", "-")]
+    printing.Page().table(("APPLICATION", "NAME", "USAGE", "TO"), rows, texts=(1, 3), below=(1, 3))
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_row_has_a_second_line_where_it_does_not_fit(monkeypatch, capsys):
+    """The columns below follow in one line of each row, and of the heads; what says nothing is left out. The others stay in columns."""
+    lines = listed(monkeypatch, capsys, 80)
+    assert lines == [
+        f"{'APPLICATION':{len(LONG)}}  USAGE",
+        "  NAME, TO",
+        f"{'org.kde.kate':{len(LONG)}}  basic",
+        "  Kate, KDE e.V.",
+        f"{LONG}  off",
+        "  電子書籍リーダー",
+    ]
+    assert len(listed(monkeypatch, capsys, 120)) == 3
+    assert LONG in listed(monkeypatch, capsys, 40)
+
+
+def test_columns_are_as_wide_as_their_characters(monkeypatch, capsys):
+    """A line whose later lines are not known has its columns where they are, also after characters of two columns."""
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+    page = printing.Page()
+    for cells in (("アプリ", "結果"), ("org.kde.kate", "kept"), (LONG, "kept")):
+        page.row(cells, (14,))
+    head, kate, other = capsys.readouterr().out.splitlines()
+    assert head == "アプリ" + " " * 9 + "結果"
+    assert kate == "org.kde.kate   kept"
+    assert other == f"{LONG} kept"

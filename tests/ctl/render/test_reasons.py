@@ -37,7 +37,7 @@ def test_parts_are_told_as_they_are_called():
         == "Sie haben zugestimmt, aber so kann es nicht beginnen: Ihre Einstellung „Nutzung“ muss mindestens „Grundlegend“ sein."
     )
     stop = {"file": "a.toml", "date": "2026-12-01", "text": "level"}
-    assert reason(question("suspended", "suspended", stop), words).endswith("(a.toml, 2026-12-01): level.")
+    assert reason(question("suspended", "suspended", stop), words).endswith("(„level“, a.toml, 2026-12-01).")
     assert state_word(question("passed")) == "not answered"
     assert state_word(question("dreaming"), words) == "dreaming"
 

@@ -44,7 +44,7 @@ class Answers:
 
     def getter(self, name):
         """A property's value: 1 for Version, nothing for lists."""
-        blank = {"u": 1, "t": 1, "b": False, "a(ss)": []}[self.interface.properties[name].signature]
+        blank = {"u": 1, "t": 1, "b": False, "a(ss)": [], "aa{sv}": []}[self.interface.properties[name].signature]
         return lambda: self.levels[name] or blank
 
     def setter(self, name):
