@@ -54,7 +54,7 @@ campaign: ## The long forms: two hundred times the examples, hundreds of crashes
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --constraint packaging/constraints.txt --group mutants
 	@$(PY) tests/mutants.py
 
-year: ## A year of a desktop in a time that the test moves, three times, with other seeds (half an hour); TELEMETRYD_SEED= repeats one
+year: ## A year of a desktop in a time that the test moves, with what holds on each of its days (some minutes; TELEMETRYD_SEED= draws the same days)
 	@packaging/bootstrap.sh test
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=1800 tests/flow/test_year.py
 
