@@ -228,10 +228,10 @@ async def test_samples_of_other_questions_count_meanwhile(running, act):
     """While an application is erased or forgotten, a sample for another one counts, and one for that application does not come back."""
     running.machine.review(MORE)
     running.look()
-    running.daemon.register(FORGOTTEN, MORE)
+    running.sampling.register(FORGOTTEN, MORE)
     await running.consent(APP, FORGOTTEN)
     running.to(DURING)
-    steps = running.daemon.forget_steps(FORGOTTEN, [ASKED]) if act == "forget" else running.daemon.erase_steps([ASKED])
+    steps = running.sampling.forget_steps(FORGOTTEN, [ASKED]) if act == "forget" else running.sampling.erase_steps([ASKED])
     for _ in steps:
         for application in (APP, FORGOTTEN):
             running.push("startup", "d", 700.0, application)
