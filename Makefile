@@ -1,6 +1,6 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench blind campaign screenshots desktop coverage least debian13 test-system generators upgrade
+.PHONY: help demo test check format bench blind campaign year screenshots desktop coverage least debian13 test-system generators upgrade
 .PHONY: install manuals installs deb reuse sbom clean
 SHELL := /bin/sh
 PY := .venv/bin/python
@@ -45,14 +45,18 @@ blind: ## What an application sees beside the user's acts, at starts, midnights,
 	@$(PY) tests/benchmarks/blind_beside.py --awake
 	@$(PY) tests/benchmarks/blind_moments.py --awake
 
-campaign: ## The long forms: two hundred times the examples, hundreds of crashes, thousands of power cuts and damages, 600 mutants (well over an hour)
+campaign: ## The long forms: two hundred times the examples, hundreds of crashes, thousands of power cuts and damages, 400,000 hostile calls, 600 mutants (well over an hour)
 	@packaging/bootstrap.sh test
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core tests/toml tests/authoring tests/describe
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
-		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/engine/test_walks.py tests/engine/declarations/test_reload_faults.py
+		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/flow/test_fuzz.py tests/engine/test_walks.py tests/engine/declarations/test_reload_faults.py
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -n 2 --timeout=900 tests/bus tests/core/privacy/test_share_plan.py tests/flow/test_bus_faults.py tests/flow/test_lifecycle.py
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --constraint packaging/constraints.txt --group mutants
 	@$(PY) tests/mutants.py
+
+year: ## A year of a desktop in a time that the test moves, with what holds on each of its days (some minutes; TELEMETRYD_SEED= draws the same days)
+	@packaging/bootstrap.sh test
+	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=1800 tests/flow/test_year.py
 
 desktop: ## The window as screen readers and Japanese readers meet it: on Xvfb over the accessibility bus, with fonts (0.3 GB of Debian packages)
 	@packaging/bootstrap.sh desktop

@@ -21,7 +21,7 @@ from telemetryd.engine.budget import Budget
 from telemetryd.errors import InvalidManifestError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
@@ -151,6 +151,10 @@ class Questions:
         """Keep nothing for these definitions until the next evaluation: their declaration changed."""
         for definition in definitions:
             self._open_periods.pop((definition.key, definition.digest), None)
+
+    def suspend_keys(self, keys: Collection[Key]) -> None:
+        """Keep nothing for these questions until the next evaluation: they are being erased."""
+        self._open_periods = {named: period for named, period in self._open_periods.items() if named[0] not in keys}
 
     def suspend_all(self) -> None:
         """Keep nothing until the next evaluation: the present state is not known."""

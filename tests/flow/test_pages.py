@@ -1,10 +1,11 @@
 """Pages over the bus: what a client in any language asks for, and what is refused. Policy: T1, T3."""
 
+import asyncio
 import json
 
 import pytest
 from support.machine import CONTROL, KATE, PROPERTIES, CallError
-from support.manifests.manifest_texts import question, this_week
+from support.manifests.manifest_texts import STARTUP, application, question, this_week
 from support.rows import row
 
 from telemetryd.bus.transport.library import Variant
@@ -147,3 +148,15 @@ async def test_last_work_changes_without_a_signal(any_machine):
             assert last > 1_700_000_000
             (everything,) = await client.call((CONTROL[0], CONTROL[1], PROPERTIES), "GetAll", "s", CONTROL[2])
             assert everything["LastWork"].signature == "t"
+
+
+async def test_a_long_list_is_read_by_our_own_client(machine):
+    """The longest list is read by the connection that the settings window has: the bound of values is for what nobody asked for.
+
+    Before, the client dropped a reply of more than 24,000 values in silence, and its call never ended.
+    """
+    asked = "".join(question(f"q{number}", "startup", purpose="Is it slow?", decision="None") for number in range(60))
+    machine.install(application("org.example.Many", "Many", "Asks much") + STARTUP + asked)
+    with machine.daemon():
+        async with machine.client() as client, asyncio.timeout(20):
+            assert len(await client.questions()) == 60

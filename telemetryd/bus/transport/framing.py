@@ -28,6 +28,8 @@ _KNOWN_MAX, _KNOWN_MAX_BYTES = 512, 512
 """Most cached headers of calls, and their length. A program's calls of one member differ in the fixed bytes only."""
 _LENGTHS = {ord("l"): struct.Struct("<III"), ord("B"): struct.Struct(">III")}
 _CALL, _LAST_KIND = 1, 4
+_REPLIES = frozenset({2, 3})
+"""Replies, errors included. The bus lets only those through that we asked for, and our own lists are long."""
 
 
 class Oversized(NamedTuple):
@@ -125,8 +127,7 @@ class Framing:
             stop = start + fields
             if data[start:stop] not in known or stop > end or data[at + 1] != _CALL or size > MESSAGE_WEIGHED_BYTES:
                 header_end = at + size - body
-                is_weighed = self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES
-                needed = at + size if is_weighed else header_end
+                needed = at + size if self._is_weighed(data[at + 1], size) else header_end
                 if needed > end and (size <= MESSAGE_MAX_BYTES or fields <= _FIELDS_MAX_BYTES):
                     self._hold(data, at, needed - at)
                     break
@@ -141,6 +142,10 @@ class Framing:
             return b"".join((*pieces, data[copied:at]))
         return data if at >= end else data[:at]
 
+    def _is_weighed(self, kind: int, size: int) -> bool:
+        """Whether the values of a message are counted, for which it has to be complete."""
+        return self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and kind not in _REPLIES
+
     def _hold(self, data: bytes, at: int, wanted: int) -> None:
         """Wait for the rest of a header."""
         self._held += data[at:]
@@ -153,7 +158,7 @@ class Framing:
             self._close(len(self._arrived))  # all are this message's: one read never returns descriptors of two messages
             return b""
         parsed = header.read(data[start : start + fields], order)
-        is_heavy = self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and value_count.is_heavy(data[at : at + size])
+        is_heavy = self._is_weighed(kind, size) and value_count.is_heavy(data[at : at + size])
         if is_heavy or size > MESSAGE_MAX_BYTES or not 0 < kind <= _LAST_KIND:
             self._close(parsed.descriptors)
             if is_heavy or size > MESSAGE_MAX_BYTES:

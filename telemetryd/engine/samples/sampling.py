@@ -218,17 +218,19 @@ class Sampling:
         """Erase what was collected for questions, because the user asked for it. True if there was anything."""
         erased = list(keys)
         self._questions.erase(erased)
-        self._suspend()  # until the next decision says which questions may begin again
+        self._suspend_questions(erased)  # until the next decision says which of them may begin again
         yield Point.SYNCED
         return self._erasure.erase(erased)
 
     def forget_steps(self, application: str, keys: Iterable[Key]) -> Steps[None]:
         """Erase what was collected for a forgotten application's questions or by it for shared ones, and then its declaration."""
-        self._suspend()
+        forgotten = sorted(keys)
+        self._suspend_questions(forgotten)
         yield Point.SYNCED
-        self._erasure.erase(sorted(keys))
+        self._erasure.erase(forgotten)
         self._erasure.erase_pushed(application)
         self._catalogue.forget(application)
+        self._routes.clear()  # those that were made meanwhile lead to tallies that are erased now
 
     @contextmanager
     def _suspend_on_failure(self) -> Iterator[None]:
@@ -242,6 +244,12 @@ class Sampling:
     def _suspend(self) -> None:
         """Keep no sample until the next decision."""
         self._questions.suspend_all()
+        self._routes.clear()
+        self._decided_at = self._midnight = 0
+
+    def _suspend_questions(self, keys: Sequence[Key]) -> None:
+        """Keep no sample for these questions until the next decision. Samples for all others count meanwhile."""
+        self._questions.suspend_keys(keys)
         self._routes.clear()
         self._decided_at = self._midnight = 0
 

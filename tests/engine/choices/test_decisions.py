@@ -223,6 +223,22 @@ async def test_erase_unknown(running):
         await running.choices.erase("org.kde.dolphin")
 
 
+@pytest.mark.parametrize("act", ["erase", "forget"])
+async def test_samples_of_other_questions_count_meanwhile(running, act):
+    """While an application is erased or forgotten, a sample for another one counts, and one for that application does not come back."""
+    running.machine.review(MORE)
+    running.look()
+    running.sampling.register(FORGOTTEN, MORE)
+    await running.consent(APP, FORGOTTEN)
+    running.to(DURING)
+    steps = running.sampling.forget_steps(FORGOTTEN, [ASKED]) if act == "forget" else running.sampling.erase_steps([ASKED])
+    for _ in steps:
+        for application in (APP, FORGOTTEN):
+            running.push("startup", "d", 700.0, application)
+    running.decide()
+    assert {tally.key: sum(tally.cells) for tally in running.store.tallies.all()} == {KEY: 1}
+
+
 async def test_erase_takes_the_history_along(running):
     """Erase removes the application's history, and of others nothing."""
     running.install(MORE)
