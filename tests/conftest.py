@@ -1,12 +1,16 @@
 """Fixtures for every test: a machine of its own, under one or both D-Bus libraries, and nothing left behind."""
 
 import asyncio
+import shutil
 import signal
+import sys
 from inspect import iscoroutinefunction
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support import markers
 from support.bus.private_bus import LIBRARIES, PAIRS
 from support.machine import Machine
 
@@ -20,6 +24,12 @@ settings.load_profile("telemetryd")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a script: the programs under test would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Each test has the markers of what it needs."""
+    markers.mark(items)
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +81,19 @@ def every_machine(tmp_path, request):
     library, bus = request.param
     with Machine(tmp_path / "machine", library=library, bus=bus) as machine:
         yield machine
+
+
+@pytest.fixture
+def strace():
+    """The program strace."""
+    return shutil.which("strace") or pytest.skip("strace is not installed")
+
+
+@pytest.fixture
+def programs():
+    """The folder of the installed programs."""
+    folder = Path(sys.executable).parent
+    return folder if (folder / "telemetryctl").exists() else pytest.skip("telemetryd is not installed here")
 
 
 @pytest.fixture
