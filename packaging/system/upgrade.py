@@ -42,18 +42,20 @@ def upgrade(ada: Account, receiver: Receiver) -> str:
         install(NEXT)
         until(lambda: main_process(ada) not in {0, before})
         assert load.wait(60) == 0
+    # A daemon that was started while the files were replaced one by one has the next call made again, and exits too.
+    until(lambda: ada.control("status", check=False).returncode == 0)
     owner = ada.run("busctl", "--user", "status", CONTROL).stdout
     assert f"PID={main_process(ada)}" in owner.split(), owner
     assert ada.counted() == "10..11", ada.counted()
     assert ada.state(DAEMON, "Result") == "success"
     assert ada.state("telemetryd-tick.timer", "ActiveState") == "active"
     lines = ada.journal(DAEMON, since=began)
-    assert len(lines) == 1, lines
-    assert "was replaced while it ran" in lines[0], lines
+    assert 1 <= len(lines) <= 2, lines
+    assert all("was replaced while it ran" in line for line in lines), lines
     ada.control("submit")
     receiver.reports.get(timeout=10)
     version = subprocess.run(["dpkg-query", "--show", "telemetryd"], capture_output=True, text=True, check=True).stdout.split()[1]
-    return f"{version} answers; one line says so; 10 of 10 pushes before and meanwhile counted"
+    return f"{version} answers; {len(lines)} line(s) say so; 10 of 10 pushes before and meanwhile counted"
 
 
 if __name__ == "__main__":
