@@ -2,11 +2,13 @@
 
 import shutil
 import sys
-import sysconfig
 from pathlib import Path
 
+import click
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = Path(sysconfig.get_path("purelib"))
+PACKAGES = Path(click.__file__).parents[1]
+"""Where libraries are installed: Debian has them elsewhere than `sysconfig` says."""
 _VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 USER_SITE = f".local/lib/{_VERSION}/site-packages"
 """Where a user's own packages are, in the home directory."""
