@@ -118,7 +118,7 @@ def mark(items):
 
 
 def _has(item, sign):
-    path = item.path.relative_to(TESTS).as_posix()
+    path = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
     return path.startswith(sign.places) or bool(set(sign.fixtures) & set(item.fixturenames)) or _uses(item.module, sign.helpers)
 
 
