@@ -1,7 +1,7 @@
 # Every command prepares the checkout first (packaging/bootstrap.sh): a fresh Debian machine with Python 3.11, git and make will do.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench blind campaign year screenshots desktop coverage least debian13 test-system generators upgrade
-.PHONY: install manuals installs deb reuse sbom clean
+.PHONY: help demo test test-build check format bench blind campaign year screenshots desktop coverage least debian13 test-system generators upgrade
+.PHONY: install manuals site installs deb reuse sbom clean
 SHELL := /bin/sh
 PY := .venv/bin/python
 # For `make install`: below which folder, and for which interpreter. DESTDIR stands for the root directory.
@@ -19,6 +19,10 @@ demo: ## The whole flow on this machine, in half a minute, over a private sessio
 test: ## Everything that has to pass: linters, the least versions, all tests (OPTIONAL=no: without opendp and PySide6)
 	@packaging/bootstrap.sh test
 	@packaging/check.sh test
+
+test-build: ## What a distribution's build can run: as nobody, in a network of its own, from the source tree (docs/packaging.md)
+	@packaging/bootstrap.sh test
+	@packaging/test_build.sh
 
 check: ## The linters only
 	@packaging/bootstrap.sh test
@@ -77,7 +81,7 @@ least: ## The tests in which libraries matter, with the least versions that pypr
 debian13: ## The same on what Debian 13 itself has, and nothing else (as root, with mmdebstrap; makes a root of 0.7 GB in build/)
 	@packaging/debian13.sh
 
-test-system: ## Debian 13 booted with systemd: units, lifecycle, sandboxes and a real Flatpak, both buses (as root, with systemd-container; 0.8 GB in build/)
+test-system: ## Debian 13 booted with systemd and our packages: units, lifecycle, upgrade, sandboxes and a real Flatpak, both buses (as root, with systemd-container; 1.6 GB in build/)
 	@packaging/system/run.sh
 
 generators: ## Every generator of D-Bus code, and what they make compiled and run, for Qt 5, Qt 6, GLib and sdbus-c++ (0.4 GB of Debian packages)
@@ -98,10 +102,14 @@ manuals: ## The manual pages and the shells' completions, in build/share
 	@packaging/bootstrap.sh demo
 	@$(PY) packaging/manuals/write.py build/share
 
+site: ## The documents as a site in build/site/html, with every link and anchor checked; links to elsewhere are listed
+	@packaging/bootstrap.sh demo
+	@packaging/site.sh
+
 installs: ## make install, pip --user, pipx and uv tool, each in a root of Debian 13, each up to the first answered call (as root)
 	@packaging/installs.sh
 
-deb: ## The Debian packages, built twice to the same bytes, lintian, then installed, upgraded and purged (as root, with mmdebstrap)
+deb: ## The Debian packages, built twice to the same bytes, with tests, lintian; then installed, opened, upgraded and purged (as root, with mmdebstrap)
 	@packaging/deb.sh
 
 reuse: ## Every file says its licence and its holder, as REUSE asks

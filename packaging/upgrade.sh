@@ -9,7 +9,7 @@ mkdir -p build
 {
     sed -n '/^#/p' packaging/constraints.txt
     .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras \
-        --group build --group demo --group test --group test-opendp --group test-qt --group check --group mutants --group upgrade pyproject.toml
+        --group build --group demo --group test --group test-opendp --group test-qt --group check --group mutants --group upgrade --group site pyproject.toml
 } >"$new"
 mv "$new" packaging/constraints.txt
 packaging/bootstrap.sh test

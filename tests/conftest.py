@@ -1,12 +1,17 @@
 """Fixtures for every test: a machine of its own, under one or both D-Bus libraries, and nothing left behind."""
 
 import asyncio
+import shutil
 import signal
+import sys
+from importlib.metadata import version
 from inspect import iscoroutinefunction
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support import markers
 from support.bus.private_bus import LIBRARIES, PAIRS
 from support.machine import Machine
 
@@ -20,6 +25,19 @@ settings.load_profile("telemetryd")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a script: the programs under test would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    """pytest-asyncio before 1.0 leaves a loop behind, with its pair of sockets, which are collected in any later test: no fault of that."""
+    if version("pytest-asyncio").startswith("0."):
+        for what in ("socket.socket fd=-1, family=1", "function BaseEventLoop.__del__"):
+            config.addinivalue_line("filterwarnings", f"ignore:Exception ignored in. <{what}:pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Each test has the markers of what it needs."""
+    markers.mark(items)
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +89,19 @@ def every_machine(tmp_path, request):
     library, bus = request.param
     with Machine(tmp_path / "machine", library=library, bus=bus) as machine:
         yield machine
+
+
+@pytest.fixture
+def strace():
+    """The program strace."""
+    return shutil.which("strace") or pytest.skip("strace is not installed")
+
+
+@pytest.fixture
+def programs():
+    """The folder of the installed programs."""
+    folder = Path(sys.executable).parent
+    return folder if (folder / "telemetryctl").exists() else pytest.skip("telemetryd is not installed here")
 
 
 @pytest.fixture

@@ -27,12 +27,6 @@ def test_session_works_when_pasted():
     assert "Traceback" not in done.stderr
 
 
-def test_links_exist():
-    """Every relative link leads to a file."""
-    for target in re.findall(r"\]\((?!https:)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
-
-
 def test_help_of_the_daemon_needs_no_checkout():
     """Its help names the places of its configuration and no file of this repository, which a package does not have."""
     assert "docs/" not in USAGE

@@ -92,8 +92,12 @@ class Account:
 
     def push(self, number: int = 1) -> None:
         """Push so often, one call after the other; each has to be acknowledged."""
-        call = f"busctl --user call {TELEMETRY} /{TELEMETRY.replace('.', '/')} {TELEMETRY} Push ssv {APPLICATION} {SOURCE} u 1"
-        self.run("sh", "-c", f"for number in $(seq {number}); do {call} || exit 1; done")
+        self.run("sh", "-c", f"for number in $(seq {number}); do {_PUSH} || exit 1; done")
+
+    def push_slowly(self, number: int) -> None:
+        """Push so often in as many seconds; a push that is refused is made again, as a program does that is told to."""
+        script = f"for number in $(seq {number}); do until {_PUSH}; do sleep 0.1; done; sleep 1; done"
+        self.run("sh", "-c", script)
 
     def control(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run telemetryctl."""
@@ -133,6 +137,9 @@ class Account:
         command = ["journalctl", "--output=json", f"--since=@{since:.6f}", *matches]
         entries = [json.loads(line) for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()]
         return [_text(one) for one in entries if str(one.get("_UID")) == str(self.user)]
+
+
+_PUSH = f"busctl --user call {TELEMETRY} /{TELEMETRY.replace('.', '/')} {TELEMETRY} Push ssv {APPLICATION} {SOURCE} u 1"
 
 
 def _text(entry: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from accounts import APPLICATION, CONTROL, DAEMON, SOURCE, TELEMETRY, TICK, UPLOAD, Account, Session, main_process, until, uploads
 from receiver import Receiver
 from table import Table
+from upgrade import FIRST, install, upgrade
 
 _TODAY = datetime.now(UTC).date()
 _MONDAY = _TODAY - timedelta(days=_TODAY.weekday())
@@ -173,7 +174,7 @@ class Lifecycle:
     def reuse_of_version(self) -> str:
         """A daemon whose files were replaced sends nothing: it ends, and the next call starts the new one."""
         ada, before = self._ada, main_process(self._ada)
-        subprocess.run(["touch", "/usr/local/lib/python3.13/dist-packages/telemetryd/upload/program.py"], check=True)
+        subprocess.run(["touch", "/usr/lib/python3/dist-packages/telemetryd/upload/program.py"], check=True)
         ada.systemctl("reload", DAEMON)
         until(lambda: main_process(ada) != before)
         ada.control("status")
@@ -183,13 +184,15 @@ class Lifecycle:
         """The timer runs in the session, and a run without work leaves no line in the journal."""
         ada = self._ada
         ada.systemctl("stop", DAEMON)
-        began = time.time()
+        before, began = ada.state(TICK, "InvocationID"), time.time()
         ada.systemctl("start", "--no-block", TICK)
+        until(lambda: ada.state(TICK, "InvocationID") != before)
         with suppress(AssertionError):  # it may wait for its moment, ten minutes at most
             until(lambda: ada.state(TICK, "ActiveState") == "inactive", within_s=6)
         ended = ada.state(TICK, "ActiveState") == "inactive"
         ada.systemctl("stop", TICK)
-        assert ada.state(TICK, "Result") == "success"
+        result = ada.state(TICK, "Result")
+        assert result == "success", f"{result}: {ada.journal(TICK, since=began)}"
         timer = ada.state("telemetryd-tick.timer", "ActiveState")
         assert timer == "active", timer
         lines = ada.journal(TICK, since=began)
@@ -347,6 +350,7 @@ def prepare(account: Account, bus: str, receiver: Receiver) -> None:
 def run(account: Account, bus: str, receiver: Receiver) -> int:
     """The table of one bus; how many claims failed."""
     table = Table(f"Lifecycle, {bus}")
+    install(FIRST)
     prepare(account, bus, receiver)
     steps = Lifecycle(account, bus, receiver)
     session = account.session()
@@ -354,9 +358,9 @@ def run(account: Account, bus: str, receiver: Receiver) -> int:
         for claim in (
             *(steps.activation, steps.consent, steps.kill, steps.restarts_under_load, steps.reload, steps.two_sessions),
             *(steps.upload, steps.stranger, steps.uploader_killed, steps.uploader_masked, steps.reuse_of_version),
-            *(steps.tick, steps.idle_exit, steps.failed, steps.limited, steps.masked),
+            *(partial(upgrade, account, receiver), steps.tick, steps.idle_exit, steps.failed, steps.limited, steps.masked),
         ):
-            table.try_claim(claim.__name__.replace("_", " "), claim)
+            table.try_claim(getattr(claim, "func", claim).__name__.replace("_", " "), claim)
         table.try_claim("logout with work pending", partial(logout, account, session))
     table.try_claim("DO_NOT_TRACK in environment.d", partial(do_not_track, account))
     table.try_claim("linger", partial(linger, account))

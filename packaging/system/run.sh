@@ -1,14 +1,14 @@
 #!/bin/sh
-# Boots Debian 13 with systemd in a container, installs this checkout there, and tries it in real sessions of ordinary users.
-# usage: packaging/system/run.sh [lifecycle|exposure|sandboxes|shell …]     (without: all three; shell: a root shell in the booted system)
+# Boots Debian 13 with systemd in a container, installs this checkout's Debian packages there, and tries them in real sessions of ordinary users.
+# usage: packaging/system/run.sh [lifecycle|exposure|sandboxes|removal|shell …]     (without: all four; shell: a root shell in the booted system)
 # As root, with Debian's mmdebstrap and systemd-container. The root is made once (build/system/root, 0.6 GB); each run boots a copy of it, by overlayfs where that works.
 set -eu
 cd "$(dirname "$0")/../.."
 top=$PWD/build/system
 root=$top/root
 copy=$top/copy
-packages=systemd-sysv,libpam-systemd,dbus,dbus-daemon,dbus-user-session,dbus-broker,dbus-bin,python3,python3-pip,python3-hatchling,\
-python3-dbus-fast,python3-platformdirs,python3-aiohttp,python3-click,python3-cryptography,python3-trustme,ca-certificates,libcap2-bin,\
+packages=systemd-sysv,libpam-systemd,dbus,dbus-daemon,dbus-user-session,dbus-broker,dbus-bin,python3,python3-pip,\
+python3-dbus-fast,python3-platformdirs,python3-aiohttp,python3-aiohappyeyeballs,python3-click,python3-pydantic,python3-cryptography,python3-trustme,ca-certificates,libcap2-bin,\
 bubblewrap,xdg-dbus-proxy,flatpak,procps,util-linux,libsystemd0
 
 stop() {
@@ -19,7 +19,7 @@ stop() {
 for pair in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container nsenter:util-linux cc:gcc /usr/include/systemd/sd-bus.h:libsystemd-dev; do
     command -v "${pair%%:*}" >/dev/null || [ -e "${pair%%:*}" ] || stop "${pair%%:*} is missing: apt-get install ${pair#*:}"
 done
-[ $# -gt 0 ] || set -- lifecycle exposure sandboxes
+[ $# -gt 0 ] || set -- lifecycle exposure sandboxes removal
 
 # pyhpke is in no Debian: its wheel, without what it depends on, which Debian has.
 make_root() {
@@ -42,6 +42,7 @@ PYHPKE
     printf '%s\n' "$packages" >"$root/.packages"
 }
 [ "$(cat "$root/.packages" 2>/dev/null)" = "$packages" ] || make_root
+packaging/deb.sh quick
 
 install_here() {
     rm -rf "$copy" "$top/upper" "$top/work"
@@ -49,11 +50,11 @@ install_here() {
     mount -t overlay telemetryd -o "lowerdir=$root,upperdir=$top/upper,workdir=$top/work" "$copy" 2>/dev/null || cp -a "$root/." "$copy"
     mkdir -p "$copy/srv/telemetryd"
     git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- | tar --extract --directory="$copy/srv/telemetryd"
-    chroot "$copy" sh -c 'cp -r /srv/telemetryd /tmp/build && python3 -m pip install --quiet --root-user-action ignore --break-system-packages \
-        --no-warn-script-location --no-index --no-deps --no-build-isolation /tmp/build'
-    for name in telemetryd telemetryd-upload telemetryctl; do ln -s "/usr/local/bin/$name" "$copy/usr/bin/$name"; done
-    python3 packaging/install.py --units --destdir "$copy" --prefix /usr
-    systemctl --quiet --root="$copy" --global enable telemetryd-tick.timer
+    cp -r build/deb build/deb-next "$copy/srv"
+    chroot "$copy" sh -c 'apt-get install --quiet --yes --no-install-recommends /srv/deb/telemetryd_*.deb' >"$top/install.log" 2>&1 || {
+        cat "$top/install.log" >&2
+        stop 'The package could not be installed.'
+    }
     cc -O1 -Wall -Werror -o "$copy/usr/local/bin/caller" tests/support/caller.c -lsystemd
 }
 
@@ -91,8 +92,8 @@ status=0
 for part; do
     case $part in
     shell) inside sh || true ;;
-    lifecycle | exposure | sandboxes) inside python3 -B "packaging/system/$part.py" || status=1 ;;
-    *) stop "usage: $0 [lifecycle|exposure|sandboxes|shell …]" ;;
+    lifecycle | exposure | sandboxes | removal) inside python3 -B "packaging/system/$part.py" || status=1 ;;
+    *) stop "usage: $0 [lifecycle|exposure|sandboxes|removal|shell …]" ;;
     esac
 done
 exit $status

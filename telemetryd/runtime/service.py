@@ -253,7 +253,8 @@ class Service:
             try:
                 await self._refresh_locked(is_owed_too=is_owed_too)
             except TelemetrydError as failure:
-                self._warn_once(failure)
+                if not own_package.has_changed():  # that was said once, and ends the daemon
+                    self._warn_once(failure)
             except Exception as failure:  # noqa: BLE001 - no caller to answer, and no sample is kept until a check succeeds
                 _LOG.error("internal error at a check of the files: %s", redacted_traceback(failure))
 

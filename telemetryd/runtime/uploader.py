@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from asyncio import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from telemetryd.core.limits import COURIER_TIMEOUT_S, UPLOADER_EXIT_S
@@ -180,7 +181,8 @@ class _Child(NamedTuple):
     def _kill(self) -> None:
         """Kill it if it runs. asyncio's own `kill` would take the status of one that has ended away from asyncio, which warns of that."""
         if self.process.returncode is None and _is_running(self.process.pid):
-            os.kill(self.process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended since, and asyncio was told
+                os.kill(self.process.pid, signal.SIGKILL)
 
 
 def _is_running(child: int) -> bool:

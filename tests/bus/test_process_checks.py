@@ -50,7 +50,8 @@ def test_a_daemon_short_of_descriptors_is_no_proof_against_the_caller():
     assert done.stdout.split() == ["Confinement.HOST", "Confinement.LATE", "Confinement.LATE"]
 
 
-@pytest.mark.skipif(not IS_ROOT or not DEVICE.exists(), reason="only root can mount a file system that is served by a test")
+@pytest.mark.root
+@pytest.mark.skipif(not DEVICE.exists(), reason="no file system can be served by a test here")
 async def test_a_root_that_never_answers_keeps_nobody_waiting(tmp_path):
     """A program whose root directory is a file system of its own that never answers is told to try again; others are known meanwhile."""
     (tmp_path / "root").mkdir()

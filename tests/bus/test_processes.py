@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.confinements import CLASSIC, IS_ROOT, NOBODY, OWN, SNAP, STRICT, look_as_user, open_folder, running, ways
+from support.confinements import CLASSIC, NOBODY, OWN, SNAP, STRICT, look_as_user, open_folder, running, ways
 
 from telemetryd.bus.identity import Caller, Confinement, admit_own_application
 from telemetryd.bus.processes import UnclearProcessError, identify_process, inspect, is_running
@@ -175,7 +175,7 @@ def test_another_instances_number_verifies_nothing(sandbox, tmp_path, monkeypatc
         assert seen(child, pidfd) == Caller(Confinement.FLATPAK_CLAIMED, "org.example.Boxed")
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
+@pytest.mark.root
 def test_another_users_word_verifies_nothing(sandbox, tmp_path, monkeypatch):
     """What another user has written down of an instance is not Flatpak's word."""
     info = f"[Application]\nname={OWN}\n[Instance]\ninstance-id=4242\n"
@@ -209,7 +209,7 @@ def test_another_user_namespace_is_a_container(places, way):
     assert looked_at(places, way) == ["container", "", ""]
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root can make a user namespace of root's for an ordinary user's program")
+@pytest.mark.root
 def test_a_user_namespace_that_cannot_be_compared_is_known_by_its_mapping(places):
     """A program in a user namespace of root's shows neither root nor namespace: users mapped otherwise mean a container."""
     folder, known = places
@@ -380,7 +380,7 @@ def test_without_a_control_group_file_nobody_is_host(tmp_path):
 
 
 # A FUSE root of another's cannot be had without its server; the files are made by hand, and the kernel refuses the look for real.
-@pytest.mark.skipif(not IS_ROOT, reason="the look has to be another user's than that of the directory")
+@pytest.mark.root
 @pytest.mark.parametrize(("mounted", "expected"), [("fuse.fuse-overlayfs", "container"), ("tmpfs", "unknown"), ("", "unknown")])
 def test_a_root_that_only_its_owner_may_look_into(places, mounted, expected):
     """Where the root is a container's own file system (FUSE) nobody else may look: no Flatpak has such a root; any other is in doubt."""

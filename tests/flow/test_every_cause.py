@@ -6,6 +6,8 @@ import ssl
 from datetime import UTC, datetime
 
 import pytest
+
+pytest.importorskip("trustme", reason="trustme is not installed: there are no certificates to try with")
 import trustme
 from support.net.tls_receiver import NO_CONTENT, Receiver
 from support.upload_tries import held, never_again, send, status

@@ -1,7 +1,6 @@
 """With a full disk the user can still take everything back: it holds at once, and is written later. Policy: C1, C2."""
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
@@ -10,7 +9,7 @@ import pytest
 from support.machine import CONTROL, CallError, Variant, until
 from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, found_on_disk, rows
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems")
+pytestmark = pytest.mark.root
 KATE_ID, QUESTION = "org.kde.kate", "saves-a-week"
 STORAGE = "org.telemetryd.Error.Storage"
 HELD = "it holds from now on, but it is not on disk yet"

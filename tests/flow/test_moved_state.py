@@ -1,7 +1,6 @@
 """The state directory that is locked is the one that is used, whatever is moved away and put in its place. Policy: C1."""
 
 import contextlib
-import os
 import shutil
 
 import pytest
@@ -100,7 +99,7 @@ async def test_a_directory_that_was_put_away(collecting):
             assert len(await client.preview()) == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+@pytest.mark.root
 @pytest.mark.parametrize("what", ["directory", "consent.sqlite"])
 async def test_what_another_user_put_there_raises_nothing(collecting, tmp_path, what):
     """With everything off, a copy in which all is on and that another user owns is put in the place: nothing is raised, nothing kept."""

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -73,12 +72,11 @@ async def session(machine):
         await client.call(CONTROL, "Erase", "s", "")
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-async def test_the_daemon_opens_no_network_socket_and_loads_no_http_client(any_machine, taker):
+async def test_the_daemon_opens_no_network_socket_and_loads_no_http_client(any_machine, taker, strace):
     """A whole session with a report sent: the daemon's threads open AF_UNIX sockets only and no file of aiohttp; the uploader does both."""
     machine = any_machine
     machine.develop(f"http://localhost:{taker.server_port}/v1")
-    prefix = ["strace", "-ff", "-qq", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(machine.root / "trace")]
+    prefix = [strace, "-ff", "-qq", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(machine.root / "trace")]
     with machine.daemon(prefix=prefix) as daemon:
         process = process_of(machine)
         await session(machine)

@@ -15,8 +15,6 @@ from support.rows import row
 
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as two users")
-
 
 def modes(folder):
     """Every file and directory with its mode."""
@@ -101,7 +99,7 @@ CALLS = {TELEMETRY: ("Push", "string:org.kde.kate", "string:startup", "variant:d
 """A call to each interface, as dbus-send takes it."""
 
 
-@needs_root
+@pytest.mark.root
 def test_another_user_is_refused(ordinary):
     """A caller of another uid, even root, is nobody that the daemon knows: AccessDenied on both interfaces."""
     with ordinary.daemon():
@@ -124,7 +122,7 @@ def storage_error(machine):
     return pushed.stderr
 
 
-@needs_root
+@pytest.mark.root
 def test_a_state_directory_of_someone_else_is_an_error_to_callers(ordinary):
     """A state directory of another user: it is not touched, callers and the log are told, and the daemon leaves in order."""
     ordinary.store.mkdir(parents=True)

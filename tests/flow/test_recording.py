@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from support.bus.recorded_window import RecordedWindow
@@ -263,11 +262,11 @@ async def test_a_file_that_cannot_be_written_is_an_error_to_callers(recorder):
     assert (failed.returncode, failed.stderr) == (1, "ERROR: /nonexistent/file: No such file or directory\n")
 
 
-def test_the_documented_session_works_when_pasted(tmp_path):
+def test_the_documented_session_works_when_pasted(tmp_path, programs):
     """The example of the documentation runs as it stands and gives the two lines that are printed there."""
     page = (ROOT / "docs/testing-your-application.md").read_text()
     script = re.search(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1]
-    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         ["bash", "-e"], input=script, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )

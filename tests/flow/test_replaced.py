@@ -54,6 +54,7 @@ async def test_calls_while_the_package_is_replaced(machine, installation):
     await calling
     assert set(refused) <= {"org.telemetryd.Error.Busy"}
     assert "Traceback" not in log.read_text()
+    assert "WARNING: the work after a check" not in log.read_text()
 
 
 async def test_the_user_is_told(machine, installation):

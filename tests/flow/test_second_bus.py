@@ -6,7 +6,6 @@ Only that is answered with Error.Busy. A tick or an exit is waited for: else an 
 import asyncio
 import contextlib
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -35,8 +34,6 @@ HOLD_SYNCS = 15
 EXIT_S = 11
 """An exit that takes longer than that."""
 NAMES = ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "TELEMETRYD_DATA_DIRS", "TELEMETRYD_CONFIG_DIRS")
-
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
 
 def questions_of(name, count):
@@ -111,7 +108,7 @@ def slow_once(process):
         tracer.terminate()
 
 
-@needs_strace
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("where", ["same bus", "another bus"])
 async def test_an_exit_is_waited_for(machine, where):
     """An exit that takes eleven seconds is waited for, on the same bus and on another: the call is served, and does not get Busy."""
@@ -161,7 +158,7 @@ def is_locked(machine):
     return not is_free
 
 
-@needs_strace
+@pytest.mark.usefixtures("strace")
 async def test_a_tick_is_waited_for(timeline):
     """A start waits while a tick closes periods on a slow disk. It gets the lock before all are closed, and its call does not get Busy."""
     await end_periods(timeline, CLOSINGS_HELD, CLOSINGS_HELD)
@@ -188,7 +185,7 @@ def syncs_of_holds(timeline):
     return [len(hold) for hold in re.findall(r"\.+", holds)]
 
 
-@needs_strace
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("counts", [(1,), (CLOSINGS_HELD,), (CLOSINGS_HELD, CLOSINGS_HELD), (CLOSINGS_HELD, 1)], ids=str)
 async def test_a_tick_holds_the_lock_as_long_as_for_one_closing(timeline, counts):
     """A hold has no more syncs with eight periods that are over than with one. If there are more, the tick releases the lock in between."""

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 from pathlib import Path
 
@@ -129,16 +128,15 @@ async def test_nothing_is_kept_on_disk(machine):
     assert files(machine) == before
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
-async def test_a_thousand_applications(machine):
+async def test_a_thousand_applications(machine, strace):
     """Of a thousand installed manifests a start opens none, and a push the one that it is about."""
     folder = machine.root / "share/telemetryd/manifests"
     for number in range(1000):
         name = f"org.example.App{number}"
         (folder / f"{name}.toml").write_text(kate_as(name))
     trace = machine.root / "trace"
-    strace = ("strace", "-f", "--seccomp-bpf", "-e", "trace=open,openat", "-s", "300", "-o", str(trace))
-    with machine.daemon(prefix=strace):
+    prefix = (strace, "-f", "--seccomp-bpf", "-e", "trace=open,openat", "-s", "300", "-o", str(trace))
+    with machine.daemon(prefix=prefix):
         process = machine.ask(BUS, "GetConnectionUnixProcessID", "s", CONTROL[0])[0]
         async with machine.client() as client:
             await client.call(CONTROL, "History", "tu", 0, 1)

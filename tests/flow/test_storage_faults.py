@@ -33,7 +33,6 @@ LIVING = 6
 RATE = 4
 """So many times as fast does time pass for a daemon that is to wait until its patience is over."""
 FILES = ("consent.sqlite", "telemetry.sqlite")
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems and gives files to others")
 
 
 def state_of(machine):
@@ -264,7 +263,7 @@ def fill(folder):
             ballast.write(bytes(1024))
 
 
-@AS_ROOT
+@pytest.mark.root
 async def test_a_full_disk(collecting):
     """Full in mid-work: from one moment on every push gets Storage, kept or not; a change that fails changes nothing; then all works."""
     with small_disk(collecting) as folder, collecting.daemon() as daemon:
@@ -286,7 +285,7 @@ async def test_a_full_disk(collecting):
         assert "Traceback" not in daemon.log
 
 
-@AS_ROOT
+@pytest.mark.root
 async def test_a_disk_that_is_full_at_the_start(collecting):
     """No room at a start: every call has an answer, consent reads as it was or not at all, and with room again the daemon works."""
     with small_disk(collecting) as folder:
@@ -304,7 +303,7 @@ async def test_a_disk_that_is_full_at_the_start(collecting):
                 assert (await consents(client)) == ([0, 2, 1], {KATE_ID})
 
 
-@AS_ROOT
+@pytest.mark.root
 async def test_a_directory_of_someone_else(collecting):
     """The state directory belongs to another user: it is not touched, and whatever would need it says Storage (see test_unkept)."""
     shutil.chown(state_of(collecting), "nobody")
@@ -341,7 +340,7 @@ def failing_disk(machine):
     after.rename(folder)
 
 
-@AS_ROOT
+@pytest.mark.root
 async def test_a_disk_that_becomes_read_only(collecting):
     """The kernel forbids writing in mid-work: from then on every push gets Storage and nothing can be changed; nothing is lost."""
     with failing_disk(collecting) as fail, collecting.daemon() as daemon:
@@ -362,7 +361,7 @@ async def test_a_disk_that_becomes_read_only(collecting):
             await both_get(client, "")
 
 
-@AS_ROOT
+@pytest.mark.root
 async def test_a_read_only_file_system(collecting):
     """A disk that is read-only at a start: both kinds of push get the same, nothing can be raised, and every call has an answer."""
     with small_disk(collecting) as folder:
@@ -479,13 +478,11 @@ async def test_consent_that_vanishes(collecting):
             assert found_on_disk(collecting, TOTAL_BYTES) == set()
 
 
-async def test_killed_between_the_damage_and_what_follows(collecting):
+async def test_killed_between_the_damage_and_what_follows(collecting, strace):
     """A process that dies after it set the damaged main file aside: the next one still ends the period as lost."""
     path = state_of(collecting) / "telemetry.sqlite"
     path.write_bytes(b"damaged" * 1000)
-    prefix = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=?link,linkat", "-e", "inject=?link,linkat:signal=KILL:when=1")
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    prefix = (strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=?link,linkat", "-e", "inject=?link,linkat:signal=KILL:when=1")
     with collecting.daemon(prefix=prefix, wait=False, PYTHONDONTWRITEBYTECODE="1") as daemon:
         until(lambda: daemon.process.poll() is not None)
     assert not path.exists()

@@ -45,13 +45,11 @@ def outcome(timeline):
 
 
 @pytest.mark.timeout(TIMEOUT_S)
-async def test_killed_at_each_step(timeline):
+async def test_killed_at_each_step(timeline, strace):
     """Killed at any sync while it closes, charges, sends or completes: one report in the end, charged once, and sent once at most.
 
     Nobody knows of a report whose attempt was stored as begun. It never leaves again, whether or not it did.
     """
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     await timeline.collect()
     timeline.stop(signal.SIGKILL)
     state = timeline.machine.root / "state"

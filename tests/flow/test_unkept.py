@@ -1,7 +1,6 @@
 """A store that cannot be used: reads answer as if nothing were stored, raising is refused, lowering holds; why is told. Policy: C1, C2."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +12,6 @@ from support.shifted_time import hastened
 
 KATE_ID = "org.kde.kate"
 STORAGE = "org.telemetryd.Error.Storage"
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems and gives files to others")
 
 
 @pytest.fixture
@@ -151,7 +149,7 @@ async def lowering_holds(client):
         assert "it holds from now on, but it is not on disk yet" in await refusal(call)
 
 
-@AS_ROOT
+@pytest.mark.root
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 async def test_it_is_told_and_the_no_is_written_later(collecting, fault):
     """While the store cannot be used all of this holds; when it can be, what was taken back is on disk without another act."""

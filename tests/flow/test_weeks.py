@@ -380,10 +380,8 @@ async def dies_at(timeline, number):
     return is_dead
 
 
-async def test_killed_while_closing(timeline):
+async def test_killed_while_closing(timeline, strace):
     """Killed between any two steps of closing the period, the next start still ends with exactly one report, charged exactly once."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     await timeline.collect()
     timeline.stop(signal.SIGKILL)
     state = timeline.machine.root / "state"

@@ -57,13 +57,13 @@ def test_tasks_are_short():
     assert all(1 <= len(task.commands) <= 2 for task in found)
 
 
-async def test_what_can_i_do(timeline):
+async def test_what_can_i_do(timeline, programs):
     """In the page's order, on a machine that has been in use for weeks, each task's commands succeed and answer what the page says."""
     await live(timeline)
     environ = {
         **timeline.machine.environ,
         **shifted_as(timeline.clock, runs=False),
-        "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
+        "PATH": f"{programs}:{os.environ['PATH']}",
         "COLUMNS": "200",
     }
     outputs = {task: "".join(run(line, environ) for line in task.commands) for task in tasks()}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.bus.relayed_bus import Relay
 from support.caller_table import LABELLED, OK, answers, daemon, labelled, reused
-from support.confinements import IS_ROOT, OTHER, OWN, SNAP, USER, ways
+from support.confinements import OTHER, OWN, SNAP, USER, ways
 from support.machine import CONTROL, TELEMETRY
 from support.ordinary_user import ordinary_machine
 from support.shifted_time import hastened
@@ -135,7 +135,8 @@ def as_number(pid):
     pytest.fail("the number was never free")
 
 
-@pytest.mark.skipif(not IS_ROOT or not os.access(LAST_PID, os.W_OK), reason="only root can choose the number of the next process")
+@pytest.mark.root
+@pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="the number of the next process cannot be chosen here")
 def test_a_number_used_again_by_another_program_is_noticed_where_the_bus_holds_the_first(served, known):
     """Another program that has got the number of the one that connected: refused where the bus gives a ProcessFD, and else taken for it."""
     has_descriptor = "ProcessFD" in served.busctl("call", BUS, "/org/freedesktop/DBus", BUS, "GetConnectionCredentials", "s", BUS)

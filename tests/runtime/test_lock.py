@@ -159,7 +159,7 @@ def test_a_link_to_a_directory_of_the_user(tmp_path):
     assert not (tmp_path / "nothing").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+@pytest.mark.root
 def test_another_users_link_is_refused(tmp_path):
     """A link that another user made is refused, wherever it leads: it could lead into any directory of ours."""
     (tmp_path / "elsewhere").mkdir()
@@ -198,7 +198,7 @@ def test_the_directory_that_is_locked_is_the_one_that_is_used(tmp_path):
     lock.release()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+@pytest.mark.root
 def test_owner_and_mode_are_looked_at_again(tmp_path):
     """Whoever has the lock and takes it again finds out that the directory was opened to others, or given away."""
     lock = StateLock(tmp_path / "state")
@@ -227,7 +227,7 @@ def test_a_linked_lock_file_is_refused(tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+@pytest.mark.root
 def test_another_users_directory_is_refused(tmp_path):
     """A directory of another user is refused and left as it is: who owns it could replace what lies in it."""
     directory = tmp_path / "state"

@@ -2,11 +2,13 @@
 
 import shutil
 import sys
-import sysconfig
 from pathlib import Path
 
+import click
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = Path(sysconfig.get_path("purelib"))
+PACKAGES = Path(click.__file__).parents[1]
+"""Where libraries are installed: Debian has them elsewhere than `sysconfig` says."""
 _VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 USER_SITE = f".local/lib/{_VERSION}/site-packages"
 """Where a user's own packages are, in the home directory."""
@@ -37,7 +39,8 @@ class Installation:
         system = str(is_system).lower()
         (self.root / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\ninclude-system-site-packages = {system}\n")
         (self.site / "first.pth").write_text(f"import sys; exec(open({str(self.site / 'start.py')!r}).read(), dict(sys=sys))\n")
-        (self.site / "start.py").write_text(_LAST if is_system else f"import site; site.addsitedir({str(PACKAGES)!r})\n")
+        first = f"sys.path[:] = [one for one in sys.path if one != {str(ROOT)!r}]\n"  # PYTHONPATH may lead to the checkout
+        (self.site / "start.py").write_text(first + (_LAST if is_system else f"import site; site.addsitedir({str(PACKAGES)!r})\n"))
         (self.site / "dbus").symlink_to(ROOT / "dbus")
         if is_copy:
             shutil.copytree(ROOT / "telemetryd", self.package, ignore=shutil.ignore_patterns("__pycache__"))

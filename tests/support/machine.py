@@ -21,8 +21,9 @@ from pathlib import Path
 
 from support.bus.broker import start_broker
 from support.bus.dbus_daemon import address, dbus_daemon
-from support.bus.private_bus import need
+from support.bus.private_bus import INSTALLED, need
 from support.manifests.manifest_texts import ENDS, KATE, KATE_2026, STARTS
+from support.source_tree import inherited
 
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import Message, MessageFlag, Variant
@@ -140,7 +141,7 @@ class Machine:
 
     python, folder, prefix, policy = sys.executable, ROOT, (), ""
 
-    def __init__(self, root, *, library="dbus-fast", bus="dbus-daemon"):
+    def __init__(self, root, *, library=INSTALLED, bus="dbus-daemon"):
         self.root = Path(root)
         self.library, self.kind = library, bus
         for folder in (
@@ -187,6 +188,7 @@ class Machine:
             "DBUS_SESSION_BUS_ADDRESS": self.address,
             "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.root}/system/bus",
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},  # measured as we are
+            **inherited(),
         }
 
     def configure(self, text, *, name="telemetryd.toml"):

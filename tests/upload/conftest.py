@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+
+pytest.importorskip("trustme", reason="trustme is not installed: there are no certificates to try with")
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,6 +20,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from support.manifests.handed_report import DEFINITION, reviews_of
 from support.net.tls_receiver import Receiver
 from support.net.watched_uploads import Watched
+from support.source_tree import inherited
 
 from telemetryd.core.sending.uploader_protocol import SENDING, parse_delivery
 from telemetryd.core.settings import Endpoint
@@ -174,6 +177,7 @@ class Machine:
             "XDG_CONFIG_DIRS": str(root / "system"),
             "TELEMETRYD_CONFIG_DIRS": str(root / "system"),
             "TELEMETRYD_DATA_DIRS": str(root / "system"),
+            **inherited(),
         }
         self.review(DEFINITION)
 

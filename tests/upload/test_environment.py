@@ -62,7 +62,8 @@ class Home:
         """Send a report as a daemon of the system does, with the uploader's command but for these words; the result."""
         script = SEND.format(url=url, body=BODY, text=TEXT, without=without)
         command = [self.installation.python, "-P", "-c", script]
-        done = subprocess.run(command, env=self.machine.environ, check=True, capture_output=True, text=True)
+        environ = {name: value for name, value in self.machine.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
         self.errors = done.stderr
         return done.stdout.strip()
 

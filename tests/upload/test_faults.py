@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from support.manifests.handed_report import BODY, job
 from support.net.tls_receiver import RESET
 from support.shifted_time import hastened
+from support.source_tree import behind
 
 from telemetryd.core.limits import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, RESPONSE_TIMEOUT_S, UPLOAD_TIMEOUT_S
 from telemetryd.core.sending.hindrance import Hindrance
@@ -299,7 +300,7 @@ class MeasuredUploaders:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             command = [*prefix, sys.executable, "-P", "-m", "telemetryd.upload", "--socket", str(theirs.fileno())]
-            variables = {**self.machine.environ, "PYTHONPATH": str(self.root), **(environ or {})}
+            variables = {**self.machine.environ, **behind(self.root), **(environ or {})}
             with subprocess.Popen(command, env=variables, pass_fds=(theirs.fileno(),)) as process:
                 theirs.close()
                 ours.sendall(job(self.machine.endpoint(url).url))

@@ -5,6 +5,8 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytest.importorskip("pyhpke", reason="pyhpke is not installed: nothing is sealed without it")
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKeyPair
 from support.net.oblivious_servers import AES, CHACHA, KDF, Gateway, configuration, keys_file
 

@@ -30,7 +30,7 @@ _INSTALLED = ("telemetryd", "manifests")
 
 
 @click.command(short_help="For developers: check manifests.")
-@click.argument("files", metavar="MANIFEST...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("files", metavar="MANIFEST...", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False))
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True, help="Format of the findings.")
 @click.option(
     "--since",

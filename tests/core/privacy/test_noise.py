@@ -56,12 +56,18 @@ def test_chi_square(cells, epsilon, critical):
     assert sum((counts[cell] - expected[cell]) ** 2 / expected[cell] for cell in range(cells)) < critical
 
 
+@pytest.fixture
+def opendp():
+    """Another implementation of the mechanism."""
+    prelude = pytest.importorskip("opendp.prelude", reason="opendp is not installed: no other mechanism to compare with")
+    prelude.enable_features("contrib")
+    return prelude
+
+
 @pytest.mark.parametrize("epsilon", EPSILONS)
-def test_opendp_agrees(epsilon):
+def test_opendp_agrees(opendp, epsilon):
     """OpenDP gives the same mechanism the same ε, from above: the declared ε is what it costs, or a little less."""
-    dp = pytest.importorskip("opendp.prelude", reason="opendp is not installed: no other mechanism to compare with")
-    dp.enable_features("contrib")
     for cells in (2, 4, 12, 24, 32):
         true, _ = probabilities(cells, epsilon)
-        mechanism = dp.m.make_randomized_response(categories=list(range(cells)), prob=float(true))
+        mechanism = opendp.m.make_randomized_response(categories=list(range(cells)), prob=float(true))
         assert epsilon - 0.001 < mechanism.map(1) <= epsilon + 1e-9, cells

@@ -5,6 +5,8 @@ import ssl
 import sys
 
 import pytest
+
+pytest.importorskip("trustme", reason="trustme is not installed: there are no certificates to try with")
 import trustme
 from support.machine import KATE, Machine
 from support.net.oblivious_servers import Gateway, Relay, keys_file

@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("markdown_it", reason="markdown-it is not installed: nothing shows what a renderer makes of a page")
 from markdown_it import MarkdownIt
 from support.invoked_commands import runner
 from support.manifests.survey_answers import MANIFEST

@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.source_tree import behind
+
 PROGRAM = Path(__file__).parents[2] / "bus" / "edge_process.py"
 
 
@@ -75,7 +77,7 @@ def edge_process(library, directory, address, *arguments):
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**os.environ, "TELEMETRYD_DBUS_LIBRARY": library, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "TELEMETRYD_DBUS_LIBRARY": library, **behind(Path(__file__).parents[2])},
         ) as process,
     ):
         try:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from support.bus.dbus_daemon import address, dbus_daemon
 from support.campaign import IS_CAMPAIGN
 
 LIBRARIES = ("dbus-fast", "dbus-next")
+INSTALLED = next((name for name in LIBRARIES if find_spec(name.replace("-", "_"))), LIBRARIES[0])
+"""The library of a machine for which none is named."""
 BUSES = ("dbus-daemon", "dbus-broker")
 """Each kind of bus on which the daemon is used."""
 PAIRS = [*product(LIBRARIES, BUSES)] if IS_CAMPAIGN else [*zip(LIBRARIES, BUSES[::-1], strict=True)]

@@ -18,6 +18,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from support.bus.private_bus import start_bus
+from support.source_tree import behind
 
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import Variant, error, method_return
@@ -53,7 +54,7 @@ def system_bus(folder, *names, services=None):
         system = System(bus, folder)
         system.say()
         command = [sys.executable, __file__, bus.address, str(folder), *(names or PATHS)]
-        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+        environ = {**os.environ, **behind(Path(__file__).parents[3])}
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True) as process:
             try:
                 assert process.stdout.readline() == "ready\n"
