@@ -208,7 +208,7 @@ async def time_to_serve(timeline):
     return time.monotonic() - begin
 
 
-@needs_strace
+@pytest.mark.usefixtures("strace")
 async def test_a_start_waits_less_than_a_second_for_a_tick(timeline):
     """On a slow hard disk a start is held up by less than a second while a tick closes 24 periods: it is served in between."""
     await end_periods(timeline, CLOSINGS_HELD, CLOSINGS_HELD, CLOSINGS_HELD)
