@@ -56,7 +56,7 @@ campaign: ## The long forms: two hundred times the examples, hundreds of crashes
 
 desktop: ## The window as screen readers and Japanese readers meet it: on Xvfb over the accessibility bus, with fonts (0.3 GB of Debian packages)
 	@packaging/bootstrap.sh desktop
-	@$(PY) -m pytest -q --timeout=300 tests/settings/test_atspi.py tests/settings/test_layout.py
+	@$(PY) -m pytest -q --timeout=300 tests/settings/test_atspi.py tests/settings/widgets/test_layout.py
 
 screenshots: ## The pictures of the settings window in docs/screenshots, rendered without a screen over real daemons (needs 0.2 GB of fonts)
 	@packaging/bootstrap.sh screenshots

@@ -11,16 +11,16 @@ from PySide6.QtWidgets import QApplication
 
 from telemetryd.ctl import language as languages
 from telemetryd.settings.control_thread import ControlThread
-from telemetryd.settings.first_run_page import FirstRunPage
-from telemetryd.settings.page import Place
-from telemetryd.settings.show_request import ShowRequest
+from telemetryd.settings.pages.first_run_page import FirstRunPage
+from telemetryd.settings.pages.page import Place
+from telemetryd.settings.session.show_request import ShowRequest
 from telemetryd.settings.window import SettingsWindow
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from telemetryd.ctl.language import UserLanguage
-    from telemetryd.settings.single_instance import SingleInstance
+    from telemetryd.settings.session.single_instance import SingleInstance
 
 _X11_TOKEN = "DESKTOP_STARTUP_ID"  # noqa: S105 - the name of a variable, no secret
 
