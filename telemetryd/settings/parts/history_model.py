@@ -95,11 +95,9 @@ class HistoryModel(ReportModel):
         """Read from the beginning. If nothing has changed, the rows stay as they are."""
         is_other, self.wanted = wanted != self.wanted, wanted
         self._turn += 1
-        self._is_fetching = True
-        turn, number = self._turn, PAGE if is_other else min(max(PAGE, len(self.rows)), _AGAIN_MAX)
+        number = PAGE if is_other else min(max(PAGE, len(self.rows)), _AGAIN_MAX)
         self._named = frozenset()  # a question's words may have changed too
-        query = PageQuery(wanted, 0, number)
-        self._look(lambda control: read_page(control, query), lambda page: self._begin(turn, page, is_other=is_other))
+        self._read(PageQuery(wanted, 0, number), lambda page: self._begin(page, is_other=is_other))
 
     def canFetchMore(self, parent: Index) -> bool:  # noqa: N802 - Qt's name
         """Whether there are reports behind the last, and nothing is being read."""
@@ -107,19 +105,26 @@ class HistoryModel(ReportModel):
 
     def fetchMore(self, parent: Index) -> None:  # noqa: N802 - Qt's name
         """Read the reports behind the last."""
-        if not self.canFetchMore(parent):
-            return
-        self._is_fetching = True
-        turn, query = self._turn, PageQuery(self.wanted, self._following, PAGE, self._named)
-        self._look(lambda control: read_page(control, query), lambda page: self._go_on(turn, page))
+        if self.canFetchMore(parent):
+            self._read(PageQuery(self.wanted, self._following, PAGE, self._named), self._go_on)
 
-    def _begin(self, turn: int, page: ReadPage | Failure, *, is_other: bool) -> None:
-        if turn != self._turn:
-            return
-        self._is_fetching = False
-        if isinstance(page, Failure):
-            self.failed.emit(page)
-            return
+    def _read(self, query: PageQuery, take: Callable[[ReadPage], None]) -> None:
+        """Have a page taken when it is there, unless all is read anew meanwhile."""
+        self._is_fetching = True
+        turn = self._turn
+
+        def have(page: ReadPage | Failure) -> None:
+            if turn != self._turn:
+                return
+            self._is_fetching = False
+            if isinstance(page, Failure):
+                self.failed.emit(page)
+            else:
+                take(page)
+
+        self._look(lambda control: read_page(control, query), have)
+
+    def _begin(self, page: ReadPage, *, is_other: bool) -> None:
         names = dict(page.names)
         is_same = not is_other and page.rows == self.rows[: len(page.rows)] and (bool(page.following) or len(page.rows) == len(self.rows))
         if not self.is_read or not is_same or any(self.names.get(key) != row for key, row in names.items()):
@@ -129,13 +134,7 @@ class HistoryModel(ReportModel):
         self.is_read = True
         self.loaded.emit()
 
-    def _go_on(self, turn: int, page: ReadPage | Failure) -> None:
-        if turn != self._turn:
-            return
-        self._is_fetching = False
-        if isinstance(page, Failure):
-            self.failed.emit(page)
-            return
+    def _go_on(self, page: ReadPage) -> None:
         self._following = page.following
         self.names |= page.names
         self._named |= page.applications

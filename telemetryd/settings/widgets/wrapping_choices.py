@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPen
@@ -13,6 +13,10 @@ from telemetryd.settings.widgets.wrapping import FLAGS, edge, longest_word, pain
 if TYPE_CHECKING:
     from PySide6.QtCore import QPoint
     from PySide6.QtGui import QKeyEvent, QPaintEvent
+
+    _Button = QCheckBox
+else:
+    _Button = object  # Qt permits one base of its own, which the classes below name
 
 _ACROSS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 _ARROWS = {**_ACROSS, Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
@@ -41,12 +45,65 @@ _CHECK = _Mark(
 )
 
 
-class WrappingChoice(QRadioButton):
-    """A radio button of a group. Arrows only move the focus. A click asks: it chooses nothing by itself."""
+class _WrappingText(_Button):
+    """The text of a button of Qt's, in as many lines as it needs, beside the button's mark. It stands before Qt's class."""
+
+    _mark: ClassVar[_Mark]
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         take_height_for_width(self)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """The longest word."""
+        return QSize(longest_word(self) + self._beside(), super().sizeHint().height())
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        """As many lines as the text needs."""
+        return max(super().sizeHint().height(), wrapped(self, width - self._beside()).height() + 4)
+
+    def hitButton(self, place: QPoint) -> bool:  # noqa: N802 - Qt's name
+        """On the mark and all lines of the text, of which Qt has the first only, and not on the empty place beside them."""
+        beside = self._beside()
+        hit = QRect(0, 0, beside + wrapped(self, self.width() - beside).width(), self.height())
+        return QStyle.visualRect(self.layoutDirection(), self.rect(), hit).contains(place)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """The style's mark, and the text beside it. Also a line around the mark that is seen: Fusion's own is not in dark palettes."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        painter, style = QStylePainter(self), self.style()
+        text = style.subElementRect(self._mark.text, option, self)
+        option.rect = style.subElementRect(self._mark.place, option, self)
+        painter.drawPrimitive(self._mark.primitive, option)
+        if style.objectName() == "fusion":
+            self._outline(painter, option.rect)
+        flags = FLAGS | int(style.visualAlignment(self.layoutDirection(), Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
+        painter.drawItemText(text, flags, self.palette(), self.isEnabled(), self.text(), self.foregroundRole())
+        if self.hasFocus():
+            shown = style.itemTextRect(self.fontMetrics(), text, flags, self.isEnabled(), self.text())
+            paint_focus(painter, self, shown.adjusted(-3, -1, 3, 1).intersected(self.rect()))
+
+    def _outline(self, painter: QPainter, place: QRect) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, self._mark.is_round)
+        painter.setPen(QPen(edge(self), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        side = min(place.width(), place.height()) - 1
+        square = QRect(place.x(), place.y(), side, side)
+        if self._mark.is_round:
+            painter.drawEllipse(square)
+        else:
+            painter.drawRect(square)
+
+    def _beside(self) -> int:
+        """The width of the mark and of what is around the text."""
+        return int(super().sizeHint().width() - self.fontMetrics().size(int(Qt.TextFlag.TextShowMnemonic), self.text()).width())
+
+
+class WrappingChoice(_WrappingText, QRadioButton):
+    """A radio button of a group. Arrows only move the focus. A click asks: it chooses nothing by itself."""
+
+    _mark = _RADIO
 
     def nextCheckState(self) -> None:  # noqa: N802 - Qt's name
         """Stay as it is after a click; leave the place to another of the group."""
@@ -66,93 +123,8 @@ class WrappingChoice(QRadioButton):
         others = [one for one in self.group().buttons() if one.isEnabled()]
         others[(others.index(self) + step) % len(others)].setFocus(Qt.FocusReason.TabFocusReason)
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """The longest word."""
-        return _least(self, super().sizeHint())
 
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        """As many lines as the text needs."""
-        return _height(self, super().sizeHint(), width)
-
-    def hitButton(self, place: QPoint) -> bool:  # noqa: N802 - Qt's name
-        """Also on the second line of the text, which Qt's own place for clicks does not have."""
-        return _clickable(self, super().sizeHint()).contains(place)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """The style's mark, and the text beside it."""
-        option = QStyleOptionButton()
-        self.initStyleOption(option)
-        _paint(self, option, _RADIO)
-
-
-class WrappingCheck(QCheckBox):
+class WrappingCheck(_WrappingText, QCheckBox):
     """A check box."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        take_height_for_width(self)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """The longest word."""
-        return _least(self, super().sizeHint())
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        """As many lines as the text needs."""
-        return _height(self, super().sizeHint(), width)
-
-    def hitButton(self, place: QPoint) -> bool:  # noqa: N802 - Qt's name
-        """Also on the second line of the text, which Qt's own place for clicks does not have."""
-        return _clickable(self, super().sizeHint()).contains(place)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """The style's mark, and the text beside it."""
-        option = QStyleOptionButton()
-        self.initStyleOption(option)
-        _paint(self, option, _CHECK)
-
-
-def _paint(made: QRadioButton | QCheckBox, option: QStyleOptionButton, mark: _Mark) -> None:
-    """Also a line around the mark that is seen: Fusion's own is not in dark palettes."""
-    painter, style = QStylePainter(made), made.style()
-    text = style.subElementRect(mark.text, option, made)
-    option.rect = style.subElementRect(mark.place, option, made)
-    painter.drawPrimitive(mark.primitive, option)
-    if style.objectName() == "fusion":
-        _outline(painter, option.rect, made, mark)
-    flags = FLAGS | int(style.visualAlignment(made.layoutDirection(), Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
-    painter.drawItemText(text, flags, made.palette(), made.isEnabled(), made.text(), made.foregroundRole())
-    if made.hasFocus():
-        shown = style.itemTextRect(made.fontMetrics(), text, flags, made.isEnabled(), made.text())
-        paint_focus(painter, made, shown.adjusted(-3, -1, 3, 1).intersected(made.rect()))
-
-
-def _outline(painter: QPainter, place: QRect, made: QRadioButton | QCheckBox, mark: _Mark) -> None:
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, mark.is_round)
-    painter.setPen(QPen(edge(made), 1))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    side = min(place.width(), place.height()) - 1
-    square = QRect(place.x(), place.y(), side, side)
-    if mark.is_round:
-        painter.drawEllipse(square)
-    else:
-        painter.drawRect(square)
-
-
-def _least(made: QRadioButton | QCheckBox, hint: QSize) -> QSize:
-    return QSize(longest_word(made) + _beside(made, hint), hint.height())
-
-
-def _height(made: QRadioButton | QCheckBox, hint: QSize, width: int) -> int:
-    return max(hint.height(), wrapped(made, width - _beside(made, hint)).height() + 4)
-
-
-def _clickable(made: QRadioButton | QCheckBox, hint: QSize) -> QRect:
-    """The mark and all lines of the text, and not the empty place beside them."""
-    beside = _beside(made, hint)
-    place = QRect(0, 0, beside + wrapped(made, made.width() - beside).width(), made.height())
-    return QStyle.visualRect(made.layoutDirection(), made.rect(), place)
-
-
-def _beside(made: QRadioButton | QCheckBox, hint: QSize) -> int:
-    """The width of the mark and of what is around the text."""
-    return int(hint.width() - made.fontMetrics().size(int(Qt.TextFlag.TextShowMnemonic), made.text()).width())
+    _mark = _CHECK
