@@ -21,17 +21,23 @@ SHOW, FIRST_RUN = "show", "first-run"
 _APPLICATION = re.compile(r"(?=.*\.)[A-Za-z0-9._-]{1,128}")
 _TOKENS = {"activation-token": "XDG_ACTIVATION_TOKEN", "desktop-startup-id": "DESKTOP_STARTUP_ID"}
 """Key of platform data → the variable in which a program that is started finds the same."""
-_TOKEN_MAX = 1024
-"""Most characters of a token. Compositors give some dozens; longer ones are ignored."""
+_PARENT = "parent-window"
+"""Key of platform data for the window of another program that this one belongs to. It is our own: the specification has none."""
+_TEXT_MAX = 1024
+"""Most characters of a token or a parent. Compositors give some dozens; longer ones are ignored."""
 
 
 class ShowRequest(NamedTuple):
-    """A page or an application to show; without both, the window as it is. `tokens` (variable → value) bring it to the front."""
+    """A page or an application to show; without both, the window as it is. `tokens` (variable → value) bring it to the front.
+
+    `parent_window` names a window of another program as the desktop portals do, such as `x11:2a00007`; "" is none.
+    """
 
     page: str = ""
     application: str = ""
     is_first_run: bool = False
     tokens: Mapping[str, str] = {}
+    parent_window: str = ""
 
     def with_tokens_of(self, environ: MutableMapping[str, str]) -> ShowRequest:
         """The same with the tokens of this process, which are good for one window: they are taken out of its environment."""
@@ -40,6 +46,8 @@ class ShowRequest(NamedTuple):
     def call(self) -> Message:
         """The call that has the window of another process show it."""
         platform = {key: Variant("s", self.tokens[name]) for key, name in _TOKENS.items() if name in self.tokens}
+        if self.parent_window:
+            platform[_PARENT] = Variant("s", self.parent_window)
         where = self.application or self.page
         if not where and not self.is_first_run:
             return method_call(NAME, PATH, INTERFACE, "Activate", signature="a{sv}", body=[platform])
@@ -49,12 +57,12 @@ class ShowRequest(NamedTuple):
 
 def read_activation(platform: Mapping[str, Variant]) -> ShowRequest:
     """What Activate and Open ask for: the window as it is. The files of Open mean nothing to it."""
-    return ShowRequest(tokens=_tokens(platform))
+    return _asked_with(platform)
 
 
 def read_action(action: str, parameters: list[Variant], platform: Mapping[str, Variant]) -> ShowRequest:
     """What ActivateAction asks for. Raises InvalidArgumentsError for what this program has not."""
-    asked = ShowRequest(tokens=_tokens(platform))
+    asked = _asked_with(platform)
     values: list[Any] = [one.value for one in parameters if one.signature == "s"]
     if action == FIRST_RUN and not parameters:
         return asked._replace(is_first_run=True)
@@ -68,6 +76,8 @@ def read_action(action: str, parameters: list[Variant], platform: Mapping[str, V
     return asked._replace(application=where)
 
 
-def _tokens(platform: Mapping[str, Variant]) -> Mapping[str, str]:
-    given = {name: platform[key] for key, name in _TOKENS.items() if key in platform}
-    return {name: value.value for name, value in given.items() if value.signature == "s" and 0 < len(value.value) <= _TOKEN_MAX}
+def _asked_with(platform: Mapping[str, Variant]) -> ShowRequest:
+    """The window as it is, with the tokens and the parent of these data. What is no text, empty or too long is left out."""
+    texts = {key: one.value for key, one in platform.items() if one.signature == "s" and 0 < len(one.value) <= _TEXT_MAX}
+    tokens = {name: texts[key] for key, name in _TOKENS.items() if key in texts}
+    return ShowRequest(tokens=tokens, parent_window=texts.get(_PARENT, ""))

@@ -166,6 +166,18 @@ def test_calls(session, call, answer):
     assert (done.returncode == 0, answer in done.stderr, len(requests)) == (not answer, True, not answer)
 
 
+def test_whose_window_asks(session):
+    """The window of the caller comes with the call, and goes on to the next instance; a name that is no text or too long is none."""
+    instance = SingleInstance()
+    assert instance.begin(ShowRequest()) is InstanceRole.FIRST
+    for kind, value in (("s", "x11:2a"), ("u", "7"), ("s", "x" * 1025)):
+        session.busctl("call", *WINDOW, "Activate", "a{sv}", "1", "parent-window", kind, value)
+    requests = instance.take()
+    instance.end()
+    assert [request.parent_window for request in requests] == ["x11:2a", "", ""]
+    assert {key: variant.value for key, variant in requests[0].call().body[-1].items()} == {"parent-window": "x11:2a"}
+
+
 def test_what_busctl_sees(session):
     """The object describes itself, so tools can call it by the names of its members."""
     instance = SingleInstance()
