@@ -9,7 +9,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QFrame
 
 from telemetryd.ctl.failures import UNAVAILABLE, failure_for
-from telemetryd.errors import STANDARD
+from telemetryd.errors import STANDARD, AccessDeniedError
 from telemetryd.settings.parts.dialogs import TextDialog
 from telemetryd.settings.widgets.plain import GAP, button, label, row
 from telemetryd.settings.words.window_words import foreign, quoted
@@ -44,7 +44,10 @@ class _Banner(QFrame):
 
 
 class ServiceBanner(_Banner):
-    """Says that the service does not answer. Start begins it where it is away; where it is busy, Try again asks it again."""
+    """Says that the service does not answer. Start begins it where it is away; where it is busy, Try again asks it again.
+
+    In a sandbox that hides the service neither helps.
+    """
 
     def __init__(self, language: UserLanguage, ask_again: Callable[[], object]) -> None:
         super().__init__()
@@ -58,12 +61,12 @@ class ServiceBanner(_Banner):
 
     def miss(self, failure: Failure, text: str) -> None:
         """Show why the service does not answer."""
-        is_away = failure.exit_code == UNAVAILABLE
+        is_away, is_hidden = failure.exit_code == UNAVAILABLE, failure.name == AccessDeniedError.bus_name
         if self.isHidden() or text != self._text.text():
             self._read_out(text)
         self._text.setText(text)
         self._why_text = quoted(failure.message or failure_for(f"{STANDARD}NameHasNoOwner", "", "").message)
-        self._start.setVisible(is_away)
+        self._start.setVisible(is_away and not is_hidden)
         self._again.setVisible(not is_away)
         self._why.setVisible(is_away)
         self.show()

@@ -17,7 +17,7 @@ from telemetryd.errors import ERASURE_PENDING, LOCKED, AccessDeniedError, BusyEr
 from telemetryd.settings.reading.service_snapshot import ABSENT, AXES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from telemetryd.core.translation import Words
     from telemetryd.ctl.failures import Failure
@@ -73,6 +73,11 @@ def last_day(end: int, language: UserLanguage) -> str:
     return day(end - _DAY_S, language) if end else day(0, language)
 
 
+def in_line(sentences: Iterable[str]) -> str:
+    """Sentences one after the other. A Japanese full stop has the space behind it in itself."""
+    return " ".join(filter(None, sentences)).replace("。 ", "。")
+
+
 def headline(snapshot: ServiceSnapshot, words: Words) -> str:
     """Whether anything can be measured or sent now, in one or a few sentences."""
     _ = words.gettext
@@ -87,7 +92,7 @@ def headline(snapshot: ServiceSnapshot, words: Words) -> str:
         return _("Developer mode: reports go to this computer only.")
     if not snapshot.is_whole:
         return _("Telemetry is on. Your questions are being read …")
-    return " ".join(_activity(snapshot, words))
+    return in_line(_activity(snapshot, words))
 
 
 def switch_clause(what: str, file: str, words: Words) -> str:
@@ -148,7 +153,9 @@ def failure_line(failure: Failure, words: Words, locks: Sequence[Sequence[str]] 
     """Why something could not be done or read, and what holds now. `locks` are the administrator's, which may be the reason."""
     _, text = words.gettext, failure.detail
     if failure.exit_code == UNAVAILABLE:
-        return _("The telemetry service is not running, so nothing is collected or sent.")
+        hidden = _("This window runs in a sandbox that keeps the telemetry service from it. Open it outside of the sandbox.")
+        away = _("The telemetry service is not running, so nothing is collected or sent.")
+        return hidden if failure.name == AccessDeniedError.bus_name else away
     if failure.name == BusyError.bus_name:
         if text.startswith(ERASURE_PENDING):
             return _("Your choice holds. Erasing waits because another program has the file open.")
@@ -159,7 +166,7 @@ def failure_line(failure: Failure, words: Words, locks: Sequence[Sequence[str]] 
         setting = text.partition(" ")[0]
         those = [lock for lock in locks if lock[0].partition("=")[0] == setting]
         why = [_("Nothing was changed, because {why}.").format(why=lock_sentence(name, file, words)) for name, file in those]
-        return " ".join(why) or _("Your administrator does not allow this. Nothing was changed.")
+        return in_line(why) or _("Your administrator does not allow this. Nothing was changed.")
     said = told(failure.name, text) if text else quoted(failure.message)
     return _("The telemetry service could not do this: {why}").format(why=one_line(said))
 
