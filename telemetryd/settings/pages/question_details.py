@@ -14,7 +14,7 @@ from telemetryd.settings.pages.question_card import changes, decision_buttons, d
 from telemetryd.settings.parts.dialogs import TextDialog
 from telemetryd.settings.parts.pictures import Bins, Noise
 from telemetryd.settings.widgets.plain import button, card, column, emphasised, facts, heading, label, note, row, title, verbatim
-from telemetryd.settings.words.window_words import failure_line, foreign, name_of, purpose_of, state_line, vendor_of
+from telemetryd.settings.words.window_words import failure_line, foreign, in_line, name_of, purpose_of, state_line, vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +95,7 @@ class QuestionPage(WindowPage):
         text = self._("Possible answers: {answers}.").format(answers=", ".join(labels))
         if present >= 0:
             text += " " + self._("So far: {answer}.").format(answer=labels[present])
-        measured = " ".join(filter(None, (source.whence, source.how, source.coarse)))
+        measured = in_line((source.whence, source.how, source.coarse))
         parts = [label(foreign(source.what, language)), Bins(labels, present, text=text, name=f"bins-{source.id}"), note(measured)]
         return card(*parts, *([note(self._("So far: {answer}.").format(answer=labels[present]), "so-far")] if present >= 0 else []))
 

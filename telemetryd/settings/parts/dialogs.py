@@ -137,7 +137,9 @@ class ReportDialog(PlainDialog):
             label(_("The answer may have been changed by chance; which it was is not kept."), "chance"),
         ]
         copy = button(_("&Copy"), _("the report's body"), lambda: QGuiApplication.clipboard().setText(report["body"]), name="copy")
-        self.lay_out(parts, None, copy, button(_("Close"), "", self.reject, name="close"))
+        close = button(_("Close"), "", self.reject, name="close")
+        close.setDefault(True)
+        self.lay_out(parts, None, copy, close)
 
 
 class TextDialog(PlainDialog):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QPainter, QPalette
+from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from telemetryd.settings.widgets.plain import GAP
 
@@ -17,7 +17,7 @@ _WIDEST = 260
 _INSET = 6
 """Pixels between the edge and the lines."""
 _BESIDE_TEXT = 8
-"""Pixels that a style keeps beside a line's text."""
+"""Pixels on both sides of a text, within the mark of the chosen page. Styles keep three, which looks cut off."""
 _TALL = 10_000
 _COUNT = " (1000)"
 """Room is kept for a number behind each name, so that the pages stay where they are."""
@@ -35,6 +35,7 @@ class Navigation(QListWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSpacing(2)
+        self.setItemDelegate(_Line(self))
         self.setViewportMargins(_INSET, _INSET, _INSET, _INSET)
         for name, text in names.items():
             item = QListWidgetItem(text)
@@ -61,3 +62,21 @@ class Navigation(QListWidget):
         size = QSize(0, self.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, item.text()).height() + GAP)
         if size != item.sizeHint():
             item.setSizeHint(size)
+
+
+class _Line(QStyledItemDelegate):
+    """A line as the style paints it, but for the place of the text."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        """The mark of the chosen page, and the text with room on both sides."""
+        line = QStyleOptionViewItem(option)
+        self.initStyleOption(line, index)
+        text, line.text = line.text, ""
+        style = line.widget.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, line, painter, line.widget)
+        is_chosen = bool(line.state & QStyle.StateFlag.State_Selected)
+        role = QPalette.ColorRole.HighlightedText if is_chosen else QPalette.ColorRole.Text
+        left = style.visualAlignment(line.direction, Qt.AlignmentFlag.AlignLeft)
+        flags = int(left | Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextWordWrap)
+        place = line.rect.adjusted(_BESIDE_TEXT, 0, -_BESIDE_TEXT, 0)
+        style.drawItemText(painter, place, flags, line.palette, bool(line.state & QStyle.StateFlag.State_Enabled), text, role)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from telemetryd.settings.parts.history_model import ReportModel
 
 _DAY = "2026-00-00"
-_NARROW, _WIDE = 12, 26
-"""Letters that a column has room for if its text is short, and at most."""
+_LEAST, _NARROW, _WIDE = 8, 12, 26
+"""Letters that a column has room for at least, if its text is short, and at most."""
 _AHEAD = 3
 """So many heights of the list before its end further rows are read."""
 
@@ -31,6 +31,8 @@ class ReportList(QTreeView):
         self._reports = model
         is_waiting = name == "waiting"
         self._stretched, self._widest = (3, _WIDE) if is_waiting else (2, _NARROW)
+        self._spare = (4, 2, 1) if is_waiting else (4, 3, 1)
+        """The columns that a narrow window can do without, in this order: to whom, what was said or who asks, and so on."""
         self.setObjectName(name)
         self.setAccessibleName(about)
         self.setModel(model)
@@ -66,11 +68,23 @@ class ReportList(QTreeView):
         header.setSectionResizeMode(self._stretched, QHeaderView.ResizeMode.Stretch)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """In a narrow window the widest columns become narrower, so that all are seen. Tooltips have their whole texts."""
+        """In a narrow window the widest columns become narrower, and then some go. Tooltips have whole texts, an opened report has all."""
         super().resizeEvent(event)
-        for column, width in enumerate(_shared(self._wanted, self.viewport().width())):
-            if column != self._stretched:
-                self.header().resizeSection(column, width)
+        widths = self._widths(self.viewport().width())
+        for column in range(len(self._wanted)):
+            self.setColumnHidden(column, column not in widths)
+            if column in widths and column != self._stretched:
+                self.header().resizeSection(column, widths[column])
+
+    def _widths(self, room: int) -> dict[int, int]:
+        """The widths of the columns that have room."""
+        least, left = _LEAST * self.fontMetrics().averageCharWidth(), dict(enumerate(self._wanted))
+        for spare in self._spare:
+            widths = _shared(list(left.values()), room)
+            if all(width >= min(wanted, least) for wanted, width in zip(left.values(), widths, strict=True)):
+                break
+            del left[spare]
+        return dict(zip(left, _shared(list(left.values()), room), strict=True))
 
     def _to_first(self) -> None:
         self.setCurrentIndex(self._reports.index(0, 0))

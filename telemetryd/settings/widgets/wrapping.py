@@ -34,6 +34,7 @@ _LEAST_LETTERS = 8
 _PIECE = 10
 """Letters between two places where a word is broken that is longer than its line."""
 _BREAK = "\N{ZERO WIDTH SPACE}"
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class WrappingButton(QPushButton):
@@ -128,7 +129,8 @@ class Paragraph(QLabel):
             is_long = len(word) > _PIECE and metrics.horizontalAdvance(word) > width
             return _BREAK.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE)) if is_long else word
 
-        shown = re.sub(r"[^\s/-]+", broken, self._whole)
+        unbroken = re.sub(r" (?==)|(?<==) ", _NO_BREAK, self._whole)  # no line ends within "ε = 2"
+        shown = re.sub(r"[^\s/-]+", broken, unbroken)
         if shown != super().text():
             super().setText(shown)
             self.setAccessibleName(self._whole if shown != self._whole else "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetryd.core.privacy import odds
 from telemetryd.core.privacy.odds import Revealed
 from telemetryd.core.translation import decimal
-from telemetryd.settings.words.window_words import foreign, vendor_of
+from telemetryd.settings.words.window_words import foreign, in_line, vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,19 +67,19 @@ def host_sentence(host: Host, language: UserLanguage) -> str:
     words = language.words
     parts = words.pgettext("between items", ", ").join(told(line, language) for line in (*host.years, host.life))
     text = words.gettext("{vendor}: {answers}.").format(vendor=vendor(host.life, language), answers=parts)
-    return " ".join([text, promised(host.life, words)]).rstrip(" ")
+    return in_line([text, promised(host.life, words)])
 
 
 def source_sentence(line: Row, words: Words) -> str:
     """How much of the limit of one measured thing is used."""
     text = words.gettext("{used} of {limit} answers, to whomever they went.")
-    return " ".join([text.format(used=_number(line["spent"], words), limit=_number(line["cap"], words)), promised(line, words)]).rstrip(" ")
+    return in_line([text.format(used=_number(line["spent"], words), limit=_number(line["cap"], words)), promised(line, words)])
 
 
 def application_sentence(line: Row, words: Words) -> str:
     """How many answers of one application were made."""
     text = words.ngettext("{number} answer.", "{number} answers.", line["answers"]).format(number=line["answers"])
-    return " ".join(filter(None, [text, promised(line, words), words.gettext("This has no limit of its own.")]))
+    return in_line([text, promised(line, words), words.gettext("This has no limit of its own.")])
 
 
 def promised(line: Row, words: Words) -> str:
