@@ -175,6 +175,7 @@ class Control:
             "Locks": lambda: [[f"{lock.what}={lock.limit}", lock.file] for lock in get_parts().catalogue.settings.locks],
             "Problems": lambda: self.problems.of(get_parts()),
             "LastWork": lambda: get_parts().ticker.last_work,
+            "HistoryErased": lambda: get_parts().consents.history_erased,
         }
 
     async def _view(self, make: Callable[[ControlParts], Iterator[T | None]]) -> list[T]:

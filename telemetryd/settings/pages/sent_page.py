@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,10 +19,10 @@ from telemetryd.settings.parts.pictures import Timeline
 from telemetryd.settings.parts.report_list import ReportList
 from telemetryd.settings.parts.saving import ask_where, write
 from telemetryd.settings.reading.history_export import as_csv, as_json
-from telemetryd.settings.reading.history_reading import is_emptied, months_of, read_report
+from telemetryd.settings.reading.history_reading import last_sent, months_of, read_report, why_empty
 from telemetryd.settings.widgets.plain import button, heading, label, note, row, title
-from telemetryd.settings.words.report_cells import OUTCOMES, SENT, WAITING, sent_cells, subject, waiting_cells
-from telemetryd.settings.words.window_words import failure_line, foreign, name_of
+from telemetryd.settings.words.report_cells import OUTCOMES, SENT, WAITING, empty_line, sent_cells, subject, waiting_cells
+from telemetryd.settings.words.window_words import day, failure_line, foreign, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ class SentPage(WindowPage):
         self._history = HistoryModel([self._(head) for head in SENT], self._sent_cells, around.look, self)
         self._history.loaded.connect(self._on_loaded)
         self._history.failed.connect(self._tell)
-        self._wanted, self._is_emptied = ReportFilter(), False
+        self._wanted, self._last_sent = ReportFilter(), 0
         self._months: Counter[str] = Counter()
         self._turn = 0
         """Counts the readings: what an earlier reading began is dropped."""
@@ -69,7 +70,7 @@ class SentPage(WindowPage):
         """Whether there are lists and how high they are, what the ledger counts, and what the filters offer."""
         names = [(application["id"], application["name"]) for application in snapshot.applications]
         heights = min(_LINES_MAX, len(snapshot.waiting)), min(_LINES_MAX, len(self._history.rows))
-        return heights, self._history.is_read, self._is_emptied, self._months, snapshot.made, names, self._is_filtered
+        return heights, self._history.is_read, self._last_sent, self._months, snapshot.made, snapshot.erased, names, self._is_filtered
 
     def parts(self, snapshot: ServiceSnapshot) -> Sequence[Part]:
         """What waits, then what was sent or ended."""
@@ -130,26 +131,15 @@ class SentPage(WindowPage):
         self._history.reload(wanted)
 
     def _empty(self, snapshot: ServiceSnapshot) -> str:
-        words, made = self.language.words, snapshot.made
+        _, made = self._, snapshot.made
         if not self._history.is_read:
-            return words.gettext("The list is being read …")
+            return _("The list is being read …")
         if self._is_filtered:
-            return words.gettext("No report in the list is like this.")
+            return _("No report in the list is like this.")
         if not made:
-            return words.gettext("Nothing has been sent from this account.")
-        if self._is_emptied:
-            text = words.ngettext(
-                "This list was erased, or lost with damaged data. {number} report had been made before.",
-                "This list was erased, or lost with damaged data. {number} reports had been made before.",
-                made,
-            )
-        else:
-            text = words.ngettext(
-                "No report is in the list. Reports are kept for a year, or until you erase the list; {number} was made in all.",
-                "No report is in the list. Reports are kept for a year, or until you erase the list; {number} were made in all.",
-                made,
-            )
-        return text.format(number=made)
+            return _("Nothing has been sent from this account.")
+        why = why_empty(self._last_sent, snapshot.erased, datetime.now(UTC).timestamp())
+        return empty_line(why, made, day(snapshot.erased, self.language), self.language.words)
 
     def _waiting_cells(self, report: Row) -> Sequence[str]:
         return waiting_cells(report, self._snapshot, self.language) if self._snapshot else ()
@@ -166,7 +156,7 @@ class SentPage(WindowPage):
             else:
                 self._count(turn, 0, Counter())
             if not history.rows and self._snapshot is not None and self._snapshot.made:
-                self.around.look(is_emptied, partial(self._have_emptied, turn))
+                self.around.look(last_sent, partial(self._have_last_sent, turn))
         self._show_again()
 
     def _count(self, turn: int, before: int, counted: Counter[str]) -> None:
@@ -189,9 +179,9 @@ class SentPage(WindowPage):
             self._months = months
             self._show_again()
 
-    def _have_emptied(self, turn: int, answer: bool | Failure) -> None:  # noqa: FBT001 - the answer of a callback
+    def _have_last_sent(self, turn: int, answer: int | Failure) -> None:
         if turn == self._turn and not isinstance(answer, Failure):
-            self._is_emptied = answer
+            self._last_sent = answer
             self._show_again()
 
     def _show_again(self) -> None:

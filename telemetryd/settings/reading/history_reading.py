@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.ctl.control_client import ReportFilter
@@ -24,8 +25,17 @@ _SHOWN = (*OF_REPORT, "body")
 _NAMED = ("purpose", "translations")
 _SINGLY_MAX = 8
 """Most applications whose questions are asked for one after the other. For more, one list of all takes less time."""
-_YEAR_S = 360 * 86_400
+_DAY_S = 86_400
+_YEAR_S = 360 * _DAY_S
 """Reports surely stay in the history for so long."""
+
+
+class EmptyBecause(Enum):
+    """Why no report is in a history although some were made."""
+
+    ERASED = "the user erased it"
+    LOST = "it is gone, though a report was sent too lately to be too old"
+    OLD = "reports are kept for a year"
 
 
 class ReadPage(NamedTuple):
@@ -62,11 +72,17 @@ async def read_report(control: ControlClient, number: int) -> Row | None:
     return rows[0] if rows and rows[0]["id"] == number else None
 
 
-async def is_emptied(control: ControlClient) -> bool:
-    """Whether a report was sent so lately that an empty history cannot be due to its age alone. Raises `Failure`."""
+async def last_sent(control: ControlClient) -> int:
+    """The beginning of the day on which a report was last sent (Unix s), even if it is erased by now; 0: none. Raises `Failure`."""
     rows = await control.selected_questions(keys=("last_sent",))
-    newest = max((row["last_sent"] for row in rows), default=0)
-    return bool(newest > datetime.now(UTC).timestamp() - _YEAR_S)
+    return max((int(row["last_sent"]) for row in rows), default=0)
+
+
+def why_empty(last_sent: int, erased: int, now: float) -> EmptyBecause:
+    """Why a history is empty, of which a report was last sent then. `erased` is the day on which an erasure emptied it, or 0."""
+    if erased and last_sent < erased + _DAY_S:
+        return EmptyBecause.ERASED
+    return EmptyBecause.LOST if last_sent > now - _YEAR_S else EmptyBecause.OLD
 
 
 def months_of(rows: Iterable[Row]) -> Counter[str]:

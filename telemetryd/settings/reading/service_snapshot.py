@@ -75,6 +75,11 @@ class ServiceSnapshot(NamedTuple):
         """How many reports were ever made, by the ledger."""
         return sum(budget["answers"] for budget in self.budgets if budget["application"])
 
+    @property
+    def erased(self) -> int:
+        """The beginning of the day on which the user last emptied the history (Unix s); 0: never."""
+        return int(self.properties.get("HistoryErased", 0))
+
     def chosen(self, axis: str) -> int:
         """The user's own global level."""
         return int(self.properties.get(axis.capitalize(), 0))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.translation import mark
+from telemetryd.settings.reading.history_reading import EmptyBecause
 from telemetryd.settings.words.window_words import day, foreign, last_day, name_of, outcome_line, purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from telemetryd.core.translation import Words
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.reading.service_snapshot import Row, ServiceSnapshot
 
@@ -65,6 +67,33 @@ def sent_cells(
         _to(report, language),
         outcome_line(report, language.words),
     ]
+
+
+def empty_line(why: EmptyBecause, made: int, day_erased: str, words: Words) -> str:
+    """Why no report is in the list although so many were made."""
+    return _empty_text(why, made, words).format(day=day_erased, number=made)
+
+
+def _empty_text(why: EmptyBecause, made: int, words: Words) -> str:
+    match why:
+        case EmptyBecause.ERASED:
+            return words.ngettext(
+                "You erased this list on {day}. {number} report was made in all.",
+                "You erased this list on {day}. {number} reports were made in all.",
+                made,
+            )
+        case EmptyBecause.LOST:
+            return words.ngettext(
+                "This list was lost with its file. {number} report was made in all.",
+                "This list was lost with its file. {number} reports were made in all.",
+                made,
+            )
+        case EmptyBecause.OLD:
+            return words.ngettext(
+                "No report is in the list. Reports are kept for a year, or until you erase the list; {number} was made in all.",
+                "No report is in the list. Reports are kept for a year, or until you erase the list; {number} were made in all.",
+                made,
+            )
 
 
 def _due(report: Row, snapshot: ServiceSnapshot | None) -> Row | None:

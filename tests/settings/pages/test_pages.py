@@ -91,7 +91,8 @@ async def test_an_erased_list_does_not_say_that_nothing_was_sent(timeline):
         window.use("erase")
         window.until(lambda: window.part("asked") is not None)
         window.use("do")
-        window.until(lambda: window.text("nothing-sent").endswith("1 report had been made before."))
+        window.until(lambda: window.text("nothing-sent").startswith("You erased this list on 2026-"))
+        assert window.text("nothing-sent").endswith("1 report was made in all.")
         window.press("Alt+4")
         window.until(lambda: window.part("bar-0-0") is not None)
         assert window.told("bar-0-0") == "KDE: 1 of 32 answers ever"
@@ -99,14 +100,14 @@ async def test_an_erased_list_does_not_say_that_nothing_was_sent(timeline):
 
 
 async def test_an_empty_list_of_what_never_left(timeline):
-    """If no report ever left, an empty list says only how many were made: nothing tells whether it was erased."""
+    """If no report ever left, an erased list says so too, and how many were made."""
     await timeline.queue()
     await timeline.client.call(CONTROL, "SetQuestionConsent", "ssb", KATE_ID, "startup-time", False)
     with driven_window(timeline.machine, page="sent") as window:
         window.until(lambda: window.part("sent") is not None)
         assert row_of(window, "sent")[-1] == "erased before it was sent"
         await timeline.client.call(CONTROL, "Erase", "s", "")
-        window.until(lambda: window.text("nothing-sent").endswith("until you erase the list; 1 was made in all."))
+        window.until(lambda: window.text("nothing-sent") == "You erased this list on 2026-10-19. 1 report was made in all.")
 
 
 async def test_a_report_that_reached_nobody(timeline):

@@ -9,8 +9,10 @@ from benchmarks.replies import fill
 from PySide6.QtWidgets import QFileDialog
 from support.driven_window import driven_window
 from support.machine import CONTROL
+from support.timeline import DAY_S
 
 from telemetryd.settings.parts.history_model import PAGE
+from telemetryd.settings.reading.history_reading import EmptyBecause, why_empty
 
 REPORTS = 320
 NAMES = load_applications.names(3)
@@ -140,3 +142,31 @@ def test_a_report_that_went_meanwhile(history):
         history.busctl("call", *CONTROL, "Erase", "s", row["application"])
         window.window._pages["sent"]._open(row)
         window.until(lambda: window.text("told") == "This report is not in the list any more.")
+
+
+async def test_an_empty_list_says_when_it_was_erased(timeline):
+    """Erased in the window, the list says on which day that was, and how many reports were made."""
+    await timeline.queue()
+    with driven_window(timeline.machine, page="sent") as window:
+        window.until(lambda: window.part("waiting") is not None)
+        window.use("erase")
+        window.until(lambda: window.part("do") is not None)
+        window.use("do")
+        window.until(lambda: window.text("nothing-sent") == "You erased this list on 2026-10-19. 1 report was made in all.")
+
+
+@pytest.mark.parametrize(
+    ("last_sent", "erased", "why"),
+    [
+        (0, 0, EmptyBecause.OLD),
+        (0, 100, EmptyBecause.ERASED),
+        (100, 100, EmptyBecause.ERASED),
+        (101, 100, EmptyBecause.OLD),
+        (600, 0, EmptyBecause.LOST),
+        (600, 100, EmptyBecause.LOST),
+        (600, 600, EmptyBecause.ERASED),
+    ],
+)
+def test_why_a_list_is_empty(last_sent, erased, why):
+    """On day 700: erased, if nothing was sent after that day; lost, if something was that is not a year old; else too old."""
+    assert why_empty(last_sent * DAY_S, erased * DAY_S, 700 * DAY_S) is why
