@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetryd.core.limits import DAY_S
 from telemetryd.core.permission import obstacle_delay
 from telemetryd.core.permission.gate import absence
-from telemetryd.core.limits import DAY_S
 from telemetryd.core.permission.record import Outcome
 from telemetryd.core.sending.schedule import day_of
 from telemetryd.engine.durability import Point
