@@ -54,7 +54,8 @@ campaign: ## The long forms: two hundred times the examples, hundreds of crashes
 	@$(PY) -m pytest -q -n 2 --hypothesis-profile=campaign --timeout=900 tests/core tests/toml tests/authoring tests/describe
 	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -s --timeout=900 tests/flow/test_crash.py tests/flow/test_crash_ticks.py tests/flow/test_power_cut.py \
 		tests/flow/test_storage_faults.py tests/flow/test_timer_killed.py tests/flow/test_fuzz.py tests/engine/test_walks.py tests/engine/declarations/test_reload_faults.py
-	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -n 2 --timeout=900 tests/bus tests/core/privacy/test_share_plan.py tests/flow/test_bus_faults.py tests/flow/test_lifecycle.py
+	@TELEMETRYD_CAMPAIGN=1 $(PY) -m pytest -q -n 2 --timeout=900 tests/bus tests/core/privacy/test_share_plan.py tests/flow/test_bus_faults.py tests/flow/test_lifecycle.py \
+		tests/settings/test_live.py
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --constraint packaging/constraints.txt --group mutants
 	@$(PY) tests/mutants.py
 
@@ -64,7 +65,7 @@ year: ## A year of a desktop in a time that the test moves, with what holds on e
 
 desktop: ## The window as screen readers and Japanese readers meet it: on Xvfb over the accessibility bus, with fonts (0.3 GB of Debian packages)
 	@packaging/bootstrap.sh desktop
-	@$(PY) -m pytest -q --timeout=300 tests/settings/test_atspi.py tests/settings/test_layout.py
+	@$(PY) -m pytest -q --timeout=300 tests/settings/test_atspi.py tests/settings/session/test_parent_window.py tests/settings/widgets/test_layout.py
 
 screenshots: ## The pictures of the settings window in docs/screenshots, rendered without a screen over real daemons (needs 0.2 GB of fonts)
 	@packaging/bootstrap.sh screenshots

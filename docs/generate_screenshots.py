@@ -9,7 +9,10 @@ It needs user namespaces and overlays (Linux 5.11): files are at their usual pla
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
 PICTURES = ROOT / "docs/screenshots"
 FAMILIES, POINTS = ("Noto Sans", "Noto Sans Arabic", "Noto Sans CJK JP"), 10.0
-SIZE, TALL, SMALL = (820, 600), (820, 1040), (640, 480)
+SIZE, WHOLE, TALL, SMALL = (820, 600), (820, 800), (820, 1040), (640, 480)
 COLOURS_MAX = 256
 SCALED = "overview-200-percent"
 
@@ -51,6 +54,7 @@ class InstalledMachine(Machine):
     @contextlib.contextmanager
     def daemon(self, *, prefix: Sequence[str] = (), **options: Any) -> Iterator[Daemon]:
         """Run the daemon in the namespace. It keeps its process id there."""
+        (self.root / "etc/hosts").write_text(f"127.0.0.1 localhost {RECEIVES['host']}\n")
         inside = ["unshare", "--mount", "sh", "-c", f'{MOUNT} && exec "$@"', str(self.root)]
         with super().daemon(prefix=[*inside, *prefix], **options) as daemon:
             yield daemon
@@ -97,7 +101,7 @@ BUSY = (
     Scene("application-arabic", "questions", {**PLACES["asked"], "language": "ar"}),
     Scene("question-arabic", "example", {**PLACES["question"], "language": "ar"}, size=TALL),
     Scene("question-large-font", *ASKED, font_scale=2.0, keys=("Tab",) * 6),
-    Scene("overview-notifications", *OVERVIEW, size=TALL),
+    Scene("overview-notifications", *OVERVIEW, size=WHOLE),
     Scene("application-small", *ASKED, size=SMALL),
     Scene("sent-german-large-font", "sent", {**PLACES["sent"], "language": "de"}, size=SMALL, font_scale=1.5),
 )
@@ -108,7 +112,7 @@ EMPTY = (
     Scene("overview-off", *OVERVIEW),
 )
 LOCKED = (Scene("overview-locked", "lock-usage"),)
-MISTAKE = (Scene("overview-mistake", "problems", size=TALL),)
+MISTAKE = (Scene("overview-mistake", "problems", size=WHOLE),)
 AWAY = (Scene("no-service", "missing"),)
 FIRST = (
     Scene("first-run", "asked"),
@@ -118,8 +122,11 @@ FIRST = (
     Scene("first-run-arabic", "asked", {"language": "ar"}),
 )
 """The page for a first login has the size that its texts need."""
+RECEIVES = {"host": "telemetry.kde.org", "port": 443}
+"""Where the answer in the pictures goes: to a receiver on this machine, which has this name in the namespace. No network is reached."""
 NAMESPACE = "TELEMETRYD_SCREENSHOTS_NAMESPACE"
-"""Set in the user namespace where overlays may be mounted. All is in one: the daemon takes a caller in another for a container."""
+"""Set in the namespaces where overlays may be mounted and there is no network. All is in one: the daemon takes a caller in another for a
+container."""
 
 
 def take(machine: Machine, scene: Scene) -> None:
@@ -177,7 +184,7 @@ def distance(one: int, other: int) -> int:
 
 def take_all(folder: Path) -> None:
     """All pictures but the scaled picture."""
-    with busy_machine(folder / "busy", InstalledMachine) as machine:
+    with busy_machine(folder / "busy", InstalledMachine, **RECEIVES) as machine:
         for scene in BUSY:
             take(machine, scene)
     with InstalledMachine(folder / "empty") as machine, machine.daemon():
@@ -206,16 +213,24 @@ def take_all(folder: Path) -> None:
 
 def take_scaled(folder: Path) -> None:
     """The overview on a screen with twice as many pixels."""
-    with busy_machine(folder / "scaled", InstalledMachine) as machine:
+    with busy_machine(folder / "scaled", InstalledMachine, **RECEIVES) as machine:
         take(machine, Scene(SCALED, *OVERVIEW))
+
+
+def start_loopback() -> None:
+    """A new network namespace has a loopback device, which is down."""
+    set_flags, up = 0x8914, 0x1  # SIOCSIFFLAGS, IFF_UP
+    with socket.socket() as device:
+        fcntl.ioctl(device, set_flags, struct.pack("16sh14x", b"lo", up))
 
 
 def main() -> None:
     """All pictures; Qt reads the scale at its start, so that picture is taken by a process of its own."""
     PICTURES.mkdir(exist_ok=True)
     if NAMESPACE not in os.environ:
-        command = ["unshare", "--map-current-user", "--keep-caps", sys.executable, *sys.argv]
+        command = ["unshare", "--map-current-user", "--keep-caps", "--net", sys.executable, *sys.argv]
         os.execvpe(command[0], command, {**os.environ, NAMESPACE: "1"})  # noqa: S606 - this program again
+    start_loopback()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_STATE_HOME"] = f"{folder}/window"  # the window's own file: nothing of whoever takes the pictures
         if sys.argv[1:] == ["--scaled"]:

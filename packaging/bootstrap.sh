@@ -19,7 +19,7 @@ stop() {
 # program (or header file):package of Debian that has it
 for_demo='dbus-daemon:dbus'
 for_test="$for_demo dbus-send:dbus dbus-run-session:dbus gdbus:libglib2.0-bin busctl:systemd systemd-analyze:systemd
-    strace:strace setpriv:util-linux unshare:util-linux /sbin/setcap:libcap2-bin bwrap:bubblewrap mandoc:mandoc mkfs.ext4:e2fsprogs /bin/kill:procps cc:gcc /usr/include/stdio.h:libc6-dev
+    strace:strace setpriv:util-linux unshare:util-linux /sbin/setcap:libcap2-bin bwrap:bubblewrap mandoc:mandoc mkfs.ext4:e2fsprogs /bin/kill:procps xdg-dbus-proxy:xdg-dbus-proxy cc:gcc /usr/include/stdio.h:libc6-dev
     /usr/include/systemd/sd-bus.h:libsystemd-dev /usr/lib/python3/dist-packages/gi/__init__.py:python3-gi
     /usr/lib/qt5/bin/qdbusxml2cpp:qtbase5-dev-tools /usr/lib/qt6/bin/qdbusxml2cpp:qt6-base-dev-tools gdbus-codegen:libglib2.0-dev-bin
     sdbus-c++-xml2cpp:libsdbus-c++-bin dbus-binding-tool:libdbus-glib-1-dev-bin dbusxx-xml2cpp:libdbus-c++-bin"
@@ -29,7 +29,7 @@ for_generators="$for_test obus-gen-interface:libobus-ocaml-bin dbus-cppc:dbus-cp
     $doc/libsdbus-c++-dev/copyright:libsdbus-c++-dev"
 fonts=/usr/share/fonts
 for_screenshots="$for_test $fonts/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core $fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"
-for_desktop="$for_screenshots Xvfb:xvfb /usr/libexec/at-spi-bus-launcher:at-spi2-core $doc/gir1.2-atspi-2.0/copyright:gir1.2-atspi-2.0
+for_desktop="$for_screenshots Xvfb:xvfb xprop:x11-utils /usr/libexec/at-spi-bus-launcher:at-spi2-core $doc/gir1.2-atspi-2.0/copyright:gir1.2-atspi-2.0
     $doc/libxcb-cursor0/copyright:libxcb-cursor0 $doc/libxkbcommon-x11-0/copyright:libxkbcommon-x11-0 $doc/libxcb-icccm4/copyright:libxcb-icccm4
     $doc/libxcb-keysyms1/copyright:libxcb-keysyms1 $doc/libxcb-image0/copyright:libxcb-image0
     $doc/libxcb-render-util0/copyright:libxcb-render-util0 $doc/libxcb-xinerama0/copyright:libxcb-xinerama0"

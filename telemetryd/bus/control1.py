@@ -177,6 +177,7 @@ class Control:
             "Problems": lambda: [[problem.file, problem.text] for problem in self.problems.of(get_parts())],
             "ProblemDetails": lambda: [_dictionary(details(problem)) for problem in self.problems.of(get_parts())],
             "LastWork": lambda: get_parts().ticker.last_work,
+            "HistoryErased": lambda: get_parts().consents.history_erased,
         }
 
     async def _view(self, make: Callable[[ControlParts], Iterator[T | None]]) -> list[T]:

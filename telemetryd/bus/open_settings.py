@@ -21,8 +21,8 @@ WINDOW = "org.telemetryd.Settings"
 _PATH = "/org/telemetryd/Settings"
 _APPLICATION = "org.freedesktop.Application"
 _TOKEN = "activation_token"  # noqa: S105 - the name of an option of the desktop portals, no secret
-_TOKEN_MAX = 1024
-"""Most characters of a token. Compositors give some dozens."""
+_TEXT_MAX = 1024
+"""Most characters of a token, or of what names a window. Compositors give some dozens."""
 _NO_WINDOW = "this system has no settings window; the user can run: telemetryctl, or telemetryd-settings where it is installed"
 _BUSY = "the session bus did not answer in time: try again"
 
@@ -44,9 +44,9 @@ class SettingsOpener:
         self._bus, self._now = bus, now
         self._opened = -SETTINGS_PAUSE_S
 
-    async def open(self, application: str, options: Mapping[str, Any]) -> None:
+    async def open(self, application: str, parent_window: str, options: Mapping[str, Any]) -> None:
         """Have the window show an application's page. Raises NotSupportedError without a window, InvalidArgumentsError, BusyError."""
-        token = _checked(application, options)
+        platform = _checked(application, parent_window, options)
         try:
             if not await self._has_window():
                 raise NotSupportedError(_NO_WINDOW)
@@ -54,7 +54,7 @@ class SettingsOpener:
             raise BusyError(_BUSY) from failure
         if self._now() - self._opened >= SETTINGS_PAUSE_S:
             self._opened = self._now()
-            self._bus().send(_show(application, token))
+            self._bus().send(_show(application, platform))
 
     async def _has_window(self) -> bool:
         """Whether the bus can start the window, or somebody runs it: the same two questions whatever the first answer is."""
@@ -63,19 +63,21 @@ class SettingsOpener:
         return bool(WINDOW in startable.body[0] or running.body[0])
 
 
-def _checked(application: str, options: Mapping[str, Any]) -> str:
-    """The token in the options. Raises InvalidArgumentsError for a token or an id that cannot be one."""
+def _checked(application: str, parent_window: str, options: Mapping[str, Any]) -> dict[str, Variant]:
+    """The platform data for the window. Raises InvalidArgumentsError for an id, a token or a parent that cannot be one."""
     if not ID.fullmatch(application) or "." not in application:
         raise InvalidArgumentsError("expected an application id in reverse-DNS form, of at most 128 characters")
     token = options.get(_TOKEN, Variant("s", ""))
-    if token.signature != "s" or len(token.value) > _TOKEN_MAX:
-        raise InvalidArgumentsError(f"expected {_TOKEN} as a text of at most {_TOKEN_MAX} characters")
-    return str(token.value)
+    if token.signature != "s" or len(token.value) > _TEXT_MAX:
+        raise InvalidArgumentsError(f"expected {_TOKEN} as a text of at most {_TEXT_MAX} characters")
+    if len(parent_window) > _TEXT_MAX:
+        raise InvalidArgumentsError(f"expected parent_window as a text of at most {_TEXT_MAX} characters")
+    given = {"activation-token": token.value, "desktop-startup-id": token.value, "parent-window": parent_window}
+    return {key: Variant("s", value) for key, value in given.items() if value}
 
 
-def _show(application: str, token: str) -> Message:
+def _show(application: str, platform: dict[str, Variant]) -> Message:
     """The call that starts or raises the window. Nobody waits for its reply, so a window that fails delays no application."""
-    platform = {key: Variant("s", token) for key in ("activation-token", "desktop-startup-id")} if token else {}
     body = ["show", [Variant("s", application)], platform]
     flags = MessageFlag.NO_REPLY_EXPECTED
     return method_call(WINDOW, _PATH, _APPLICATION, "ActivateAction", signature="sava{sv}", body=body, flags=flags)

@@ -89,8 +89,8 @@ class Applications:
         return None
 
     async def _open_settings(self, _caller: Caller, call: Message) -> Result:
-        application, _parent_window, options = call.body
-        await self._settings.open(application, options)
+        application, parent_window, options = call.body
+        await self._settings.open(application, parent_window, options)
         return None
 
     def _note(self, caller: Caller, sender: str, application: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from telemetryd.bus.transport.library import BUS, NAME, Message, MessageBus, MessageFlag, MessageType, Variant, session_bus
-from telemetryd.ctl.failures import Failure, failure_for, no_answer, no_bus
+from telemetryd.ctl.failures import Failure, failure_for, hidden, no_answer, no_bus
 from telemetryd.ctl.selection import select
 from telemetryd.ctl.service_unit import MANAGER, PARTS, UNIT_PATH, failure_of_unit, may_be_not_started
 from telemetryd.errors import LimitExceededError, UnknownApplicationError
@@ -25,6 +25,7 @@ LIBRARY = NAME
 """The D-Bus library that is used here: `dbus-fast` or `dbus-next`."""
 
 _NAME = "org.telemetryd.Control1"
+_FOR_APPLICATIONS = "org.telemetryd.Telemetry1"
 _PATH = "/org/telemetryd/Control1"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 _DISCONNECTED = "org.freedesktop.DBus.Error.Disconnected"
@@ -298,8 +299,7 @@ class ControlClient:
         if reply.message_type is MessageType.ERROR:
             text, name = str(reply.body[0]) if reply.body else "", reply.error_name or ""
             application = about or (body[0] if body and signature.startswith("s") and interface == _NAME else "")
-            not_started = await self._failure_of_start() if may_be_not_started(name) else None
-            raise (not_started or failure_for(name, text, application)).of(name, text)
+            raise await self._failure_of(name, text, application)
         return [_without_variants(value) for value in reply.body]
 
     async def _reply(self, message: Message) -> Message:
@@ -318,6 +318,23 @@ class ControlClient:
         if not self._bus.connected:
             raise EOFError
         return await self._bus.call(message)
+
+    async def _failure_of(self, name: str, text: str, application: str) -> Failure:
+        """The failure that an error reply means."""
+        if not may_be_not_started(name):
+            return failure_for(name, text, application).of(name, text)
+        if await self._is_hidden():
+            return hidden()
+        return (await self._failure_of_start() or failure_for(name, text, application)).of(name, text)
+
+    async def _is_hidden(self) -> bool:
+        """Whether a proxy before the bus shows only the service's name for applications."""
+        try:
+            names = [await self._ask_bus(member) for member in ("ListNames", "ListActivatableNames")]
+        except Failure:
+            return False
+        seen = {name for (listed,) in names for name in listed}
+        return _FOR_APPLICATIONS in seen and _NAME not in seen
 
     async def _failure_of_start(self) -> Failure | None:
         """Why systemd does not start the daemon; None if it does, or if there is no systemd on this bus."""

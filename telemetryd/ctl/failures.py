@@ -179,6 +179,12 @@ def no_bus(why: str) -> Failure:
     return Failure(text.format(why=why), UNAVAILABLE)
 
 
+def hidden() -> Failure:
+    """The bus shows this program the service's name for applications, and not that for the user."""
+    text = _("this program runs in a sandbox that hides org.telemetryd.Control1 from it: run it outside of the sandbox")
+    return Failure(text, UNAVAILABLE, AccessDeniedError.bus_name)
+
+
 def no_answer(seconds: float) -> Failure:
     """The daemon is there and does not answer."""
     text = _("telemetryd did not answer within {seconds} s: try again; {next}")

@@ -181,6 +181,8 @@ class ConsentStore(Protocol):
     lots: Mapping[Key, Lot]
     ledger: Mapping[Key, Charge]
     is_spent: bool
+    history_erased: int
+    """The beginning of the day on which an erasure last emptied the history; 0: none did."""
 
     @property
     def is_owed(self) -> bool:
@@ -218,6 +220,9 @@ class ConsentStore(Protocol):
 
     def settle(self, records: Mapping[Key, Record], ledger: Mapping[Key, Charge | None]) -> None:
         """Store records and changes of the ledger (None releases what is held), all of them or none. A charge stays."""
+
+    def note_history_erased(self, day: int) -> None:
+        """Store that day. Never raises: what cannot be written is owed."""
 
 
 class TallyStore(Protocol):
@@ -299,6 +304,9 @@ class ReportStore(Protocol):
 
     def erase(self, keys: Iterable[Key]) -> None:
         """Erase the queued reports of questions."""
+
+    def has_history(self) -> bool:
+        """Whether there is a report that does not wait."""
 
     def forget(self, application: str) -> bool:
         """Erase some of the history of an application, or of all (""). True if there may be more."""

@@ -229,6 +229,7 @@ class _Parts:
             tallies=self._tallies,
             reports=self._reports,
             clock=self._clock,
+            consents=self._consents,
             abort=self.sending.abort,
             purge_elsewhere=purge_elsewhere,
         )

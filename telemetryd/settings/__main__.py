@@ -7,12 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from telemetryd.settings.show_request import PAGES, ShowRequest
+from telemetryd.settings.session.show_request import PAGES, ShowRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetryd.settings.single_instance import SingleInstance
+    from telemetryd.settings.session.single_instance import SingleInstance
 
 _MISSING = "telemetryd-settings: PySide6 is not installed: install python3-pyside6.qtwidgets, or the extra telemetryd[settings]\n"
 _CALL_S = 30.0
@@ -24,13 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     asked = ShowRequest(chosen.page, chosen.app, chosen.first_run).with_tokens_of(os.environ)
     if chosen.notify:
-        from telemetryd.settings import notifying  # noqa: PLC0415 - needs no Qt, and the window needs nothing of it
+        from telemetryd.settings.session import notifying  # noqa: PLC0415 - needs no Qt, and the window needs nothing of it
 
         told = notifying.run()
         if isinstance(told, int):
             return told
         asked = told
-    from telemetryd.settings.single_instance import InstanceRole, SingleInstance  # noqa: PLC0415 - a notifying run mostly needs none
+    from telemetryd.settings.session.single_instance import InstanceRole, SingleInstance  # noqa: PLC0415 - a notifying run mostly needs none
 
     instance = SingleInstance()
     if instance.begin(asked) is InstanceRole.HANDED_OVER:

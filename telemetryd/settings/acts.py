@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject, Signal
 
 from telemetryd.ctl.failures import Failure
 from telemetryd.errors import ChangedError
-from telemetryd.settings.consequence_sentences import needs_question, paragraphs
-from telemetryd.settings.dialogs import Confirmation, ConfirmationText
-from telemetryd.settings.window_words import failure_line
+from telemetryd.settings.parts.dialogs import Confirmation, ConfirmationText
+from telemetryd.settings.words.consequence_sentences import needs_question, paragraphs
+from telemetryd.settings.words.window_words import failure_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from telemetryd.ctl.control_client import Consequences
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.control_thread import ControlThread
-    from telemetryd.settings.service_snapshot import Row
+    from telemetryd.settings.reading.service_snapshot import Row
 
     Change = Mapping[str, Any]
 

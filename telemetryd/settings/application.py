@@ -11,16 +11,17 @@ from PySide6.QtWidgets import QApplication
 
 from telemetryd.ctl import language as languages
 from telemetryd.settings.control_thread import ControlThread
-from telemetryd.settings.first_run_page import FirstRunPage
-from telemetryd.settings.page import Place
-from telemetryd.settings.show_request import ShowRequest
+from telemetryd.settings.pages.first_run_page import FirstRunPage
+from telemetryd.settings.pages.page import Place
+from telemetryd.settings.parts.foreign_parent import ForeignParent
+from telemetryd.settings.session.show_request import ShowRequest
 from telemetryd.settings.window import SettingsWindow
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from telemetryd.ctl.language import UserLanguage
-    from telemetryd.settings.single_instance import SingleInstance
+    from telemetryd.settings.session.single_instance import SingleInstance
 
 _X11_TOKEN = "DESKTOP_STARTUP_ID"  # noqa: S105 - the name of a variable, no secret
 
@@ -36,6 +37,7 @@ class SettingsProgram(QObject):
         self._service, self._language, self._instance = service, language, instance
         self.window: SettingsWindow | None = None
         self.first_run: FirstRunPage | None = None
+        self._parents: dict[QWidget, ForeignParent] = {}
         self._is_begun = False
         self.asked.connect(self._take)
 
@@ -51,10 +53,21 @@ class SettingsProgram(QObject):
         os.environ.update(request.tokens)
         if request.is_first_run and self.window is None:
             self.first_run = self.first_run or FirstRunPage(self._service, self._language, self._choose)
-            _come_to_front(self.first_run)
+            self._come_to_front(self.first_run, request)
         else:
-            _come_to_front(self._window_at(request))
+            self._come_to_front(self._window_at(request), request)
         os.environ.pop(_X11_TOKEN, None)
+
+    def _come_to_front(self, window: QWidget, request: ShowRequest) -> None:
+        """Show a window above its parent, unless the user is being asked something: changing the parent hides it for a moment."""
+        if QApplication.activeModalWidget() is None:
+            if window not in self._parents:
+                self._parents[window] = ForeignParent(window)
+            self._parents[window].adopt(request.parent_window)
+        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.show()
+        window.raise_()
+        window.activateWindow()
 
     def _window_at(self, request: ShowRequest) -> SettingsWindow:
         where = Place("application", request.application) if request.application else Place(request.page) if request.page else None
@@ -93,10 +106,3 @@ def run(request: ShowRequest, instance: SingleInstance) -> int:
     finally:
         instance.end()
         service.stop()
-
-
-def _come_to_front(window: QWidget) -> None:
-    window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
-    window.show()
-    window.raise_()
-    window.activateWindow()

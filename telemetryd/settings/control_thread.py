@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, Signal
 from telemetryd.ctl.control_client import ControlClient
 from telemetryd.ctl.failures import UNAVAILABLE, Failure
 from telemetryd.errors import STANDARD
-from telemetryd.settings.service_snapshot import read, read_first
+from telemetryd.settings.reading.service_snapshot import read, read_first
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
 
 from telemetryd.core.translation import mark
 from telemetryd.ctl.failures import UNAVAILABLE, Failure
-from telemetryd.settings import (
+from telemetryd.settings.acts import WindowActs
+from telemetryd.settings.pages import (
     application_page,
     applications_page,
     overview_page,
@@ -19,22 +20,21 @@ from telemetryd.settings import (
     sent_page,
     system_page,
 )
-from telemetryd.settings.acts import WindowActs
-from telemetryd.settings.banners import ActBanner, ServiceBanner
-from telemetryd.settings.navigation import Navigation
-from telemetryd.settings.page import PageSurroundings, Place
-from telemetryd.settings.plain import GAP, beside, column, label
-from telemetryd.settings.service_snapshot import read_opened
-from telemetryd.settings.surfaces import PlainWindow
-from telemetryd.settings.window_words import failure_line, quoted
+from telemetryd.settings.pages.page import PageSurroundings, Place
+from telemetryd.settings.parts.banners import ActBanner, ServiceBanner
+from telemetryd.settings.parts.navigation import Navigation
+from telemetryd.settings.reading.service_snapshot import read_opened
+from telemetryd.settings.widgets.plain import GAP, beside, column, label
+from telemetryd.settings.widgets.surfaces import PlainWindow
+from telemetryd.settings.words.window_words import failure_line, quoted
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.control_thread import ControlThread
-    from telemetryd.settings.page import WindowPage
-    from telemetryd.settings.service_snapshot import Row, ServiceSnapshot
+    from telemetryd.settings.pages.page import WindowPage
+    from telemetryd.settings.reading.service_snapshot import Row, ServiceSnapshot
 
 _SIZE = 820, 600
 NAVIGATION = {
@@ -134,9 +134,9 @@ class SettingsWindow(PlainWindow):
         self._acts.locks = snapshot.locks
         self._missing_box.found()
         count = snapshot.pending()
-        applications = self._navigation.item(list(NAVIGATION).index(applications_page.NAME))
+        line = self._navigation.item(list(NAVIGATION).index(applications_page.NAME))
         name = self._(NAVIGATION[applications_page.NAME])
-        applications.setText(f"{name} ({count})" if count else name)
+        line.setText(f"{name} ({count})" if count else name)
         self._show_place()
 
     def _show_place(self) -> None:

@@ -42,6 +42,7 @@ _PUT_LIFE = f"INSERT OR REPLACE INTO life VALUES ({', '.join('?' * (2 + len(Reco
 _Statement = tuple[str, tuple[Any, ...]]
 _Name = tuple[str, ...]
 _SELECT_DO_NOT_TRACK = "SELECT 1 FROM level WHERE name = 'do_not_track' AND value"
+_HISTORY_ERASED = "history_erased"
 
 
 class Consents:
@@ -62,6 +63,7 @@ class Consents:
         self.decisions: Mapping[Key, Decision] = self._read_decisions()
         self.records: Mapping[Key, Record] = self._read_records()
         self.is_spent = bool(database.read("SELECT 1 FROM level WHERE name = 'spent'"))
+        self.history_erased: int = self._read_history_erased()
         self.lots: Mapping[Key, Lot] = self._read_lots()
         self.ledger: Mapping[Key, Charge] = self._read_ledger()
 
@@ -228,6 +230,11 @@ class Consents:
             with self._transaction() as connection:
                 connection.execute("INSERT OR REPLACE INTO level VALUES ('do_not_track', ?)", (is_set,))
 
+    def note_history_erased(self, day: int) -> None:
+        """Store the beginning (Unix s, UTC) of the day on which an erasure emptied the history. If that cannot be written, it is owed."""
+        self._write({("level", _HISTORY_ERASED): (_PUT_LEVEL, (_HISTORY_ERASED, day))}, is_lowered=True)
+        self.history_erased = day
+
     def mark_ledger_lost(self) -> None:
         """Store that the ledger was lost: what was spent is not known, so the whole budget counts as spent."""
         with self._transaction() as connection:
@@ -242,6 +249,10 @@ class Consents:
         rows = self._database.read("SELECT name, value FROM level")
         stored = {name: value for name, value in rows if name in Levels._fields and value in {0, 1, 2}}
         return Levels(**stored)
+
+    def _read_history_erased(self) -> int:
+        rows = self._database.read("SELECT value FROM level WHERE name = ? AND typeof(value) = 'integer' AND value > 0", (_HISTORY_ERASED,))
+        return int(rows[0][0]) if rows else 0
 
     def _read_applications(self) -> dict[str, ApplicationLevels]:
         rows = self._database.read("SELECT id, system, usage FROM application")

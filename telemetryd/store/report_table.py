@@ -149,6 +149,10 @@ class Reports:
                 list(keys),
             )
 
+    def has_history(self) -> bool:
+        """Whether there is a report that does not wait."""
+        return bool(self._database.read("SELECT 1 FROM report WHERE outcome != 'queued' LIMIT 1"))
+
     def forget(self, application: str) -> bool:
         """Erase some of the history of an application, or of all (""). True if there may be more."""
         return self._drop("application = ?", application) if application else self._drop("1")

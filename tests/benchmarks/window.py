@@ -83,7 +83,7 @@ def look() -> Figures:
 
     from telemetryd.ctl import language as languages  # noqa: PLC0415 - after the platform
     from telemetryd.settings.control_thread import ControlThread  # noqa: PLC0415 - after the platform
-    from telemetryd.settings.page import Place  # noqa: PLC0415 - after the platform
+    from telemetryd.settings.pages.page import Place  # noqa: PLC0415 - after the platform
     from telemetryd.settings.window import SettingsWindow  # noqa: PLC0415 - after the platform
 
     qt = QApplication.instance() or QApplication(["telemetryd-settings"])

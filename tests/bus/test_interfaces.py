@@ -84,6 +84,7 @@ def test_members_are_the_fixed_ones():
         **dict.fromkeys(("KillSwitches", "Locks", "Problems"), ("a(ss)", False, "invalidates")),
         "ProblemDetails": ("aa{sv}", False, "invalidates"),
         "LastWork": ("t", False, "false"),
+        "HistoryErased": ("t", False, "invalidates"),
     }
     assert control.signals == {"QuestionsChanged": ""}
 
@@ -174,7 +175,7 @@ def test_properties_say_how_they_change():
         element = ET.parse(ROOT / "dbus" / f"{name}.xml").getroot().find("interface")
         assert element.findall("annotation") == []
         said |= {(name, child.get("name")): child.find(f"annotation[@name='{EMITS}']").get("value") for child in element.iter("property")}
-    invalidated = ("System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Locks", "Problems", "ProblemDetails")
+    invalidated = ("System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Locks", "Problems", "ProblemDetails", "HistoryErased")
     assert said == {
         **dict.fromkeys(((name, "Version") for name in NAMES), "const"),
         **dict.fromkeys(((CONTROL, name) for name in invalidated), "invalidates"),

@@ -24,16 +24,16 @@ async def open_settings(client, application=KATE_ID, options=None, parent=""):
 
 
 async def test_the_bus_starts_the_window(any_machine):
-    """The window is started and asked to show the application, with the token that brings it to the front."""
+    """The window is started and asked to show the application, with the token that brings it to the front, and the caller's window."""
     any_machine.install(KATE)
     window = RecordedWindow(any_machine)
     options = {"activation_token": Variant("s", "token-1"), "later": Variant("u", 1)}
     with any_machine.daemon():
         async with any_machine.client() as client:
-            assert await open_settings(client, options=options, parent="wayland:abc") == []
+            assert await open_settings(client, options=options, parent="x11:2a00007") == []
             until(window.calls)
-    tokens = {"activation-token": "token-1", "desktop-startup-id": "token-1"}
-    assert window.calls() == [["ActivateAction", ["show", [KATE_ID], tokens]]]
+    platform = {"activation-token": "token-1", "desktop-startup-id": "token-1", "parent-window": "x11:2a00007"}
+    assert window.calls() == [["ActivateAction", ["show", [KATE_ID], platform]]]
 
 
 async def test_further_calls_do_nothing(any_machine):
@@ -56,7 +56,7 @@ async def test_after_ten_seconds_it_opens_again(machine):
     opener = SettingsOpener(lambda: connection, lambda: now[0])
     for second in (100.0, 105.0, 109.9, 110.0, 119.9):
         now[0] = second
-        await opener.open(KATE_ID, {})
+        await opener.open(KATE_ID, "", {})
     async with asyncio.timeout(4 * AT_ONCE_S):
         while len(window.calls()) < 2:
             await asyncio.sleep(0.02)
@@ -104,23 +104,24 @@ async def test_it_waits_for_no_window(machine):
 
 
 @pytest.mark.parametrize(
-    ("application", "options"),
+    ("application", "options", "parent"),
     [
-        ("sent", {}),
-        ("", {}),
-        ("../etc.passwd/x", {}),
-        ("a." + "b" * 127, {}),
-        (KATE_ID, {"activation_token": Variant("u", 1)}),
-        (KATE_ID, {"activation_token": Variant("s", "t" * 1025)}),
+        ("sent", {}, ""),
+        ("", {}, ""),
+        ("../etc.passwd/x", {}, ""),
+        ("a." + "b" * 127, {}, ""),
+        (KATE_ID, {"activation_token": Variant("u", 1)}, ""),
+        (KATE_ID, {"activation_token": Variant("s", "t" * 1025)}, ""),
+        (KATE_ID, {}, "wayland:" + "h" * 1017),
     ],
 )
-async def test_what_is_refused(machine, application, options):
-    """What is no application id or no token opens nothing."""
+async def test_what_is_refused(machine, application, options, parent):
+    """What is no application id, no token or no window opens nothing."""
     window = RecordedWindow(machine)
     with machine.daemon():
         async with machine.client() as client:
             with pytest.raises(CallError) as refused:
-                await open_settings(client, application, options)
+                await open_settings(client, application, options, parent)
             assert refused.value.name == INVALID
             await open_settings(client)  # the pause has not begun
             until(window.calls)

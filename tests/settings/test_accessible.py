@@ -8,8 +8,8 @@ from support.driven_window import driven_first_run, driven_window
 from support.machine import CONTROL, KATE
 from support.window_user import PLACES
 
-from telemetryd.settings.page import Place
-from telemetryd.settings.pictures import Picture
+from telemetryd.settings.pages.page import Place
+from telemetryd.settings.parts.pictures import Picture
 
 QUESTION = "org.kde.kate/startup-time"
 STATES = ("checked", "disabled", "readOnly", "checkable")

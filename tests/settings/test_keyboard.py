@@ -9,8 +9,8 @@ from support.looks import look
 from support.machine import CONTROL, KATE
 from support.window_user import PLACES
 
-from telemetryd.settings import legible
-from telemetryd.settings.page import Place
+from telemetryd.settings.pages.page import Place
+from telemetryd.settings.widgets import legible
 
 KATE_ID, QUESTION = "org.kde.kate", "org.kde.kate/startup-time"
 OWN_LEVELS = ["own-system=3", "own-usage=3"]

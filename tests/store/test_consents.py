@@ -263,3 +263,25 @@ def test_an_impossible_charge_is_spent(folder, opened, wrong, number):
     second = opened().consents
     assert second.is_spent
     assert second.ledger == {other: charge for other, charge in charges.items() if other != key}
+
+
+def test_the_day_of_an_erasure(folder, opened):
+    """The day on which the history was emptied is there after opening again. A value that is no day reads as never."""
+    first = opened().consents
+    assert first.history_erased == 0
+    first.note_history_erased(20_000 * 86_400)
+    assert (first.history_erased, opened().consents.history_erased) == (20_000 * 86_400, 20_000 * 86_400)
+    for value in ("soon", -86_400):
+        alter(folder, "UPDATE level SET value = ? WHERE name = 'history_erased'", value)
+        assert opened().consents.history_erased == 0
+
+
+def test_the_day_of_an_erasure_needs_no_disk(folder, opened):
+    """If it cannot be written it is known at once, and is in the file with the next change that the disk takes."""
+    consents = opened().consents
+    consents.set_levels(Levels(1, 1, 1))
+    with locked(folder):
+        consents.note_history_erased(86_400)
+        assert (consents.history_erased, consents.is_owed, opened().consents.history_erased) == (86_400, True, 0)
+    consents.settle({}, {})
+    assert (opened().consents.history_erased, consents.is_owed) == (86_400, False)

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 
 from telemetryd.ctl import language as languages
 from telemetryd.settings.control_thread import ControlThread
-from telemetryd.settings.first_run_page import FirstRunPage
-from telemetryd.settings.page import Place
+from telemetryd.settings.pages.first_run_page import FirstRunPage
+from telemetryd.settings.pages.page import Place
 from telemetryd.settings.window import SettingsWindow
 
 WAIT_S = 20

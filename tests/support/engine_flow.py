@@ -221,7 +221,7 @@ class Running:
         about = {"catalogue": self.catalogue, "questions": self.questions, "reports": store.reports, "clock": self.clock}
         self.closing = PeriodClose(**about, tallies=self.tallies, rng=self.chance)
         self.lowered, self.sending = UnwrittenWithdrawals(), Sending()
-        self.erasure = Erasure(**about, tallies=self.tallies, abort=self.sending.abort)
+        self.erasure = Erasure(**about, tallies=self.tallies, consents=store.consents, abort=self.sending.abort)
         self.disk = Disk(lambda _: store)
         self.work = Work(asyncio.Lock(), self.disk)
         self.owed, self.news = [], []

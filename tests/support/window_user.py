@@ -28,15 +28,18 @@ PLACES = {
 
 
 @contextlib.contextmanager
-def busy_machine(root, kind=Machine):
-    """A user who answers Kate's questions: an answer was sent, one is being measured, others wait for the user. `kind` is a Machine."""
+def busy_machine(root, kind=Machine, **receives):
+    """A user who answers Kate's questions: an answer was sent, one is being measured, others wait for the user.
+
+    `kind` is a Machine. `receives` says where KDE receives reports, as `Receiver` takes it.
+    """
     root.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(root / "ca.pem")
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(root / "server.pem")
+    authority.issue_cert(receives.get("host", "localhost")).private_key_and_cert_chain_pem.write_to_path(root / "server.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(root / "server.pem")
-    receiver = Receiver(context)
+    receiver = Receiver(context, **receives)
     with contextlib.closing(receiver), kind(root / "machine") as machine:
         for text in (KATE, DOLPHIN, GIMP):
             machine.install(text)

@@ -42,6 +42,13 @@ static QDBusPendingCallWatcher *ask(QObject *owner, const QDBusMessage &call)
     return new QDBusPendingCallWatcher(QDBusConnection::sessionBus().asyncCall(call, 2000), owner);
 }
 
+// What the telemetry settings stay above, as the desktop portals name it. It works on X11.
+static QString nameOf(const QWidget *window)
+{
+    const bool isX11 = QGuiApplication::platformName() == QLatin1String("xcb");
+    return isX11 ? QStringLiteral("x11:%1").arg(window->winId(), 0, 16) : QString();
+}
+
 // `failure` shows why nothing opened, if nothing did.
 static QPushButton *telemetryButton(const QString &application, QLabel *failure)
 {
@@ -61,7 +68,7 @@ static QPushButton *telemetryButton(const QString &application, QLabel *failure)
     QObject::connect(button, &QPushButton::clicked, button, [=] {
         auto call = QDBusMessage::createMethodCall(name, QStringLiteral("/org/telemetryd/Telemetry1"), name,
                                                    QStringLiteral("OpenSettings"));
-        call.setArguments({application, QString(), QVariantMap()});
+        call.setArguments({application, nameOf(button->window()), QVariantMap()});
         auto opened = ask(button, call);
         QObject::connect(opened, &QDBusPendingCallWatcher::finished, failure, [=] {
             failure->setText(opened->isError() ? opened->error().message() : QString());

@@ -9,6 +9,7 @@ import sys
 
 from PySide6.QtCore import QLocale, QObject
 from PySide6.QtDBus import QDBusConnection, QDBusMessage, QDBusPendingCall, QDBusPendingCallWatcher
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QCheckBox, QFormLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 NAME, PATH = "org.telemetryd.Telemetry1", "/org/telemetryd/Telemetry1"
@@ -24,6 +25,11 @@ TEXTS = {
 def asked(owner: QObject, call: QDBusMessage) -> QDBusPendingCallWatcher:
     """Send a call without waiting. The watcher has the answer after two seconds at most."""
     return QDBusPendingCallWatcher(QDBusPendingCall(QDBusConnection.sessionBus().asyncCall(call, 2000)), owner)
+
+
+def name_of_window(window: QWidget) -> str:
+    """What the telemetry settings stay above, as the desktop portals name it. It works on X11."""
+    return f"x11:{int(window.winId()):x}" if QGuiApplication.platformName() == "xcb" else ""
 
 
 class TelemetryButton(QPushButton):
@@ -43,7 +49,7 @@ class TelemetryButton(QPushButton):
 
     def _open(self) -> None:
         call = QDBusMessage.createMethodCall(NAME, PATH, NAME, "OpenSettings")
-        call.setArguments([self._application, "", {}])
+        call.setArguments([self._application, name_of_window(self.window()), {}])
         opened = asked(self, call)
         opened.finished.connect(lambda: self._failure.setText(opened.error().message() if opened.isError() else ""))
 

@@ -107,7 +107,8 @@ def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
             is_cut = bool(reports) and (since > 0 or len(found) > len(reports))
             made = sum(budget["answers"] for budget in budgets if budget["application"])
             if made > len(reports) and not is_cut:
-                missing_page(printing.Page(), made, [question["outcome"] for question in questions])
+                erased = (await control.some_properties("HistoryErased"))["HistoryErased"]
+                missing_page(printing.Page(), made, [question["outcome"] for question in questions], erased=erased)
 
     control_client.run(work)
 

@@ -52,8 +52,11 @@ def report_page(page: Page, report: ControlDict) -> None:
     _body(page, report["body"])
 
 
-def missing_page(page: Page, made: int, outcomes: Sequence[str]) -> None:
-    """What became of the reports that were made, if the list does not have them all. `outcomes` are those of the questions."""
+def missing_page(page: Page, made: int, outcomes: Sequence[str], *, erased: int) -> None:
+    """What became of the reports that were made, if the list does not have them all. `outcomes` are those of the questions.
+
+    `erased` is the beginning of the day on which the user last emptied the list, or 0.
+    """
     words = page.language.words
     _ = words.gettext
     counts = Counter(_FATES[outcome] for outcome in outcomes if outcome in _FATES)
@@ -62,6 +65,8 @@ def missing_page(page: Page, made: int, outcomes: Sequence[str]) -> None:
     if lost > 0:
         known.append(_("{number} of which nothing more is known").format(number=lost))
     page.say(_("Reports leave this list after a year, or when you erase it."))
+    if erased:
+        page.say(_("You last erased all of it on {day}.").format(day=day(erased, words)))
     text = words.ngettext("The ledger counts {number} report in all: {fates}.", "The ledger counts {number} reports in all: {fates}.", made)
     page.say(text.format(number=made, fates=join_with_and(known, words)))
 

@@ -28,6 +28,7 @@ class DraftConsents:
         self._consents = consents
         self.levels, self.applications, self.decisions = consents.levels, consents.applications, consents.decisions
         self.records, self.lots, self.ledger, self.is_spent = consents.records, consents.lots, consents.ledger, consents.is_spent
+        self.history_erased = consents.history_erased
 
     def together(self) -> AbstractContextManager[None]:
         """Nothing fails here."""
@@ -79,6 +80,10 @@ class DraftConsents:
         self.set_records(records)
         open_ = {key: entry for key, entry in ledger.items() if key not in self.ledger or not self.ledger[key].is_charged}
         self.ledger = {key: entry for key, entry in {**self.ledger, **open_}.items() if entry}
+
+    def note_history_erased(self, day: int) -> None:
+        """Note the day of an erasure."""
+        self.history_erased = day
 
 
 def _without_empty(decisions: Mapping[Key, Decision]) -> dict[Key, Decision]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetryd.core.limits import DAY_S
 from telemetryd.core.permission import obstacle_delay
 from telemetryd.core.permission.gate import absence
 from telemetryd.core.permission.record import Outcome
+from telemetryd.core.sending.schedule import day_of
 from telemetryd.engine.durability import Point
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Key
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.ports import Clock, ReportStore
+    from telemetryd.engine.ports import Clock, ConsentStore, ReportStore
     from telemetryd.engine.questions import Questions
     from telemetryd.engine.samples.tallies import RunningTallies
 
@@ -38,11 +40,12 @@ class Erasure:
         questions: Questions,
         tallies: RunningTallies,
         reports: ReportStore,
+        consents: ConsentStore,
         clock: Clock,
         abort: Callable[[Iterable[Key]], None],
         purge_elsewhere: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._catalogue, self._questions, self._tallies = catalogue, questions, tallies
+        self._catalogue, self._questions, self._tallies, self._consents = catalogue, questions, tallies, consents
         self._reports, self._clock, self._abort, self._purge_elsewhere = reports, clock, abort, purge_elsewhere
         self.is_pending = True
         self.is_held_up = False
@@ -85,10 +88,13 @@ class Erasure:
                 self.begin()
 
     def erase_history_steps(self, application: str) -> Steps[None]:
-        """Erase the history of an application, or of all ("")."""
+        """Erase the history of an application, or of all (""). If that empties it, the day is noted, and no finer time."""
+        is_any = self._reports.has_history()
         while self._reports.forget(application):
             yield Point.SYNCED
         self.begin()
+        if is_any and not self._reports.has_history():
+            self._consents.note_history_erased(day_of(self._clock.now()) * DAY_S)
 
     def _orphans(self) -> set[Key]:
         """Questions with a tally or report but no consent: after damage of the consent file, or an erasure that could not be written."""

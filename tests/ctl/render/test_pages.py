@@ -378,7 +378,7 @@ def test_odd_columns(value, monkeypatch, capsys):
 def test_what_the_history_no_longer_has(made, outcomes, text, columns, capsys):
     """The ledger's number is told, and what became of the reports as far as the questions know."""
     columns(200)
-    report_pages.missing_page(printing.Page(), made, outcomes)
+    report_pages.missing_page(printing.Page(), made, outcomes, erased=0)
     assert text in " ".join(capsys.readouterr().out.split())
 
 

@@ -11,6 +11,7 @@ import time
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 RESET = object()
 """A piece of an answer: the connection is reset."""
+_HTTPS = 443
 WAIT_S = 20
 """Longest wait for an event that has to come."""
 
@@ -34,15 +35,16 @@ class Receiver:
     """Serves in threads. Answers each connection with `answer`; `silent_in` (handshake, headers) says where it falls silent instead.
 
     `answer` is bytes, pieces of them (or RESET), or a function of the request that gives either; `read` takes from a connection what is
-    the request.
+    the request. It answers on 127.0.0.1, by whatever name (`host`) reports are sent to it.
     """
 
-    def __init__(self, context=None, answer=NO_CONTENT, silent_in="", *, read=read_request):
+    def __init__(self, context=None, answer=NO_CONTENT, silent_in="", *, read=read_request, host="localhost", port=0):
         self.context, self.answer, self.silent_in, self.read = context, answer, silent_in, read
         self.requests, self.ended, self.resumed, self.sent_bytes = queue.Queue(), queue.Queue(), [], 0
         self.peers = []
         self.met = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.host = host
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self._connections, self._threads = [], [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -51,9 +53,10 @@ class Receiver:
         """When the next connection ended."""
         return await asyncio.to_thread(self.ended.get, timeout=WAIT_S)
 
-    def url(self, host="localhost", scheme=""):
+    def url(self, host="", scheme=""):
         """Where reports go."""
-        return f"{scheme or ('https' if self.context else 'http')}://{host}:{self.port}/v1/reports"
+        port = "" if self.port == _HTTPS else f":{self.port}"
+        return f"{scheme or ('https' if self.context else 'http')}://{host or self.host}{port}/v1/reports"
 
     def close(self):
         """End every connection and thread."""

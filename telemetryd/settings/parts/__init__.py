@@ -1,0 +1,1 @@
+"""What the window and its pages are made of: dialogs, pictures, lists, banners."""
