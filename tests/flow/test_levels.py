@@ -178,7 +178,7 @@ async def test_signals_carry_no_value(any_machine):
             await client.call(CONTROL, "Erase", "s", "")
             await client.get("Usage")
     signals = [(one.interface, one.member, one.signature, one.body) for one in heard if one.path == CONTROL[1]]
-    names = ["System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Locks", "Problems", "ProblemDetails"]
+    names = ["System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Locks", "Problems", "ProblemDetails", "HistoryErased"]
     changed = {
         json.dumps([sorted(part) if isinstance(part, list) else part for part in body])
         for _, name, _, body in signals

@@ -191,7 +191,8 @@ class Left:
 
     def _is_whole(self, file):
         try:
-            return self._rows("PRAGMA integrity_check", file) == [("ok",)]
+            has_tables = self._rows("SELECT count(*) FROM sqlite_master", file) != [(0,)]  # SQLite finds nothing wrong with an empty file
+            return has_tables and self._rows("PRAGMA integrity_check", file) == [("ok",)]
         except sqlite3.DatabaseError:
             return False
 
