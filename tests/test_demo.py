@@ -6,15 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DEMO = Path(__file__).parents[1] / "packaging/demo/demo.py"
 
 
 def play(tmp_path, **environ):
     """The demo as a process that leaves its folders in tmp_path, if it leaves any."""
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", **environ}
-    return subprocess.run([sys.executable, DEMO], env=environment, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run([sys.executable, DEMO], env=environment, capture_output=True, text=True, timeout=210, check=False)
 
 
+@pytest.mark.timeout(240)
 def test_every_step_holds(tmp_path):
     """It ends with status 0 after all eight steps, in their order, in at most 100 columns without colours, and leaves nothing behind."""
     done = play(tmp_path, DO_NOT_TRACK="1")

@@ -238,6 +238,7 @@ def test_start_loads_no_heavy_library():
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.timeout(300)
 def test_same_tests_at_any_time(request):
     """The tests have the same names at any time and in any order of sets: else two workers that start in different seconds run nothing."""
     collected = os.environ.get("TELEMETRYD_COLLECTED")

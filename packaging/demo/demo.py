@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STOPWATCH, DISKS, SESSION, SHARED = (f"org.example.{name}" for name in ("stopwatch", "disks", "session", "shared"))
 WANTED = (STOPWATCH, SESSION, SHARED)
 """Whose questions the user of this demo accepts at first; Disks gets a no."""
-LONGEST_S = 90
+LONGEST_S = 180
 """After so long the demo gives up: something hangs."""
 BLANK_NONCE = "0" * 32
 

@@ -34,6 +34,7 @@ def plan(*arguments):
     return done.exit_code, " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.timeout(300)
 def test_share(tmp_path):
     """Twelve questions do not fit with a share of 1, and do with the share that is named; the exit status says so."""
     path = manifest(tmp_path, 12, is_one_source=False)
