@@ -194,30 +194,3 @@ async def test_a_tick_holds_the_lock_as_long_as_for_one_closing(timeline, counts
     assert reports(timeline) == sum(counts)
     assert len(holds) == len(counts)
     assert max(holds) <= HOLD_SYNCS
-
-
-DISK_MS = 40
-"""A sync of a slow hard disk."""
-
-
-async def time_to_serve(timeline):
-    """How long a daemon takes from its start to the answer of its first push, which is no error."""
-    begin = time.monotonic()
-    await timeline.start()
-    assert await outcome(timeline.client) == ""
-    return time.monotonic() - begin
-
-
-@pytest.mark.usefixtures("strace")
-async def test_a_start_waits_less_than_a_second_for_a_tick(timeline):
-    """On a slow hard disk a start is held up by less than a second while a tick closes 24 periods: it is served in between."""
-    await end_periods(timeline, CLOSINGS_HELD, CLOSINGS_HELD, CLOSINGS_HELD)
-    slow = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fdatasync,fsync:delay_enter={DISK_MS}ms")
-    with timer(timeline, prefix=slow) as tick:
-        until(lambda: is_locked(timeline.machine))
-        waited_s = await time_to_serve(timeline)
-        assert tick.wait(WAIT_S) == 0
-    timeline.stop()
-    plain_s = await time_to_serve(timeline)
-    assert reports(timeline) == 3 * CLOSINGS_HELD
-    assert waited_s - plain_s < 1
