@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from telemetryd.engine.ports import ConsentStore
     from telemetryd.engine.samples.erasure import Erasure
 
-AGAIN_MIN_S, AGAIN_MAX_S = 60.0, 3600.0
-"""Time from a reading to the signal. It doubles with each of these signals: an open window costs a few of them, then one in an hour."""
+AGAIN_MIN_S, AGAIN_MAX_S = 300.0, 3600.0
+"""Time from a reading to the signal. It doubles with each of these signals: an open window costs four of them, then one in an hour."""
 
 
 class Parts(Protocol):

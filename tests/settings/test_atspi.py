@@ -48,7 +48,8 @@ def desktop(machine, tmp_path):
     reading, writing = os.pipe()
     with contextlib.ExitStack() as stack:
         number = f":{1000 + os.getpid() % 50_000}"  # no other's: servers that begin at one time can choose one number
-        display = ("Xvfb", number, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp")
+        # A server without a client for a moment would begin anew, and refuse whoever connects then.
+        display = ("Xvfb", number, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset")
         stack.enter_context(running(*display, environ=machine.environ, log=tmp_path / "xvfb.log", pass_fds=(writing,)))
         os.close(writing)
         with os.fdopen(reading) as told:
@@ -76,10 +77,11 @@ def reader(desktop, machine, tmp_path):
 
 @contextlib.contextmanager
 def window(desktop, tmp_path, *arguments):
-    """The window as a process of its own."""
-    command = (sys.executable, "-m", "telemetryd.settings", *arguments)
+    """The window as a process of its own. If it crashes, its log says where."""
+    command = (sys.executable, "-X", "faulthandler", "-m", "telemetryd.settings", *arguments)
     with running(*command, environ=desktop, log=tmp_path / "window.log", cwd=ROOT) as process:
         yield process
+        assert process.poll() is None
 
 
 def named(tree, name):
@@ -136,3 +138,13 @@ def test_pictures_are_images_with_a_text(desktop, reader, tmp_path):
         assert len(images) == 2
         assert images[0].startswith("Possible answers: less than 500")
         assert "of 100 people who answer as you do" in images[1]
+
+
+def test_a_child_that_is_gone_is_none(desktop, reader, tmp_path):
+    """A reader that asks an object for a child beyond its last gets none, and the window lives. Qt's own scroll areas end the program."""
+    with window(desktop, tmp_path, "--app", "org.kde.kate") as process:
+        reader("tree", "--until", f"Details…: {QUESTION}")
+        objects, answers = reader("ask-too-much", "--until", f"Details…: {QUESTION}")
+        assert objects > 10
+        assert answers == 0
+        assert process.poll() is None

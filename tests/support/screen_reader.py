@@ -1,6 +1,7 @@
 """Does in the window what a screen reader does, over the accessibility bus. Runs on the system's Python, which has the library for it.
 
 screen_reader.py tree [--until NAME | --until-checked NAME]     every object of the window, a JSON list from the top
+screen_reader.py ask-too-much --until NAME                      [how many objects there are, how many of the children too many are there]
 screen_reader.py press NAME                                     the first action of the object of this name
 screen_reader.py hear NAME                                      the same; then the first text that the window has read out
 """
@@ -22,7 +23,7 @@ PROGRAM = "telemetryd-settings"
 def main():
     """Do what the arguments say, and print JSON."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("act", choices=["tree", "press", "hear"])
+    parser.add_argument("act", choices=["tree", "press", "hear", "ask-too-much"])
     parser.add_argument("name", nargs="?", default="")
     parser.add_argument("--until", default="")
     parser.add_argument("--until-checked", default="")
@@ -33,6 +34,8 @@ def main():
     answer = found.get_action_iface().do_action(0) if chosen.act == "press" else [row(one) for one in walk(window())]
     if chosen.act == "hear":
         answer = hear(found)
+    elif chosen.act == "ask-too-much":
+        answer = ask_too_much()
     sys.stdout.write(json.dumps(answer))
 
 
@@ -50,6 +53,13 @@ def hear(found):
     GLib.timeout_add_seconds(WAIT_S, loop.quit)
     loop.run()
     return heard
+
+
+def ask_too_much():
+    """Ask every object for children beyond its last, as a reader does that counted them before the page changed."""
+    objects = list(walk(window()))
+    beyond = [one.get_child_at_index(one.get_child_count() + more) for one in objects for more in range(4)]
+    return len(objects), sum(child is not None for child in beyond)
 
 
 def window():

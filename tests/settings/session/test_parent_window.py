@@ -40,7 +40,7 @@ def display(tmp_path_factory):
     reading, writing = os.pipe()
     with Machine(tmp_path_factory.mktemp("x11")) as machine, contextlib.ExitStack() as stack:
         number = f":{1000 + os.getpid() % 50_000}"  # no other's: servers that begin at one time can choose one number
-        server = ("Xvfb", number, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp")
+        server = ("Xvfb", number, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset")
         stack.enter_context(running(*server, environ=machine.environ, pass_fds=(writing,), stderr=subprocess.DEVNULL))
         os.close(writing)
         with os.fdopen(reading) as told:
