@@ -7,6 +7,7 @@ screen_reader.py hear NAME                                      the same; then t
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -31,7 +32,7 @@ def main():
     wanted = chosen.name or chosen.until or chosen.until_checked
     state = Atspi.StateType.CHECKED if chosen.until_checked else Atspi.StateType.SHOWING
     found = wait_for(wanted, state)
-    answer = found.get_action_iface().do_action(0) if chosen.act == "press" else [row(one) for one in walk(window())]
+    answer = found.get_action_iface().do_action(0) if chosen.act == "press" else tree()
     if chosen.act == "hear":
         answer = hear(found)
     elif chosen.act == "ask-too-much":
@@ -53,6 +54,13 @@ def hear(found):
     GLib.timeout_add_seconds(WAIT_S, loop.quit)
     loop.run()
     return heard
+
+
+def tree():
+    """The rows of the window, read again where an object was made anew meanwhile."""
+    while True:
+        with contextlib.suppress(GLib.Error):
+            return [row(one) for one in walk(window())]
 
 
 def ask_too_much():
