@@ -215,19 +215,26 @@ class Lifecycle:
         """A daemon that cannot start: telemetryctl says so and what to do; repaired, it is there again."""
         return self._not_started("[Service]\nExecStart=\nExecStart=/bin/false\nRestart=no\n", {"journalctl", "reset-failed"})
 
-    def limited(self) -> str:
-        """A daemon that was started too often: telemetryctl says so, and `reset-failed` helps."""
+    def failed_too_often(self) -> str:
+        """A daemon that failed until systemd gave up: the unit keeps its result, and `reset-failed` helps after a repair."""
+        starts = f"for number in $(seq 6); do systemctl --user start {DAEMON}; done"
         return self._not_started(
-            "[Unit]\nStartLimitIntervalSec=1h\n[Service]\nExecStart=\nExecStart=/bin/false\nRestart=no\n", {"reset-failed"}, starts=6
+            "[Unit]\nStartLimitIntervalSec=1h\n[Service]\nExecStart=\nExecStart=/bin/false\nRestart=no\n",
+            {"right after its start (exit-code)", "reset-failed"},
+            first=starts,
         )
 
-    def _not_started(self, text: str, words: set[str], starts: int = 0) -> str:
+    def limited(self) -> str:
+        """A working daemon that was started too often: telemetryctl says that systemd refuses, and `reset-failed` helps."""
+        starts = f"for number in $(seq 7); do systemctl --user restart {DAEMON}; done"
+        return self._not_started("[Unit]\nStartLimitIntervalSec=1h\n", {"too often", "reset-failed"}, first=starts)
+
+    def _not_started(self, text: str, words: set[str], first: str = "") -> str:
         ada = self._ada
         ada.systemctl("stop", DAEMON)
         ada.override(DAEMON, text)
         try:
-            if starts:
-                ada.run("sh", "-c", f"for number in $(seq {starts}); do systemctl --user start {DAEMON}; done", check=False)
+            ada.run("sh", "-c", first, check=False)
             began = time.monotonic()
             done = ada.control("status", check=False)
             took_s = time.monotonic() - began
@@ -300,6 +307,25 @@ def logout(account: Account, session: Session) -> str:
     return "the manager ended; no line; the pushes are there at the next login"
 
 
+def logout_while_sending(account: Account, receiver: Receiver) -> str:
+    """A logout while a server has a report and has not answered: the outcome is unknown, and nothing is sent again."""
+    until(lambda: not account.runtime.exists())
+    with account.session() as session:
+        account.push()
+        receiver.may_answer.clear()
+        with subprocess.Popen([sys.executable, "-B", __file__, "submit", account.name], stderr=subprocess.DEVNULL):
+            receiver.reports.get(timeout=20)
+            session.end()
+            until(lambda: not account.runtime.exists())
+        receiver.may_answer.set()
+    with account.session():
+        account.control("submit", check=False)
+        row = json.loads(account.control("history", "--json").stdout)[0]
+    assert row["outcome"] == "unknown", row
+    assert receiver.reports.empty()
+    return "unknown after the next login, and one copy only"
+
+
 def do_not_track(account: Account) -> str:
     """DO_NOT_TRACK in environment.d switches telemetry off from the next login on."""
     until(lambda: not account.runtime.exists())
@@ -358,10 +384,12 @@ def run(account: Account, bus: str, receiver: Receiver) -> int:
         for claim in (
             *(steps.activation, steps.consent, steps.kill, steps.restarts_under_load, steps.reload, steps.two_sessions),
             *(steps.upload, steps.stranger, steps.uploader_killed, steps.uploader_masked, steps.reuse_of_version),
-            *(partial(upgrade, account, receiver), steps.tick, steps.idle_exit, steps.failed, steps.limited, steps.masked),
+            *(partial(upgrade, account, receiver), steps.tick, steps.idle_exit),
+            *(steps.failed, steps.failed_too_often, steps.limited, steps.masked),
         ):
             table.try_claim(getattr(claim, "func", claim).__name__.replace("_", " "), claim)
         table.try_claim("logout with work pending", partial(logout, account, session))
+    table.try_claim("logout while a report is sent", partial(logout_while_sending, account, receiver))
     table.try_claim("DO_NOT_TRACK in environment.d", partial(do_not_track, account))
     table.try_claim("linger", partial(linger, account))
     return table.failures
