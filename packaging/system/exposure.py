@@ -187,8 +187,7 @@ def verdict_for_uploader(account: Account, receiver: Receiver, directive: str) -
     finally:
         account.override(UPLOADER, "")
     account.control("submit")  # what waits is out of the way of the next one
-    while not receiver.reports.empty():
-        receiver.reports.get()
+    receiver.drain()
     return ("works", "") if is_sent else ("breaks", (said or ["?"])[-1][:120])
 
 

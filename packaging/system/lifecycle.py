@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from accounts import APPLICATION, CONTROL, DAEMON, SOURCE, TELEMETRY, TICK, UPLOAD, Account, Session, main_process, until, uploads
+from accounts import APPLICATION, CONTROL, DAEMON, SOURCE, TELEMETRY, TICK, UPLOAD, Account, main_process, until, uploads
 from receiver import Receiver
+from sessions import do_not_track, linger, logout, logout_while_sending
 from table import Table
 from upgrade import FIRST, install, upgrade
 
@@ -167,8 +168,7 @@ class Lifecycle:
         ada.systemctl("start", UPLOAD)
         ada.control("submit")
         receiver.reports.get(timeout=10)
-        while not receiver.reports.empty():  # one for each period that was closed
-            receiver.reports.get()
+        receiver.drain()  # one for each period that was closed
         return " ".join(problems[0].split()) + " …"
 
     def reuse_of_version(self) -> str:
@@ -197,7 +197,16 @@ class Lifecycle:
         assert timer == "active", timer
         lines = ada.journal(TICK, since=began)
         assert lines == [], lines
-        return f"the timer is active; a run that {'ended at once' if ended else 'waited for its moment'}: no line"
+        ada.override(TICK, "[Service]\nExecStart=\nExecStart=/bin/sleep 60\n")  # which run has to wait is drawn
+        ada.systemctl("start", "--no-block", TICK)
+        until(lambda: ada.state(TICK, "ActiveState") == "activating")
+        ada.systemctl("stop", TICK)
+        result = ada.state(TICK, "Result")
+        ada.override(TICK, "")
+        assert result == "success", f"stopped while it waited: {result}"
+        lines = ada.journal(TICK, since=began)
+        assert lines == [], lines
+        return f"the timer is active; a run that {'ended at once' if ended else 'waited'}, and one that was stopped: no line"
 
     def idle_exit(self) -> str:
         """Idle, the daemon exits by itself; the next call starts it; start and exit leave no line in the journal."""
@@ -290,64 +299,6 @@ def as_the_unit(unit: str, *command: str) -> list[str]:
         if "=" in line and "%" not in line and not line.startswith(("#", "Type=", "Exec", "NotifyAccess=", "Restart", "SuccessExit"))
     ]
     return ["systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet", *(f"--property={line}" for line in kept), "--", *command]
-
-
-def logout(account: Account, session: Session) -> str:
-    """A logout with work under way: the daemon exits in order, and what was acknowledged is there at the next login."""
-    account.push(4)
-    began = time.time()
-    session.end()
-    until(lambda: not account.runtime.exists())
-    said = account.journal(DAEMON, since=began)
-    assert said == [], said
-    with account.session():
-        account.push()
-        counted = account.counted()
-    assert counted == "5..6", counted
-    return "the manager ended; no line; the pushes are there at the next login"
-
-
-def logout_while_sending(account: Account, receiver: Receiver) -> str:
-    """A logout while a server has a report and has not answered: the outcome is unknown, and nothing is sent again."""
-    until(lambda: not account.runtime.exists())
-    with account.session() as session:
-        account.push()
-        receiver.may_answer.clear()
-        with subprocess.Popen([sys.executable, "-B", __file__, "submit", account.name], stderr=subprocess.DEVNULL):
-            receiver.reports.get(timeout=20)
-            session.end()
-            until(lambda: not account.runtime.exists())
-        receiver.may_answer.set()
-    with account.session():
-        account.control("submit", check=False)
-        row = json.loads(account.control("history", "--json").stdout)[0]
-    assert row["outcome"] == "unknown", row
-    assert receiver.reports.empty()
-    return "unknown after the next login, and one copy only"
-
-
-def do_not_track(account: Account) -> str:
-    """DO_NOT_TRACK in environment.d switches telemetry off from the next login on."""
-    until(lambda: not account.runtime.exists())
-    account.write(".config/environment.d/50-track.conf", "DO_NOT_TRACK=1\n")
-    with account.session():
-        said = account.control("status").stdout
-    (account.home / ".config/environment.d/50-track.conf").unlink()
-    assert "DO_NOT_TRACK" in said, said
-    return next(line for line in said.splitlines() if "DO_NOT_TRACK" in line).strip()
-
-
-def linger(account: Account) -> str:
-    """With linger the user's manager runs without a session: the timer is active, and calls are answered."""
-    until(lambda: not account.runtime.exists())
-    subprocess.run(["loginctl", "enable-linger", account.name], check=True)
-    try:
-        until((account.runtime / "bus").exists)
-        assert account.state("telemetryd-tick.timer", "ActiveState") == "active"
-        account.call(CONTROL, "ListApplications")
-    finally:
-        subprocess.run(["loginctl", "disable-linger", account.name], check=True)
-    return "timer active and calls answered without a session"
 
 
 def use_bus(account: Account, bus: str) -> None:
