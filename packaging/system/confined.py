@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from accounts import Account
+from accounts import Account, uploads
 from lifecycle import __file__ as lifecycle_file
 from lifecycle import accept, install_manifest, prepare
 from receiver import Receiver
@@ -31,7 +32,10 @@ def sent(account: Account, receiver: Receiver) -> str:
     account.push()
     receiver.may_answer.clear()
     with subprocess.Popen([sys.executable, "-B", lifecycle_file, "submit", account.name]) as submitting:
-        receiver.reports.get(timeout=60)
+        try:
+            receiver.reports.get(timeout=60)
+        except queue.Empty:
+            raise AssertionError(f"nothing came; denied: {denied(began)}; {uploads(began)}") from None
         labels = {label(path) for path in Path("/proc").glob("[0-9]*/cmdline")} - {""}
         receiver.may_answer.set()
         assert submitting.wait(60) == 0
