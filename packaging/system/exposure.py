@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DAEMON_MAX, UPLOADER_MAX = 6.0, 2.0
-"""Of the daemon's figure 2.6 are capabilities, which no program of a user has, and 2.3 are what only a user namespace gives."""
+"""Of the daemon's figure 2.5 are capabilities, which no program of a user has. What works without effect would bring it to 5.0."""
 UPLOADER = "telemetryd-upload@.service"
 ENDINGS = {
     "CapabilityBoundingSet=": "",
