@@ -52,6 +52,10 @@ PROBES = {
 """Directives, and what each of them should forbid: a user's unit has it all the same."""
 NOTHING = {"User=%u": "a program of a user's manager is that user's already"}
 """Directives that say what is so without them."""
+LEFT_OUT = {
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6": "the C library would not learn which addresses the machine has"
+}
+"""What the uploader would survive in this container, which has one server at one address, and why its unit does not have it."""
 KEPT = {
     "NoNewPrivileges=": "grep -q 'NoNewPrivs:.0' /proc/self/status",
     "MemoryDenyWriteExecute=": "python3 -c 'import mmap; mmap.mmap(-1, 4096, prot=7)'",
@@ -232,6 +236,10 @@ def main() -> None:
         return verdict_of_probe(account, receiver, directive) if directive in PROBES else verdict_for_daemon(account, directive)
 
     def for_uploader(directive: str) -> tuple[str, str]:
+        if directive in LEFT_OUT:
+            return "left out", LEFT_OUT[directive]
+        if directive == "ProtectHome=read-only":  # it has more than that
+            directive = "ProtectHome=yes"
         if directive in NOTHING:
             return "no effect", NOTHING[directive]
         return verdict_of_probe(account, receiver, directive) if directive in PROBES else verdict_for_uploader(account, receiver, directive)
