@@ -52,9 +52,7 @@ PROBES = {
 """Directives, and what each of them should forbid: a user's unit has it all the same."""
 NOTHING = {"User=%u": "a program of a user's manager is that user's already"}
 """Directives that say what is so without them."""
-LEFT_OUT = {
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6": "the C library would not learn which addresses the machine has"
-}
+LEFT_OUT = {"RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6": "the C library would not learn which addresses the machine has"}
 """What the uploader would survive in this container, which has one server at one address, and why its unit does not have it."""
 KEPT = {
     "NoNewPrivileges=": "grep -q 'NoNewPrivs:.0' /proc/self/status",
