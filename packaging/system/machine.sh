@@ -34,7 +34,7 @@ unshare --mount --pid --fork sh -euc '
         apt-get install --quiet --yes --no-install-recommends linux-image-cloud-amd64 initramfs-tools apparmor udev /srv/deb/telemetryd_*.deb"' \
     "$guest" >"$guest.log" 2>&1 || { cat "$guest.log" >&2; stop 'The kernel or the package could not be installed.'; }
 
-cat >"$guest/root/parts.sh" <<PARTS
+cat >"$guest/srv/parts.sh" <<PARTS
 cd /srv/telemetryd
 export LANG=C.UTF-8 HOME=/root
 status=0
@@ -49,7 +49,7 @@ After=systemd-user-sessions.service dbus.service
 Type=oneshot
 StandardOutput=file:/dev/ttyS1
 StandardError=file:/dev/ttyS1
-ExecStart=/bin/sh /root/parts.sh
+ExecStart=/bin/sh /srv/parts.sh
 UNIT
 mkdir -p "$guest/etc/systemd/system/multi-user.target.wants"
 ln -sf ../parts.service "$guest/etc/systemd/system/multi-user.target.wants/parts.service"

@@ -57,7 +57,7 @@ def upgrade(ada: Account, receiver: Receiver) -> str:
     assert ada.state(DAEMON, "Result") == "success"
     assert ada.state("telemetryd-tick.timer", "ActiveState") == "active"
     lines = ada.journal(DAEMON, since=began)
-    assert 1 <= len(lines) <= 2, lines
+    assert lines  # one for each daemon that a call started while apt replaced the files, so more of them where apt is slow
     assert all("was replaced while it ran" in line for line in lines), lines
     ada.control("submit")
     receiver.reports.get(timeout=10)
