@@ -94,9 +94,12 @@ class Account:
         """Push so often, one call after the other; each has to be acknowledged."""
         self.run("sh", "-c", f"for number in $(seq {number}); do {_PUSH} || exit 1; done")
 
-    def push_slowly(self, number: int) -> None:
-        """Push so often in as many seconds; a push that is refused is made again, as a program does that is told to."""
-        script = f"for number in $(seq {number}); do until {_PUSH}; do sleep 0.1; done; sleep 1; done"
+    def push_slowly(self, number: int, go_on: str) -> None:
+        """Push so often, the last time once a file in the home is gone, and call in between. What is refused is made again."""
+        script = (
+            f"for number in $(seq {number - 1}); do until {_PUSH}; do sleep 0.1; done; sleep 1; done; "
+            f"while [ -e ~/{go_on} ]; do {_CALL} || true; sleep 1; done; until {_PUSH}; do sleep 0.1; done"
+        )
         self.run("sh", "-c", script)
 
     def control(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -139,6 +142,7 @@ class Account:
         return [_text(one) for one in entries if str(one.get("_UID")) == str(self.user)]
 
 
+_CALL = f"busctl --user call {CONTROL} /{CONTROL.replace('.', '/')} {CONTROL} ListApplications"
 _PUSH = f"busctl --user call {TELEMETRY} /{TELEMETRY.replace('.', '/')} {TELEMETRY} Push ssv {APPLICATION} {SOURCE} u 1"
 
 

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from accounts import APPLICATION, CONTROL, DAEMON, SOURCE, TELEMETRY, TICK, UPLOAD, Account, Session, main_process, until, uploads
+from accounts import APPLICATION, CONTROL, DAEMON, SOURCE, TELEMETRY, TICK, UPLOAD, Account, main_process, until, uploads
 from receiver import Receiver
+from sessions import do_not_track, linger, logout, logout_while_sending
 from table import Table
 from upgrade import FIRST, install, upgrade
 
@@ -167,8 +168,7 @@ class Lifecycle:
         ada.systemctl("start", UPLOAD)
         ada.control("submit")
         receiver.reports.get(timeout=10)
-        while not receiver.reports.empty():  # one for each period that was closed
-            receiver.reports.get()
+        receiver.drain()  # one for each period that was closed
         return " ".join(problems[0].split()) + " …"
 
     def reuse_of_version(self) -> str:
@@ -197,7 +197,16 @@ class Lifecycle:
         assert timer == "active", timer
         lines = ada.journal(TICK, since=began)
         assert lines == [], lines
-        return f"the timer is active; a run that {'ended at once' if ended else 'waited for its moment'}: no line"
+        ada.override(TICK, "[Service]\nExecStart=\nExecStart=/bin/sleep 60\n")  # which run has to wait is drawn
+        ada.systemctl("start", "--no-block", TICK)
+        until(lambda: ada.state(TICK, "ActiveState") == "activating")
+        ada.systemctl("stop", TICK)
+        result = ada.state(TICK, "Result")
+        ada.override(TICK, "")
+        assert result == "success", f"stopped while it waited: {result}"
+        lines = ada.journal(TICK, since=began)
+        assert lines == [], lines
+        return f"the timer is active; a run that {'ended at once' if ended else 'waited'}, and one that was stopped: no line"
 
     def idle_exit(self) -> str:
         """Idle, the daemon exits by itself; the next call starts it; start and exit leave no line in the journal."""
@@ -215,19 +224,26 @@ class Lifecycle:
         """A daemon that cannot start: telemetryctl says so and what to do; repaired, it is there again."""
         return self._not_started("[Service]\nExecStart=\nExecStart=/bin/false\nRestart=no\n", {"journalctl", "reset-failed"})
 
-    def limited(self) -> str:
-        """A daemon that was started too often: telemetryctl says so, and `reset-failed` helps."""
+    def failed_too_often(self) -> str:
+        """A daemon that failed until systemd gave up: the unit keeps its result, and `reset-failed` helps after a repair."""
+        starts = f"for number in $(seq 6); do systemctl --user start {DAEMON}; done"
         return self._not_started(
-            "[Unit]\nStartLimitIntervalSec=1h\n[Service]\nExecStart=\nExecStart=/bin/false\nRestart=no\n", {"reset-failed"}, starts=6
+            "[Unit]\nStartLimitIntervalSec=1h\n[Service]\nExecStart=\nExecStart=/bin/false\nRestart=no\n",
+            {"right after its start (exit-code)", "reset-failed"},
+            first=starts,
         )
 
-    def _not_started(self, text: str, words: set[str], starts: int = 0) -> str:
+    def limited(self) -> str:
+        """A working daemon that was started too often: telemetryctl says that systemd refuses, and `reset-failed` helps."""
+        starts = f"for number in $(seq 7); do systemctl --user restart {DAEMON}; done"
+        return self._not_started("[Unit]\nStartLimitIntervalSec=1h\n", {"too often", "reset-failed"}, first=starts)
+
+    def _not_started(self, text: str, words: set[str], first: str = "") -> str:
         ada = self._ada
         ada.systemctl("stop", DAEMON)
         ada.override(DAEMON, text)
         try:
-            if starts:
-                ada.run("sh", "-c", f"for number in $(seq {starts}); do systemctl --user start {DAEMON}; done", check=False)
+            ada.run("sh", "-c", first, check=False)
             began = time.monotonic()
             done = ada.control("status", check=False)
             took_s = time.monotonic() - began
@@ -285,45 +301,6 @@ def as_the_unit(unit: str, *command: str) -> list[str]:
     return ["systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet", *(f"--property={line}" for line in kept), "--", *command]
 
 
-def logout(account: Account, session: Session) -> str:
-    """A logout with work under way: the daemon exits in order, and what was acknowledged is there at the next login."""
-    account.push(4)
-    began = time.time()
-    session.end()
-    until(lambda: not account.runtime.exists())
-    said = account.journal(DAEMON, since=began)
-    assert said == [], said
-    with account.session():
-        account.push()
-        counted = account.counted()
-    assert counted == "5..6", counted
-    return "the manager ended; no line; the pushes are there at the next login"
-
-
-def do_not_track(account: Account) -> str:
-    """DO_NOT_TRACK in environment.d switches telemetry off from the next login on."""
-    until(lambda: not account.runtime.exists())
-    account.write(".config/environment.d/50-track.conf", "DO_NOT_TRACK=1\n")
-    with account.session():
-        said = account.control("status").stdout
-    (account.home / ".config/environment.d/50-track.conf").unlink()
-    assert "DO_NOT_TRACK" in said, said
-    return next(line for line in said.splitlines() if "DO_NOT_TRACK" in line).strip()
-
-
-def linger(account: Account) -> str:
-    """With linger the user's manager runs without a session: the timer is active, and calls are answered."""
-    until(lambda: not account.runtime.exists())
-    subprocess.run(["loginctl", "enable-linger", account.name], check=True)
-    try:
-        until((account.runtime / "bus").exists)
-        assert account.state("telemetryd-tick.timer", "ActiveState") == "active"
-        account.call(CONTROL, "ListApplications")
-    finally:
-        subprocess.run(["loginctl", "disable-linger", account.name], check=True)
-    return "timer active and calls answered without a session"
-
-
 def use_bus(account: Account, bus: str) -> None:
     """Let the user's sessions have this bus from the next login on."""
     account.write(".config/systemd/user/.keep", "")
@@ -358,10 +335,12 @@ def run(account: Account, bus: str, receiver: Receiver) -> int:
         for claim in (
             *(steps.activation, steps.consent, steps.kill, steps.restarts_under_load, steps.reload, steps.two_sessions),
             *(steps.upload, steps.stranger, steps.uploader_killed, steps.uploader_masked, steps.reuse_of_version),
-            *(partial(upgrade, account, receiver), steps.tick, steps.idle_exit, steps.failed, steps.limited, steps.masked),
+            *(partial(upgrade, account, receiver), steps.tick, steps.idle_exit),
+            *(steps.failed, steps.failed_too_often, steps.limited, steps.masked),
         ):
             table.try_claim(getattr(claim, "func", claim).__name__.replace("_", " "), claim)
         table.try_claim("logout with work pending", partial(logout, account, session))
+    table.try_claim("logout while a report is sent", partial(logout_while_sending, account, receiver))
     table.try_claim("DO_NOT_TRACK in environment.d", partial(do_not_track, account))
     table.try_claim("linger", partial(linger, account))
     return table.failures

@@ -29,6 +29,10 @@ class Receiver:
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def drain(self) -> list[bytes]:
+        """The reports that were not looked at yet; they are out of the way then."""
+        return [self.reports.get() for _ in range(self.reports.qsize())]
+
     @property
     def port(self) -> int:
         """Where it listens."""

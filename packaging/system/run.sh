@@ -66,6 +66,7 @@ end() {
     umount -q "$copy" 2>/dev/null || true
 }
 trap end EXIT
+trap 'exit 1' INT TERM
 umount -q "$copy" 2>/dev/null || true
 install_here
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 FIRST, NEXT = "deb", "deb-next"
 """Folders of /srv with the packages of this checkout, and with those of the next version, which differ in the changelog only."""
 
+_GO_ON = "go-on"
+"""A file of the user: while it is there, the load goes on, however long apt takes."""
+
 
 def install(folder: str) -> None:
     """Install the package of a folder over the one that is there, as an administrator does; an older version too."""
@@ -38,9 +41,13 @@ def upgrade(ada: Account, receiver: Receiver) -> str:
     """
     ada.push(5)
     before, began = main_process(ada), time.time()
+    ada.write(_GO_ON, "")
     with subprocess.Popen([sys.executable, "-B", __file__, ada.name, "5"]) as load:
-        install(NEXT)
-        until(lambda: main_process(ada) not in {0, before})
+        try:
+            install(NEXT)
+            until(lambda: main_process(ada) not in {0, before})
+        finally:
+            (ada.home / _GO_ON).unlink()
         assert load.wait(60) == 0
     # A daemon that was started while the files were replaced one by one has the next call made again, and exits too.
     until(lambda: ada.control("status", check=False).returncode == 0)
@@ -50,7 +57,7 @@ def upgrade(ada: Account, receiver: Receiver) -> str:
     assert ada.state(DAEMON, "Result") == "success"
     assert ada.state("telemetryd-tick.timer", "ActiveState") == "active"
     lines = ada.journal(DAEMON, since=began)
-    assert 1 <= len(lines) <= 2, lines
+    assert lines  # one for each daemon that a call started while apt replaced the files, so more of them where apt is slow
     assert all("was replaced while it ran" in line for line in lines), lines
     ada.control("submit")
     receiver.reports.get(timeout=10)
@@ -59,4 +66,4 @@ def upgrade(ada: Account, receiver: Receiver) -> str:
 
 
 if __name__ == "__main__":
-    Account(sys.argv[1]).push_slowly(int(sys.argv[2]))
+    Account(sys.argv[1]).push_slowly(int(sys.argv[2]), _GO_ON)
