@@ -84,7 +84,7 @@ def failing(timeline, authority, error):
         yield lambda: timeline.machine.configure(text.replace(timeline.ca_file, "/nonexistent/ca.pem") if error == "own" else text)
 
 
-@pytest.mark.parametrize("error", HELD)
+@pytest.mark.parametrize("error", [pytest.param(error, marks=pytest.mark.pyhpke if error == "keys" else ()) for error in HELD])
 async def test_reached_nobody(timeline, authority, error):
     """A try that reached nobody is told by its cause: in the history, with its day, and with the question, in words."""
     own_word, words = HELD[error]

@@ -47,6 +47,7 @@ def test_authority(tmp_path, content, why):
     assert checked.usable_endpoint("other") == settings.endpoints[1]
 
 
+@pytest.mark.pyhpke
 def test_extra(tmp_path):
     """A relay needs the extra: without its modules the endpoint is named, with them it is used."""
     (tmp_path / "keys").write_bytes(b"keys")

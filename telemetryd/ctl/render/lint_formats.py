@@ -63,17 +63,25 @@ def as_json(linted: Sequence[LintedFile]) -> str:
 
 def as_sarif(linted: Sequence[LintedFile]) -> str:
     """One SARIF run; its rules are the clauses of the policy."""
-    from importlib.metadata import version  # noqa: PLC0415 - 20 ms for this format only
-
     clauses = sorted({finding.fault.clause for file in linted for finding in file.findings})
     driver = {
         "name": "telemetryctl lint",
-        "version": version("telemetryd"),
+        **_version(),
         "rules": [{"id": clause, "shortDescription": {"text": CLAUSES[clause]}} for clause in clauses],
     }
     results = [_result(file.file, finding, clauses) for file in linted for finding in file.findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _version() -> dict[str, str]:
+    """The version, which SARIF does not demand; nothing when it runs from its sources, as a distribution's build does."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 20 ms for this format only
+
+    try:
+        return {"version": version("telemetryd")}
+    except PackageNotFoundError:
+        return {}
 
 
 def as_github(linted: Sequence[LintedFile]) -> str:

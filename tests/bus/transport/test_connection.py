@@ -1,5 +1,6 @@
 import errno
 import os
+import resource
 import socket
 import struct
 import sys
@@ -473,6 +474,16 @@ def test_a_bus_that_hangs_up_while_greeting_is_a_clear_error(launch, tmp_path):
             assert process.log == ""
 
 
+@pytest.fixture
+def _many_files():
+    """As many open files as this user may have: the queue of a listener is longer than the usual thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("_many_files")
 def test_a_full_queue_of_connections_is_waited_for(own_bus, launch):
     """While the bus has too many new connections waiting, connecting neither blocks nor fails: it tries again."""
     own_bus.pause()
