@@ -125,8 +125,16 @@ def mark(items):
 
 
 def _has(item, sign):
-    path = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
-    return path.startswith(sign.places) or bool(set(sign.fixtures) & set(item.fixturenames)) or _uses(item.module, sign.helpers)
+    return (
+        _below_tests(item.path).startswith(sign.places)
+        or not set(sign.fixtures).isdisjoint(item.fixturenames)
+        or _uses(item.module, sign.helpers)
+    )
+
+
+@cache
+def _below_tests(path):
+    return path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""
 
 
 @cache
