@@ -92,6 +92,8 @@ class Walk:
         self.running, self.chances, self.seen = Running(root, now=at("11.18")), chances, seen
         self.running.chance = Drawn(chances.random())
         self.loop = asyncio.new_event_loop()
+        self.listed = {}
+        """`rows` as they were when the change was begun to be drawn: to list them takes longest."""
 
     def begin(self):
         """Everything is installed, and half of it is accepted."""
@@ -158,7 +160,7 @@ class Walk:
     def any_change(self):
         """A random change of one to three parts."""
         parts = [self.any_levels, self.any_own, self.any_accept, self.any_accept, self.any_refuse, self.any_allow, self.any_erase]
-        change = UserChange()
+        change, self.listed = UserChange(), self.rows
         for part in self.chances.sample([*parts, self.any_forget], self.chances.choice([1, 1, 2, 3])):
             change = change._replace(**part())
         return change
@@ -187,11 +189,11 @@ class Walk:
 
     def is_over(self, key):
         """Whether nothing can be accepted any more; seldom it is tried all the same."""
-        return self.rows[key]["state"] not in {"pending", "waiting", "active", "refused"} and self.chances.random() < 0.98
+        return self.listed[key]["state"] not in {"pending", "waiting", "active", "refused"} and self.chances.random() < 0.98
 
     def any_keys(self):
         """Some questions."""
-        return frozenset(self.chances.sample(sorted(self.rows), min(len(self.rows), self.chances.randint(1, 3))))
+        return frozenset(self.chances.sample(sorted(self.listed), min(len(self.listed), self.chances.randint(1, 3))))
 
     def any_refuse(self):
         """A no."""
@@ -200,7 +202,7 @@ class Walk:
     def any_allow(self):
         """Refusals undone: of what is refused, if anything is."""
         refused = {key for key, decision in self.running.store.consents.decisions.items() if decision.refused}
-        return {"allow": frozenset(refused & self.rows.keys()) or self.any_keys()}
+        return {"allow": frozenset(refused & self.listed.keys()) or self.any_keys()}
 
     def any_erase(self):
         """An erasure."""
@@ -225,7 +227,8 @@ class Walk:
     def check_pending(self):
         """What is counted as waiting for the user is what a yes could start now, and nothing of it where new questions are refused."""
         ceiling = min(self.running.store.consents.levels.new_questions, self.running.catalogue.settings.ceiling("new_questions"))
-        waiting = [row for row in self.rows.values() if row["state"] == "pending"]
+        rows = self.rows.values()
+        waiting = [row for row in rows if row["state"] == "pending"]
         startable = {row["application"]: 0 for row in waiting}
         for row in waiting:
             looked = self.foresee(UserChange(accept={(row["application"], row["id"]): row["digest"]}))
@@ -233,7 +236,7 @@ class Walk:
         for row in self.running.views.applications({}):
             asked = sum(one["application"] == row["id"] for one in waiting)
             assert (row["pending"], row["pending"] + row["pending_shut"]) == (startable.get(row["id"], 0), asked)
-            its_own = [one for one in self.rows.values() if one["application"] == row["id"]]
+            its_own = [one for one in rows if one["application"] == row["id"]]
             assert row["states"] == collections.Counter(one["state"] for one in its_own)
             assert row["paused"] == sum(one["state"] == "active" and one["cause"] in PAUSING for one in its_own)
             self.seen["counted"] += row["pending"]
