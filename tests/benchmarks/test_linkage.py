@@ -1,4 +1,4 @@
-"""The attacks of linkage.py against what is promised: with as many people as the command has in a campaign, else with a fifth."""
+"""The attacks of linkage.py against what is promised: with as many people as the command has in a campaign, else with a part."""
 
 import fcntl
 import os
@@ -27,11 +27,11 @@ from telemetryd.core.sending.schedule import Queued, first_hour
 
 pytestmark = pytest.mark.timeout(600)
 
-SHARE = 1 if IS_CAMPAIGN else 5
+SHARE = 1 if IS_CAMPAIGN else 8
 """One in so many of the people that the command has; whoever looks for a report among fewer finds it as many times as often."""
 TRIES = 4000 // SHARE
 BOUND = 0.001 * SHARE
-SHARE_LIVING = 1 if IS_CAMPAIGN else 10
+SHARE_LIVING = 1 if IS_CAMPAIGN else 20
 """The same of the people who live."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "privacy.md"
 

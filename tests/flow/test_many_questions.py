@@ -17,7 +17,7 @@ from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 APPLICATIONS, REPORTS = 100, 10_000
 QUESTIONS_MS, STEP_MS = 10, 20
 """Most processor time for the questions of one application, and for a step of the loop."""
-STATUS_MORE_S, STATUS_LINES, RUNS = 0.15, 30, 15
+STATUS_MORE_S, STATUS_LINES, RUNS = 0.15, 30, 7
 """What `status` and the daemon may take together on top of `--help`, of processor time."""
 TURNS = 400
 """Attempts of which one has to be as short: other processes lengthen the others, and may do so for a second or two."""

@@ -126,7 +126,7 @@ BUILD = "build"
 def mark(items):
     """Give every test its markers; skip those for which something is missing."""
     for item in items:
-        found = {name for name, sign in SIGNS.items() if _has(item, sign)} | _libraries(item)
+        found = _of_module(item.path, item.module) | _of_fixtures(tuple(item.fixturenames)) | _libraries(item)
         for name in found:
             item.add_marker(name)
         found |= {one.name for one in item.iter_markers()} & SIGNS.keys()
@@ -136,17 +136,20 @@ def mark(items):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _has(item, sign):
-    path = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
-    return path.startswith(sign.places) or bool(set(sign.fixtures) & set(item.fixturenames)) or _uses(item.module, sign.helpers)
+@cache
+def _of_module(path, module):
+    place = path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""
+    names = _names(module)
+    return {
+        marker for marker, sign in SIGNS.items() if place.startswith(sign.places) or any(name.startswith(sign.helpers) for name in names)
+    }
 
 
 @cache
-def _uses(module, helpers):
-    return any(name.startswith(helpers) for name in _names(module))
+def _of_fixtures(names):
+    return {marker for marker, sign in SIGNS.items() if not set(sign.fixtures).isdisjoint(names)}
 
 
-@cache
 def _names(module):
     """The full names of modules, functions and classes that a module imported."""
     found = vars(module).values()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.core.answers.period import whole_periods
@@ -18,7 +20,7 @@ from telemetryd.core.privacy.room import Contender, view
 from telemetryd.core.privacy.sampling_lot import BITS, Lot, bar, period_among
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from telemetryd.core.answers.period import Period
     from telemetryd.core.causes import Reason
@@ -34,7 +36,6 @@ _GRID = (*(number / 10**digits for digits in (4, 3, 2) for number in range(10, 1
 _ANSWERS = 200_000
 """Answers that are simulated at most. The part without room is then known to less than 0.1 points."""
 _USERS = range(300, 9000)
-_UNBOUND = 1 << 62
 
 
 class Vendor(NamedTuple):
@@ -54,12 +55,10 @@ class Vendor(NamedTuple):
 class Losses(NamedTuple):
     """The part of the drawn answers without room in a host's budgets, and the years after which the budget for life is spent.
 
-    `lost` is that of questions published together. `last` is that of a question whose period begins after those of all others: a question
-    competes only with what is published when its period begins, so in the course of a year the loss falls on the last ones.
+    It is that of questions published together.
     """
 
     lost: float
-    last: float
     years: float
 
 
@@ -92,7 +91,7 @@ class Precision(NamedTuple):
 
 
 _User = list[tuple[int, Contender]]
-"""What a simulated user may answer: `Lot.part` and the answer."""
+"""What a simulated user may answer, by rank: `Lot.part` and the answer."""
 
 
 class Drawable(NamedTuple):
@@ -121,6 +120,7 @@ def obstacles_of(answers: Iterable[Contender], caps: Caps) -> dict[Key, Reason |
     return view(Sums(caps), sorted(answers))
 
 
+@lru_cache(maxsize=4096)
 def year_of(end: int) -> int:
     """The year in which a period is charged: that of its last second (UTC). `end` is exclusive, Unix s."""
     return datetime.fromtimestamp(end - 1, UTC).year
@@ -128,7 +128,16 @@ def year_of(end: int) -> int:
 
 def losses(vendor: Vendor, share: float, rng: Callable[[int], int]) -> Losses:
     """The losses of simulated users at an endpoint share; `rng(n)` gives a uniform integer in [0, n)."""
-    return _losses(vendor, share, _users(vendor, share, rng))
+    users = _users(vendor, share, rng)
+    return Losses(_lost(vendor, share, users), _median_years(_spent(vendor, share, users), vendor.caps.life))
+
+
+def lost_as_the_last(vendor: Vendor, share: float, rng: Callable[[int], int]) -> float:
+    """The part of the answers without room to a question whose period begins after those of all others.
+
+    A question competes only with what is published when its period begins, so in the course of a year the loss falls on the last ones.
+    """
+    return _lost(vendor, share, _users(vendor, share, rng), _number_lost_as_the_last)
 
 
 def fitting_shares(vendor: Vendor, rng: Callable[[int], int]) -> Fitting:
@@ -136,8 +145,8 @@ def fitting_shares(vendor: Vendor, rng: Callable[[int], int]) -> Fitting:
     most = _largest(lambda share: _drawn_tenths(vendor, share) <= 2 * vendor.caps.year * len(_years(vendor)), 1.0)
     users = _users(vendor, most, rng)
     # To a tenth of a percent, as it is printed: no simulation knows more.
-    together = _largest(lambda share: round(_losses(vendor, share, users).lost, 3) <= TOLERATED, most)
-    return Fitting(together, _largest(lambda share: round(_losses(vendor, share, users).last, 3) <= TOLERATED, together))
+    together = _largest(lambda share: round(_lost(vendor, share, users), 3) <= TOLERATED, most)
+    return Fitting(together, _largest(lambda share: round(_lost(vendor, share, users, _number_lost_as_the_last), 3) <= TOLERATED, together))
 
 
 def source_needs(vendor: Vendor, share: float) -> list[SourceNeed]:
@@ -172,16 +181,23 @@ def _share_of_each(about: Vendor, part: float) -> float:
 def _largest(is_tolerated: Callable[[float], bool], most: float) -> float:
     """The largest share of two digits up to `most` that is tolerated, as all smaller shares are; the least if none is."""
     shares = _GRID[: bisect_right(_GRID, most)]
+    if is_tolerated(shares[-1]):  # as with few questions
+        return shares[-1]
     return shares[max(0, bisect_left(shares, 1, key=lambda share: int(not is_tolerated(share))) - 1)]
 
 
 def _users(vendor: Vendor, share: float, rng: Callable[[int], int]) -> list[_User]:
     """Simulated users, each with the answers that it is drawn for at this share or a smaller one."""
-    questions = [drawable(definition, share) for definition in vendor.definitions]
+    questions = [_of_no_source(drawable(definition, share)) for definition in vendor.definitions]
     applications = sorted({definition.application.id for definition in vendor.definitions})
     mean = sum(definition.question.share for definition in vendor.definitions) * share * vendor.part
     number = max(_USERS.start, min(_USERS.stop, int(_ANSWERS / mean)))
     return [_user(questions, _choose(applications, vendor.applications, rng), rng) for _ in range(number)]
+
+
+def _of_no_source(question: Drawable) -> Drawable:
+    """No cap of a source counts for a host, and answers that cost the same are equal."""
+    return question._replace(entries={year: entry._replace(sources=()) for year, entry in question.entries.items()})
 
 
 def _user(questions: Sequence[Drawable], owned: set[str], rng: Callable[[int], int]) -> _User:
@@ -190,26 +206,54 @@ def _user(questions: Sequence[Drawable], owned: set[str], rng: Callable[[int], i
         # Most are not drawn, and need no other number than the first.
         if question.key[0] in owned and (part := rng(1 << BITS)) < question.bar:
             user.append((part, question.answer(Lot(part, rng(1 << BITS), rng(1 << BITS)))))
-    return user
+    return sorted(user, key=itemgetter(1))
 
 
-def _losses(vendor: Vendor, share: float, users: Sequence[_User]) -> Losses:
+def _drawn(vendor: Vendor, share: float, users: Iterable[_User]) -> Iterator[tuple[Charge, ...]]:
+    """What each user is drawn for at a share, by rank."""
     bars = {definition.key: bar(definition.question.share, share) for definition in vendor.definitions}
-    caps = vendor.caps._replace(source=_UNBOUND)
-    drawn, lost, last, spent = 0, 0, 0, []
     for user in users:
-        contenders = sorted(contender for part, contender in user if part < bars[contender.key])
-        obstacles = view(Sums(caps), contenders)
-        missing = sum(map(bool, obstacles.values()))
-        drawn, lost = drawn + len(contenders), lost + missing
-        last += sum(_is_lost_as_the_last(contender, contenders, caps) for contender in contenders) if missing else 0
-        spent.append(sum(contender.entry.tenths for contender in contenders if not obstacles[contender.key]))
-    return Losses(lost / drawn if drawn else 0.0, last / drawn if drawn else 0.0, _median_years(spent, caps.life))
+        yield tuple(entry for part, (_, key, entry) in user if part < bars[key])
 
 
-def _is_lost_as_the_last(contender: Contender, contenders: Sequence[Contender], caps: Caps) -> bool:
-    others = [other for other in contenders if other is not contender]
-    return view(Sums(caps), (*others, contender))[contender.key] is not None
+def _lost(
+    vendor: Vendor, share: float, users: Iterable[_User], number_lost: Callable[[tuple[Charge, ...], Caps], int] | None = None
+) -> float:
+    """The part of the drawn answers without room, as `number_lost` counts them for a user."""
+    drawn = lost = 0
+    for entries in _drawn(vendor, share, users):
+        drawn += len(entries)
+        lost += (number_lost or _number_lost)(entries, vendor.caps)
+    return lost / drawn if drawn else 0.0
+
+
+def _spent(vendor: Vendor, share: float, users: Iterable[_User]) -> list[int]:
+    """What the answers of each user that find room cost, in tenths of ε."""
+    return [
+        sum(entry.tenths for entry, is_lost in zip(entries, _are_lost(entries, vendor.caps), strict=True) if not is_lost)
+        for entries in _drawn(vendor, share, users)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _are_lost(entries: tuple[Charge, ...], caps: Caps) -> tuple[bool, ...]:
+    """Whether each answer finds no room, in the order of ranks. Many users are drawn for answers of the same costs."""
+    if sum(entry.tenths for entry in entries) <= min(caps.year, caps.life):
+        return (False,) * len(entries)
+    contenders = [Contender(place, ("", str(place)), entry) for place, entry in enumerate(entries)]
+    return tuple(map(bool, view(Sums(caps), contenders).values()))
+
+
+def _number_lost(entries: tuple[Charge, ...], caps: Caps) -> int:
+    return sum(_are_lost(entries, caps))
+
+
+@lru_cache(maxsize=4096)
+def _number_lost_as_the_last(entries: tuple[Charge, ...], caps: Caps) -> int:
+    """How many answers find no room if each in turn comes after all others. Those that find none in their own place find none there."""
+    are_lost = _are_lost(entries, caps)
+    later = ((*entries[:place], *entries[place + 1 :], entries[place]) for place, is_lost in enumerate(are_lost) if not is_lost)
+    return sum(are_lost) + sum(_are_lost(order, caps)[-1] for order in later) if any(are_lost) else 0
 
 
 def _choose(applications: Sequence[str], number: int, rng: Callable[[int], int]) -> set[str]:

@@ -89,8 +89,9 @@ def _chance() -> Callable[[int], int]:
 
 
 def _about_shares(vendor: Vendor, share: float, shares: Fitting, fitting: float) -> Iterator[str]:
-    number, losses = len(vendor.definitions), {one: share_plan.losses(vendor, one, _chance()) for one in {share, *shares}}
-    yield _asked(number, vendor.applications)
+    usable = min(share, fitting)
+    losses = {one: share_plan.losses(vendor, one, _chance()) for one in {share, shares.together, usable}}
+    yield _asked(len(vendor.definitions), vendor.applications)
     text = _("With an endpoint share of {share}, {lost} of the drawn answers find no room in the budgets of the server.")
     yield text.format(share=_number(share), lost=_percent(losses[share].lost))
     text = _("The largest endpoint share that fits is {share} for questions that are published together: {lost} find no room.")
@@ -99,8 +100,7 @@ def _about_shares(vendor: Vendor, share: float, shares: Fitting, fitting: float)
         text = _(
             "For questions that are published one after another, it is {share}: {lost} of the answers to the last question find no room."
         )
-        yield text.format(share=_number(shares.in_turn), lost=_percent(losses[shares.in_turn].last))
-    usable = min(share, fitting)
+        yield text.format(share=_number(shares.in_turn), lost=_percent(share_plan.lost_as_the_last(vendor, shares.in_turn, _chance())))
     text = _("With an endpoint share of {share} the budget for life is spent after {years} such years (median).")
     yield text.format(share=_number(usable), years=_number(losses[usable].years))
 

@@ -15,7 +15,7 @@ from telemetryd.core.definition import PeriodKind
 from telemetryd.core.privacy import room, share_plan
 from telemetryd.core.privacy.ledger import Caps, caps_of
 from telemetryd.core.privacy.sampling_lot import draw_lot, period_among
-from telemetryd.core.privacy.share_plan import TOLERATED, Vendor, fitting_shares, losses, precisions, source_needs
+from telemetryd.core.privacy.share_plan import TOLERATED, Vendor, fitting_shares, losses, lost_as_the_last, precisions, source_needs
 from telemetryd.core.settings import Budgets
 
 CAPS = caps_of(Budgets(), is_spent=False)
@@ -71,7 +71,7 @@ def test_share_that_fits_in_any_order(number):
     """With the smaller share not even the question that is published last loses more than is tolerated; more than that share would."""
     together, share = fitting_for(number)
     assert share < together
-    assert losses(vendor(number), share, chance()).last == pytest.approx(lost_exactly_as_the_last(number, share), abs=0.002)
+    assert lost_as_the_last(vendor(number), share, chance()) == pytest.approx(lost_exactly_as_the_last(number, share), abs=0.002)
     assert lost_exactly_as_the_last(number, 0.98 * share) < TOLERATED < lost_exactly_as_the_last(number, 1.07 * share)
 
 
@@ -115,8 +115,8 @@ def test_losses_are_those_of_the_daemon(number, share, count, change):
             candidates = {key: candidate for key, candidate in candidates.items() if key not in passed}
         lost += len(user) - len(ledger)
     drawn = sum(map(len, users))
-    assert share_plan._losses(many, share, users).lost == pytest.approx(lost / drawn, abs=1e-9)
-    assert share_plan._losses(many, share, everyone).lost == pytest.approx(lost / drawn, abs=0.01 * (1000 / count) ** 0.5)
+    assert share_plan._lost(many, share, users) == pytest.approx(lost / drawn, abs=1e-9)
+    assert share_plan._lost(many, share, everyone) == pytest.approx(lost / drawn, abs=0.01 * (1000 / count) ** 0.5)
 
 
 PLANNED = st.builds(
