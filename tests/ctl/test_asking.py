@@ -1,10 +1,9 @@
 """Commands say what follows before they do it, and ask: what starts again, what ends, what is erased."""
 
-import json
 import subprocess
 
 import pytest
-from support.machine import KATE
+from support.machine import CONTROL, KATE
 from support.terminal import words_on_terminal
 
 APP, QUESTION = "org.kde.kate", "startup-time"
@@ -17,15 +16,14 @@ def accepted(any_machine):
     any_machine.configure(CONFIGURED)
     any_machine.install(KATE)
     with any_machine.daemon():
-        any_machine.control("consent", "global", "--usage", "basic")
-        any_machine.control("consent", "accept", APP, "--yes")
+        any_machine.consent(APP)
         yield any_machine
 
 
 def state(machine):
     """(state, cause) of Kate's question."""
-    (question,) = json.loads(machine.control("show", APP, "--json").stdout)
-    return question["state"], question["cause"]
+    ((question,),) = machine.ask(CONTROL, "ListQuestions", "s", APP)
+    return question["state"]["data"], question["cause"]["data"]
 
 
 def test_what_starts_again_is_asked_about(accepted):

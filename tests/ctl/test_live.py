@@ -84,8 +84,7 @@ def developing(machine):
         machine.install(KATE, reviewed=False)
         try:
             with machine.daemon():
-                machine.control("consent", "global", "--usage", "basic")
-                machine.control("consent", "accept", APP, "--yes")
+                machine.consent(APP)
                 yield machine, received
         finally:
             server.shutdown()
@@ -124,8 +123,7 @@ def test_json_is_what_the_bus_says(any_machine):
     any_machine.configure(CONFIGURED + "[limits]\nsystem = 1\n")
     any_machine.install(KATE)
     with any_machine.daemon():
-        any_machine.control("consent", "global", "--usage", "basic")
-        any_machine.control("consent", "accept", APP, "--yes")
+        any_machine.consent(APP)
         properties = any_machine.ask((*CONTROL[:2], "org.freedesktop.DBus.Properties"), "GetAll", "s", CONTROL[2])
         for arguments, answer in [
             (["status"], properties),
@@ -411,8 +409,7 @@ def test_what_is_gone_is_in_reach(machine, text):
     machine.install(KATE)
     machine.configure(CONFIGURED)
     with machine.daemon():
-        machine.control("consent", "global", "--usage", "basic")
-        machine.control("consent", "accept", APP, "--yes")
+        machine.consent(APP)
         path = machine.root / f"share/telemetryd/manifests/{APP}.toml"
         path.write_text(text)
         if not text:

@@ -120,8 +120,7 @@ def test_the_history_says_that_it_stops(machine):
     machine.develop()
     machine.install(this_week(EVERY_TYPE), reviewed=False)
     with machine.daemon():
-        machine.control("consent", "global", "--usage", "basic")
-        machine.control("consent", "accept", "org.example.app", "--yes")
+        machine.consent("org.example.app")
         machine.control("submit")
         assert len(told(machine, "history")) == 2
         cut = machine.control("history", "--limit", "1").stdout

@@ -87,16 +87,15 @@ class Timeline:
             await self.finish()
 
     async def finish(self):
-        """Let the daemon finish a tick: a call of the user's waits for it. One without a report goes on for up to two seconds."""
-        for _ in range(2):
-            await self.client.get("Version")
-            self._settle()
-            self.set_clock(int(self.now) + SLACK_S + 1)
-            await self.wake()
+        """Let the daemon finish a tick: a call of the user's waits for it. One without a report goes on for up to two seconds more."""
+        await self.client.get("Version")
+        self._settle()
+        self.set_clock(int(self.now) + SLACK_S + 1)
+        await self.wake()
 
     async def wake(self):
-        """Calls wake the daemon, which then sees that timers are over, and begins what is due."""
-        for _ in range(3):
+        """Calls wake the daemon: at the first it sees that timers are over, by the reply to the second it has begun what is due."""
+        for _ in range(2):
             await self.client.call((TELEMETRY[0], TELEMETRY[1], PROPERTIES), "Get", "ss", TELEMETRY[2], "Version")
         self._settle()
 
