@@ -15,7 +15,6 @@ from telemetryd.settings.pages.first_run_page import FirstRunPage
 from telemetryd.settings.pages.page import Place
 from telemetryd.settings.parts.foreign_parent import ForeignParent
 from telemetryd.settings.session.show_request import ShowRequest
-from telemetryd.settings.widgets import told_areas
 from telemetryd.settings.window import SettingsWindow
 
 if TYPE_CHECKING:
@@ -93,7 +92,6 @@ def run(request: ShowRequest, instance: SingleInstance) -> int:
     """Show the window until it is closed. Returns the exit status."""
     os.environ.update(request.tokens)  # before Qt's start: it reads both then
     application = QApplication([sys.argv[0]])
-    told_areas.install()
     language = languages.of_environment()
     application.setApplicationName("telemetryd-settings")
     application.setDesktopFileName("org.telemetryd.Settings")

@@ -154,6 +154,39 @@ def test_pictures_are_graphics_with_a_text(busy, name):
         assert all(len(text.split()) >= 4 for _, text, _ in told), told
 
 
+def everything(told):
+    """The object of a reader, and all below it."""
+    return [told, *(one for index in range(told.childCount()) if (child := told.child(index)) for one in everything(child))]
+
+
+def children_too_many(window):
+    """(objects of what is in front, children beyond the last of each that are there all the same). Where Qt looks too far, it ends."""
+    found = everything(QAccessible.queryAccessibleInterface(window.top))
+    return len(found), [child for one in found for more in range(9) if (child := one.child(one.childCount() + more)) is not None]
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_child_that_is_gone_is_none(busy, name):
+    """A reader that counted before the page changed asks for a child beyond the last: there is none, and the window lives."""
+    with driven_window(busy, **PLACES[name]) as window:
+        window.until(window.window._pages[PLACES[name]["page"]].isVisible)
+        objects, found = children_too_many(window)
+        assert objects > 10
+        assert found == []
+
+
+def test_a_child_that_is_gone_is_none_in_a_dialog(busy):
+    """The same of a question to the user."""
+    with driven_window(busy) as window:
+        window.until(lambda: window.part("usage=0") is not None)
+        window.use("usage=0")
+        window.until(lambda: window.part("asked") is not None)
+        objects, found = children_too_many(window)
+        assert objects > 5
+        assert found == []
+        window.press("Escape")
+
+
 @pytest.mark.parametrize("name", PLACES)
 def test_every_text_is_told(busy, name):
     """Each label is in the tree with the text that is shown, so that a reader can go through the page."""

@@ -10,6 +10,7 @@ from PySide6.QtGui import QFontDatabase, QPainter, QPalette, QPen, QTextDocument
 from PySide6.QtWidgets import QApplication, QFocusFrame, QFrame, QLayout, QMainWindow, QPlainTextEdit, QScrollArea, QStylePainter, QWidget
 from shiboken6 import isValid
 
+from telemetryd.settings.widgets import told_areas
 from telemetryd.settings.widgets.legible import blend, legible, raised, readable
 from telemetryd.settings.widgets.wrapping import edge, paint_focus, take_height_for_width
 
@@ -92,6 +93,7 @@ class PlainWindow(QMainWindow):
     def __init__(self) -> None:
         super().__init__()
         self.setPalette(legible(QApplication.palette()))
+        told_areas.install()
         FocusFollower(self)
 
     def fill(self, layout: QLayout) -> None:
