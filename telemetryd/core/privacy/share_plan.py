@@ -53,9 +53,9 @@ class Vendor(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """The part of the drawn answers without room in a host's budgets, and the years after which the budget for life is spent.
+    """Of questions published together: the part of the drawn answers without room in a host's budgets.
 
-    It is that of questions published together.
+    Also the years after which the budget for life is spent.
     """
 
     lost: float
@@ -129,7 +129,7 @@ def year_of(end: int) -> int:
 def losses(vendor: Vendor, share: float, rng: Callable[[int], int]) -> Losses:
     """The losses of simulated users at an endpoint share; `rng(n)` gives a uniform integer in [0, n)."""
     users = _users(vendor, share, rng)
-    return Losses(_lost(vendor, share, users), _median_years(_spent(vendor, share, users), vendor.caps.life))
+    return Losses(_lost(vendor, share, users, _number_lost), _median_years(_spent(vendor, share, users), vendor.caps.life))
 
 
 def lost_as_the_last(vendor: Vendor, share: float, rng: Callable[[int], int]) -> float:
@@ -145,7 +145,7 @@ def fitting_shares(vendor: Vendor, rng: Callable[[int], int]) -> Fitting:
     most = _largest(lambda share: _drawn_tenths(vendor, share) <= 2 * vendor.caps.year * len(_years(vendor)), 1.0)
     users = _users(vendor, most, rng)
     # To a tenth of a percent, as it is printed: no simulation knows more.
-    together = _largest(lambda share: round(_lost(vendor, share, users), 3) <= TOLERATED, most)
+    together = _largest(lambda share: round(_lost(vendor, share, users, _number_lost), 3) <= TOLERATED, most)
     return Fitting(together, _largest(lambda share: round(_lost(vendor, share, users, _number_lost_as_the_last), 3) <= TOLERATED, together))
 
 
@@ -216,14 +216,12 @@ def _drawn(vendor: Vendor, share: float, users: Iterable[_User]) -> Iterator[tup
         yield tuple(entry for part, (_, key, entry) in user if part < bars[key])
 
 
-def _lost(
-    vendor: Vendor, share: float, users: Iterable[_User], number_lost: Callable[[tuple[Charge, ...], Caps], int] | None = None
-) -> float:
+def _lost(vendor: Vendor, share: float, users: Iterable[_User], number_lost: Callable[[tuple[Charge, ...], Caps], int]) -> float:
     """The part of the drawn answers without room, as `number_lost` counts them for a user."""
     drawn = lost = 0
     for entries in _drawn(vendor, share, users):
         drawn += len(entries)
-        lost += (number_lost or _number_lost)(entries, vendor.caps)
+        lost += number_lost(entries, vendor.caps)
     return lost / drawn if drawn else 0.0
 
 
@@ -245,6 +243,7 @@ def _are_lost(entries: tuple[Charge, ...], caps: Caps) -> tuple[bool, ...]:
 
 
 def _number_lost(entries: tuple[Charge, ...], caps: Caps) -> int:
+    """How many answers find no room."""
     return sum(_are_lost(entries, caps))
 
 

@@ -115,8 +115,8 @@ def test_losses_are_those_of_the_daemon(number, share, count, change):
             candidates = {key: candidate for key, candidate in candidates.items() if key not in passed}
         lost += len(user) - len(ledger)
     drawn = sum(map(len, users))
-    assert share_plan._lost(many, share, users) == pytest.approx(lost / drawn, abs=1e-9)
-    assert share_plan._lost(many, share, everyone) == pytest.approx(lost / drawn, abs=0.01 * (1000 / count) ** 0.5)
+    assert share_plan._lost(many, share, users, share_plan._number_lost) == pytest.approx(lost / drawn, abs=1e-9)
+    assert share_plan._lost(many, share, everyone, share_plan._number_lost) == pytest.approx(lost / drawn, abs=0.01 * (1000 / count) ** 0.5)
 
 
 PLANNED = st.builds(
