@@ -135,11 +135,15 @@ class Account:
 
     def journal(self, *units: str, since: float) -> list[str]:
         """What the journal has of units since then: their own lines, and those of the manager about them."""
+        return [text for _, text in self.written(*units, since=since)]
+
+    def written(self, *units: str, since: float) -> list[tuple[str, str]]:
+        """(process, line) of each line of `journal`."""
         subprocess.run(["journalctl", "--sync"], check=True)
         matches = [one for unit in units for one in (f"_SYSTEMD_USER_UNIT={unit}", "+", f"USER_UNIT={unit}", "+")][:-1]
         command = ["journalctl", "--output=json", f"--since=@{since:.6f}", *matches]
         entries = [json.loads(line) for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()]
-        return [_text(one) for one in entries if str(one.get("_UID")) == str(self.user)]
+        return [(str(one.get("_PID")), _text(one)) for one in entries if str(one.get("_UID")) == str(self.user)]
 
 
 _CALL = f"busctl --user call {CONTROL} /{CONTROL.replace('.', '/')} {CONTROL} ListApplications"

@@ -14,7 +14,7 @@ from support.year.desktop import Desktop
 
 DAYS, STRIDE, HOURS_MAX = (365, 1, 3) if IS_CAMPAIGN else (110, 6, 1)
 """Simulated days, the days from one that is lived to the next, and hours of use. A report leaves one to five weeks after its period."""
-LEAST_REPORTS = 3 if IS_CAMPAIGN else 1
+LEAST_REPORTS = 10 if IS_CAMPAIGN else 1
 TIMEOUT_S = 1800 if IS_CAMPAIGN else 120
 
 

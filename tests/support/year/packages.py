@@ -61,7 +61,7 @@ class Package:
         """A new version: some questions stay, some have other words, some are gone, and some are new."""
         kept = [one for one in self._asked if one.ends > today and self._chance.random() < 0.8]
         self._asked = [one._replace(wording=one.wording + 1) if self._chance.random() < 0.15 else one for one in kept]
-        for _ in range(self._chance.randrange(1, 3)):
+        for _ in range(self._chance.randrange(2, 5)):
             self._number += 1
             self._asked.append(Asked(self._number, self._chance.choice(KINDS), today + timedelta(days=self._chance.randrange(10))))
         self.install()
