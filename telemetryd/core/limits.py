@@ -125,7 +125,10 @@ PAGE_MAX_BYTES = 256 * 1024
 REPLY_MAX_BYTES = 1024 * 1024
 """Longest reply: about 250 questions or 600 reports. dbus-next blocks the loop for 40 ms to marshal it."""
 MESSAGE_WEIGHED_BYTES = 16 * 1024
-"""Longer messages are buffered until they are complete, and their values are counted. Shorter ones have at most 4,000 values."""
+"""Longer messages are buffered until they are complete, and their values are counted, but not those of replies.
+
+Shorter ones have at most 4,000 values.
+"""
 MESSAGE_MAX_VALUES = 24_000
 """Most values in a message: 10,000 texts as samples of a hundred sources. A text counts as two, a struct as
 six, a variant or an array as twelve. The library dbus-next takes 40 ms to read so many, but a second for as many as fit a megabyte."""

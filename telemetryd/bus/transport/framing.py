@@ -28,8 +28,6 @@ _KNOWN_MAX, _KNOWN_MAX_BYTES = 512, 512
 """Most cached headers of calls, and their length. A program's calls of one member differ in the fixed bytes only."""
 _LENGTHS = {ord("l"): struct.Struct("<III"), ord("B"): struct.Struct(">III")}
 _CALL, _LAST_KIND = 1, 4
-_REPLIES = frozenset({2, 3})
-"""Replies, errors included. The bus lets only those through that we asked for, and our own lists are long."""
 
 
 class Oversized(NamedTuple):
@@ -144,7 +142,7 @@ class Framing:
 
     def _is_weighed(self, kind: int, size: int) -> bool:
         """Whether the values of a message are counted, for which it has to be complete."""
-        return self.is_weighing and MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and kind not in _REPLIES
+        return self.is_weighing and value_count.is_counted(kind, size)
 
     def _hold(self, data: bytes, at: int, wanted: int) -> None:
         """Wait for the rest of a header."""

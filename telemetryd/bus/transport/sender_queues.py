@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus.transport import header, value_count
 from telemetryd.bus.transport.header import FIXED, NUMBERS
-from telemetryd.core.limits import MESSAGE_MAX_BYTES, MESSAGE_WEIGHED_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
+from telemetryd.core.limits import MESSAGE_MAX_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -139,8 +139,7 @@ class SenderQueues:
                 self._sizes[sender] -= size
                 if self._sizes[sender] <= QUEUED_CALLER_BYTES:
                     self._over_limit.discard(sender)
-                is_weighed = size > MESSAGE_WEIGHED_BYTES and sender != _NOBODY
-                if is_weighed and isinstance(message, bytes) and value_count.is_heavy(message):
+                if sender != _NOBODY and isinstance(message, bytes) and _is_heavy(message):
                     self._note_heavy(sender)
                     yield _refusal_of(sender, message, is_heavy=True)
                 else:
@@ -209,6 +208,10 @@ def size_of(data: bytes, at: int) -> int:
     (body,), (fields,) = number.unpack_from(data, at + 4), number.unpack_from(data, at + 12)
     size: int = FIXED + fields + -fields % 8 + body
     return size
+
+
+def _is_heavy(message: bytes) -> bool:
+    return value_count.is_counted(message[1], len(message)) and value_count.is_heavy(message)
 
 
 def _refusal_of(sender: str, message: bytes, *, is_heavy: bool) -> Refused:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from telemetryd.bus.transport import header
 from telemetryd.bus.transport.header import FIXED, NUMBERS, end_of_type
-from telemetryd.core.limits import MESSAGE_MAX_VALUES
+from telemetryd.core.limits import MESSAGE_MAX_BYTES, MESSAGE_MAX_VALUES, MESSAGE_WEIGHED_BYTES
 
 _FIXED_SIZES = {
     **dict.fromkeys(b"y", 1),
@@ -25,6 +25,10 @@ _TEXT, _STRUCT, _VARIANT, _ARRAY = 2, 6, 12, 12
 """The weights of a text and of what holds values, without these. A number weighs one. What weighs more takes longer to count, too."""
 
 
+_REPLIES = frozenset({2, 3})
+"""Replies, errors included. The bus lets only those through that we asked for, and our own lists are long."""
+
+
 class TooManyValuesError(Exception):
     """A message with too many values."""
 
@@ -34,6 +38,11 @@ class _Position(NamedTuple):
 
     at: int
     type_at: int
+
+
+def is_counted(kind: int, size: int) -> bool:
+    """Whether the values of a message of this type and length are counted at all."""
+    return MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and kind not in _REPLIES
 
 
 def is_heavy(message: bytes) -> bool:

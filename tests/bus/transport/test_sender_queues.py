@@ -21,11 +21,11 @@ class Senders:
         self._maker = RawBus.__new__(RawBus)
         self._maker._serial = 0
 
-    def call(self, sender, text="", *, flags=0, order="<", values=0):
-        """A call with one text, or with so many numbers."""
+    def call(self, sender, text="", *, flags=0, order="<", values=0, kind=CALL):
+        """A call with one text, or with so many numbers; or another kind of message."""
         fields = {PATH: "/a", INTERFACE: "a.b", MEMBER: "C", SENDER: sender, SIGNATURE: "an" if values else "s"}
         if values:
-            return self._maker.message(CALL, fields, struct.pack("<I", 2 * values) + bytes(2 * values))
+            return self._maker.message(kind, fields, struct.pack("<I", 2 * values) + bytes(2 * values))
         return self._maker.message(CALL, fields, strings(text) if order == "<" else b"", flags=flags, order=order)
 
 
@@ -130,6 +130,15 @@ def test_after_too_many_values_one_more_waits(senders):
         turns.add(senders.call(":1.1", "x" * LARGE))
     waiting = [message for message in everything(turns) if not isinstance(message, Refused)]
     assert MESSAGE_MAX_BYTES // size - 1 <= len(waiting) <= MESSAGE_MAX_BYTES // LARGE
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_what_was_asked_for_is_never_too_much(senders, kind):
+    """Values are counted of what nobody asked for. A reply with as many is handed over, like one that was not sorted."""
+    turns = SenderQueues(0)
+    reply = senders.call(":1.1", values=MESSAGE_MAX_VALUES, kind=kind)
+    turns.add(reply)
+    assert one(turns) == reply
 
 
 def test_who_is_blocked_has_no_turn(senders):
