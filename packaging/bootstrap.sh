@@ -19,7 +19,8 @@ stop() {
 # program (or header file):package of Debian that has it
 for_demo='dbus-daemon:dbus'
 for_test="$for_demo dbus-send:dbus dbus-run-session:dbus gdbus:libglib2.0-bin busctl:systemd systemd-analyze:systemd
-    strace:strace setpriv:util-linux unshare:util-linux /sbin/setcap:libcap2-bin bwrap:bubblewrap mandoc:mandoc mkfs.ext4:e2fsprogs /bin/kill:procps xdg-dbus-proxy:xdg-dbus-proxy cc:gcc /usr/include/stdio.h:libc6-dev
+    strace:strace setpriv:util-linux unshare:util-linux /sbin/setcap:libcap2-bin bwrap:bubblewrap mandoc:mandoc mkfs.ext4:e2fsprogs /bin/kill:procps xdg-dbus-proxy:xdg-dbus-proxy msgfmt:gettext
+    desktop-file-validate:desktop-file-utils cc:gcc /usr/include/stdio.h:libc6-dev
     /usr/include/systemd/sd-bus.h:libsystemd-dev /usr/lib/python3/dist-packages/gi/__init__.py:python3-gi
     /usr/lib/qt5/bin/qdbusxml2cpp:qtbase5-dev-tools /usr/lib/qt6/bin/qdbusxml2cpp:qt6-base-dev-tools gdbus-codegen:libglib2.0-dev-bin
     sdbus-c++-xml2cpp:libsdbus-c++-bin dbus-binding-tool:libdbus-glib-1-dev-bin dbusxx-xml2cpp:libdbus-c++-bin"

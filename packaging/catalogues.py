@@ -80,6 +80,9 @@ def merged(code: Catalog, known: Catalog) -> Catalog:
     made = known.creation_date
     known.update(code, no_fuzzy_matching=True)
     known.obsolete.clear()
+    for one in known:
+        if "python-format" in one.flags:  # Babel's guess at any % before a letter: no message of ours is made by %
+            one.flags = one.flags - {"python-format"} | {"no-python-format"}
     known.creation_date = made  # the code's would be now, and the file another one at each run
     return known
 

@@ -5,6 +5,8 @@ import gettext
 import importlib.util
 import io
 import re
+import shutil
+import subprocess
 import sys
 from collections import Counter
 from gettext import c2py
@@ -99,6 +101,15 @@ def test_compiled_files_are_current(path):
         installed = gettext.GNUTranslations(file)
     made = gettext.GNUTranslations(io.BytesIO(catalogues.compiled(known)))
     assert {key: text for key, text in installed._catalog.items() if key} == {key: text for key, text in made._catalog.items() if key}
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.parents[1].name)
+def test_gettext_agrees(path):
+    """`msgfmt --check` finds nothing wrong: no message is taken for one whose parts % puts in, and headers and plurals are complete."""
+    if not shutil.which("msgfmt"):
+        pytest.skip("msgfmt is not installed")
+    done = subprocess.run(["msgfmt", "--check", "--output-file=-", path], capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
 
 
 def test_many_forms_are_compiled():

@@ -5,6 +5,8 @@ from collections import Counter
 from support.machine import CONTROL, CallError
 
 INHERIT = 3
+RAISED, CHANGED = (1, 2, 2), (0, 1, 2, 2)
+"""Levels that are chosen when telemetry is off, and when it is on. Most are high: too little arrives in a year that is mostly off."""
 BEGUN = {"active", "reporting"}
 LATE = ("UnknownApplication", "UnknownQuestion", "Changed")
 """Errors of an act that names what is not asked any more."""
@@ -40,7 +42,7 @@ class Person:
 
     async def decide(self):
         """One act, drawn by chance."""
-        acts = {self._accept: 40, self._level: 6, self._own_level: 5, self._refuse: 6, self._erase: 2, self._new_questions: 2}
+        acts = {self._accept: 40, self._level: 4, self._own_level: 5, self._refuse: 6, self._erase: 2, self._new_questions: 2}
         if self.is_off:
             acts = {self._level: 1}
         (act,) = self._chance.choices([*acts], [*acts.values()])
@@ -79,7 +81,7 @@ class Person:
             self.done["questions accepted"] += 1
 
     async def _level(self):
-        level = self._chance.randrange(1, 3) if self.is_off else self._chance.choice((0, 1, 2))
+        level = self._chance.choice(RAISED if self.is_off else CHANGED)
         await self._withdraw(lambda _: level == 0, self._desktop.client.set("Usage", level))
         self.usage = level
 
