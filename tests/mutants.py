@@ -103,7 +103,8 @@ from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_item import MutationSpec
 spec = json.loads(sys.argv[1])
 done = mutate_and_test([MutationSpec(**spec)], sys.argv[2], float(sys.argv[3]))
-print(json.dumps([done.worker_outcome.value, done.test_outcome.value if done.test_outcome else "", done.diff or ""]))
+outcome = done.test_outcome.value if done.test_outcome else ""
+print(json.dumps([done.output == "timeout" and "timeout" or outcome, done.diff or ""]))
 """
 
 
@@ -116,7 +117,7 @@ def try_unchanged(modules, tree):
 
 
 def attempt(spec, tree):
-    """`killed`, `survived` or `incompetent`, and the difference."""
+    """`killed`, `timeout`, `survived` or `incompetent`, and the difference."""
     told = {"module_path": str(spec.module_path), "operator_name": spec.operator_name, "occurrence": spec.occurrence}
     told |= {"start_pos": spec.start_pos, "end_pos": spec.end_pos, "operator_args": spec.operator_args}
     outcome, difference = "survived", ""
@@ -130,7 +131,7 @@ def attempt(spec, tree):
             text=True,
             check=True,
         )
-        _, outcome, difference = json.loads(done.stdout.splitlines()[-1])
+        outcome, difference = json.loads(done.stdout.splitlines()[-1])
         if outcome != "survived":
             break
     return outcome, difference
@@ -173,7 +174,8 @@ def main():
         sys.stdout.write(f"{spec.module_path}:{spec.start_pos[0]}: {spec.operator_name}\n" + "".join(f"    {line}\n" for line in changed))
     sys.stdout.write(
         f"{len(tried)} of {len(specs)} drawn from {population} mutants tried, {len(survived)} survived"
-        f" ({len(survived) / max(1, len(tried)):.1%}); seed {given.seed}\n"
+        f" ({len(survived) / max(1, len(tried)):.1%}), {sum(one[1] == 'timeout' for one in tried)} ran into the limit of {TIMEOUT_S:.0f} s;"
+        f" seed {given.seed}\n"
     )
 
 
