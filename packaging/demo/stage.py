@@ -28,7 +28,7 @@ from support.bus.dbus_daemon import address, dbus_daemon
 HERE = Path(__file__).parent
 APPLICATIONS = HERE / "applications"
 ROOT = HERE.parents[1]
-WAIT_S = 20.0
+WAIT_S = 60.0
 """The longest that any one program of the demo may take."""
 INSTALLED = ("org.example.shared", "org.example.session")
 """Manifests that a package would have installed; the other applications register theirs themselves."""

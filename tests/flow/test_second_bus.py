@@ -24,7 +24,7 @@ BUSY = "org.telemetryd.Error.Busy"
 SOON_S = 2
 """Within so long a second bus is told that another one is served; its daemon's start comes on top."""
 TRIES = 3
-"""A start on a busy machine may take longer by itself; the best of some tries counts."""
+"""A start on a busy machine may take longer or shorter by itself: one of some tries counts."""
 RATE = 4
 """A daemon that waits counts time so many times as fast, and so does the test: seconds here are its seconds."""
 SYNC_MS = 750
@@ -70,16 +70,21 @@ async def time_to_answer(machine, **places):
             return await outcome(client), time.monotonic() - begin
 
 
+def is_soon(wait_s):
+    """Whether a wait is that of a start that tries for a while to have the state directory, and soon gives up."""
+    return 0.5 < wait_s < SOON_S
+
+
 async def test_a_second_bus_is_told_at_once(any_machine):
     """While a daemon serves one bus, the first call on another bus gets Busy within two seconds. It waited for ten."""
     waits = []
     with any_machine.daemon(), elsewhere(any_machine) as (other, places):
-        while len(waits) < TRIES and min(waits, default=SOON_S) >= SOON_S:
+        while len(waits) < TRIES and not any(map(is_soon, waits)):
             _, plain_s = await time_to_answer(other)
             error, busy_s = await time_to_answer(other, **places)
             assert error == BUSY
             waits.append(busy_s - plain_s)
-    assert 0.5 < min(waits) < SOON_S
+    assert any(map(is_soon, waits)), waits
 
 
 async def test_who_takes_over_serves(machine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
@@ -67,6 +68,16 @@ class ReportModel(QAbstractTableModel):
         return self._heads[section] if is_head else None
 
 
+class _Reading(Enum):
+    """What is being read."""
+
+    NOTHING = auto()
+    BEGINNING = auto()
+    """All again, from the newest report on."""
+    FOLLOWING = auto()
+    """The reports behind the last."""
+
+
 class HistoryModel(ReportModel):
     """The reports that are over. Those behind the last that was read are read when the view asks for them.
 
@@ -84,7 +95,9 @@ class HistoryModel(ReportModel):
         self.names: dict[tuple[str, str], Row] = {}
         """The questions that were read with the reports, by application and question."""
         self._named: frozenset[str] = frozenset()
-        self._following, self._turn, self._is_fetching = 0, 0, False
+        self._following, self._turn, self._reading = 0, 0, _Reading.NOTHING
+        self._is_asked = False
+        """Whether the view asked for further reports while the beginning was read. It asks only once, when it is scrolled to the end."""
 
     @property
     def is_complete(self) -> bool:
@@ -95,28 +108,31 @@ class HistoryModel(ReportModel):
         """Read from the beginning. If nothing has changed, the rows stay as they are."""
         is_other, self.wanted = wanted != self.wanted, wanted
         self._turn += 1
+        self._is_asked |= self._reading is _Reading.FOLLOWING  # what was asked for will come too late
         number = PAGE if is_other else min(max(PAGE, len(self.rows)), _AGAIN_MAX)
         self._named = frozenset()  # a question's words may have changed too
-        self._read(PageQuery(wanted, 0, number), lambda page: self._begin(page, is_other=is_other))
+        self._read(PageQuery(wanted, 0, number), _Reading.BEGINNING, lambda page: self._begin(page, is_other=is_other))
 
     def canFetchMore(self, parent: Index) -> bool:  # noqa: N802 - Qt's name
-        """Whether there are reports behind the last, and nothing is being read."""
-        return not parent.isValid() and bool(self._following) and not self._is_fetching
+        """Whether there are reports behind the last that are not being read."""
+        return not parent.isValid() and bool(self._following) and self._reading is not _Reading.FOLLOWING
 
     def fetchMore(self, parent: Index) -> None:  # noqa: N802 - Qt's name
-        """Read the reports behind the last."""
-        if self.canFetchMore(parent):
-            self._read(PageQuery(self.wanted, self._following, PAGE, self._named), self._go_on)
+        """Read the reports behind the last, after the beginning if that is being read."""
+        if self._reading is _Reading.BEGINNING:
+            self._is_asked = True
+        elif self.canFetchMore(parent):
+            self._read(PageQuery(self.wanted, self._following, PAGE, self._named), _Reading.FOLLOWING, self._go_on)
 
-    def _read(self, query: PageQuery, take: Callable[[ReadPage], None]) -> None:
+    def _read(self, query: PageQuery, reading: _Reading, take: Callable[[ReadPage], None]) -> None:
         """Have a page taken when it is there, unless all is read anew meanwhile."""
-        self._is_fetching = True
+        self._reading = reading
         turn = self._turn
 
         def have(page: ReadPage | Failure) -> None:
             if turn != self._turn:
                 return
-            self._is_fetching = False
+            self._reading = _Reading.NOTHING
             if isinstance(page, Failure):
                 self.failed.emit(page)
             else:
@@ -126,10 +142,13 @@ class HistoryModel(ReportModel):
 
     def _begin(self, page: ReadPage, *, is_other: bool) -> None:
         names = dict(page.names)
+        is_asked, self._is_asked = self._is_asked, False
         is_same = not is_other and page.rows == self.rows[: len(page.rows)] and (bool(page.following) or len(page.rows) == len(self.rows))
         if not self.is_read or not is_same or any(self.names.get(key) != row for key, row in names.items()):
             self._following, self.names = page.following, names
-            self.replace(page.rows)
+            self.replace(page.rows)  # the view asks anew
+        elif is_asked:
+            self.fetchMore(QModelIndex())
         self._named = page.applications
         self.is_read = True
         self.loaded.emit()

@@ -62,6 +62,20 @@ def test_further_rows_come_while_it_is_scrolled(history):
         window.press("Escape")
 
 
+@pytest.mark.parametrize("is_asked_before", [False, True])
+def test_further_rows_come_if_all_is_read_again_meanwhile(history, is_asked_before):
+    """Who scrolls to the end just before or while the list is read again, as after a change elsewhere, gets the rows behind it too."""
+    with driven_window(history, page="sent") as window:
+        window.until(lambda: window.part("sent") is not None and window.part("timeline") is not None)
+        model, bar = window.part("sent").model(), window.part("sent").verticalScrollBar()
+        rows = model.rowCount()
+        assert rows < REPORTS
+        steps = [lambda: bar.setValue(bar.maximum()), lambda: model.reload(model.wanted)]
+        for step in steps if is_asked_before else steps[::-1]:
+            step()
+        window.until(lambda: model.rowCount() > rows)
+
+
 def test_names_of_what_is_declared_and_of_what_is_gone(history):
     """A question has its words as long as it is declared. What is gone keeps its id."""
     with driven_window(history, page="sent") as window:
