@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from telemetryd.core.answers import report
 from telemetryd.core.definition import canonical_text
@@ -14,16 +14,17 @@ from telemetryd.core.permission.record import Outcome, record_delivery, record_d
 from telemetryd.core.sending import hindrance, schedule, sparing
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Queued, Result, Ticks, Window
+from telemetryd.engine.attempts import Attempt
 from telemetryd.engine.durability import CLOSED, Point
 from telemetryd.engine.ports import UNKNOWN, ending_of
 from telemetryd.errors import NotDeveloperError, StorageError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable
 
-    from telemetryd.core.definition import Key
     from telemetryd.core.sending.schedule import Delivery
-    from telemetryd.core.settings import Endpoint, Problem
+    from telemetryd.core.settings import Problem
+    from telemetryd.engine.attempts import Sending
     from telemetryd.engine.choices.decisions import Decisions
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
@@ -50,57 +51,6 @@ class Run(Protocol):
 
     async def __call__(self, steps: Steps[T]) -> T:
         """The result of the steps."""
-
-
-class Attempt(NamedTuple):
-    """A delivery attempt that is stored as begun. From then on bytes may have left, unless its outcome says that surely none has.
-
-    `row` is the report, `definition` the canonical text that was consented to.
-    """
-
-    endpoint: Endpoint
-    row: StoredReport
-    definition: str
-
-
-class Sending:
-    """The attempts that are running in this process."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[Key, asyncio.Task[Delivery]] = {}
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self._tasks
-
-    async def run(self, key: Key, work: Coroutine[Any, Any, Delivery]) -> Delivery | None:
-        """The result of an attempt, or None if it was aborted."""
-        task = self._tasks[key] = asyncio.ensure_future(work)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            running = asyncio.current_task()
-            if running and running.cancelling():  # the caller itself is cancelled, not only the attempt
-                raise
-            return None
-        finally:
-            self._tasks.pop(key, None)
-
-    def abort(self, keys: Iterable[Key]) -> None:
-        """Abort the attempts of these questions. Bytes that were sent cannot be called back, and the history says so."""
-        for key in keys:
-            if key in self._tasks:
-                self._tasks[key].cancel()
-
-    def abort_all(self) -> None:
-        """Abort all attempts, because other databases are opened."""
-        self.abort(list(self._tasks))
-
-    async def end(self) -> None:
-        """Abort all attempts before an exit, and wait until it is stored which of them surely sent nothing."""
-        tasks = list(self._tasks.values())
-        self.abort_all()
-        if tasks:
-            await asyncio.wait(tasks)
 
 
 class Deliveries:
