@@ -30,6 +30,8 @@ class Sending:
 
     def __init__(self) -> None:
         self._tasks: dict[Key, asyncio.Task[Delivery]] = {}
+        self.is_over = False
+        """Whether the process exits, so that no other attempt may begin."""
 
     def __contains__(self, key: Key) -> bool:
         return key in self._tasks
@@ -57,9 +59,14 @@ class Sending:
         """Abort all attempts, because other databases are opened."""
         self.abort(list(self._tasks))
 
+    def stop(self) -> None:
+        """Abort all attempts before an exit, and begin no other."""
+        self.is_over = True
+        self.abort_all()
+
     async def end(self) -> None:
         """Abort all attempts before an exit, and wait until it is stored which of them surely sent nothing."""
         tasks = list(self._tasks.values())
-        self.abort_all()
+        self.stop()
         if tasks:
             await asyncio.wait(tasks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from telemetryd.core.answers import report
@@ -17,7 +18,7 @@ from telemetryd.core.sending.schedule import Queued, Result, Ticks, Window
 from telemetryd.engine.attempts import Attempt
 from telemetryd.engine.durability import CLOSED, Point
 from telemetryd.engine.ports import UNKNOWN, ending_of
-from telemetryd.errors import NotDeveloperError, StorageError, TelemetrydError
+from telemetryd.errors import BusyError, NotDeveloperError, StorageError, TelemetrydError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -180,13 +181,15 @@ class Deliveries:
         yield from self._erasure.finish_steps()
 
     async def submit(self) -> None:
-        """Developer mode: close the running periods and send every report at once. Raises NotDeveloperError."""
+        """Developer mode: close the running periods and send every report at once. Raises NotDeveloperError, or BusyError at an exit."""
         if not self._catalogue.settings.developer:
             raise NotDeveloperError("Submit works in developer mode only: set developer = true in your telemetryd.toml")
         await self._run(self._sampling.close_running_steps())
         for row in self._reports.queue():
             await self.send(row)
         await self._run(self._erasure.finish_steps())
+        if self._sending.is_over:
+            raise BusyError("telemetryd was told to exit, so sending was broken off; History has the outcomes")
 
     async def send(self, row: StoredReport) -> None:
         """One attempt, if the report may be sent."""
@@ -196,16 +199,20 @@ class Deliveries:
 
     async def deliver(self, attempt: Attempt) -> Delivery:
         """Hand an attempt to the uploader. No database is used, but if it is cancelled: a report that surely was not sent waits again."""
+        on_unsent = partial(self._take_back, attempt.row)
+        return await self._courier.deliver(attempt.endpoint, attempt.row.body, attempt.definition, on_unsent=on_unsent)
 
-        def take_back() -> None:
-            row = attempt.row
-            with suppress(StorageError):  # then the outcome is unknown, and the next process says so
-                self._reports.hold(row._replace(slot=self._next_slot(row)))
+    def _take_back(self, row: StoredReport) -> None:
+        """Let a report of which surely nothing was sent wait for another slot."""
+        with suppress(StorageError):  # then the outcome is unknown, and the next process says so
+            self._reports.hold(row._replace(slot=self._next_slot(row)))
 
-        return await self._courier.deliver(attempt.endpoint, attempt.row.body, attempt.definition, on_unsent=take_back)
+    def stop(self) -> None:
+        """Abort what is under way before an exit, and begin nothing more."""
+        self._sending.stop()
 
     async def end(self) -> None:
-        """Abort what is under way, before an exit."""
+        """Abort what is under way before an exit, and wait until that is stored."""
         await self._sending.end()
 
     def problems(self) -> list[Problem]:
@@ -245,7 +252,7 @@ class Deliveries:
         settings, record = self._catalogue.settings, self._questions.record(row.key)
         is_wanted = settings.developer or (record.outcome is Outcome.REPORTING and not record.cause)
         endpoint = settings.endpoint(row.vendor)
-        is_new = not row.started and row.key not in self._sending
+        is_new = not row.started and row.key not in self._sending and not self._sending.is_over
         return is_wanted and not settings.kill_switches and endpoint is not None and is_new
 
     def _is_under_way(self, row: StoredReport) -> bool:
@@ -275,6 +282,9 @@ class Deliveries:
 
     async def _complete(self, attempt: Attempt) -> None:
         """Deliver the attempt, and store its result."""
+        if self._sending.is_over:  # while the attempt was written to the disk
+            self._take_back(attempt.row)
+            return
         delivery = await self._sending.run(attempt.row.key, self.deliver(attempt))
         if delivery is not None:
             await self._run(self._conclude_steps(attempt.row, delivery))
