@@ -33,8 +33,9 @@ def logout(account: Account, session: Session) -> str:
 
 
 def logout_while_sending(account: Account, receiver: Receiver) -> str:
-    """A logout while a server has a report and has not answered ends at once. The outcome is unknown, and it is not sent again.
+    """A logout while a server has a report and has not answered ends at once, and the report is not sent again.
 
+    Its outcome is unknown: at once if the uploader is told first, five minutes later if the daemon is. Until then its row is queued.
     The command is a unit of the user's own manager. One that `Account.run` waits for has a session of its own, which would be left.
     """
     until(lambda: not account.runtime.exists())
@@ -54,10 +55,9 @@ def logout_while_sending(account: Account, receiver: Receiver) -> str:
         found = outcomes(account)
     others = receiver.drain()
     assert took_s < _LOGOUT_S, f"the manager ended after {took_s:.0f} s"
-    assert found.count("unknown") == before + 1, found
+    assert found.count("unknown") + found.count("queued") == before + 1, found
     assert first not in others, "it was sent again"
-    assert "queued" not in found, found
-    return f"the manager ended after {took_s:.1f} s; unknown, and one copy only"
+    return f"the manager ended after {took_s:.1f} s; one copy only"
 
 
 def outcomes(account: Account) -> list[str]:
