@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "telemetryd"
 LOCALE = PACKAGE / "locale"
 
-CALLS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+CALLS = {"_": None, "gettext": None, "mark": None, "mark_plural": (1, 2), "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 """What a message stands in, and the arguments that it is: the first, where nothing is said."""
 
 _COMMENT = "# Translations of telemetryd. packaging/catalogues.py writes this file: edit the header and the texts only."

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accounts import CONTROL, DAEMON, until
@@ -14,6 +12,9 @@ from accounts import CONTROL, DAEMON, until
 if TYPE_CHECKING:
     from accounts import Account, Session
     from receiver import Receiver
+
+_LOGOUT_S = 5
+"""Longest time that a logout takes while a server does not answer. The uploader itself would wait for 20 s."""
 
 
 def logout(account: Account, session: Session) -> str:
@@ -32,28 +33,31 @@ def logout(account: Account, session: Session) -> str:
 
 
 def logout_while_sending(account: Account, receiver: Receiver) -> str:
-    """A logout while a server has a report and has not answered: the outcome is unknown, and it is not sent again."""
+    """A logout while a server has a report and has not answered ends at once, and the report is not sent again.
+
+    Its outcome is unknown: at once if the uploader is told first, five minutes later if the daemon is. Until then its row is queued.
+    The command is a unit of the user's own manager. One that `Account.run` waits for has a session of its own, which would be left.
+    """
     until(lambda: not account.runtime.exists())
     with account.session() as session:
         before = outcomes(account).count("unknown")
         account.push()
         receiver.may_answer.clear()
-        submit = [sys.executable, "-B", str(Path(__file__).with_name("lifecycle.py")), "submit", account.name]
-        with subprocess.Popen(submit, stderr=subprocess.DEVNULL):
-            first, began = receiver.reports.get(timeout=20), time.monotonic()
-            session.end()
-            until(lambda: not account.runtime.exists())
-            took_s = time.monotonic() - began
+        account.run("systemd-run", "--user", "--quiet", "--collect", "telemetryctl", "submit")
+        first, began = receiver.reports.get(timeout=20), time.monotonic()
+        session.end()
+        until(lambda: not account.runtime.exists())
+        took_s = time.monotonic() - began
         receiver.may_answer.set()
     with account.session():
         account.control("submit", check=False)
         account.control("submit", check=False)
         found = outcomes(account)
     others = receiver.drain()
-    assert found.count("unknown") == before + 1, found
+    assert took_s < _LOGOUT_S, f"the manager ended after {took_s:.0f} s"
+    assert found.count("unknown") + found.count("queued") == before + 1, found
     assert first not in others, "it was sent again"
-    assert "queued" not in found, found
-    return f"the manager ended after {took_s:.0f} s; unknown, and one copy only"
+    return f"the manager ended after {took_s:.1f} s; one copy only"
 
 
 def outcomes(account: Account) -> list[str]:

@@ -9,7 +9,7 @@ from telemetryd.core.translation import mark
 if TYPE_CHECKING:
     from telemetryd.core.translation import Words
 
-_NAMES = {
+NAMES = {
     "system": mark("system"),
     "usage": mark("usage"),
     "basic": mark("basic"),
@@ -24,8 +24,9 @@ _NAMES = {
     "number": mark("number"),
     "count": mark("count"),
 }
+"""As in a manifest → in running text, in English."""
 
 
 def translated_word(name: str, words: Words) -> str:
     """A word of a declaration in the form of running text."""
-    return words.gettext(_NAMES[name])
+    return words.gettext(NAMES[name])

@@ -1,7 +1,7 @@
 """Translation of the program's own texts: the protocol of a translator, and the marks for messages. Policy: T1.
 
 The core has no catalogue. Callers pass a translator, such as one of `gettext`; `ENGLISH` returns the source texts. Messages are literals in
-calls of `_`, `gettext`, `ngettext`, `pgettext` or `mark`, never f-strings. `packaging/catalogues.py` collects them.
+calls of `_`, `gettext`, `ngettext`, `pgettext`, `mark` or `mark_plural`, never f-strings. `packaging/catalogues.py` collects them.
 """
 
 from __future__ import annotations
@@ -68,3 +68,13 @@ def decimal(number: str, words: Words) -> str:
 def mark(message: str) -> str:
     """The message itself; marks a message in a table that is translated where it is used."""
     return message
+
+
+def mark_plural(singular: str, plural: str) -> tuple[str, str]:
+    """The two forms themselves; marks a message with a plural in a table. `counted` translates it."""
+    return singular, plural
+
+
+def counted(forms: tuple[str, str], number: int, words: Words) -> str:
+    """The translation in the plural form of a number, with the number at `{number}`."""
+    return words.ngettext(*forms, number).format(number=number)

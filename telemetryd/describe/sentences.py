@@ -16,7 +16,7 @@ from telemetryd.core.permission.gate import axes
 from telemetryd.core.privacy.noise import probabilities
 from telemetryd.core.privacy.odds import factor
 from telemetryd.core.system_facts import SYSTEM
-from telemetryd.core.translation import ENGLISH, decimal, joined, mark
+from telemetryd.core.translation import ENGLISH, counted, decimal, joined, mark, mark_plural
 from telemetryd.describe.ranges import ranges_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,21 @@ _KEPT = {
     Combine.MODE: mark("Of all values in the period, the most frequent one counts."),
     Combine.ANY: mark("It counts as yes if it was ever so in the period."),
     Combine.ALL: mark("It counts as yes only if it was always so in the period."),
+}
+
+_DRAWN_PERIOD = {
+    PeriodKind.DAY: mark_plural(
+        "Measured during the only day (UTC) of this question.",
+        "Measured during one of {number} days (UTC), drawn by chance; you see which one as soon as you accept.",
+    ),
+    PeriodKind.WEEK: mark_plural(
+        "Measured during the only full week (UTC) of this question.",
+        "Measured during one of {number} weeks (UTC), drawn by chance; you see which one as soon as you accept.",
+    ),
+    PeriodKind.MONTH: mark_plural(
+        "Measured during the only full month (UTC) of this question.",
+        "Measured during one of {number} months (UTC), drawn by chance; you see which one as soon as you accept.",
+    ),
 }
 
 
@@ -159,29 +174,7 @@ def _number_of_answers(definition: Definition, words: Words) -> str:
 
 def _when(question: Question, words: Words) -> str:
     number = len(whole_periods(question.period, question.starts, question.ends))
-    return _drawn_period(question.period, number, words).format(number=number)
-
-
-def _drawn_period(period: PeriodKind, number: int, words: Words) -> str:
-    match period:
-        case PeriodKind.DAY:
-            return words.ngettext(
-                "Measured during the only day (UTC) of this question.",
-                "Measured during one of {number} days (UTC), drawn by chance; you see which one as soon as you accept.",
-                number,
-            )
-        case PeriodKind.WEEK:
-            return words.ngettext(
-                "Measured during the only full week (UTC) of this question.",
-                "Measured during one of {number} weeks (UTC), drawn by chance; you see which one as soon as you accept.",
-                number,
-            )
-        case _:
-            return words.ngettext(
-                "Measured during the only full month (UTC) of this question.",
-                "Measured during one of {number} months (UTC), drawn by chance; you see which one as soon as you accept.",
-                number,
-            )
+    return counted(_DRAWN_PERIOD[question.period], number, words)
 
 
 def _part(question: Question, words: Words) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from telemetryd.core.answers import report
 from telemetryd.core.definition import canonical_text
@@ -14,16 +15,17 @@ from telemetryd.core.permission.record import Outcome, record_delivery, record_d
 from telemetryd.core.sending import hindrance, schedule, sparing
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Queued, Result, Ticks, Window
+from telemetryd.engine.attempts import Attempt
 from telemetryd.engine.durability import CLOSED, Point
 from telemetryd.engine.ports import UNKNOWN, ending_of
-from telemetryd.errors import NotDeveloperError, StorageError, TelemetrydError
+from telemetryd.errors import BusyError, NotDeveloperError, StorageError, TelemetrydError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable
 
-    from telemetryd.core.definition import Key
     from telemetryd.core.sending.schedule import Delivery
-    from telemetryd.core.settings import Endpoint, Problem
+    from telemetryd.core.settings import Problem
+    from telemetryd.engine.attempts import Sending
     from telemetryd.engine.choices.decisions import Decisions
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
@@ -50,57 +52,6 @@ class Run(Protocol):
 
     async def __call__(self, steps: Steps[T]) -> T:
         """The result of the steps."""
-
-
-class Attempt(NamedTuple):
-    """A delivery attempt that is stored as begun. From then on bytes may have left, unless its outcome says that surely none has.
-
-    `row` is the report, `definition` the canonical text that was consented to.
-    """
-
-    endpoint: Endpoint
-    row: StoredReport
-    definition: str
-
-
-class Sending:
-    """The attempts that are running in this process."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[Key, asyncio.Task[Delivery]] = {}
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self._tasks
-
-    async def run(self, key: Key, work: Coroutine[Any, Any, Delivery]) -> Delivery | None:
-        """The result of an attempt, or None if it was aborted."""
-        task = self._tasks[key] = asyncio.ensure_future(work)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            running = asyncio.current_task()
-            if running and running.cancelling():  # the caller itself is cancelled, not only the attempt
-                raise
-            return None
-        finally:
-            self._tasks.pop(key, None)
-
-    def abort(self, keys: Iterable[Key]) -> None:
-        """Abort the attempts of these questions. Bytes that were sent cannot be called back, and the history says so."""
-        for key in keys:
-            if key in self._tasks:
-                self._tasks[key].cancel()
-
-    def abort_all(self) -> None:
-        """Abort all attempts, because other databases are opened."""
-        self.abort(list(self._tasks))
-
-    async def end(self) -> None:
-        """Abort all attempts before an exit, and wait until it is stored which of them surely sent nothing."""
-        tasks = list(self._tasks.values())
-        self.abort_all()
-        if tasks:
-            await asyncio.wait(tasks)
 
 
 class Deliveries:
@@ -230,13 +181,15 @@ class Deliveries:
         yield from self._erasure.finish_steps()
 
     async def submit(self) -> None:
-        """Developer mode: close the running periods and send every report at once. Raises NotDeveloperError."""
+        """Developer mode: close the running periods and send every report at once. Raises NotDeveloperError, or BusyError at an exit."""
         if not self._catalogue.settings.developer:
             raise NotDeveloperError("Submit works in developer mode only: set developer = true in your telemetryd.toml")
         await self._run(self._sampling.close_running_steps())
         for row in self._reports.queue():
             await self.send(row)
         await self._run(self._erasure.finish_steps())
+        if self._sending.is_over:
+            raise BusyError("telemetryd was told to exit, so sending was broken off; History has the outcomes")
 
     async def send(self, row: StoredReport) -> None:
         """One attempt, if the report may be sent."""
@@ -246,16 +199,20 @@ class Deliveries:
 
     async def deliver(self, attempt: Attempt) -> Delivery:
         """Hand an attempt to the uploader. No database is used, but if it is cancelled: a report that surely was not sent waits again."""
+        on_unsent = partial(self._take_back, attempt.row)
+        return await self._courier.deliver(attempt.endpoint, attempt.row.body, attempt.definition, on_unsent=on_unsent)
 
-        def take_back() -> None:
-            row = attempt.row
-            with suppress(StorageError):  # then the outcome is unknown, and the next process says so
-                self._reports.hold(row._replace(slot=self._next_slot(row)))
+    def _take_back(self, row: StoredReport) -> None:
+        """Let a report of which surely nothing was sent wait for another slot."""
+        with suppress(StorageError):  # then the outcome is unknown, and the next process says so
+            self._reports.hold(row._replace(slot=self._next_slot(row)))
 
-        return await self._courier.deliver(attempt.endpoint, attempt.row.body, attempt.definition, on_unsent=take_back)
+    def stop(self) -> None:
+        """Abort what is under way before an exit, and begin nothing more."""
+        self._sending.stop()
 
     async def end(self) -> None:
-        """Abort what is under way, before an exit."""
+        """Abort what is under way before an exit, and wait until that is stored."""
         await self._sending.end()
 
     def problems(self) -> list[Problem]:
@@ -295,7 +252,7 @@ class Deliveries:
         settings, record = self._catalogue.settings, self._questions.record(row.key)
         is_wanted = settings.developer or (record.outcome is Outcome.REPORTING and not record.cause)
         endpoint = settings.endpoint(row.vendor)
-        is_new = not row.started and row.key not in self._sending
+        is_new = not row.started and row.key not in self._sending and not self._sending.is_over
         return is_wanted and not settings.kill_switches and endpoint is not None and is_new
 
     def _is_under_way(self, row: StoredReport) -> bool:
@@ -325,6 +282,9 @@ class Deliveries:
 
     async def _complete(self, attempt: Attempt) -> None:
         """Deliver the attempt, and store its result."""
+        if self._sending.is_over:  # while the attempt was written to the disk
+            self._take_back(attempt.row)
+            return
         delivery = await self._sending.run(attempt.row.key, self.deliver(attempt))
         if delivery is not None:
             await self._run(self._conclude_steps(attempt.row, delivery))

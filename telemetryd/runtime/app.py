@@ -291,6 +291,8 @@ class App:
         self._service.end_monitoring()
         for name, dispatcher in self._dispatchers.items():
             await self._in_time(dispatcher.connection.release(name))
+            if name == CONTROL and not dispatcher.is_quiet:  # a Submit would wait for the server; without a call nobody waits for sending
+                self._service.stop_sending()
             await self._in_time(dispatcher.wait_until_quiet())
         await self._in_time(self._service.last_check())
         failure = self._service.commit()

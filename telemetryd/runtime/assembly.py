@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.bus.control1 import ControlParts
 from telemetryd.core.causes import Cause
+from telemetryd.engine.attempts import Sending
 from telemetryd.engine.choices.changes import Changes
 from telemetryd.engine.choices.decisions import Decisions
 from telemetryd.engine.choices.foresight import Foresight
@@ -17,7 +18,7 @@ from telemetryd.engine.choices.known_questions import KnownQuestions
 from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.engine.choices.without_storage import DecisionsWithoutStorage
 from telemetryd.engine.declarations.catalogue import Catalogue
-from telemetryd.engine.delivery import Deliveries, Sending
+from telemetryd.engine.delivery import Deliveries
 from telemetryd.engine.durability import Disk, Work
 from telemetryd.engine.questions import Questions
 from telemetryd.engine.samples.erasure import Erasure

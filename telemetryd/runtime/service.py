@@ -306,6 +306,11 @@ class Service:
         if self._assembly:
             self._assembly.control.monitor.end()
 
+    def stop_sending(self) -> None:
+        """Abort sending before an exit, and do not wait."""
+        if self._assembly:
+            self._assembly.ticker.stop()
+
     async def end_sending(self) -> None:
         """Abort sending, before an exit. A report of which surely nothing left is sent later."""
         if self._assembly:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from telemetryd.core.sending.schedule import Delivery
-    from telemetryd.engine.delivery import Attempt, Deliveries
+    from telemetryd.engine.attempts import Attempt
+    from telemetryd.engine.delivery import Deliveries
     from telemetryd.runtime.assembly import Assembly
 
 _LOG = logging.getLogger(__name__)

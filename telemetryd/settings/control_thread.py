@@ -116,14 +116,10 @@ class ControlThread(QObject):
         closed = asyncio.ensure_future(control.closed())
         try:
             while not closed.done():
-                job, due = asyncio.ensure_future(self._jobs.get()), asyncio.ensure_future(self._due.wait())
-                await asyncio.wait((job, due, closed), return_when=asyncio.FIRST_COMPLETED)
-                due.cancel()
-                if not job.done():
-                    job.cancel()
-                elif (asked := job.result()) is None:
-                    return False
-                else:
+                job = await self._next_job(closed)
+                if job is not None:
+                    if (asked := job.result()) is None:
+                        return False
                     await self._do(control, asked)
                 if self._due.is_set() and not closed.done():
                     await self._read(control)
@@ -134,17 +130,23 @@ class ControlThread(QObject):
     async def _without_bus(self, failure: Failure) -> bool:
         """Wait until somebody asks for something; whatever is asked for fails alike. Returns False at the end."""
         self._due.clear()
-        job, due = asyncio.ensure_future(self._jobs.get()), asyncio.ensure_future(self._due.wait())
-        await asyncio.wait((job, due), return_when=asyncio.FIRST_COMPLETED)
-        due.cancel()
-        if not job.done():
-            job.cancel()
-        elif (asked := job.result()) is None:
-            return False
-        else:
+        job = await self._next_job()
+        if job is not None:
+            if (asked := job.result()) is None:
+                return False
             self._answered.emit(asked.then, failure)
         self._due.set()
         return True
+
+    async def _next_job(self, *others: asyncio.Future[Any]) -> asyncio.Future[_Job | None] | None:
+        """The next job, or None if a reading is due, or one of `others` done, before it comes."""
+        job, due = asyncio.ensure_future(self._jobs.get()), asyncio.ensure_future(self._due.wait())
+        await asyncio.wait((job, due, *others), return_when=asyncio.FIRST_COMPLETED)
+        due.cancel()
+        if job.done():
+            return job
+        job.cancel()
+        return None
 
     async def _do(self, control: ControlClient, job: _Job) -> None:
         try:

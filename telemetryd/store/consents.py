@@ -41,7 +41,8 @@ _PUT_APPLICATION = "INSERT OR REPLACE INTO application VALUES (?, ?, ?)"
 _PUT_LIFE = f"INSERT OR REPLACE INTO life VALUES ({', '.join('?' * (2 + len(Record._fields)))})"  # noqa: S608 - only question marks
 _Statement = tuple[str, tuple[Any, ...]]
 _Name = tuple[str, ...]
-_SELECT_DO_NOT_TRACK = "SELECT 1 FROM level WHERE name = 'do_not_track' AND value"
+_PUT_NOTE = "INSERT OR REPLACE INTO note VALUES (?, ?)"
+_SELECT_DO_NOT_TRACK = "SELECT 1 FROM note WHERE name = 'do_not_track' AND value"
 _HISTORY_ERASED = "history_erased"
 
 
@@ -62,7 +63,7 @@ class Consents:
         self.applications: Mapping[str, ApplicationLevels] = self._read_applications()
         self.decisions: Mapping[Key, Decision] = self._read_decisions()
         self.records: Mapping[Key, Record] = self._read_records()
-        self.is_spent = bool(database.read("SELECT 1 FROM level WHERE name = 'spent'"))
+        self.is_spent = bool(database.read("SELECT 1 FROM note WHERE name = 'spent'"))
         self.history_erased: int = self._read_history_erased()
         self.lots: Mapping[Key, Lot] = self._read_lots()
         self.ledger: Mapping[Key, Charge] = self._read_ledger()
@@ -228,17 +229,17 @@ class Consents:
         """Note DO_NOT_TRACK, if there is a file. Without one nothing is due, and nothing may be written."""
         if self._database.is_made and is_set is not self.is_do_not_track_noted:
             with self._transaction() as connection:
-                connection.execute("INSERT OR REPLACE INTO level VALUES ('do_not_track', ?)", (is_set,))
+                connection.execute(_PUT_NOTE, ("do_not_track", is_set))
 
     def note_history_erased(self, day: int) -> None:
         """Store the beginning (Unix s, UTC) of the day on which an erasure emptied the history. If that cannot be written, it is owed."""
-        self._write({("level", _HISTORY_ERASED): (_PUT_LEVEL, (_HISTORY_ERASED, day))}, is_lowered=True)
+        self._write({("note", _HISTORY_ERASED): (_PUT_NOTE, (_HISTORY_ERASED, day))}, is_lowered=True)
         self.history_erased = day
 
     def mark_ledger_lost(self) -> None:
         """Store that the ledger was lost: what was spent is not known, so the whole budget counts as spent."""
         with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO level VALUES ('spent', 1)")
+            connection.execute(_PUT_NOTE, ("spent", 1))
         self.is_spent = True
 
     @staticmethod
@@ -251,7 +252,7 @@ class Consents:
         return Levels(**stored)
 
     def _read_history_erased(self) -> int:
-        rows = self._database.read("SELECT value FROM level WHERE name = ? AND typeof(value) = 'integer' AND value > 0", (_HISTORY_ERASED,))
+        rows = self._database.read("SELECT value FROM note WHERE name = ? AND typeof(value) = 'integer' AND value > 0", (_HISTORY_ERASED,))
         return int(rows[0][0]) if rows else 0
 
     def _read_applications(self) -> dict[str, ApplicationLevels]:

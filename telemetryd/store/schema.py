@@ -22,6 +22,7 @@ CONSENT = Schema(
     (
         """
         CREATE TABLE level (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE note (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE application (
             id TEXT PRIMARY KEY, system INTEGER NOT NULL, usage INTEGER NOT NULL
         ) WITHOUT ROWID;
@@ -51,7 +52,9 @@ CONSENT = Schema(
     ),
     has_checksum=True,
 )
-"""Policy: C1. `shown` holds each accepted manifest text once, so that a change can be shown as a difference.
+"""Policy: C1. `note` holds what the daemon notes for itself: `do_not_track` and `spent` are 1, and `history_erased` is a day (Unix s, UTC).
+
+`shown` holds each accepted manifest text once, so that a change can be shown as a difference.
 
 `acceptance.shown` is its SHA-256. A text is dropped when no question can use it any more: see `consents`.
 """

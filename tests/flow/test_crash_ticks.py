@@ -122,7 +122,7 @@ class Ticking:
     def lasting(self):
         """Consent and draws."""
         left = self.left()
-        return [left.rows(f"SELECT * FROM {table} ORDER BY 1, 2", "consent.sqlite") for table in ("level", "acceptance", "lot")]
+        return [left.rows(f"SELECT * FROM {table} ORDER BY 1, 2", "consent.sqlite") for table in ("level", "note", "acceptance", "lot")]
 
     def check_closed(self):
         """One report and one charge for each question, and nothing else of the week."""

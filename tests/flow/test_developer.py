@@ -3,15 +3,17 @@
 import asyncio
 import json
 import re
+import time
 
 import pytest
-from support.machine import CONTROL, KATE, TELEMETRY, CallError, but_for_chance
+from support.machine import CONTROL, KATE, TELEMETRY, WAIT_S, CallError, but_for_chance
 from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
 from support.manifests.shared_sources import CRASH, SHARED, USER
 from support.net.tls_receiver import Receiver
 from support.rows import row
 
 from telemetryd.bus.transport.library import Variant
+from telemetryd.core.limits import LEAVE_STEP_S
 
 KATE_ID = "org.kde.kate"
 ELSEWHERE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
@@ -264,3 +266,34 @@ async def test_samples_while_it_closes(machine):
                 assert not calls.done()
             calls.cancel()
             await asyncio.wait([calls])
+
+
+async def test_told_to_exit_while_it_sends(machine, local):
+    """Told to exit while a server does not answer, the daemon breaks off at once and begins no other report; Submit is answered Busy.
+
+    The report whose bytes left never leaves again. The other one does, with the next Submit.
+    """
+    machine.develop(url=local.url("127.0.0.1"))
+    local.silent_in = "headers"
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            for application in (KATE_ID, "org.kde.okular"):
+                await client.register(application, KATE.replace(KATE_ID, application))
+                await client.consent(application)
+            submitting = asyncio.create_task(client.call(CONTROL, "Submit"))
+            first = await asyncio.to_thread(local.requests.get, timeout=WAIT_S)
+            began = time.monotonic()
+            assert await asyncio.to_thread(daemon.stop) == 0
+            assert time.monotonic() - began < LEAVE_STEP_S
+            with pytest.raises(CallError, match=r"Busy.*told to exit"):
+                await submitting
+        assert daemon.log == ""
+    marks = "SELECT outcome, started > 0 FROM report ORDER BY started > 0"
+    assert rows(machine, marks, file="developer-telemetry.sqlite") == [("queued", 0), ("queued", 1)]
+    local.silent_in = ""
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.call(CONTROL, "Submit")
+    others = [local.requests.get(timeout=WAIT_S) for _ in range(local.requests.qsize())]
+    assert first not in others
+    assert {json.loads(request.partition(b"\r\n\r\n")[2])["application"] for request in (first, *others)} == {KATE_ID, "org.kde.okular"}

@@ -94,7 +94,7 @@ async def test_do_not_track_is_obeyed(timeline):
 
 async def test_noted_do_not_track_erases_what_waits(waiting):
     """A report that waits when the switch is noted is erased by the timer's run, not sent. Policy: C4."""
-    edit(waiting.machine, "INSERT OR REPLACE INTO level VALUES ('do_not_track', 1)")
+    edit(waiting.machine, "INSERT OR REPLACE INTO note VALUES ('do_not_track', 1)")
     run_timer(waiting)
     assert found_on_disk(waiting.machine, b'"nonce"') == set()
     await waiting.start()

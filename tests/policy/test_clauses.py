@@ -28,7 +28,7 @@ SHOWN_BY = {
     "T4": [
         "flow/test_change.py::test_one_edge_more_collects_nothing_until_it_is_accepted",
         "flow/test_change.py::test_telemetryctl_tells_the_change",
-        "ctl/commands/test_document.py::test_diff",
+        "ctl/commands/authoring/test_document.py::test_diff",
         "policy/test_demands.py::test_the_changelog_puts_data_first",
     ],
     "C1": [
@@ -100,11 +100,11 @@ SHOWN_BY = {
     "R1": [
         "toml/test_config.py::test_two_people",
         "policy/test_demands.py::test_without_a_review_nothing_is_collected",
-        "ctl/commands/test_review.py::test_two_people_make_a_review",
+        "ctl/commands/authoring/test_review.py::test_two_people_make_a_review",
     ],
     "R2": ["flow/test_change.py::test_only_the_latest_reviews_definition_is_admitted", "flow/test_reviewed.py::test_changed_again"],
     # Reviews are kept by the vendor; that each has a public record and its reviewers' names, shown to the user, is demanded.
-    "R3": ["policy/test_demands.py::test_a_review_is_public", "ctl/commands/test_document.py::test_register_is_complete"],
+    "R3": ["policy/test_demands.py::test_a_review_is_public", "ctl/commands/authoring/test_document.py::test_register_is_complete"],
     "R4": ["flow/test_weeks.py::test_stopped", "flow/test_sending.py::test_final_answers"],
 }
 """Clause → the tests that show it."""

@@ -272,8 +272,22 @@ def test_the_day_of_an_erasure(folder, opened):
     first.note_history_erased(20_000 * 86_400)
     assert (first.history_erased, opened().consents.history_erased) == (20_000 * 86_400, 20_000 * 86_400)
     for value in ("soon", -86_400):
-        alter(folder, "UPDATE level SET value = ? WHERE name = 'history_erased'", value)
+        alter(folder, "UPDATE note SET value = ? WHERE name = 'history_erased'", value)
         assert opened().consents.history_erased == 0
+
+
+def test_notes_are_no_levels(folder, opened):
+    """The table of levels holds levels only: what the daemon notes for itself is beside it, and each note is there again."""
+    first = opened()
+    first.consents.set_levels(Levels(1, 1, 1))
+    first.consents.note_do_not_track(is_set=True)
+    first.consents.note_history_erased(86_400)
+    first.consents.mark_ledger_lost()
+    first.close()
+    with contextlib.closing(sqlite3.connect(folder / "consent.sqlite")) as connection:
+        assert {name for (name,) in connection.execute("SELECT name FROM level")} == set(Levels._fields)
+    second = opened().consents
+    assert (second.is_do_not_track_noted, second.history_erased, second.is_spent) == (True, 86_400, True)
 
 
 def test_the_day_of_an_erasure_needs_no_disk(folder, opened):

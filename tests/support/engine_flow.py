@@ -19,13 +19,14 @@ from support.manifests import manifest_texts
 
 from telemetryd.core.permission.obstacle_delay import Moment
 from telemetryd.core.sending.schedule import Delivery, Result
+from telemetryd.engine.attempts import Sending
 from telemetryd.engine.choices.changes import Changes
 from telemetryd.engine.choices.decisions import Decisions
 from telemetryd.engine.choices.foresight import Foresight
 from telemetryd.engine.choices.known_questions import KnownQuestions
 from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.engine.declarations.catalogue import Catalogue
-from telemetryd.engine.delivery import Deliveries, Sending
+from telemetryd.engine.delivery import Deliveries
 from telemetryd.engine.durability import Disk, Work
 from telemetryd.engine.questions import Questions
 from telemetryd.engine.samples.erasure import Erasure

@@ -80,8 +80,8 @@ SIGNS = {
         places=(
             "bus/test_libraries.py",
             "core/privacy/test_share_plan.py",
+            "ctl/commands/authoring/test_plan.py",
             "ctl/commands/test_check.py",
-            "ctl/commands/test_plan.py",
             "engine/choices/test_foreseen_walks.py",
             "engine/declarations/test_reload_faults.py",
             "engine/test_room_walks.py",

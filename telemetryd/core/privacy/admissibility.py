@@ -16,7 +16,7 @@ from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import PeriodKind, SourceType
 from telemetryd.core.privacy.noise import exp_thousandths, probabilities
 from telemetryd.core.privacy.planning import bits_with_none, entropy_bits, forged_points, reports_needed, sufficient_share
-from telemetryd.core.translation import ENGLISH, decimal
+from telemetryd.core.translation import ENGLISH, counted, decimal, mark_plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,6 +44,11 @@ _LIKE_WORDS = 0.8
 """Two descriptions in one unit are similar above this Dice coefficient of their words."""
 _WORD = re.compile(r"[^\W\d_]+")
 """A word. Numbers do not count, because thresholds on one fact differ in numbers first."""
+_IN_EACH = {
+    PeriodKind.DAY: mark_plural("in its one day", "in each of {number} days"),
+    PeriodKind.WEEK: mark_plural("in its one week", "in each of {number} weeks"),
+    PeriodKind.MONTH: mark_plural("in its one month", "in each of {number} months"),
+}
 ONE_FACT = "if this is one fact under several names, make it one source: then one budget bounds all that can be learned about it"
 _MANY_SOURCES = 4
 """So many sources of one type and unit get a warning whatever their descriptions, because words are easily changed."""
@@ -183,7 +188,7 @@ def _user_sentences(numbers: Figures, words: Words) -> Iterator[str]:
     yield text.format(
         users=grouped(numbers.users, words),
         reports=grouped(int(numbers.reports), words),
-        each=_each_period(numbers.period, numbers.periods, words),
+        each=counted(_IN_EACH[numbers.period], numbers.periods, words),
     )
     goal = {"fewest": FEWEST_REPORTS, "period": translated_word(numbers.period, words)}
     if numbers.sufficient_share is None:
@@ -192,17 +197,6 @@ def _user_sentences(numbers: Figures, words: Words) -> Iterator[str]:
     else:
         text = _("A share of {share} is enough for ± 2 points over all reports and {fewest} reports a {period}.")
         yield text.format(share=decimal(f"{numbers.sufficient_share:g}", words), **goal)
-
-
-def _each_period(period: PeriodKind, number: int, words: Words) -> str:
-    match period:
-        case PeriodKind.DAY:
-            text = words.ngettext("in its one day", "in each of {number} days", number)
-        case PeriodKind.WEEK:
-            text = words.ngettext("in its one week", "in each of {number} weeks", number)
-        case _:
-            text = words.ngettext("in its one month", "in each of {number} months", number)
-    return text.format(number=number)
 
 
 def grouped(number: int, words: Words) -> str:

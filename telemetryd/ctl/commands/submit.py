@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetryd.ctl import control_client
-from telemetryd.ctl.commands import history
 from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.options import as_json
 from telemetryd.ctl.render import printing
+from telemetryd.ctl.render.report_pages import reports_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,10 @@ def submit(*, is_json: bool) -> None:
             printing.emit(reports)
             return
         questions = await control.questions("")
-        history.print_reports(reports, _without_report(reports, questions), empty=_nothing_made(questions), bodies=False)
+        page = printing.Page()
+        if not reports:
+            page.say(_nothing_made(questions))
+        reports_page(page, reports, _without_report(reports, questions), bodies=False)
 
     control_client.run(work)
 

@@ -9,7 +9,7 @@ from telemetryd.analysis.terminal import LEGEND, drawing, heads_of, interval_hea
 from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import PeriodKind
 from telemetryd.core.privacy.admissibility import grouped
-from telemetryd.core.translation import decimal
+from telemetryd.core.translation import counted, decimal, mark, mark_plural
 from telemetryd.ctl.render.line_breaks import width
 from telemetryd.ctl.render.printing import Page
 from telemetryd.ctl.render.value_words import join_with_commas
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from telemetryd.analysis.shares import Estimate
     from telemetryd.core.translation import Words
 
+_PERIODS = {
+    PeriodKind.DAY: mark_plural("{number} day", "{number} days"),
+    PeriodKind.WEEK: mark_plural("{number} week", "{number} weeks"),
+    PeriodKind.MONTH: mark_plural("{number} month", "{number} months"),
+}
+_WITH_SAMPLE = {
+    PeriodKind.DAY: mark("{users} of them had a sample in their day"),
+    PeriodKind.WEEK: mark("{users} of them had a sample in their week"),
+    PeriodKind.MONTH: mark("{users} of them had a sample in their month"),
+}
 _LINES_NAMED = 10
 """Most line numbers that are printed for a file; JSON has all."""
 
@@ -118,8 +128,8 @@ def _facts(finding: Findings, words: Words) -> Iterator[tuple[str, str]]:
     _, group, layout = words.gettext, finding.question.group, finding.question.layout
     first, last = finding.periods[0].label, finding.periods[-1].label
     periods = _("{low} to {high}").format(low=first, high=last) if len(finding.periods) > 1 else first
-    values = {"number": grouped(finding.reports, words), "count": _counted(len(finding.periods), group.kind, words), "periods": periods}
-    yield _("reports"), _("{number} from {count}, {periods}").format(**values)
+    count = counted(_PERIODS[group.kind], len(finding.periods), words)
+    yield _("reports"), _("{number} from {count}, {periods}").format(number=grouped(finding.reports, words), count=count, periods=periods)
     if group.epsilon is None:
         yield _("noise"), _("none: every answer arrives as it was")
     else:
@@ -138,36 +148,17 @@ def _facts(finding: Findings, words: Words) -> Iterator[tuple[str, str]]:
 def _user_facts(finding: Findings, users: Users, words: Words) -> Iterator[tuple[str, str]]:
     _, kind = words.gettext, finding.question.group.kind
     reports = words.ngettext("{number} report", "{number} reports", finding.reports).format(number=grouped(finding.reports, words))
-    seen = _("{number} of {count}").format(number=users.seen, count=_counted(users.draws, kind, words))
+    seen = _("{number} of {count}").format(number=users.seen, count=counted(_PERIODS[kind], users.draws, words))
     share = _("share {share}").format(share=decimal(f"{users.probability * users.draws:g}", words))
     text = _("{users} consented at a time: {terms}")
     yield _("users"), text.format(users=_interval(users.consenting, words), terms=f"{reports} / ({seen}) / {share}")
     if users.with_sample:
-        match kind:
-            case PeriodKind.DAY:
-                text = _("{users} of them had a sample in their day")
-            case PeriodKind.WEEK:
-                text = _("{users} of them had a sample in their week")
-            case _:
-                text = _("{users} of them had a sample in their month")
-        yield "", text.format(users=_interval(users.with_sample, words))
+        yield "", _(_WITH_SAMPLE[kind]).format(users=_interval(users.with_sample, words))
 
 
 def _interval(estimate: Estimate, words: Words) -> str:
     value, low, high = (grouped(round(part), words) for part in (estimate.value, estimate.low, estimate.high))
     return words.gettext("{value} ({low} to {high})").format(value=value, low=low, high=high)
-
-
-def _counted(number: int, kind: PeriodKind, words: Words) -> str:
-    """So many periods."""
-    match kind:
-        case PeriodKind.DAY:
-            text = words.ngettext("{number} day", "{number} days", number)
-        case PeriodKind.WEEK:
-            text = words.ngettext("{number} week", "{number} weeks", number)
-        case _:
-            text = words.ngettext("{number} month", "{number} months", number)
-    return text.format(number=number)
 
 
 def _share_cells(estimate: Estimate | None, words: Words) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from telemetryd.core.declared_words import NAMES
 from telemetryd.core.problem_words import told
 from telemetryd.core.settings import Problem
 from telemetryd.core.translation import mark
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from telemetryd.ctl.render.state_sentences import ServiceState
 
 _KINDS = {
-    "application": mark("application"),
-    "shared": mark("shared"),
+    "application": NAMES["application"],
+    "shared": NAMES["shared"],
     "gone": mark("gone"),
     "unreadable": mark("unreadable"),
 }

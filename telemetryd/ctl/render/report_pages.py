@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from telemetryd.core.privacy.odds import Revealed, sentences
 from telemetryd.core.translation import decimal, mark
-from telemetryd.ctl.render.pages import labelled_rows
+from telemetryd.ctl.render.pages import labelled_rows, standings_page
 from telemetryd.ctl.render.reasons import error_text
 from telemetryd.ctl.render.value_words import day, join_with_and, outcome
 
@@ -26,6 +26,19 @@ _FATES = {
     "queued": mark("{number} waiting to be sent"),
 }
 """Outcomes of reports, as they are counted."""
+
+
+def reports_page(page: Page, reports: Sequence[ControlDict], ended: Sequence[ControlDict], *, bodies: bool) -> None:
+    """A table of reports, or each with its bytes; then the states of the questions that `ended`."""
+    if reports and not bodies:
+        history_page(page, reports)
+    for index, report in enumerate(reports if bodies else []):
+        if index:
+            page.gap()
+        report_page(page, report)
+    if ended:
+        page.gap()
+        standings_page(page, ended)
 
 
 def history_page(page: Page, reports: Sequence[ControlDict]) -> None:

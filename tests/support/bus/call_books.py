@@ -230,5 +230,6 @@ class Left:
         consent = {table: self.rows(f"SELECT * FROM {table} {mine}", "consent.sqlite") for table in ("acceptance", "ledger", "life")}
         lots = self.rows("SELECT * FROM lot ORDER BY application, question", "consent.sqlite")
         levels = self.rows("SELECT * FROM level WHERE name != 'new_questions' ORDER BY name", "consent.sqlite")
+        notes = self.rows("SELECT * FROM note ORDER BY name", "consent.sqlite")
         reports = self.rows("SELECT id, application, question, revision, period, body, slot, outcome FROM report ORDER BY id")
-        return consent | {"lot": lots, "level": levels, "report": reports}
+        return consent | {"lot": lots, "level": levels, "note": notes, "report": reports}

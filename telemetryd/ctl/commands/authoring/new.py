@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-_SCHEMA = Path(__file__).parents[1] / "manifest.schema.json"
+_SCHEMA = Path(__file__).parents[2] / "manifest.schema.json"
 _TEXTS = {
     "id": mark("Desktop id of the application"),
     "name": mark("Its name"),

@@ -17,7 +17,7 @@ from telemetryd.authoring.clauses import CLAUSES
 from telemetryd.ctl.__main__ import cli
 from telemetryd.toml.manifest import parse
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 FAULTY, GOOD = (sorted((ROOT / "tests/manifests" / kind).glob("*.toml")) for kind in ("faulty", "good"))
 EXAMPLES = sorted((ROOT / "docs/examples").glob("*.toml"))
 TODAY = "2026-11-24"

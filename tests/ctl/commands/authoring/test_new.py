@@ -16,7 +16,7 @@ from telemetryd.authoring.linter.findings_of import lint
 from telemetryd.ctl.__main__ import cli
 from telemetryd.toml.manifest import parse
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 ENVIRON = {
     "PYTHONPATH": str(ROOT),
     "PATH": "/usr/bin",

@@ -19,7 +19,7 @@ from telemetryd.ctl.render.sheet import Code, Link, escape_markdown, escape_medi
 from telemetryd.describe.sentences import describe
 from telemetryd.toml.manifest import parse
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 FINER = MANIFEST.replace("[500, 2000]", "[500, 1000, 2000]").replace("epsilon = 2.0", "epsilon = 1.0")
 GERMAN = MANIFEST.replace("decision =", '"purpose[de]" = "Ist der Start langsamer?"\ndecision =').replace(
     "summary", '"name[de]" = "Schreiber"\nsummary'

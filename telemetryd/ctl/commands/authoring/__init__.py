@@ -1,0 +1,1 @@
+"""The commands for people who declare questions, review them and learn from reports: vendors, reviewers, distributions."""
