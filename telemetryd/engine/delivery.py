@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from telemetryd.core.answers import report
 from telemetryd.core.definition import canonical_text
@@ -17,6 +17,7 @@ from telemetryd.core.sending.schedule import Queued, Result, Ticks, Window
 from telemetryd.engine.durability import CLOSED, Point
 from telemetryd.engine.ports import UNKNOWN, ending_of
 from telemetryd.errors import NotDeveloperError, StorageError, TelemetrydError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
