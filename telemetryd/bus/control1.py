@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial, wraps
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from telemetryd.bus.foreseen import change_from, foreseen_body, foreseen_rows, names
 from telemetryd.bus.identity import Caller, admit_host_only
@@ -16,6 +16,7 @@ from telemetryd.bus.told_problems import ToldProblems, details
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.engine.views.queries import ViewChangedError
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from telemetryd.bus.reply_size import bounded
 from telemetryd.bus.transport.library import Variant
 from telemetryd.core.permission.change import UserChange
 from telemetryd.errors import InvalidArgumentsError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -7,12 +7,13 @@ is started for the answer. No system bus, no such service, an error or silence m
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import MessageFlag, Variant, method_call
 from telemetryd.core.limits import SYSTEM_BUS_TIMEOUT_S
 from telemetryd.errors import BusCallError, TelemetrydError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from telemetryd.bus.identity import Caller
 from telemetryd.bus.interfaces import INTROSPECTABLE, PEER, PROPERTIES, Interface, Property
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.engine.durability import rest
 from telemetryd.errors import STANDARD, AccessDeniedError, InvalidArgumentsError, TelemetrydError
+from telemetryd.named_tuple import NamedTuple
 
 Result = list[Any] | None
 """The body of a reply. None is an empty one."""

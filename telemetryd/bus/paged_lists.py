@@ -10,6 +10,7 @@ from telemetryd.engine.ports import ReportSelection
 from telemetryd.engine.views.queries import QuestionQuery
 from telemetryd.engine.views.question_rows import Wanted
 from telemetryd.errors import InvalidArgumentsError
+from telemetryd.system import own_package
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -139,7 +140,9 @@ def _languages(names: Sequence[str]) -> dict[str, Language]:
 
     if any(len(name) > _LOCALE_MAX or not languages.is_locale(name) for name in names):
         raise InvalidArgumentsError("expected languages such as 'de' or 'de_AT.UTF-8'")
-    return {name: languages.of((name,)) for name in names}
+    found = {name: languages.of((name,)) for name in names}
+    own_package.refuse_if_changed()  # the catalogues that were just read are ours
+    return found
 
 
 def _values(query: Mapping[str, Variant], types: Mapping[str, str]) -> dict[str, Any]:

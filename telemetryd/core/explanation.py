@@ -5,10 +5,11 @@ The daemon makes its English `reason` here, and clients make theirs. The words f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.causes import PAUSING, WORDS, entry
 from telemetryd.core.translation import ENGLISH, mark
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,12 +6,13 @@ Every part of a definition's digest has a sentence here. So equal sentences mean
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import OTHER, Combine, Source, SourceType, number_label
 from telemetryd.core.system_facts import SYSTEM
 from telemetryd.core.translation import ENGLISH, decimal, mark, with_unit
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.definition import SourceType, number_label
 from telemetryd.core.system_facts import SYSTEM
 from telemetryd.core.translation import mark, with_unit
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Source

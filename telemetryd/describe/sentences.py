@@ -8,7 +8,7 @@ Control1's `fields` and the differences use.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.answers.period import whole_periods
 from telemetryd.core.definition import Combine, ManifestKind, PeriodKind, SourceType, number_label
@@ -18,6 +18,7 @@ from telemetryd.core.privacy.odds import factor
 from telemetryd.core.system_facts import SYSTEM
 from telemetryd.core.translation import ENGLISH, counted, decimal, joined, mark, mark_plural
 from telemetryd.describe.ranges import ranges_of
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

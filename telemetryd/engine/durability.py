@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum, auto
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from telemetryd.core.limits import REST_S, SETTLE_S
 from telemetryd.engine.ports import CommitListener
 from telemetryd.errors import StorageError, TelemetrydError
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.problem_log import ProblemLog
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from telemetryd.core.permission.record import Ending
 from telemetryd.core.sending.hindrance import Tries, error_word
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from array import array

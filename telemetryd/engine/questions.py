@@ -7,7 +7,7 @@ be erased and what must be closed. A question without a decision has no record a
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.causes import Cause, because
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
@@ -19,6 +19,7 @@ from telemetryd.core.privacy import room
 from telemetryd.core.privacy.sampling_lot import draw_lot
 from telemetryd.engine.budget import Budget
 from telemetryd.errors import InvalidManifestError, StorageError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

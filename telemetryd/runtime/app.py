@@ -47,6 +47,7 @@ _PRELOADED = (
     "telemetryd.toml.mistakes",
     "telemetryd.toml.syntax",
     "telemetryd.describe.difference",
+    "telemetryd.system.endpoint_files",
 )
 """Modules that only a call or a check needs. They are loaded before the daemon is ready, so that no reply waits for their files."""
 _CONTROL_PATH = "/" + CONTROL.replace(".", "/")
@@ -111,7 +112,7 @@ class App:
             self._open()
         else:
             self._spawn(self._wait_for_lock_later())
-        own_package.guard(_PRELOADED)
+        own_package.guard(_PRELOADED, self._leave_replaced)
         self._notifier.ready()
         if is_in_own_user_namespace():
             _LOG.warning(CONFINED)

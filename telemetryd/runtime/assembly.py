@@ -6,7 +6,7 @@ import asyncio
 import os
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.bus.control1 import ControlParts
 from telemetryd.core.causes import Cause
@@ -27,6 +27,7 @@ from telemetryd.engine.samples.period_close import PeriodClose
 from telemetryd.engine.samples.sampling import Sampling
 from telemetryd.engine.samples.tallies import RunningTallies
 from telemetryd.engine.views.queries import Queries
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.problem_log import ProblemLog
 from telemetryd.runtime.clock import SecretRandomness, SystemClock
 from telemetryd.runtime.uploader import UploaderCourier

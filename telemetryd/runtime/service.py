@@ -226,7 +226,7 @@ class Service:
 
     async def _refresh_locked(self, *, is_owed_too: bool) -> None:
         """Check files, day and databases, and decide, erase and close what follows. The caller holds the lock."""
-        if own_package.has_changed():
+        if own_package.has_changed(own_package.LOOK_S):
             self._on_replaced()
             raise BusyError(own_package.REPLACED)
         if self._databases in TO_OPEN:

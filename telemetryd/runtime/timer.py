@@ -17,11 +17,12 @@ import logging
 import os
 import signal
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.bus.line_and_power import is_sparing
 from telemetryd.core.limits import CLOSING_PAUSE_S, CLOSINGS_HELD, OUTCOME_WAIT_S, ROW_POLL_S
 from telemetryd.errors import StorageError, TelemetrydError
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.runtime.assembly import Surroundings, assemble
 from telemetryd.runtime.lock import StateLock
 from telemetryd.store import is_do_not_track_noted

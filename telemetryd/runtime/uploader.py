@@ -14,13 +14,14 @@ import socket
 import sys
 from asyncio import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from telemetryd.core.limits import COURIER_TIMEOUT_S, UPLOADER_EXIT_S
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Delivery, held_delivery, unknown_delivery
 from telemetryd.core.sending.uploader_environment import uploader_environment
 from telemetryd.core.sending.uploader_protocol import InvalidMessageError, Job, encode_job, outcome_of
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.runtime.uploader_socket import exchange, is_silent
 from telemetryd.runtime.uploader_unit import UnitUploader
 from telemetryd.system import own_package

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from telemetryd.core.limits import UPLOADER_EXIT_S
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.runtime.uploader_socket import is_silent, read_to_end
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ samples are in a file without a name (`decoys`).
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.errors import StorageError
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.store.consents import Consents, has_do_not_track_note
 from telemetryd.store.database import NOBODY, Database
 from telemetryd.store.decoys import Decoys

@@ -7,7 +7,9 @@ not for refused ones.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from telemetryd.store.database import Database

@@ -5,7 +5,7 @@ A file contains its application id (`APPLICATION`) and version. A file without t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from telemetryd.named_tuple import NamedTuple
 
 APPLICATION = int.from_bytes(b"TLMD", "big")
 """SQLite's application_id of our files."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.permission.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.settings import Problem
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.system.files import (
     WatchedPaths,

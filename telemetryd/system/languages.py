@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.translation import ENGLISH
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.toml.kinds import MistakesError
 
 if TYPE_CHECKING:

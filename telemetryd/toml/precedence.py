@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.settings import Budgets, Endpoint, KillSwitch, Lock, Problem, Settings
 from telemetryd.errors import InvalidFileError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,7 +6,8 @@ Of the text it repeats at most a key.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from telemetryd.named_tuple import NamedTuple
 
 _BOM = "\ufeff"
 _JSON = r"\s*(?:\{|\[\s*\{)"

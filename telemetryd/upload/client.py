@@ -8,7 +8,7 @@ import socket
 import ssl
 from contextlib import asynccontextmanager
 from inspect import signature
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohappyeyeballs import start_connection
@@ -23,6 +23,7 @@ from telemetryd.core.limits import (
 )
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Delivery, delivery_of, unknown_delivery
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.upload.job import HeldError
 
 if TYPE_CHECKING:

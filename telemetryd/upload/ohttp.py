@@ -6,12 +6,13 @@ A sealed request reveals to the relay only which key and algorithms it uses. Eac
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, PyHPKEError
 
 from telemetryd.errors import TelemetrydError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,13 +28,14 @@ import os
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.answers.report import REPORT_BYTES, is_for_test
 from telemetryd.core.limits import JOB_LINE_MAX_BYTES, JOB_TIMEOUT_S
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import held_delivery
 from telemetryd.core.sending.uploader_protocol import SENDING, InvalidMessageError, encode_delivery, job_bytes, package_of
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.system import own_package
 from telemetryd.system.installed import InstalledFiles, load_settings
 from telemetryd.upload.activation import StrangerError, accepted_connection, check_peer

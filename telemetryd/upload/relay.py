@@ -7,13 +7,14 @@ whoever answered.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.answers.report import SEALED_BYTES, relay_headers, sealed_headers
 from telemetryd.core.limits import OHTTP_KEYS_BYTES
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Delivery, Result, delivery_of, unknown_delivery
 from telemetryd.errors import InvalidFileError
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.system.files import read_bytes
 from telemetryd.upload.binary_http import InvalidBinaryHttpError, RequestLine, decode_response, encode_request, pad
 from telemetryd.upload.ohttp import RESPONSE, SEALING_BYTES, OhttpError, parse_keys, seal

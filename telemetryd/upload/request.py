@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from telemetryd.core.answers.report import request_headers
+from telemetryd.named_tuple import NamedTuple
 
 FORMAT = "report"
 """The name of this format in an endpoint's configuration."""

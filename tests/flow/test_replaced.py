@@ -1,12 +1,22 @@
 """The package is replaced under the running daemon: no process mixes two versions, and no call is lost. Policy: T2."""
 
 import asyncio
+import os
+import signal
+import time
+from pathlib import Path
 
 import pytest
 from support.installation import Installation
-from support.machine import CONTROL, KATE, CallError, until
+from support.machine import CONTROL, KATE, WAIT_S, CallError, until
+
+import telemetryd
+from telemetryd.bus.transport.library import Variant
 
 KATE_ID = "org.kde.kate"
+PACKAGE = Path(telemetryd.__file__).parent
+BUS = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+CALLS = 50
 
 
 @pytest.fixture
@@ -21,6 +31,19 @@ def newer(folder):
     """Another version: every module differs."""
     for path in folder.rglob("*.py"):
         path.write_text(path.read_text() + "\n# newer\n")
+
+
+def append(path):
+    """The same file with more at its end."""
+    with path.open("a") as file:
+        file.write("\n# edited\n")
+
+
+async def ask_for(seconds, client):
+    """Calls one after another for a while, which may fail."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < seconds:
+        await client.get("System")
 
 
 async def test_calls_while_the_package_is_replaced(machine, installation):
@@ -70,6 +93,48 @@ async def test_the_user_is_told(machine, installation):
     with machine.daemon():
         async with machine.client() as client:
             assert set(await client.questions()) == {"startup-time"}
+
+
+async def test_a_module_is_edited(machine, installation):
+    """One file that is written where it is ends the daemon too, within a second of calls: the next call starts what was edited."""
+    machine.install(KATE)
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.get("System")
+            append(installation.package / "ctl/failures.py")
+            with pytest.raises(CallError, match=r"Error\.Busy: telemetryd was replaced"):
+                await ask_for(WAIT_S, client)
+        assert daemon.process.wait(WAIT_S) == 0
+
+
+@pytest.mark.parametrize("late", ["describe/sentences.py", "locale/ja/LC_MESSAGES/telemetryd.mo"], ids=["module", "catalogue"])
+async def test_nothing_late_is_of_another_version(machine, installation, late):
+    """What only some calls need and was written since the last complete look answers no call: neither a module nor a catalogue."""
+    machine.install(KATE)
+    with machine.daemon() as daemon:
+        async with machine.client() as client:
+            await client.call(CONTROL, "Questions", "a{sv}", {"languages": Variant("as", ["de"])} if late.endswith(".mo") else {})
+            append(installation.package / late)
+            with pytest.raises(CallError, match=r"Error\.Busy: telemetryd was replaced"):
+                await client.call(CONTROL, "Questions", "a{sv}", {"languages": Variant("as", ["ja"])})
+        until(lambda: daemon.process.poll() is not None)
+        assert daemon.process.returncode == 0
+
+
+async def test_a_call_looks_at_folders_only(machine, tmp_path, strace):
+    """Calls in a row look at the package's folders, and at its files once a second at most."""
+    log, found = tmp_path / "strace.log", [path for path in PACKAGE.rglob("*") if "__pycache__" not in path.parts]
+    folders, files = CALLS * (1 + sum(path.is_dir() for path in found)), sum(path.is_file() for path in found)
+    with machine.daemon(prefix=(strace, "-f", "-qq", "-o", str(log), "-e", "trace=newfstatat,stat,statx")) as daemon:
+        async with machine.client() as client:
+            await client.get("System")
+            before, begin = log.read_text().count(f'"{PACKAGE}'), time.monotonic()
+            for _ in range(CALLS):
+                await client.get("System")
+            looked_at, seconds = log.read_text().count(f'"{PACKAGE}') - before, time.monotonic() - begin
+        os.kill(machine.ask(BUS, "GetConnectionUnixProcessID", "s", CONTROL[0])[0], signal.SIGTERM)  # strace itself does not listen to it
+        assert daemon.process.wait(WAIT_S) == 0
+    assert folders <= looked_at <= folders + (seconds + 1) * files
 
 
 @pytest.mark.parametrize("more", ["\nunknown = 1\n", "\n{", '\n[[source]]\nid = 1\ntype = "int"\n'], ids=["key", "syntax", "type"])

@@ -6,7 +6,8 @@ Neither library does so in every version, and not every bus filters them: dbus-d
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+
+from telemetryd.named_tuple import NamedTuple
 
 FIXED = 16
 """Bytes before the fields."""

@@ -10,11 +10,12 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from telemetryd.bus.transport.address import session_bus
 from telemetryd.bus.transport.private_parts import first_moved
 from telemetryd.errors import UnusableLibraryError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,11 @@ import array
 import os
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.bus.transport.library import Message, MessageType
 from telemetryd.core.limits import REPLY_TEMPLATES
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,12 @@ read. Only a sender whose calls take long has further ones refused instead: else
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.bus.transport import header, value_count
 from telemetryd.bus.transport.header import FIXED, NUMBERS
 from telemetryd.core.limits import MESSAGE_MAX_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -7,11 +7,11 @@ A library creates an object for each value. A megabyte has room for 240,000 valu
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from telemetryd.bus.transport import header
 from telemetryd.bus.transport.header import FIXED, NUMBERS, end_of_type
 from telemetryd.core.limits import MESSAGE_MAX_BYTES, MESSAGE_MAX_VALUES, MESSAGE_WEIGHED_BYTES
+from telemetryd.named_tuple import NamedTuple
 
 _FIXED_SIZES = {
     **dict.fromkeys(b"y", 1),

@@ -15,9 +15,10 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from types import MethodType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.definition import Combine, Source, SourceType
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,9 +6,9 @@ Moments are Unix seconds; a period is [start, end). Dates are inclusive at both 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import NamedTuple
 
 from telemetryd.core.definition import PeriodKind
+from telemetryd.named_tuple import NamedTuple
 
 DAY = 86_400
 """Seconds of a day: Unix time has no leap seconds."""

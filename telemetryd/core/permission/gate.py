@@ -8,12 +8,13 @@ adds the dates and the drawn period. The gate decides when something changes, no
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.causes import Cause, Reason, because
 from telemetryd.core.definition import Category, Detail
 from telemetryd.core.permission.obstacle_delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.system_facts import SYSTEM
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.answers.period import first_whole_period, period_at
 from telemetryd.core.causes import Cause, Reason, because
@@ -26,6 +26,7 @@ from telemetryd.core.permission.obstacle_delay import AT_ONCE, notice
 from telemetryd.core.permission.record import ERASED, Outcome, Record, clear_obstacle, finish_report, iso_date, mark_passed
 from telemetryd.core.privacy.sampling_lot import drawn_period
 from telemetryd.core.sending.schedule import window
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,10 @@ bound. So no count is ever too high. After a jump of the wall clock all counts r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import DAY_S, HOUR_S, RUN_STEP_MAX_S
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from telemetryd.core import causes
 from telemetryd.core.causes import Cause, Reason, because
 from telemetryd.core.limits import DAY_S
+from telemetryd.named_tuple import NamedTuple
 
 ERASED, UNKNOWN = "erased", "unknown"
 """What became of a report: deleted before it was sent, and some of its bytes may have left."""

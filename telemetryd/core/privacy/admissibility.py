@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import chain
 from math import ceil, log2
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.answers.period import first_whole_period, whole_periods
 from telemetryd.core.answers.report import REPORT_BYTES, longest_report_bytes
@@ -17,6 +17,7 @@ from telemetryd.core.definition import PeriodKind, SourceType
 from telemetryd.core.privacy.noise import exp_thousandths, probabilities
 from telemetryd.core.privacy.planning import bits_with_none, entropy_bits, forged_points, reports_needed, sufficient_share
 from telemetryd.core.translation import ENGLISH, counted, decimal, mark_plural
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,10 +9,11 @@ Amounts are tenths of ε, so that sums are exact. A ledger covers one state dire
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.causes import Cause, because
 from telemetryd.core.privacy.odds import Revealed
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

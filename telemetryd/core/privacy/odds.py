@@ -6,10 +6,11 @@ An answer under ε multiplies the odds of any guess by at most e^ε. All texts a
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.privacy.noise import exp_thousandths
 from telemetryd.core.translation import ENGLISH, decimal, joined, mark
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from telemetryd.core.translation import Words

@@ -7,10 +7,11 @@ the lot decides, which was drawn once: not who accepts early, late or much.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.causes import Cause, Reason, because
 from telemetryd.core.privacy.ledger import Sums
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

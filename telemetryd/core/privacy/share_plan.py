@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.answers.period import whole_periods
 from telemetryd.core.privacy.ledger import Sums, charge_for
@@ -18,6 +18,7 @@ from telemetryd.core.privacy.noise import probabilities
 from telemetryd.core.privacy.planning import reports_needed
 from telemetryd.core.privacy.room import Contender, view
 from telemetryd.core.privacy.sampling_lot import BITS, Lot, bar, period_among
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -8,11 +8,12 @@ to repair. An absent network is not such a problem. What the user reads for a wo
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import DAY_S
 from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.translation import mark
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from telemetryd.core.settings import Endpoint, Problem

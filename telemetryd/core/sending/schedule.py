@@ -32,7 +32,7 @@ Times are whole Unix seconds; `rng(n)` gives a uniform integer in [0, n).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import (
     DAY_OF_USE_GAP_S,
@@ -45,6 +45,7 @@ from telemetryd.core.limits import (
     WINDOW_DELAY_S,
     WINDOW_MIN_S,
 )
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

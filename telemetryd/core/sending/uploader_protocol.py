@@ -19,13 +19,14 @@ An uploader that dies after `sending` may have sent the report; one that dies be
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from telemetryd.core.answers.report import REPORT_BYTES
 from telemetryd.core.limits import DEFINITION_MAX_BYTES, DELIVERY_MAX_BYTES, JOB_LINE_MAX_BYTES
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
 from telemetryd.errors import TelemetrydError
+from telemetryd.named_tuple import NamedTuple
 
 SENDING = b"sending\n"
 """The line before the first byte of a request."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from telemetryd.core.causes import Cause, because
 from telemetryd.core.definition import ManifestKind
@@ -21,6 +21,7 @@ from telemetryd.core.permission.record import Outcome
 from telemetryd.core.privacy import room
 from telemetryd.engine.choices.draft_consents import DraftConsents
 from telemetryd.engine.questions import Outlook, Questions
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

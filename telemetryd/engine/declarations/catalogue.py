@@ -10,7 +10,7 @@ import gc
 import logging
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core import quotas
 from telemetryd.core.answers import aggregate
@@ -24,6 +24,7 @@ from telemetryd.engine.declarations.registrations import Registrations
 from telemetryd.engine.declarations.sharing import Shared
 from telemetryd.engine.declarations.snapshot import Snapshot
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError, named
+from telemetryd.named_tuple import NamedTuple
 from telemetryd.redact import redacted_traceback
 from telemetryd.toml.cache import ParseCache
 

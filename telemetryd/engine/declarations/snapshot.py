@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from telemetryd.core.permission.signoffs import InstalledReviews, Reviews
 from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.settings import KillSwitch, Settings
+from telemetryd.named_tuple import NamedTuple
 
 _EVERYTHING = "the installed files"
 

@@ -6,13 +6,14 @@ application lacks consent, gets a decoy: the work is the same, and nothing is ke
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from telemetryd.core.answers import aggregate, coarsen
 from telemetryd.core.answers.period import period_at
 from telemetryd.core.definition import ManifestKind
 from telemetryd.core.explanation import Situation, explain
 from telemetryd.errors import InvalidValueError, UnknownApplicationError, UnknownSourceError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

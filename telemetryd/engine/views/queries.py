@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import DAY_S
 from telemetryd.core.privacy import ledger, odds
@@ -13,6 +13,7 @@ from telemetryd.engine.ports import QUEUED
 from telemetryd.engine.views.query_rows import QueryRows
 from telemetryd.engine.views.question_rows import ALL, QuestionRows, Wanted
 from telemetryd.errors import BusyError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from telemetryd.core.answers import report
 from telemetryd.core.answers.period import period_at
@@ -19,6 +19,7 @@ from telemetryd.describe import difference
 from telemetryd.engine.ports import QUEUED, ending_of
 from telemetryd.engine.views.question_texts import Asked, Wordings, sentences
 from telemetryd.errors import InvalidManifestError
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

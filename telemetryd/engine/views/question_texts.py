@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from telemetryd.core.definition import canonical_text
 from telemetryd.core.explanation import explain
 from telemetryd.core.privacy import admissibility
 from telemetryd.describe import difference
+from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
