@@ -53,6 +53,7 @@ class Tallies:
     def save_one(self, tally: StoredTally) -> None:
         """Write one tally, as durably and in half the time."""
         if tally.id in self._saved and self._database.write(_UPDATE, (bytearray(tally.cells), tally.id)):  # see _UPDATE
+            self._database.burst.note_sample()
             return
         self._database.write(_UPSERT, _row(tally))
         self._saved.add(tally.id)
