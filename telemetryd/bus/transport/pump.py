@@ -284,7 +284,7 @@ class Pump:
     def _end_batch(self) -> None:
         self._on_batch()
         self._is_in_batch = False
-        if self._is_started and not self._wire.is_open:
+        if not self._wire.is_open and self._is_started:
             self._on_lost()
         else:
             self.flush()

@@ -71,6 +71,8 @@ class Sampling:
         """The time (Unix s) in which routes hold."""
         self._told_of = catalogue.in_force, schedule.day_of(clock.now())
         """The files and the day that the last check found."""
+        self.commit = tallies.commit
+        """Write the samples since the last commit. Raises StorageError: then none of them counts."""
 
     def start_steps(self) -> Steps[None]:
         """At a start: finish what a crash interrupted, decide, and erase what lacks consent."""
@@ -130,10 +132,6 @@ class Sampling:
     def refuse(self, failure: TelemetrydError) -> None:
         """Make the next commit fail, for kept and refused samples alike."""
         self._tallies.refuse(failure)
-
-    def commit(self) -> None:
-        """Write the samples since the last commit. Raises StorageError: then none of them counts."""
-        self._tallies.commit()
 
     def reload_steps(self, *, is_owed_too: bool = True) -> Steps[bool]:
         """Decide anew if a file changed, a day began or the clock was set back. True if so.
