@@ -78,7 +78,8 @@ class Applications:
     def _push(self, caller: Caller, call: Message) -> Result:
         application, source, sample = call.body
         self._sampling().push(application, source, sample.signature, sample.value)
-        self._note(caller, call.sender, application)
+        if (call.sender, application) not in self._noted:
+            self._note(caller, call.sender, application)
         return None
 
     def _push_many(self, caller: Caller, call: Message) -> Result:

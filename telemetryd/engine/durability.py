@@ -119,7 +119,10 @@ class Disk(Generic[F]):
         return await (self._empty() if point is Point.EMPTIED else self._sync())
 
     async def _sync(self) -> bool:
-        await self._wait(self.files.sync)
+        try:
+            await self._wait(self.files.sync)
+        finally:
+            self.files.end_burst()  # after it: whatever was committed meanwhile is followed by another sync, so a quiet daemon has none
         return True
 
     async def _empty(self) -> bool:
@@ -128,8 +131,10 @@ class Disk(Generic[F]):
         The first copy takes long and runs while samples are written. The second one has little left to copy, so samples wait briefly.
         """
         async with self._emptying:
+            self.files.end_burst()
             await self._wait(self.files.fold)
             with self._hold():
+                self.files.end_burst()
                 await self._wait(self.files.fold)
                 is_done = self.files.cut()
             await self._wait(self.files.sync)

@@ -347,6 +347,9 @@ class Files(Protocol):
     def sync(self) -> None:
         """Wait until the disk has earlier commits. Any thread may call it."""
 
+    def end_burst(self) -> None:
+        """End what makes samples in quick succession cheaper, so that all commits can be folded."""
+
     def fold(self) -> None:
         """Copy the write-ahead logs into their files and wait for the disk. Another thread may call it while the loop writes."""
 

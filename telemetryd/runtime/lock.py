@@ -109,9 +109,10 @@ class StateLock:
         if self._directory is None:
             return False
         try:
-            return _identity(os.stat(self._path)) == self._identity  # noqa: PTH116 - see _path
+            state = os.stat(self._path)  # noqa: PTH116 - see _path
         except OSError:
             return False
+        return (state.st_dev, state.st_ino) == self._identity
 
     def release_lock(self) -> None:
         """Release the lock and keep the directory open: another process may serve it now."""

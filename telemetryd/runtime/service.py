@@ -68,6 +68,8 @@ class Service:
         self._announce, self._on_replaced = announce, on_replaced
         self._work_lock = asyncio.Lock()
         self._check_timers = CheckTimers(self._check_later)
+        self.note_call = self._check_timers.note_call
+        """Called for each batch of applications' calls: the files are checked within seconds, so a kill switch needs no notification."""
         self._lowered = UnwrittenWithdrawals()
         self._troubles = ProblemLog()
         self._surroundings = Surroundings(
@@ -261,10 +263,6 @@ class Service:
     def check_at_midnight(self) -> None:
         """Check at each midnight from now on."""
         self._check_timers.check_at_midnight()
-
-    def note_call(self) -> None:
-        """Note a call of an application. The files are checked within seconds, so that a kill switch works without a notification."""
-        self._check_timers.note_call()
 
     async def last_check(self) -> None:
         """Decide what is owed, before an exit."""

@@ -45,6 +45,10 @@ class Store(NamedTuple):
         for database in self._files():
             database.sync()
 
+    def end_burst(self) -> None:
+        """Let all logs be folded whole, and other processes empty them: see `sample_burst`."""
+        self.main.burst.end()
+
     def fold(self) -> None:
         """Copy all logs into their files: see `Database.fold`."""
         for database in self._files():
@@ -147,4 +151,4 @@ def open_store(directory: Path, listener: CommitListener = NOBODY, *, is_develop
     except BaseException:
         consent.close()
         raise
-    return Store(Consents(consent), Tallies(main), Decoys(directory, listener), Reports(main), Texts(main), main, consent)
+    return Store(Consents(consent), Tallies(main), Decoys(directory, listener, burst=main.burst), Reports(main), Texts(main), main, consent)

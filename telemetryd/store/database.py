@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from telemetryd.engine.ports import CommitListener
 from telemetryd.errors import StorageError
 from telemetryd.store import file_identity, file_version, integrity, quarantine, second_name, write_lock
 from telemetryd.store.file_state import AFTER_FAILED_SYNC, NEXT, FileEvent, FileState
-from telemetryd.store.schema import APPLICATION
+from telemetryd.store.sample_burst import SampleBurst
 from telemetryd.store.sqlite_errors import is_damage, storage_error, translate_errors
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.store.schema import Schema
-
-_LOG = logging.getLogger(__name__)
 
 _PAGE_BYTES = 1024
 """Small pages: a tally has a few dozen bytes, and a commit writes whole pages."""
@@ -49,6 +46,7 @@ class Database:
 
     def __init__(self, path: Path, schema: Schema, listener: CommitListener = NOBODY, *, is_lasting: bool = True) -> None:
         self.path, self._listener = path, listener
+        self.burst = SampleBurst()
         self.is_damaged = False
         """Whether damage was found while it was open."""
         self.obstacle: StorageError | None = None
@@ -65,6 +63,12 @@ class Database:
             self._state = FileState.SETTLED if path.exists() else FileState.ABSENT
             self.was_lost = quarantine.has_unacknowledged(path)
         self._connection = self._open_memory() if self._state is _ABSENT else self._open()
+        self.burst.add(self._present)
+
+    def join(self, burst: SampleBurst) -> None:
+        """Begin and end bursts of samples together with another file."""
+        self.burst = burst
+        burst.add(self._present)
 
     def is_held(self) -> bool:
         """Whether another process holds the write lock at the moment."""
@@ -78,7 +82,7 @@ class Database:
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a query."""
         with self._translate_errors():
-            return self._connection.execute(sql, values).fetchall()
+            return self._settled.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> int:
         """One statement, committed at once. It survives a crash of the process, and a power cut after the next `sync`.
@@ -90,6 +94,8 @@ class Database:
         try:
             changed = self._connection.execute(sql, values).rowcount
         except sqlite3.Error as error:  # without the context manager `_translate_errors`: this is the hot path of samples
+            if self.burst.end():
+                return self.write(sql, values)
             raise self._storage_error(error) from error
         self._note_commit()
         return changed
@@ -100,7 +106,7 @@ class Database:
         If fewer rows were changed than are given, the statement and rows of `otherwise` are run too, before the commit.
         """
         self.make()
-        connection = self._connection
+        connection = self._settled
         try:
             connection.execute("BEGIN IMMEDIATE")
             changed = connection.executemany(sql, rows).rowcount
@@ -146,19 +152,17 @@ class Database:
         """Empty the log, which else keeps erased text. False while another process reads. After a `fold` it waits for nothing."""
         if self._state is _ABSENT:
             return True
-        with self._translate_errors(), self._synced_checkpoint(timeout_ms=0):
-            (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        is_done = self._truncate(timeout_ms=0)
         self._note_commit()
-        return not is_busy
+        return is_done
 
     def purge(self) -> bool:
         """Fold, empty and sync the log at once. False while another process reads."""
         if self._state is _ABSENT:
             return True
-        with self._translate_errors(), self._synced_checkpoint(timeout_ms=_BUSY_MS):
-            (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        is_done = self._truncate(timeout_ms=_BUSY_MS)
         self.sync()
-        return not is_busy
+        return is_done
 
     def probe(self) -> None:
         """Raise StorageError unless all tallies could be written and the disk has room for a whole log. The write is rolled back.
@@ -166,7 +170,7 @@ class Database:
         The room of a whole log matters: a log that was emptied keeps its own room, and then only the writes to other files would fail.
         """
         with self._translate_errors():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._settled.execute("BEGIN IMMEDIATE")
             try:
                 self._connection.execute("UPDATE tally SET turn = 1 - turn")  # touches every row's page
             finally:
@@ -204,6 +208,7 @@ class Database:
         if self._state in {FileState.NEW_UNSETTLED, FileState.UNSETTLED} and self._is_lasting:
             with suppress(StorageError):
                 self.sync()
+        self.burst.remove(self._present)
         if self._checkpointer is not None:
             self._checkpointer.close()
         with suppress(sqlite3.Error):
@@ -227,6 +232,7 @@ class Database:
             failure.path = failure.path or self._directory
             self.obstacle = failure
             raise
+        self.burst.end()
         self._change_state(FileEvent.MADE)
         self.obstacle = None
         memory.close()
@@ -247,6 +253,15 @@ class Database:
                 self._storage_error(failure.__cause__)
             failure.path = failure.path or self._directory
             raise
+
+    def _present(self) -> sqlite3.Connection:
+        return self._connection
+
+    @property
+    def _settled(self) -> sqlite3.Connection:
+        """The connection outside of bursts: it sees what other processes wrote, and waits for their locks."""
+        self.burst.end()
+        return self._connection
 
     @property
     def _directory(self) -> str:
@@ -272,20 +287,22 @@ class Database:
             file_identity.sync(self.path.parent)
             second_name.drop(self.path)
 
-    @contextmanager
-    def _synced_checkpoint(self, *, timeout_ms: int) -> Iterator[None]:
-        """For emptying the log: sync what is left to copy, and wait this long for other processes."""
-        self._connection.execute(f"PRAGMA synchronous={self._sync_level}")
-        self._connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
-        try:
-            yield
-        finally:
-            self._connection.execute("PRAGMA synchronous=OFF")
-            self._connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    def _truncate(self, *, timeout_ms: int) -> bool:
+        """Empty the log: sync what is left to copy, and wait this long for other processes. False while one reads."""
+        with self._translate_errors():
+            connection = self._settled
+            connection.execute(f"PRAGMA synchronous={self._sync_level}")
+            connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
+            try:
+                (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                connection.execute("PRAGMA synchronous=OFF")
+                connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        return not is_busy
 
     def _open_memory(self) -> sqlite3.Connection:
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        self._migrate(connection)
+        file_version.migrate(connection, self._schema, self.path.name)
         return connection
 
     def _open(self) -> sqlite3.Connection:
@@ -328,7 +345,7 @@ class Database:
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
             file_version.enable_wal(connection)
-            self._migrate(connection)
+            file_version.migrate(connection, self._schema, self.path.name)
         finally:
             connection.close()
         if self._is_lasting:
@@ -340,18 +357,13 @@ class Database:
         file_identity.check(self.path)
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=64)
         try:
-            for pragma in (
-                f"busy_timeout={_BUSY_MS}",
-                f"page_size={_PAGE_BYTES}",
-                "synchronous=OFF",
-                "secure_delete=ON",
-                "wal_autocheckpoint=0",
-                f"cache_size=-{_CACHE_KIB}",
-            ):
-                connection.execute(f"PRAGMA {pragma}")
+            connection.executescript(
+                f"PRAGMA busy_timeout={_BUSY_MS}; PRAGMA page_size={_PAGE_BYTES}; PRAGMA synchronous=OFF; PRAGMA secure_delete=ON;"
+                f"PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-{_CACHE_KIB};"
+            )
             file_version.enable_wal(connection)
             file_version.check(connection)
-            self._migrate(connection)
+            file_version.migrate(connection, self._schema, self.path.name)
             integrity.check(connection, self._schema)
             if second_name.is_kept(self.path):
                 integrity.check_pages(connection)
@@ -369,24 +381,12 @@ class Database:
     def _open_checkpointer(self) -> sqlite3.Connection:
         """Open the connection that copies the log into the file. It is opened now, because the file may lose its name later."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=1)
-        for statement in (f"PRAGMA synchronous={self._sync_level}", "PRAGMA wal_autocheckpoint=0", "SELECT 1 FROM sqlite_master"):
-            connection.execute(statement).fetchall()
+        connection.executescript(f"PRAGMA synchronous={self._sync_level}; PRAGMA wal_autocheckpoint=0; PRAGMA user_version;")
         return connection
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        version = file_version.version(connection)
-        newest = len(self._schema.migrations)
-        if version > newest:
-            raise StorageError(f"{self.path.name} is of version {version}; this telemetryd knows versions up to {newest}")
-        for number, migration in enumerate(self._schema.migrations[version:], version + 1):
-            connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA application_id={APPLICATION}; PRAGMA user_version={number};")
-            if self._schema.has_checksum:
-                integrity.write_checksum(connection)
-            connection.execute("COMMIT")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._settled.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._connection.execute("COMMIT")

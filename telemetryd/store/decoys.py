@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.engine.ports import CommitListener
+    from telemetryd.store.sample_burst import SampleBurst
 
 _PREFIX = ".decoy-"
 _PROBE = StoredTally(0, ("", ""), "", "", array("Q", [0, 0, 0]))
@@ -30,8 +31,8 @@ _PROBE = StoredTally(0, ("", ""), "", "", array("Q", [0, 0, 0]))
 class Decoys:
     """The file without a name. It is created before the first sample, whatever the consent."""
 
-    def __init__(self, directory: Path, listener: CommitListener = NOBODY) -> None:
-        self._directory, self._listener = directory, listener
+    def __init__(self, directory: Path, listener: CommitListener = NOBODY, *, burst: SampleBurst | None = None) -> None:
+        self._directory, self._listener, self._burst = directory, listener, burst
         self._database: Database | None = None
         self._tallies: Tallies | None = None
 
@@ -79,6 +80,8 @@ class Decoys:
             raise
         finally:
             _remove_folder(folder)
+        if self._burst is not None:
+            database.join(self._burst)
         return database
 
 

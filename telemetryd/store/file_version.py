@@ -1,11 +1,12 @@
-"""Checks the application id and version of a file when it is opened, before its rows (`integrity`)."""
+"""Checks the application id and version of a file when it is opened, before its rows (`integrity`), and brings it to the newest version."""
 
 from __future__ import annotations
 
 import sqlite3
 
 from telemetryd.errors import StorageError
-from telemetryd.store.schema import APPLICATION
+from telemetryd.store import integrity
+from telemetryd.store.schema import APPLICATION, Schema
 
 
 class OtherLayoutError(Exception):
@@ -31,3 +32,15 @@ def version(connection: sqlite3.Connection) -> int:
     """The number of migrations that made the file."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def migrate(connection: sqlite3.Connection, schema: Schema, name: str) -> None:
+    """Run the migrations that the file lacks. Raises StorageError if it has more than we know."""
+    present, newest = version(connection), len(schema.migrations)
+    if present > newest:
+        raise StorageError(f"{name} is of version {present}; this telemetryd knows versions up to {newest}")
+    for number, migration in enumerate(schema.migrations[present:], present + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA application_id={APPLICATION}; PRAGMA user_version={number};")
+        if schema.has_checksum:
+            integrity.write_checksum(connection)
+        connection.execute("COMMIT")

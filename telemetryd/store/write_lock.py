@@ -11,11 +11,10 @@ import os
 import struct
 
 _FLOCK = struct.Struct("hhqqi")
-_TYPE = struct.Struct("h")
 _WRITE_LOCK = 120
 """https://www.sqlite.org/walformat.html#the_wal_index_file_format: WAL_WRITE_LOCK is the first byte of the locks."""
 _QUERY = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _WRITE_LOCK, 1, 0)
-_FREE = _TYPE.pack(fcntl.F_UNLCK)
+_FREE = struct.pack("h", fcntl.F_UNLCK)
 
 
 def is_held_elsewhere(shared: int) -> bool:
@@ -24,4 +23,4 @@ def is_held_elsewhere(shared: int) -> bool:
     It must be closed after the database, because closing any descriptor of the file drops SQLite's own locks.
     """
     lock: bytes = fcntl.fcntl(shared, fcntl.F_GETLK, _QUERY)
-    return lock[: _TYPE.size] != _FREE
+    return not lock.startswith(_FREE)

@@ -286,3 +286,18 @@ def test_closing_gives_everything_back(tmp_path):
     store.close()
     assert open_files(tmp_path) == before
     assert {path.name for path in tmp_path.iterdir()} == {"consent.sqlite", "telemetry.sqlite"}
+
+
+@pytest.mark.parametrize("point", [Point.SYNCED, Point.EMPTIED])
+async def test_no_burst_after_the_disk(tmp_path, store, disk, point):
+    """What stays open between the commits of a burst of samples is closed with the next sync, and holds up no emptying of the log."""
+
+    def steps():
+        return (yield point)
+
+    for _ in range(4):
+        store.tallies.save_one(ROW)
+    assert await disk.run(steps())
+    store.tallies.keep_missing("later")
+    with contextlib.closing(sqlite3.connect(tmp_path / "telemetry.sqlite", timeout=0)) as other:
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0

@@ -144,7 +144,8 @@ class Connection:
     def acknowledge(self, sender: str, serial: int) -> None:
         """Answer a call with an empty reply."""
         if self._is_open:
-            self._pump.add(self._templates.reply(sender, self._next_serial(), serial))
+            self._serial = own = self._serial % _LAST_SERIAL + 1  # `_next_serial`, without a call on the way of each sample
+            self._pump.add(self._templates.reply(sender, own, serial))
 
     def send(self, message: Message) -> None:
         """Send a message. If the body does not fit the signature, it raises and sends nothing. After the bus is lost it does nothing."""

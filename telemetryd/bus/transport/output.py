@@ -39,41 +39,52 @@ class _Chunk(NamedTuple):
 
 
 class Output:
-    """The unwritten output."""
+    """The unwritten output: messages from the first one with descriptors on are in chunks, all before it are in one piece.
+
+    Replies have no descriptors, so a write is mostly that one piece.
+    """
 
     def __init__(self) -> None:
+        self._plain = bytearray()
         self._chunks: deque[_Chunk] = deque()
 
     @property
     def size_bytes(self) -> int:
         """Unwritten bytes."""
-        return sum(len(chunk.data) for chunk in self._chunks)
+        return len(self._plain) + sum(len(chunk.data) for chunk in self._chunks)
 
     def add(self, data: bytes | bytearray, descriptors: Sequence[int] = ()) -> None:
         """Append one message. Descriptors are duplicated, so the caller may close its own at once."""
-        if descriptors or not self._chunks:
-            self._chunks.append(_Chunk(bytearray(data), [os.dup(descriptor) for descriptor in descriptors] if descriptors else []))
-        else:
+        if descriptors:
+            self._chunks.append(_Chunk(bytearray(data), [os.dup(descriptor) for descriptor in descriptors]))
+        elif self._chunks:
             self._chunks[-1].data.extend(data)
+        else:
+            self._plain += data
 
     def write(self, connection: socket.socket) -> bool:
         """Write as much as the socket takes. True if that was everything. Raises OSError if the peer has gone."""
-        while self._chunks:
-            chunk = self._chunks[0]
-            try:
-                sent = _send_with_descriptors(connection, chunk) if chunk.descriptors else connection.send(chunk.data)
-            except BlockingIOError:
-                return False
-            if chunk.descriptors:
-                _close(chunk)
-            if sent == len(chunk.data):
-                self._chunks.popleft()
-            else:
-                del chunk.data[:sent]
+        plain = self._plain
+        try:
+            while plain:
+                del plain[: connection.send(plain)]
+            while self._chunks:
+                self._write_chunk(connection, self._chunks[0])
+        except BlockingIOError:
+            return False
         return True
+
+    def _write_chunk(self, connection: socket.socket, chunk: _Chunk) -> None:
+        """Write a part of the first chunk."""
+        sent = _send_with_descriptors(connection, chunk) if chunk.descriptors else connection.send(chunk.data)
+        _close(chunk)
+        del chunk.data[:sent]
+        if not chunk.data:
+            self._chunks.popleft()
 
     def discard(self) -> None:
         """Drop everything, and close the duplicates."""
+        self._plain.clear()
         for chunk in self._chunks:
             _close(chunk)
         self._chunks.clear()

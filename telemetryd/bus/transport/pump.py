@@ -190,9 +190,8 @@ class Pump:
         begin = perf_counter()
         is_wary = begin < self._wary_until
         spent = thread_time() if is_wary else 0.0
-        self._wire.socket.is_wary = is_wary
         self._is_in_batch = True
-        self._wire.read(RECEIVE_BUDGET_BYTES, begin + TURN_S)
+        self._wire.read(RECEIVE_BUDGET_BYTES, begin + TURN_S, is_wary=is_wary)
         self._end_batch()
         now = perf_counter()
         if now - begin > TURN_S:
@@ -285,7 +284,7 @@ class Pump:
     def _end_batch(self) -> None:
         self._on_batch()
         self._is_in_batch = False
-        if self._is_started and not self._wire.is_open:
+        if not self._wire.is_open and self._is_started:
             self._on_lost()
         else:
             self.flush()
@@ -299,10 +298,12 @@ class Pump:
         except OSError:
             self._on_lost()
             return
-        was_blocked = self._sending is _BLOCKED or self._sending is _PRESSED
-        self._sending = _IDLE if is_empty else _after_write(self._sending, self.backlog)
+        sending = self._sending
+        was_blocked = sending is _BLOCKED or sending is _PRESSED
         if is_empty and not was_blocked:
+            self._sending = _IDLE
             return  # nothing was unsent before either: reading and writing stay as they are
+        self._sending = _IDLE if is_empty else _after_write(sending, self.backlog)
         if is_empty:
             self._is_empty.set()
             self._loop.remove_writer(self._wire.fd)

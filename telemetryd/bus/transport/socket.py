@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _CHUNK_BYTES, _LARGE_BYTES = 8192, 256 * 1024
 _SMALL_BYTES = 4096
 """Most bytes per read outside a long message while calls take long: all calls in them are handled. Smaller reads cost a call more."""
+_receive = socket.socket.recv
+"""Called with the socket, for what would be `super().recv`: making an object of `super` for each read takes as long as three calls."""
 _DESCRIPTORS_SPACE = socket.CMSG_SPACE(253 * array.array("i").itemsize)  # SCM_MAX_FD: the kernel gives no more at a time
 
 
@@ -78,7 +80,7 @@ class BusSocket(socket.socket):
         while True:
             if self.budget_bytes <= 0 or perf_counter() > self.deadline:
                 self._raise_blocked()
-            data = super().recv(_SMALL_BYTES if self.is_wary and self._framing.owed < _SMALL_BYTES else bufsize, flags)
+            data = _receive(self, _SMALL_BYTES if self.is_wary and self._framing.owed < _SMALL_BYTES else bufsize, flags)
             if not data:
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
             self.budget_bytes -= len(data)
@@ -107,7 +109,7 @@ class BusSocket(socket.socket):
             if self.budget_bytes <= 0 or perf_counter() > self.deadline:
                 self._raise_blocked()
             size = min(size_limit, _SMALL_BYTES) if self.is_wary and self._framing.owed < _SMALL_BYTES else size_limit
-            data = super().recv(size, flags)
+            data = _receive(self, size, flags)
             if not data:
                 return 0
             self._is_drained = len(data) < size

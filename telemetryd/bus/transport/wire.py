@@ -175,13 +175,15 @@ class Wire:
         """The socket's descriptor, even after the library has closed it."""
         return self._fd
 
-    def read(self, budget_bytes: int, deadline: float = inf) -> None:
+    def read(self, budget_bytes: int, deadline: float = inf, *, is_wary: bool = False) -> None:
         """Run the library's reader, which calls `on_message`, on at most this many bytes and one buffer of 8 KiB more.
+
+        With `is_wary`, because calls take long, little is read at a time.
 
         It never raises. An exception of the reader ends the connection: else the loop would call it again at once, for ever.
         """
         connection = self.socket
-        connection.budget_bytes, connection.deadline = budget_bytes, deadline
+        connection.budget_bytes, connection.deadline, connection.is_wary = budget_bytes, deadline, is_wary
         self._run_reader_safely()
 
     def receive(self, most_bytes: int) -> bytes | None:

@@ -12,7 +12,7 @@ from telemetryd.core.answers import aggregate, coarsen
 from telemetryd.core.answers.period import period_at
 from telemetryd.core.definition import ManifestKind
 from telemetryd.core.explanation import Situation, explain
-from telemetryd.errors import InvalidValueError, UnknownApplicationError, UnknownSourceError
+from telemetryd.errors import BusyError, InvalidValueError, UnknownApplicationError, UnknownSourceError
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class Route(NamedTuple):
 
 
 class Routes:
-    """The routes of the applications that pushed since the last decision. `with_verdicts` is set in developer mode."""
+    """The routes of the applications that pushed since the last decision. In developer mode they have verdicts."""
 
-    def __init__(self, catalogue: Catalogue, questions: Questions, tallies: RunningTallies, *, with_verdicts: bool) -> None:
+    def __init__(self, catalogue: Catalogue, questions: Questions, tallies: RunningTallies, *, is_developer: bool) -> None:
         self._catalogue, self._questions, self._tallies = catalogue, questions, tallies
-        self._with_verdicts = with_verdicts
+        self._is_developer = is_developer
         self._routes: dict[str, dict[str, Route]] = {}
 
     def clear(self) -> None:
@@ -67,11 +67,19 @@ class Routes:
     def find(self, application: str, source: str, now: int) -> Route:
         """The route of an application's source. `now` (Unix s) lies in the day of the routes.
 
-        Raises UnknownApplicationError, UnknownSourceError or StorageError.
+        Raises UnknownApplicationError, UnknownSourceError, BusyError or StorageError.
         """
         self._catalogue.use(application)
         routes = self._routes.get(application)
+        route = routes.get(source) if routes is not None else None
+        return route if route is not None else self._make(application, source, now)
+
+    def _make(self, application: str, source: str, now: int) -> Route:
+        """The route of a source, after those of its application were made if there are none."""
+        routes = self._routes.get(application)
         if routes is None:
+            if self._catalogue.settings.developer is not self._is_developer:  # all routes are dropped when the mode changes
+                raise BusyError("developer mode was switched on or off: call again")
             routes = self._routes[application] = self._make_routes(self._catalogue.get_for_samples(application), now)
         route = routes.get(source)
         if route is None:
@@ -113,7 +121,7 @@ class Routes:
             if source.id not in definition.question.sources:
                 continue
             period = self._questions.open_period(definition, pusher, now)
-            if self._with_verdicts:
+            if self._is_developer:
                 verdicts.append(self._verdict(definition, is_open=bool(period)))
             slots = self._catalogue.slots(definition, owner)
             if period:

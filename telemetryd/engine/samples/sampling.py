@@ -20,7 +20,6 @@ from telemetryd.engine.declarations.overruled_texts import OVERRULED
 from telemetryd.engine.durability import Point
 from telemetryd.engine.samples.routes import Routes
 from telemetryd.engine.samples.system_measuring import SystemMeasuring
-from telemetryd.errors import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -64,7 +63,7 @@ class Sampling:
         self._catalogue, self._questions, self._tallies, self._period_close = catalogue, questions, tallies, period_close
         self._erasure, self._clock, self._monitor = erasure, clock, monitor
         self._on_decision_owed, self._on_new_day, self._on_news = on_decision_owed, on_new_day, on_news
-        self._routes = Routes(catalogue, questions, tallies, with_verdicts=monitor.is_on)
+        self._routes = Routes(catalogue, questions, tallies, is_developer=monitor.is_on)
         self._measuring = SystemMeasuring(catalogue, questions, tallies, facts)
         self._decided_at = self._midnight = 0
         """The time [decided_at, midnight), Unix s, in which the last decision holds. It is empty during a decision, or if one failed."""
@@ -72,6 +71,8 @@ class Sampling:
         """The time (Unix s) in which routes hold."""
         self._told_of = catalogue.in_force, schedule.day_of(clock.now())
         """The files and the day that the last check found."""
+        self.commit = tallies.commit
+        """Write the samples since the last commit. Raises StorageError: then none of them counts."""
 
     def start_steps(self) -> Steps[None]:
         """At a start: finish what a crash interrupted, decide, and erase what lacks consent."""
@@ -112,7 +113,10 @@ class Sampling:
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample. It counts once `commit` has returned. Raises a bus error if it does not fit the declaration."""
         route = self._route(application, source)
-        self._add(application, route, route.coarsen(type_code, (value,)))
+        reduced = route.coarsen(type_code, (value,))
+        self._tallies.add(route.folds, reduced)
+        if self._monitor.is_on:
+            self._show(application, route, reduced)
 
     def push_many(self, application: str, samples: Mapping[str, tuple[str, Any]]) -> None:
         """Take samples of several sources, all or none: source → (type code, value), each one value or an array."""
@@ -121,15 +125,13 @@ class Sampling:
         reduced = [(route, route.reduce(code, value)) for route, code, value in checked]
         for route, numbers in reduced:
             if numbers:
-                self._add(application, route, numbers)
+                self._tallies.add(route.folds, numbers)
+                if self._monitor.is_on:
+                    self._show(application, route, numbers)
 
     def refuse(self, failure: TelemetrydError) -> None:
         """Make the next commit fail, for kept and refused samples alike."""
         self._tallies.refuse(failure)
-
-    def commit(self) -> None:
-        """Write the samples since the last commit. Raises StorageError: then none of them counts."""
-        self._tallies.commit()
 
     def reload_steps(self, *, is_owed_too: bool = True) -> Steps[bool]:
         """Decide anew if a file changed, a day began or the clock was set back. True if so.
@@ -279,18 +281,14 @@ class Sampling:
             self._today = range(now, next_midnight(now))
         return erase.union(evaluation.erase), evaluation.close
 
-    def _add(self, application: str, route: Route, reduced: Sequence[int]) -> None:
-        self._tallies.add(route.folds, reduced)
-        if self._monitor.is_on:
-            for number in reduced:
-                self._monitor.note(application, route.source, number, route.verdict, name=route.name)
+    def _show(self, application: str, route: Route, reduced: Sequence[int]) -> None:
+        for number in reduced:
+            self._monitor.note(application, route.source, number, route.verdict, name=route.name)
 
     def _route(self, application: str, source: str) -> Route:
         now = self._clock.now()
         if now not in self._today:
             self._begin_day(now)
-        if not self.is_in_mode:
-            raise BusyError("developer mode was switched on or off: call again")
         return self._routes.find(application, source, now)
 
     def _begin_day(self, now: int) -> None:

@@ -141,10 +141,11 @@ class RunningTallies:
         if failure is not None:
             self._roll_back()
             raise failure
-        try:
-            self.write()
-        finally:
-            self._failure = None
+        if self._dirty:
+            try:
+                self.write()
+            finally:
+                self._failure = None
 
     def refuse(self, failure: BaseException) -> None:
         """Make the commit of the batch fail with this error, whatever the batch contains."""

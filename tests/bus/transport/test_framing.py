@@ -119,6 +119,29 @@ def test_a_header_that_was_seen_as_a_call_is_looked_at_in_another_type():
     assert follower.take(message(3, b"")) == message(3, b"")
 
 
+@pytest.mark.parametrize("other", [{"kind": 9}, {"order": ">", "kind": 9}, {"kind": 9, "flags": 1}, {"kind": 9, "sender": ":1.8"}])
+def test_the_same_call_again_is_no_other_message(other):
+    """A call that comes alone again and again is passed on. A message of its length is inspected if anything else in its header differs."""
+    follower = Framing(lambda _: None)
+    for serial in range(1, 5):
+        assert follower.take(message(serial, b"abc")) == message(serial, b"abc")
+    assert follower.take(message(5, b"abc", **other)) == b""
+    assert follower.take(message(6, b"abc")) == message(6, b"abc")
+
+
+def test_the_same_call_within_another_message():
+    """Bytes that look like the last call are a part of the message that they arrive in: what comes after it is inspected."""
+    follower = Framing(lambda _: None)
+    call = message(1, b"abc")
+    assert [follower.take(call) for _ in range(3)] == [call] * 3
+    around = message(2, call + bytes(8))
+    start = around.index(call)
+    taken = [follower.take(piece) for piece in (around[:start], call, around[start + len(call) :])]
+    assert b"".join(taken) == around
+    assert follower.owed == 0
+    assert follower.take(message(3, b"", kind=9)) == b""
+
+
 @pytest.mark.parametrize("cut", range(1, 60))
 def test_a_header_that_begins_as_one_that_was_seen(cut):
     """A header that goes on where one that was seen ends is looked at, wherever the stream is cut."""
