@@ -13,10 +13,12 @@ from collections import Counter
 from itertools import chain
 from pathlib import Path
 
+import click
 import pytest
 from support.collected import names_at_another_time
 
 from telemetryd import errors
+from telemetryd.ctl.__main__ import cli
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = sorted((ROOT / "telemetryd").rglob("*.py"))
@@ -191,6 +193,13 @@ def test_commands_exist():
     named = set(re.findall(r"(?:`|^    |^)make ([a-z0-9]+)", text, re.MULTILINE))
     assert {"demo", "test"} <= named
     assert named <= targets
+
+
+def test_commands_of_telemetryctl_exist():
+    """Every `telemetryctl COMMAND` that a sentence of the documents names is a command."""
+    text = "\n".join(path.read_text() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+    named = set(re.findall(r"`telemetryctl ([a-z]+)", text))
+    assert {"status", "consent"} <= named <= set(cli.list_commands(click.Context(cli)))
 
 
 def test_ci_runs_the_one_command():
