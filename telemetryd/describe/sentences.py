@@ -42,18 +42,24 @@ _KEPT = {
 
 _DRAWN_PERIOD = {
     PeriodKind.DAY: mark_plural(
-        "Measured during the only day (UTC) of this question.",
+        "Measured during one of {number} day (UTC), drawn by chance; you see which one as soon as you accept.",
         "Measured during one of {number} days (UTC), drawn by chance; you see which one as soon as you accept.",
     ),
     PeriodKind.WEEK: mark_plural(
-        "Measured during the only full week (UTC) of this question.",
+        "Measured during one of {number} week (UTC), drawn by chance; you see which one as soon as you accept.",
         "Measured during one of {number} weeks (UTC), drawn by chance; you see which one as soon as you accept.",
     ),
     PeriodKind.MONTH: mark_plural(
-        "Measured during the only full month (UTC) of this question.",
+        "Measured during one of {number} month (UTC), drawn by chance; you see which one as soon as you accept.",
         "Measured during one of {number} months (UTC), drawn by chance; you see which one as soon as you accept.",
     ),
 }
+_ONLY_PERIOD = {
+    PeriodKind.DAY: mark("Measured during the only day (UTC) of this question."),
+    PeriodKind.WEEK: mark("Measured during the only full week (UTC) of this question."),
+    PeriodKind.MONTH: mark("Measured during the only full month (UTC) of this question."),
+}
+"""Messages of their own: a language without a plural has one form for all numbers."""
 
 
 class Bin(NamedTuple):
@@ -175,7 +181,7 @@ def _number_of_answers(definition: Definition, words: Words) -> str:
 
 def _when(question: Question, words: Words) -> str:
     number = len(whole_periods(question.period, question.starts, question.ends))
-    return counted(_DRAWN_PERIOD[question.period], number, words)
+    return words.gettext(_ONLY_PERIOD[question.period]) if number == 1 else counted(_DRAWN_PERIOD[question.period], number, words)
 
 
 def _part(question: Question, words: Words) -> str:

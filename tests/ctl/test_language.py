@@ -29,18 +29,21 @@ def test_languages():
 
 @pytest.mark.parametrize(
     ("name", "one", "several"),
-    [("de", "in der einzigen vollen Woche", "in einer von {number} Wochen"), ("ja", "{number}\u00a0週の中", "{number}\u00a0週の中")],
+    [("de", "{number} Woche", "{number} Wochen"), ("ja", "{number}\u00a0週", "{number}\u00a0週")],
 )
 def test_plural_forms(name, one, several):
     """Each number gets the form of its language: two in German, one in Japanese."""
     words = language.of((name,)).words
     for number in NUMBERS:
-        text = words.ngettext(
-            "Measured during the only full week (UTC) of this question.",
-            "Measured during one of {number} weeks (UTC), drawn by chance; you see which one as soon as you accept.",
-            number,
-        )
-        assert (one if number == 1 else several) in text
+        assert words.ngettext("{number} week", "{number} weeks", number) == (one if number == 1 else several)
+
+
+def test_an_only_period_is_not_drawn():
+    """Where a question has one week only, no language says that it is drawn from one week, one without a plural neither."""
+    texts = {name: describe(asking(ends=date(2026, 11, 8)), language.of((name,)).words).when for name in LANGUAGES}
+    assert "唯一の一週間" in texts["ja"]
+    assert texts["de"] == "Gemessen wird in der einzigen vollen Woche (UTC) dieser Frage."
+    assert not [name for name, text in texts.items() if "1" in text]
 
 
 @pytest.mark.parametrize(

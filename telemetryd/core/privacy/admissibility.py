@@ -16,7 +16,7 @@ from telemetryd.core.declared_words import translated_word
 from telemetryd.core.definition import PeriodKind, SourceType
 from telemetryd.core.privacy.noise import exp_thousandths, probabilities
 from telemetryd.core.privacy.planning import bits_with_none, entropy_bits, forged_points, reports_needed, sufficient_share
-from telemetryd.core.translation import ENGLISH, counted, decimal, mark_plural
+from telemetryd.core.translation import ENGLISH, counted, decimal, mark, mark_plural
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -46,10 +46,16 @@ _LIKE_WORDS = 0.8
 _WORD = re.compile(r"[^\W\d_]+")
 """A word. Numbers do not count, because thresholds on one fact differ in numbers first."""
 _IN_EACH = {
-    PeriodKind.DAY: mark_plural("in its one day", "in each of {number} days"),
-    PeriodKind.WEEK: mark_plural("in its one week", "in each of {number} weeks"),
-    PeriodKind.MONTH: mark_plural("in its one month", "in each of {number} months"),
+    PeriodKind.DAY: mark_plural("in each of {number} day", "in each of {number} days"),
+    PeriodKind.WEEK: mark_plural("in each of {number} week", "in each of {number} weeks"),
+    PeriodKind.MONTH: mark_plural("in each of {number} month", "in each of {number} months"),
 }
+_IN_ONLY = {
+    PeriodKind.DAY: mark("in its one day"),
+    PeriodKind.WEEK: mark("in its one week"),
+    PeriodKind.MONTH: mark("in its one month"),
+}
+"""Messages of their own: a language without a plural has one form for all numbers."""
 ONE_FACT = "if this is one fact under several names, make it one source: then one budget bounds all that can be learned about it"
 _MANY_SOURCES = 4
 """So many sources of one type and unit get a warning whatever their descriptions, because words are easily changed."""
@@ -189,7 +195,7 @@ def _user_sentences(numbers: Figures, words: Words) -> Iterator[str]:
     yield text.format(
         users=grouped(numbers.users, words),
         reports=grouped(int(numbers.reports), words),
-        each=counted(_IN_EACH[numbers.period], numbers.periods, words),
+        each=_(_IN_ONLY[numbers.period]) if numbers.periods == 1 else counted(_IN_EACH[numbers.period], numbers.periods, words),
     )
     goal = {"fewest": FEWEST_REPORTS, "period": translated_word(numbers.period, words)}
     if numbers.sufficient_share is None:
