@@ -250,10 +250,12 @@ def test_start_loads_no_heavy_library():
 @pytest.mark.timeout(300)
 def test_same_tests_at_any_time(request):
     """The tests have the same names at any time and in any order of sets: else two workers that start in different seconds run nothing."""
-    collected = os.environ.get("TELEMETRYD_COLLECTED")
-    then = Path(collected).read_text().splitlines() if collected else names_at_another_time()
+    places, folder = request.config.args, request.config.invocation_params.dir
+    is_whole = [folder / place for place in places] == [ROOT / "tests"]
+    collected = os.environ.get("TELEMETRYD_COLLECTED") if is_whole else None
+    then = Path(collected).read_text().splitlines() if collected else names_at_another_time(places, folder)
     now = [item.nodeid for item in request.session.items]
-    assert len(then) > 1000
+    assert len(then) > 1000 or not is_whole
     asked = set(now)
     assert in_files(one for one in then if one in asked) == in_files(now)
 

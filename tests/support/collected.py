@@ -17,11 +17,14 @@ ROOT = Path(__file__).parents[2]
 DAYS = 1500
 
 
-def names_at_another_time():
-    """Every test's name, in the order of the tests."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", str(ROOT / "tests")]
+def names_at_another_time(places=(str(ROOT / "tests"),), folder=ROOT):
+    """The names of the tests in these places, in their order, as pytest finds them in a folder.
+
+    A bus is shared by the tests of several files, so the order within a file depends on which other files there are.
+    """
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *places]
     change = {"PYTHONHASHSEED": "2"} | shifted_by(DAYS * 86400)
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **change}, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **change}, stdout=subprocess.PIPE, text=True, check=True)
     return [line for line in done.stdout.splitlines() if "::" in line]
 
 
