@@ -232,4 +232,4 @@ class Left:
         levels = self.rows("SELECT * FROM level WHERE name != 'new_questions' ORDER BY name", "consent.sqlite")
         notes = self.rows("SELECT * FROM note ORDER BY name", "consent.sqlite")
         reports = self.rows("SELECT id, application, question, revision, period, body, slot, outcome FROM report ORDER BY id")
-        return consent | {"lot": lots, "level": levels, "note": notes, "report": reports}
+        return consent | {"lot": lots, "level": [*levels, *notes], "report": reports}
