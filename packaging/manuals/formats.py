@@ -8,7 +8,7 @@ import generate_dbus
 from manuals.roff import Page, Title, section, words
 from manuals.sources import ROOT, document
 
-from telemetryd.toml import kinds
+from telemetryd.toml import value_kinds
 from telemetryd.toml.config_keys import CONFIGURATION, REVIEWS
 from telemetryd.toml.manifest_keys import MANIFEST
 from telemetryd.toml.tables import REQUIRED, Table, Tables, Variants
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from telemetryd.toml.tables import TableKey
 
 _SIMPLE = {
-    kinds.Flag: "true or false",
-    kinds.Day: "a date",
-    kinds.Version: "the version of the format",
-    kinds.Number: "a number",
+    value_kinds.Flag: "true or false",
+    value_kinds.Day: "a date",
+    value_kinds.Version: "the version of the format",
+    value_kinds.Number: "a number",
     Tables: "any number of tables",
-    kinds.List: "a list",
-    (Table, Variants, kinds.Map): "a table",
+    value_kinds.List: "a list",
+    (Table, Variants, value_kinds.Map): "a table",
 }
 """What a kind of key holds; the first that fits counts."""
 _ABSENT: tuple[Any, ...] = (None, "", {}, ())
@@ -116,7 +116,7 @@ def _below(kind: Any) -> Table | Variants | None:
             return kind
         case Tables():
             return kind.item
-        case kinds.Map(item=Table() as item):
+        case value_kinds.Map(item=Table() as item):
             return item
         case _:
             return None
@@ -124,11 +124,11 @@ def _below(kind: Any) -> Table | Variants | None:
 
 def _what(kind: Any) -> str:
     match kind:
-        case kinds.Word():
+        case value_kinds.Word():
             return f"one of {words(kind.words)}"
-        case kinds.Integer():
+        case value_kinds.Integer():
             return f"a whole number from {kind.least} to {kind.most}"
-        case kinds.Text():
+        case value_kinds.Text():
             return f"a text of at most {kind.longest} characters" if kind.longest else "a text"
         case _:
             return next((words_ for one, words_ in _SIMPLE.items() if isinstance(kind, one)), "a value")

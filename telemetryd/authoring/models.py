@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, create_model, model_validator
 from pydantic.json_schema import WithJsonSchema
 
-from telemetryd.toml import kinds, tables
+from telemetryd.toml import tables, value_kinds
 from telemetryd.toml.fields import LINE, rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from telemetryd.toml.kinds import Kind
     from telemetryd.toml.tables import Table, TableKey
+    from telemetryd.toml.value_kinds import Kind
 
 _LANGUAGE = r"\[[a-z]{2,3}(_([A-Z]{2}|[0-9]{3}))?(@[a-z]{2,16})?\]"
 _ANNOTATED: Any = Annotated
@@ -99,9 +99,9 @@ def _type(kind: Kind) -> Any:
 
 def _bare_type(kind: Kind) -> Any:
     match kind:
-        case kinds.List():
+        case value_kinds.List():
             return _ANNOTATED[(_LIST[_type(kind.item)], Field(max_length=kind.longest or None), AfterValidator(kind.rule))]
-        case kinds.Map():
+        case value_kinds.Map():
             return _ANNOTATED[(_DICT[_type(kind.name), _type(kind.item)], AfterValidator(kind.rule))]
         case tables.Table():
             return model_of(kind)
@@ -113,19 +113,19 @@ def _bare_type(kind: Kind) -> Any:
 
 def _single_type(kind: Kind) -> Any:  # noqa: PLR0911 - a kind a line
     match kind:
-        case kinds.Flag():
+        case value_kinds.Flag():
             return bool
-        case kinds.Text():
+        case value_kinds.Text():
             return _ANNOTATED[(str, Field(max_length=kind.longest or None), AfterValidator(kind.rule))]
-        case kinds.Word():
+        case value_kinds.Word():
             return _ANNOTATED[(kind.enum, Field(strict=False))] if kind.enum else _LITERAL[tuple(kind.words)]
-        case kinds.Version():
+        case value_kinds.Version():
             return _ANNOTATED[(_LITERAL[kind.known], BeforeValidator(kind.read))]
-        case kinds.Integer():
+        case value_kinds.Integer():
             return _ANNOTATED[(int, Field(ge=kind.least, le=kind.most))]
-        case kinds.Number():
+        case value_kinds.Number():
             return _ANNOTATED[(float, AfterValidator(kind.rule))]
-        case kinds.Day():
+        case value_kinds.Day():
             return _ANNOTATED[(date, AfterValidator(kind.rule))] if kind.rule else date
         case _:
             return _ANNOTATED[(Any, PlainValidator(kind.read), WithJsonSchema(dict(kind.json_schema)))]

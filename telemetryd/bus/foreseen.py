@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from telemetryd.bus.reply_size import bounded
 from telemetryd.bus.transport.library import Variant
-from telemetryd.core.permission.change import UserChange
+from telemetryd.core.permission.user_change import UserChange
 from telemetryd.errors import InvalidArgumentsError
 from telemetryd.named_tuple import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The settings, as `toml.precedence` merges them from all configuration files in force. Policy: C4, C6."""
+"""The settings, as `toml.settings_in_force` merges them from all configuration files in force. Policy: C4, C6."""
 
 from __future__ import annotations
 

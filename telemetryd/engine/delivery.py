@@ -14,7 +14,8 @@ from telemetryd.core.limits import JOB_MAX_S
 from telemetryd.core.permission.record import Outcome, record_delivery, record_developer_report
 from telemetryd.core.sending import hindrance, schedule, sparing
 from telemetryd.core.sending.hindrance import Hindrance
-from telemetryd.core.sending.schedule import Queued, Result, Ticks, Window
+from telemetryd.core.sending.schedule import Queued, Result, Window
+from telemetryd.core.sending.ticks import Ticks, first_hour
 from telemetryd.engine.attempts import Attempt
 from telemetryd.engine.durability import CLOSED, Point
 from telemetryd.engine.ports import UNKNOWN, ending_of
@@ -339,7 +340,7 @@ class Deliveries:
         now = self._clock.now()
         stored = self._reports.ticks()
         if not stored:
-            return schedule.first_hour(now, self._rng.below), -1
+            return first_hour(now, self._rng.below), -1
         *fields, late_day = stored
         return Ticks._make(fields), late_day
 

@@ -316,7 +316,7 @@ class ReportStore(Protocol):
         """Drop some of the rows older than a year. True if there may be more."""
 
     def ticks(self) -> tuple[int, ...]:
-        """The fields of the stored `schedule.Ticks` and the day of the last late report, or nothing."""
+        """The fields of the stored `ticks.Ticks` and the day of the last late report, or nothing."""
 
     def keep_ticks(self, ticks: Sequence[int]) -> None:
         """Store these fields."""

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from telemetryd.core.causes import Cause, because
 from telemetryd.core.limits import ACCEPTED_TEXT_S
-from telemetryd.core.permission.change import is_lower
 from telemetryd.core.permission.gate import ApplicationLevels, Decision, Levels
 from telemetryd.core.permission.record import Outcome, Record, mark_passed
+from telemetryd.core.permission.user_change import is_lower
 from telemetryd.core.privacy.ledger import Charge
 from telemetryd.core.privacy.sampling_lot import Lot
 from telemetryd.errors import StorageError

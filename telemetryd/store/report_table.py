@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from telemetryd.store.database import Database
 
 _TICK_COLUMNS = "seen, since, passed_s, moment_s, is_done, today, before, earlier, late_day"
-"""The fields of `schedule.Ticks`, and the day of the last late report."""
+"""The fields of `ticks.Ticks`, and the day of the last late report."""
 
 _COLUMNS = ", ".join(StoredReport._fields)
 _WITHOUT_TIMES = "started = started / 86400 * 86400, slot = 0, created = created / 86400 * 86400"
@@ -170,7 +170,7 @@ class Reports:
             return connection.execute(f"DELETE FROM report WHERE id IN ({ids})", values).rowcount == _ROWS_DROPPED  # noqa: S608 - the same
 
     def ticks(self) -> tuple[int, ...]:
-        """The fields of the stored `schedule.Ticks` and the day of the last late report, or nothing."""
+        """The fields of the stored `ticks.Ticks` and the day of the last late report, or nothing."""
         return tuple(next(iter(self._database.read(f"SELECT {_TICK_COLUMNS} FROM tick")), ()))  # noqa: S608 - fixed texts
 
     def keep_ticks(self, ticks: Sequence[int]) -> None:

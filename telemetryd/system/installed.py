@@ -28,7 +28,7 @@ from telemetryd.system.files import (
     text_of_path,
 )
 from telemetryd.toml.cache import ParseCache
-from telemetryd.toml.precedence import ConfigFile, ForeignFile, Origin, merge
+from telemetryd.toml.settings_in_force import ConfigFile, ForeignFile, Origin, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

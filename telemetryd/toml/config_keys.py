@@ -8,8 +8,8 @@ from __future__ import annotations
 from telemetryd.core.permission.signoffs import StopReason
 from telemetryd.toml import fields
 from telemetryd.toml.fields import LINE, PATH, URL
-from telemetryd.toml.kinds import Day, Flag, Integer, List, Map, Number, Text, Word
 from telemetryd.toml.tables import Table, TableKey, Tables
+from telemetryd.toml.value_kinds import Day, Flag, Integer, List, Map, Number, Text, Word
 
 _HIGHEST_LEVEL = 2
 

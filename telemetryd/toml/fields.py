@@ -198,7 +198,7 @@ def question_day(day: date) -> date:
 def endpoint_url(url: str) -> str:
     """An endpoint's URL, with scheme and host in lower case and without the default port, because budgets belong to the host's text.
 
-    A URL with a non-ASCII host is returned unchanged. `precedence` rejects only that endpoint, not the file.
+    A URL with a non-ASCII host is returned unchanged. `settings_in_force` rejects only that endpoint, not the file.
     """
     if re.fullmatch(_NON_ASCII_URL, url):
         return url

@@ -10,8 +10,8 @@ from telemetryd.core.definition import NONE, OTHER, Category, ManifestKind, Peri
 from telemetryd.core.system_facts import SYSTEM
 from telemetryd.toml import fields
 from telemetryd.toml.fields import APPLICATION_ID, EXACT, ID, LINE, NAME, SNAP, SOURCES, UNIT
-from telemetryd.toml.kinds import AnyText, Bare, Day, Integer, List, Map, Number, Text, Version, Word
 from telemetryd.toml.tables import Table, TableKey, Tables, TranslatedKey, Variants
+from telemetryd.toml.value_kinds import AnyText, Bare, Day, Integer, List, Map, Number, Text, Version, Word
 
 
 def _pattern(pattern: str) -> dict[str, str]:

@@ -7,13 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from telemetryd.named_tuple import NamedTuple
-from telemetryd.toml.kinds import MistakesError
+from telemetryd.toml.value_kinds import MistakesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from telemetryd.toml.fields import RefusedError
-    from telemetryd.toml.kinds import Part
+    from telemetryd.toml.value_kinds import Part
 
 Place: TypeAlias = "tuple[str | int, ...]"
 """The path to a value in a document, such as ("question", 0, "sources", 1)."""

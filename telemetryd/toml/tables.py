@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.toml.fields import LINE, LOCALISED, RefusedError, rejection
-from telemetryd.toml.kinds import NOTHING, List, MistakesError, Text, part
+from telemetryd.toml.value_kinds import NOTHING, List, MistakesError, Text, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetryd.toml.kinds import Kind, Part
+    from telemetryd.toml.value_kinds import Kind, Part
 
 
 class _Required:

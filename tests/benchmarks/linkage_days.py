@@ -19,7 +19,8 @@ from telemetryd.core.answers import report
 from telemetryd.core.limits import HOUR_S
 from telemetryd.core.privacy import noise
 from telemetryd.core.sending import schedule
-from telemetryd.core.sending.schedule import Delivery, Queued, Result, Ticks
+from telemetryd.core.sending.schedule import Delivery, Queued, Result
+from telemetryd.core.sending.ticks import Ticks, first_hour
 
 DAY_S = 86_400
 DAYS = PERIODS * 7 + 7 + 28 + 56
@@ -131,7 +132,7 @@ def _seen(one: Person, due: Due, text: bytes, arrived: int) -> Seen:
 
 def _deliver(days: list[Session], outbox: Outbox, chance: random.Random, *, skips: bool) -> None:
     """Days of as many hours each, by the real ticks and choices."""
-    ticks = schedule.first_hour(STARTS, chance.randrange)
+    ticks = first_hour(STARTS, chance.randrange)
     for number, session in enumerate(days):
         if skips and all(one.slot >= session.end for one in outbox.queue):
             ticks = None
@@ -203,7 +204,7 @@ def _states(length: int, has_fixed_start: bool) -> list[Ticks]:
     for number in range(_WALKED):
         chance = random.Random(f"{length} {has_fixed_start} {number}")
         start = chance.randrange(DAY_S) if has_fixed_start else -1
-        ticks, days = schedule.first_hour(STARTS, chance.randrange), sessions(Person(0, length / HOUR_S, start, 0, {}), chance)
+        ticks, days = first_hour(STARTS, chance.randrange), sessions(Person(0, length / HOUR_S, start, 0, {}), chance)
         for session in days:
             *_, (ticks, _) = runs(session, ticks, chance)
             found.append(ticks._replace(seen=ticks.seen - session.end, since=ticks.since - session.end))

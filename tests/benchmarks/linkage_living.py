@@ -18,6 +18,7 @@ from telemetryd.core.definition import PeriodKind
 from telemetryd.core.privacy import sampling_lot
 from telemetryd.core.sending import schedule
 from telemetryd.core.sending.schedule import Queued, Window
+from telemetryd.core.sending.ticks import first_hour
 
 YEAR_DAYS = 364
 YEARLY = (8, 24)
@@ -77,7 +78,7 @@ def lived(number: int, seed: int, server: Server | None = None) -> list[Lived]:
 
 def run(days: list[Session], outbox: Outbox, chance: random.Random, *, skips: bool = True) -> None:
     """Sessions by the real ticks and choices; with `skips` those before which and soon after which nothing can leave are passed over."""
-    ticks = schedule.first_hour(days[0].start, chance.randrange) if days else None
+    ticks = first_hour(days[0].start, chance.randrange) if days else None
     for number, session in enumerate(days):
         outbox.queue = [one for one in outbox.queue if not schedule.is_expired(one.window, session.start)]
         if not outbox.queue:

@@ -23,7 +23,8 @@ from support.campaign import IS_CAMPAIGN
 from telemetryd.core.limits import HOUR_S
 from telemetryd.core.sending import schedule
 from telemetryd.core.sending.hindrance import Hindrance
-from telemetryd.core.sending.schedule import Queued, first_hour
+from telemetryd.core.sending.schedule import Queued
+from telemetryd.core.sending.ticks import first_hour
 
 pytestmark = pytest.mark.timeout(600)
 

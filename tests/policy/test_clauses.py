@@ -53,12 +53,16 @@ SHOWN_BY = {
     ],
     "C5": ["test_readme.py::test_session_works_when_pasted", "ctl/test_command.py::test_page_names_every_command_and_status"],
     "C6": [
-        "toml/test_precedence.py::test_no_endpoint_of_a_user",
+        "toml/test_settings_in_force.py::test_no_endpoint_of_a_user",
         "flow/test_weeks.py::test_endpoint_changed",
         "upload/test_client.py::test_no_redirects",
         "flow/test_developer.py::test_nothing_goes_to_another_machine",
     ],
-    "C7": ["toml/test_precedence.py::test_no_plain_http", "upload/test_client.py::test_no_trust", "upload/test_client.py::test_old_tls"],
+    "C7": [
+        "toml/test_settings_in_force.py::test_no_plain_http",
+        "upload/test_client.py::test_no_trust",
+        "upload/test_client.py::test_old_tls",
+    ],
     # The contact answers; that there is one, and that the user sees it, is ours.
     "C8": ["policy/test_demands.py::test_what_is_mandatory", "policy/test_demands.py::test_the_contact_is_shown"],
     "A1": ["toml/test_manifest.py::test_refused", "core/answers/test_coarsen.py::test_inputs_of_one_bin_are_indistinguishable"],

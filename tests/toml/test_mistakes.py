@@ -6,8 +6,8 @@ import pytest
 
 from telemetryd.errors import InvalidFileError
 from telemetryd.toml import fields, parser, reader
-from telemetryd.toml.kinds import Integer, Map, Number, Text
 from telemetryd.toml.tables import Table, TableKey, Tables, TranslatedKey
+from telemetryd.toml.value_kinds import Integer, Map, Number, Text
 
 TABLE = Table(
     "Table",

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.system import directories, installed
 from telemetryd.system.files import is_mask, listing, text_of_path
-from telemetryd.toml.precedence import Origin
+from telemetryd.toml.settings_in_force import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from telemetryd.ctl.checks.machine import Machine
-    from telemetryd.toml.precedence import ConfigFile
+    from telemetryd.toml.settings_in_force import ConfigFile
 
 SCHEMA = 1
 _LIBRARIES = ("dbus-fast", "dbus-next", "platformdirs", "aiohttp", "aiohappyeyeballs", "pyhpke", "cryptography", "click", "rich")

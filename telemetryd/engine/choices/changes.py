@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core import quotas
-from telemetryd.core.permission import change as changing
-from telemetryd.core.permission.change import Choices
+from telemetryd.core.permission import user_change
 from telemetryd.core.permission.gate import INHERIT, Decision
 from telemetryd.core.permission.lifecycle import State
 from telemetryd.core.permission.record import Outcome
+from telemetryd.core.permission.user_change import Choices
 from telemetryd.errors import LOCKED, AccessDeniedError, ChangedError, InvalidArgumentsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.core.permission.change import UserChange
+    from telemetryd.core.permission.user_change import UserChange
     from telemetryd.engine.choices.known_questions import KnownQuestions
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore
@@ -49,7 +49,7 @@ class Changes:
             LimitExceededError: too many questions would be open at once.
             UnknownApplicationError, UnknownQuestionError: there is none.
         """
-        changing.check(change)
+        user_change.check(change)
         self._check_levels(change)
         for key in sorted(change.refuse | change.allow):
             self._known.key(*key)

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
-from telemetryd.core.permission.change import UserChange, check, gives_more, is_withdrawal, lowering
 from telemetryd.core.permission.gate import ACCEPT_KNOWN, NOT_ACCEPTED, obstacles
 from telemetryd.core.permission.lifecycle import State
 from telemetryd.core.permission.record import Outcome
+from telemetryd.core.permission.user_change import UserChange, check, gives_more, is_withdrawal, lowering
 from telemetryd.engine.choices.user_acts import Done, UserActs
 from telemetryd.engine.durability import Point
 from telemetryd.errors import ERASURE_PENDING, BusyError, ChangedError, StorageError

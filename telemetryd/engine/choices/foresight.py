@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.core.permission.change import UserChange
+    from telemetryd.core.permission.user_change import UserChange
     from telemetryd.engine.choices.changes import Changes
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore, ReportStore

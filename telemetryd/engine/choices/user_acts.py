@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from telemetryd.core.permission.change import UserChange
+from telemetryd.core.permission.user_change import UserChange
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:

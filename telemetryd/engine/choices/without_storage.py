@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from telemetryd.core.permission.change import Choices, UserChange, check, gives_more, lowering
 from telemetryd.core.permission.gate import ApplicationLevels
+from telemetryd.core.permission.user_change import Choices, UserChange, check, gives_more, lowering
 from telemetryd.engine.choices.decisions import HELD, HELD_PART
 from telemetryd.engine.choices.user_acts import Done, UserActs
 from telemetryd.errors import StorageError

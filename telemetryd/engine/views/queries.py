@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from telemetryd.core.definition import Definition, Key
-    from telemetryd.core.permission.change import UserChange
     from telemetryd.core.permission.lifecycle import Step
+    from telemetryd.core.permission.user_change import UserChange
     from telemetryd.engine.choices.foresight import Foreseen, Foresight
     from telemetryd.engine.choices.known_questions import KnownQuestions
     from telemetryd.engine.declarations.catalogue import Catalogue

@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 
 from telemetryd.core.limits import DAY_S, HOUR_S, RUN_STEP_MAX_S, SECOND_WINDOW_S, SPARING_STEP_S
-from telemetryd.core.sending.schedule import Queued, Window, choose, day_of, first_hour, slot
+from telemetryd.core.sending.schedule import Queued, Window, choose, day_of, slot
 from telemetryd.core.sending.sparing import later_slot, may_wait
+from telemetryd.core.sending.ticks import first_hour
 
 MONDAY = 1_796_601_600
 """The 7th of December 2026."""

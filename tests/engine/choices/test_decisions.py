@@ -8,9 +8,9 @@ import pytest
 from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, QUESTION, SHARED, installed, user_of_shared
 
 from telemetryd.core.causes import Cause
-from telemetryd.core.permission.change import UserChange
 from telemetryd.core.permission.gate import ACCEPT_KNOWN, ApplicationLevels
 from telemetryd.core.permission.lifecycle import State
+from telemetryd.core.permission.user_change import UserChange
 from telemetryd.errors import (
     AccessDeniedError,
     ChangedError,

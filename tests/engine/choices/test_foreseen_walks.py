@@ -18,7 +18,7 @@ from support.engine_flow import FRAMEWORKS, SHARED, Running, at, user_of_shared
 from support.manifests.manifest_texts import STARTUP, application, question
 
 from telemetryd.core.causes import PAUSING
-from telemetryd.core.permission.change import UserChange
+from telemetryd.core.permission.user_change import UserChange
 from telemetryd.errors import ChangedError, TelemetrydError
 
 VENDORS = {"org.kde.a": "kde", "org.kde.b": "kde", "org.gnome.c": "gnome"}

@@ -24,9 +24,9 @@ from support.engine_flow import (
 )
 
 from telemetryd.core.causes import Cause
-from telemetryd.core.permission.change import UserChange
 from telemetryd.core.permission.gate import ApplicationLevels, Levels
 from telemetryd.core.permission.record import Outcome, Record
+from telemetryd.core.permission.user_change import UserChange
 from telemetryd.core.privacy.ledger import Charge
 from telemetryd.core.privacy.sampling_lot import Lot
 from telemetryd.engine.choices.draft_consents import DraftConsents

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from telemetryd.core.settings import Budgets, Endpoint, KillSwitch, Lock, Settings
 from telemetryd.toml.config import parse_configuration
-from telemetryd.toml.precedence import ConfigFile, ForeignFile, Origin, merge
+from telemetryd.toml.settings_in_force import ConfigFile, ForeignFile, Origin, merge
 
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.example/v1"\n'
 LOCAL = '[endpoint.kde]\nname = "Local"\nurl = "{}"\n'

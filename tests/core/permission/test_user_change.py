@@ -2,8 +2,8 @@
 
 import pytest
 
-from telemetryd.core.permission.change import Choices, UserChange, check, gives_more, is_lower, is_withdrawal, lowering
 from telemetryd.core.permission.gate import INHERIT, ApplicationLevels, Decision, Levels
+from telemetryd.core.permission.user_change import Choices, UserChange, check, gives_more, is_lower, is_withdrawal, lowering
 from telemetryd.errors import InvalidArgumentsError
 
 APP, OTHER = "org.kde.kate", "org.kde.dolphin"
