@@ -43,7 +43,7 @@ GUIDES: Mapping[str, Mapping[str, Guide]] = MappingProxyType(
 
 
 _HELP_BY_REASON = (
-    ("expected none in a shared manifest", 'take it out, or write kind = "application"'),
+    ("expected none in a shared manifest", 'remove it, or write kind = "application"'),
     (
         "expected shared sources of other manifests",
         "list shared sources of other manifests only: the program pushes its own anyway",
@@ -53,12 +53,12 @@ _HELP_BY_REASON = (
     ("category: expected system: the question asks", 'write category = "system"'),
     ("possible answers at epsilon", "ask for fewer sources, or keep fewer bins or values of them: coarser = { startup = [2000] }"),
     ("expected a longest report", "give the sources edges with fewer digits, and values and ids with fewer letters"),
-    ("another manifest's source", "take it out, and ask about it in the manifest that declares it"),
+    ("another manifest's source", "remove it, and ask about it in the manifest that declares it"),
     ("own sources go by their id alone", "write the id alone, without the application's"),
-    ("expected a [[source]] with this id", "declare it in a table [[source]], or take it out"),
-    ("unknown system fact", "write one of the known facts, or take it out"),
-    ("expected sources that the question asks for", "take it out, or add it to the question's sources"),
-    ("a flag has nothing to leave out", "take it out: a flag has two bins, and both are needed"),
+    ("expected a [[source]] with this id", "declare it in a table [[source]], or remove it"),
+    ("unknown system fact", "write one of the known facts, or remove it"),
+    ("expected sources that the question asks for", "remove it, or add it to the question's sources"),
+    ("a flag has nothing to leave out", "remove it: a flag has two bins, and both are needed"),
     ("expected one or more of the source's", "list some of the edges or values that the source itself has"),
     ("expected labels of its bins", "write the labels as they are listed here"),
     ("expected a date that is not before starts", "write a last day that comes after the first one"),

@@ -30,7 +30,7 @@ def servers(certificate):
         yield receivers
 
 
-@pytest.mark.skipif(not (IS_CAMPAIGN or os.environ.get("TELEMETRYD_YEAR")), reason="TELEMETRYD_YEAR=1 lives three months, make year a year")
+@pytest.mark.skipif(not (IS_CAMPAIGN or os.environ.get("TELEMETRYD_YEAR")), reason="TELEMETRYD_YEAR=1 lives 110 days, make year a year")
 @pytest.mark.timeout(TIMEOUT_S)
 async def test_a_year(machine, servers, certificate):
     """On each day the user's word holds: what arrives was consented to, reviewed, charged, due and the only answer to its question.

@@ -46,7 +46,7 @@ def faults(declaration: Declaration, today: date) -> list[Fault]:
     for number, source in enumerate(declaration.sources):
         if source.type is SourceType.COUNT and source.edges[0] == 0:
             message = f'[[source]] "{source.id}": bins: a count is never below 0, so the bin {source.labels[0]} stays empty'
-            faults.append(warning(("source", number, "bins", 0), "M2", message, "take the edge 0 out"))
+            faults.append(warning(("source", number, "bins", 0), "M2", message, "remove the edge 0"))
     for number, definition in enumerate(declaration.definitions):
         place, prefix = ("question", number), f'[[question]] "{definition.question.id}": '
         faults += _answers(definition, place, prefix)
@@ -77,7 +77,7 @@ def _reports(definition: Definition, place: Place, prefix: str) -> Iterator[Faul
             f"{prefix}expected_users: about {int(numbers.reports)} reports a {numbers.period} from {numbers.users:,} users: "
             f"with fewer than {FEWEST_REPORTS}, each report hides in a small crowd"
         )
-        yield warning((*place, "expected_users"), "A3", message, "longer periods, an earlier end or a larger share give more")
+        yield warning((*place, "expected_users"), "A3", message, "use longer periods, an earlier end or a larger share")
     if numbers.sufficient_share is not None and numbers.sufficient_share * 2 <= question.share:
         message = f"{prefix}share: {numbers.sufficient_share:g} of the users is enough for ± 2 points "
         message += f"and {FEWEST_REPORTS} reports a {numbers.period}"
@@ -94,14 +94,14 @@ def _reports(definition: Definition, place: Place, prefix: str) -> Iterator[Faul
 def _lifetime(definition: Definition, place: Place, prefix: str, today: date) -> Iterator[Fault]:
     at, question = (*place, "ends"), definition.question
     if question.ends < today:
-        message = f"{prefix}ends: is over; nothing is collected any more"
-        yield warning(at, "M4", message, "take the question out, or ask anew under another id")
+        message = f"{prefix}ends: is in the past; nothing is collected any more"
+        yield warning(at, "M4", message, "remove the question, or ask again under another id")
     elif question.ends - question.starts > _LONG:
         message = f"{prefix}ends: is far away, {(question.ends - question.starts).days + 1} days after starts"
         yield warning(at, "M4", message, "collect no longer than the answer takes: half a year is enough for most questions")
     elif question.ends - today > _AHEAD:
         message = f"{prefix}ends: is far away, more than a year from today"
-        yield warning(at, "M4", message, "declare a question when it is going to be asked")
+        yield warning(at, "M4", message, "declare the question when you are about to ask it")
 
 
 def _too_many_bins(definition: Definition, declaration: Declaration, place: Place, prefix: str) -> Iterator[Fault]:
@@ -112,7 +112,7 @@ def _too_many_bins(definition: Definition, declaration: Declaration, place: Plac
         is_number = field.type in {SourceType.NUMBER, SourceType.COUNT}
         if is_number and field.id in numbers and len(field.labels) > _FEW_BINS and _YES_OR_NO.match(question.purpose):
             at = (*place, "coarser", field.id) if field.id in dict(question.coarser) else ("source", numbers[field.id], "bins")
-            message = f"{prefix}{field.id}: {len(field.labels)} bins for a question that yes or no answers: finer than the purpose needs"
+            message = f"{prefix}{field.id}: {len(field.labels)} bins, but yes or no answers the question: finer than the purpose needs"
             yield warning(at, "M2", message, "keep only the edges that the decision depends on")
 
 
@@ -131,7 +131,7 @@ def _unused_bins(declaration: Declaration) -> Iterator[Fault]:
             key = "values" if source.values else "bins"
             message = f'[[source]] "{source.id}": {key}: no question asks for {", ".join(unused)}: finer than any purpose needs'
             yield warning(
-                ("source", number, key), "M2", message, "take them out of the source instead of writing coarser in every question"
+                ("source", number, key), "M2", message, "remove them from the source instead of writing coarser in every question"
             )
 
 
@@ -139,7 +139,9 @@ def _duplicate_facts(declaration: Declaration) -> Iterator[Fault]:
     numbers = {source.id: number for number, source in enumerate(declaration.sources)}
     for sources, message in duplicate_facts(declaration):
         last: Source = sources[-1]
-        yield warning(("source", numbers[last.id]), "A3", message, "one source, with all the edges in its bins, has one privacy budget")
+        yield warning(
+            ("source", numbers[last.id]), "A3", message, "merge them into one source with all the edges: it has one privacy budget"
+        )
 
 
 def _translations(declaration: Declaration) -> Iterator[Fault]:

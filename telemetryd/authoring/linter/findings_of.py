@@ -56,7 +56,7 @@ def lint(text: str, today: date, installed_as: str = "", others: OtherManifests 
         faults += [*date_changes.faults(declaration, others.before), *renamed_facts.faults(declaration, others.same_facts)]
         if installed_as not in {"", declaration.application.id}:
             message = f"[application]: id: expected {installed_as!r}, as the file is named"
-            faults.append(error(("application", "id"), "T2", message, "give the file the name of the application's id, or it is not read"))
+            faults.append(error(("application", "id"), "T2", message, "name the file after the application's id, or it is not read"))
     lines = positions(text)
     faulty = {fault.place for fault in faults}
     faults = [*faults, *(fault for fault in wording.faults(parser.loads(text)) if fault.place not in faulty)]

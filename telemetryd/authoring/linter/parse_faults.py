@@ -61,7 +61,7 @@ def _unknown_key_fault(mistake: Mistake, document: Document) -> Fault:
     if bracket and f"{base}[LANGUAGE]" in mistake.known:
         help_ = f"write the language as in a locale's name: {base}[de], {base}[pt_BR] or {base}[sr@latin]"
     else:
-        help_ = f"did you mean {near[0]}?" if near else f"take it out, or write one of {', '.join(mistake.known)}"
+        help_ = f"did you mean {near[0]}?" if near else f"remove it, or write one of {', '.join(mistake.known)}"
     return error(mistake.place, "T2", f"{format_place(mistake.place[:-1], document)}{key}: unknown key", help_)
 
 
@@ -168,4 +168,4 @@ def _unused_sources(document: Document, valid: Sequence[int]) -> Iterator[Fault]
         id_ = document["source"][number]["id"]
         if id_ not in used:
             message = f'[[source]] "{id_}": expected a question that asks for it: nothing is collected without one'
-            yield error(("source", number), "M1", message, "ask for it in the sources of a question, or take it out")
+            yield error(("source", number), "M1", message, "use it in the sources of a question, or remove it")

@@ -59,10 +59,10 @@ def _question(table: dict[str, Any], place: Place) -> Iterator[Fault]:
             help_ = "write the same question in that language" if localised else guide((*place, key)).help
             yield warning((*place, key), "M1", f"{prefix}{key}: is not a question", help_)
     if isinstance(purpose, str) and (_is_short(purpose) or EXPLORING.search(purpose)):
-        message = f"{prefix}purpose: asks nothing in particular; data is for a specific question, never for exploring"
+        message = f"{prefix}purpose: asks nothing specific; data is for a specific question, never for exploring"
         yield warning((*place, "purpose"), "M1", message, guide((*place, "purpose")).help)
     if isinstance(decision, str) and _decides_nothing(decision, purpose):
-        message = f"{prefix}decision: decides nothing; what is done after one answer and not after another?"
+        message = f"{prefix}decision: names no decision; what is done after one answer and not after another?"
         yield warning((*place, "decision"), "M1", message, guide((*place, "decision")).help)
 
 

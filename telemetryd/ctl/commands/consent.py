@@ -34,7 +34,7 @@ def consent() -> None:
     """Decide what may be collected.
 
     Everything is off until you turn it on. Lowering a level, or refusing a question, also erases what was collected under it and
-    not yet sent. A change that starts questions says which, and asks. One that ends questions for good, or erases anything, asks on
+    not yet sent. A change that starts questions says which, and asks. A change that ends questions for good, or erases anything, asks on
     a terminal only: withdrawing always works without one.
 
     With --json each command prints what `status`, `list` or `show` would print afterwards.

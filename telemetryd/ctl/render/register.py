@@ -199,7 +199,7 @@ def _report_facts(entry: RegisterEntry, words: Words) -> Iterator[Fact]:
     yield fact(_("To whom"), entry.description.whom, *([entry.receiver.name, Code(entry.receiver.url)] if entry.receiver else []))
     yield fact(_("Contact"), Link(entry.description.contact))
     yield fact(_("Protection"), entry.description.protection)
-    size = _("filled up with blanks to {size} bytes, in a connection of its own; with it go the headers {headers} and nothing else")
+    size = _("filled up with blanks to {size} bytes, in a connection of its own; the headers {headers} are sent with it, and nothing else")
     yield fact(_("A report"), Code(report.example(entry.definition, first.label)), size.format(size=report.REPORT_BYTES, headers=headers))
 
 

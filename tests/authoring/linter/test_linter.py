@@ -165,7 +165,7 @@ def test_all_unknown_keys():
     help_by_message = {finding.fault.message.removeprefix("[application]: "): finding.fault.help for finding in lint(text, TODAY)}
     assert help_by_message.keys() == {"colour: unknown key", "nmae: unknown key", "vendor[de]: unknown key", "name: is missing"}
     assert help_by_message["nmae: unknown key"] == "did you mean name?"
-    assert help_by_message["colour: unknown key"].startswith("take it out, or write one of id, name")
+    assert help_by_message["colour: unknown key"].startswith("remove it, or write one of id, name")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_language_that_is_none():
     assert finding.fault.message == '[[source]] "startup": description[german]: unknown key'
     assert "description[de], description[pt_BR]" in finding.fault.help
     (finding,) = lint(WHOLE.replace("bins", '"colour[de]" = "Zeit"\nbins'), TODAY)
-    assert finding.fault.help.startswith("take it out")
+    assert finding.fault.help.startswith("remove it")
 
 
 def test_several_words():
@@ -259,7 +259,7 @@ def test_help_fits_the_reason():
     )
     helps = {finding.fault.help for text in (*TEXTS, *wrong) for finding in lint(text, TODAY)}
     assert {help_ for _, help_ in guidance._HELP_BY_REASON} <= helps
-    assert "take it out, or add it to the question's sources" in {finding.fault.help for finding in lint(wrong[1], TODAY)}
+    assert "remove it, or add it to the question's sources" in {finding.fault.help for finding in lint(wrong[1], TODAY)}
 
 
 def test_nothing_wrong():

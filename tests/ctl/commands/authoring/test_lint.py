@@ -71,10 +71,10 @@ SAID = {
     ),
     "warn-bins-count-below-0": (
         '[[source]] "saves": bins: a count is never below 0, so the bin <0 stays empty',
-        "take the edge 0 out",
+        "remove the edge 0",
     ),
     "warn-bins-for-yes-or-no": (
-        f"{_STARTUP}startup: 7 bins for a question that yes or no answers: finer than the purpose needs",
+        f"{_STARTUP}startup: 7 bins, but yes or no answers the question: finer than the purpose needs",
         "keep only the edges that the decision depends on",
     ),
     "warn-cells": (
@@ -90,7 +90,7 @@ SAID = {
     ),
     "warn-ends-far-ahead": (
         f"{_STARTUP}ends: is far away, more than a year from today",
-        "declare a question when it is going to be asked",
+        "declare the question when you are about to ask it",
     ),
     "warn-epsilon": (
         f"{_STARTUP}epsilon: 3 protects an answer less than the usual 2",
@@ -103,7 +103,7 @@ SAID = {
     "warn-purpose-no-question-translated": (f"{_STARTUP}purpose[de]: is not a question", "write the same question in that language"),
     "warn-reports-few": (
         (f"{_STARTUP}expected_users: about 147 reports a week from 5,000 users: with fewer than 500, each report hides in a small crowd"),
-        "longer periods, an earlier end or a larger share give more",
+        "use longer periods, an earlier end or a larger share",
     ),
     "warn-share-much": (
         f"{_STARTUP}share: 0.017 of the users is enough for ± 2 points and 500 reports a week",

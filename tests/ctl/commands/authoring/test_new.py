@@ -108,7 +108,7 @@ def test_nobody_can_be_asked(name, tmp_path):
     [
         ({"id": "Editor"}, r"--id: \[application\]: id: expected an application id .*\[T2\]"),
         ({"purpose": "How people save"}, r"--purpose: .*is not a question \[M1\]"),
-        ({"decision": "TBD"}, r"--decision: .*decides nothing.*\[M1\]"),
+        ({"decision": "TBD"}, r"--decision: .*names no decision.*\[M1\]"),
         ({"bins": "10 1"}, r"--bins: .*in rising order.*\[M2\]"),
         ({"bins": "1 many"}, r"--bins: .*a finite number.*\[M2\]"),
         ({"bins": "1 2 3 4 5 6 7 8 9 10 11 12 13"}, r"--bins: .*possible answers.*\[M2\]"),
