@@ -290,6 +290,17 @@ def test_notes_are_no_levels(folder, opened):
     assert (second.is_do_not_track_noted, second.history_erased, second.is_spent) == (True, 86_400, True)
 
 
+def test_do_not_track_that_is_gone(folder, opened):
+    """A DO_NOT_TRACK that is gone is noted too; without a file neither is noted, and none is made."""
+    first = opened().consents
+    first.note_do_not_track(is_set=True)
+    assert (first.is_do_not_track_noted, list(folder.glob("consent.sqlite*"))) == (False, [])
+    first.set_levels(Levels(1, 1, 1))
+    for is_set in (True, False, True):
+        first.note_do_not_track(is_set=is_set)
+        assert opened().consents.is_do_not_track_noted is is_set
+
+
 def test_the_day_of_an_erasure_needs_no_disk(folder, opened):
     """If it cannot be written it is known at once, and is in the file with the next change that the disk takes."""
     consents = opened().consents

@@ -516,6 +516,7 @@ class TestOtherEvents:
         step = step_at(REPORTING, AFTER, settings=moved)
         assert facts(step) == (State.ANSWERED, Effect.ERASE, False)
         assert step.reason == because(Cause.ENDPOINT_CHANGED)
+        assert step_at(REPORTING, AFTER, settings=moved._replace(kill_switches=switched("enabled").kill_switches)).reason == step.reason
         same_host = Settings(endpoints=(ENDPOINT._replace(url="https://telemetry.kde.org/v2"),))
         assert step_at(REPORTING, AFTER, settings=same_host).record == REPORTING
         for now in (BEFORE, DURING):
