@@ -3,6 +3,7 @@ import sqlite3
 
 import pytest
 
+from telemetryd.core.causes import Cause
 from telemetryd.core.permission.gate import ApplicationLevels, Decision, Levels
 from telemetryd.core.permission.record import Outcome, Record
 from telemetryd.core.privacy.ledger import Charge
@@ -116,6 +117,15 @@ def test_unknown_names(folder, opened):
     second = opened().consents
     assert second.levels == Levels(1, 1, 1)
     assert second.records[KEY].outcome is Outcome.PASSED
+
+
+def test_a_damaged_record_is_ended(folder, opened):
+    """A record with a value of another type collects nothing any more."""
+    first = opened()
+    first.consents.set_records({KEY: Record(begins=86400)})
+    first.close()
+    alter(folder, "UPDATE life SET begins = 'soon'")
+    assert opened().consents.records[KEY].reason.cause is Cause.DAMAGED
 
 
 @contextlib.contextmanager

@@ -365,6 +365,8 @@ class TestPause:
         refused = step_without_text(Record(), DURING, decision=Decision(refused=True))
         assert (refused.state, refused.reason.cause) == (State.REFUSED, Cause.REFUSED)
         assert facts(step_without_text(mark_passed(DRAWN, because(Cause.ERASED)), AFTER)) == (State.PASSED, Effect.NOTHING, False)
+        suspended = DRAWN._replace(outcome=Outcome.SUSPENDED)
+        assert step_without_text(suspended, AFTER)[:2] == (suspended, State.SUSPENDED)
 
 
 def as_b(record, now, *accepted, **others):
