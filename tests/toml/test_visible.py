@@ -60,6 +60,7 @@ HIDDEN = {
     "a joiner before a space": "می\u200c خواهم",
     "a joiner at the end": "क्\u200d",
     "a joiner behind a digit of ours": "1\u200cخ",
+    "a joiner behind a Ra that no virama follows": "\u09b0\u200d\u0995\u0995",
 }
 
 
