@@ -133,7 +133,8 @@ def test_half_a_translation(translated, missing):
 
 def test_half_a_translation_of_many():
     """How many texts a language has is counted over all questions."""
-    text = source("load").replace("\ndescription", '\n"description[de]" = "Was die Last zeigt"\ndescription')
-    text += asking("load") + asking("load").replace('"kept"', '"other"').replace("Which of both", "Which of them")
+    text = source("load") + asking("load") + asking("load").replace('"kept"', '"other"').replace("Which of both", "Which of them")
+    for key in ("description", "purpose", "decision"):
+        text = text.replace(f"\n{key} =", f'\n"{key}[de]" = "Wird das gefragt?"\n{key} =', 1)
     ((_, message),) = warned(text, "is missing, and")
-    assert message.endswith("purpose[de]: is missing, and 1 of 5 texts are there")
+    assert message.endswith("purpose[de]: is missing, and 3 of 5 texts are there")
