@@ -105,6 +105,12 @@ def test_lots_of_simulated_users():
     assert len({tuple(key for _, (_, key, _) in user) for user in users}) == 2
 
 
+@pytest.mark.parametrize(("end", "year"), [(1798761600, 2026), (1798761601, 2027), (1798761599, 2026)])
+def test_year_of_the_last_second(end, year):
+    """A period that ends with a year is charged to that year; one second later it would be the next year's."""
+    assert share_plan.year_of(end) == year
+
+
 @given(st.lists(st.sampled_from([10, 20, 40]), max_size=12))
 def test_lost_as_the_last_by_its_words(tenths):
     """Lost as the last is what finds no room in its own place, or would find none behind all others."""
