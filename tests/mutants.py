@@ -2,9 +2,10 @@
 
 usage: python tests/mutants.py [--sample 600] [--minutes 30] [--seed N] [MODULE…]      (a part of `make campaign`; modules as paths)
 
-Each worker mutates a copy of the tree under build/mutants. What survives the module's own tests is tried with the wider ones. Survivors are
-printed with what was changed; the same seed and tree give the same sample. Of the two tools that are kept up, cosmic-ray hands out single
-mutations, of which a sample can be drawn; mutmut 3 tries all of a file.
+Each worker mutates a copy of the tree under build/mutants. What survives the module's own tests is tried with the wider ones. Survivors
+are printed with what was changed, if mutants_explained.py does not explain them. More than 5 % of them are an error. The same seed and tree
+give the same sample. Of the two tools that are kept up, cosmic-ray hands out single mutations, of which a sample can be drawn; mutmut 3
+tries all of a file.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from queue import Queue
 
 from cosmic_ray.commands.init import init
 from cosmic_ray.work_db import use_db
+from mutants_explained import Mutant, explanation
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "build/mutants"
@@ -44,6 +46,8 @@ EQUAL = ("ReplaceBinaryOperator_BitOr", "ReplaceUnaryOperator_Delete_Not_None", 
 PYTEST = ("-m", "pytest", "-q", "-x")
 ENVIRON = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(PLACE / "home")}
 TIMEOUT_S = 120.0
+UNEXPLAINED_MOST = 0.05
+"""The largest part of the sample that may survive without an explanation."""
 WORKERS = 2
 
 
@@ -156,6 +160,11 @@ def run(specs, minutes):
         return [one for one in pool.map(work, specs) if one]
 
 
+def explained(spec):
+    """Why this mutant's survival is no gap; nothing if it may be one."""
+    return explanation(Mutant(str(spec.module_path), tuple(spec.start_pos), spec.operator_name), ROOT)
+
+
 def main():
     """Print the survivors and the counts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -169,14 +178,17 @@ def main():
     specs, population = sample(modules, given.sample, given.seed)
     tried = run(specs, given.minutes)
     survived = [one for one in tried if one[1] == "survived"]
-    for spec, _, difference in survived:
+    unexplained = [one for one in survived if not explained(one[0])]
+    for spec, _, difference in unexplained:
         changed = [line for line in difference.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
         sys.stdout.write(f"{spec.module_path}:{spec.start_pos[0]}: {spec.operator_name}\n" + "".join(f"    {line}\n" for line in changed))
+    part, late = len(unexplained) / max(1, len(tried)), sum(one[1] == "timeout" for one in tried)
     sys.stdout.write(
-        f"{len(tried)} of {len(specs)} drawn from {population} mutants tried, {len(survived)} survived"
-        f" ({len(survived) / max(1, len(tried)):.1%}), {sum(one[1] == 'timeout' for one in tried)} ran into the limit of {TIMEOUT_S:.0f} s;"
+        f"{len(tried)} of {len(specs)} drawn from {population} mutants tried, {late} ran into the limit of {TIMEOUT_S:.0f} s;"
         f" seed {given.seed}\n"
+        f"{len(survived)} survived, {len(survived) - len(unexplained)} of them explained, {len(unexplained)} unexplained ({part:.1%})\n"
     )
+    sys.exit(part > UNEXPLAINED_MOST)
 
 
 if __name__ == "__main__":

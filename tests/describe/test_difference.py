@@ -20,7 +20,7 @@ from telemetryd.core.definition import (
     digest_of,
 )
 from telemetryd.core.system_facts import SOURCES
-from telemetryd.describe.difference import changes, compare, fields
+from telemetryd.describe.difference import changes, compare, fields, moved_dates
 from telemetryd.toml.manifest import parse
 
 STARTUP = BARE._replace(description="Time to the first window")
@@ -208,6 +208,22 @@ def test_the_other_direction():
 def test_sources(sources, sentences):
     """Each change of what is kept has its sentence, which says whether it is finer or coarser."""
     assert changes(OLD, definition(sources=sources)) == sentences
+
+
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [
+        ({}, {}),
+        ({"starts": date(2026, 11, 9)}, {"starts": "2026-11-02"}),
+        ({"ends": date(2027, 6, 20), "period": PeriodKind.MONTH}, {"ends": "2027-06-27", "period": "week"}),
+        ({"purpose": "Is it fast?"}, {}),
+        ({"id": "start", "starts": date(2026, 11, 9)}, {}),
+    ],
+)
+def test_moved_dates(change, moved):
+    """Of two definitions of one question the dates that differ are told, with those from before; of two questions none. Policy: M4."""
+    told = moved_dates(OLD, definition(question=QUESTION._replace(**change)))
+    assert {key: text.partition(", ")[0] for key, text in told.items()} == {key: f"expected {before}" for key, before in moved.items()}
 
 
 def test_equal_and_unknown():

@@ -32,6 +32,7 @@ def test_every_question_that_a_user_has_is_answered():
             "55 another one. Seeing your report can change anyone's odds about you by a factor of 7.4 at most (ε = 2)."
         ),
     }
+    assert describe(asking(STARTUP)).together.startswith("There are ")
     startup, platform = description.sources
     assert startup[:5] == (
         *("startup", "Start", "Measured by the application."),

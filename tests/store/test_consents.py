@@ -3,6 +3,7 @@ import sqlite3
 
 import pytest
 
+from telemetryd.core.causes import Cause
 from telemetryd.core.permission.gate import ApplicationLevels, Decision, Levels
 from telemetryd.core.permission.record import Outcome, Record
 from telemetryd.core.privacy.ledger import Charge
@@ -116,6 +117,15 @@ def test_unknown_names(folder, opened):
     second = opened().consents
     assert second.levels == Levels(1, 1, 1)
     assert second.records[KEY].outcome is Outcome.PASSED
+
+
+def test_a_damaged_record_is_ended(folder, opened):
+    """A record with a value of another type collects nothing any more."""
+    first = opened()
+    first.consents.set_records({KEY: Record(begins=86400)})
+    first.close()
+    alter(folder, "UPDATE life SET begins = 'soon'")
+    assert opened().consents.records[KEY].reason.cause is Cause.DAMAGED
 
 
 @contextlib.contextmanager
@@ -288,6 +298,17 @@ def test_notes_are_no_levels(folder, opened):
         assert {name for (name,) in connection.execute("SELECT name FROM level")} == set(Levels._fields)
     second = opened().consents
     assert (second.is_do_not_track_noted, second.history_erased, second.is_spent) == (True, 86_400, True)
+
+
+def test_do_not_track_that_is_gone(folder, opened):
+    """A DO_NOT_TRACK that is gone is noted too; without a file neither is noted, and none is made."""
+    first = opened().consents
+    first.note_do_not_track(is_set=True)
+    assert (first.is_do_not_track_noted, list(folder.glob("consent.sqlite*"))) == (False, [])
+    first.set_levels(Levels(1, 1, 1))
+    for is_set in (True, False, True):
+        first.note_do_not_track(is_set=is_set)
+        assert opened().consents.is_do_not_track_noted is is_set
 
 
 def test_the_day_of_an_erasure_needs_no_disk(folder, opened):

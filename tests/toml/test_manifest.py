@@ -358,6 +358,8 @@ REFUSED = [
     ("2027-06-27", "2026-11-07", f"{START}ends: expected at least one whole calendar week (UTC) from starts to ends"),
     ("2027-06-27", "9999-12-31", f"{START}ends: expected a date in the years 2000 to 2999"),
     ("2026-11-02", "1999-12-31", f"{START}starts: expected a date in the years 2000 to 2999"),
+    ("2027-06-27", "3000-01-01", f"{START}ends: expected a date in the years 2000 to 2999"),
+    ("2027-06-27", "2999-12-31", f"{START}ends: expected a date at most one year after starts"),
     ('["startup", "org.telemetryd.system/memory"]', "[]", f"{START}sources: expected one or more entries, each once"),
     ('["startup", ', '["startup", "startup", ', f"{START}sources: expected one or more entries, each once"),
     ('["startup", ', '["startup", "a", "b", "c", ', f"{START}sources: expected at most 4 entries"),
@@ -395,6 +397,7 @@ REFUSED = [
     ("ends =", "epsilon = -inf\nends =", f"{START}epsilon: expected 0.1 to 4.0 in steps of 0.1"),
     ("ends =", "epsilon = 1e30\nends =", f"{START}epsilon: expected 0.1 to 4.0 in steps of 0.1"),
     ("ends =", "epsilon = 1\nends =", None),
+    ("ends =", "epsilon = 0.1\nends =", f"{START}sources: expected at most"),
     (
         "ends =",
         "epsilon = 0.9\nends =",

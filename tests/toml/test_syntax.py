@@ -40,6 +40,7 @@ def test_json(text):
     ("text", "line"),
     [
         (f"schema: 1\n{YAML}", 1),
+        (f"# Kate\n{YAML}", 2),
         (f"# Kate\n\n{YAML}", 3),
         (f"---\n{YAML}", 1),
         ("%YAML 1.2\n---\n", 1),

@@ -37,6 +37,16 @@ def test_weak_protection(epsilon, count):
     assert [place for place, _ in warnings] == [("question", 0, "epsilon")] * count
 
 
+@pytest.mark.parametrize(
+    ("number", "epsilon", "keys"), [(4, 2.0, []), (4, 0.4, []), (4, 0.3, ["epsilon"]), (6, 0.4, ["epsilon"]), (20, 2.0, ["sources"])]
+)
+def test_answers_that_noise_hides(number, epsilon, keys):
+    """More possible answers than ε suits are warned about at the sources, and an ε that a forged report defeats at the ε."""
+    text = source("load", bins=f"bins = {list(range(1, number - 1))}") + asking("load", more=f"epsilon = {epsilon}")
+    found = [place for part in ("possible answers at epsilon", "forged report") for place, _ in warned(text, part)]
+    assert found == [("question", 0, key) for key in keys]
+
+
 @pytest.mark.parametrize("kind", BINS)
 @pytest.mark.parametrize("category", ["system", "usage"])
 def test_counting_is_usage(kind, category):
@@ -119,3 +129,12 @@ def test_half_a_translation(translated, missing):
         text = text.replace(f"\n{key} =", f'\n"{key}[de]" = "Wird das gefragt?"\n{key} =')
     warnings = warned(text, "is missing, and")
     assert [message.partition(" texts")[0] for _, message in warnings] == ([missing] if missing else [])
+
+
+def test_half_a_translation_of_many():
+    """How many texts a language has is counted over all questions."""
+    text = source("load") + asking("load") + asking("load").replace('"kept"', '"other"').replace("Which of both", "Which of them")
+    for key in ("description", "purpose", "decision"):
+        text = text.replace(f"\n{key} =", f'\n"{key}[de]" = "Wird das gefragt?"\n{key} =', 1)
+    ((_, message),) = warned(text, "is missing, and")
+    assert message.endswith("purpose[de]: is missing, and 3 of 5 texts are there")

@@ -17,6 +17,7 @@ from telemetryd.authoring.linter.finding import Level
 from telemetryd.authoring.linter.findings_of import OtherManifests, lint
 from telemetryd.authoring.linter.patterns import ASKED, EXPLORING, NAMES, UNDECIDED
 from telemetryd.authoring.linter.patterns import VALUES as CONTENT
+from telemetryd.core.limits import MANIFEST_BYTES
 from telemetryd.core.privacy.admissibility import figures
 from telemetryd.errors import InvalidManifestError
 from telemetryd.toml.manifest import parse
@@ -114,6 +115,28 @@ def test_lines_that_move(data):
 def test_deep(depth):
     """A text with the deepest nesting that can be read gives a finding, not a crash."""
     holds(f"schema = 1\ndeep = {'[' * depth}{']' * depth}")
+
+
+@pytest.mark.parametrize("more", [0, 1, 1000])
+def test_too_long(more):
+    """A text above the limit of a manifest is refused as a whole, whatever is in it."""
+    text = WHOLE.replace("vendor", "vendr") + "#" * (MANIFEST_BYTES - len(WHOLE) + 1 + more)
+    findings = lint(text, TODAY)
+    if more == 0:
+        assert len(text) == MANIFEST_BYTES
+        assert len(findings) > 1
+    else:
+        assert [(finding.line, finding.fault.place) for finding in findings] == [(1, ())]
+
+
+def test_a_fact_that_has_another_name_elsewhere():
+    """A source that says nearly what another manifest's source says is warned about with that name, and only then."""
+    own, other = "org.example.Editor/startup", "org.example.Other/start"
+    for same, named in (([[other, own]], True), ([[own]], False), ([[other, "org.example.Third/start"]], False)):
+        findings = lint(WHOLE, TODAY, others=OtherManifests((), same))
+        assert [(finding.fault.place, other in finding.fault.message) for finding in findings] == [
+            (("source", 0, "description"), True)
+        ] * named
 
 
 MONTHLY = {'period = "week"': 'period = "month"', "starts = 2026-11-02": "starts = 2026-11-09", "ends = 2027-04-25": "ends = 2027-08-01"}

@@ -161,6 +161,12 @@ def test_warning():
     assert list(user_budget.faults(rare)) == []
 
 
+@pytest.mark.parametrize(("drawn", "lost", "is_too_much"), [(50, 0.5, False), (50, 0.6, True), (0.5, 0.006, True), (0.5, 0.004, False)])
+def test_one_in_a_hundred(drawn, lost, is_too_much):
+    """The bound of one lost answer in a hundred goes by how many are drawn."""
+    assert user_budget.Loss(drawn, lost).is_too_much is is_too_much
+
+
 def test_many_sources():
     """Of many sources those above their cap are named, the others are counted; a manifest that asks nothing has no sums."""
     _, by_source, lost = user_budget.sentences(declared(*about_facts(6).definitions, *about_one_fact(3).definitions))

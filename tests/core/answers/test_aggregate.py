@@ -166,6 +166,34 @@ def test_even_median(order):
     assert aggregate.answer(slots, cells) == (1,)
 
 
+@pytest.mark.parametrize("order", list(permutations([1.0, 3.0, 7.0])))
+def test_odd_median(order):
+    """The median of an odd number of samples is the middle one, in whatever order they come."""
+    (median,) = (source for source in NUMBERS if source.combine is Combine.MEDIAN)
+    slots = slots_of(median)
+    cells = tally(slots, [median], [(stamp, 0, value) for stamp, value in enumerate(order, 1)])
+    assert aggregate.answer(slots, cells) == (1,)
+
+
+def test_totals_stand_anywhere():
+    """A total counts its own samples, wherever its cells stand among those of other sources."""
+    sources = [FLAGS[1], COUNTS[0], FLAGS[2], COUNTS[0]._replace(id="l")]
+    slots = slots_of(*sources)
+    parts = [tally(slots, sources, [(1, 0, True), (2, 1, 2), (3, 1, 1), (4, 2, True), (5, 3, 1)]) for _ in range(2)]
+    assert [list(part) for part in parts] == [[2, 1, 3, 2, 1, 1]] * 2
+    assert list(aggregate.merge(slots, parts)) == [2, 1, 6, 2, 1, 2]
+
+
+def test_the_last_stamp():
+    """The newest stamp of a tally is that of its sources with `last`; any other number in it is no stamp."""
+    last = NUMBERS[0]
+    for other in (source for source in ALL if source.combine is not Combine.LAST):
+        samples = [(stamp, 1, {SourceType.FLAG: True, SourceType.CHOICE: "a"}.get(other.type, 7)) for stamp in range(8, 20)]
+        slots = slots_of(last, other)
+        assert aggregate.last_stamp(slots, tally(slots, [last, other], [(1, 0, 1.0), *samples])) == 1
+        assert aggregate.last_stamp(slots[1:], tally(slots, [last, other], samples)) == 0
+
+
 def test_tied_mode():
     """Of values that are equally frequent the first declared one wins, `other` last."""
     mode = CHOICES[1]

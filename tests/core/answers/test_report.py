@@ -259,3 +259,11 @@ def test_headers_by_way_of_a_relay():
         (":authority", "localhost:1"),
         (":path", "/"),
     )
+
+
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_numbers_beyond_the_last_cell(beyond):
+    """A number that no answer has is refused: the ones next to the range, and further ones."""
+    about = definition(STARTUP)
+    with pytest.raises(InvalidReportError):
+        label_of_cell(about, -1 if beyond < 0 else about.cells + beyond)

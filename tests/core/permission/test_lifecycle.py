@@ -365,6 +365,8 @@ class TestPause:
         refused = step_without_text(Record(), DURING, decision=Decision(refused=True))
         assert (refused.state, refused.reason.cause) == (State.REFUSED, Cause.REFUSED)
         assert facts(step_without_text(mark_passed(DRAWN, because(Cause.ERASED)), AFTER)) == (State.PASSED, Effect.NOTHING, False)
+        suspended = DRAWN._replace(outcome=Outcome.SUSPENDED)
+        assert step_without_text(suspended, AFTER)[:2] == (suspended, State.SUSPENDED)
 
 
 def as_b(record, now, *accepted, **others):
@@ -516,6 +518,7 @@ class TestOtherEvents:
         step = step_at(REPORTING, AFTER, settings=moved)
         assert facts(step) == (State.ANSWERED, Effect.ERASE, False)
         assert step.reason == because(Cause.ENDPOINT_CHANGED)
+        assert step_at(REPORTING, AFTER, settings=moved._replace(kill_switches=switched("enabled").kill_switches)).reason == step.reason
         same_host = Settings(endpoints=(ENDPOINT._replace(url="https://telemetry.kde.org/v2"),))
         assert step_at(REPORTING, AFTER, settings=same_host).record == REPORTING
         for now in (BEFORE, DURING):

@@ -69,3 +69,10 @@ def test_order_of_files_does_not_matter(records):
 def test_reports_that_may_leave(reviews, stops, is_admitted):
     """A report may leave if its definition was ever reviewed without a rival and nothing stops the question now."""
     assert Reviews(reviews, stops).admits_report(*KEY, DIGEST) is is_admitted
+
+
+def test_equality():
+    """Reviews are equal to those with the same reviews and stops, and to nothing else."""
+    assert Reviews([review(1)], [stop(2)]) == Reviews([review(1)], [stop(2)])
+    for other in (Reviews([review(2)], [stop(2)]), Reviews([review(1)], [stop(3)]), Reviews(), None, ([review(1)], [stop(2)])):
+        assert Reviews([review(1)], [stop(2)]) != other

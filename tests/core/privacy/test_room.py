@@ -189,6 +189,12 @@ def test_what_is_final_never_changes(world, other, now, caps):
     assert user.passed.items() <= later.passed.items()
 
 
+def test_only_one_hosts_questions_compete():
+    """For the room of a host compete the questions that it asks, not those of a host that sorts before or behind it."""
+    world = {("a", host): candidate_of(1, 0, 2, host, 20, ("a/x",)) for host in HOSTS}
+    assert [[contender.key for contender in compete(world, 10, host)] for host in HOSTS] == [[("a", host)] for host in HOSTS]
+
+
 @given(WORLDS, st.integers(0, END))
 def test_what_waits_for_another_host_changes_nothing(world, now):
     """What finds room on a host, and what is shown of it, is the same with and without what of another host has not begun."""

@@ -13,7 +13,7 @@ from support.manifests.core_questions import APPLICATION, STARTUP, asking
 
 from telemetryd.core.definition import PeriodKind
 from telemetryd.core.privacy import room, share_plan
-from telemetryd.core.privacy.ledger import Caps, caps_of
+from telemetryd.core.privacy.ledger import Caps, Charge, caps_of
 from telemetryd.core.privacy.sampling_lot import draw_lot, period_among
 from telemetryd.core.privacy.share_plan import TOLERATED, Vendor, fitting_shares, losses, lost_as_the_last, precisions, source_needs
 from telemetryd.core.settings import Budgets
@@ -86,6 +86,40 @@ def test_share_of_many(number, share):
 def few_users(monkeypatch):
     """300 simulated users instead of 9,000: enough where all of them are drawn for all that they are asked, and so have equal losses."""
     monkeypatch.setattr(share_plan, "_USERS", range(1, 300))
+
+
+@pytest.mark.parametrize(("have", "part"), [(0, 1.0), (2, 0.2), (10, 1.0)])
+def test_drawn_on_average(have, part):
+    """The applications that a user has, the shares, and the cost of an answer multiply to what a user is drawn for."""
+    of_ten = vendor(40, applications=10, have=have, share=0.5)
+    assert of_ten.part == part
+    assert share_plan._drawn_tenths(of_ten, 0.25) == pytest.approx(40 * 20 * 0.5 * 0.25 * part)
+
+
+@pytest.mark.usefixtures("few_users")
+def test_lots_of_simulated_users():
+    """Simulated users answer in either year of a question that begins in one and ends in the next, and in any order."""
+    over_years = vendor(2, starts=date(2026, 11, 30), ends=date(2027, 1, 31))
+    users = share_plan._users(over_years, 1.0, chance())
+    assert {entry.year for user in users for _, (_, _, entry) in user} == {2026, 2027}
+    assert len({tuple(key for _, (_, key, _) in user) for user in users}) == 2
+
+
+@pytest.mark.parametrize(("end", "year"), [(1798761600, 2026), (1798761601, 2027), (1798761599, 2026)])
+def test_year_of_the_last_second(end, year):
+    """A period that ends with a year is charged to that year; one second later it would be the next year's."""
+    assert share_plan.year_of(end) == year
+
+
+@given(st.lists(st.sampled_from([10, 20, 40]), max_size=12))
+def test_lost_as_the_last_by_its_words(tenths):
+    """Lost as the last is what finds no room in its own place, or would find none behind all others."""
+    entries, caps = tuple(Charge("", 2027, cost, ()) for cost in tenths), Caps(40, 100, 200)
+    expected = 0
+    for place in range(len(entries)):
+        orders = entries, (*entries[:place], *entries[place + 1 :], entries[place])
+        expected += any(share_plan._are_lost(order, caps)[at] for order, at in zip(orders, (place, -1), strict=True))
+    assert share_plan._number_lost_as_the_last(entries, caps) == expected
 
 
 @pytest.mark.usefixtures("few_users")

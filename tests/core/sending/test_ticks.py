@@ -68,6 +68,12 @@ def test_tick_after_the_hour():
     assert ticks.advance(1210, 10, lambda _: 2000) == (Ticks(1210, 0, 1209, 2000, today=1), True)
 
 
+def test_tick_after_several_hours():
+    """What has passed of the next hour is less than an hour, however late the tick came."""
+    ticks = Ticks(0, 0, 3 * HOUR_S + 100, 50, is_done=True).resume(600, 600, lambda _: 900)
+    assert (ticks.passed_s, ticks.is_done) == (700, False)
+
+
 def test_sessions():
     """A session continues from run to run; a gap, or a clock that is set back, begins another."""
     ticks = first_hour(1000, lambda _: 0)

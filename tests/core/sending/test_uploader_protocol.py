@@ -214,6 +214,7 @@ def test_errors_of_the_history():
     assert errors[Hindrance.STRICT] == "tls-authority"
     assert {word for word in Hindrance if not is_problem(word)} == {"dns", "refused", "timeout", "answer", "interrupted", "proxy"}
     assert (error_word("", "accepted"), error_word("", "rejected"), error_word("dns", "dropped")) == ("", "status", "dns")
+    assert [error_word("", outcome) for outcome in ("suspended", "unknown", "answered")] == ["", "", ""]
     assert error_word("of a later version", "queued") == "own"
 
 

@@ -377,6 +377,23 @@ async def test_what_is_left_open_is_as_it_was(running):
     assert (close.is_unfinished, running.bodies()) == (False, {"startup-time": ["500..2000"]})
 
 
+async def test_no_more_than_the_bound(sharing):
+    """Of three periods that are over, as many are closed as the bound says; the others stay open."""
+    sharing.clock.wall = AFTER
+    keys = [(SHARED, name) for name in ("crashes", "dialogs", "programs-used")]
+    close = closing(sharing, 2)
+    sharing.now(close.close_steps([sharing.catalogue.definition(key) for key in keys]))
+    assert close.is_unfinished
+    assert [sharing.record(key).outcome for key in keys] == [Outcome.REPORTING, Outcome.REPORTING, Outcome.OPEN]
+
+
+async def test_answer_so_far(running):
+    """The answer so far has the label that a report would have; before the first sample there is none to tell."""
+    definition, close = running.catalogue.definition(KEY), closing(running, None)
+    assert close.so_far(definition, "2026-W48") == ("500..2000",)
+    assert close.so_far(definition, "2026-W49") == ()
+
+
 async def test_a_crash_is_made_up_for_within_the_bound(running):
     """A promised report counts as a closing: beyond the bound it stays promised, not lost."""
     running.sampling.commit()

@@ -92,6 +92,7 @@ def test_erase_one_application(disk):
     tallies.commit()
     assert tallies.erase([KEY], "org.kde.kate")
     assert [row.pusher for row in disk.tallies.all()] == ["org.kde.dolphin"]
+    assert [tally.pusher for tally in tallies.of(KEY, "2026-W48")] == ["org.kde.dolphin"]
     assert not tallies.erase([KEY], "org.kde.kate")
 
 
@@ -130,6 +131,16 @@ def test_forget_and_keep(disk):
     tallies.commit()
     assert tallies.contributions() == set()
     assert [list(row.cells) for row in disk.tallies.all()] == [[0, 0]]
+
+
+def test_delays_are_there_after_a_restart(disk):
+    """The delays that were noted last are the ones that a later process knows, whichever sorts first."""
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    add(tallies, KEY, "org.kde.kate", 1)
+    tallies.commit()
+    for noticed in ("2 2 2 2;x 1 1", "1 1 1 1;x 1 1", "3 3 3 3;x 1 1", ""):
+        tallies.note_missing(noticed)
+        assert RunningTallies(disk.tallies, disk.decoys).missing == tallies.missing == noticed
 
 
 def add_refused(tallies, reduced):

@@ -1,0 +1,62 @@
+"""The explanations of surviving mutants: each of a line that exists, and none for a mutant that is another program."""
+
+from pathlib import Path
+
+import mutants_explained
+import pytest
+from mutants_explained import Mutant, explanation
+
+MODULE = """
+from telemetryd.core.definition import ManifestKind, SourceType
+if TYPE_CHECKING:
+    import datetime
+
+def chosen(kind, value, *, more=2 * 3):
+    if kind is SourceType.FLAG:
+        return type(value) is str
+    return kind is not SourceType.CHOICE or value is more
+"""
+AT = {
+    "if TYPE": (3, 3),
+    "* more": (6, 24),
+    "2 * 3": (6, 34),
+    "FLAG": (7, 12),
+    "str": (8, 27),
+    "CHOICE": (9, 16),
+    "more": (9, 52),
+}
+
+
+@pytest.mark.parametrize("entry", mutants_explained.listed(), ids=str)
+def test_listed(entry):
+    """The line of an entry is still in its module, once or more, and the reason is a sentence."""
+    lines = [line.strip() for line in (mutants_explained.ROOT / entry.module).read_text().splitlines()]
+    assert entry.line in lines
+    assert entry.operator.startswith("core/")
+    assert entry.reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("place", "operator", "is_explained"),
+    [
+        ("if TYPE", "AddNot", True),
+        ("FLAG", "AddNot", False),
+        ("* more", "ReplaceBinaryOperator_Mul_Div", True),
+        ("2 * 3", "ReplaceBinaryOperator_Mul_Div", False),
+        ("FLAG", "ReplaceComparisonOperator_Is_Eq", True),
+        ("FLAG", "ReplaceComparisonOperator_Is_IsNot", False),
+        ("FLAG", "ReplaceComparisonOperator_Is_GtE", False),
+        ("CHOICE", "ReplaceComparisonOperator_IsNot_Gt", True),
+        ("CHOICE", "ReplaceComparisonOperator_IsNot_GtE", False),
+        ("CHOICE", "ReplaceComparisonOperator_IsNot_Lt", False),
+        ("str", "ReplaceComparisonOperator_Is_Eq", True),
+        ("str", "ReplaceComparisonOperator_Is_GtE", False),
+        ("more", "ReplaceComparisonOperator_Is_Eq", False),
+    ],
+)
+def test_rules(place, operator, is_explained, tmp_path: Path, monkeypatch):
+    """A rule explains a mutant only where every value compares as before, the import or the star is not more than it says."""
+    (tmp_path / "example.py").write_text(MODULE.replace("if TYPE", "from typing import TYPE_CHECKING; TYPE_CHECKING = False\nif TYPE"))
+    monkeypatch.syspath_prepend(tmp_path)
+    line, column = AT[place]
+    assert bool(explanation(Mutant("example.py", (line + 1, column), f"core/{operator}"), tmp_path)) is is_explained
