@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from telemetryd.errors import InvalidFileError
+from telemetryd.late_pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,20 +19,20 @@ _BLANK = " \t\n\r\v\f"
 """The white space of both formats; Unicode has more."""
 _AROUND = _BLANK + "\"'\ufeff"
 """Characters around a value that are not part of it."""
-_GROUP = re.compile(r"\[([^\]]*)\](\s*\[[^\]]*\])*")
+_GROUP = late_pattern(r"\[([^\]]*)\](\s*\[[^\]]*\])*")
 _OFF = {"", "0", "false", "no", "off", "n"}
 """The first three are from QSettings, the next two from KConfig. Neither knows `n`, but a person may write it."""
 
-_NAMES, _NAME = re.compile(r"(?:\[[^\]]*\])+"), re.compile(r"\[([^\]]*)\]")
-_KCONFIG_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_NAMES, _NAME = late_pattern(r"(?:\[[^\]]*\])+"), late_pattern(r"\[([^\]]*)\]")
+_KCONFIG_ESCAPE = late_pattern(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _KCONFIG_ESCAPES = {"s": " ", "t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 _INI = r'[^"\\\n\r;{0}]|\\(?:\n\r|\r\n|.|\Z)|"(?:[^"\\]|\\(?:.|\Z))*(?:"|\Z)'
-_INI_LINE = re.compile(rf"(?:[\t\n\r ]|;[^\n\r]*)*((?:{_INI.format('=')})*)(?:=((?:{_INI.format('')})*))?", re.DOTALL)
+_INI_LINE = late_pattern(rf"(?:[\t\n\r ]|;[^\n\r]*)*((?:{_INI.format('=')})*)(?:=((?:{_INI.format('')})*))?", re.DOTALL)
 """A line of QSettings: key and value. A backslash or an open quote continues it, and a semicolon ends it."""
-_INI_ESCAPE = re.compile(r"%(?:U([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))")
-_INI_PART = re.compile(r'"((?:[^"\\]|\\(?:.|\Z))*)(?:"[\t ]*|\Z)|(,)|((?:[^",\\]|\\(?:.|\Z))+)', re.DOTALL)
-_INI_CHARACTER = re.compile(r"\\(?:x([0-9A-Fa-f]+)|([0-7]+)|\n\r|\r\n|.|\Z)", re.DOTALL)
+_INI_ESCAPE = late_pattern(r"%(?:U([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))")
+_INI_PART = late_pattern(r'"((?:[^"\\]|\\(?:.|\Z))*)(?:"[\t ]*|\Z)|(,)|((?:[^",\\]|\\(?:.|\Z))+)', re.DOTALL)
+_INI_CHARACTER = late_pattern(r"\\(?:x([0-9A-Fa-f]+)|([0-7]+)|\n\r|\r\n|.|\Z)", re.DOTALL)
 
 
 def is_switched_off(text: str) -> bool:

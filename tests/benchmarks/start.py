@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.awake import awake
 from benchmarks.load_applications import manifests
-from benchmarks.load_process import memory
+from benchmarks.load_process import KIB_A_MB, memory
 from support.machine import CONTROL, KATE, PROPERTIES, ROOT, TELEMETRY, Machine
 
 STARTS = 20
@@ -35,13 +35,17 @@ GOALS_MB = {"dbus-fast": "< 24 resident, < 16 private", "dbus-next": "< 24 resid
 ASYNCIO = ["-I", "-c", "import asyncio"]
 """What is compared with: what Python takes to be able to wait for anything."""
 STAGES = """
-import time
-begin = time.perf_counter()
+import os, time
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+before, begin = resident(), time.perf_counter()
+print("the interpreter itself", 0, before)
 def stage(name):
-    global begin
-    now = time.perf_counter()
-    print(name, (now - begin) * 1000)
-    begin = now
+    global before, begin
+    spent, now = time.perf_counter() - begin, resident()
+    print(name, spent * 1000, now - before)
+    before, begin = now, time.perf_counter()
 import gc, sys; gc.disable()
 from telemetryd.__main__ import _lean_asyncio
 _lean_asyncio(); stage("asyncio, without what it does not need")
@@ -70,7 +74,7 @@ bootstrap._find_and_load = measured
 def stage(_): pass
 """
 """Makes the lines of `STAGES` after it note what each module allocates without those that it imports."""
-LARGEST, RUNS = 12, 5
+LARGEST_MODULES, LARGEST_MAPPINGS, RUNS = 24, 8, 5
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1/reports"\n'
 OTHER = KATE.replace("org.kde.kate", "org.kde.okular")
 
@@ -96,8 +100,8 @@ def main():
 def times(machine, starts):
     """Starts with more and more installed, and where the first one's time goes."""
     line("nothing installed", machine, starts)
-    for name, values in stages(machine, starts).items():
-        print(f"    importing {name:48} {figure(values)} ms")
+    for name, (passed_ms, resident_mb) in stages(machine, starts).items():
+        print(f"    {name:58} {figure(passed_ms)} ms, {median(resident_mb):5.2f} MB resident")
     for text in where(machine):
         print(f"    {text}")
     machine.configure(KDE)
@@ -121,6 +125,8 @@ def memories(machine):
     with machine.daemon() as daemon:
         asyncio.run(push(machine, "org.kde.kate"))
         show("configured, an installed application pushes", daemon)
+        for name, size_mb in mappings(daemon.process).items():
+            print(f"    {name:56} {size_mb:5.2f} MB")
         asyncio.run(register(machine))
         asyncio.run(push(machine, "org.kde.okular"))
         show("and another one registered a text not seen before", daemon)
@@ -138,6 +144,17 @@ def show(name, daemon):
     """One printed line of memory."""
     found = memory(daemon.process)
     print(f"  {name:58} {found.resident:5.1f} MB resident, {found.private:.1f} MB private")
+
+
+def mappings(process):
+    """Resident megabytes of a process by what is mapped: the largest, then all others together."""
+    sizes, name = {}, ""
+    for text in Path(f"/proc/{process.pid}/smaps").read_text().splitlines():
+        if found := re.match(r"[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+ *(.*)", text):
+            name = Path(found[1]).name or "Python's objects, and what libraries map"
+        elif found := re.match(r"Rss: +(\d+) kB", text):
+            sizes[name] = sizes.get(name, 0) + int(found[1]) / KIB_A_MB
+    return dict(largest(sizes, LARGEST_MAPPINGS, "mappings"))
 
 
 def line(name, machine, starts):
@@ -187,12 +204,13 @@ def start_ms(machine):
 
 
 def stages(machine, starts):
-    """Milliseconds of importing, by stage, in processes of their own."""
+    """What importing takes, by stage, in processes of their own: milliseconds, and megabytes that become resident."""
     found = {}
     for _ in range(starts):
         for text in run_python(machine, "-c", STAGES).stdout.splitlines():
-            name, _, value = text.rpartition(" ")
-            found.setdefault(name, []).append(float(value))
+            name, *values = text.rsplit(" ", 2)
+            for side, value in zip(found.setdefault(name, ([], [])), values, strict=True):
+                side.append(float(value))
     return found
 
 
@@ -213,11 +231,11 @@ def where(machine):
         yield f"{name:44} {spent:6.2f}   {other:44} {allocated:6.0f}"
 
 
-def largest(figures):
+def largest(figures, count=LARGEST_MODULES, kind="modules"):
     """The largest of the figures by name, then the sums of the others and of all."""
     ordered = sorted(figures.items(), key=itemgetter(1), reverse=True)
-    rest = [value for _, value in ordered[LARGEST:]]
-    return [*ordered[:LARGEST], (f"{len(rest)} other modules", sum(rest)), ("all", sum(figures.values()))]
+    rest = [value for _, value in ordered[count:]]
+    return [*ordered[:count], (f"{len(rest)} other {kind}", sum(rest)), ("all", sum(figures.values()))]
 
 
 def run_python(machine, *arguments):

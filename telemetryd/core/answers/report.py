@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from telemetryd.core.definition import NONE
 from telemetryd.errors import TelemetrydError
+from telemetryd.late_pattern import late_pattern
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TEXTS = {
-    "application": re.compile(r"(?=.{3,128}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+", re.ASCII),
-    "question": re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII),
-    "revision": re.compile(r"[0-9a-f]{12}", re.ASCII),
-    "period": re.compile(r"\d{4}-(?:W\d\d|\d\d(?:-\d\d)?)", re.ASCII),
-    "nonce": re.compile(r"[0-9a-f]{32}", re.ASCII),
+    "application": late_pattern(r"(?=.{3,128}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+", re.ASCII),
+    "question": late_pattern(r"[a-z][a-z0-9_-]{0,63}", re.ASCII),
+    "revision": late_pattern(r"[0-9a-f]{12}", re.ASCII),
+    "period": late_pattern(r"\d{4}-(?:W\d\d|\d\d(?:-\d\d)?)", re.ASCII),
+    "nonce": late_pattern(r"[0-9a-f]{32}", re.ASCII),
 }
-_LABEL = re.compile(rf"<{_NUMBER}|>={_NUMBER}|{_NUMBER}\.\.{_NUMBER}|[A-Za-z0-9._+-]{{1,32}}", re.ASCII)
+_LABEL = late_pattern(rf"<{_NUMBER}|>={_NUMBER}|{_NUMBER}\.\.{_NUMBER}|[A-Za-z0-9._+-]{{1,32}}", re.ASCII)
 _NONCE_IN_BODY = re.compile(rb'(?<="nonce":")[0-9a-f]{32}(?="})')
 
 
