@@ -193,7 +193,7 @@ class Database:
 
     def drop_old_quarantined(self) -> None:
         """Remove files that have been in quarantine for a month, or that have a date in the future."""
-        with translate_errors():
+        with self._translate_errors():
             quarantine.drop_old(self.path)
 
     def is_there(self) -> bool:
@@ -237,7 +237,7 @@ class Database:
         self.obstacle = None
         memory.close()
 
-    def _storage_error(self, error: sqlite3.Error) -> StorageError:
+    def _storage_error(self, error: sqlite3.Error | OSError) -> StorageError:
         self.is_damaged |= isinstance(error, sqlite3.DatabaseError) and is_damage(error)
         failure = storage_error(error)
         failure.path = self._directory
@@ -246,11 +246,10 @@ class Database:
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
         try:
-            with translate_errors():
-                yield
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise self._storage_error(error) from error
         except StorageError as failure:
-            if isinstance(failure.__cause__, sqlite3.Error):
-                self._storage_error(failure.__cause__)
             failure.path = failure.path or self._directory
             raise
 
@@ -260,7 +259,8 @@ class Database:
     @property
     def _settled(self) -> sqlite3.Connection:
         """The connection outside of bursts: it sees what other processes wrote, and waits for their locks."""
-        self.burst.end()
+        if self.burst.has_sample:
+            self.burst.end()
         return self._connection
 
     @property

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.permission.user_change import Choices
     from telemetryd.engine.choices.changes import Changes
     from telemetryd.engine.choices.foresight import Foreseen, Foresight
     from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
@@ -112,18 +113,17 @@ class Decisions(UserActs):
     def _carry_out_steps(self, change: UserChange) -> Steps[bool]:
         """Check and write the change without a pause, and erase what it forgets. Then decide anew."""
         self._changes.check(change)
-        is_taken_back = is_withdrawal(change, self._changes.choices)
-        held = HELD_PART if gives_more(change, self._changes.choices) else HELD
+        choices = self._changes.choices
         forgotten = self._changes.erased(change.forget) if change.forget else []
-        failures = self._write(change)
+        failures = self._write(change, choices)
         if change.forget is not None and not failures:
             yield from self._sampling.forget_steps(change.forget, forgotten)
             self._erasure.begin()
-        return (yield from self._settle_steps(failures, is_withdrawal=is_taken_back, held=held if failures else HELD))
+        held = HELD_PART if failures and gives_more(change, choices) else HELD
+        return (yield from self._settle_steps(failures, is_withdrawal=is_withdrawal(change, choices), held=held))
 
-    def _write(self, change: UserChange) -> list[StorageError]:
+    def _write(self, change: UserChange, choices: Choices) -> list[StorageError]:
         """Write the change in one transaction. If that fails, only what takes something back holds, and the failure is returned."""
-        taken_back = lowering(change, self._changes.choices)
         if change.erase is not None:
             self._lowered.erased.add(change.erase)
         try:
@@ -132,6 +132,7 @@ class Decisions(UserActs):
             with self._consents.together():
                 self._changes.write(change, self._consents, self._questions)
         except StorageError as failure:
+            taken_back = lowering(change, choices)
             if taken_back == UserChange():
                 raise
             self._changes.write(taken_back._replace(erase=None), self._consents, self._questions)
