@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
@@ -81,13 +80,11 @@ class Decisions(UserActs):
 
     def _act_steps(self, change: UserChange) -> Steps[bool]:
         check(change)
-        yield from self._reload_steps()
         return (yield from self._carry_out_steps(change))
 
     def _apply_steps(self, change: UserChange, foreseen: str, concerned: set[Key]) -> Steps[bool]:
         """Compare what would follow with what was foreseen, do the change, and add the questions concerned."""
         check(change)
-        yield from self._reload_steps()
         try:
             looked = yield from self._foresee_steps(change)
         except StorageError:
@@ -170,12 +167,6 @@ class Decisions(UserActs):
                 raise BusyError(f"{ERASURE_PENDING}the daemon has erased the data, but another process still reads the database")
             await asyncio.sleep(_PURGE_STEP_S)
             is_done = await self._run(self._erasure.finish_steps())
-
-    def _reload_steps(self) -> Steps[None]:
-        """Decide by the present files. A failing disk must not prevent a withdrawal, so StorageError is ignored here."""
-        with suppress(StorageError):
-            yield from self._sampling.reload_steps()
-        yield Point.RESTED
 
     def _settle_steps(self, failures: list[StorageError], *, is_withdrawal: bool, held: str) -> Steps[bool]:
         """Decide anew, consent first. True if the disk holds nothing of what was erased.

@@ -251,15 +251,7 @@ class Catalogue:
 
     def standpoint(self, key: Key) -> Standpoint:
         """Everything in the files about a question, even if it is no longer declared."""
-        application, _ = key
-        reviewed = self._snapshot.reviewed
-        return Standpoint(
-            self._snapshot.settings,
-            self.definition(key),
-            self.presence(application),
-            reviewed.reviews.standing(*key),
-            reviewed.are_readable_for(application),
-        )
+        return Standpoint(self.settings, self.definition(key), self.presence(key[0]), *self._snapshot.reviewed.standing(*key))
 
     def register(self, application: str, text: str) -> RegisterResult:
         """Check a manifest's text and store it, unless a manifest is installed for the application, which wins. "" refers to the latter.
