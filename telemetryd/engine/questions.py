@@ -46,10 +46,11 @@ class OpenPeriod(NamedTuple):
 
 
 class DueWork(NamedTuple):
-    """The result for all questions: those whose tallies and reports are erased, and those whose period is over."""
+    """The result for all `decided` questions: those whose tallies and reports are erased, and those whose period is over."""
 
     erase: list[Key]
     close: list[Definition]
+    decided: Collection[Key]
 
 
 class Outlook(NamedTuple):
@@ -110,6 +111,7 @@ class Questions:
         return DueWork(
             [key for key, step in steps.items() if step.effect is Effect.ERASE],
             [definition for definition in closing if definition],
+            steps.keys(),
         )
 
     def look(self, moment: Moment) -> Iterator[Outlook | None]:

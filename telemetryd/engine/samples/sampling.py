@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from telemetryd.core import quotas
 from telemetryd.core.answers.period import next_midnight
+from telemetryd.core.limits import DAY_S
 from telemetryd.core.permission import obstacle_delay
-from telemetryd.core.sending import schedule
 from telemetryd.engine.declarations.overruled_texts import OVERRULED
 from telemetryd.engine.durability import Point
 from telemetryd.engine.samples.routes import Routes
@@ -70,7 +70,7 @@ class Sampling:
         """The time [decided_at, midnight), Unix s, in which the last decision holds. It is empty during a decision, or if one failed."""
         self._today = range(0)
         """The time (Unix s) in which routes hold."""
-        self._told_of = catalogue.in_force, schedule.day_of(clock.now())
+        self._told_of = catalogue.in_force, clock.now() // DAY_S
         """The files and the day that the last check found."""
         self.commit = tallies.commit
         """Write the samples since the last commit. Raises StorageError: then none of them counts."""
@@ -151,7 +151,7 @@ class Sampling:
 
     def _tell_news(self, now: int, *, is_text_owed: bool) -> None:
         """Call `on_news` for causes alone, never for what was decided: everyone hears the signals that follow. Policy: C3."""
-        files, day = self._catalogue.in_force, schedule.day_of(now)
+        files, day = self._catalogue.in_force, now // DAY_S
         is_news = is_text_owed or (files, day) != self._told_of
         self._told_of = files, day
         if is_news:
@@ -271,7 +271,7 @@ class Sampling:
                     erase.update(self._questions.evaluate(moment).erase)
             evaluation = self._questions.evaluate(moment)
             pushed = self._tallies.contributions()
-            keys = {*self._questions.decided(), *(key for key, _ in pushed)}
+            keys = {*evaluation.decided, *(key for key, _ in pushed)}
             self._catalogue.note_decided({*(application for application, _ in keys), *(pusher for _, pusher in pushed)})
         finally:
             self._routes.clear()
