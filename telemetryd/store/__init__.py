@@ -87,8 +87,9 @@ class Store(NamedTuple):
 
     def drop_old_quarantined(self) -> None:
         """Remove files that have been in quarantine for a month."""
-        self.main.drop_old_quarantined()
-        self.consent.drop_old_quarantined()
+        for database in (self.main, self.consent):
+            if database.has_quarantined:
+                database.drop_old_quarantined()
 
     def problems(self) -> list[Problem]:
         """The problems of these files, for the user."""

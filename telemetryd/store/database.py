@@ -57,12 +57,13 @@ class Database:
         self._new_fd: int | None = None
         """Our descriptor of a new file. It is closed after SQLite has closed its own: closing it before would drop SQLite's locks."""
         self._checkpointer: sqlite3.Connection | None = None
-        self._schema, self._is_lasting = schema, is_lasting
-        self._sync_level = "FULL" if is_lasting else "OFF"
+        self._schema, self._is_lasting, self._sync_level = schema, is_lasting, "FULL" if is_lasting else "OFF"
         with translate_errors():
             self._state = FileState.SETTLED if path.exists() else FileState.ABSENT
             self.was_lost = quarantine.has_unacknowledged(path)
         self._connection = self._open_memory() if self._state is _ABSENT else self._open()
+        self.has_quarantined = bool(self.quarantined())
+        """Whether there were quarantined files after the opening, the only moment at which one is made."""
         self.burst.add(self._present)
 
     def join(self, burst: SampleBurst) -> None:
@@ -225,11 +226,10 @@ class Database:
         if self._state is not _ABSENT:
             return
         try:
-            with translate_errors():
+            with self._translate_errors():
                 self._create()
                 memory, self._connection = self._connection, self._open_file()
         except StorageError as failure:
-            failure.path = failure.path or self._directory
             self.obstacle = failure
             raise
         self.burst.end()
