@@ -17,36 +17,36 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.permission.record import Record
     from telemetryd.core.privacy.ledger import Caps, Charge
-    from telemetryd.engine.declarations.catalogue import Catalogue
+    from telemetryd.core.settings import Settings
     from telemetryd.engine.ports import ConsentStore
 
 
-def caps_in_force(catalogue: Catalogue, consents: ConsentStore) -> Caps:
+def caps_in_force(settings: Settings, consents: ConsentStore) -> Caps:
     """The caps of the strictest file. They are zero if the ledger was lost."""
-    return ledger.caps_of(catalogue.settings.budgets, is_spent=consents.is_spent)
+    return ledger.caps_of(settings.budgets, is_spent=consents.is_spent)
 
 
 class Budget:
     """The rest of the privacy budget."""
 
-    def __init__(self, catalogue: Catalogue, consents: ConsentStore) -> None:
-        self._catalogue, self._consents = catalogue, consents
+    def __init__(self, consents: ConsentStore) -> None:
+        self._consents = consents
 
-    def look(self, evaluations: Mapping[Key, tuple[Definition | None, Record]], now: int) -> room.Look:
+    def look(self, evaluations: Mapping[Key, tuple[Definition | None, Record]], settings: Settings, now: int) -> room.Look:
         """Which questions have room, by the definition and the record of each after its step. Nothing is stored."""
-        candidates = {key: candidate for key, pair in evaluations.items() if (candidate := self._candidate(key, *pair))}
-        return room.look(self._consents.ledger, candidates, caps_in_force(self._catalogue, self._consents), now)
+        candidates = {key: candidate for key, pair in evaluations.items() if (candidate := self._candidate(key, *pair, settings))}
+        return room.look(self._consents.ledger, candidates, caps_in_force(settings, self._consents), now)
 
-    def _candidate(self, key: Key, definition: Definition | None, record: Record) -> Candidate | None:
+    def _candidate(self, key: Key, definition: Definition | None, record: Record, settings: Settings) -> Candidate | None:
         """An open question with a period, unless something shuts it for good."""
         lot, is_shut = self._consents.lots.get(key), record.cause and not record.is_paused
         if record.outcome is not Outcome.OPEN or not record.closes or is_shut or lot is None:
             return None
         common = Candidate(lot.rank, 0, record.begins, self._held(key), is_paused=bool(record.is_paused))
         # Without the definition or the whole configuration nobody knows the endpoint: what is held stays, and nothing is decided.
-        if definition is None or self._is_configuration_unreadable():
+        if definition is None or any(switch.what == "unreadable" for switch in settings.kill_switches):
             return common
-        endpoint = self._catalogue.settings.usable_endpoint(definition.application.vendor)
+        endpoint = settings.usable_endpoint(definition.application.vendor)
         if endpoint is None:
             return common._replace(entry=None)
         return common._replace(
@@ -58,6 +58,3 @@ class Budget:
     def _held(self, key: Key) -> Charge | None:
         entry = self._consents.ledger.get(key)
         return entry if entry and not entry.is_charged else None
-
-    def _is_configuration_unreadable(self) -> bool:
-        return any(switch.what == "unreadable" for switch in self._catalogue.settings.kill_switches)

@@ -122,7 +122,7 @@ class Disk(Generic[F]):
         try:
             await self._wait(self.files.sync)
         finally:
-            self.files.end_burst()  # after it: whatever was committed meanwhile is followed by another sync, so a quiet daemon has none
+            self.files.burst.end()  # after it: whatever was committed meanwhile is followed by another sync, so a quiet daemon has none
         return True
 
     async def _empty(self) -> bool:
@@ -131,10 +131,10 @@ class Disk(Generic[F]):
         The first copy takes long and runs while samples are written. The second one has little left to copy, so samples wait briefly.
         """
         async with self._emptying:
-            self.files.end_burst()
+            self.files.burst.end()
             await self._wait(self.files.fold)
             with self._hold():
-                self.files.end_burst()
+                self.files.burst.end()
                 await self._wait(self.files.fold)
                 is_done = self.files.cut()
             await self._wait(self.files.sync)

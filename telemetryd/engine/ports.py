@@ -341,14 +341,22 @@ class TextStore(Protocol):
         """Forget a registration."""
 
 
+class Burst(Protocol):
+    """Samples in quick succession, which are cheaper."""
+
+    def end(self) -> object:
+        """End it, so that all commits can be folded."""
+
+
 class Files(Protocol):
     """All database files: syncing them, and removing erased text from their logs. All methods raise StorageError."""
 
     def sync(self) -> None:
         """Wait until the disk has earlier commits. Any thread may call it."""
 
-    def end_burst(self) -> None:
-        """End what makes samples in quick succession cheaper, so that all commits can be folded."""
+    @property
+    def burst(self) -> Burst:
+        """What makes samples in quick succession cheaper."""
 
     def fold(self) -> None:
         """Copy the write-ahead logs into their files and wait for the disk. Another thread may call it while the loop writes."""

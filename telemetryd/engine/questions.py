@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from telemetryd.core.causes import Reason
     from telemetryd.core.definition import Definition, Key
     from telemetryd.core.permission.lifecycle import Step
+    from telemetryd.core.permission.obstacle_delay import Moment
     from telemetryd.core.privacy.ledger import Charge
     from telemetryd.engine.declarations.catalogue import Catalogue, Standpoint
     from telemetryd.engine.ports import Clock, ConsentStore, Randomness
@@ -45,10 +46,11 @@ class OpenPeriod(NamedTuple):
 
 
 class DueWork(NamedTuple):
-    """The result for all questions: those whose tallies and reports are erased, and those whose period is over."""
+    """The result for all `decided` questions: those whose tallies and reports are erased, and those whose period is over."""
 
     erase: list[Key]
     close: list[Definition]
+    decided: Collection[Key]
 
 
 class Outlook(NamedTuple):
@@ -76,7 +78,7 @@ class Questions:
 
     def __init__(self, catalogue: Catalogue, consents: ConsentStore, clock: Clock, rng: Randomness) -> None:
         self._catalogue, self._consents, self._clock, self._rng = catalogue, consents, clock, rng
-        self._budget = Budget(catalogue, consents)
+        self._budget = Budget(consents)
         self._rooms: dict[Key, Reason] = {}
         """The room of each waiting question at the last evaluation: see `core.privacy.room.Look.waiting`."""
         self._counted: Mapping[Key, Record] = {}
@@ -87,11 +89,11 @@ class Questions:
         self._open_periods: dict[tuple[Key, str], OpenPeriod] = {}
         """(question, digest) → its period at the last evaluation. Samples use nothing else of what was decided."""
 
-    def evaluate(self) -> DueWork:
+    def evaluate(self, moment: Moment) -> DueWork:
         """Evaluate every question that the user decided on, and store what changed. If it fails, no question is open."""
         self._open_periods = {}
         self._draw_lots()
-        *_, outlook = filter(None, self.look())
+        *_, outlook = filter(None, self.look(moment))
         steps, self._rooms = outlook.steps, outlook.rooms
         self._delays = {step.record.noticed for step in steps.values()} - {""}
         changed = {key: step.record for key, step in steps.items() if step.record != self.record(key)}
@@ -109,21 +111,23 @@ class Questions:
         return DueWork(
             [key for key, step in steps.items() if step.effect is Effect.ERASE],
             [definition for definition in closing if definition],
+            steps.keys(),
         )
 
-    def look(self) -> Iterator[Outlook | None]:
+    def look(self, moment: Moment) -> Iterator[Outlook | None]:
         """The next step of every question that the user decided on, as the last item. Nothing is stored, and no lot is drawn."""
         evaluations: dict[Key, _QuestionEvaluation] = {}
         for key in self.decided():
-            evaluations[key] = self._evaluate_question(key)
+            evaluations[key] = self._evaluate_question(key, moment)
             yield None
         steps = {key: evaluation.step for key, evaluation in evaluations.items()}
         declared = {key: evaluation.declared for key, evaluation in evaluations.items()}
-        if self._catalogue.settings.developer:
+        settings = self._catalogue.settings
+        if settings.developer:
             yield Outlook(steps, declared, {}, {})
             return
         records = {key: (item.definition, item.step.record) for key, item in evaluations.items()}
-        ledger, passed, rooms = self._budget.look(records, self._clock.now())
+        ledger, passed, rooms = self._budget.look(records, settings, moment.wall)
         steps |= {key: lifecycle.pass_without_room(steps[key], reason) for key, reason in passed.items()}
         yield Outlook(steps, declared, ledger, rooms)
 
@@ -135,8 +139,8 @@ class Questions:
                 self._consents.settle({same: steps[same].record}, {})
 
     def is_due(self) -> bool:
-        """Whether a delay is over or must begin anew, so that an evaluation is due."""
-        return bool(self._delays) and obstacle_delay.is_due(self._delays, self._clock.moment())
+        """Whether a delay is over or must begin anew, or a withdrawal or an end is not on disk yet: then an evaluation is due."""
+        return self._consents.is_owed or (bool(self._delays) and obstacle_delay.is_due(self._delays, self._clock.moment()))
 
     def open_period(self, definition: Definition, pusher: str, now: int) -> str:
         """The period that an application's sample counts for, or "" if it is not kept. It is one look-up, whatever was decided."""
@@ -170,7 +174,7 @@ class Questions:
 
         A withdrawal applies to the definition that was consented to, even if the manifest is absent or has changed.
         """
-        return lifecycle.show_room(self._evaluate_question(key).step, self.room_of(key))
+        return lifecycle.show_room(self._evaluate_question(key, self._clock.moment()).step, self.room_of(key))
 
     def room_of(self, key: Key) -> Reason | None:
         """Whether a waiting question has room: see `core.privacy.room.Look.waiting`; None if it does not wait, or has no endpoint."""
@@ -198,11 +202,6 @@ class Questions:
     def snapshot(self) -> object:
         """A value that changes with every stored record and decision."""
         return dict(self._consents.records), dict(self._consents.decisions)
-
-    @property
-    def is_owed(self) -> bool:
-        """Whether a withdrawal or an end is not on disk yet."""
-        return self._consents.is_owed
 
     def record(self, key: Key) -> Record:
         """The stored record of a question."""
@@ -291,13 +290,12 @@ class Questions:
         if new:
             self._consents.keep_lots({key: draw_lot(self._rng.below) for key in new})
 
-    def _evaluate_question(self, key: Key) -> _QuestionEvaluation:
+    def _evaluate_question(self, key: Key, moment: Moment) -> _QuestionEvaluation:
         record, files = self.record(key), self._catalogue.standpoint(key)
         definition = files.definition or self._consented(key, None)
         judged = definition
         if record.outcome is Outcome.REPORTING:
             judged = self._consented(key, files.definition) or definition
-        moment = self._clock.moment()
         if judged is None:
             obstacles = obstacles_without_definition(key[0], self._circumstances(key, "", files))
             return _QuestionEvaluation(lifecycle.step_without_definition(record, obstacles, moment), None, None)

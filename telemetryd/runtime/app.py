@@ -71,6 +71,9 @@ class App:
             self._service.control, self._service.refresh, lambda: self._applications.callers, announce=self._announce, slices=Slices()
         )
         self._interfaces = {name: load(name) for name in (TELEMETRY, CONTROL)}
+        properties = self._interfaces[CONTROL].properties
+        self._invalidated = changed([name for name, declared in properties.items() if declared.signal == "invalidates"])
+        """The body of the signal that the user's programs have to read again."""
         self._holds = 0
         self._is_lock_refused = False
         self._stop = asyncio.Event()
@@ -318,8 +321,7 @@ class App:
         """Tell the user's programs that something changed, never what."""
         self._control.problems.forget()
         connection = self._dispatchers[CONTROL].connection
-        names = [name for name, declared in self._interfaces[CONTROL].properties.items() if declared.signal == "invalidates"]
-        connection.send(bus_signal(_CONTROL_PATH, PROPERTIES, "PropertiesChanged", "sa{sv}as", changed(names)))
+        connection.send(bus_signal(_CONTROL_PATH, PROPERTIES, "PropertiesChanged", "sa{sv}as", self._invalidated))
         connection.send(bus_signal(_CONTROL_PATH, CONTROL, "QuestionsChanged"))
 
     def _leave_replaced(self) -> None:

@@ -147,7 +147,6 @@ class Service:
         if self._is_moved():
             self.open()
             return
-        self._log_problems(self._assembly)
         store = self._assembly.store
         store.drop_old_quarantined()
         if store.is_damaged:
@@ -235,11 +234,13 @@ class Service:
             self.open()
         self.check_files()
         assembly = self.assembly()
-        await assembly.work.run_locked(_check_steps(assembly, is_owed_too=is_owed_too))
+        try:
+            await assembly.work.run_locked(_check_steps(assembly, is_owed_too=is_owed_too))
+        finally:
+            self._log_problems(assembly)
         if assembly.control.catalogue.settings.developer is not assembly.is_developer:
             self.open()
-            assembly = self.assembly()
-        self._log_problems(assembly)
+            self.assembly()
         self._troubles.solved(_UNDECIDED)
         self._check_timers.check_at_midnight()
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.settings import Problem
     from telemetryd.engine.ports import CommitListener
+    from telemetryd.store.sample_burst import SampleBurst
 
 
 class Store(NamedTuple):
@@ -39,15 +40,13 @@ class Store(NamedTuple):
     texts: Texts
     main: Database
     consent: Database
+    burst: SampleBurst
+    """It ends before all logs are folded whole, and before other processes empty them."""
 
     def sync(self) -> None:
         """Wait until the disk has the earlier commits to all files. Any thread may call it."""
         for database in self._files():
             database.sync()
-
-    def end_burst(self) -> None:
-        """Let all logs be folded whole, and other processes empty them: see `sample_burst`."""
-        self.main.burst.end()
 
     def fold(self) -> None:
         """Copy all logs into their files: see `Database.fold`."""
@@ -88,8 +87,9 @@ class Store(NamedTuple):
 
     def drop_old_quarantined(self) -> None:
         """Remove files that have been in quarantine for a month."""
-        self.main.drop_old_quarantined()
-        self.consent.drop_old_quarantined()
+        for database in (self.main, self.consent):
+            if database.has_quarantined:
+                database.drop_old_quarantined()
 
     def problems(self) -> list[Problem]:
         """The problems of these files, for the user."""
@@ -133,7 +133,7 @@ def storage_problem(why: StorageError) -> Problem:
 def no_store(why: StorageError) -> Store:
     """A store for files that cannot be used: it reads as empty, and every write raises StorageError with the reason."""
     consent, main = NoDatabase(CONSENT, why), NoDatabase(MAIN, why)
-    return Store(Consents(consent), Tallies(main), Decoys(main.path), Reports(main), Texts(main), main, consent)
+    return Store(Consents(consent), Tallies(main), Decoys(main.path), Reports(main), Texts(main), main, consent, main.burst)
 
 
 def open_store(directory: Path, listener: CommitListener = NOBODY, *, is_developer: bool) -> Store:
@@ -151,4 +151,5 @@ def open_store(directory: Path, listener: CommitListener = NOBODY, *, is_develop
     except BaseException:
         consent.close()
         raise
-    return Store(Consents(consent), Tallies(main), Decoys(directory, listener, burst=main.burst), Reports(main), Texts(main), main, consent)
+    decoys = Decoys(directory, listener, burst=main.burst)
+    return Store(Consents(consent), Tallies(main), decoys, Reports(main), Texts(main), main, consent, main.burst)

@@ -57,12 +57,13 @@ class Database:
         self._new_fd: int | None = None
         """Our descriptor of a new file. It is closed after SQLite has closed its own: closing it before would drop SQLite's locks."""
         self._checkpointer: sqlite3.Connection | None = None
-        self._schema, self._is_lasting = schema, is_lasting
-        self._sync_level = "FULL" if is_lasting else "OFF"
+        self._schema, self._is_lasting, self._sync_level = schema, is_lasting, "FULL" if is_lasting else "OFF"
         with translate_errors():
             self._state = FileState.SETTLED if path.exists() else FileState.ABSENT
             self.was_lost = quarantine.has_unacknowledged(path)
         self._connection = self._open_memory() if self._state is _ABSENT else self._open()
+        self.has_quarantined = bool(self.quarantined())
+        """Whether there were quarantined files after the opening, the only moment at which one is made."""
         self.burst.add(self._present)
 
     def join(self, burst: SampleBurst) -> None:
@@ -193,7 +194,7 @@ class Database:
 
     def drop_old_quarantined(self) -> None:
         """Remove files that have been in quarantine for a month, or that have a date in the future."""
-        with translate_errors():
+        with self._translate_errors():
             quarantine.drop_old(self.path)
 
     def is_there(self) -> bool:
@@ -225,11 +226,10 @@ class Database:
         if self._state is not _ABSENT:
             return
         try:
-            with translate_errors():
+            with self._translate_errors():
                 self._create()
                 memory, self._connection = self._connection, self._open_file()
         except StorageError as failure:
-            failure.path = failure.path or self._directory
             self.obstacle = failure
             raise
         self.burst.end()
@@ -237,7 +237,7 @@ class Database:
         self.obstacle = None
         memory.close()
 
-    def _storage_error(self, error: sqlite3.Error) -> StorageError:
+    def _storage_error(self, error: sqlite3.Error | OSError) -> StorageError:
         self.is_damaged |= isinstance(error, sqlite3.DatabaseError) and is_damage(error)
         failure = storage_error(error)
         failure.path = self._directory
@@ -246,11 +246,10 @@ class Database:
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
         try:
-            with translate_errors():
-                yield
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise self._storage_error(error) from error
         except StorageError as failure:
-            if isinstance(failure.__cause__, sqlite3.Error):
-                self._storage_error(failure.__cause__)
             failure.path = failure.path or self._directory
             raise
 
@@ -260,7 +259,8 @@ class Database:
     @property
     def _settled(self) -> sqlite3.Connection:
         """The connection outside of bursts: it sees what other processes wrote, and waits for their locks."""
-        self.burst.end()
+        if self.burst.has_sample:
+            self.burst.end()
         return self._connection
 
     @property

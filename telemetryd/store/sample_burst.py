@@ -25,7 +25,8 @@ class SampleBurst:
     def __init__(self) -> None:
         self._files: list[Callable[[], sqlite3.Connection]] = []
         self._reads: list[sqlite3.Cursor] = []
-        self._has_sample = False
+        self.has_sample = False
+        """Whether a sample was written since the last end. Without one there is nothing to end."""
 
     def add(self, connection: Callable[[], sqlite3.Connection]) -> None:
         """Take part with a file, whose connection is asked for at each beginning."""
@@ -42,9 +43,9 @@ class SampleBurst:
         """After the commit of a sample: the second one begins a burst."""
         if self._reads:
             return
-        if self._has_sample:
+        if self.has_sample:
             self._begin()
-        self._has_sample = True
+        self.has_sample = True
 
     def _begin(self) -> None:
         try:
@@ -55,10 +56,7 @@ class SampleBurst:
 
     def end(self) -> bool:
         """End the burst, if there is one. True if so."""
-        if not self._reads:
-            self._has_sample = False
-            return False
-        reads, self._reads, self._has_sample = self._reads, [], False
+        reads, self._reads, self.has_sample = self._reads, [], False
         for read in reads:
             read.close()
-        return True
+        return bool(reads)

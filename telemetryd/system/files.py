@@ -141,8 +141,11 @@ class WatchedPaths(NamedTuple):
     listed: tuple[str, ...]
 
 
-def fingerprint(watched: WatchedPaths) -> object:
-    """A value that changes if a file is added, removed, replaced or written, or becomes readable or unreadable; reads no file."""
+def fingerprint(watched: WatchedPaths, known: Mapping[str, object]) -> tuple[object, Mapping[str, object]]:
+    """A value that changes if a file is added, removed, replaced or written, or becomes readable or unreadable; reads no file.
+
+    Also the new signatures of those `known` files that changed: path → earlier `settled_signature`.
+    """
     files, names = [*watched.files, *watched.folders, *watched.listed], []
     for folder in watched.folders:
         with suppress(OSError):
@@ -150,12 +153,8 @@ def fingerprint(watched: WatchedPaths) -> object:
     for folder in watched.listed:
         with suppress(OSError):
             names += entries(folder)
-    return (*map(settled_signature, files), *names)
-
-
-def changed_since(before: Mapping[str, object]) -> dict[str, object]:
-    """The new signatures of the files that changed. `before` is path → earlier `settled_signature`."""
-    return {path: now for path, then in before.items() if (now := settled_signature(path)) != then}
+    changed = {path: now for path, then in known.items() if (now := settled_signature(path)) != then}
+    return (*map(settled_signature, files), *names), changed
 
 
 def within(root: str, path: str) -> str:

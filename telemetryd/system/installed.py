@@ -18,7 +18,6 @@ from telemetryd.named_tuple import NamedTuple
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.system.files import (
     WatchedPaths,
-    changed_since,
     fingerprint,
     is_mask,
     listing,
@@ -63,11 +62,11 @@ class InstalledFiles:
 
     def fingerprint(self) -> object:
         """See the function. It also changes if a manifest that was read has changed."""
-        changed = changed_since(self._read)
+        present, changed = fingerprint(self._watched, self._read)
         self._read |= changed
         self.changes += len(changed)
         self.told_changes += not self._all_read.isdisjoint(changed)
-        return fingerprint(self._watched), self.changes
+        return present, self.changes
 
     def note_all_read(self) -> None:
         """From now on a change of any of the present manifests is one to tell, whichever of them are in use."""

@@ -10,6 +10,16 @@ def walks(tmp_path_factory):
     return moves.counted(tmp_path_factory.mktemp("moves"))
 
 
+MOST = {"push": 37, "acceptance": 187, "withdrawal": 167}
+"""Moves of each walk, with room for a retried read of the socket and the like."""
+
+
+@pytest.mark.parametrize("walk", moves.WALKS)
+def test_a_walk_stays_short(walks, walk):
+    """No walk moves between files more often than it did when it was last made shorter."""
+    assert sum(walks[walk].values()) <= MOST[walk]
+
+
 @pytest.mark.parametrize("walk", moves.WALKS)
 def test_a_walk_begins_and_ends_at_the_bus(walks, walk):
     """Each walk goes from the message to the reply, by way of the engine and the store."""

@@ -47,7 +47,7 @@ async def test_an_evaluation_writes_as_much(running):
         def is_written():
             ((before,),) = other.execute("PRAGMA data_version")
             record = running.questions.record(KEY)
-            running.questions.evaluate()
+            running.questions.evaluate(running.clock.moment())
             ((after,),) = other.execute("PRAGMA data_version")
             assert running.questions.record(KEY) == record
             return before != after

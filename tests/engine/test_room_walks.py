@@ -142,7 +142,7 @@ class Walk:
         assert self.ended.items() <= final.items()
         charged = {key: entry for key, entry in consents.ledger.items() if entry.is_charged}
         assert self.charged.items() <= charged.items()
-        assert not Sums(caps_in_force(self.running.catalogue, consents), consents.ledger.values()).is_exceeded
+        assert not Sums(caps_in_force(self.running.catalogue.settings, consents), consents.ledger.values()).is_exceeded
         self.lots, self.ended, self.charged = lots, final, charged
         self.check_written()
 

@@ -82,7 +82,7 @@ def test_another_process_that_writes(store, other):
 @pytest.mark.parametrize(
     "act",
     [
-        lambda store: store.end_burst(),
+        lambda store: store.burst.end(),
         lambda store: store.tallies.missing(),
         lambda store: store.tallies.erase([("x", "y")]),
         lambda store: store.tallies.save([FIRST]),

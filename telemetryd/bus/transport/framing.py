@@ -132,11 +132,12 @@ class Framing:
             stop = start + fields
             if data[start:stop] not in known or stop > end or data[at + 1] != _CALL or size > MESSAGE_WEIGHED_BYTES:
                 header_end = at + size - body
-                needed = at + size if self._is_weighed(data[at + 1], size) else header_end
+                is_weighed = self.is_weighing and value_count.is_counted(data[at + 1], size)
+                needed = at + size if is_weighed else header_end  # the values are counted in a complete message
                 if needed > end and (size <= MESSAGE_MAX_BYTES or fields <= _FIELDS_MAX_BYTES):
                     self._hold(data, at, needed - at)
                     break
-                replacement = self._inspect(data, at, fields, size)
+                replacement = self._inspect(data, at, fields, size, is_weighed=is_weighed)
                 if replacement is not None:
                     pieces += data[copied:at], replacement
                     copied = header_end if replacement else at + size
@@ -153,23 +154,19 @@ class Framing:
         """Remember a message that is not inspected, and was taken alone."""
         self._last_size, self._last_begin, self._last_fields = len(data), data[:_SERIAL_AT], data[_FIELDS_LENGTH_AT : FIXED + fields]
 
-    def _is_weighed(self, kind: int, size: int) -> bool:
-        """Whether the values of a message are counted, for which it has to be complete."""
-        return self.is_weighing and value_count.is_counted(kind, size)
-
     def _hold(self, data: bytes, at: int, wanted: int) -> None:
         """Wait for the rest of a header."""
         self._held += data[at:]
         self._held_until = wanted
 
-    def _inspect(self, data: bytes, at: int, fields: int, size: int) -> bytes | None:
+    def _inspect(self, data: bytes, at: int, fields: int, size: int, *, is_weighed: bool) -> bytes | None:  # noqa: PLR0913 - one by keyword
         """Inspect one message. Returns the bytes that replace its header, None to leave it, or b"" to remove the message."""
         order, kind, start = data[at], data[at + 1], at + FIXED
         if start + fields > len(data):
             self._close(len(self._arrived))  # all are this message's: one read never returns descriptors of two messages
             return b""
         parsed = header.read(data[start : start + fields], order)
-        is_heavy = self._is_weighed(kind, size) and value_count.is_heavy(data[at : at + size])
+        is_heavy = is_weighed and value_count.is_heavy(data[at : at + size])
         if is_heavy or size > MESSAGE_MAX_BYTES or not 0 < kind <= _LAST_KIND:
             self._close(parsed.descriptors)
             if is_heavy or size > MESSAGE_MAX_BYTES:

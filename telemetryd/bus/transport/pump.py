@@ -106,6 +106,7 @@ class Pump:
     def start(self) -> None:
         """Start, after the handshake, which reads the wire without bounds."""
         self._loop = asyncio.get_running_loop()
+        self._socket = self._wire.socket
         self._reading = _ON
         self._is_empty.set()
         self._update_reading()
@@ -163,7 +164,7 @@ class Pump:
     def block(self, sender: str) -> None:
         """Keep messages of a sender waiting until `unblock`, because its calls take long and run in a task."""
         if self._queues is None and self._is_started and self._on_refused is not None:
-            self._queues = SenderQueues(self._wire.socket.owed_bytes)
+            self._queues = SenderQueues(self._socket.owed_bytes)
         if self._queues is not None:
             self._crowded_until = perf_counter() + CROWDED_S
             self._queues.note_slow(sender)
@@ -196,7 +197,7 @@ class Pump:
         now = perf_counter()
         if now - begin > TURN_S:
             if spent and thread_time() - spent > TURN_S and self._is_started and self._on_refused is not None:
-                self._queues = SenderQueues(self._wire.socket.owed_bytes)
+                self._queues = SenderQueues(self._socket.owed_bytes)
                 self._crowded_until = now + CROWDED_S
             self._wary_until = now + CROWDED_S
 
@@ -204,7 +205,7 @@ class Pump:
         """Receive into the queues, and take a turn unless one is due anyway."""
         received = self._wire.receive(RECEIVE_CROWDED_BYTES)
         if received is None:
-            self._wire.socket.read_again()  # so that the library reads the end of the file too
+            self._socket.read_again()  # so that the library reads the end of the file too
             self._wire.read(RECEIVE_BUDGET_BYTES)
             self._end_batch()
             return
@@ -241,7 +242,7 @@ class Pump:
             self._is_handed_over.set()
             if queues.is_at_boundary and perf_counter() > self._crowded_until and self._queues is queues:
                 self._queues = None
-                self._wire.socket.read_again()
+                self._socket.read_again()
         self._update_reading()
 
     def _run_turn(self, queues: SenderQueues) -> None:
@@ -294,7 +295,7 @@ class Pump:
         if not self._is_started:
             return
         try:
-            is_empty = self._output.write(self._wire.socket)
+            is_empty = self._output.write(self._socket)
         except OSError:
             self._on_lost()
             return

@@ -118,6 +118,10 @@ class InstalledReviews(NamedTuple):
     problems: tuple[Problem, ...] = ()
     doubtful: frozenset[str] = frozenset()
 
+    def standing(self, application: str, question: str) -> tuple[Standing, bool]:
+        """The standing of a question, and whether no unreadable file could change it."""
+        return self.reviews.standing(application, question), self.are_readable_for(application)
+
     def are_readable_for(self, application: str) -> bool:
         """Whether no unreadable file could hide a stop or a newer review of the application's questions."""
         return self.doubtful.isdisjoint({EVERYONE, application})

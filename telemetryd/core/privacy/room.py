@@ -116,9 +116,9 @@ class _Turn:
         before = {key: entry for key, entry in self._ledger.items() if not entry.is_charged}
         contenders = [contender for contender in _in_order(self._candidates) if contender.key in before]
         self.held = {key: entry for _, key, entry in contenders if entry == before[key]}
-        if self._sums().is_exceeded:
-            self.held = {}
         sums = self._sums()
+        if sums.is_exceeded:
+            self.held, sums = {}, Sums(self._caps, self._charged)
         for contender in contenders:
             if contender.key not in self.held:
                 self._hold_or_pass(contender, sums, None)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetryd.core import quotas
-from telemetryd.core.permission import user_change
-from telemetryd.core.permission.gate import INHERIT, Decision
+from telemetryd.core.permission.gate import INHERIT, ApplicationLevels, Decision
 from telemetryd.core.permission.lifecycle import State
 from telemetryd.core.permission.record import Outcome
 from telemetryd.core.permission.user_change import Choices
@@ -40,16 +39,15 @@ class Changes:
         return Choices(self._consents.levels, self._consents.applications, self._consents.decisions)
 
     def check(self, change: UserChange) -> None:
-        """Check every part of a change before anything is done.
+        """Check every part of a change before anything is done. `user_change.check` was asked before.
 
         Raises:
             AccessDeniedError: a level is above an administrator's lock.
             ChangedError: a definition differs from the one that was shown.
-            InvalidArgumentsError: a level is out of range, a question is over or cannot be asked, or an application is installed.
+            InvalidArgumentsError: a question is over or cannot be asked, or an application is installed.
             LimitExceededError: too many questions would be open at once.
             UnknownApplicationError, UnknownQuestionError: there is none.
         """
-        user_change.check(change)
         self._check_levels(change)
         for key in sorted(change.refuse | change.allow):
             self._known.key(*key)
@@ -64,9 +62,10 @@ class Changes:
         levels = consents.levels._replace(**change.levels)
         if levels != consents.levels:
             consents.set_levels(levels)
-        before = Choices(consents.levels, consents.applications, consents.decisions).own(change.application)
-        if before != before._replace(**change.axes):
-            consents.set_application(change.application, before._replace(**change.axes))
+        if change.axes:
+            before = consents.applications.get(change.application, ApplicationLevels())
+            if before != before._replace(**change.axes):
+                consents.set_application(change.application, before._replace(**change.axes))
         for key in sorted(change.refuse | change.allow):
             if consents.decisions.get(key, Decision()).refused is not (key in change.refuse):
                 consents.refuse(key, is_refused=key in change.refuse)
@@ -93,8 +92,9 @@ class Changes:
     def _check_levels(self, change: UserChange) -> None:
         for name, level in change.levels.items():
             self._check_lock(name, level, getattr(self._consents.levels, name))
-        if change.application:
-            self._known.check(change.application)
+        if not change.application:
+            return
+        self._known.check(change.application)
         own = self.choices.own(change.application)
         for axis, level in change.axes.items():
             if level != INHERIT:
@@ -107,15 +107,14 @@ class Changes:
                 raise AccessDeniedError(f"{name} {LOCKED} {lock.limit} by {lock.file}")
 
     def _check_acceptances(self, digests: Mapping[Key, str]) -> None:
-        definitions = [self._catalogue.question(*key) for key in digests]
-        for definition in definitions:
-            if definition.digest != digests[definition.key]:
-                raise ChangedError(f"the definition of {definition.question.id} is not the one that was shown; nothing was accepted")
-        for definition in definitions:
-            state = self._questions.step(definition).state
+        for key, digest in digests.items():
+            if self._catalogue.question(*key).digest != digest:
+                raise ChangedError(f"the definition of {key[1]} is not the one that was shown; nothing was accepted")
+        for key in digests:
+            state = self._questions.step_of(key).state
             if state not in _ACCEPTABLE:
-                raise InvalidArgumentsError(f"{definition.question.id} is {state}: there is nothing to accept")
-        if definitions:
+                raise InvalidArgumentsError(f"{key[1]} is {state}: there is nothing to accept")
+        if digests:
             quotas.check_open(len({*self._questions.in_state(Outcome.OPEN), *digests}))
 
     def _check_forgetting(self, application: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.core.limits import OPEN_QUESTIONS_MAX
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.permission.user_change import Choices
     from telemetryd.engine.choices.changes import Changes
     from telemetryd.engine.choices.foresight import Foreseen, Foresight
     from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
@@ -80,13 +80,11 @@ class Decisions(UserActs):
 
     def _act_steps(self, change: UserChange) -> Steps[bool]:
         check(change)
-        yield from self._reload_steps()
         return (yield from self._carry_out_steps(change))
 
     def _apply_steps(self, change: UserChange, foreseen: str, concerned: set[Key]) -> Steps[bool]:
         """Compare what would follow with what was foreseen, do the change, and add the questions concerned."""
         check(change)
-        yield from self._reload_steps()
         try:
             looked = yield from self._foresee_steps(change)
         except StorageError:
@@ -112,18 +110,17 @@ class Decisions(UserActs):
     def _carry_out_steps(self, change: UserChange) -> Steps[bool]:
         """Check and write the change without a pause, and erase what it forgets. Then decide anew."""
         self._changes.check(change)
-        is_taken_back = is_withdrawal(change, self._changes.choices)
-        held = HELD_PART if gives_more(change, self._changes.choices) else HELD
+        choices = self._changes.choices
         forgotten = self._changes.erased(change.forget) if change.forget else []
-        failures = self._write(change)
+        failures = self._write(change, choices)
         if change.forget is not None and not failures:
             yield from self._sampling.forget_steps(change.forget, forgotten)
             self._erasure.begin()
-        return (yield from self._settle_steps(failures, is_withdrawal=is_taken_back, held=held if failures else HELD))
+        held = HELD_PART if failures and gives_more(change, choices) else HELD
+        return (yield from self._settle_steps(failures, is_withdrawal=is_withdrawal(change, choices), held=held))
 
-    def _write(self, change: UserChange) -> list[StorageError]:
+    def _write(self, change: UserChange, choices: Choices) -> list[StorageError]:
         """Write the change in one transaction. If that fails, only what takes something back holds, and the failure is returned."""
-        taken_back = lowering(change, self._changes.choices)
         if change.erase is not None:
             self._lowered.erased.add(change.erase)
         try:
@@ -132,6 +129,7 @@ class Decisions(UserActs):
             with self._consents.together():
                 self._changes.write(change, self._consents, self._questions)
         except StorageError as failure:
+            taken_back = lowering(change, choices)
             if taken_back == UserChange():
                 raise
             self._changes.write(taken_back._replace(erase=None), self._consents, self._questions)
@@ -169,12 +167,6 @@ class Decisions(UserActs):
                 raise BusyError(f"{ERASURE_PENDING}the daemon has erased the data, but another process still reads the database")
             await asyncio.sleep(_PURGE_STEP_S)
             is_done = await self._run(self._erasure.finish_steps())
-
-    def _reload_steps(self) -> Steps[None]:
-        """Decide by the present files. A failing disk must not prevent a withdrawal, so StorageError is ignored here."""
-        with suppress(StorageError):
-            yield from self._sampling.reload_steps()
-        yield Point.RESTED
 
     def _settle_steps(self, failures: list[StorageError], *, is_withdrawal: bool, held: str) -> Steps[bool]:
         """Decide anew, consent first. True if the disk holds nothing of what was erased.

@@ -18,6 +18,7 @@ from telemetryd.core.permission import lifecycle
 from telemetryd.core.permission.gate import Decision, axes, deciding_obstacle, effective_level, obstacles
 from telemetryd.core.permission.lifecycle import Effect, State, Step
 from telemetryd.core.permission.record import Outcome
+from telemetryd.core.permission.user_change import check
 from telemetryd.core.privacy import room
 from telemetryd.engine.choices.draft_consents import DraftConsents
 from telemetryd.engine.questions import Outlook, Questions
@@ -166,13 +167,14 @@ class Foresight:
 
     def look(self, change: UserChange) -> Iterator[Foreseen | None]:
         """What would follow, as the last item; a None after each step. Raises what doing it would raise, but for a failing disk."""
+        check(change)
         self._changes.check(change)
         draft = DraftConsents(self._now.consents)
         questions = Questions(self._catalogue, draft, self._clock, _NoChance())
         self._changes.write(change, draft, questions)
         after = _Side(draft, questions, self._clock)
         outlook = Outlook({}, {}, {}, {})
-        for seen in questions.look():
+        for seen in questions.look(self._clock.moment()):
             outlook = seen or outlook
             yield None
         view = _View(change, self._now, after, tallied=self._tallies.measured(), queued={row.key for row in self._reports.queue()})

@@ -29,7 +29,7 @@ from telemetryd.redact import redacted_traceback
 from telemetryd.toml.cache import ParseCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from telemetryd.core.answers.aggregate import Slot
     from telemetryd.core.definition import Declaration, Definition, Key, Source
@@ -88,6 +88,11 @@ class Catalogue:
         """Application → definitions that a registered text changed since the last decision. A, then B, then A counts as a change."""
         self._registered, self.overruled = Registrations(), OverruledTexts()
         self._snapshot, self._is_off, self._has_snapshot = Snapshot(), False, False
+        self.settings: Settings = self._snapshot.settings
+        """The settings of the configuration files, replaced as a whole."""
+        self.in_force: object = self._snapshot.told
+        """An object that is equal as long as the files say the same, whichever of them were read."""
+        self._overrides = tuple(problem_of("", ProblemCause.OVERRIDE, name=name) for name in installation.overrides())
         self._fingerprint: object = None
         """The expected fingerprint if no file changed. None makes the next check read everything, also what was unreadable before."""
         self.refresh()
@@ -108,20 +113,14 @@ class Catalogue:
             return True
         is_news = self._is_off or not self._has_snapshot or snapshot != self._snapshot
         if is_news:
-            self._snapshot, self._registered, self._is_off, self._has_snapshot = snapshot, registered, False, True
+            self._publish(snapshot)
+            self._registered, self._is_off, self._has_snapshot = registered, False, True
             self._forget_declarations()
         self._fingerprint = None if snapshot.is_doubtful else fingerprint
         return is_news
 
-    @property
-    def settings(self) -> Settings:
-        """The settings of the configuration files."""
-        return self._snapshot.settings
-
-    @property
-    def in_force(self) -> object:
-        """An object that is equal as long as the files say the same, whichever of them were read."""
-        return self._snapshot.told
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._snapshot, self.settings, self.in_force = snapshot, snapshot.settings, snapshot.told
 
     @property
     def is_all_read(self) -> bool:
@@ -160,10 +159,6 @@ class Catalogue:
             for application in self._owed:
                 self._declarations.pop(application, None)
 
-    def clear_owed(self) -> None:
-        """The owed decisions are made."""
-        self._owed.clear()
-
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Every file with a fault, including manifests read so far, and every override in the environment."""
@@ -172,8 +167,7 @@ class Catalogue:
             for name, error in self._declarations.items()
             if isinstance(error, TelemetrydError)
         ]
-        overrides = [problem_of("", ProblemCause.OVERRIDE, name=name) for name in self._installation.overrides()]
-        return (*self.settings.problems, *self._snapshot.reviewed.problems, *broken, *overrides)
+        return (*self.settings.problems, *self._snapshot.reviewed.problems, *broken, *self._overrides)
 
     def applications(self) -> list[str]:
         """The ids of all declared applications."""
@@ -257,15 +251,7 @@ class Catalogue:
 
     def standpoint(self, key: Key) -> Standpoint:
         """Everything in the files about a question, even if it is no longer declared."""
-        application, _ = key
-        reviewed = self._snapshot.reviewed
-        return Standpoint(
-            self._snapshot.settings,
-            self.definition(key),
-            self.presence(application),
-            reviewed.reviews.standing(*key),
-            reviewed.are_readable_for(application),
-        )
+        return Standpoint(self.settings, self.definition(key), self.presence(key[0]), *self._snapshot.reviewed.standing(*key))
 
     def register(self, application: str, text: str) -> RegisterResult:
         """Check a manifest's text and store it, unless a manifest is installed for the application, which wins. "" refers to the latter.
@@ -320,9 +306,10 @@ class Catalogue:
         """Note that an application pushes, kept or refused: its registration is not the next one to be evicted."""
         self._registered.use(application)
 
-    def expect(self, applications: Iterable[str]) -> None:
-        """At a decision, something is stored of these applications: if their registration is evicted, they are paused, not absent."""
-        self._registered.expect(application for application in applications if application not in self._installed)
+    def note_decided(self, applications: set[str]) -> None:
+        """The owed decisions are made. Something is stored of these applications: if one is evicted, it is paused, not absent."""
+        self._owed.clear()
+        self._registered.expect(applications - self._installed)
 
     def _forget_registration(self, application: str) -> None:
         self._registered.drop(application)
@@ -350,7 +337,7 @@ class Catalogue:
         """Publish that everything is off: the change that could not be read may be a kill switch."""
         if not self._is_off:
             _LOG.error("the installed files could not be checked, so everything is off: %s", redacted_traceback(failure))
-            self._snapshot = self._snapshot.with_everything_off
+            self._publish(self._snapshot.with_everything_off)
         self._is_off = True
         self._fingerprint = None  # no look equals it, so the next one reads everything
 

@@ -16,12 +16,13 @@ from telemetryd.core.sending.schedule import day_of
 from telemetryd.engine.durability import Point
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from telemetryd.core.definition import Key
+    from telemetryd.core.permission.obstacle_delay import Moment
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
-    from telemetryd.engine.ports import Clock, ConsentStore, ReportStore
+    from telemetryd.engine.ports import Clock, ConsentStore, ReportStore, StoredReport
     from telemetryd.engine.questions import Questions
     from telemetryd.engine.samples.tallies import RunningTallies
 
@@ -62,24 +63,31 @@ class Erasure:
         self.is_held_up = self.is_pending = not (self._purge_elsewhere() and is_done)
         return not self.is_pending
 
-    def erase(self, keys: list[Key]) -> bool:
+    def erase(self, keys: Iterable[Key]) -> bool:
         """Erase the tallies and queued reports of questions. True if there were any."""
+        return self._erase(sorted(keys), self._reports.queue())
+
+    def erase_unwanted(self, keys: Iterable[Key], moment: Moment) -> bool:
+        """Erase these questions, which are no longer permitted, and everything else that lacks consent. True if there was anything."""
+        contributions, queue = self._tallies.contributions(), self._reports.queue()
+        unwanted = self._orphans({key for key, _ in contributions}, queue).union(keys)
+        is_erased = self._erase(sorted(unwanted), queue)
+        shared = [(key, pusher) for key, pusher in contributions if pusher != key[0] and key not in unwanted]
+        return self._erase_withdrawn_pushers(shared, moment) or is_erased
+
+    def _erase(self, keys: list[Key], queue: Sequence[StoredReport]) -> bool:
         if not keys:
             return False
         is_tally = self._tallies.erase(keys)
-        is_erased = self._erase_queued(keys) or is_tally
+        is_erased = self._erase_queued(keys, queue) or is_tally
         if is_erased:
             self.begin(keys)
         return is_erased
 
-    def erase_unwanted(self, keys: Iterable[Key]) -> bool:
-        """Erase these questions, which are no longer permitted, and everything else that lacks consent. True if there was anything."""
-        return self.erase(sorted(self._orphans().union(keys))) | self._erase_withdrawn_pushers()
-
     def erase_all(self, keys: Iterable[Key]) -> None:
         """Erase everything that was collected or queued, and everything of these questions."""
         collected = {key for key, _ in self._tallies.contributions()}
-        self.erase(sorted(collected.union(keys, self._queued_questions())))
+        self.erase(collected.union(keys, (report.key for report in self._reports.queue())))
 
     def erase_pushed(self, application: str) -> None:
         """Erase what an application pushed into shared questions."""
@@ -96,35 +104,31 @@ class Erasure:
         if is_any and not self._reports.has_history():
             self._consents.note_history_erased(day_of(self._clock.now()) * DAY_S)
 
-    def _orphans(self) -> set[Key]:
+    def _orphans(self, collected: set[Key], queue: Sequence[StoredReport]) -> set[Key]:
         """Questions with a tally or report but no consent: after damage of the consent file, or an erasure that could not be written."""
-        collected = {key for key, _ in self._tallies.contributions()}
         orphans = collected - self._questions.unfinished()
         if self._catalogue.settings.developer:
             return orphans
-        return orphans | (self._queued_questions() - set(self._questions.in_state(Outcome.REPORTING)))
+        return orphans | ({report.key for report in queue}.difference(self._questions.in_state(Outcome.REPORTING)))
 
-    def _queued_questions(self) -> set[Key]:
-        """Questions with a queued report."""
-        return {report.key for report in self._reports.queue()}
-
-    def _erase_queued(self, keys: Iterable[Key]) -> bool:
+    def _erase_queued(self, keys: Iterable[Key], queue: Sequence[StoredReport]) -> bool:
         """Erase the queued reports of questions. True if there were any."""
         wanted = set(keys)
-        affected = [report for report in self._reports.queue() if report.key in wanted]
+        affected = [report for report in queue if report.key in wanted]
         if affected:
             self._questions.note_attempts({report.key: report.started for report in affected if report.started})
             self._reports.erase(sorted({report.key for report in affected}))
         return bool(affected)
 
-    def _erase_withdrawn_pushers(self) -> bool:
+    def _erase_withdrawn_pushers(self, contributions: Sequence[tuple[Key, str]], moment: Moment) -> bool:
         """Erase the parts of shared questions whose applications were withdrawn while the period runs."""
+        if not contributions and not self._tallies.missing:
+            return False
         switches = self._catalogue.settings.kill_switches
         if switches and all(switch.what == "unreadable" for switch in switches):
             self._tallies.note_missing("")
             return False  # a pause: see core.permission.obstacle_delay.UNREADABLE
-        contributions = [(key, pusher) for key, pusher in self._tallies.contributions() if pusher != key[0]]
-        absent = self._absent_pushers({pusher for _, pusher in contributions})
+        absent = self._absent_pushers({pusher for _, pusher in contributions}, moment)
         is_erased = False
         for key, pusher in contributions:
             definition = self._questions.definition(key)
@@ -134,10 +138,10 @@ class Erasure:
             self.begin()
         return is_erased
 
-    def _absent_pushers(self, pushers: Iterable[str]) -> frozenset[str]:
+    def _absent_pushers(self, pushers: Iterable[str], moment: Moment) -> frozenset[str]:
         """The applications whose manifest was absent for longer than is allowed."""
         absences = {pusher: absence(pusher, self._catalogue.presence(pusher)) for pusher in sorted(pushers)}
         delays = {name: obstacle.delay for name, obstacle in absences.items() if obstacle}
-        noticed = obstacle_delay.notice(self._tallies.missing, delays, self._clock.moment())
+        noticed = obstacle_delay.notice(self._tallies.missing, delays, moment)
         self._tallies.note_missing(noticed.text)
         return noticed.over

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from telemetryd.core import quotas
 from telemetryd.core.answers.period import next_midnight
+from telemetryd.core.limits import DAY_S
 from telemetryd.core.permission import obstacle_delay
-from telemetryd.core.sending import schedule
 from telemetryd.engine.declarations.overruled_texts import OVERRULED
 from telemetryd.engine.durability import Point
 from telemetryd.engine.samples.routes import Routes
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from telemetryd.core.causes import Cause
     from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.permission.obstacle_delay import Moment
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import Clock, SystemFacts
@@ -69,7 +70,7 @@ class Sampling:
         """The time [decided_at, midnight), Unix s, in which the last decision holds. It is empty during a decision, or if one failed."""
         self._today = range(0)
         """The time (Unix s) in which routes hold."""
-        self._told_of = catalogue.in_force, schedule.day_of(clock.now())
+        self._told_of = catalogue.in_force, clock.now() // DAY_S
         """The files and the day that the last check found."""
         self.commit = tallies.commit
         """Write the samples since the last commit. Raises StorageError: then none of them counts."""
@@ -141,16 +142,16 @@ class Sampling:
         """
         with self._suspend_on_failure():
             is_text_owed = is_owed_too and self._catalogue.is_owed
-            is_changed = self._catalogue.refresh()
-            self._tell_news(is_text_owed=is_text_owed)
-            is_stale = is_changed or not self._is_decided or is_text_owed or self._questions.is_owed
+            is_changed, now = self._catalogue.refresh(), self._clock.now()
+            self._tell_news(now, is_text_owed=is_text_owed)
+            is_stale = is_changed or is_text_owed or now not in range(self._decided_at, self._midnight) or self._is_delay_over()
             if is_stale:
                 yield from self.decide_steps()
         return is_stale
 
-    def _tell_news(self, *, is_text_owed: bool) -> None:
+    def _tell_news(self, now: int, *, is_text_owed: bool) -> None:
         """Call `on_news` for causes alone, never for what was decided: everyone hears the signals that follow. Policy: C3."""
-        files, day = self._catalogue.in_force, schedule.day_of(self._clock.now())
+        files, day = self._catalogue.in_force, now // DAY_S
         is_news = is_text_owed or (files, day) != self._told_of
         self._told_of = files, day
         if is_news:
@@ -193,16 +194,17 @@ class Sampling:
         if not self.is_in_mode:
             self._suspend()
             return False
-        now = self._clock.now()
-        erase, closing = self._evaluate(now)
+        moment = self._clock.moment()
+        now, midnight = moment.wall, next_midnight(moment.wall)
+        erase, closing = self._evaluate(moment, range(now, midnight))
         yield Point.SYNCED
-        is_erased = self._erasure.erase_unwanted(erase)
+        is_erased = self._erasure.erase_unwanted(erase, moment)
         self._measuring.measure(now)
         self._tallies.write()
         yield from self._period_close.close_steps(closing)
         if closing:
             self._erasure.begin()  # the database's log holds the true tally until it is emptied
-        self._decided_at, self._midnight = now, next_midnight(now)
+        self._decided_at, self._midnight = now, midnight
         return is_erased
 
     def close_running_steps(self) -> Steps[None]:
@@ -255,30 +257,25 @@ class Sampling:
         self._routes.clear()
         self._decided_at = self._midnight = 0
 
-    @property
-    def _is_decided(self) -> bool:
-        return self._decided_at <= self._clock.now() < self._midnight and not self._is_delay_over()
-
     def _is_delay_over(self) -> bool:
         """Whether a delay of a question or an absent application is over, so that a decision is due."""
         missing = self._tallies.missing
         return self._questions.is_due() or bool(missing and obstacle_delay.is_due([missing], self._clock.moment()))
 
-    def _evaluate(self, now: int) -> tuple[set[Key], list[Definition]]:
+    def _evaluate(self, moment: Moment, today: range) -> tuple[set[Key], list[Definition]]:
         """Evaluate all questions. Returns what to erase and what to close. From now on samples follow the new evaluation."""
         try:
             erase: set[Key] = set()
             with self._catalogue.expose_owed_changes() as is_owed:
                 if is_owed:
-                    erase.update(self._questions.evaluate().erase)
-            evaluation = self._questions.evaluate()
-            self._catalogue.clear_owed()
+                    erase.update(self._questions.evaluate(moment).erase)
+            evaluation = self._questions.evaluate(moment)
             pushed = self._tallies.contributions()
-            keys = {*self._questions.decided(), *(key for key, _ in pushed)}
-            self._catalogue.expect({*(application for application, _ in keys), *(pusher for _, pusher in pushed)})
+            keys = {*evaluation.decided, *(key for key, _ in pushed)}
+            self._catalogue.note_decided({*(application for application, _ in keys), *(pusher for _, pusher in pushed)})
         finally:
             self._routes.clear()
-            self._today = range(now, next_midnight(now))
+            self._today = today
         return erase.union(evaluation.erase), evaluation.close
 
     def _show(self, application: str, route: Route, reduced: Sequence[int]) -> None:

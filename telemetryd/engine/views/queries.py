@@ -175,7 +175,7 @@ class Queries:
     def ledger(self) -> Iterator[Shown]:
         """Every line of the privacy ledger, with a sentence for the user."""
         check_unchanged = self._unchanged_check()
-        caps = caps_in_force(self._catalogue, self._consents)
+        caps = caps_in_force(self._catalogue.settings, self._consents)
         entries = self._consents.ledger
         for line in ledger.lines(entries, caps):
             revealed = ledger.revealed(line, entries)
