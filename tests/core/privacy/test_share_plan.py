@@ -118,7 +118,7 @@ def test_losses_are_those_of_the_daemon(number, share, count, change):
     for user in users:
         candidates = {
             contender.key: room.Candidate(contender.rank, 0, 1 + begins(50), contender.entry._replace(host="a.example"))
-            for _, contender in user
+            for *_, contender in user
         }
         ledger = {}
         for now in range(0, 51, 10):
