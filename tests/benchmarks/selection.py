@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import cache
 from itertools import product
 from math import erfc, exp, lgamma, log, sqrt
 from multiprocessing import get_context
@@ -112,7 +113,7 @@ class Figures(NamedTuple):
 def measure(heavy: int, *, answers: int) -> Figures:
     """All of it with so many heavy users; `answers` are drawn for each comparison with `plan`."""
     with get_context("spawn").Pool(2) as pool:
-        shares = dict(zip(PUBLICATIONS, pool.map(_planned_for, PUBLICATIONS, chunksize=1), strict=True))
+        shares = dict(zip(PUBLICATIONS, pool.map(planned_for, PUBLICATIONS, chunksize=1), strict=True))
         tasks = [(bias, *order, heavy, shares[order[0]]) for order in product(PUBLICATIONS, ACCEPTANCES)]
         tasks += [(bias, publication, "by alphabet", heavy // 2, TOGETHER) for publication in PUBLICATIONS if publication != AT_ONCE]
         tasks += [(bias, publication, "by alphabet", heavy // 8, 1.0) for publication in PUBLICATIONS]
@@ -126,7 +127,9 @@ def measure(heavy: int, *, answers: int) -> Figures:
     return Figures(biases, steps, counts, evenness(counts, [ANSWERS_A_YEAR] * EVEN_USERS), agreements)
 
 
-def _planned_for(publication):
+@cache
+def planned_for(publication: str) -> float:
+    """The endpoint share that `plan` says for an order of publication."""
     return planned(declared(publication), is_in_turn=publication != AT_ONCE)
 
 

@@ -5,8 +5,8 @@ from statistics import mean
 
 import pytest
 from benchmarks import selection
-from benchmarks.selection import AT_ONCE, agreement, agreement_about_a_fact, bias, chi_square, evenly, evenness, step
-from benchmarks.selection_people import ACCEPTANCES, PUBLICATIONS, declared, planned
+from benchmarks.selection import AT_ONCE, agreement, agreement_about_a_fact, bias, chi_square, evenly, evenness, planned_for, step
+from benchmarks.selection_people import ACCEPTANCES, PUBLICATIONS
 
 HEAVY, ANSWERS = 5000, 15_000
 POINTS = 0.01
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.mark.parametrize("acceptance", ["by alphabet", "heavy users join late"])
 def test_nobody_is_left_out(acceptance):
     """With the share of `plan`, heavy users are in the reports of each question as they are among those drawn: within 0.5 points."""
-    found = bias(AT_ONCE, acceptance, HEAVY, planned(declared(AT_ONCE)))
+    found = bias(AT_ONCE, acceptance, HEAVY, planned_for(AT_ONCE))
     assert len(found.differences) == 40
     assert abs(found.worst) <= 0.5 * POINTS
 
@@ -27,8 +27,7 @@ def test_nobody_is_left_out(acceptance):
 @pytest.mark.parametrize("publication", [IN_TURN, "at random, for a random time"])
 def test_nobody_is_left_out_of_what_is_published_later(publication):
     """With the share that `plan` says for it, the same holds where questions are published in the course of the year."""
-    share = planned(declared(publication), is_in_turn=True)
-    assert abs(bias(publication, "by alphabet", HEAVY, share).worst) <= 0.5 * POINTS
+    assert abs(bias(publication, "by alphabet", HEAVY, planned_for(publication)).worst) <= 0.5 * POINTS
 
 
 def test_the_share_for_questions_published_together_leaves_out_users_of_later_ones():

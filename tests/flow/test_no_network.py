@@ -76,7 +76,7 @@ async def test_the_daemon_opens_no_network_socket_and_loads_no_http_client(any_m
     """A whole session with a report sent: the daemon's threads open AF_UNIX sockets only and no file of aiohttp; the uploader does both."""
     machine = any_machine
     machine.develop(f"http://localhost:{taker.server_port}/v1")
-    prefix = [strace, "-ff", "-qq", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(machine.root / "trace")]
+    prefix = [strace, "-ff", "--seccomp-bpf", "-qq", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(machine.root / "trace")]
     with machine.daemon(prefix=prefix) as daemon:
         process = process_of(machine)
         await session(machine)

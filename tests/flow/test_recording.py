@@ -187,7 +187,7 @@ async def test_it_leaves_no_trace_but_the_file(recorder, tmp_path):
     """The user's own files are not touched, the temporary ones go, no socket but a local one is opened, and Control1 refuses everything."""
     trace, temporary = tmp_path / "trace", tmp_path / "temporary"
     temporary.mkdir()
-    prefix = ("strace", "-f", "-qq", "-e", "trace=socket", "-o", str(trace)) if shutil.which("strace") else ()
+    prefix = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=socket", "-o", str(trace)) if shutil.which("strace") else ()
     with recorder.daemon(prefix=prefix, program=recorder.program, TMPDIR=str(temporary)) as daemon:
         await outcomes(recorder)
         async with recorder.client() as client:

@@ -22,7 +22,7 @@ ENDS = {"accepted": ("answered", "sent"), "unknown": ("answered", "unknown")}
 
 def killed_at(timeline, number):
     """A run of the timer with a kill -9 at so many syncs of files to the disk; False if it got through without so many."""
-    strace = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fdatasync:signal=KILL:when={number}")
+    strace = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", f"inject=fdatasync:signal=KILL:when={number}")
     tick_soon(timeline)
     with timer(timeline, prefix=strace) as process:
         return process.wait(WAIT_S) == -signal.SIGKILL

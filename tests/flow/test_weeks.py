@@ -360,7 +360,7 @@ async def test_endpoint_missing_for_a_while(timeline):
 
 async def dies_at(timeline, number):
     """Start the daemon with a kill -9 at so many syncs of files to the disk; False if it gets through its start without so many."""
-    prefix = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=fdatasync:signal=KILL:when={number}")
+    prefix = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", f"inject=fdatasync:signal=KILL:when={number}")
     await timeline.start(prefix=prefix, wait=False)
     names = "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"
 

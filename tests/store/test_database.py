@@ -222,7 +222,7 @@ os.kill(os.getpid(), 9)
 def test_durable(folder, database, strace, how, synced):
     """A change survives kill -9; it has reached the disk when a sync is over, and without one costs no such wait. Policy: C3."""
     trace = folder.parent / "trace"
-    command = [strace, "-f", "-o", trace, "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", _WRITER]
+    command = [strace, "-f", "--seccomp-bpf", "-o", trace, "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", _WRITER]
     subprocess.run([*command, folder / "words.sqlite", how], check=False, capture_output=True)
     _, _, after = trace.read_text().partition('"MARK"')
     assert after

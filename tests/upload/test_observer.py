@@ -167,7 +167,11 @@ def test_nobody_else_hears_of_it(watch, elsewhere, pointing, machine, strace, tm
     """Observer: there is one connection and no packet beside it, even if certificate and answer name others to ask. Policy: C6."""
     watched = watch(context=pointing(elsewhere.url()))
     trace = tmp_path / "trace"
-    watched.send(machine, PLAIN, command=[strace, "-f", "-qq", "-e", "trace=network", "-e", "signal=none", "-o", str(trace), *UPLOADER])
+    watched.send(
+        machine,
+        PLAIN,
+        command=[strace, "-f", "--seccomp-bpf", "-qq", "-e", "trace=network", "-e", "signal=none", "-o", str(trace), *UPLOADER],
+    )
     text = trace.read_text()
     streams = set(re.findall(r"socket\(AF_INET6?, SOCK_STREAM.* = (\d+)", text))
     connected = re.findall(r"connect\((\d+), \{sa_family=AF_INET6?, sin6?_port=htons\((\d+)\)", text)

@@ -7,6 +7,7 @@ of periods changes nothing, so it is one view over all that a user is drawn for.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -37,6 +38,7 @@ _GRID = (*(number / 10**digits for digits in (4, 3, 2) for number in range(10, 1
 _ANSWERS = 200_000
 """Answers that are simulated at most. The part without room is then known to less than 0.1 points."""
 _USERS = range(300, 9000)
+_ALL = 1 << BITS
 
 
 class Vendor(NamedTuple):
@@ -91,8 +93,8 @@ class Precision(NamedTuple):
     margin: float
 
 
-_User = list[tuple[int, Contender]]
-"""What a simulated user may answer, by rank: `Lot.part` and the answer."""
+_User = list[tuple[int, int, Contender]]
+"""What a simulated user may answer, by rank: `Lot.part`, the place of the question among the vendor's, and the answer."""
 
 
 class Drawable(NamedTuple):
@@ -127,6 +129,11 @@ def year_of(end: int) -> int:
     return datetime.fromtimestamp(end - 1, UTC).year
 
 
+def lost_together(vendor: Vendor, share: float, rng: Callable[[int], int]) -> float:
+    """`Losses.lost` alone; no user is simulated where all answers have room in any case."""
+    return 0.0 if _all_fit(vendor) else _lost(vendor, share, _users(vendor, share, rng), _number_lost)
+
+
 def losses(vendor: Vendor, share: float, rng: Callable[[int], int]) -> Losses:
     """The losses of simulated users at an endpoint share; `rng(n)` gives a uniform integer in [0, n)."""
     users = _users(vendor, share, rng)
@@ -143,6 +150,8 @@ def lost_as_the_last(vendor: Vendor, share: float, rng: Callable[[int], int]) ->
 
 def fitting_shares(vendor: Vendor, rng: Callable[[int], int]) -> Fitting:
     """The largest endpoint shares of two digits with tolerated losses. All shares are tried with the same users."""
+    if _all_fit(vendor):
+        return Fitting(1.0, 1.0)
     most = _largest(lambda share: _drawn_tenths(vendor, share) <= 2 * vendor.caps.year * len(_years(vendor)), 1.0)
     users = _users(vendor, most, rng)
     # To a tenth of a percent, as it is printed: no simulation knows more.
@@ -175,6 +184,14 @@ def precisions(vendor: Vendor, share: float, users: int) -> list[Precision]:
     return result
 
 
+def _all_fit(vendor: Vendor) -> bool:
+    """Whether even a user who has the applications that ask most, and answers all their questions in one year, has room for them."""
+    totals = Counter[str]()
+    for definition in vendor.definitions:
+        totals[definition.application.id] += charge_for(definition, "", 0).tenths
+    return sum(sorted(totals.values())[-vendor.applications :]) <= min(vendor.caps.year, vendor.caps.life)
+
+
 def _share_of_each(about: Vendor, part: float) -> float:
     return _largest(lambda share: _exceeded(about, part, lambda _: share) <= TOLERATED, 1.0)
 
@@ -189,32 +206,44 @@ def _largest(is_tolerated: Callable[[float], bool], most: float) -> float:
 
 def _users(vendor: Vendor, share: float, rng: Callable[[int], int]) -> list[_User]:
     """Simulated users, each with the answers that it is drawn for at this share or a smaller one."""
-    questions = [_of_no_source(drawable(definition, share)) for definition in vendor.definitions]
+    questions = [_by_period(drawable(definition, share)) for definition in vendor.definitions]
     applications = sorted({definition.application.id for definition in vendor.definitions})
     mean = sum(definition.question.share for definition in vendor.definitions) * share * vendor.part
     number = max(_USERS.start, min(_USERS.stop, int(_ANSWERS / mean)))
     return [_user(questions, _choose(applications, vendor.applications, rng), rng) for _ in range(number)]
 
 
-def _of_no_source(question: Drawable) -> Drawable:
+class _Asked(NamedTuple):
+    """A question as simulated users are asked: a `Drawable` with the entry of each of its periods."""
+
+    application: str
+    bar: int
+    key: Key
+    entries: Sequence[Charge]
+
+
+def _by_period(question: Drawable) -> _Asked:
     """No cap of a source counts for a host, and answers that cost the same are equal."""
-    return question._replace(entries={year: entry._replace(sources=()) for year, entry in question.entries.items()})
+    equal = {year: entry._replace(sources=()) for year, entry in question.entries.items()}
+    return _Asked(question.key[0], question.bar, question.key, [equal[year_of(period.end)] for period in question.periods])
 
 
-def _user(questions: Sequence[Drawable], owned: set[str], rng: Callable[[int], int]) -> _User:
+def _user(questions: Sequence[_Asked], owned: set[str], rng: Callable[[int], int]) -> _User:
     user: _User = []
-    for question in questions:
+    for place, (application, bar_of_question, key, entries) in enumerate(questions):
         # Most are not drawn, and need no other number than the first.
-        if question.key[0] in owned and (part := rng(1 << BITS)) < question.bar:
-            user.append((part, question.answer(Lot(part, rng(1 << BITS), rng(1 << BITS)))))
-    return sorted(user, key=itemgetter(1))
+        if application in owned and (part := rng(_ALL)) < bar_of_question:
+            entry = entries[rng(_ALL) * len(entries) >> BITS]  # as `period_among` draws the period, for millions of answers
+            user.append((part, place, Contender(rng(_ALL), key, entry)))
+    user.sort(key=itemgetter(2))
+    return user
 
 
 def _drawn(vendor: Vendor, share: float, users: Iterable[_User]) -> Iterator[tuple[Charge, ...]]:
     """What each user is drawn for at a share, by rank."""
-    bars = {definition.key: bar(definition.question.share, share) for definition in vendor.definitions}
+    bars = [bar(definition.question.share, share) for definition in vendor.definitions]
     for user in users:
-        yield tuple(entry for part, (_, key, entry) in user if part < bars[key])
+        yield tuple([contender[2] for part, place, contender in user if part < bars[place]])
 
 
 def _lost(vendor: Vendor, share: float, users: Iterable[_User], number_lost: Callable[[tuple[Charge, ...], Caps], int]) -> float:

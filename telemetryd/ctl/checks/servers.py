@@ -121,7 +121,7 @@ def _asked(machine: Machine, parts: Mapping[str, float], today: date) -> list[De
 
 def _share_problems(vendor: Vendor, most: float, endpoints: Sequence[Endpoint], words: Words) -> Iterator[Found]:
     """The faults of a host. `most` is the largest share of its endpoints."""
-    _, lost = words.gettext, share_plan.losses(vendor, most, _chance()).lost
+    _, lost = words.gettext, share_plan.lost_together(vendor, most, _chance())
     fitting = share_plan.fitting_shares(vendor, _chance()).together if lost > _SURELY_FITS else most
     if fitting < most:
         text = words.ngettext(

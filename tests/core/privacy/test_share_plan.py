@@ -15,7 +15,16 @@ from telemetryd.core.definition import PeriodKind
 from telemetryd.core.privacy import room, share_plan
 from telemetryd.core.privacy.ledger import Caps, Charge, caps_of
 from telemetryd.core.privacy.sampling_lot import draw_lot, period_among
-from telemetryd.core.privacy.share_plan import TOLERATED, Vendor, fitting_shares, losses, lost_as_the_last, precisions, source_needs
+from telemetryd.core.privacy.share_plan import (
+    TOLERATED,
+    Vendor,
+    fitting_shares,
+    losses,
+    lost_as_the_last,
+    lost_together,
+    precisions,
+    source_needs,
+)
 from telemetryd.core.settings import Budgets
 
 CAPS = caps_of(Budgets(), is_spent=False)
@@ -135,6 +144,15 @@ def test_two_of_ten_applications():
     assert losses(vendor(40, applications=10, have=2), 1.0, chance()).lost == 0
 
 
+@pytest.mark.usefixtures("few_users")
+def test_no_user_is_simulated_where_all_fit():
+    """Where even who has the applications that ask most has room for all answers, no number is drawn; one question more loses some."""
+    for fits in (vendor(8), vendor(40, applications=10, have=2)):
+        assert lost_together(fits, 1.0, None) == 0
+        assert fitting_shares(fits, None) == (1.0, 1.0)
+    assert lost_together(vendor(9), 1.0, chance()) == losses(vendor(9), 1.0, chance()).lost == pytest.approx(1 / 9)
+
+
 def test_all_of_ten_applications():
     """Who has all ten is asked forty questions: a share of 0.10 loses less than is tolerated, and one of 0.13 loses more."""
     assert losses(vendor(40, applications=10), 0.10, chance()).lost < TOLERATED < losses(vendor(40, applications=10), 0.13, chance()).lost
@@ -152,7 +170,7 @@ def test_losses_are_those_of_the_daemon(number, share, count, change):
     for user in users:
         candidates = {
             contender.key: room.Candidate(contender.rank, 0, 1 + begins(50), contender.entry._replace(host="a.example"))
-            for _, contender in user
+            for *_, contender in user
         }
         ledger = {}
         for now in range(0, 51, 10):
