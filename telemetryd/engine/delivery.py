@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from telemetryd.core.settings import Problem
     from telemetryd.engine.attempts import Sending
     from telemetryd.engine.choices.decisions import Decisions
+    from telemetryd.engine.choices.new_questions import NewQuestions
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import Clock, Courier, Randomness, ReportStore, StoredReport
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.erasure import Erasure
     from telemetryd.engine.samples.sampling import Sampling
     from telemetryd.problem_log import ProblemLog
@@ -68,6 +69,7 @@ class Deliveries:
         catalogue: Catalogue,
         questions: Questions,
         choices: Decisions,
+        new_questions: NewQuestions,
         sampling: Sampling,
         reports: ReportStore,
         courier: Courier,
@@ -81,7 +83,8 @@ class Deliveries:
         is_sparing: Callable[[], Awaitable[bool]],
         troubles: ProblemLog,
     ) -> None:
-        self._catalogue, self._questions, self._choices, self._sampling = catalogue, questions, choices, sampling
+        self._catalogue, self._questions, self._sampling = catalogue, questions, sampling
+        self._choices, self._new_questions = choices, new_questions
         self._reports, self._courier, self._clock, self._rng = reports, courier, clock, rng
         self._erasure, self._sending, self._run, self._troubles = erasure, sending, run, troubles
         self._may_act, self._has_time, self._is_sparing = may_act, has_time, is_sparing
@@ -168,7 +171,7 @@ class Deliveries:
         yield from self._sampling.recover_steps()
         yield from self._choices.erase_owed_steps()
         yield from self._sampling.decide_steps()
-        if self._choices.accept_known():
+        if self._new_questions.accept():
             yield from self._sampling.decide_steps()
         now = self._clock.now()
         for row in self._reports.queue():

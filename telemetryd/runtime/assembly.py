@@ -15,12 +15,13 @@ from telemetryd.engine.choices.changes import Changes
 from telemetryd.engine.choices.decisions import Decisions
 from telemetryd.engine.choices.foresight import Foresight
 from telemetryd.engine.choices.known_questions import KnownQuestions
+from telemetryd.engine.choices.new_questions import NewQuestions
 from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.engine.choices.without_storage import DecisionsWithoutStorage
 from telemetryd.engine.declarations.catalogue import Catalogue
 from telemetryd.engine.delivery import Deliveries
 from telemetryd.engine.durability import Disk, Work
-from telemetryd.engine.questions import Questions
+from telemetryd.engine.question_states import Questions
 from telemetryd.engine.samples.erasure import Erasure
 from telemetryd.engine.samples.monitor import Monitor
 from telemetryd.engine.samples.period_close import PeriodClose
@@ -270,6 +271,13 @@ class _Parts:
             catalogue=self._catalogue,
             questions=self._questions,
             choices=decisions,
+            new_questions=NewQuestions(
+                questions=self._questions,
+                consents=self._consents,
+                catalogue=self._catalogue,
+                files=self._store,
+                changes=self._changes,
+            ),
             sampling=sampling,
             reports=self._reports,
             courier=UploaderCourier(lambda: self._is_developer, unit_socket=upload_socket(os.environ)),

@@ -98,12 +98,8 @@ def test_pages_are_quick_and_hold_nobody_up(machine):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("machine", replies.LIBRARIES[:1], indirect=True)
 def test_status_is_quick_and_short(machine):
-    """`status` takes little longer than `--help`, in runs that take turns, and fits a screen.
-
-    What the libraries take for the pages that `status` asks for is measured above.
-    """
+    """`status` takes little longer than `--help`, in runs that take turns, and fits a screen."""
     with machine.daemon() as daemon:
         asyncio.run(accept(machine))
         runs = [[work_of(machine, daemon, command) for command in ("--help", "status")] for _ in range(RUNS)]

@@ -24,11 +24,12 @@ from telemetryd.engine.choices.changes import Changes
 from telemetryd.engine.choices.decisions import Decisions
 from telemetryd.engine.choices.foresight import Foresight
 from telemetryd.engine.choices.known_questions import KnownQuestions
+from telemetryd.engine.choices.new_questions import NewQuestions
 from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.engine.declarations.catalogue import Catalogue
 from telemetryd.engine.delivery import Deliveries
 from telemetryd.engine.durability import Disk, Work
-from telemetryd.engine.questions import Questions
+from telemetryd.engine.question_states import Questions
 from telemetryd.engine.samples.erasure import Erasure
 from telemetryd.engine.samples.monitor import Monitor
 from telemetryd.engine.samples.period_close import PeriodClose
@@ -248,10 +249,12 @@ class Running:
         self.choices = Decisions(
             **parts, **decide, consents=store.consents, files=store, changes=changes, foresight=self.foresight, lowered=self.lowered
         )
+        self.new_questions = NewQuestions(**parts, consents=store.consents, files=store, changes=changes)
         self.ticker = Deliveries(
             **about,
             **decide,
             choices=self.choices,
+            new_questions=self.new_questions,
             courier=self.server,
             rng=self.chance,
             sending=self.sending,

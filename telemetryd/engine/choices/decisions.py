@@ -1,14 +1,10 @@
-"""The acts of the user. Consent is written first, then what is no longer permitted is erased, then the reply is sent. Policy: C1, C2."""
+"""Carries out an act of the user: writes consent first, then erases what is no longer permitted, then replies. Policy: C1, C2."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from telemetryd.core.limits import OPEN_QUESTIONS_MAX
-from telemetryd.core.permission.gate import ACCEPT_KNOWN, NOT_ACCEPTED, obstacles
-from telemetryd.core.permission.lifecycle import State
-from telemetryd.core.permission.record import Outcome
 from telemetryd.core.permission.user_change import UserChange, check, gives_more, is_withdrawal, lowering
 from telemetryd.engine.choices.user_acts import Done, UserActs
 from telemetryd.engine.durability import Point
@@ -17,7 +13,7 @@ from telemetryd.errors import ERASURE_PENDING, BusyError, ChangedError, StorageE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from telemetryd.core.definition import Definition, Key
+    from telemetryd.core.definition import Key
     from telemetryd.core.permission.user_change import Choices
     from telemetryd.engine.choices.changes import Changes
     from telemetryd.engine.choices.foresight import Foreseen, Foresight
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import ConsentStore, Files
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.erasure import Erasure
     from telemetryd.engine.samples.sampling import Sampling
 
@@ -143,21 +139,6 @@ class Decisions(UserActs):
             yield from self._erasure.erase_history_steps(application)
             self._lowered.erased.discard(application)
 
-    def accept_known(self) -> bool:
-        """At a tick with NewQuestions = accept: accept new questions of applications that had one accepted before.
-
-        A question that changed is never accepted here. True if any was accepted.
-        """
-        if min(self._consents.levels.new_questions, self._catalogue.settings.ceiling("new_questions")) != ACCEPT_KNOWN:
-            return False
-        known = {application for application, _ in self._questions.accepted()}
-        new = [definition for application in sorted(known) for definition in self._new_questions(application)]
-        room = OPEN_QUESTIONS_MAX - len(self._questions.in_state(Outcome.OPEN))
-        if new[:room]:
-            self._files.make()
-            self._changes.keep_acceptances(new[:room])
-        return bool(new[:room])
-
     async def _finish(self, steps: Steps[bool]) -> None:
         """Run the steps, and return when the disk holds nothing of what they erased. A repeated withdrawal waits too."""
         is_done = await self._run(steps)
@@ -197,18 +178,6 @@ class Decisions(UserActs):
         if is_withdrawal:
             self._files.drop_damaged()
         yield Point.SYNCED
-
-    def _new_questions(self, application: str) -> list[Definition]:
-        declaration = self._catalogue.find(application)
-        definitions = declaration.definitions if declaration else ()
-        undecided = (definition for definition in definitions if definition.key not in self._consents.decisions)
-        return [definition for definition in undecided if self._lacks_acceptance_only(definition)]
-
-    def _lacks_acceptance_only(self, definition: Definition) -> bool:
-        """Whether only acceptance is missing. Else the question's period could pass while something else still blocks it."""
-        blocked_by = obstacles(definition, self._questions.circumstances(definition))
-        is_pending = self._questions.step(definition).state is State.PENDING
-        return is_pending and all(obstacle is NOT_ACCEPTED for obstacle in blocked_by)
 
 
 def _held_error(held: str, failures: list[StorageError]) -> StorageError:

@@ -21,7 +21,7 @@ from telemetryd.core.permission.record import Outcome
 from telemetryd.core.permission.user_change import check
 from telemetryd.core.privacy import room
 from telemetryd.engine.choices.draft_consents import DraftConsents
-from telemetryd.engine.questions import Outlook, Questions
+from telemetryd.engine.question_states import Outlook, Questions
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:

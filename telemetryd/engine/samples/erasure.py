@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import Clock, ConsentStore, ReportStore, StoredReport
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.tallies import RunningTallies
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import Clock, Randomness, ReportStore
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.tallies import RunningTallies
 
 _NONCE_BITS = 128

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from telemetryd.core.answers.coarsen import Coarsener
     from telemetryd.core.definition import Declaration, Definition, Source
     from telemetryd.engine.declarations.catalogue import Catalogue
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.tallies import Folds, RunningTallies, Tally
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import Clock, SystemFacts
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.erasure import Erasure
     from telemetryd.engine.samples.monitor import Monitor
     from telemetryd.engine.samples.period_close import PeriodClose

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import SystemFacts
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.tallies import RunningTallies
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.choices.known_questions import KnownQuestions
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore, ReportSelection, ReportStore, StoredReport
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.period_close import PeriodClose
     from telemetryd.engine.views.query_rows import Shown
 

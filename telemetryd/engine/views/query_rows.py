@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from telemetryd.engine.choices.known_questions import KnownQuestions
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import ConsentStore
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
 
 Shown = dict[str, Any]
 """One dictionary of Control1: key → plain value."""

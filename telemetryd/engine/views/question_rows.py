@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from telemetryd.core.definition import Definition, Key
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.ports import Clock, ConsentStore, StoredReport
-    from telemetryd.engine.questions import Questions
+    from telemetryd.engine.question_states import Questions
     from telemetryd.engine.samples.period_close import PeriodClose
     from telemetryd.engine.views.query_rows import Shown
     from telemetryd.system.languages import Language

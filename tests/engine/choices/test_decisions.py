@@ -8,7 +8,7 @@ import pytest
 from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, QUESTION, SHARED, installed, user_of_shared
 
 from telemetryd.core.causes import Cause
-from telemetryd.core.permission.gate import ACCEPT_KNOWN, ApplicationLevels
+from telemetryd.core.permission.gate import ApplicationLevels
 from telemetryd.core.permission.lifecycle import State
 from telemetryd.core.permission.user_change import UserChange
 from telemetryd.errors import (
@@ -249,67 +249,6 @@ async def test_erase_takes_the_history_along(running):
     assert [row.application for row in running.store.reports.history(0, 10)] == ["org.kde.dolphin"]
 
 
-async def test_new_questions_are_accepted_at_a_tick(running):
-    """With NewQuestions = accept: questions of an application that was accepted before, and no others."""
-    await running.consent()
-    running.install(TWO, date="2026-11-18")
-    running.install(MORE)
-    assert not running.choices.accept_known()
-    await running.choices.set_level("new_questions", ACCEPT_KNOWN)
-    assert running.state((APP, "startup-pace")) == State.PENDING
-    assert running.choices.accept_known()
-    assert {key for key, decision in running.store.consents.decisions.items() if decision.accepted} == {KEY, (APP, "startup-pace")}
-    assert not running.choices.accept_known()
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda running: running.install(TWO.replace("[500, 2000]", "[500]"), reviewed=False),
-        lambda running: running.configure(FLEET),
-        lambda running: running.configure("[limits]\nusage = 0"),
-        lambda running: running.configure("enabled = false"),
-    ],
-)
-async def test_new_questions_that_are_not_accepted(running, spoil):
-    """Never what is not reviewed, nor what a lock, level or switch shuts as well: it would pass before the user opens it."""
-    await running.consent()
-    await running.choices.set_level("new_questions", ACCEPT_KNOWN)
-    running.install(TWO, date="2026-11-18")
-    spoil(running)
-    assert not running.choices.accept_known()
-    assert set(running.store.consents.decisions) == {KEY}
-
-
-async def test_refused_and_changed_ones_are_not_accepted(running):
-    """Never one that was refused before, nor a changed definition of an accepted one."""
-    await running.consent()
-    await running.choices.set_level("new_questions", ACCEPT_KNOWN)
-    running.install(TWO, date="2026-11-18")
-    await running.choices.set_question(APP, "startup-pace", is_allowed=False)
-    running.install(TWO.replace("[500, 2000]", "[500]"), date="2026-11-19")
-    assert not running.choices.accept_known()
-
-
-async def test_application_that_is_gone(running):
-    """An application whose manifest went away has no new questions."""
-    await running.consent()
-    await running.choices.set_level("new_questions", ACCEPT_KNOWN)
-    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").unlink()
-    running.look()
-    assert not running.choices.accept_known()
-
-
-async def test_old_definition_asks_nothing(running):
-    """An accepted definition that comes back before its week asks nothing again."""
-    await running.consent()
-    running.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-11-18")
-    assert running.state() == State.PENDING
-    running.clock.wall = ACCEPTED + 3600
-    running.install(date="2026-11-19")
-    assert running.state() == State.WAITING
-
-
 async def test_several_parts_in_one_act(running):
     """Levels, acceptances and refusals of two applications are one change, and one decision follows."""
     running.install(MORE)
@@ -476,3 +415,13 @@ async def test_forget_what_was_pushed_into_shared_questions(tmp_path):
             running.push(f"{SHARED}/crash", "i", 1, application)
         await running.choices.forget(FORGOTTEN)
         assert {tally.pusher for tally in running.store.tallies.all()} == {"org.kde.okular"}
+
+
+async def test_old_definition_asks_nothing(running):
+    """An accepted definition that comes back before its week asks nothing again."""
+    await running.consent()
+    running.install(KATE_2026.replace("[500, 2000]", "[500]"), date="2026-11-18")
+    assert running.state() == State.PENDING
+    running.clock.wall = ACCEPTED + 3600
+    running.install(date="2026-11-19")
+    assert running.state() == State.WAITING
