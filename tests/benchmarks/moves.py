@@ -3,8 +3,8 @@
 python tests/benchmarks/moves.py        # ten seconds; with `--between`, each pair of files too
 
 A move is a call of a function that stands in another file of the package than its caller, in the daemon's process, on its loop's thread.
-Not counted are returns, coroutines and generators that go on, what lies between two of our files (the interpreter, a library), and what the
-event loop calls.
+Not counted are returns, coroutines and generators that go on, what lies between two of our files (the interpreter, a library, and
+`named_tuple.py`, which stands in for a library), and what the event loop calls.
 """
 
 # ruff: noqa: T201 - printing is what it is for
@@ -27,6 +27,7 @@ from support.machine_at import SAVES, accept_last_week
 PACKAGE = str(Path(__file__).parents[2] / "telemetryd") + "/"
 KATE, OTHER, QUESTION = "org.kde.kate", "org.kde.kite", "saves-a-week"
 _GOES_ON = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_LIKE_A_LIBRARY = PACKAGE + "named_tuple.py"
 _LOOP = PACKAGE + "__main__.py"
 """What runs the event loop: of all that the loop calls it is the caller."""
 SIGNAL = signal.SIGUSR1
@@ -53,7 +54,7 @@ class Moves:
             self._between, self._begun = Counter(), set()
 
     def _on_event(self, frame, event, _):
-        if event != "call" or not (file := frame.f_code.co_filename).startswith(PACKAGE):
+        if event != "call" or not (file := frame.f_code.co_filename).startswith(PACKAGE) or file == _LIKE_A_LIBRARY:
             return
         if frame.f_code.co_flags & _GOES_ON:
             if frame in self._begun:

@@ -10,7 +10,7 @@ def walks(tmp_path_factory):
     return moves.counted(tmp_path_factory.mktemp("moves"))
 
 
-MOST = {"push": 37, "acceptance": 187, "withdrawal": 167}
+MOST = {"push": 36, "acceptance": 186, "withdrawal": 166}
 """Moves of each walk, with room for a retried read of the socket and the like."""
 
 
