@@ -33,7 +33,8 @@ else:
     def _pattern(count: int) -> tuple[dict[str, Any], list[Any]]:
         """The members of a named tuple with so many fields, and what reads each field."""
         names = [f"field_{place}" for place in range(count)]
-        members = dict(vars(namedtuple("Pattern", names)))  # noqa: PYI024 - it is what typing makes
+        pattern = namedtuple("Pattern", names)  # noqa: PYI024 - it is what typing makes
+        members = dict(vars(pattern))  # the class has a name here, because the garbage collector empties what nobody holds
         getters = [members.pop(name) for name in names]
         own = {"__repr__": _repr, "_replace": _replace}
         return members | own | ({"__replace__": _replace} if "__replace__" in members else {}), getters

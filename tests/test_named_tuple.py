@@ -100,6 +100,21 @@ def test_classes_with_equal_numbers_of_fields():
         other(1)
 
 
+EAGER = """
+import gc
+gc.set_threshold(1)
+from telemetryd.named_tuple import NamedTuple
+for count in range(1, 30):
+    fields = "".join(f"\\n    field_{place}: int" for place in range(count))
+    exec(f"class Many(NamedTuple):{fields}\\nassert Many(*range({count}))[{count} - 1] == Many._fields.index('field_{count - 1}')")
+"""
+
+
+def test_garbage_is_collected_at_any_moment():
+    """What a class is made from stays while it is needed, even if the garbage collector runs at each step."""
+    subprocess.run([sys.executable, "-c", EAGER], check=True)
+
+
 def test_pickled():
     """A named tuple goes through pickle."""
     assert pickle.loads(pickle.dumps(Point(1))) == Point(1)

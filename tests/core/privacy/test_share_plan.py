@@ -110,8 +110,8 @@ def test_lots_of_simulated_users():
     """Simulated users answer in either year of a question that begins in one and ends in the next, and in any order."""
     over_years = vendor(2, starts=date(2026, 11, 30), ends=date(2027, 1, 31))
     users = share_plan._users(over_years, 1.0, chance())
-    assert {entry.year for user in users for _, (_, _, entry) in user} == {2026, 2027}
-    assert len({tuple(key for _, (_, key, _) in user) for user in users}) == 2
+    assert {entry.year for user in users for _, _, (_, _, entry) in user} == {2026, 2027}
+    assert len({tuple(key for _, _, (_, key, _) in user) for user in users}) == 2
 
 
 @pytest.mark.parametrize(("end", "year"), [(1798761600, 2026), (1798761601, 2027), (1798761599, 2026)])

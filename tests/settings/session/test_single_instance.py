@@ -238,8 +238,11 @@ def test_a_window_that_hangs_is_not_waited_for_forever(session):
     with subprocess.Popen([sys.executable, "-c", STANDING], **places) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # all its threads have stopped, on a busy machine too
         instance = SingleInstance(patience_s=1)
-        assert instance.begin(ShowRequest()) is InstanceRole.ALONE
-        process.send_signal(signal.SIGCONT)
-        process.communicate("\n")
+        try:
+            assert instance.begin(ShowRequest()) is InstanceRole.ALONE
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.communicate("\n")
         instance.end()

@@ -177,9 +177,13 @@ class Served:
         return refused.value
 
 
+PATIENCE_S = 60.0
+"""How long callers of tests wait for a reply: a crowd's calls take seconds of processor time, which others may want too."""
+
+
 async def connected(address, **options):
     """A connection to a bus."""
-    edge = Connection(address=address, **options)
+    edge = Connection(address=address, **({"patience_s": PATIENCE_S} | options))
     await edge.connect()
     return edge
 
