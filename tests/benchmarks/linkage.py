@@ -13,6 +13,7 @@ import sys
 import time
 from collections import defaultdict
 from multiprocessing import get_context
+from operator import attrgetter
 from pathlib import Path
 from statistics import mean, median
 from typing import NamedTuple
@@ -32,6 +33,8 @@ ON_OFF = 500
 """People whose samples are turned on and off."""
 NAMES = tuple(f"editor/startup{number}" for number in range(16))
 KINDS = ("another start each day", "the same start each day")
+_KINDS = len(HOURS) * len(KINDS)
+"""People whose numbers are so far apart are of one kind: `kind_of`."""
 
 
 class Figures(NamedTuple):
@@ -57,10 +60,11 @@ def measure(people: int, *, tries: int) -> Figures:
     """All attacks; `tries` is the number of people or groups in those on single answers."""
     start = get_context("spawn").Pool
     with start(2) as pool:
-        _keep([one for sent in pool.map(_life, range(people), chunksize=100) for one in sent])
+        found = pool.map(_lives, [range(first, people, _KINDS) for first in range(_KINDS)], chunksize=1)
+        _keep(sorted((one for sent, _ in found for one in sent), key=attrgetter("person")))
         single = pool.map_async(_call, _on_single_answers(tries), chunksize=1)
         weeks = pool.map(_two_weeks, range(people), chunksize=100)
-        attributed, unattributed, renewed, thresholds, differing = _sorted_out(single.get())
+        attributed, unattributed, renewed, thresholds = _sorted_out(single.get())
     with start(2, _keep, (_SEEN,)) as pool:
         content = pool.map(_content, range(len(definitions())), chunksize=1)
         times = pool.map(_time, range(len(definitions())), chunksize=1)
@@ -75,7 +79,7 @@ def measure(people: int, *, tries: int) -> Figures:
         joint=joint(*zip(*weeks, strict=True)),
         renewed=renewed,
         thresholds=thresholds,
-        differing=differing,
+        differing=sum(different for _, different in found),
     )
 
 
@@ -88,8 +92,13 @@ def _keep(seen):
     _SEEN[:] = seen
 
 
-def _life(number):
-    return life(person(number, SEED), SEED)
+def _lives(numbers):
+    """What the people of those numbers send, and how many of the first `ON_OFF` people `differing` counts.
+
+    All of one kind in one process: what linkage_days.py works out once for a kind and a process is not worked out twice.
+    """
+    sent = {number: life(person(number, SEED), SEED) for number in numbers}
+    return [one for each in sent.values() for one in each], differing({number: sent[number] for number in numbers if number < ON_OFF})
 
 
 def _content(wanted):
@@ -117,7 +126,6 @@ def _on_single_answers(tries):
             yield (asked, has_ledger), _averaging, (asked, tries, has_ledger)
     for sources in (None, [NAMES[0]] * len(NAMES), list(NAMES)):
         yield "thresholds", answers.thresholds, (tries, SEED, sources)
-    yield "on and off", differing, (ON_OFF,)
 
 
 def _averaging(asked, tries, has_ledger):
@@ -134,16 +142,16 @@ def _sorted_out(found):
     for name, result in found:
         results[name].append(result)
     renewed = {name: results[name][0] for name in results if isinstance(name, tuple)}
-    return results["attributed"][0], results["unattributed"][0], renewed, tuple(results["thresholds"]), results["on and off"][0]
+    return results["attributed"][0], results["unattributed"][0], renewed, tuple(results["thresholds"])
 
 
-def differing(people: int) -> int:
+def differing(sent: dict[int, list[Seen]]) -> int:
     """People whose samples, turned on and off, make a difference to the number, the questions, the size or the times of what they send."""
-    return sum(_sent(one) != _sent(one._replace(facts={})) for one in (person(number, SEED) for number in range(people)))
+    return sum(_plain(each) != _plain(life(person(number, SEED)._replace(facts={}), SEED)) for number, each in sent.items())
 
 
-def _sent(one):
-    return [(report.question, report.period, report.arrived, report.size) for report in life(one, SEED)]
+def _plain(sent):
+    return [(report.question, report.period, report.arrived, report.size) for report in sent]
 
 
 def _summed(times):

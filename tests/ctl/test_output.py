@@ -9,7 +9,7 @@ import time
 from itertools import product
 
 import pytest
-from ctl.test_live import APP, on_terminal, refused, told
+from ctl.test_live import APP, on_terminal, refused, shown, told
 from support.machine import KATE, ROOT
 from support.manifests.manifest_texts import EVERY_TYPE, STARTUP, application, question, this_week
 from support.rows import row
@@ -53,7 +53,7 @@ def test_details_are_behind_an_option(machine):
     """What a user needs is shown; figures, warnings, digest and state only with --details."""
     machine.install(KATE)
     with machine.daemon():
-        (row,) = told(machine, "show", APP)
+        row = shown(machine)
         short = on_terminal(machine, "consent", "accept", APP, answer="n\n")[1]
         long = on_terminal(machine, "consent", "accept", APP, "--details", answer="n\n")[1]
     needed = ["Is start-up too slow?", "Whether the session restore is loaded lazily", "less than 500\u00a0ms (<500)", "a factor of 7.4"]
@@ -70,10 +70,11 @@ def test_reports_can_be_copied(machine):
     with machine.daemon():
         machine.control("consent", "global", "--usage", "basic")
         (question,) = told(machine, "consent", "accept", APP, "--yes")
+        preview = told(machine, "preview")
         for columns in (40, 80, 120, 200):
             with row(columns):
                 assert question["example"] in control(machine, "show", "kate", columns=columns).splitlines()
-                for _, _, body in told(machine, "preview"):
+                for _, _, body in preview:
                     assert body.rstrip() in control(machine, "preview", columns=columns).splitlines()
 
 
@@ -82,7 +83,7 @@ def test_every_command_takes_a_name(machine):
     machine.install(KATE)
     with machine.daemon():
         assert told(machine, "list", "kate") == told(machine, "list")
-        assert told(machine, "show", "\u2066kate\u2069") == told(machine, "show", APP)
+        assert told(machine, "show", "\u2066kate\u2069") == [shown(machine)]
         assert told(machine, "consent", "application", "Kate", "--usage", "basic")["id"] == APP
         assert told(machine, "consent", "accept", "kate", "--yes")[0]["consent"] == 1
         assert told(machine, "preview", "kate") == []
