@@ -60,3 +60,9 @@ def test_rules(place, operator, is_explained, tmp_path: Path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     line, column = AT[place]
     assert bool(explanation(Mutant("example.py", (line + 1, column), f"core/{operator}"), tmp_path)) is is_explained
+
+
+def test_bounds():
+    """One more or less is explained in the table of bounds, and nowhere else."""
+    for module, is_explained in (("telemetryd/core/limits.py", True), ("telemetryd/core/quotas.py", False)):
+        assert bool(explanation(Mutant(module, (1, 0), "core/NumberReplacer"))) is is_explained

@@ -1,4 +1,4 @@
-"""What must hold between the bounds, whatever their values."""
+"""What must hold between the bounds, whatever their values, and the values that documents state."""
 
 import re
 from itertools import pairwise
@@ -10,7 +10,8 @@ from telemetryd.core import limits
 
 KIB, MIB = 1024, 1024 * 1024
 SIZES = {name: value for name, value in vars(limits).items() if name.endswith("_BYTES")}
-TIMER = Path(__file__).parents[2] / "systemd/telemetryd-tick.timer"
+ROOT = Path(__file__).parents[2]
+TIMER = ROOT / "systemd/telemetryd-tick.timer"
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -68,3 +69,26 @@ def test_spans_that_contain_others():
     assert interval_s + accuracy_s + limits.COURIER_TIMEOUT_S <= limits.RUN_GAP_S
     assert limits.HELD_MAX_S < 25  # the timeout of a caller
     assert [span for span in (limits.RUN_STEP_MAX_S, limits.RUN_GAP_S, limits.HOUR_S, limits.DAY_S) if span % 60] == []
+
+
+@pytest.mark.parametrize(
+    ("document", "said", "limit"),
+    [
+        ("dbus/org.telemetryd.Telemetry1.xml", "the message is longer than {} MiB", limits.MESSAGE_MAX_BYTES / 2**20),
+        ("dbus/org.telemetryd.Telemetry1.xml", "holds more than {:,} values", limits.MESSAGE_MAX_VALUES),
+        ("dbus/org.telemetryd.Telemetry1.xml", "or {} MiB of long calls", limits.QUEUED_CALLER_BYTES / 2**20),
+        ("dbus/org.telemetryd.Telemetry1.xml", "one call has more than {:,} samples", limits.SAMPLES_MAX),
+        ("dbus/org.telemetryd.Telemetry1.xml", "For {} seconds after a call that opened the window", limits.SETTINGS_PAUSE_S),
+        ("dbus/org.telemetryd.Control1.xml", "the reply would be longer than {} MiB", limits.REPLY_MAX_BYTES / 2**20),
+        ("dbus/org.telemetryd.Control1.xml", "or would be longer than {} KiB", limits.PAGE_MAX_BYTES / 2**10),
+        ("docs/manifest.md", "A manifest has at most {} KiB", limits.MANIFEST_BYTES / 2**10),
+        ("docs/administration.md", "in the last {} seconds of the idle time", limits.IDLE_MARGIN_S),
+        ("docs/administration.md", "The rule ends with the first window ({} days", limits.WINDOW_MIN_S / limits.DAY_S),
+        ("docs/privacy.md", "window of at least {} days", limits.WINDOW_MIN_S / limits.DAY_S),
+        ("docs/privacy.md", "up to {} days", limits.SECOND_WINDOW_S / limits.DAY_S),
+    ],
+)
+def test_what_documents_say(document, said, limit):
+    """A limit that a document states is what it states."""
+    assert limit == int(limit)
+    assert said.format(int(limit)) in " ".join((ROOT / document).read_text().split())

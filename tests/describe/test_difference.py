@@ -55,6 +55,7 @@ def test_application(change, sentence):
     ("change", "sentence"),
     [
         ({"id": "start"}, "Another question is asked: start instead of startup."),
+        ({"id": "zoom"}, "Another question is asked: zoom instead of startup."),
         ({"purpose": "Is it fast?"}, "The purpose is now “Is it fast?” instead of “Is it slow?”."),
         ({"decision": "Whether to wait"}, "What the answer decides is now “Whether to wait” instead of “Whether it is mended”."),
         ({"category": Category.SYSTEM}, "It now falls under the consent for system data instead of usage data."),

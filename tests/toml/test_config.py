@@ -159,6 +159,7 @@ def test_wrong_configuration(text, error):
         ("http://localhost:80/", "http://localhost/"),
         ("http://[::1]:9/", None),
         ("https://a.org:80/", None),
+        ("https://a.org:65535/", None),
     ],
 )
 def test_endpoint_url(url, kept):

@@ -358,6 +358,11 @@ REFUSED = [
     ("2027-06-27", "2026-11-07", f"{START}ends: expected at least one whole calendar week (UTC) from starts to ends"),
     ("2027-06-27", "9999-12-31", f"{START}ends: expected a date in the years 2000 to 2999"),
     ("2026-11-02", "1999-12-31", f"{START}starts: expected a date in the years 2000 to 2999"),
+    (
+        '"org.telemetryd.system/memory"]\ncoarser = { "org.telemetryd.system/memory" = [16, 4.0] }',
+        '"org.zeta.system/memory"]',
+        f"{START}sources: org.zeta.system/memory: another manifest's source is asked about in that manifest",
+    ),
     ("2027-06-27", "3000-01-01", f"{START}ends: expected a date in the years 2000 to 2999"),
     ("2027-06-27", "2999-12-31", f"{START}ends: expected a date at most one year after starts"),
     ('["startup", "org.telemetryd.system/memory"]', "[]", f"{START}sources: expected one or more entries, each once"),

@@ -15,10 +15,12 @@ from telemetryd.core.answers.report import (
     cell_of_bins,
     cell_of_labels,
     encode,
+    is_for_test,
     label_of_cell,
     longest_report_bytes,
     none_answer,
     parse,
+    report_for_test,
     request_headers,
 )
 from telemetryd.core.definition import (
@@ -145,6 +147,16 @@ def test_nothing_repeated_in_errors():
     with pytest.raises(InvalidReportError) as error:
         parse(altered(answer=["secret report.odt"]))
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("application", "a"), ("application", "z"), ("revision", "0"), ("revision", "z"), ("epsilon", 1.0)]
+)
+def test_only_a_test_report_is_for_test(name, value):
+    """A report that differs from a test report in one thing is none, whatever sorts before it."""
+    report = report_for_test("2026-12-01", "0123456789abcdef" * 2)
+    assert is_for_test(report)
+    assert not is_for_test(report._replace(**{name: value}))
 
 
 def test_report_that_is_too_long():

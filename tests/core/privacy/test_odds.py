@@ -22,6 +22,11 @@ def test_several_answers():
     assert text.endswith("and then the factors multiply: to 55 at most.")
 
 
+def test_answers_that_are_held():
+    """What is spent and what is only held add up."""
+    assert sentences(Revealed(1.0, 2.0, 2.0, 2)).endswith(f"to {factor(3.0)} at most.")
+
+
 def test_answers_of_an_application():
     """What all answers of an application tell of its use is added up, and said to be without a limit of its own."""
     text = sentences(Revealed(2.0, 2.0, 2.0, 2, "org.kde.kate"))
