@@ -1,6 +1,7 @@
 """Regular expressions that are compiled when they are first used. The compiler is slow, and most runs of the daemon never meet their texts.
 
-This is for what a daemon seldom reads. The first use takes longer, so it may not depend on what the user decided. Policy: C3.
+This is for what a daemon seldom reads. The first use takes longer, so it may not depend on what the user decided: never for manifests, of
+which the accepted ones are read at a start. Policy: C3.
 """
 
 from __future__ import annotations

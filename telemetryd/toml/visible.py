@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from telemetryd.late_pattern import late_pattern
-
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U0001d159"
 """Printable for Python, but blank: joiners, Hangul fillers, Khmer inherent vowels, Braille without dots and others."""
 _SELECTORS = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
 """Variation selectors: they choose a form of the preceding character."""
 _NON_JOINER = "\u200c"
-_JOINER = late_pattern("[\u200c\u200d]")
+_JOINER = re.compile("[\u200c\u200d]")
 _VIRAMA = 9
 """The combining class of the marks that bind two letters of an Indic script."""
 _RA = ("\u09b0", "\u09f0", "\u0cb0")
@@ -32,11 +30,12 @@ _JOINS_BEFORE = (
     "\u08ae-\u08c8\u1820-\u1878\u1887-\u18aa\U00010d01-\U00010d23\U0001e900-\U0001e943"
 )
 """Letters that join the letter before: Joining_Type D and R."""
-_JOINED = late_pattern(f"[{_JOINS_NEXT}][{_JOINS_BEFORE}]")
-_FILLER = late_pattern(f"[{_FILLERS}]")
-_SELECTOR = late_pattern(f"(.?)([{_SELECTORS}])", re.DOTALL)
+_JOINED = re.compile(f"[{_JOINS_NEXT}][{_JOINS_BEFORE}]")
+_FILLER = re.compile(f"[{_FILLERS}]")
+_SELECTOR = re.compile(f"(.?)([{_SELECTORS}])", re.DOTALL)
 _STACK_MAX = 4
 """Most marks on one letter: as many as Hebrew with accents needs. More of them hide the lines above."""
+_STACK = re.compile(f"m{{{_STACK_MAX + 1}}}")
 
 
 def has_hidden_characters(text: str) -> bool:
@@ -48,7 +47,7 @@ def has_hidden_characters(text: str) -> bool:
         _FILLER.search(text)
         or any(not is_joiner_seen(text, match.start()) for match in _JOINER.finditer(text))
         or any(not _is_visible_character(selector[1]) for selector in _SELECTOR.finditer(text))
-        or re.search(f"m{{{_STACK_MAX + 1}}}", "".join("m" if unicodedata.category(character)[0] == "M" else "-" for character in bare))
+        or _STACK.search("".join("m" if unicodedata.category(character)[0] == "M" else "-" for character in bare))
     )
 
 

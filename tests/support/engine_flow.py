@@ -59,6 +59,12 @@ OPENS, CLOSES, LATE = at("12.7", 0), at("12.7", 0) + 28 * 86400, at("12.7", 0) +
 _YEAR = {"starts": "2026-11-23", "ends": "2026-12-31"}
 KATE_2026 = manifest_texts.kate(**_YEAR)
 """Kate's question for some weeks; `SeededChance` draws the first of them."""
+TWO = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
+"""Kate's question and a second one about the same source."""
+MORE = KATE_2026.replace(APP, "org.kde.dolphin").replace("Kate", "Dolphin")
+"""The same question of another application."""
+FLEET = "[limits]\nusage = 1\nsystem = 0\nnew_questions = 'refuse'"
+"""A fleet's locks, which leave usage at basic and accept no new question."""
 FRAMEWORKS = (
     manifest_texts.application("org.kde.frameworks", "Frameworks", "Libraries")
     + """\

@@ -223,7 +223,7 @@ def warnings(definition: Definition) -> list[str]:
     if numbers.users and numbers.reports < FEWEST_REPORTS:
         texts.append(
             f"about {int(numbers.reports)} reports a {numbers.period} from {numbers.users:,} users: with fewer than {FEWEST_REPORTS}, "
-            "each report hides in a small crowd; use longer periods, an earlier end or a larger share"
+            "each report hides in a small crowd; longer periods, an earlier end or a larger share would give more"
         )
     return texts
 

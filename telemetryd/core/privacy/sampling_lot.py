@@ -56,4 +56,9 @@ def drawn_period(question: Question, lot: Lot, accepted: int) -> Period | None:
 
 def period_among(periods: Sequence[Period], lot: Lot) -> Period:
     """The period that the lot draws from all of a question's, each with the same probability."""
-    return periods[lot.period * len(periods) >> BITS]
+    return periods[place_among(len(periods), lot.period)]
+
+
+def place_among(count: int, drawn: int) -> int:
+    """The place that a drawn number of BITS bits gives, each of `count` places with the same probability."""
+    return drawn * count >> BITS

@@ -18,7 +18,7 @@ from telemetryd.core.privacy.ledger import Sums, charge_for
 from telemetryd.core.privacy.noise import probabilities
 from telemetryd.core.privacy.planning import reports_needed
 from telemetryd.core.privacy.room import Contender, view
-from telemetryd.core.privacy.sampling_lot import BITS, Lot, bar, period_among
+from telemetryd.core.privacy.sampling_lot import BITS, Lot, bar, period_among, place_among
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _user(questions: Sequence[_Asked], owned: set[str], rng: Callable[[int], int
     for place, (application, bar_of_question, key, entries) in enumerate(questions):
         # Most are not drawn, and need no other number than the first.
         if application in owned and (part := rng(_ALL)) < bar_of_question:
-            entry = entries[rng(_ALL) * len(entries) >> BITS]  # as `period_among` draws the period, for millions of answers
+            entry = entries[place_among(len(entries), rng(_ALL))]
             user.append((part, place, Contender(rng(_ALL), key, entry)))
     user.sort(key=itemgetter(2))
     return user

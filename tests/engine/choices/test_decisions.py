@@ -5,7 +5,22 @@ import contextlib
 import sqlite3
 
 import pytest
-from support.engine_flow import ACCEPTED, AFTER, APP, DURING, FRAMEWORKS, KATE_2026, KEY, QUESTION, SHARED, installed, user_of_shared
+from support.engine_flow import (
+    ACCEPTED,
+    AFTER,
+    APP,
+    DURING,
+    FLEET,
+    FRAMEWORKS,
+    KATE_2026,
+    KEY,
+    MORE,
+    QUESTION,
+    SHARED,
+    TWO,
+    installed,
+    user_of_shared,
+)
 
 from telemetryd.core.causes import Cause
 from telemetryd.core.permission.gate import ApplicationLevels
@@ -20,10 +35,6 @@ from telemetryd.errors import (
     UnknownApplicationError,
     UnknownQuestionError,
 )
-
-FLEET = "[limits]\nusage = 1\nsystem = 0\nnew_questions = 'refuse'"
-TWO = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
-MORE = KATE_2026.replace(APP, "org.kde.dolphin").replace("Kate", "Dolphin")
 
 
 @pytest.fixture

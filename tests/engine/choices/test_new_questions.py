@@ -1,14 +1,10 @@
 """A yes beforehand: which new questions are accepted at a tick, and which never are."""
 
 import pytest
-from support.engine_flow import APP, KATE_2026, KEY, installed
+from support.engine_flow import APP, FLEET, KEY, MORE, TWO, installed
 
 from telemetryd.core.permission.gate import ACCEPT_KNOWN
 from telemetryd.core.permission.lifecycle import State
-
-FLEET = "[limits]\nusage = 1\nsystem = 0\nnew_questions = 'refuse'"
-TWO = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
-MORE = KATE_2026.replace(APP, "org.kde.dolphin").replace("Kate", "Dolphin")
 
 
 @pytest.fixture

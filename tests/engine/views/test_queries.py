@@ -5,7 +5,7 @@ import json
 import math
 
 import pytest
-from support.engine_flow import ACCEPTED, AFTER, APP, CLOSES, DURING, KATE_2026, KEY, at, installed
+from support.engine_flow import ACCEPTED, AFTER, APP, CLOSES, DURING, KATE_2026, KEY, TWO, at, installed
 
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Delivery, Result, held_delivery, unknown_delivery
@@ -347,9 +347,6 @@ def changed_meanwhile(running, view, change):
     next(rows)
     change()
     return list(rows)
-
-
-TWO = KATE_2026 + KATE_2026[KATE_2026.index("[[question]]") :].replace("startup-time", "startup-pace")
 
 
 @pytest.mark.parametrize("view", [lambda views: views.questions(""), lambda views: views.applications({}), lambda views: views.preview("")])
