@@ -62,7 +62,7 @@ def rejection(expected: str) -> RefusedError:
 
 
 def pattern_rule(pattern: str, expected: str) -> Callable[[str], str]:
-    """The rule that a whole text matches a pattern. It is compiled at once: a first text must not take longer than others (C3)."""
+    """The rule that a whole text matches a pattern. It is compiled at once, because a first text should take no longer than others (C3)."""
     compiled = re.compile(pattern, re.ASCII)
 
     def check(text: str) -> str:
