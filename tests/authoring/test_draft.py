@@ -25,6 +25,13 @@ def test_the_samples_are_clean(kind, period):
     assert complaints(draft._replace(starts="2027-02-03", ends="2027-05-04"), TODAY) == []
 
 
+def test_the_day_of_the_start():
+    """The sixty days of a question count from the start that was given, if a period begins then; without one from tomorrow."""
+    for starts, first, last in (("2027-02-03", "2027-02-03", "2027-04-03"), ("", "2026-11-25", "2027-01-23")):
+        (table,) = tomllib.loads(compose(Draft(period=PeriodKind.DAY, starts=starts), TODAY))["question"]
+        assert (str(table["starts"]), str(table["ends"])) == (first, last)
+
+
 @given(st.sampled_from(PeriodKind), st.dates(date(2000, 1, 1), date(2100, 1, 1)))
 def test_suggested(kind, today):
     """A question gets whole periods, from the first one after today, for at most half a year and a week."""

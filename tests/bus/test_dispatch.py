@@ -8,12 +8,13 @@ import pytest
 from support.bus.served_object import connected
 
 from telemetryd import errors
+from telemetryd.bus import dispatch
 from telemetryd.bus.dispatch import PENDING_STEP_CALLS, RUNNING_MAX_CALLS, RUNNING_MAX_EACH
 from telemetryd.bus.identity import Confinement
 from telemetryd.bus.interfaces import PEER, PROPERTIES, TELEMETRY
 from telemetryd.bus.pending_calls import PENDING_MAX_BYTES, PENDING_MAX_CALLS
 from telemetryd.bus.transport.library import MessageFlag, MessageType, Variant
-from telemetryd.core.limits import LONG_CALL_S
+from telemetryd.core.limits import LONG_CALL_S, TURN_S
 from telemetryd.redact import INTERNAL_TEXT
 
 STANDARD = "org.freedesktop.DBus.Error."
@@ -171,6 +172,26 @@ async def test_no_reply_leaves_before_the_commit(telemetry):
     assert telemetry.recorder.record.count("reply") == 9
 
 
+async def test_while_nothing_can_be_committed(telemetry, monkeypatch):
+    """What needs no commit is answered at once; the others wait, and from a number of them on reading stops, once, until they are answered."""
+    monkeypatch.setattr(dispatch, "POSTPONED_MAX_CALLS", 3)
+    await telemetry.ask("Push", "ssv", PUSH)
+    telemetry.is_postponed = True
+    waiting = [asyncio.ensure_future(telemetry.ask("Push", "ssv", PUSH)) for _ in range(2)]
+    assert (await telemetry.ask("Get", "ss", [TELEMETRY, "Version"], interface=PROPERTIES)).body[0].value == 1
+    assert "hold" not in telemetry.recorder.record
+    for serial in (901, 902):
+        telemetry.dispatcher.on_call(telemetry.call("Push", "ssv", PUSH, sender=telemetry.client.unique_name, serial=serial))
+    for _ in range(2):
+        telemetry.dispatcher.postpone()
+    assert telemetry.recorder.record.count("hold") == 1
+    assert not any(one.done() for one in waiting)
+    telemetry.is_postponed = False
+    telemetry.dispatcher.finish()
+    assert {reply.message_type for reply in await asyncio.gather(*waiting)} == {MessageType.METHOD_RETURN}
+    assert telemetry.recorder.record.count("resume") == 1
+
+
 async def test_calls_are_parked_until_their_caller_is_known(telemetry):
     """A caller is asked about once; what it calls meanwhile waits and is answered in order; it is forgotten when it leaves."""
     await asyncio.gather(*(telemetry.ask("Push", "ssv", PUSH) for _ in range(20)))
@@ -232,6 +253,27 @@ async def test_large_replies_to_parked_calls_wait_for_each_other(control):
     steps = "".join(step[0] for step in control.recorder.record if step in {"reply", "drain"}).split("d")
     assert sum(map(len, steps)) == 3 * PENDING_STEP_CALLS
     assert max(map(len, steps)) <= PENDING_STEP_CALLS
+
+
+@pytest.mark.parametrize(("turns", "least", "most"), [(0, 1, 4), (1.2, 6, 9)], ids=["short ones", "long ones"])
+async def test_parked_calls_share_a_turn(control, turns, least, most):
+    """Of six parked calls the short ones are answered together, and each that takes more than a turn before the next one runs."""
+
+    def work(_caller, _call):
+        before = thread_time()
+        while thread_time() - before < turns * TURN_S:
+            pass
+        return [[]]
+
+    control.answers.does["Preview"] = work
+    control.door.is_open.clear()
+    calls = [asyncio.ensure_future(control.ask("Preview", "s", [""])) for _ in range(6)]
+    for _ in calls:
+        await asyncio.wait_for(control.received.get(), 5)
+    control.recorder.record.clear()
+    control.door.is_open.set()
+    await asyncio.gather(*calls)
+    assert least <= control.recorder.record.count("commit") <= most  # two more than needed: a short call may take long once
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,7 @@ def _answers(definition: Definition, place: Place, prefix: str) -> Iterator[Faul
     if question.epsilon > _EPSILON:
         message = f"{prefix}epsilon: {question.epsilon:g} protects an answer less than the usual {_EPSILON:g}"
         yield warning((*place, "epsilon"), "A3", message, "leave it out, or give the reviewers a reason")
-    own = [field for field in definition.fields if field.id in question.sources and "/" not in field.id]
-    if question.category is Category.SYSTEM and any(field.type is SourceType.COUNT for field in own):
+    if question.category is Category.SYSTEM and any(field.type is SourceType.COUNT for field in definition.fields):
         message = f"{prefix}category: counting over a period is usage, not what the installation is like"
         yield warning((*place, "category"), "P2", message, 'write category = "usage"')
 
@@ -153,13 +152,12 @@ def _translations(declaration: Declaration) -> Iterator[Fault]:
         for key in ("purpose", "decision"):
             places[f"question/{definition.question.id}/{key}"] = ("question", number, key)
     for language, texts in declaration.texts.items():
+        there = [name for name in places if name in texts]
         missing = [name for name in places if name not in texts]
-        if missing and len(missing) < len(places):
+        if there and missing:
             table, id_, key = missing[0].split("/")
             place = (*places[missing[0]][:2], f"{key}[{language}]")
-            message = (
-                f'[[{table}]] "{id_}": {key}[{language}]: is missing, and {len(places) - len(missing)} of {len(places)} texts are there'
-            )
+            message = f'[[{table}]] "{id_}": {key}[{language}]: is missing, and {len(there)} of {len(places)} texts are there'
             yield warning(place, "T1", message, guide(place).help)
 
 

@@ -81,6 +81,12 @@ def test_rare(shares, rare):
     assert [message.rpartition(" in ")[2] for _, message in warnings] == ([rare] if rare else [])
 
 
+def test_rare_of_two():
+    """The labels are those of the source whose shares are expected, whichever comes first in the question."""
+    text = source("zoom") + source("shell", "choice") + asking("zoom", "shell", more="expected = { shell = { wayland = 0.999, x11 = 0.001 } }")
+    assert [message.rpartition(" in ")[2] for _, message in warned(text, "one user in a hundred")] == ["x11"]
+
+
 @pytest.mark.parametrize(("ends", "days"), [("2027-03-02", 275), ("2027-03-03", 276), ("2027-05-31", 365)])
 def test_long(ends, days):
     """A question of more than nine months is warned about, with its days, the first and the last included."""

@@ -248,6 +248,19 @@ def test_a_host_that_changes(world, now):
     assert look(user.ledger, {}, CAPS, now) == Look(dict.fromkeys(held), {}, {})
 
 
+def test_what_is_held_keeps_its_place():
+    """What is held for an unchanged host keeps its room, though a question that moves there has a better rank and wants the same room."""
+    held, moved = candidate_of(5, 0, 1, HOSTS[0], 20, ("a/x",)), candidate_of(0, 0, 1, HOSTS[1], 40, ("a/y",))
+    ledger = {("a", "p"): held.entry, ("a", "q"): moved.entry}
+    caps = Caps(40, 50, 140)
+    world = {
+        ("a", "p"): held._replace(entry=Charge(*held.entry)),
+        ("a", "q"): moved._replace(entry=moved.entry._replace(host=HOSTS[0])),
+    }
+    full = because(Cause.NO_ROOM, cap="year", host=HOSTS[0], year="2026")
+    assert look(ledger, world, caps, 10) == Look({("a", "q"): None}, {("a", "q"): full}, {})
+
+
 def test_a_pause_ends_nothing():
     """While a question is paused it gets room, but does not end for lack of it, whether it is due or held."""
     paused = candidate_of(0, 0, 1, HOSTS[0], 20, ("a/x",))._replace(is_paused=True)
@@ -259,9 +272,11 @@ def test_a_pause_ends_nothing():
 
 
 def test_a_clock_that_is_set_back():
-    """What is held stays held before its period, is shown to have room, and does not end before the period begins again."""
+    """What is held stays held before its period, on another host too, is shown to have room, and does not end before the period begins."""
     one = candidate_of(0, 0, 2, HOSTS[0], 20, ("a/x",))
     assert look({("a", "p"): one.entry}, {("a", "p"): one}, CAPS, 12) == Look({}, {}, {("a", "p"): YES})
+    moved = one._replace(entry=one.entry._replace(host=HOSTS[1]))
+    assert look({("a", "p"): one.entry}, {("a", "p"): moved}, CAPS, 12) == Look({("a", "p"): moved.entry}, {}, {("a", "p"): YES})
     assert look({("a", "p"): one.entry}, {("a", "p"): one}, Caps(0, 0, 0), 12) == Look({("a", "p"): None}, {}, {("a", "p"): FULL})
 
 

@@ -257,6 +257,29 @@ def test_sources_with_room():
     assert [need.exceeded < 0.001 for need in few] == []
 
 
+@pytest.mark.parametrize(("applications", "have", "share", "exceeded"), [(3, 0, 0.5, 0.125), (6, 3, 1.0, 0.65625), (4, 1, 1.0, 13 / 256)])
+def test_who_has_which_applications(applications, have, share, exceeded):
+    """Of a source with room for two answers, the part of the users who have and are drawn for three or more of the questions.
+
+    Each application has one question and is there independently of the others, so these are sums of binomial chances.
+    """
+    (need,) = source_needs(about_one_source(applications, applications=applications, have=have), share)
+    assert (need.questions, need.exceeded) == (applications, pytest.approx(exceeded, abs=1e-12))
+
+
+def test_nothing_fits():
+    """Where one answer alone exceeds the caps, the least share is told."""
+    tight = vendor(2)._replace(caps=Caps(10, 10, 10))
+    assert fitting_shares(tight, chance()) == (0.001, 0.001)
+
+
+@pytest.mark.parametrize(("spent", "years"), [([0, 20, 40, 60], 5), ([140, 70, 0], 2), ([100], 2)])
+def test_years_of_different_users(spent, years):
+    """The median over all beginnings, where the years that follow are those of the users that follow."""
+    each = sorted(next(n for n in range(1, 99) if sum(spent[(first + year) % len(spent)] for year in range(n)) >= 140) for first in range(len(spent)))
+    assert share_plan._median_years(spent, 140) == each[len(each) // 2] == years
+
+
 def test_precision():
     """Reports are users times shares; the margin shrinks with their root."""
     (first, *_) = precisions(vendor(40, share=0.5), 0.11, 10_000)

@@ -137,6 +137,7 @@ class Served:
         self.interface = load(interface)
         self.answers = Answers(self.interface, guard)
         self.failure = None
+        self.is_postponed = False
         self.received = asyncio.Queue()
 
     def hear(self, signal):
@@ -159,7 +160,10 @@ class Served:
     def settle(self, dispatcher):
         """The end of a batch: here is where the daemon commits."""
         self.recorder.record.append("commit")
-        dispatcher.finish(self.failure)
+        if self.is_postponed:
+            dispatcher.postpone()
+        else:
+            dispatcher.finish(self.failure)
 
     def call(self, member, signature="", body=(), **other):
         """A call to the object."""
