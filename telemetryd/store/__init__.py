@@ -137,7 +137,7 @@ def no_store(why: StorageError) -> Store:
 
 
 def open_store(directory: Path, listener: CommitListener = NOBODY, *, is_developer: bool) -> Store:
-    """Open the pair of files. An absent file is created at its first write, never before.
+    """Open the pair of files. An absent file is created by `Store.make` or at its first write, never before.
 
     The listener gets the decoys' commits too, although nobody needs them: a sync takes time that applications could measure. Policy: C3.
 

@@ -36,7 +36,7 @@ _ABSENT, _UNSETTLED = FileState.ABSENT, FileState.UNSETTLED
 
 
 class Database:
-    """A file that is created at its first write. Before, it reads as empty.
+    """A file that is created by `make` or at its first write. Before, it reads as empty.
 
     A commit neither waits for the disk nor folds the log into the file. A thread does that where durability is promised (`sync`, `fold`).
 
@@ -206,7 +206,7 @@ class Database:
 
     def close(self) -> None:
         """Close the file. SQLite folds the log, unless another process has the file open: so the log is synced first."""
-        if self._state in {FileState.NEW_UNSETTLED, FileState.UNSETTLED} and self._is_lasting:
+        if self._state in {FileState.NEW, FileState.NEW_UNSETTLED, FileState.UNSETTLED} and self._is_lasting:
             with suppress(StorageError):
                 self.sync()
         self.burst.remove(self._present)

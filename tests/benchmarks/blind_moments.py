@@ -27,6 +27,7 @@ CHEAP, COSTLY = 2600, 1000
 ROWS = {
     "others": (blind_registering.against_others, CHEAP),
     "own": (blind_registering.of_own, CHEAP),
+    "first": (blind_registering.first_against_others, COSTLY),
     "start": (blind_starts.first_pushes, COSTLY),
     "timer": (blind_starts.beside_timer, COSTLY),
     "period": (blind_midnights.first_of_period, COSTLY),

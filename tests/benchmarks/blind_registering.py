@@ -12,7 +12,7 @@ from support.manifests.manifest_texts import this_week
 
 from telemetryd.bus.transport.library import Variant
 
-APP, OTHERS = "org.kde.kate", [f"org.kde.ko{number:02}" for number in range(20)]
+APP, REFUSED, OTHERS = "org.kde.kate", "org.kde.kite", [f"org.kde.ko{number:02}" for number in range(20)]
 ROOM = "epsilon = 0.5\n"
 """The ledger has room for twenty of these."""
 PAIRS = 130
@@ -34,12 +34,7 @@ def registration(application, text):
 
 def against_others(task):
     """One daemon whose user accepted nothing, and one with twenty accepted questions of others in their periods; called in turn."""
-    with contextlib.ExitStack() as stack:
-        machines = {count: stack.enter_context(machine_of(task, f"of-{count:02}")) for count in (0, 20)}
-        for count, machine in machines.items():
-            for application in OTHERS:
-                machine.install(declared(application, more=ROOM))
-            asyncio.run(_accept_others(machine, OTHERS[:count]))
+    with _beside_others(task) as machines:
         found = {(name, count): [] for name in ("same", "changed") for count in machines}
         while len(found["changed", 0]) < task.trials:
             _call_in_turn(machines, found, task.chance)
@@ -47,6 +42,37 @@ def against_others(task):
             check(count, len(rows(machine, "SELECT 1 FROM acceptance", file="consent.sqlite")), "accepted")
     for name in ("same", "changed"):
         yield Compared(f"Register of the {name} text: 0 or 20 others", found[name, 0], found[name, 20], SINGLE)
+
+
+def first_against_others(task):
+    """The same, where a Register or a Push is the first call that a daemon gets: each trial starts one, in the same state."""
+    calls = {"Register": registration(APP, declared(APP)), "Push": push(REFUSED)}
+    with _beside_others(task) as machines:
+        for machine in machines.values():
+            machine.install(declared(REFUSED))
+            save(machine)
+        found = {(name, count): [] for name in calls for count in machines}
+        while len(found["Push", 0]) < task.trials:
+            for name, count in task.chance.sample(sorted(found), len(found)):
+                restore(machines[count])
+                with machines[count].daemon():
+                    connection = Connection(machines[count])
+                    found[name, count].append(connection.ask(calls[name]))
+                    connection.close()
+    for name in calls:
+        yield Compared(f"first {name} after a start: 0 or 20 others", found[name, 0], found[name, 20], SINGLE)
+
+
+@contextlib.contextmanager
+def _beside_others(task):
+    """Two machines with the same twenty applications: nothing is accepted on one, and all their questions on the other."""
+    with contextlib.ExitStack() as stack:
+        machines = {count: stack.enter_context(machine_of(task, f"of-{count:02}")) for count in (0, 20)}
+        for count, machine in machines.items():
+            for application in OTHERS:
+                machine.install(declared(application, more=ROOM))
+            asyncio.run(_accept_others(machine, OTHERS[:count]))
+        yield machines
 
 
 async def _accept_others(machine, accepted):

@@ -173,7 +173,7 @@ async def test_no_reply_leaves_before_the_commit(telemetry):
 
 
 async def test_while_nothing_can_be_committed(telemetry, monkeypatch):
-    """What needs no commit is answered at once; the others wait, and from a number of them on reading stops, once, until they are answered."""
+    """What needs no commit is answered at once. The others wait; from a number of them on reading stops, once, until they are answered."""
     monkeypatch.setattr(dispatch, "POSTPONED_MAX_CALLS", 3)
     await telemetry.ask("Push", "ssv", PUSH)
     telemetry.is_postponed = True

@@ -83,7 +83,9 @@ def test_rare(shares, rare):
 
 def test_rare_of_two():
     """The labels are those of the source whose shares are expected, whichever comes first in the question."""
-    text = source("zoom") + source("shell", "choice") + asking("zoom", "shell", more="expected = { shell = { wayland = 0.999, x11 = 0.001 } }")
+    text = (
+        source("zoom") + source("shell", "choice") + asking("zoom", "shell", more="expected = { shell = { wayland = 0.999, x11 = 0.001 } }")
+    )
     assert [message.rpartition(" in ")[2] for _, message in warned(text, "one user in a hundred")] == ["x11"]
 
 

@@ -6,7 +6,9 @@ from support.manifests.manifest_texts import EDITOR, question
 from telemetryd.authoring.linter.renamed_facts import faults
 from telemetryd.toml.manifest import parse
 
-SOURCES = "".join(f'[[source]]\nid = "{name}"\ntype = "number"\ndescription = "What {name} shows"\nbins = [1, 2]\n' for name in ("load", "zoom"))
+SOURCES = "".join(
+    f'[[source]]\nid = "{name}"\ntype = "number"\ndescription = "What {name} shows"\nbins = [1, 2]\n' for name in ("load", "zoom")
+)
 OWN = parse(EDITOR + SOURCES + question("kept", "load", "zoom", purpose="Which is kept?", decision="Whether the slower one goes"))
 """A manifest with two sources, of which the second is in the groups."""
 NAME = f"{OWN.application.id}/zoom"

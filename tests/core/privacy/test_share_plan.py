@@ -276,7 +276,9 @@ def test_nothing_fits():
 @pytest.mark.parametrize(("spent", "years"), [([0, 20, 40, 60], 5), ([140, 70, 0], 2), ([100], 2)])
 def test_years_of_different_users(spent, years):
     """The median over all beginnings, where the years that follow are those of the users that follow."""
-    each = sorted(next(n for n in range(1, 99) if sum(spent[(first + year) % len(spent)] for year in range(n)) >= 140) for first in range(len(spent)))
+    each = sorted(
+        next(n for n in range(1, 99) if sum(spent[(first + year) % len(spent)] for year in range(n)) >= 140) for first in range(len(spent))
+    )
     assert share_plan._median_years(spent, 140) == each[len(each) // 2] == years
 
 
