@@ -124,11 +124,13 @@ class Routes:
             if self._is_developer:
                 verdicts.append(self._verdict(definition, is_open=bool(period)))
             slots = self._catalogue.slots(definition, owner)
+            # A decoy is made in any case: it takes longer than a tally.
+            decoy_slots = aggregate.decoy_slots(slots)
+            tally = self._tallies.decoy(definition.key, pusher, period_at(definition.question.period, now).label, decoy_slots)
             if period:
                 tally = self._tallies.get(definition.key, pusher, period, slots)
             else:
-                slots = aggregate.decoy_slots(slots)
-                tally = self._tallies.decoy(definition.key, pusher, period_at(definition.question.period, now).label, slots)
+                slots = decoy_slots
             folds += [(aggregate.fold(slot), tally) for slot in slots if slot.field.id == source.id]
         name = source.id if owner.application.id == pusher else f"{owner.application.id}/{source.id}"
         return Route(source, coarsen.coarsener(source), tuple(folds), "; ".join(verdicts), name)
