@@ -40,7 +40,9 @@ TESTS = {
 WIDER = {
     "telemetryd/engine/samples/period_close.py": ["tests/flow/test_report.py"],
     "telemetryd/store/consents.py": ["tests/engine/choices/test_decisions.py"],
+    "telemetryd/authoring/models.py": ["tests/toml/test_schema.py"],
 }
+"""Modules, and the tests of other packages that are for them too."""
 EQUAL = ("ReplaceBinaryOperator_BitOr", "ReplaceUnaryOperator_Delete_Not_None", "RemoveDecorator")
 """Operators of which nearly every mutant is the same program: `int | None` in an annotation, `@property` (which nothing then finds)."""
 PYTEST = ("-m", "pytest", "-q", "-x")
@@ -74,7 +76,8 @@ def tests(module):
         return [TESTS[module], *([WIDER[module]] if module in WIDER else [])]
     package = Path(module).parent.relative_to("telemetryd")
     own = f"tests/{package}/test_{Path(module).stem}.py"
-    return [*([[own]] if (ROOT / own).exists() else []), [f"tests/{package.parts[0]}"]]
+    wider = [f"tests/{package.parts[0]}", *WIDER.get(module, ())]
+    return [*([[own]] if (ROOT / own).exists() else []), wider]
 
 
 def copy(number):

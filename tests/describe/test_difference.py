@@ -89,9 +89,11 @@ def test_question(change, sentence):
     ],
 )
 def test_direction(change, direction, part):
-    """A change says which way it goes for the user: more is learnt (wider), less (narrower), or something else."""
-    (difference,) = compare(OLD, definition(question=QUESTION._replace(**change)))
-    assert difference[:2] == (direction, part)
+    """A change says which way it goes for the user: more is learnt (wider), less (narrower), or something else. Back it goes the other way."""
+    new = definition(question=QUESTION._replace(**change))
+    ((there, *_),), ((back, *_),) = ([each[:2] for each in compare(*pair)] for pair in ((OLD, new), (new, OLD)))
+    assert (there, back) == (direction, {"wider": "narrower", "narrower": "wider", "other": "other"}[direction])
+    assert {each.part for each in (*compare(OLD, new), *compare(new, OLD))} == {part}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,22 @@ def test_texts_change_in_both_directions(key, text):
     is_asked = key in QUESTION._fields
     new = definition(question=QUESTION._replace(**{key: text})) if is_asked else definition(APPLICATION._replace(**{key: text}))
     assert [[change.part for change in compare(*pair)] for pair in ((OLD, new), (new, OLD))] == [[key], [key]]
+
+
+@pytest.mark.parametrize(
+    ("part", "new"),
+    [
+        ("category", definition(question=QUESTION._replace(category=Category.SYSTEM))),
+        ("period", definition(question=QUESTION._replace(period=PeriodKind.MONTH))),
+        ("kind", definition(APPLICATION._replace(kind=ManifestKind.SHARED))),
+        *[("combine", definition(sources=(STARTUP._replace(combine=combine), PLATFORM))) for combine in (Combine.MAX, Combine.LAST)],
+        ("unit", definition(sources=(STARTUP._replace(unit="zm"), PLATFORM))),
+        *[("description", definition(sources=(STARTUP._replace(description=text), PLATFORM))) for text in ("A", "zzz")],
+    ],
+)
+def test_words_change_in_both_directions(part, new):
+    """A word out of a few that changes has one sentence, whichever of the two is the new one."""
+    assert [[change.part for change in compare(*pair)] for pair in ((OLD, new), (new, OLD))] == [[part], [part]]
 
 
 def test_two_texts_that_are_read_separately():

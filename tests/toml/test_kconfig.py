@@ -26,6 +26,7 @@ OURS = "[UserFeedback]\n"
         "[UserFeedback][$i]\nEnabled=false",
         "[UserFeedback] [$i]\nEnabled[$i]=false",
         "[$i]\n[UserFeedback]\nEnabled=false",
+        "[$i]\n\n[UserFeedback]\nEnabled=false",
         OURS + "[$i]\nEnabled=false",
         "\ufeff# comment\r\n; comment\r\n\r\n[UserFeedback]\r\nEnabled = FALSE \r\n",
         "[ userfeedback ]\n\t enabled\t=\tOff",

@@ -542,6 +542,13 @@ def test_coarser_values():
     assert declaration.definitions[0].question.coarser == (("platform", ("x11",)),)
 
 
+def test_expected_shares_of_too_many_bins():
+    """A question with far too many bins is refused for these, and none of their labels is made to look at its expected shares."""
+    many = KATE.replace("bins = [500, 2000]", f"bins = {list(range(1, 200))}")
+    for more in ("", 'expected = { startup = { "x" = 1 } }'):
+        assert ": sources: expected at most 24 possible answers" in refusal(f"{many}{more}\n")
+
+
 def test_size():
     """A manifest has at most 64 KiB. The error names the limit, and a longer text is not parsed."""
     filler = "#" * (MANIFEST_BYTES - len(KATE) - 1)

@@ -76,6 +76,7 @@ def test_translations_without_quotes(key):
         ("schema = 1\nschema = 1\n", 2, "keep one of the two"),
         ("[a]\n[b]\n[a]\n", 3, "keep one of the two"),
         (f"schema = 1\nbins = [{'9' * 5000}]", 2, "write a shorter number"),
+        (f"\nbins = [{'9' * 5000}]", 2, "write a shorter number"),
         ("schema = 1\na.b.c.d.e = 1", 2, "take out what no key of a manifest needs"),
         ("schema = 1\n\x00", 2, "write valid TOML"),
         ("\ufeffschema = 1", 1, "save the file as UTF-8 without BOM"),

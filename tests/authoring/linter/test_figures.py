@@ -30,6 +30,13 @@ def warned(text, part):
     return [(finding.fault.place, finding.fault.message) for finding in lint(EDITOR + text, TODAY) if part in finding.fault.message]
 
 
+@pytest.mark.parametrize(("kind", "bins", "count"), [("count", "[0, 2]", 1), ("count", "[1, 2]", 0), ("number", "[0, 2]", 0)])
+def test_a_bin_that_stays_empty(kind, bins, count):
+    """Only a count that begins at 0 has a bin that stays empty; the warning stands at the edge 0."""
+    warnings = warned(source("load", kind, bins=f"bins = {bins}") + asking("load"), "never below 0")
+    assert [place for place, _ in warnings] == [("source", 0, "bins", 0)] * count
+
+
 @pytest.mark.parametrize(("epsilon", "count"), [(1.0, 0), (2.0, 0), (2.1, 1), (4.0, 1)])
 def test_weak_protection(epsilon, count):
     """An ε above 2 is warned about, and 2 is not."""

@@ -33,6 +33,23 @@ def test_values_that_are_content(value, clause, kind):
     assert fault.message == f'[[source]] "shell": values: item 2: looks like {kind}'
 
 
+@pytest.mark.parametrize(
+    ("decision", "decides"),
+    [
+        ("A slower font is replaced", True),
+        ("Zoom is taken out of the menu", True),
+        ("Is start-up too slow?", False),
+        ("IS START-UP: too slow!", False),
+        ("To be decided", False),
+        ("It goes", False),
+    ],
+)
+def test_decisions(decision, decides):
+    """A decision that only repeats the purpose in other letters and signs decides nothing, and neither does one of few words."""
+    found = faults(f'[[question]]\nid = "q"\npurpose = "Is start-up too slow?"\ndecision = "{decision}"\n')
+    assert [fault.place for fault in found] == ([] if decides else [("question", 0, "decision")])
+
+
 def test_tables_without_an_id():
     """A table whose id is missing or no text is called by its number, from 1."""
     tables = "".join(f'[[source]]\n{id_}\ndescription = "The path"\n' for id_ in ("", 'id = "shell"', "id = 7"))
