@@ -89,7 +89,7 @@ def test_question(change, sentence):
     ],
 )
 def test_direction(change, direction, part):
-    """A change says which way it goes for the user: more is learnt (wider), less (narrower), or something else. Back it goes the other way."""
+    """A change says which way it goes for the user: wider (more is learnt), narrower or other. The change back goes the other way."""
     new = definition(question=QUESTION._replace(**change))
     ((there, *_),), ((back, *_),) = ([each[:2] for each in compare(*pair)] for pair in ((OLD, new), (new, OLD)))
     assert (there, back) == (direction, {"wider": "narrower", "narrower": "wider", "other": "other"}[direction])
