@@ -8,15 +8,20 @@ from support.bus.served_object import connected
 from telemetryd.bus.transport.library import MessageType, Variant
 from telemetryd.core.limits import TURN_S
 
-CALLS, TRIES = 150, 20
+CALLS, LONG_CALLS, TRIES = 150, 60, 20
 PUSH = ["a", "b", Variant("u", 1)]
 
 
-def slow(_caller, _call):
+def slow(_caller, _call, turns=1.2):
     """Take more processor time than a turn, as a long text does."""
-    end = time.thread_time() + 1.2 * TURN_S
+    end = time.thread_time() + turns * TURN_S
     while time.thread_time() < end:
         pass
+
+
+def half_slow(_caller, _call):
+    """Take less than a turn, as ten thousand samples do."""
+    slow(_caller, _call, turns=0.6)
 
 
 async def test_another_caller_does_not_wait_for_all(telemetry):
@@ -39,6 +44,27 @@ async def test_another_caller_does_not_wait_for_all(telemetry):
     await other.disconnect()
     assert [entry for entry in order if isinstance(entry, str)] == [f"other {number}" for number in range(3)]
     assert order.index("other 2") < CALLS * 2 // 3
+
+
+async def test_long_messages_that_take_less_than_a_turn(telemetry):
+    """A batch may be one long message, and no longer than a turn. While many of one caller wait, another caller does not wait for all."""
+    telemetry.answers.does["Push"] = half_slow
+    other = await connected(telemetry.address)
+    await telemetry.ask("Push", "ssv", PUSH)
+    await other.ask(telemetry.call("Push", "ssv", PUSH))
+    order = []
+
+    async def note(edge, who, *body):
+        await edge.ask(telemetry.call("Push", "ssv", ["a", "b", *body]))
+        order.append(who)
+
+    flood = [asyncio.ensure_future(note(telemetry.client, number, Variant("ad", [0.0] * 10_000))) for number in range(LONG_CALLS)]
+    while not order:
+        await asyncio.sleep(0)
+    await asyncio.gather(*flood, note(other, "other", Variant("u", 1)))
+    assert [entry for entry in order if isinstance(entry, int)] == list(range(LONG_CALLS))
+    await other.disconnect()
+    assert order.index("other") < LONG_CALLS * 5 // 6
 
 
 async def test_what_was_received_is_handled_before_the_name_is_released(telemetry):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telemetryd.bus.transport.output import Output
 from telemetryd.bus.transport.sender_queues import Refused, SenderQueues
 from telemetryd.core.limits import (
+    BEHIND_S,
     CROWDED_S,
     LONG_CALL_S,
     RECEIVE_BUDGET_BYTES,
@@ -72,9 +73,9 @@ class Pump:
     """Reads a wire in batches, and writes the output at the end of a batch or of the loop's turn.
 
     A batch that takes longer than one sender's share starts the crowded mode: received messages are sorted by sender (`SenderQueues`), and
-    one turn of a sender is a batch. The mode ends when nothing waits and no turn was longer than a share for a while. A share is
-    processor time, because a busy machine does not make a sender's calls more expensive. Reading that clock costs a call 1 %, so the
-    pump does it only for a while after a first long batch.
+    one turn of a sender is a batch. So do several batches in a row that leave the bus with much for us, as of one long message each. The
+    mode ends when nothing waits and no turn was longer than a share for a while. A share is processor time, because a busy machine does not
+    make a sender's calls more expensive. Reading that clock costs a call 1 %, so the pump does it only for a while after a first long batch.
 
     Nothing is read after `hold`, or from more than UNSENT_HIGH_BYTES of unsent output until less than UNSENT_LOW_BYTES.
     `on_batch` ends a batch. `on_lost` is called, maybe repeatedly, if the wire is unusable. `on_refused` gets calls for which there is no
@@ -94,7 +95,7 @@ class Pump:
         self._on_refused = on_refused
         self._queues: SenderQueues | None = None
         self._is_turn_due = False
-        self._wary_until = self._crowded_until = 0.0
+        self._wary_until = self._crowded_until = self._behind_s = 0.0
         self._received = self._pauses = 0
         self._is_handed_over = asyncio.Event()
         self._output = Output()
@@ -194,11 +195,19 @@ class Pump:
         self._is_in_batch = True
         self._wire.read(RECEIVE_BUDGET_BYTES, begin + TURN_S, is_wary=is_wary)
         self._end_batch()
+        took_s = perf_counter() - begin
+        if took_s > LONG_CALL_S:
+            self._note_long_batch(took_s, spent)
+
+    def _note_long_batch(self, took_s: float, spent: float) -> None:
+        """Start the crowded mode if the batch was too long, or if the pump has fallen behind. `spent` is 0 if the time was not measured."""
         now = perf_counter()
-        if now - begin > TURN_S:
-            if spent and thread_time() - spent > TURN_S and self._is_started and self._on_refused is not None:
+        if self._is_started and self._on_refused is not None:
+            self._behind_s = self._behind_s + took_s if self._socket.has_unread(STREAM_BYTES) else 0.0
+            if (spent and thread_time() - spent > TURN_S) or self._behind_s > BEHIND_S:
                 self._queues = SenderQueues(self._socket.owed_bytes)
-                self._crowded_until = now + CROWDED_S
+                self._crowded_until, self._behind_s = now + CROWDED_S, 0.0
+        if took_s > TURN_S:
             self._wary_until = now + CROWDED_S
 
     def _receive_sorted(self, queues: SenderQueues) -> None:

@@ -146,6 +146,13 @@ class BusSocket(socket.socket):
                 break
         return b"".join(received)
 
+    def has_unread(self, size: int) -> bool:
+        """Whether so many bytes have arrived that nobody has read."""
+        try:
+            return len(super().recv(size, socket.MSG_PEEK)) == size
+        except OSError:
+            return False
+
     @property
     def owed_bytes(self) -> int:
         """Missing bytes of a message that the library has in part."""
