@@ -75,7 +75,7 @@ class Pump:
     A batch that takes longer than one sender's share starts the crowded mode: received messages are sorted by sender (`SenderQueues`), and
     one turn of a sender is a batch. So do several batches in a row that leave the bus with much for us, as of one long message each. The
     mode ends when nothing waits and no turn was longer than a share for a while. A share is processor time, because a busy machine does not
-    make a sender's calls more expensive. Reading that clock costs a call 1 %, so the pump does it only for a while after a first long batch.
+    make a sender's calls more expensive. Reading that clock costs a call 1 %, so the pump does it only for a while after a long batch.
 
     Nothing is read after `hold`, or from more than UNSENT_HIGH_BYTES of unsent output until less than UNSENT_LOW_BYTES.
     `on_batch` ends a batch. `on_lost` is called, maybe repeatedly, if the wire is unusable. `on_refused` gets calls for which there is no
