@@ -57,7 +57,7 @@ class Database:
         self._new_fd: int | None = None
         """Our descriptor of a new file. It is closed after SQLite has closed its own: closing it before would drop SQLite's locks."""
         self._checkpointer: sqlite3.Connection | None = None
-        self._schema, self._is_lasting, self._sync_level = schema, is_lasting, "FULL" if is_lasting else "OFF"
+        self._schema, self._is_lasting = schema, is_lasting
         with translate_errors():
             self._state = FileState.SETTLED if path.exists() else FileState.ABSENT
             self.was_lost = quarantine.has_unacknowledged(path)
@@ -213,7 +213,7 @@ class Database:
         if self._checkpointer is not None:
             self._checkpointer.close()
         with suppress(sqlite3.Error):
-            self._connection.execute(f"PRAGMA synchronous={self._sync_level}")
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if self._is_lasting else 'OFF'}")
         self._connection.close()
         self._change_state(FileEvent.SYNC_BEGINS)
         self._checkpointer = None
@@ -291,7 +291,7 @@ class Database:
         """Empty the log: sync what is left to copy, and wait this long for other processes. False while one reads."""
         with self._translate_errors():
             connection = self._settled
-            connection.execute(f"PRAGMA synchronous={self._sync_level}")
+            connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
             try:
                 (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -379,9 +379,12 @@ class Database:
         return connection
 
     def _open_checkpointer(self) -> sqlite3.Connection:
-        """Open the connection that copies the log into the file. It is opened now, because the file may lose its name later."""
+        """Open the connection that copies the log into the file. It is opened now, because the file may lose its name later.
+
+        It syncs, and so does `_truncate`, even if the file is not lasting: decoys take as long as what they stand for. Policy: C3.
+        """
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=1)
-        connection.executescript(f"PRAGMA synchronous={self._sync_level}; PRAGMA wal_autocheckpoint=0; PRAGMA user_version;")
+        connection.executescript("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA user_version;")
         return connection
 
     @contextmanager

@@ -1,5 +1,7 @@
 import contextlib
 import os
+import subprocess
+import sys
 from array import array
 
 import pytest
@@ -39,6 +41,38 @@ def test_same_file_system(tmp_path, decoys):
     """They lie on the file system of the real ones, or their time would be another's."""
     decoys.opened().save([ROW])
     assert {os.fstat(number).st_dev for numbers in open_files(tmp_path).values() for number in numbers} == {tmp_path.stat().st_dev}
+
+
+_FOLDING = """
+import sys
+from array import array
+from pathlib import Path
+from telemetryd.engine.ports import StoredTally
+from telemetryd.store import open_store
+
+store = open_store(Path(sys.argv[1]), is_developer=False)
+store.make()
+tables = {"kept": store.tallies, "refused": store.decoys.opened()}
+for turn in range(2):
+    print(f"TURN {turn}", flush=True)
+    for number, step in enumerate((store.sync, store.fold, store.cut, store.purge)):
+        tables[sys.argv[2]].save([StoredTally(10 * turn + number, ("a", "b" * number), str(turn), "d", array("Q", [1]))])
+        step()
+"""
+"""Writes a sample's row before each step of an erasure, in two turns: SQLite syncs a directory once."""
+
+
+def test_as_many_syncs_as_for_kept_samples(folder, strace):
+    """Folding and emptying the logs waits for the disk as often after refused samples as after kept ones. Policy: C3."""
+    counts = {}
+    for kind in ("kept", "refused"):
+        place, trace = folder / kind, folder.parent / kind
+        place.mkdir()
+        command = [strace, "-f", "--seccomp-bpf", "-o", trace, "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", _FOLDING]
+        subprocess.run([*command, place, kind], check=True, stdout=subprocess.DEVNULL)
+        _, _, second = trace.read_text().partition('"TURN 1')
+        counts[kind] = second.count("sync(")
+    assert counts["kept"] == counts["refused"] == 10
 
 
 def test_gone_with_the_process(tmp_path, decoys):
