@@ -497,6 +497,11 @@ class TestOtherEvents:
             (DRAWN, DURING, Outcome.PASSED, "damaged"),
             (REPORTING, AFTER, Outcome.ANSWERED, "lost"),
             (SENT, AFTER, Outcome.ANSWERED, Cause.SENT),
+            (SENT._replace(outcome=Outcome.SUSPENDED), AFTER, Outcome.SUSPENDED, Cause.SENT),
+            (mark_passed(DRAWN, FULL), AFTER, Outcome.PASSED, Cause.NO_ROOM),
+            (DRAWN, BEGINS - 1, Outcome.OPEN, ""),
+            (DRAWN, BEGINS, Outcome.PASSED, "damaged"),
+            (Record(), AFTER, Outcome.OPEN, ""),
         ],
     )
     def test_main_database_lost(self, record, now, outcome, cause):
