@@ -239,6 +239,16 @@ async def test_crash_and_nothing_to_report(running, lose):
     assert running.store.reports.queue() == []
 
 
+@pytest.mark.parametrize("host", ["a.example", "telemetry.kde.or", "telemetry.kde.org.example", "z.example"])
+async def test_crash_and_another_host(running, host):
+    """A report that was promised to another host is never sent to this one: it is lost, and no tally stays. Policy: C6."""
+    running.questions.remember(KEY, begin_report(running.record(), host))
+    running.clock.wall = AFTER
+    running.restart()
+    assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "lost")
+    assert (running.bodies(), running.store.tallies.all()) == ({}, [])
+
+
 @pytest.mark.parametrize(
     ("outcome", "kept", "cause"),
     [("accepted", Outcome.ANSWERED, "sent"), ("suspended", Outcome.SUSPENDED, "server_suspended")],
