@@ -25,6 +25,9 @@ COMPARISONS = {
     "GtE": operator.ge,
 }
 """By the names in cosmic-ray's operators, such as `core/ReplaceComparisonOperator_Is_Eq`."""
+CLOCKS = {"perf_counter", "thread_time", "monotonic"}
+AT_THE_BOUND = ({"Gt", "GtE"}, {"Lt", "LtE"})
+"""Comparisons that differ for equal sides only."""
 
 
 class Mutant(NamedTuple):
@@ -53,7 +56,7 @@ def explanation(mutant: Mutant, root: Path = ROOT) -> str:
     """Why the survival of this mutant is no gap in the tests; nothing if it is one."""
     text = (root / mutant.module).read_text()
     tree = ast.parse(text)
-    for rule in (_is_type_checking, _is_bare_star, _is_same_comparison, _is_another_bound):
+    for rule in (_is_type_checking, _is_bare_star, _is_same_comparison, _is_measured_bound, _is_another_bound, _is_cache_size):
         if reason := rule(tree, mutant):
             return reason
     line = text.splitlines()[mutant.at[0] - 1].strip()
@@ -87,21 +90,63 @@ def _is_another_bound(_: ast.Module, mutant: Mutant) -> str:
     return "a bound that no document states may be another number that fits between the others" if is_bound else ""
 
 
+def _is_cache_size(tree: ast.Module, mutant: Mutant) -> str:
+    """A number in the arguments of `@lru_cache`."""
+    if not mutant.operator.startswith("core/NumberReplacer"):
+        return ""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for call in (one for function in functions for one in function.decorator_list if isinstance(one, ast.Call)):
+        if _name(call.func) == "lru_cache" and _end(call.func) < mutant.at < _end(call):
+            return "the size of a cache changes no result"
+    return ""
+
+
+def _is_measured_bound(tree: ast.Module, mutant: Mutant) -> str:
+    """The exact bound of a measured time: a clock counts nanoseconds."""
+    compared = _compared(tree, mutant)
+    if set(_comparison(mutant)) in AT_THE_BOUND and compared and any(map(_is_measured, compared)):
+        return "no measured time is exactly the bound"
+    return ""
+
+
+def _is_measured(side: ast.expr) -> bool:
+    """Whether it is a call of a clock, or a difference or a sum with one."""
+    if isinstance(side, ast.BinOp) and isinstance(side.op, ast.Sub | ast.Add):
+        return _is_measured(side.left) or _is_measured(side.right)
+    return isinstance(side, ast.Call) and _name(side.func) in CLOCKS
+
+
+def _name(called: ast.expr) -> str:
+    """The last part of what is called, such as `monotonic` of `time.monotonic`."""
+    return ast.unparse(called).rpartition(".")[2]
+
+
 def _is_product(default: ast.expr) -> bool:
     return any(isinstance(node, ast.BinOp) for node in ast.walk(default))
 
 
 def _is_same_comparison(tree: ast.Module, mutant: Mutant) -> str:
     """`is` with a member of an enumeration, or with a type: the mutant is the same if it compares all values alike."""
-    name = mutant.operator.rpartition("ReplaceComparisonOperator_")[2].split("_")
-    if len(name) != 2 or name[0] not in {"Is", "IsNot"} or name[1] not in COMPARISONS:
+    name, compared = _comparison(mutant), _compared(tree, mutant)
+    if not name or name[0] not in {"Is", "IsNot"} or not compared:
         return ""
+    return _same_for_all(_value(compared[1], mutant.module), *map(COMPARISONS.get, name))
+
+
+def _comparison(mutant: Mutant) -> list[str]:
+    """The names of a comparison before and after; none for another operator."""
+    name = mutant.operator.rpartition("ReplaceComparisonOperator_")[2].split("_")
+    return name if len(name) == 2 and COMPARISONS.keys() >= set(name) else []
+
+
+def _compared(tree: ast.Module, mutant: Mutant) -> tuple[ast.expr, ast.expr] | None:
+    """The two sides of the comparison at this place."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
             for left, right in zip([node.left, *node.comparators], node.comparators, strict=False):
                 if _end(left) <= mutant.at < _begin(right):
-                    return _same_for_all(_value(right, mutant.module), *map(COMPARISONS.get, name))
-    return ""
+                    return left, right
+    return None
 
 
 def _same_for_all(value, before, after) -> str:

@@ -15,6 +15,14 @@ def chosen(kind, value, *, more=2 * 3):
     if kind is SourceType.FLAG:
         return type(value) is str
     return kind is not SourceType.CHOICE or value is more
+
+@functools.lru_cache(maxsize=4096)
+def slow(begin, count=7):
+    return time.monotonic() - begin > 5 or thread_time() < begin or count > 5 or max(monotonic(), 1) > 5 or monotonic() % 5 > 2
+
+@pytest.mark.timeout(9)
+def hasty():
+    return 1
 """
 AT = {
     "if TYPE": (3, 3),
@@ -24,6 +32,14 @@ AT = {
     "str": (8, 27),
     "CHOICE": (9, 16),
     "more": (9, 52),
+    "4096": (11, 29),
+    "7": (12, 22),
+    "> 5": (13, 36),
+    "< begin": (13, 57),
+    "count > 5": (13, 74),
+    "max() > 5": (13, 101),
+    "% 5 > 2": (13, 124),
+    "9": (15, 21),
 }
 
 
@@ -52,11 +68,25 @@ def test_listed(entry):
         ("str", "ReplaceComparisonOperator_Is_Eq", True),
         ("str", "ReplaceComparisonOperator_Is_GtE", False),
         ("more", "ReplaceComparisonOperator_Is_Eq", False),
+        ("4096", "NumberReplacer", True),
+        ("4096", "ReplaceTrueWithFalse", False),
+        ("7", "NumberReplacer", False),
+        ("9", "NumberReplacer", False),
+        ("> 5", "ReplaceComparisonOperator_Gt_GtE", True),
+        ("> 5", "ReplaceComparisonOperator_Gt_Lt", False),
+        ("> 5", "ReplaceComparisonOperator_Gt_NotEq", False),
+        ("< begin", "ReplaceComparisonOperator_Lt_LtE", True),
+        ("< begin", "ReplaceComparisonOperator_Lt_Gt", False),
+        ("count > 5", "ReplaceComparisonOperator_Gt_GtE", False),
+        ("max() > 5", "ReplaceComparisonOperator_Gt_GtE", False),
+        ("% 5 > 2", "ReplaceComparisonOperator_Gt_GtE", False),
     ],
 )
 def test_rules(place, operator, is_explained, tmp_path: Path, monkeypatch):
-    """A rule explains a mutant only where every value compares as before, the import or the star is not more than it says."""
-    (tmp_path / "example.py").write_text(MODULE.replace("if TYPE", "from typing import TYPE_CHECKING; TYPE_CHECKING = False\nif TYPE"))
+    """A rule explains a mutant only where every value compares as before, and import, star, cache or clock is not more than it says."""
+    assert [MODULE.splitlines()[line - 1][column] for line, column in AT.values() if line > 9] == list("47><>>>9")
+    imports = "import functools, pytest; from typing import TYPE_CHECKING; TYPE_CHECKING = False\nif TYPE"
+    (tmp_path / "example.py").write_text(MODULE.replace("if TYPE", imports))
     monkeypatch.syspath_prepend(tmp_path)
     line, column = AT[place]
     assert bool(explanation(Mutant("example.py", (line + 1, column), f"core/{operator}"), tmp_path)) is is_explained

@@ -14,7 +14,7 @@ from support.campaign import IS_CAMPAIGN, chance
 from telemetryd.bus.callers import Callers
 from telemetryd.bus.identity import Confinement
 from telemetryd.bus.transport.connection import Connection
-from telemetryd.bus.transport.library import BUS, MessageFlag, bus_call, signal
+from telemetryd.bus.transport.library import BUS, MessageFlag, Variant, bus_call, signal
 from telemetryd.errors import BusCallError
 
 PIPELINED_ROUNDS = 1000 if IS_CAMPAIGN else 60
@@ -30,6 +30,7 @@ class Counter:
         self.sent = []
         self.is_unwatched = asyncio.Event()
         self.before_answer = None
+        self.change = None
 
     def send(self, message):
         """Send without waiting for an answer."""
@@ -45,6 +46,8 @@ class Counter:
         answer = await self._edge.ask(message)
         if self.before_answer is not None:
             await self.before_answer()
+        if self.change is not None:
+            self.change(answer)
         return answer
 
 
@@ -128,7 +131,13 @@ async def test_a_connection_that_leaves_meanwhile_is_not_kept(shared_bus):
 
 @pytest.mark.parametrize(
     ("signature", "body", "name"),
-    [("sss", [":1.7", ":1.7", ""], ":1.7"), ("sss", [":1.7", "", ":1.7"], None), ("ss", [":1.7", ":1.7"], None), ("", [], None)],
+    [
+        ("sss", [":1.7", ":1.7", ""], ":1.7"),
+        ("sss", [":1.7", "", ":1.7"], None),
+        ("sssu", [":1.7", ":1.7", "", 7], None),
+        ("ss", [":1.7", ":1.7"], None),
+        ("", [], None),
+    ],
 )
 def test_a_signal_of_another_form(signature, body, name):
     """Only a signal with three texts says who left; one of a later bus with another form changes nothing."""
@@ -269,6 +278,49 @@ async def test_many_callers_that_come_and_go(shared_bus, pidfd_bus):
         assert len(callers.known) <= 64
         assert len(counter.asked) >= COMING_AND_GOING
         stays.end()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("NameHasNoOwner", None),
+        ("AccessDenied", Confinement.UNKNOWN),
+        ("NameHasNoCredentials", Confinement.UNKNOWN),
+        ("UnknownMethod", Confinement.UNKNOWN),
+        ("LimitsExceeded", Confinement.LATE),
+        ("NoReply", Confinement.LATE),
+    ],
+)
+async def test_only_one_error_says_that_a_caller_left(shared_bus, error, kind):
+    """A caller that the bus refuses to tell about may do nothing; one that it could not tell about may call again. Neither has left."""
+
+    async def refuse():
+        raise BusCallError(f"org.freedesktop.DBus.Error.{error}", "no")
+
+    async with knowing(shared_bus.address, 8) as (callers, counter, _):
+        client = await connected(shared_bus.address)
+        counter.before_answer = refuse
+        caller = await callers.identify(client.unique_name)
+        assert (caller and caller.kind) == kind
+        assert callers.known == {}
+        assert counter.sent == ["AddMatch", "RemoveMatch"]
+        await client.disconnect()
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 7])
+async def test_a_descriptor_that_did_not_come(shared_bus, pidfd_bus, beyond):
+    """An answer that names a descriptor which did not come says nothing: its caller may do nothing. Those that came are closed."""
+
+    def point_beyond(answer):
+        answer.body[0]["ProcessFD"] = Variant("h", len(answer.unix_fds) + beyond)
+
+    for address in (shared_bus.address, pidfd_bus.address):
+        async with knowing(address, 8) as (callers, counter, _):
+            client = await connected(address)
+            before, counter.change = open_now(), point_beyond
+            assert (await callers.identify(client.unique_name)).kind is Confinement.UNKNOWN
+            await only_open(before)
+            await client.disconnect()
 
 
 async def test_a_silent_bus_says_nothing_about_a_caller(shared_bus):

@@ -1,6 +1,7 @@
 """What must hold between the bounds, whatever their values, and the values that documents state."""
 
 import re
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
@@ -69,6 +70,13 @@ def test_spans_that_contain_others():
     assert interval_s + accuracy_s + limits.COURIER_TIMEOUT_S <= limits.RUN_GAP_S
     assert limits.HELD_MAX_S < 25  # the timeout of a caller
     assert [span for span in (limits.RUN_STEP_MAX_S, limits.RUN_GAP_S, limits.HOUR_S, limits.DAY_S) if span % 60] == []
+
+
+def test_a_year_of_history():
+    """A report is in the history for a year, as documents say: for the longest that there is, and not for a day more."""
+    assert "Reports leave the history after a year" in " ".join((ROOT / "docs/telemetryctl.md").read_text().split())
+    longest = max((date(year + 1, 1, 1) - date(year, 1, 1)).days for year in range(2026, 2030))
+    assert longest * 24 * 60 * 60 == limits.HISTORY_S
 
 
 @pytest.mark.parametrize(

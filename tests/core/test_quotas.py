@@ -24,7 +24,9 @@ BOUNDS = [
 
 @pytest.mark.parametrize(("check", "bound"), BOUNDS)
 def test_bound(check, bound):
-    """A value at the bound is accepted; one more is refused with the bus error, which names the bound."""
+    """A value up to the bound is accepted; one more is refused with the bus error, which names the bound."""
+    check(1)
+    check(bound - 1)
     check(bound)
     with pytest.raises(LimitExceededError, match=str(bound)) as caught:
         check(bound + 1)
@@ -33,5 +35,6 @@ def test_bound(check, bound):
 
 def test_a_text_is_measured_in_bytes():
     """A text of fewer characters than the bound may have more bytes."""
+    quotas.check_text("é" * (limits.MANIFEST_BYTES // 2))
     with pytest.raises(LimitExceededError):
         quotas.check_text("é" * (limits.MANIFEST_BYTES // 2 + 1))

@@ -9,7 +9,8 @@ from telemetryd.core.permission.record import Outcome, Record
 from telemetryd.core.privacy.ledger import Charge
 from telemetryd.core.privacy.sampling_lot import Lot
 from telemetryd.errors import StorageError
-from telemetryd.store import integrity
+from telemetryd.store import integrity, open_store
+from telemetryd.store.consents import has_do_not_track_note
 
 KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.kate", "plugins")
 
@@ -126,6 +127,16 @@ def test_a_damaged_record_is_ended(folder, opened):
     first.close()
     alter(folder, "UPDATE life SET begins = 'soon'")
     assert opened().consents.records[KEY].reason.cause is Cause.DAMAGED
+
+
+@pytest.mark.parametrize("value", ["soon", 1000.5, b"\x01"])
+def test_a_damaged_acceptance_is_none(folder, opened, value):
+    """An acceptance with a time of another type does not count, and hinders no other: only what is sure is accepted. Policy: C1."""
+    first = opened()
+    first.consents.accept([(KEY, "sha256:1", "text"), (KEY, "sha256:2", "changed"), (OTHER, "sha256:3", "text")], 1000)
+    first.close()
+    alter(folder, "UPDATE acceptance SET at = ? WHERE digest IN ('sha256:1', 'sha256:3')", value)
+    assert opened().consents.decisions == {KEY: Decision(False, {"sha256:2": 1000})}
 
 
 @contextlib.contextmanager
@@ -309,6 +320,50 @@ def test_do_not_track_that_is_gone(folder, opened):
     for is_set in (True, False, True):
         first.note_do_not_track(is_set=is_set)
         assert opened().consents.is_do_not_track_noted is is_set
+
+
+@pytest.mark.parametrize("content", [None, b"", b"damaged" * 1000])
+def test_a_file_without_a_note(folder, content):
+    """In no file, an empty one or one that is no database, there is no note of DO_NOT_TRACK; the look changes nothing."""
+    path = folder / "consent.sqlite"
+    if content is not None:
+        path.write_bytes(content)
+    assert has_do_not_track_note(path) is False
+    assert [one.read_bytes() for one in folder.iterdir()] == ([] if content is None else [content])
+
+
+@pytest.mark.parametrize("name", ["plain", "a % b?c#d"])
+def test_the_note_of_a_closed_file(tmp_path, name):
+    """The note is read from the file alone, in whatever directory it is, and only if DO_NOT_TRACK was set."""
+    folder = tmp_path / name
+    folder.mkdir()
+    for is_set in (False, True, False):
+        with contextlib.closing(open_store(folder, is_developer=False)) as store:
+            store.consents.set_levels(Levels(1, 1, 1))
+            store.consents.note_do_not_track(is_set=is_set)
+        assert has_do_not_track_note(folder / "consent.sqlite") is is_set
+
+
+@pytest.mark.parametrize("column", ["part", "period", "rank"])
+@pytest.mark.parametrize("value", ["", "0" * 15, "0" * 17, "G" * 16, 7])
+def test_a_lot_that_nobody_drew(folder, opened, column, value):
+    """A lot of which one number is not 64 bits in hexadecimal is not believed, and the budget counts as spent; other lots stay."""
+    lots = {KEY: Lot(1, 2, 3), OTHER: Lot(4, 5, (1 << 64) - 1)}
+    first = opened()
+    first.consents.keep_lots(lots)
+    assert (first.consents.lots, first.consents.is_spent) == (lots, False)
+    first.close()
+    alter(folder, f"UPDATE lot SET {column} = ? WHERE question = ?", value, KEY[1])
+    second = opened().consents
+    assert (second.lots, second.is_spent) == ({OTHER: lots[OTHER]}, True)
+
+
+def test_a_lot_that_is_drawn_stays(opened):
+    """A lot is drawn once: another draw for the same question changes nothing, on the disk neither."""
+    consents = opened().consents
+    for lot in (Lot(1, 2, 3), Lot(4, 5, 6)):
+        consents.keep_lots({KEY: lot})
+    assert consents.lots == opened().consents.lots == {KEY: Lot(1, 2, 3)}
 
 
 def test_the_day_of_an_erasure_needs_no_disk(folder, opened):

@@ -283,6 +283,22 @@ def test_many_at_once_behind_other_fields(before, source):
     assert list(cells) == [0] * before + [number + slot.width + 1 for number in range(slot.width)]
 
 
+@pytest.mark.parametrize("source", ALL, ids=lambda source: f"{source.type}-{source.combine}")
+@pytest.mark.parametrize("before", range(9))
+def test_merging_behind_other_fields(before, source):
+    """A field is merged and answered as if it stood alone, wherever it begins in the tally, and the fields before it stay what they are."""
+    alone, behind = slots_of(source), slots_of(*[FLAGS[1]] * before, source)
+    parts = [aggregate.empty_tally(behind) for _ in range(2)]
+    for stamp, cells in enumerate(parts, 1):
+        for number in range(len(behind[-1].collapse)):
+            aggregate.fold(behind[-1])(cells, [number] * (number + stamp), stamp)
+        for slot in behind[:-1]:
+            aggregate.fold(slot)(cells, [1], stamp)
+    merged, expected = aggregate.merge(behind, parts), aggregate.merge(alone, [cells[before:] for cells in parts])
+    assert merged == array("Q", [2] * before) + expected
+    assert aggregate.answer(behind, merged) == (1,) * before + aggregate.answer(alone, expected)
+
+
 @given(st.data())
 def test_decoy(data):
     """A decoy ends the same whatever is folded into it, however often: no bin and no count. Policy: C3."""

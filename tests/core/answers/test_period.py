@@ -1,7 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telemetryd.core.answers.period import DAY, first_whole_period, next_midnight, period_at, whole_periods
@@ -9,7 +9,7 @@ from telemetryd.core.definition import PeriodKind
 
 KINDS = st.sampled_from(PeriodKind)
 DATES = st.dates(date(1970, 1, 1), date(2999, 12, 31))
-MOMENTS = st.integers(0, 32_000_000_000) | st.floats(0, 32_000_000_000)
+MOMENTS = st.integers(-62_000_000_000, 32_000_000_000) | st.floats(-62_000_000_000, 32_000_000_000)
 
 
 def unix(text):
@@ -30,6 +30,9 @@ def unix(text):
         ("month", "2026-12-31T23:59:59", "2026-12", ("2026-12-01", "2027-01-01")),
         ("day", "1970-01-01", "1970-01-01", ("1970-01-01", "1970-01-02")),
         ("week", "1970-01-01", "1970-W01", ("1969-12-29", "1970-01-05")),
+        ("day", "1969-12-31T23:59:59", "1969-12-31", ("1969-12-31", "1970-01-01")),
+        ("month", "1969-12-31T23:59:59", "1969-12", ("1969-12-01", "1970-01-01")),
+        ("day", "0001-01-02T00:00:01", "0001-01-02", ("0001-01-02", "0001-01-03")),
     ],
 )
 def test_labels(kind, moment, label, days):
@@ -37,6 +40,7 @@ def test_labels(kind, moment, label, days):
     assert period_at(PeriodKind(kind), unix(moment)) == (kind, label, *map(unix, days))
 
 
+@example(PeriodKind.DAY, -0.5)
 @given(KINDS, MOMENTS)
 def test_periods_tile_time(kind, moment):
     """Every moment is in exactly one period, and the next one begins where it ends, with another label."""
@@ -81,6 +85,9 @@ def test_accepted_on_wednesday():
     assert first_whole_period(PeriodKind.WEEK, starts, ends, unix("2027-06-22")) is None
 
 
+@example(-1)
+@example(-DAY)
+@example(-0.5)
 @given(MOMENTS)
 def test_next_midnight(moment):
     """The next midnight is later than the moment, by a day at most, and a whole day number."""

@@ -468,6 +468,12 @@ class TestChanged:
 class TestOtherEvents:
     """The other rows of the table."""
 
+    def test_nothing_to_remember(self):
+        """Before the draw a question has no period, and a report of which no byte left has neither a day nor a status."""
+        assert Record() == (Outcome.OPEN, "", "", "", 0, 0, "", 0, "", "", "", 0)
+        assert Ending("dropped") == ("dropped", 0, 0, "")
+        assert record_delivery(REPORTING, Ending("dropped")).sent == Ending("dropped").day == 0
+
     def test_ends_over(self):
         """A period within `ends` closes normally, however late a step comes; a report does not depend on `ends`."""
         assert facts(step_at(DRAWN, OVER)) == (State.ACTIVE, Effect.CLOSE, False)
@@ -497,6 +503,11 @@ class TestOtherEvents:
             (DRAWN, DURING, Outcome.PASSED, "damaged"),
             (REPORTING, AFTER, Outcome.ANSWERED, "lost"),
             (SENT, AFTER, Outcome.ANSWERED, Cause.SENT),
+            (SENT._replace(outcome=Outcome.SUSPENDED), AFTER, Outcome.SUSPENDED, Cause.SENT),
+            (mark_passed(DRAWN, FULL), AFTER, Outcome.PASSED, Cause.NO_ROOM),
+            (DRAWN, BEGINS - 1, Outcome.OPEN, ""),
+            (DRAWN, BEGINS, Outcome.PASSED, "damaged"),
+            (Record(), AFTER, Outcome.OPEN, ""),
         ],
     )
     def test_main_database_lost(self, record, now, outcome, cause):

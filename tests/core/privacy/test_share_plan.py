@@ -153,6 +153,15 @@ def test_no_user_is_simulated_where_all_fit():
     assert lost_together(vendor(9), 1.0, chance()) == losses(vendor(9), 1.0, chance()).lost == pytest.approx(1 / 9)
 
 
+@pytest.mark.usefixtures("few_users")
+def test_questions_of_two_years():
+    """Each year has a budget of its own: eight questions of one year and eight of the next still fit, with all users drawn for all."""
+    first, second = vendor(8), vendor(8, starts=date(2028, 1, 3), ends=date(2028, 12, 24))
+    later = [one._replace(question=one.question._replace(id=f"later-{one.question.id}")) for one in second.definitions]
+    both = first._replace(definitions=[*first.definitions, *later])
+    assert fitting_shares(both, chance()) == (1.0, 1.0)
+
+
 def test_all_of_ten_applications():
     """Who has all ten is asked forty questions: a share of 0.10 loses less than is tolerated, and one of 0.13 loses more."""
     assert losses(vendor(40, applications=10), 0.10, chance()).lost < TOLERATED < losses(vendor(40, applications=10), 0.13, chance()).lost
@@ -248,6 +257,14 @@ def test_sources_that_bind_first(number, share):
     assert source_needs(about_one_source(number), share) == []
     assert source_needs(about_one_source(number, share=share), 1.0) == []
     assert source_needs(about_one_source(number), share + 0.02)
+
+
+def test_exactly_as_many_as_tolerated():
+    """A source may be exceeded for exactly the tolerated part of the users: such a share is no problem, and is the one that is told."""
+    tight = about_one_source(1)._replace(caps=Caps(10, 160, 640))
+    assert source_needs(tight, TOLERATED) == []
+    (need,) = source_needs(tight, TOLERATED * 2)
+    assert (need.exceeded, need.share) == (TOLERATED * 2, TOLERATED)
 
 
 def test_sources_with_room():

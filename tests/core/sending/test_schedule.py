@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telemetryd.core.limits import (
@@ -15,6 +15,7 @@ from telemetryd.core.limits import (
     RUN_STEP_MAX_S,
     UPLOADER_EXIT_S,
 )
+from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import (
     Choice,
     Delivery,
@@ -25,9 +26,11 @@ from telemetryd.core.sending.schedule import (
     day_of,
     delivery_of,
     has_time,
+    held_delivery,
     is_expired,
     next_slot,
     slot,
+    unknown_delivery,
     window,
 )
 from telemetryd.core.sending.ticks import Ticks, first_hour
@@ -69,6 +72,12 @@ def test_answer_codes(statuses, result):
     assert {delivery_of(status) for status in statuses} == {Delivery(result, status) for status in statuses}
 
 
+def test_no_answer_has_no_status():
+    """A report that reached nobody, or whose server said nothing, has the status 0, as the history shows it."""
+    assert held_delivery(Hindrance.DNS) == Delivery(Result.HELD, 0, "dns")
+    assert unknown_delivery(Hindrance.TIMEOUT) == Delivery(Result.UNKNOWN, 0, "timeout")
+
+
 @pytest.mark.parametrize(("days", "length"), [(1, 28), (7, 28), (28, 28), (31, 31)])
 def test_windows(days, length):
     """A window begins seven days after the period's end and is as long as the period, 28 days at least; 56 days more are the second."""
@@ -83,6 +92,10 @@ def test_slots_are_uniform():
     assert slot(WINDOW, lambda bound: bound - 1) == WINDOW.end - 1
 
 
+@example(-1, random.Random(0))
+@example(LENGTH_S - 1, random.Random(0))
+@example(LENGTH_S, random.Random(0))
+@example(84 * DAY_S - 1, random.Random(0))
 @given(st.integers(-DAY_S, 84 * DAY_S - 1), st.randoms())
 def test_next_slot(passed_s, rng):
     """A report that reached nobody gets a uniform slot in what is left of its window, else of the second, never one that has passed."""

@@ -58,12 +58,30 @@ def test_jobs_come_back(job):
 
 @pytest.mark.parametrize(
     "job",
-    [JOB._replace(body=BODY[:-1]), JOB._replace(url="u" * JOB_LINE_MAX_BYTES), JOB._replace(definition="x" * (DEFINITION_MAX_BYTES + 1))],
+    [
+        JOB._replace(body=BODY[:-1]),
+        JOB._replace(body=BODY + b" "),
+        JOB._replace(url="u" * JOB_LINE_MAX_BYTES),
+        JOB._replace(definition="x" * (DEFINITION_MAX_BYTES + 1)),
+    ],
 )
 def test_job_out_of_bounds(job):
     """A job of another size is not written."""
     with pytest.raises(InvalidMessageError):
         encode_job(job)
+
+
+def test_jobs_at_their_bounds():
+    """A line and a definition of exactly their bounds are written and read, and so is no definition; one byte more is not."""
+    (short, *_) = encode_job(JOB).splitlines(keepends=True)
+    longest = JOB._replace(url=JOB.url + "u" * (JOB_LINE_MAX_BYTES - len(short)))
+    assert encode_job(longest).index(b"\n") + 1 == JOB_LINE_MAX_BYTES
+    with pytest.raises(InvalidMessageError):
+        encode_job(longest._replace(url=longest.url + "u"))
+    for job in (longest, JOB._replace(definition="x" * DEFINITION_MAX_BYTES), JOB._replace(definition="")):
+        data = encode_job(job)
+        assert parse_job(data) == job
+        assert job_bytes(data[: data.index(b"\n") + 1]) == len(data)
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,16 @@ async def test_crash_and_nothing_to_report(running, lose):
     assert running.store.reports.queue() == []
 
 
+@pytest.mark.parametrize("host", ["a.example", "telemetry.kde.or", "telemetry.kde.org.example", "z.example"])
+async def test_crash_and_another_host(running, host):
+    """A report that was promised to another host is never sent to this one: it is lost, and no tally stays. Policy: C6."""
+    running.questions.remember(KEY, begin_report(running.record(), host))
+    running.clock.wall = AFTER
+    running.restart()
+    assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "lost")
+    assert (running.bodies(), running.store.tallies.all()) == ({}, [])
+
+
 @pytest.mark.parametrize(
     ("outcome", "kept", "cause"),
     [("accepted", Outcome.ANSWERED, "sent"), ("suspended", Outcome.SUSPENDED, "server_suspended")],
@@ -359,10 +369,33 @@ class TestDeveloper:
         assert developing.store.tallies.all() == []
 
 
-def closing(running, closings_max):
+def closing(running, closings_max, rng=None):
     """The part that closes at most so many periods, over the running parts."""
     parts = {"catalogue": running.catalogue, "questions": running.questions, "tallies": running.tallies, "reports": running.store.reports}
-    return PeriodClose(**parts, clock=running.clock, rng=running.chance, closings_max=closings_max)
+    return PeriodClose(**parts, clock=running.clock, rng=rng or running.chance, closings_max=closings_max)
+
+
+class Extreme:
+    """The port `Randomness`, with the least or the greatest number of 128 bits."""
+
+    def __init__(self, chance, nonce):
+        self._chance, self._nonce, self.bounds = chance, nonce, []
+
+    def below(self, bound):
+        """A uniform integer, but for the nonce."""
+        self.bounds.append(bound)
+        return self._nonce if bound == 1 << 128 else self._chance.below(bound)
+
+
+@pytest.mark.parametrize(("number", "nonce"), [(0, "0" * 32), (10, "0" * 31 + "a"), ((1 << 128) - 1, "f" * 32)])
+async def test_a_nonce_has_128_random_bits(running, number, nonce):
+    """A report's nonce is one uniform number of 128 bits in 32 digits, so that no two reports of all users are likely to share one."""
+    running.clock.wall = AFTER
+    chance = Extreme(running.chance, number)
+    running.now(closing(running, None, chance).close_steps([running.catalogue.definition(KEY)]))
+    (row,) = running.store.reports.queue()
+    assert json.loads(row.body)["nonce"] == parse(row.body).nonce == nonce
+    assert chance.bounds.count(1 << 128) == 1
 
 
 async def test_what_is_left_open_is_as_it_was(running):

@@ -165,6 +165,20 @@ def test_decoys_are_no_tallies(disk):
     assert len(cells) == 8 * sum(slot.width for slot in COUNTED)
 
 
+def test_each_decoy_has_its_row(disk):
+    """Two refused questions have a row each, one after the other and in one batch, as two kept ones have. Policy: C3."""
+    tallies = RunningTallies(disk.tallies, disk.decoys)
+    slots = aggregate.decoy_slots(COUNTED)
+    decoys = [tallies.decoy(key, "org.kde.kate", "2026-W48", slots) for key in (KEY, OTHER)]
+    for batch in (decoys[:1], decoys[1:], decoys):
+        for tally in batch:
+            tallies.add(((aggregate.fold(slots[0]), tally),), [1])
+        tallies.commit()
+    rows = disk.decoys.database().read("SELECT id FROM tally WHERE id != 0 ORDER BY id")
+    assert rows == sorted((tally.stored.id,) for tally in decoys)
+    assert len(set(rows)) == 2
+
+
 def test_refused_samples_leave_no_trace_in_kept_ones(disk):
     """The number of a kept sample within its question does not count the refused ones before it. Policy: C1."""
     tallies = RunningTallies(disk.tallies, disk.decoys)
