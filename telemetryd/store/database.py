@@ -379,10 +379,7 @@ class Database:
         return connection
 
     def _open_checkpointer(self) -> sqlite3.Connection:
-        """Open the connection that copies the log into the file. It is opened now, because the file may lose its name later.
-
-        It syncs, and so does `_truncate`, even if the file is not lasting: decoys take as long as what they stand for. Policy: C3.
-        """
+        """Open the connection that copies the log into the file, before the file may lose its name. It syncs decoys too. Policy: C3."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=1)
         connection.executescript("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA user_version;")
         return connection
