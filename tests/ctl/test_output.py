@@ -11,6 +11,7 @@ from itertools import product
 import pytest
 from ctl.test_live import APP, on_terminal, refused, shown, told
 from support.machine import KATE, ROOT
+from support.machine_at import accept_last_week
 from support.manifests.manifest_texts import EVERY_TYPE, STARTUP, application, question, this_week
 from support.rows import row
 
@@ -64,13 +65,15 @@ def test_details_are_behind_an_option(machine):
     assert [text for text in [*needed, *details] if text not in long] == []
 
 
-def test_reports_can_be_copied(machine):
+async def test_reports_can_be_copied(machine):
     """An example report, and a report of the preview, is alone on its line, whatever the width."""
     machine.install(this_week(KATE))
+    await accept_last_week(machine, APP)
     with machine.daemon():
-        machine.control("consent", "global", "--usage", "basic")
-        (question,) = told(machine, "consent", "accept", APP, "--yes")
-        preview = told(machine, "preview")
+        async with machine.client() as client:
+            await client.push(APP, "startup", "d", 700.0)
+        question, preview = shown(machine), told(machine, "preview")
+        assert preview
         for columns in (40, 80, 120, 200):
             with row(columns):
                 assert question["example"] in control(machine, "show", "kate", columns=columns).splitlines()
