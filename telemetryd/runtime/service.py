@@ -130,9 +130,6 @@ class Service:
         try:
             assembly = assemble(self._installation, self._locked_directory(), self._surroundings)
             self._note_do_not_track(assembly)
-            # Else the first Register would make the file, unless what the user accepted has made it: its time would tell. Policy: C3.
-            with suppress(StorageError):  # whoever needs the file gets the error
-                assembly.store.make()
             self._assembly, self._without_storage, self._failure = assembly, None, BUSY
             self._change_state(DatabasesEvent.OPENED)
             self._log_problems(assembly)

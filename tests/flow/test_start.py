@@ -128,19 +128,6 @@ async def test_nothing_is_kept_on_disk(machine):
     assert files(machine) == before
 
 
-async def test_the_first_call_makes_no_file(machine):
-    """At a first start the file for registered texts is made before any call comes. A file that the user's choice made is not slower."""
-    with machine.daemon() as daemon:
-        folder = machine.root / "state/telemetryd"
-        main = (folder / "telemetry.sqlite").stat().st_ino
-        assert not (folder / "consent.sqlite").exists()
-        async with machine.client() as client:
-            await client.register("org.kde.kate", KATE)
-        assert (folder / "telemetry.sqlite").stat().st_ino == main
-        assert daemon.stop() == 0
-    assert sorted(path.name for path in folder.glob("*.sqlite*")) == ["telemetry.sqlite"]
-
-
 async def test_a_thousand_applications(machine, strace):
     """Of a thousand installed manifests a start opens none, and a push the one that it is about."""
     folder = machine.root / "share/telemetryd/manifests"
