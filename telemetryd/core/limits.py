@@ -141,7 +141,7 @@ TOGETHER_MAX, SHORT_BYTES = 32, 4096
 CROWDED_S = 1.0
 """Messages are sorted by sender for so long after a turn that exceeded its share, because a flood comes in waves."""
 BEHIND_S = 0.02
-"""Messages are sorted too after long batches of so much time in a row, each of which left the bus with more for us than it took."""
+"""Messages are sorted too after long batches of so much time in a row, each of which left STREAM_BYTES unread. Short ones do not count."""
 RECEIVE_CROWDED_BYTES = 1024 * 1024
 """Most bytes received before the next turn while messages are sorted: fifteen of the longest texts, or 6,000 small calls."""
 STREAM_BYTES = 64 * 1024

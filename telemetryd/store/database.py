@@ -206,7 +206,7 @@ class Database:
 
     def close(self) -> None:
         """Close the file. SQLite folds the log, unless another process has the file open: so the log is synced first."""
-        if self._state in {FileState.NEW, FileState.NEW_UNSETTLED, FileState.UNSETTLED} and self._is_lasting:
+        if self._state in {FileState.NEW_UNSETTLED, FileState.UNSETTLED} and self._is_lasting:
             with suppress(StorageError):
                 self.sync()
         self.burst.remove(self._present)

@@ -24,31 +24,8 @@ def half_slow(_caller, _call):
     slow(_caller, _call, turns=0.6)
 
 
-async def test_another_caller_does_not_wait_for_all(telemetry):
-    """While 150 slow calls of one caller wait, another caller's are answered after a few of them; each one's replies keep their order."""
-    telemetry.answers.does["Push"] = slow
-    other = await connected(telemetry.address)
-    await telemetry.ask("Push", "ssv", PUSH)
-    await other.ask(telemetry.call("Push", "ssv", PUSH))
-    order = []
-
-    async def note(edge, who):
-        await edge.ask(telemetry.call("Push", "ssv", PUSH))
-        order.append(who)
-
-    flood = [asyncio.ensure_future(note(telemetry.client, number)) for number in range(CALLS)]
-    while not order:
-        await asyncio.sleep(0)
-    await asyncio.gather(*flood, *(note(other, f"other {number}") for number in range(3)))
-    assert [entry for entry in order if isinstance(entry, int)] == list(range(CALLS))
-    await other.disconnect()
-    assert [entry for entry in order if isinstance(entry, str)] == [f"other {number}" for number in range(3)]
-    assert order.index("other 2") < CALLS * 2 // 3
-
-
-async def test_long_messages_that_take_less_than_a_turn(telemetry):
-    """A batch may be one long message, and no longer than a turn. While many of one caller wait, another caller does not wait for all."""
-    telemetry.answers.does["Push"] = half_slow
+async def answered(telemetry, count, value, *, others):
+    """The order of the replies to so many calls of one caller, by number, and to calls of another one, which come when they are waiting."""
     other = await connected(telemetry.address)
     await telemetry.ask("Push", "ssv", PUSH)
     await other.ask(telemetry.call("Push", "ssv", PUSH))
@@ -58,12 +35,29 @@ async def test_long_messages_that_take_less_than_a_turn(telemetry):
         await edge.ask(telemetry.call("Push", "ssv", ["a", "b", *body]))
         order.append(who)
 
-    flood = [asyncio.ensure_future(note(telemetry.client, number, Variant("ad", [0.0] * 10_000))) for number in range(LONG_CALLS)]
+    flood = [asyncio.ensure_future(note(telemetry.client, number, value)) for number in range(count)]
     while not order:
         await asyncio.sleep(0)
-    await asyncio.gather(*flood, note(other, "other", Variant("u", 1)))
-    assert [entry for entry in order if isinstance(entry, int)] == list(range(LONG_CALLS))
+    await asyncio.gather(*flood, *(note(other, name, Variant("u", 1)) for name in others))
     await other.disconnect()
+    return order
+
+
+async def test_another_caller_does_not_wait_for_all(telemetry):
+    """While 150 slow calls of one caller wait, another caller's are answered after a few of them; each one's replies keep their order."""
+    telemetry.answers.does["Push"] = slow
+    names = [f"other {number}" for number in range(3)]
+    order = await answered(telemetry, CALLS, Variant("u", 1), others=names)
+    assert [entry for entry in order if isinstance(entry, int)] == list(range(CALLS))
+    assert [entry for entry in order if isinstance(entry, str)] == names
+    assert order.index("other 2") < CALLS * 2 // 3
+
+
+async def test_long_messages_that_take_less_than_a_turn(telemetry):
+    """A batch may be one long message, and no longer than a turn. While many of one caller wait, another caller does not wait for all."""
+    telemetry.answers.does["Push"] = half_slow
+    order = await answered(telemetry, LONG_CALLS, Variant("ad", [0.0] * 10_000), others=["other"])
+    assert [entry for entry in order if isinstance(entry, int)] == list(range(LONG_CALLS))
     assert order.index("other") < LONG_CALLS * 5 // 6
 
 
