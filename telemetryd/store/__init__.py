@@ -133,7 +133,8 @@ def storage_problem(why: StorageError) -> Problem:
 def no_store(why: StorageError) -> Store:
     """A store for files that cannot be used: it reads as empty, and every write raises StorageError with the reason."""
     consent, main = NoDatabase(CONSENT, why), NoDatabase(MAIN, why)
-    return Store(Consents(consent), Tallies(main), Decoys(main.path), Reports(main), Texts(main), main, consent, main.burst)
+    decoys = Decoys(main.path)
+    return Store(Consents(consent), Tallies(main), decoys, Reports(main), Texts(main, decoys.make_beside), main, consent, main.burst)
 
 
 def open_store(directory: Path, listener: CommitListener = NOBODY, *, is_developer: bool) -> Store:
@@ -152,4 +153,4 @@ def open_store(directory: Path, listener: CommitListener = NOBODY, *, is_develop
         consent.close()
         raise
     decoys = Decoys(directory, listener, burst=main.burst)
-    return Store(Consents(consent), Tallies(main), decoys, Reports(main), Texts(main), main, consent, main.burst)
+    return Store(Consents(consent), Tallies(main), decoys, Reports(main), Texts(main, decoys.make_beside), main, consent, main.burst)

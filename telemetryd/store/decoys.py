@@ -1,8 +1,8 @@
-"""Rows that are written for refused samples in place of tallies, so that the time of a push does not show refusal. Policy: C3.
+"""What is written so that the time of a call does not show what the user decided. Policy: C3.
 
-They are in a second database with the same tables on the same file system. Each process creates it and unlinks it before the first row, so
-it has no name and ends with the process. Its contents say nothing: keys are random texts, and the cells are those of
-`core.answers.aggregate.decoy_slots`, which no sample changes.
+Rows are written for refused samples in place of tallies. They are in a second database with the same tables on the same file system. Each
+process creates it and unlinks it before the first row, so it has no name and ends with the process. Its contents say nothing: keys are
+random texts, and the cells are those of `core.answers.aggregate.decoy_slots`, which no sample changes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PROBE = StoredTally(0, ("", ""), "", "", array("Q", [0, 0, 0]))
 
 
 class Decoys:
-    """The file without a name. It is created before the first sample, whatever the consent."""
+    """The file without a name, which is created before the first sample, whatever the consent; and what is discarded at once."""
 
     def __init__(self, directory: Path, listener: CommitListener = NOBODY, *, burst: SampleBurst | None = None) -> None:
         self._directory, self._listener, self._burst = directory, listener, burst
@@ -64,14 +64,31 @@ class Decoys:
             self._database = self._open()
         return self._database
 
-    def _open(self) -> Database:
+    def make_beside(self, main: Database) -> None:
+        """Create the main file, or one in its place that is discarded if what the user accepted has made it. Raises StorageError."""
+        was_made = main.is_made
+        main.make()
+        folder = self._make_folder()
+        spare = Database(folder / "telemetry.sqlite", MAIN, is_lasting=False)
         try:
-            for stale in self._directory.glob(_PREFIX + "*"):  # left by a process that was killed between mkdir and removal below
+            if was_made:
+                spare.make()
+        finally:
+            spare.close()
+            _remove_folder(folder)
+
+    def _make_folder(self) -> Path:
+        try:
+            for stale in self._directory.glob(_PREFIX + "*"):  # left by a process that was killed between mkdir and removal
                 _remove_folder(stale)
             folder = self._directory / (_PREFIX + secrets.token_hex(8))
             folder.mkdir(mode=0o700)
         except OSError as error:
             raise StorageError(f"the state directory cannot be used: {error.strerror}") from error
+        return folder
+
+    def _open(self) -> Database:
+        folder = self._make_folder()
         database = Database(folder / "telemetry.sqlite", MAIN, self._listener, is_lasting=False)
         try:
             database.make()

@@ -1,7 +1,8 @@
 """Registered manifests. They are stored whatever the consent, so that a restart shows applications nothing. Policy: C3.
 
 A repeated registration is compared in memory, by its digest. Reading the file each time would leave it in the cache for kept samples, and
-not for refused ones.
+not for refused ones. The first text that a process stores takes as long as making the file. Else its time would show whether the file was
+there, because the user accepted something.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telemetryd.store.database import Database
 
 
@@ -21,10 +24,11 @@ class _Registration(NamedTuple):
 
 
 class Texts:
-    """The last registered text of each application, and its month."""
+    """The last registered text of each application, and its month. `make` creates the file: see `Decoys.make_beside`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, make: Callable[[Database], None]) -> None:
+        self._database, self._make = database, make
+        self._is_first = True
         self._cache: dict[str, _Registration] = {}
 
     def months(self) -> dict[str, str]:
@@ -46,6 +50,9 @@ class Texts:
         registration = _Registration(_digest(manifest), month)
         if self._registration(application) == registration:
             return
+        if self._is_first:
+            self._make(self._database)
+            self._is_first = False
         with self._database.change() as connection:
             if instead_of:
                 connection.execute("DELETE FROM text WHERE id = ?", (instead_of,))

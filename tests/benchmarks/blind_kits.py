@@ -47,15 +47,15 @@ def machine_of(task, name="machine", endpoint=ENDPOINT):
         yield machine
 
 
-def save(machine):
+def save(machine, name="saved"):
     """Keep the state as it is now, while no daemon runs."""
-    shutil.copytree(machine.root / "state", machine.root / "saved")
+    shutil.copytree(machine.root / "state", machine.root / name)
 
 
-def restore(machine):
+def restore(machine, name="saved"):
     """Put back the state that was kept."""
     shutil.rmtree(machine.root / "state")
-    shutil.copytree(machine.root / "saved", machine.root / "state")
+    shutil.copytree(machine.root / name, machine.root / "state")
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ ROOM = "epsilon = 0.5\n"
 PAIRS = 130
 """Pairs of calls to two daemons before the next two are started: how fast one process happens to be is not to count."""
 STATES = ("pending", "waiting", "active")
+_NONE_REGISTERED = "saved-earlier"
 OF_EACH = 24
 """Applications whose question is in one state, in one daemon."""
 
@@ -47,18 +48,21 @@ def against_others(task):
 def first_against_others(task):
     """The same, where a Register or a Push is the first call that a daemon gets: each trial starts one, in the same state.
 
-    Another application has registered on both machines: the first registration of all makes a file, which what is accepted makes too.
+    Another application has registered on both machines. None has for "of all": it makes a file, which what is accepted makes too.
     """
-    calls = {"Register": registration(APP, declared(APP)), "Push": push(REFUSED)}
+    register = registration(APP, declared(APP))
+    calls = {"Register": register, "Push": push(REFUSED), "Register of all": register}
     with _beside_others(task) as machines:
-        for machine in machines.values():
+        for count, machine in machines.items():
+            check(count > 0, (machine.root / "state/telemetryd/telemetry.sqlite").exists(), "telemetry.sqlite")
+            save(machine, _NONE_REGISTERED)
             machine.install(declared(REFUSED))
             _register_earlier(machine)
             save(machine)
         found = {(name, count): [] for name in calls for count in machines}
         while len(found["Push", 0]) < task.trials:
             for name, count in task.chance.sample(sorted(found), len(found)):
-                restore(machines[count])
+                restore(machines[count], *[_NONE_REGISTERED] * name.endswith("of all"))
                 with machines[count].daemon():
                     connection = Connection(machines[count])
                     found[name, count].append(connection.ask(calls[name]))

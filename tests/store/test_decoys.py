@@ -75,6 +75,37 @@ def test_as_many_syncs_as_for_kept_samples(folder, strace):
     assert counts["kept"] == counts["refused"] == 10
 
 
+_REGISTERING = """
+import sys
+from pathlib import Path
+from telemetryd.store import open_store
+
+store = open_store(Path(sys.argv[1]), is_developer=False)
+if sys.argv[2] == "accepted":
+    store.make()
+for turn in range(2):
+    print(f"TURN {turn}", flush=True)
+    store.texts.keep("org.kde.kate", "text" * turn, "2026-11")
+"""
+"""Stores two registered texts, maybe after an acceptance has made the file."""
+
+
+def test_the_first_registration_makes_as_many_files(folder, strace):
+    """The first registration of a process makes as many files, whether the file was there or not, and the second one none. Policy: C3."""
+    made = {}
+    for kind in ("accepted", "nothing"):
+        place, trace = folder / kind, folder.parent / kind
+        place.mkdir()
+        command = [strace, "-f", "--seccomp-bpf", "-o", trace, "-e", "trace=openat,mkdir,write", sys.executable, "-c", _REGISTERING]
+        subprocess.run([*command, place, kind], check=True, stdout=subprocess.DEVNULL)
+        _, first, second = trace.read_text().split('"TURN')
+        made[kind] = [(turn.count("mkdir("), turn.count("O_CREAT")) for turn in (first, second)]
+        assert [path.name for path in sorted(place.iterdir()) if path.name.startswith(".decoy-")] == []
+    assert made["accepted"] == made["nothing"]
+    assert made["nothing"] == [(1, made["nothing"][0][1]), (0, 0)]
+    assert made["nothing"][0][1] >= len(("the file", "its log", "its index"))
+
+
 def test_gone_with_the_process(tmp_path, decoys):
     """After closing nothing is left, in no directory and behind no descriptor."""
     decoys.opened().save([ROW])
