@@ -438,3 +438,16 @@ async def test_a_crash_is_made_up_for_within_the_bound(running):
     close = closing(running, 1)
     close.recover()
     assert (close.is_unfinished, running.bodies()) == (False, {"startup-time": ["500..2000"]})
+
+
+async def test_a_crash_and_then_a_kill_switch(running):
+    """A report that was promised before a crash is erased if there is a kill switch at the next start: none is queued, no sample stays."""
+    running.sampling.commit()
+    running.questions.remember(KEY, begin_report(running.record(), "telemetry.kde.org"))
+    running.machine.configure(f"enabled = false\n[endpoint.kde]\n{ENDPOINT}")
+    running.clock.wall = AFTER
+    running.restart()
+    assert (running.store.reports.queue(), running.store.tallies.all()) == ([], [])
+    assert (running.record().outcome, running.record().cause) == (Outcome.ANSWERED, "kill_switch")
+    await running.ticker.tick()
+    assert running.server.received == []
