@@ -133,7 +133,7 @@ MESSAGE_MAX_VALUES = 24_000
 """Most values in a message: 10,000 texts as samples of a hundred sources. A text counts as two, a struct as
 six, a variant or an array as twelve. The library dbus-next takes 40 ms to read so many, but a second for as many as fit a megabyte."""
 RECEIVE_BUDGET_BYTES = 32 * 1024
-"""Most bytes read in one batch: about 200 small calls, which take 2 to 20 ms before their replies are sent."""
+"""Most bytes handled in one batch, but for its last message: about 200 small calls, which take 2 to 20 ms before their replies are sent."""
 TURN_S = 0.005
 """A sender's share of the time while others wait: 200 pushes. All others wait that long, plus the last call of the share."""
 TOGETHER_MAX, SHORT_BYTES = 32, 4096
@@ -141,7 +141,7 @@ TOGETHER_MAX, SHORT_BYTES = 32, 4096
 CROWDED_S = 1.0
 """Messages are sorted by sender for so long after a turn that exceeded its share, because a flood comes in waves."""
 BEHIND_S = 0.02
-"""Messages are sorted too after long batches of so much time in a row, each of which left STREAM_BYTES unread. Short ones do not count."""
+"""Messages are sorted too if long batches in a row, for so much processor time, each left STREAM_BYTES unread. Short ones do not count."""
 RECEIVE_CROWDED_BYTES = 1024 * 1024
 """Most bytes received before the next turn while messages are sorted: fifteen of the longest texts, or 6,000 small calls."""
 STREAM_BYTES = 64 * 1024

@@ -95,7 +95,9 @@ class Pump:
         self._on_refused = on_refused
         self._queues: SenderQueues | None = None
         self._is_turn_due = False
-        self._wary_until = self._crowded_until = self._behind_s = 0.0
+        self._wary_until = self._crowded_until = 0.0
+        self._behind_since: float | None = None
+        """The processor time at the end of the first of the last long batches in a row that left much unread."""
         self._received = self._pauses = 0
         self._is_handed_over = asyncio.Event()
         self._output = Output()
@@ -203,12 +205,21 @@ class Pump:
         """Start the crowded mode if the batch was too long, or if the pump has fallen behind. `spent` is 0 if the time was not measured."""
         now = perf_counter()
         if self._is_started and self._on_refused is not None:
-            self._behind_s = self._behind_s + took_s if self._socket.has_unread(STREAM_BYTES) else 0.0
-            if (spent and thread_time() - spent > TURN_S) or self._behind_s > BEHIND_S:
+            if (spent and thread_time() - spent > TURN_S) or self._is_behind():
                 self._queues = SenderQueues(self._socket.owed_bytes)
-                self._crowded_until, self._behind_s = now + CROWDED_S, 0.0
+                self._crowded_until, self._behind_since = now + CROWDED_S, None
         if took_s > TURN_S:
             self._wary_until = now + CROWDED_S
+
+    def _is_behind(self) -> bool:
+        """Whether long batches have left much unread for a while. Only those are looked at."""
+        if not self._socket.has_unread(STREAM_BYTES):
+            self._behind_since = None
+            return False
+        spent = thread_time()
+        if self._behind_since is None:
+            self._behind_since = spent
+        return spent - self._behind_since > BEHIND_S
 
     def _receive_sorted(self, queues: SenderQueues) -> None:
         """Receive into the queues, and take a turn unless one is due anyway."""
@@ -255,8 +266,8 @@ class Pump:
         self._update_reading()
 
     def _run_turn(self, queues: SenderQueues) -> None:
-        """One turn. Short calls are handed over together, as many as the rest of the share has room for."""
-        begin, spent, handled, room = thread_time(), 0.0, 0, 1
+        """One turn. Short calls are handed over together, as many as the rest of the share and of the budget has room for."""
+        begin, spent, handled, room, size = thread_time(), 0.0, 0, 1, 0
         sender = queues.next_sender()
         self._is_in_batch = True
         short_messages: list[bytes] = []
@@ -267,13 +278,14 @@ class Pump:
                     self._refuse(message)
                 else:
                     short_messages.append(message)
+                    size += len(message)
                 handled += 1
-                if short_messages and len(short_messages) < room and len(message) < SHORT_BYTES:
+                if short_messages and len(short_messages) < room and len(message) < SHORT_BYTES and size < RECEIVE_BUDGET_BYTES:
                     continue
                 self._hand_over(short_messages)
                 spent = thread_time() - begin
                 room = min(TOGETHER_MAX, int(handled * (TURN_S - spent) / max(spent, 1e-6)))
-                if spent > TURN_S or not self._is_running or self.backlog > UNSENT_HIGH_BYTES:
+                if spent > TURN_S or size >= RECEIVE_BUDGET_BYTES or not self._is_running or self.backlog > UNSENT_HIGH_BYTES:
                     break
         self._hand_over(short_messages)
         if spent > LONG_CALL_S * handled:
