@@ -204,10 +204,10 @@ class Pump:
     def _note_long_batch(self, took_s: float, spent: float) -> None:
         """Start the crowded mode if the batch was too long, or if the pump has fallen behind. `spent` is 0 if the time was not measured."""
         now = perf_counter()
-        if self._is_started and self._on_refused is not None:
-            if (spent and thread_time() - spent > TURN_S) or self._is_behind():
-                self._queues = SenderQueues(self._socket.owed_bytes)
-                self._crowded_until, self._behind_since = now + CROWDED_S, None
+        is_sortable = self._is_started and self._on_refused is not None
+        if is_sortable and ((spent and thread_time() - spent > TURN_S) or self._is_behind()):
+            self._queues = SenderQueues(self._socket.owed_bytes)
+            self._crowded_until, self._behind_since = now + CROWDED_S, None
         if took_s > TURN_S:
             self._wary_until = now + CROWDED_S
 
