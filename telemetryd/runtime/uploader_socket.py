@@ -25,8 +25,8 @@ async def exchange(connection: socket.socket, message: bytes, received: bytearra
 async def read_to_end(connection: socket.socket, received: bytearray) -> None:
     """Read until the end of the stream or more bytes than a result can have. Raises ConnectionError.
 
-    After the last line the wait for the uploader's exit is short: the line counts. What is read is in `received` at once: `sock_recv` would
-    lose it if the task is cancelled before it goes on, and a report that may have left would count as unsent.
+    After the last line the wait for the uploader's exit is short: the line counts. What is read is in `received` at once. `sock_recv`
+    would lose it if the task is cancelled then, and a report that may have left would count as unsent.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()

@@ -96,7 +96,7 @@ def _lifetime(definition: Definition, place: Place, prefix: str, today: date) ->
         message = f"{prefix}ends: is in the past; nothing is collected any more"
         yield warning(at, "M4", message, "remove the question, or ask again under another id")
     elif question.ends - question.starts > _LONG:
-        message = f"{prefix}ends: is far away, {(question.ends - question.starts).days + 1} days after starts"
+        message = f"{prefix}ends: is far away, the question lasts {(question.ends - question.starts).days + 1} days"
         yield warning(at, "M4", message, "collect no longer than the answer takes: half a year is enough for most questions")
     elif question.ends - today > _AHEAD:
         message = f"{prefix}ends: is far away, more than a year from today"

@@ -149,8 +149,9 @@ def choose(queue: Iterable[Queued], ticks: Ticks, last_late_day: int, rng: Calla
 def has_time(idle_s: float, rest_s: float) -> bool:
     """Whether a delivery that begins now ends before an idle exit, which is due in `rest_s` of `idle_s` seconds (0: never).
 
-    An exit breaks a delivery off. It does not wait for one either: when the names are released would tell applications, and a server that
-    is slow on purpose, whose report it is. Half of a short idle time is kept, so that frequent calls do not hold every report back.
+    An exit breaks a delivery off. It does not wait for a delivery either. Else the time at which the names are released would tell
+    applications of a delivery, and a server that is slow on purpose whose report it is. Half of a short idle time is kept, so that
+    frequent calls do not hold every report back.
     """
     return not idle_s or rest_s >= min(IDLE_MARGIN_S, idle_s / 2)
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from telemetryd.toml.settings_in_force import ConfigFile
 
 SCHEMA = 1
-_LIBRARIES = ("dbus-fast", "dbus-next", "platformdirs", "aiohttp", "aiohappyeyeballs", "pyhpke", "cryptography", "click", "rich")
+_LIBRARIES = (
+    *("dbus-fast", "dbus-next", "platformdirs", "aiohttp", "aiohappyeyeballs", "pyhpke", "cryptography", "click", "pydantic"),
+    "PySide6",
+)
 _VARIABLES = (
     *("TELEMETRYD_CONFIG_DIRS", "TELEMETRYD_DATA_DIRS", "TELEMETRYD_DBUS_LIBRARY", "DO_NOT_TRACK"),
     *("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_STATE_HOME"),

@@ -64,6 +64,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
     """
     if directories and (is_online or is_test or vendor):
         raise click.UsageError(_("--online, --endpoint and --send-test are for this machine, without DIR."))
+    if vendor and not (is_online or is_test):
+        raise click.UsageError(_("--endpoint needs --online or --send-test."))
     if is_test:
         _send_test(vendor, is_json=is_json)
         return

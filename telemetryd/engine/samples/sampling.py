@@ -137,8 +137,8 @@ class Sampling:
     def reload_steps(self, *, is_owed_too: bool = True) -> Steps[bool]:
         """Decide anew if a file changed, a day began or the clock was set back. True if so.
 
-        With `is_owed_too` also if a registered text needs it. A check that a sample caused leaves that out: else the work would follow a
-        call, and its time would show whether the text was new. Policy: C3.
+        With `is_owed_too` also if a registered text needs it. A check that a sample caused does not look at that. Otherwise the work
+        would follow a call, and its time would show whether the text was new. Policy: C3.
         """
         with self._suspend_on_failure():
             is_text_owed = is_owed_too and self._catalogue.is_owed

@@ -1,6 +1,6 @@
 """What the window knows of the daemon at one moment, and simple questions about it. Without Qt.
 
-Questions are many and long, so only what a page shows is read: of those that are accepted a few keys, and all of the one application
+Questions are many and long, so only what a page shows is read: a few keys of accepted questions, and everything about the application
 whose page is open. The history is read by its page, row by row.
 """
 

@@ -1,7 +1,7 @@
 """telemetryd-settings --notify: asks the service, tells the user if something is new, and opens the window if the user wants that.
 
-The same is asked of the service at every run, whatever the user chose, and only then is it decided: so applications, which see the service
-come and go, learn nothing. Neither the daemon nor Qt is in this process. Policy: C2, C3.
+Every run asks the service the same, whatever the user chose, and decides afterwards. So applications, which see the service come and go,
+learn nothing. Neither the daemon nor Qt is in this process. Policy: C2, C3.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How areas that scroll are told to screen readers: without Qt's own way, which ends the program when a reader asks for a child too many.
+"""How areas that scroll are told to screen readers: without Qt's own way, which ends the program when a reader asks for a missing child.
 
 A reader counts the children of an object and then asks for each. Meanwhile the page may have changed, and the scroll bar is gone. Qt 6
 looks up the child of a QScrollArea in a list whose length it does not look at. For the other widgets of our pages it does, as a test tells.

@@ -99,8 +99,8 @@ def test_rare_of_two():
 @pytest.mark.parametrize(("ends", "days"), [("2027-03-02", 275), ("2027-03-03", 276), ("2027-05-31", 365)])
 def test_long(ends, days):
     """A question of more than nine months is warned about, with its days, the first and the last included."""
-    warnings = warned(source("load") + asking("load", starts="2026-06-01", ends=ends), "days after starts")
-    assert [message.partition("is far away, ")[2] for _, message in warnings] == ([f"{days} days after starts"] if days > 275 else [])
+    warnings = warned(source("load") + asking("load", starts="2026-06-01", ends=ends), "the question lasts")
+    assert [message.partition("is far away, ")[2] for _, message in warnings] == ([f"the question lasts {days} days"] if days > 275 else [])
 
 
 def test_finer_than_yes_or_no():

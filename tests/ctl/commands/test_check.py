@@ -133,6 +133,13 @@ def image(tmp_path):
     return Image(tmp_path / "image")
 
 
+def test_an_endpoint_is_for_a_connection():
+    """--endpoint alone would check everything but the endpoint: it needs what connects."""
+    done = run("--endpoint", "kde")
+    assert done.exit_code == 2
+    assert "--endpoint needs --online or --send-test." in done.stderr
+
+
 def test_nothing_is_wrong(image):
     """An image that is as it should be has no problem, and the exit status is 0."""
     done = run(image.root)

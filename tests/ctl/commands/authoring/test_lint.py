@@ -85,7 +85,7 @@ SAID = {
         "ask for fewer sources, or keep fewer bins with coarser",
     ),
     "warn-ends-far": (
-        f"{_STARTUP}ends: is far away, 364 days after starts",
+        f"{_STARTUP}ends: is far away, the question lasts 364 days",
         "collect no longer than the answer takes: half a year is enough for most questions",
     ),
     "warn-ends-far-ahead": (
