@@ -129,9 +129,12 @@ MESSAGE_WEIGHED_BYTES = 16 * 1024
 
 Shorter ones have at most 4,000 values.
 """
+SIGNATURES_MAX = 128
+"""Most parsed signatures that a library keeps from one batch to the next. One of 255 characters needs 47 kB; telemetryd uses some forty."""
 MESSAGE_MAX_VALUES = 24_000
-"""Most values in a message: 10,000 texts as samples of a hundred sources. A text counts as two, a struct as
-six, a variant or an array as twelve. The library dbus-next takes 40 ms to read so many, but a second for as many as fit a megabyte."""
+"""Most values in a message: 10,000 texts as samples of a hundred sources. A text counts as two, a struct as six, an array as twelve, a
+variant as twelve and one for each character of its signature. The library dbus-next takes 40 ms to read so many, but a second for as many
+as fit a megabyte."""
 RECEIVE_BUDGET_BYTES = 32 * 1024
 """Most bytes handled in one batch, but for its last message: about 200 small calls, which take 2 to 20 ms before their replies are sent."""
 TURN_S = 0.005

@@ -1,6 +1,8 @@
 """What one caller's flood does to others, under generous bounds: the figures are those of benchmarks/load_floods.py."""
 
 import contextlib
+import os
+import random
 import struct
 import time
 from pathlib import Path
@@ -8,8 +10,8 @@ from pathlib import Path
 import pytest
 from benchmarks.load_floods import FLOODER, asked, push_of
 from support.bus.flood import flood, floods
-from support.bus.raw_bus import RETURN, RawBus
-from support.machine import KATE
+from support.bus.raw_bus import DESTINATION, ERROR, REPLY_SERIAL, RETURN, SIGNATURE, RawBus, strings
+from support.machine import KATE, TELEMETRY
 
 LONGEST_S = 6.0
 """For one push and one withdrawal on a busy machine. Before work was bounded, 64 such texts made them wait for 8 to 160 s."""
@@ -50,6 +52,54 @@ def test_a_flood_that_wants_no_reply_is_bounded(any_machine):
         while time.monotonic() < end:
             assert push_of(victim, "org.kde.kate").kind == RETURN
         assert resident_mb(daemon.process) - before < 50  # 8 MB wait at most
+
+
+def _unlike(chance):
+    """The value of a sample: an empty array of a struct of 251 types, as no caller had before."""
+    signature = b"a(" + bytes(chance.choice(b"ynqiuxtdb") for _ in range(251)) + b")"
+    return bytes([len(signature)]) + signature + b"\0"
+
+
+def test_signatures_that_nobody_had_before_are_not_kept(any_machine):
+    """A caller's variants of ever new types leave nothing: a library would keep 47 kB for each, with dbus-next for ever."""
+    any_machine.install(KATE)
+    chance, names = random.Random(1), strings("org.kde.kate", "startup")
+    with any_machine.daemon() as daemon, contextlib.closing(RawBus(any_machine.address)) as bus:
+        assert push_of(bus, "org.kde.kate").kind == RETURN
+
+        def push_many():
+            for _ in range(700):
+                body = names + _unlike(chance)
+                body += bytes(-len(body) % 4) + bytes(4)
+                body += bytes(-len(body) % 8)
+                name, path, interface = TELEMETRY
+                bus.send(bus.call(name, "Push", path=path, interface=interface, signature="ssv", body=body))
+                assert bus.read_until(RETURN, ERROR).kind == ERROR
+
+        push_many()
+        before = resident_mb(daemon.process)
+        push_many()
+        assert resident_mb(daemon.process) - before < 15  # 33 MB if they are kept
+
+
+def test_a_reply_that_nobody_asked_for_is_weighed(any_machine):
+    """A megabyte of values in a reply to nothing is dropped before a library reads it: dbus-next takes half a second for each."""
+    any_machine.install(KATE)
+    many = struct.pack("<I", 240_000) + b"\1y\0\1" * 60_000
+    with any_machine.daemon() as daemon, contextlib.closing(RawBus(any_machine.address)) as bus:
+        assert push_of(bus, "org.kde.kate").kind == RETURN
+        fields = {REPLY_SERIAL: 1, DESTINATION: TELEMETRY[0], SIGNATURE: "av"}
+        before = spent_s(daemon.process)
+        for _ in range(4):
+            bus.send(bus.message(RETURN, fields, many))
+        assert push_of(bus, "org.kde.kate").kind == RETURN
+        assert spent_s(daemon.process) - before < 0.2  # of processor time; with dbus-next 0.5 s if they are read
+
+
+def spent_s(process):
+    """The processor time of a process, in seconds."""
+    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(process):

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.bus.transport.address import session_bus
-from telemetryd.bus.transport.private_parts import first_moved
+from telemetryd.bus.transport.private_parts import first_moved, signature_cache
 from telemetryd.errors import UnusableLibraryError
 from telemetryd.named_tuple import NamedTuple
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from dbus_fast import MessageType as MessageType
     from dbus_fast import Variant as Variant
     from dbus_fast.aio import MessageBus as MessageBus
+
+    from telemetryd.bus.transport.private_parts import SignatureCache
+
+    SIGNATURE_CACHE: SignatureCache
 
 CHOICE = "TELEMETRYD_DBUS_LIBRARY"
 """The environment variable that chooses a library, for tests."""
@@ -122,6 +126,7 @@ if not TYPE_CHECKING:
     _library = import_module(_LIBRARIES[NAME].module)
     Message, MessageFlag, MessageType, Variant = _library.Message, _library.MessageFlag, _library.MessageType, _library.Variant
     MessageBus = import_module(_LIBRARIES[NAME].module + ".aio").MessageBus
+    SIGNATURE_CACHE = signature_cache(_library)
 
 __all__ = [
     "BUS",

@@ -26,7 +26,9 @@ _TEXT, _STRUCT, _VARIANT, _ARRAY = 2, 6, 12, 12
 
 
 _REPLIES = frozenset({2, 3})
-"""Replies, errors included. The bus lets only those through that we asked for, and our own lists are long."""
+"""Replies, errors included. Only the bus is asked for anything, and its lists are long. It lets others' replies through too."""
+BUS = "org.freedesktop.DBus"
+"""The sender of what the bus itself sends."""
 
 
 class TooManyValuesError(Exception):
@@ -40,13 +42,15 @@ class _Position(NamedTuple):
     type_at: int
 
 
-def is_counted(kind: int, size: int) -> bool:
-    """Whether the values of a message of this type and length are counted at all."""
-    return MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and kind not in _REPLIES
+def is_counted(size: int) -> bool:
+    """Whether the values of a message of this length are counted, unless it is the bus's reply."""
+    return MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES
 
 
-def is_heavy(message: bytes) -> bool:
+def is_heavy(message: bytes, sender: str = "") -> bool:
     """Whether a message has too many values. One that does not fit its signature has not: the library finds that out soon."""
+    if sender == BUS and message[1] in _REPLIES:
+        return False
     try:
         count(message)
     except TooManyValuesError:
@@ -123,8 +127,8 @@ class _Scale:
             self._take(_TEXT)
             return _Position(at + 2 + self._body[at], after)
         if kind == ord("v"):
-            self._take(_VARIANT)
             size = self._body[at]
+            self._take(_VARIANT + size)
             return _Position(self.weigh(self._body[at + 1 : at + 1 + size], at + 2 + size), after)
         if kind == ord("a"):
             return self._array(signature, _Position(at, after))

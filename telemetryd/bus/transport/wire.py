@@ -14,10 +14,10 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.bus.transport.library import Message, MessageBus, moved_error
+from telemetryd.bus.transport.library import SIGNATURE_CACHE, Message, MessageBus, moved_error
 from telemetryd.bus.transport.private_parts import LOOP, SOCKET
 from telemetryd.bus.transport.socket import BusSocket, ListenerFullError
-from telemetryd.core.limits import BUS_RETRY_S
+from telemetryd.core.limits import BUS_RETRY_S, SIGNATURES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -244,6 +244,9 @@ class Wire:
                 self._facade.read()
         except Exception as failure:  # noqa: BLE001 - an edge: any exception of the library's
             self._fail(failure)
+        # Private: the library's cache of signatures. Callers choose the signatures of their variants, and each would stay.
+        if SIGNATURE_CACHE.size() > SIGNATURES_MAX:
+            SIGNATURE_CACHE.clear()
 
 
 def _disconnect_error(bus: MessageBus) -> Exception | None:

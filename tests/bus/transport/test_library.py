@@ -221,6 +221,18 @@ def test_private_create_unmarshaller():
     assert "s" in unmarshaller_class(None).readers, text
 
 
+def test_private_signatures(module, library):
+    """A message's signature is kept in the library's cache, which can be counted and cleared."""
+    cache = private_parts.signature_cache(module)
+    cache.clear()
+    signal = {"message_type": module.MessageType.SIGNAL, "path": "/a", "interface": "a.b", "member": "C"}
+    for number, signature in enumerate(("y", "yy", "y"), 1):
+        module.Message(**signal, signature=signature, body=[1] * len(signature))
+        assert cache.size() == min(number, 2), moved(library, private_parts.SIGNATURES)
+    cache.clear()
+    assert cache.size() == 0
+
+
 def test_private_loop(bus_class, library):
     """The library registers its reader by `self._loop.add_reader` when it connects."""
     assert re.search(r"self\._loop\.add_reader\(\s*self\._fd,", inspect.getsource(bus_class.connect)), moved(library, private_parts.LOOP)

@@ -12,7 +12,7 @@ from support.installation import PACKAGES, Installation
 
 from telemetryd.bus.transport import library as bus_library
 from telemetryd.bus.transport import private_parts
-from telemetryd.bus.transport.private_parts import LOOP, MARSHALL, SOCKET, UNMARSHALLER, first_moved
+from telemetryd.bus.transport.private_parts import LOOP, MARSHALL, SIGNATURES, SOCKET, UNMARSHALLER, first_moved
 
 TRANSPORT = Path(private_parts.__file__).parent
 UNIX = r"socket\.socket\(socket\.AF_UNIX, socket\.SOCK_STREAM\)"
@@ -45,6 +45,8 @@ AT_IMPORT = [
     Change("dbus-next", SOCKET, IMPORT, renamed_import),
     Change("dbus-next", UNMARSHALLER, r"\b_create_unmarshaller\b", "_new_unmarshaller"),
     Change("dbus-next", UNMARSHALLER, r"\breaders\b", "_readers"),
+    Change("dbus-fast", SIGNATURES, r"\bget_signature_tree\b", "tree_of_signature"),
+    Change("dbus-next", SIGNATURES, r"\b_cache\b", "_trees"),
 ]
 """Changes that show when the library is imported."""
 ON_CONNECTION = [
@@ -142,10 +144,10 @@ def test_installed_libraries_have_every_part(library):
 def test_every_private_part_has_a_test_that_names_it():
     """Each private name of a library in the transport is one that the self-check knows and that a test in test_library.py is about."""
     touched = {attribute for path in TRANSPORT.glob("*.py") for attribute in private_names(ast.parse(path.read_text()))}
-    assert touched == {"_marshall", "_loop", "_create_unmarshaller", "_unmarshaller"}
+    assert touched == {"_marshall", "_loop", "_create_unmarshaller", "_unmarshaller", "_cache"}
     text = Path(__file__).with_name("test_library.py").read_text()
     checks = [part for part in re.split(r"(?m)^(?=def |async def |@)", text) if re.match(r"(async )?def test_private_", part)]
-    for part in ("MARSHALL", "SOCKET", "LOOP", "UNMARSHALLER"):
+    for part in ("MARSHALL", "SOCKET", "LOOP", "UNMARSHALLER", "SIGNATURES"):
         assert any(f"private_parts.{part}" in check for check in checks), part
     assert all(any(name in check for check in checks) for name in touched)
 

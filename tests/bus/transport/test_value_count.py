@@ -43,7 +43,7 @@ def value_of(kind, data):  # noqa: PLR0911 - one return for each kind of type
     if kind == "v":
         inner = data.draw(TYPES)
         value, size = value_of(inner, data)
-        return Variant(inner, value), size + 12
+        return Variant(inner, value), size + 12 + len(inner)
     if kind == "s":
         return data.draw(st.sampled_from(["", "a", "abcdefgh"])), 2
     return (1.5 if kind == "d" else 1), 1
@@ -51,7 +51,10 @@ def value_of(kind, data):  # noqa: PLR0911 - one return for each kind of type
 
 @given(st.data())
 def test_every_value_counts(data):
-    """Of values of any types a number counts once, a text twice; beside its parts a struct counts six times, a variant or array twelve."""
+    """Of values of any types a number counts once, a text twice; beside its parts a struct counts six times, an array twelve.
+
+    A variant counts twelve times, and once for each character of its type.
+    """
     kinds = data.draw(st.lists(TYPES, min_size=1, max_size=4))
     values = [value_of(kind, data) for kind in kinds]
     sent = message("".join(kinds), *(value for value, _ in values))
