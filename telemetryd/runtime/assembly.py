@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.engine.durability import Steps
+    from telemetryd.engine.ports import ConsentStore
     from telemetryd.errors import StorageError
     from telemetryd.system.installed import InstalledFiles
 
@@ -118,10 +119,20 @@ def assemble(installation: InstalledFiles, directory: Path, surroundings: Surrou
     purge_elsewhere = _nothing_to_purge if is_erased else partial(purge_ordinary, directory)
     with _open_databases(directory, surroundings, is_developer=is_developer) as disk:
         assembly = _build(installation, disk, surroundings, is_developer=is_developer, purge_elsewhere=purge_elsewhere)
-        if surroundings.lowered:
-            surroundings.lowered.apply(disk.files.consents)
-        assembly.work.now(_start_steps(assembly))
+        with _lowered(disk.files.consents, surroundings.lowered or UnwrittenWithdrawals()):
+            assembly.work.now(_start_steps(assembly))
     return assembly
+
+
+@contextmanager
+def _lowered(consents: ConsentStore, lowered: UnwrittenWithdrawals) -> Iterator[None]:
+    """Apply withdrawals for the block. If it fails, those that are not written yet are kept for the next start."""
+    lowered.apply(consents)
+    try:
+        yield
+    except BaseException:
+        lowered.take_over(consents)
+        raise
 
 
 def assemble_without_storage(installation: InstalledFiles, surroundings: Surroundings, why: StorageError) -> Assembly:

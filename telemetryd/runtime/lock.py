@@ -1,7 +1,8 @@
 """The lock of the state directory: one process at a time writes there, and the locked directory is the one that is used.
 
 A path is only a name. If the directory is moved and replaced by a copy, the copy has the name but not our lock, so its files are not ours.
-So the directory stays open, everything in it is opened relative to it, and it is compared with its path.
+So the directory stays open, everything in it is opened relative to it, and it is compared with its path. So is the lock's file, which
+somebody may remove.
 
 A daemon whose names are on a bus holds a second lock. It tells a start on another session bus that waiting is of no use. A tick, a start
 and an exit hold the first lock only, so they are waited for. Policy: C3.
@@ -36,7 +37,7 @@ _REASONS = {
 
 
 class StateLock:
-    """An exclusive flock(2) that children do not inherit. Its file is never unlinked: else two processes could lock two files.
+    """An exclusive flock(2) that children do not inherit. Its file is not unlinked here: else two processes could lock two files.
 
     The second lock is one of open file descriptions (F_OFD_SETLK), because only such a lock can be looked at without taking it. The kernel
     releases both when their holder ends.
@@ -44,11 +45,13 @@ class StateLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._path = str(path)  # is_in_place is called for each batch of calls, and os.stat takes a text in half the time
+        # is_in_place is called for each batch of calls, and os.stat takes a text in half the time.
+        self._path, self._lock_path = str(path), str(path / _FILE)
         self._directory: int | None = None
         self._identity = 0, 0
         """Device and inode of the held directory, which never change."""
         self._lock: int | None = None
+        self._lock_identity = 0, 0
         self._is_serving = False
         self._served: int | None = None
 
@@ -70,8 +73,9 @@ class StateLock:
                 self._directory = _open(self.path)
                 self._identity = _identity(os.fstat(self._directory))
                 self._lock = _lock_file(self._directory)
-                if self._is_serving and self._lock is not None:
-                    self._served = _lock_record(self._directory)
+                if self._lock is not None:
+                    self._lock_identity = _identity(os.fstat(self._lock))
+                    self._served = _lock_record(self._directory) if self._is_serving else None
         finally:
             if self._lock is None or not self.is_in_place():  # the directory was moved between open and lock
                 self.release()
@@ -105,14 +109,14 @@ class StateLock:
         return Path(f"/proc/self/fd/{self._held_directory()}")
 
     def is_in_place(self) -> bool:
-        """Whether the held directory is still the one at the path."""
+        """Whether the held directory is still the one at the path, with the file whose lock is held."""
         if self._directory is None:
             return False
         try:
-            state = os.stat(self._path)  # noqa: PTH116 - see _path
+            is_same = _identity(os.stat(self._path)) == self._identity  # noqa: PTH116 - see _path
+            return is_same and (self._lock is None or _identity(os.stat(self._lock_path)) == self._lock_identity)  # noqa: PTH116
         except OSError:
             return False
-        return (state.st_dev, state.st_ino) == self._identity
 
     def release_lock(self) -> None:
         """Release the lock and keep the directory open: another process may serve it now."""

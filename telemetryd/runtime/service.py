@@ -190,7 +190,7 @@ class Service:
         self._is_compared = True
         if self._assembly is None or self.lock.is_in_place():
             return False
-        _LOG.error("the state directory was moved or replaced while it was in use; what it holds is not used any more")
+        _LOG.error("the state directory was moved or replaced, or its lock removed; only what is at its path now is used")
         return True
 
     def sampling(self) -> Sampling:

@@ -1,6 +1,8 @@
 """With a full disk the user can still take everything back: it holds at once, and is written later. Policy: C1, C2."""
 
+import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -8,6 +10,11 @@ import subprocess
 import pytest
 from support.machine import CONTROL, CallError, Variant, until
 from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, found_on_disk, rows
+
+from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
+from telemetryd.errors import StorageError
+from telemetryd.runtime.assembly import Surroundings, assemble
+from telemetryd.system.installed import InstalledFiles
 
 pytestmark = pytest.mark.root
 KATE_ID, QUESTION = "org.kde.kate", "saves-a-week"
@@ -27,6 +34,10 @@ class SmallDisk:
         with contextlib.suppress(OSError), self._ballast.open("ab", buffering=0) as ballast:
             while True:
                 ballast.write(bytes(1024))
+
+    def leave(self, kib):
+        """Leave so many more kibibytes free than now."""
+        os.truncate(self._ballast, self._ballast.stat().st_size - kib * 1024)
 
     def free(self):
         """Give it back."""
@@ -159,4 +170,25 @@ async def test_it_stays_as_long_as_something_is_owed(disk):
             disk.free()
             daemon.process.send_signal(signal.SIGHUP)
             until(lambda: daemon.process.poll() is not None)
+    assert disk.level() == 0
+
+
+async def test_a_withdrawal_outlives_starts_that_fail(disk):
+    """With ever more room, a start fails at ever later steps. No earlier withdrawal is lost with them, and it is written at last."""
+    lowered, failed = UnwrittenWithdrawals(), 0
+    lowered.levels["usage"] = 0
+    disk.fill()
+    while True:
+        try:
+            assembly = assemble(InstalledFiles(disk.machine.environ), disk.folder, Surroundings(asyncio.Lock(), lowered=lowered))
+        except StorageError:
+            failed += 1
+            assert lowered.levels.get("usage") == 0 or disk.level() == 0
+            disk.leave(4)
+        else:
+            break
+    assert assembly.control.consents.levels.usage == 0
+    disk.free()
+    assembly.close()
+    assert failed > 1
     assert disk.level() == 0

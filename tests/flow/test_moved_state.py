@@ -49,6 +49,30 @@ async def error_of(call):
     return ""
 
 
+async def test_two_daemons_and_a_lost_lock(collecting, tmp_path):
+    """Somebody removes the locks' files, and a second daemon takes new ones: after a withdrawal there the first one keeps nothing."""
+    with collecting.daemon():
+        async with collecting.client() as client:
+            await client.push(KATE_ID, "saves", "t", 1)
+            for name in ("lock", "serving"):
+                (folder_of(collecting) / name).unlink()
+            with second_daemon(collecting, tmp_path / "other") as other:
+                async with other.client() as user:
+                    await user.set("Usage", 0)
+                    assert await error_of(client.push(KATE_ID, "saves", "t", TOTAL)) == BUSY
+                    assert rows(collecting, "SELECT * FROM tally") == []
+
+
+async def test_a_lost_lock_is_taken_anew(collecting):
+    """Without a second daemon a removed lock is made again, and nothing is lost."""
+    with collecting.daemon():
+        async with collecting.client() as client:
+            (folder_of(collecting) / "lock").unlink()
+            await client.push(KATE_ID, "saves", "t", 1)
+            assert (folder_of(collecting) / "lock").exists()
+            assert len(rows(collecting, "SELECT * FROM tally")) == 1
+
+
 async def test_two_daemons_and_a_copy(collecting, tmp_path):
     """A second daemon serves the copy; after a withdrawal there the first one keeps nothing, in neither directory, and changes nothing."""
     with collecting.daemon() as first:
