@@ -114,7 +114,7 @@ class StateLock:
             return False
         try:
             is_same = _identity(os.stat(self._path)) == self._identity  # noqa: PTH116 - see _path
-            return is_same and (self._lock is None or _identity(os.stat(self._lock_path)) == self._lock_identity)  # noqa: PTH116
+            return is_same and (self._lock is None or _identity(os.stat(self._lock_path)) == self._lock_identity)  # noqa: PTH116 - see _path
         except OSError:
             return False
 

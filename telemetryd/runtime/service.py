@@ -232,7 +232,12 @@ class Service:
             raise BusyError(own_package.REPLACED)
         if self._databases in TO_OPEN:
             self.open()
-        self.check_files()
+        try:
+            self.check_files()
+        except BaseException:
+            if self._assembly:  # a kill switch may have appeared, and the look at the files is not reached
+                self._assembly.sampling.suspend()
+            raise
         assembly = self.assembly()
         try:
             await assembly.work.run_locked(_check_steps(assembly, is_owed_too=is_owed_too))

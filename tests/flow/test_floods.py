@@ -1,7 +1,6 @@
 """What one caller's flood does to others, under generous bounds: the figures are those of benchmarks/load_floods.py."""
 
 import contextlib
-import os
 import random
 import struct
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from benchmarks.load_floods import FLOODER, asked, push_of
 from support.bus.flood import flood, floods
-from support.bus.raw_bus import DESTINATION, ERROR, REPLY_SERIAL, RETURN, SIGNATURE, RawBus, strings
+from support.bus.raw_bus import ERROR, RETURN, RawBus, strings
 from support.machine import KATE, TELEMETRY
 
 LONGEST_S = 6.0
@@ -80,26 +79,6 @@ def test_signatures_that_nobody_had_before_are_not_kept(any_machine):
         before = resident_mb(daemon.process)
         push_many()
         assert resident_mb(daemon.process) - before < 15  # 33 MB if they are kept
-
-
-def test_a_reply_that_nobody_asked_for_is_weighed(any_machine):
-    """A megabyte of values in a reply to nothing is dropped before a library reads it: dbus-next takes half a second for each."""
-    any_machine.install(KATE)
-    many = struct.pack("<I", 240_000) + b"\1y\0\1" * 60_000
-    with any_machine.daemon() as daemon, contextlib.closing(RawBus(any_machine.address)) as bus:
-        assert push_of(bus, "org.kde.kate").kind == RETURN
-        fields = {REPLY_SERIAL: 1, DESTINATION: TELEMETRY[0], SIGNATURE: "av"}
-        before = spent_s(daemon.process)
-        for _ in range(4):
-            bus.send(bus.message(RETURN, fields, many))
-        assert push_of(bus, "org.kde.kate").kind == RETURN
-        assert spent_s(daemon.process) - before < 0.2  # of processor time; with dbus-next 0.5 s if they are read
-
-
-def spent_s(process):
-    """The processor time of a process, in seconds."""
-    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(process):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from support.machine import KATE, PROPERTIES, TELEMETRY, until
-from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, found_on_disk, rows
+from support.machine_at import SAVES, TOTAL, TOTAL_BYTES, accept_last_week, collect_total, found_on_disk, rows
 from support.manifests.manifest_texts import this_week
 
 KATE_ID = "org.kde.kate"
@@ -167,6 +167,27 @@ async def test_a_mistake_in_a_file_pauses_and_destroys_nothing(machine):
             ((_, body),) = (await client.preview()).values()
     assert '"500..1000000000"' in body
     assert found_on_disk(machine, TOTAL_BYTES) == set()
+
+
+async def test_a_check_that_fails_before_the_switch_is_seen(machine):
+    """If what comes before a look at the files fails, no sample is kept until a look succeeds: a switch may have appeared."""
+    await collect_total(machine)
+    old = machine.root / "state/telemetryd/telemetry.sqlite.damaged-2026-11-30"
+    old.touch()
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.push(KATE_ID, "saves", "t", 1)
+            before = rows(machine, "SELECT * FROM tally")
+            old.unlink()
+            old.mkdir()
+            os.utime(old, (1, 1))  # each check tries to remove it now, and fails
+            _system(machine)
+            await client.questions(KATE_ID)
+            await client.push(KATE_ID, "saves", "t", TOTAL)
+            assert rows(machine, "SELECT * FROM tally") == before
+            old.rmdir()
+            await client.questions(KATE_ID)
+            assert rows(machine, "SELECT * FROM tally") == []
 
 
 async def test_pushes_notice_a_switch_without_being_told(machine):

@@ -62,15 +62,21 @@ for turn in range(2):
 """Writes a sample's row before each step of an erasure, in two turns: SQLite syncs a directory once."""
 
 
+def _traced_turns(strace, calls, program, folder, kind):
+    """What strace says of these system calls, in each of the two turns of a program with a new directory and a kind."""
+    place, trace = folder / kind, folder.parent / kind
+    place.mkdir()
+    command = [strace, "-f", "--seccomp-bpf", "-o", trace, "-e", f"trace={calls},write", sys.executable, "-c", program, place, kind]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    _, first, second = trace.read_text().split('"TURN')
+    return first, second
+
+
 def test_as_many_syncs_as_for_kept_samples(folder, strace):
     """Folding and emptying the logs waits for the disk as often after refused samples as after kept ones. Policy: C3."""
     counts = {}
     for kind in ("kept", "refused"):
-        place, trace = folder / kind, folder.parent / kind
-        place.mkdir()
-        command = [strace, "-f", "--seccomp-bpf", "-o", trace, "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", _FOLDING]
-        subprocess.run([*command, place, kind], check=True, stdout=subprocess.DEVNULL)
-        _, _, second = trace.read_text().partition('"TURN 1')
+        _, second = _traced_turns(strace, "fsync,fdatasync", _FOLDING, folder, kind)
         counts[kind] = second.count("sync(")
     assert counts["kept"] == counts["refused"] == 10
 
@@ -94,13 +100,9 @@ def test_the_first_registration_makes_as_many_files(folder, strace):
     """The first registration of a process makes as many files, whether the file was there or not, and the second one none. Policy: C3."""
     made = {}
     for kind in ("accepted", "nothing"):
-        place, trace = folder / kind, folder.parent / kind
-        place.mkdir()
-        command = [strace, "-f", "--seccomp-bpf", "-o", trace, "-e", "trace=openat,mkdir,write", sys.executable, "-c", _REGISTERING]
-        subprocess.run([*command, place, kind], check=True, stdout=subprocess.DEVNULL)
-        _, first, second = trace.read_text().split('"TURN')
-        made[kind] = [(turn.count("mkdir("), turn.count("O_CREAT")) for turn in (first, second)]
-        assert [path.name for path in sorted(place.iterdir()) if path.name.startswith(".decoy-")] == []
+        turns = _traced_turns(strace, "openat,mkdir", _REGISTERING, folder, kind)
+        made[kind] = [(turn.count("mkdir("), turn.count("O_CREAT")) for turn in turns]
+        assert list((folder / kind).glob(".decoy-*")) == []
     assert made["accepted"] == made["nothing"]
     assert made["nothing"] == [(1, made["nothing"][0][1]), (0, 0)]
     assert made["nothing"][0][1] >= len(("the file", "its log", "its index"))

@@ -132,7 +132,7 @@ class Framing:
             stop = start + fields
             if data[start:stop] not in known or stop > end or data[at + 1] != _CALL or size > MESSAGE_WEIGHED_BYTES:
                 header_end = at + size - body
-                is_weighed = self.is_weighing and value_count.is_counted(size)
+                is_weighed = self.is_weighing and value_count.is_counted(data[at + 1], size)
                 needed = at + size if is_weighed else header_end  # the values are counted in a complete message
                 if needed > end and (size <= MESSAGE_MAX_BYTES or fields <= _FIELDS_MAX_BYTES):
                     self._hold(data, at, needed - at)
@@ -166,7 +166,7 @@ class Framing:
             self._close(len(self._arrived))  # all are this message's: one read never returns descriptors of two messages
             return b""
         parsed = header.read(data[start : start + fields], order)
-        is_heavy = is_weighed and value_count.is_heavy(data[at : at + size], parsed.sender)
+        is_heavy = is_weighed and value_count.is_heavy(data[at : at + size])
         if is_heavy or size > MESSAGE_MAX_BYTES or not 0 < kind <= _LAST_KIND:
             self._close(parsed.descriptors)
             if is_heavy or size > MESSAGE_MAX_BYTES:

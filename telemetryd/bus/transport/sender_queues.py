@@ -140,7 +140,7 @@ class SenderQueues:
                 self._sizes[sender] -= size
                 if self._sizes[sender] <= QUEUED_CALLER_BYTES:
                     self._over_limit.discard(sender)
-                if sender != _NOBODY and isinstance(message, bytes) and _is_heavy(message, sender):
+                if sender != _NOBODY and isinstance(message, bytes) and _is_heavy(message):
                     self._note_heavy(sender)
                     yield _refusal_of(sender, message, is_heavy=True)
                 else:
@@ -211,8 +211,8 @@ def size_of(data: bytes, at: int) -> int:
     return size
 
 
-def _is_heavy(message: bytes, sender: str) -> bool:
-    return value_count.is_counted(len(message)) and value_count.is_heavy(message, sender)
+def _is_heavy(message: bytes) -> bool:
+    return value_count.is_counted(message[1], len(message)) and value_count.is_heavy(message)
 
 
 def _refusal_of(sender: str, message: bytes, *, is_heavy: bool) -> Refused:

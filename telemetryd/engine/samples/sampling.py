@@ -88,9 +88,10 @@ class Sampling:
 
     def catch_up_steps(self) -> Steps[None]:
         """Note outcomes that the timer's run wrote, which delivers without the lock. The reports' nonces must leave the log too."""
-        if self._period_close.note_outcomes():
-            self._erasure.begin()
-            yield Point.SYNCED
+        with self._suspend_on_failure():  # what comes after it, a look at the files, would not be reached
+            if self._period_close.note_outcomes():
+                self._erasure.begin()
+                yield Point.SYNCED
 
     def register(self, application: str, text: str) -> str:
         """Register a manifest. Returns its digest. Raises InvalidManifestError.
@@ -192,7 +193,7 @@ class Sampling:
     def _decide_steps(self) -> Steps[bool]:
         self._decided_at = self._midnight = 0
         if not self.is_in_mode:
-            self._suspend()
+            self.suspend()
             return False
         moment = self._clock.moment()
         now, midnight = moment.wall, next_midnight(moment.wall)
@@ -242,10 +243,10 @@ class Sampling:
         try:
             yield
         except BaseException:
-            self._suspend()
+            self.suspend()
             raise
 
-    def _suspend(self) -> None:
+    def suspend(self) -> None:
         """Keep no sample until the next decision."""
         self._questions.suspend_all()
         self._routes.clear()
