@@ -262,12 +262,19 @@ class Dispatcher(Generic[C_co]):
     def _add_pending(self, call: Message) -> None:
         """Keep a call until its caller is identified. The first call of a caller starts that."""
         is_first = self._pending.add(call)
+        if self._pending.has_enough(call.sender):
+            asyncio.get_running_loop().call_soon(self._block_pending, call.sender)  # not within the batch, which is half read
         if self._pending.is_full and not self._is_held:
             self._is_held = True
             self.connection.hold()
         if is_first:
             self._quiet.clear()
             self._spawn(self._identify(call.sender))
+
+    def _block_pending(self, sender: str) -> None:
+        """Let a caller's further calls wait in the connection until it is identified, so that calls of others pass them."""
+        if sender in self._queues:
+            self.connection.block(sender)
 
     async def _identify(self, sender: str) -> None:
         """Identify a caller and run its calls. An exception must not leave this task, or it would end the task group."""

@@ -86,7 +86,7 @@ class App:
     async def run(self) -> int:
         """Run until a signal or an idle exit. Returns the exit status."""
         self._watch_signals()
-        self._bus = Connection(on_signal=self._on_signal, descriptors=True)
+        self._bus = Connection(on_signal=self._on_signal, bus_only=True, descriptors=True)
         self._callers = Callers(self._bus)
         await self._bus.connect()
         has_lock = await self._wait_for_lock()

@@ -126,7 +126,7 @@ class Recording:
         self._service = Service({**environ, "XDG_STATE_HOME": state}, 0)
         self._recorder = Recorder(self._service, lines)
         self._stop = asyncio.Event()
-        self._bus = Connection(on_signal=self._on_signal, descriptors=True)
+        self._bus = Connection(on_signal=self._on_signal, bus_only=True, descriptors=True)
         self._callers = Callers(self._bus)
 
     async def run(self, command: Sequence[str]) -> int:

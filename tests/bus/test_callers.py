@@ -58,7 +58,7 @@ async def knowing(address, known_max):
     def hear(message):
         callers.on_signal(message)
 
-    nameless = Connection(on_signal=hear, descriptors=True, address=address)
+    nameless = Connection(on_signal=hear, bus_only=True, descriptors=True, address=address)
     counter = Counter(nameless)
     callers = Callers(counter, known_max)
     await nameless.connect()

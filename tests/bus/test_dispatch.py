@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import subprocess
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from time import thread_time
 
 import pytest
@@ -12,7 +12,7 @@ from telemetryd.bus import dispatch
 from telemetryd.bus.dispatch import PENDING_STEP_CALLS, RUNNING_MAX_CALLS, RUNNING_MAX_EACH
 from telemetryd.bus.identity import Confinement
 from telemetryd.bus.interfaces import PEER, PROPERTIES, TELEMETRY
-from telemetryd.bus.pending_calls import PENDING_MAX_BYTES, PENDING_MAX_CALLS
+from telemetryd.bus.pending_calls import PENDING_EACH_BYTES, PENDING_EACH_CALLS, PENDING_MAX_BYTES, PENDING_MAX_CALLS
 from telemetryd.bus.transport.library import MessageFlag, MessageType, Variant
 from telemetryd.core.limits import LONG_CALL_S, TURN_S
 from telemetryd.redact import INTERNAL_TEXT
@@ -228,17 +228,55 @@ async def test_a_caller_that_another_object_knows_keeps_its_order(telemetry):
     assert order == list(range(6))
 
 
-@pytest.mark.parametrize(("count", "length"), [(2 * PENDING_MAX_CALLS, 10), (9, PENDING_MAX_BYTES // 8)])
-async def test_parked_calls_are_bounded(telemetry, count, length):
-    """At a bound of number or size the connection is not read any more; once the caller is known it is, and every call is answered."""
+@pytest.mark.parametrize(
+    ("callers", "each", "length"),
+    [(1 + PENDING_MAX_CALLS // PENDING_EACH_CALLS, PENDING_EACH_CALLS, 10), (9, 1, PENDING_MAX_BYTES // 8)],
+    ids=["many", "long"],
+)
+async def test_parked_calls_are_bounded(telemetry, callers, each, length):
+    """At a bound of number or size the connection is not read any more; once the callers are known it is, and every call is answered."""
     telemetry.door.is_open.clear()
-    calls = [asyncio.ensure_future(telemetry.ask("Register", "ssa{sv}", ["a", "x" * length, {}])) for _ in range(count)]
-    await asyncio.wait_for(telemetry.recorder.is_held.wait(), 5)
-    assert telemetry.answers.called == []
+    async with AsyncExitStack() as stack:
+        clients = [await connected(telemetry.address) for _ in range(callers)]
+        for client in clients:
+            stack.push_async_callback(client.disconnect)
+        calls = [
+            asyncio.ensure_future(client.ask(telemetry.call("Register", "ssa{sv}", ["a", "x" * length, {}])))
+            for client in clients
+            for _ in range(each)
+        ]
+        await asyncio.wait_for(telemetry.recorder.is_held.wait(), 5)
+        assert telemetry.answers.called == []
+        telemetry.door.is_open.set()
+        assert {reply.message_type for reply in await asyncio.gather(*calls)} == {MessageType.METHOD_RETURN}
+        held = [step for step in telemetry.recorder.record if step in {"hold", "resume"}]
+        assert held == ["hold", "resume"] * (len(held) // 2)
+
+
+@pytest.mark.parametrize(("count", "length"), [(4 * PENDING_MAX_CALLS, 10), (6, PENDING_EACH_BYTES * 3 // 4)], ids=["many", "long"])
+async def test_parked_calls_of_one_caller_hold_up_nobody(telemetry, count, length):
+    """However many calls one caller sends until it is identified, or how long ones, another caller's are answered meanwhile.
+
+    Its own are all answered afterwards, in their order.
+    """
+    other, order = await connected(telemetry.address), []
+    await other.ask(telemetry.call("Push", "ssv", PUSH))
+    telemetry.door.is_open.clear()
+
+    async def note(number):
+        await telemetry.ask("Register", "ssa{sv}", ["a", "x" * length, {}])
+        order.append(number)
+
+    calls = [asyncio.ensure_future(note(number)) for number in range(count)]
+    for _ in range(50):
+        await asyncio.wait_for(other.ask(telemetry.call("Push", "ssv", PUSH)), 2)
+    assert "block" in telemetry.recorder.record
+    assert "hold" not in telemetry.recorder.record
+    assert {name for name, _ in telemetry.answers.called} == {"Push"}
     telemetry.door.is_open.set()
-    assert {reply.message_type for reply in await asyncio.gather(*calls)} == {MessageType.METHOD_RETURN}
-    held = [step for step in telemetry.recorder.record if step in {"hold", "resume"}]
-    assert held == ["hold", "resume"] * (len(held) // 2)
+    await asyncio.gather(*calls)
+    assert order == list(range(count))
+    await other.disconnect()
 
 
 async def test_large_replies_to_parked_calls_wait_for_each_other(control):

@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,21 +50,53 @@ def test_a_daemon_short_of_descriptors_is_no_proof_against_the_caller():
     assert done.stdout.split() == ["Confinement.HOST", "Confinement.LATE", "Confinement.LATE"]
 
 
+needs_device = pytest.mark.skipif(not DEVICE.exists(), reason="no file system can be served by a test here")
+
+
 @pytest.mark.root
-@pytest.mark.skipif(not DEVICE.exists(), reason="no file system can be served by a test here")
+@needs_device
 async def test_a_root_that_never_answers_keeps_nobody_waiting(tmp_path):
-    """A program whose root directory is a file system of its own that never answers is told to try again; others are known meanwhile."""
+    """A program whose root directory is a file system of its own that never answers is told to try again; others are known meanwhile.
+
+    However often it calls, it takes one thread, and as long as that is stuck it gets its answer at once.
+    """
     (tmp_path / "root").mkdir()
     looks = ProcessChecks()
     with silent_root(tmp_path / "root"), hung(tmp_path / "root") as stuck, hung("/") as other:
         began = asyncio.get_running_loop().time()
         late = [asyncio.ensure_future(looks.identify(who(stuck), None)) for _ in range(LOOKS_MAX + 4)]
         assert (await looks.identify(who(os.getpid()), None)).kind is Confinement.HOST
+        assert (await looks.identify(who(other), None)).kind is Confinement.HOST
         assert asyncio.get_running_loop().time() - began < LOOK_TIMEOUT_S
         assert {caller.kind for caller in await asyncio.gather(*late)} == {Confinement.LATE}
-        assert sum(thread.name == "look" for thread in threading.enumerate()) == LOOKS_MAX
-        assert (await looks.identify(who(other), None)).kind is Confinement.LATE  # every place is taken
+        assert number_of_looks() == 1
+        before = set(DESCRIPTORS.iterdir())
+        async with asyncio.timeout(LOOK_TIMEOUT_S / 2):
+            assert [(await looks.identify(who(stuck), None)).kind for _ in range(50)] == 50 * [Confinement.LATE]
+        assert (number_of_looks(), set(DESCRIPTORS.iterdir())) == (1, before)
+
+
+@pytest.mark.root
+@needs_device
+async def test_many_roots_that_never_answer(tmp_path):
+    """Programs with such a root in as many mount namespaces as there are threads lock out other namespaces, but not the daemon's own.
+
+    When they have gone, all are known again.
+    """
+    (tmp_path / "root").mkdir()
+    looks = ProcessChecks()
+    with silent_root(tmp_path / "root"), ExitStack() as stack:
+        stuck = [stack.enter_context(hung(tmp_path / "root")) for _ in range(LOOKS_MAX)]
+        late = await asyncio.gather(*(looks.identify(who(one), None) for one in stuck))
+        assert ({caller.kind for caller in late}, number_of_looks()) == ({Confinement.LATE}, LOOKS_MAX)
+        assert (await looks.identify(who(os.getpid()), None)).kind is Confinement.HOST
+        with hung("/") as other:
+            assert (await looks.identify(who(other), None)).kind is Confinement.LATE
     with hung("/") as other:
+        async with asyncio.timeout(LOOK_TIMEOUT_S):
+            # its namespace may have the number of one that is gone
+            while (await looks.identify(who(other), None)).kind is Confinement.LATE:
+                await asyncio.sleep(0.01)
         assert (await looks.identify(who(other), None)).kind is Confinement.HOST
 
 
@@ -76,6 +108,11 @@ async def test_many_looks_at_once_all_come_back(tmp_path):
         callers = await asyncio.gather(*(looks.identify(who(hanging), None) for _ in range(10 * LOOKS_MAX)))
         assert {caller.kind for caller in callers} == {Confinement.HOST if IS_ROOT else Confinement.CONTAINER}
     assert set(DESCRIPTORS.iterdir()) == before
+
+
+def number_of_looks():
+    """The threads that inspect a process."""
+    return sum(thread.name == "look" for thread in threading.enumerate())
 
 
 def who(pid):

@@ -1,7 +1,9 @@
 """What one caller's flood does to others, under generous bounds: the figures are those of benchmarks/load_floods.py."""
 
 import contextlib
+import os
 import random
+import re
 import struct
 import time
 from pathlib import Path
@@ -9,8 +11,22 @@ from pathlib import Path
 import pytest
 from benchmarks.load_floods import FLOODER, asked, push_of
 from support.bus.flood import flood, floods
-from support.bus.raw_bus import ERROR, RETURN, RawBus, strings
-from support.machine import KATE, TELEMETRY
+from support.bus.raw_bus import (
+    DESTINATION,
+    ERROR,
+    ERROR_NAME,
+    INTERFACE,
+    MEMBER,
+    NO_REPLY,
+    PATH,
+    REPLY_SERIAL,
+    RETURN,
+    SIGNAL,
+    SIGNATURE,
+    RawBus,
+    strings,
+)
+from support.machine import CONTROL, KATE, TELEMETRY
 
 LONGEST_S = 6.0
 """For one push and one withdrawal on a busy machine. Before work was bounded, 64 such texts made them wait for 8 to 160 s."""
@@ -79,6 +95,70 @@ def test_signatures_that_nobody_had_before_are_not_kept(any_machine):
         before = resident_mb(daemon.process)
         push_many()
         assert resident_mb(daemon.process) - before < 15  # 33 MB if they are kept
+
+
+@pytest.mark.parametrize("kind", [RETURN, ERROR, SIGNAL])
+def test_what_nobody_waits_for_is_not_read(any_machine, kind):
+    """A megabyte of values in a reply to no call, or in a signal, is dropped before a library reads it: dbus-next takes half a second."""
+    any_machine.install(KATE)
+    many = struct.pack("<I", 240_000) + b"\1y\0\1" * 60_000
+    of_kind = {
+        RETURN: {REPLY_SERIAL: 2},
+        ERROR: {REPLY_SERIAL: 2, ERROR_NAME: "org.example.Error"},
+        SIGNAL: {PATH: "/", INTERFACE: "a.b", MEMBER: "C"},
+    }
+    with any_machine.daemon() as daemon, contextlib.closing(RawBus(any_machine.address)) as bus:
+        assert push_of(bus, "org.kde.kate").kind == RETURN
+        before = spent_s(daemon.process)
+        for _ in range(4):
+            bus.send(bus.message(kind, {**of_kind[kind], DESTINATION: TELEMETRY[0], SIGNATURE: "av"}, many))
+        assert push_of(bus, "org.kde.kate").kind == RETURN
+        assert spent_s(daemon.process) - before < 0.2  # of processor time; 0.5 s if dbus-next reads one
+
+
+@pytest.mark.parametrize("kind", ["pings", "ids of 200 kB", "replies", "signals"])
+def test_a_flood_at_the_nameless_connection(any_machine, kind):
+    """The daemon asks the bus about callers over a connection without a name. Whatever is sent there, new callers are known soon."""
+    any_machine.install(KATE)
+    with any_machine.daemon() as daemon, contextlib.ExitStack() as stack:
+        user = stack.enter_context(contextlib.closing(RawBus(any_machine.address)))
+        asked(user, 2)
+        names = names_of(user, daemon.process.pid)
+        assert names
+        sent = {RETURN: {REPLY_SERIAL: 2}, SIGNAL: {PATH: "/", INTERFACE: "a.b", MEMBER: "C"}}
+        messages = {
+            "pings": [user.call(name, "Ping", interface="org.freedesktop.DBus.Peer", path="/") for name in names],
+            "ids of 200 kB": [user.call(name, "A" * 200, path="/", signature="s", body=strings("a" * 200_000)) for name in names],
+            "replies": [user.message(RETURN, {**sent[RETURN], DESTINATION: name}) for name in names],
+            "signals": [user.message(SIGNAL, {**sent[SIGNAL], DESTINATION: name}) for name in names],
+        }[kind]
+        silent = [bytes((*message[:2], message[2] | NO_REPLY, *message[3:])) for message in messages]
+        stack.enter_context(flood(any_machine, silent))
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            with contextlib.closing(RawBus(any_machine.address)) as caller:
+                caller.socket.settimeout(LONGEST_S)
+                assert push_of(caller, "org.kde.kate").kind == RETURN
+
+
+def names_of(bus, pid):
+    """The unique names of a process that own no name of ours."""
+    driver, path = "org.freedesktop.DBus", "/org/freedesktop/DBus"
+
+    def ask(member, *texts):
+        return bus.ask(driver, member, path=path, interface=driver, signature="s" * len(texts), body=strings(*texts))
+
+    listed = ask("ListNames").body
+    unique = {name.decode() for name in re.findall(rb":1\.[0-9]+", listed)}
+    owners = {ask("GetNameOwner", name).text for name in (TELEMETRY[0], CONTROL[0])}
+    pids = {name: ask("GetConnectionUnixProcessID", name) for name in unique - owners}
+    return sorted(name for name, reply in pids.items() if reply.kind == RETURN and struct.unpack("<I", reply.body)[0] == pid)
+
+
+def spent_s(process):
+    """The processor time of a process, in seconds."""
+    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(process):

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.bus.transport.address import session_bus, sockets
+from telemetryd.bus.transport.framing import RemovalCause
 from telemetryd.bus.transport.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
 from telemetryd.bus.transport.output import ReplyTemplates, marshalled
 from telemetryd.bus.transport.pump import Pump
@@ -27,7 +28,7 @@ from telemetryd.redact import INTERNAL_TEXT, redacted_traceback
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from telemetryd.bus.transport.framing import Oversized
+    from telemetryd.bus.transport.framing import MessageOrigin, Removed
     from telemetryd.bus.transport.sender_queues import Refused
 
 _CALL, _SIGNAL, _ERROR = MessageType.METHOD_CALL, MessageType.SIGNAL, MessageType.ERROR
@@ -35,9 +36,10 @@ _DO_NOT_QUEUE = 4
 _OWNER = (1, 4)  # what RequestName answers: primary owner now, or before already
 _LAST_SERIAL = 0xFFFF_FFFF
 _HELLO_SERIAL = 1  # Hello is the only message that the library sends by itself
+_NOTHING_HERE = STANDARD + "UnknownObject", "nothing can be called on this connection"
 _NO_OWNER = STANDARD + "NameHasNoOwner"
 _MOST_BYTES = f"a message has at most {MESSAGE_MAX_BYTES} bytes"
-_MOST_VALUES = f"a message has at most {MESSAGE_MAX_VALUES} values, where a text counts twice and a variant three times"
+_MOST_VALUES = f"a message has at most {MESSAGE_MAX_VALUES} values, where a text counts twice, and an array or a variant twelve times"
 _MOST_WAITING = f"calls of at most {QUEUED_CALLER_BYTES} bytes wait for one caller"
 _LOST = "the connection to the session bus is gone"
 
@@ -48,8 +50,10 @@ class Connection:
     """One connection. `on_call` gets every method call, whatever its path and interface, and answers it by `acknowledge` or `send`.
 
     `on_batch_end` is called after each batch with a call. `on_dropped` gets the reason for each call that is not handed over, because it is
-    too long or too many wait. If a handler raises, the caller gets a fixed error, and the log a traceback
-    without values. Without `on_call`, calls are refused. Tests set `address`, and with `patience_s` how long `ask` waits.
+    too long or too many wait. If a handler raises, the caller gets a fixed error, and the log a traceback without values.
+
+    What nobody waits for is removed as it arrives: replies to no call of ours, signals without `on_signal`, and with `bus_only` those of
+    anyone but the bus. Without `on_call`, calls are refused there too. Tests set `address`, and with `patience_s` how long `ask` waits.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
@@ -59,18 +63,19 @@ class Connection:
         on_signal: Callable[[Message], None] | None = None,
         on_batch_end: Callable[[], None] | None = None,
         on_dropped: Callable[[str], None] = lambda _: None,
+        bus_only: bool = False,
         descriptors: bool = False,
         address: str | None = None,
         patience_s: float = BUS_TIMEOUT_S,
     ) -> None:
-        self._on_call = on_call or self._refuse
-        self._on_signal = on_signal
+        self._on_call, self._on_signal = on_call, on_signal
+        self._is_bus_only = bus_only
         self._on_batch_end, self._on_dropped = on_batch_end, on_dropped
         self._descriptors = descriptors
         self._address, self._patience_s = address, patience_s
-        self._wire = Wire(self._on_message, self._on_oversized)
+        self._wire = Wire(self._on_message, self._on_removed, self._is_wanted)
         self._pump = Pump(self._wire, self._end_batch, self._end, None if descriptors else self._on_refused)
-        self._templates = ReplyTemplates()
+        self._templates, self._refusals = ReplyTemplates(), ReplyTemplates(*_NOTHING_HERE)
         self._pending: dict[int, tuple[str | None, asyncio.Future[Message]]] = {}
         self._serial = _HELLO_SERIAL
         self._is_open = self._has_calls = False
@@ -214,7 +219,7 @@ class Connection:
         kind = message.message_type
         if kind is _CALL:
             self._has_calls = True
-            handler: Callable[[Message], None] | None = self._on_call
+            handler = self._on_call
         elif kind is _SIGNAL:
             handler = self._on_signal
         else:
@@ -230,14 +235,24 @@ class Connection:
             _close_descriptors(message)
         return True
 
-    def _on_oversized(self, message: Oversized) -> None:
-        """Answer a call that was dropped while it was received, because it is too long or has too many values."""
-        if message.kind != _CALL.value:
-            return
-        text = _MOST_VALUES if message.is_heavy else _MOST_BYTES
-        self._on_dropped(text)
-        if message.sender and not message.flags & MessageFlag.NO_REPLY_EXPECTED.value:
-            self._send_limit_error(message.sender, message.serial, text)
+    def _is_wanted(self, origin: MessageOrigin) -> bool:
+        """Whether anybody waits for a message."""
+        if origin.kind == _CALL.value:
+            return self._on_call is not None
+        if origin.kind == _SIGNAL.value:
+            return self._on_signal is not None and (not self._is_bus_only or origin.sender == BUS)
+        return self._is_awaited(origin.reply_serial, origin.sender)
+
+    def _on_removed(self, call: Removed) -> None:
+        """Answer a call that was removed while it was received."""
+        expects_answer = bool(call.sender) and not call.flags & MessageFlag.NO_REPLY_EXPECTED.value
+        if call.fault is not RemovalCause.UNWANTED:
+            text = _MOST_VALUES if call.fault is RemovalCause.HEAVY else _MOST_BYTES
+            self._on_dropped(text)
+            if expects_answer:
+                self._send_limit_error(call.sender, call.serial, text)
+        elif expects_answer and self._is_open:
+            self._pump.add_bounded(self._refusals.reply(call.sender, self._next_serial(), call.serial))
 
     def _on_refused(self, refused: Refused) -> None:
         """Answer a call that was dropped when its turn came."""
@@ -250,14 +265,24 @@ class Connection:
         call = Message(message_type=_CALL, path="/", member="_", sender=sender, serial=serial)
         self.send(error(call, STANDARD + "LimitsExceeded", text))
 
+    def _is_awaited(self, reply_serial: int, sender: str) -> bool:
+        """Whether a reply is waited for. One to a call of the bus must come from the bus: anyone can send a guessed serial.
+
+        Until the connection is open, the library waits for the bus's reply to Hello.
+        """
+        if not self._is_open:
+            return sender == BUS
+        destination, answer = self._pending.get(reply_serial, (None, None))
+        return answer is not None and not answer.done() and (destination != BUS or sender == BUS)
+
     def _on_reply(self, reply: Message) -> bool:
-        """Give a reply to the waiting `ask`. Replies to calls of the bus must come from the bus: anyone can send a guessed serial."""
-        destination, answer = self._pending.get(reply.reply_serial or 0, (None, None))
-        if answer is None or answer.done() or (destination == BUS and reply.sender != BUS):
+        """Give a reply to the waiting `ask`."""
+        serial = reply.reply_serial or 0
+        if self._is_open and self._is_awaited(serial, reply.sender):
+            self._pending[serial][1].set_result(reply)
+        else:
             _close_descriptors(reply)
-            return self._is_open  # the first reply, to Hello, is the library's
-        answer.set_result(reply)
-        return True
+        return self._is_open  # the reply to Hello is the library's
 
     def _end_batch(self) -> None:
         has_calls, self._has_calls = self._has_calls, False
@@ -267,10 +292,6 @@ class Connection:
             self._on_batch_end()
         except Exception as failure:  # noqa: BLE001 - the edge of the bus: the loop's own report would hold the text
             _log.error("internal error at the end of a batch: %s", redacted_traceback(failure))
-
-    def _refuse(self, call: Message) -> None:
-        if expects_reply(call):
-            self.send(error(call, STANDARD + "UnknownObject", "nothing can be called on this connection"))
 
     def _next_serial(self) -> int:
         self._serial = self._serial % _LAST_SERIAL + 1

@@ -1,7 +1,8 @@
 """Follows the messages in received bytes: removes those that no library should see, and assigns descriptors to messages.
 
 The bus allows messages of 128 MiB, and both libraries buffer a whole message before they hand it over. No message for us is nearly so long,
-so long ones are removed here, and no caller can make the daemon grow. The specification says that unknown types of messages and unknown
+so long ones are removed here, and no caller can make the daemon grow. So are messages that nobody waits for: any caller can send replies
+to calls that were never made. The specification says that unknown types of messages and unknown
 fields of headers are to be ignored, but the libraries end the connection at some of them.
 
 The format is that of the D-Bus specification, "Message Format": 16 fixed bytes (the type at 1, the body's length at 4, the serial at 8, the
@@ -12,19 +13,22 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from collections import deque
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from telemetryd.bus.transport import header, value_count
-from telemetryd.bus.transport.header import FIXED, NUMBERS
+from telemetryd.bus.transport.header import FIXED, NUMBERS, TooManyFieldsError
+from telemetryd.bus.transport.value_count import REPLIES
 from telemetryd.core.limits import MESSAGE_MAX_BYTES, MESSAGE_WEIGHED_BYTES
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_FIELDS_MAX_BYTES = 64 * 1024
-"""Most bytes of header fields that are read from a message that is too long. A sender's name has twenty bytes."""
+    from telemetryd.bus.transport.header import Fields
+
 _KNOWN_MAX, _KNOWN_MAX_BYTES = 512, 512
 """Most cached headers of calls, and their length. A program's calls of one member differ in the fixed bytes only."""
 _LENGTHS = {ord("l"): struct.Struct("<III"), ord("B"): struct.Struct(">III")}
@@ -32,25 +36,50 @@ _CALL, _LAST_KIND = 1, 4
 _SERIAL_AT, _FIELDS_LENGTH_AT = 8, 12
 
 
-class Oversized(NamedTuple):
-    """A message that was removed. `sender` is "" if the bus did not add it."""
+class RemovalCause(Enum):
+    """Why a message was removed."""
 
-    kind: int
+    LONG = auto()
+    HEAVY = auto()
+    """It has too many values."""
+    UNWANTED = auto()
+    """Nobody waits for it."""
+
+
+class Removed(NamedTuple):
+    """A call that was removed. `sender` is "" if the bus did not add it."""
+
+    fault: RemovalCause
     flags: int
     serial: int
     sender: str
-    is_heavy: bool = False
-    """Whether it has too many values. Else it is too long."""
+
+
+class MessageOrigin(NamedTuple):
+    """What decides whether anybody waits for a message. `reply_serial` is 0 in other messages than replies."""
+
+    kind: int
+    sender: str
+    reply_serial: int
+
+
+def everything(_: MessageOrigin) -> bool:
+    """Want each message."""
+    return True
 
 
 class Framing:
     """Takes received bytes in order, and returns those to handle, with whole headers only.
 
+    `is_wanted` says whether anybody waits for a message. `on_removed` gets each call that is removed and whose sender could be read.
     With `descriptors`, `arrive` takes received descriptors, and `share` returns those of each returned message, in order.
     """
 
-    def __init__(self, on_oversized: Callable[[Oversized], None], *, descriptors: bool = False) -> None:
-        self._on_oversized = on_oversized
+    def __init__(
+        self, on_removed: Callable[[Removed], None], is_wanted: Callable[[MessageOrigin], bool] = everything, *, descriptors: bool = False
+    ) -> None:
+        self._on_removed = on_removed
+        self._is_wanted = is_wanted
         self._is_greeting = True
         self._left = 0
         """Bytes of the current message that are still missing."""
@@ -134,7 +163,7 @@ class Framing:
                 header_end = at + size - body
                 is_weighed = self.is_weighing and value_count.is_counted(data[at + 1], size)
                 needed = at + size if is_weighed else header_end  # the values are counted in a complete message
-                if needed > end and (size <= MESSAGE_MAX_BYTES or fields <= _FIELDS_MAX_BYTES):
+                if needed > end and fields <= MESSAGE_MAX_BYTES:
                     self._hold(data, at, needed - at)
                     break
                 replacement = self._inspect(data, at, fields, size, is_weighed=is_weighed)
@@ -165,13 +194,15 @@ class Framing:
         if start + fields > len(data):
             self._close(len(self._arrived))  # all are this message's: one read never returns descriptors of two messages
             return b""
-        parsed = header.read(data[start : start + fields], order)
-        is_heavy = is_weighed and value_count.is_heavy(data[at : at + size])
-        if is_heavy or size > MESSAGE_MAX_BYTES or not 0 < kind <= _LAST_KIND:
+        try:
+            parsed = header.read(data[start : start + fields], order, header.FIELDS_MAX if self._shares is None else sys.maxsize)
+        except TooManyFieldsError:
+            return b""
+        fault = self._fault(data[at : at + size] if is_weighed else b"", kind, size, parsed)
+        if fault is not None:
             self._close(parsed.descriptors)
-            if is_heavy or size > MESSAGE_MAX_BYTES:
-                (serial,) = NUMBERS[order].unpack_from(data, at + 8)
-                self._on_oversized(Oversized(kind, data[at + 2], serial, parsed.sender, is_heavy))
+            if kind == _CALL:
+                self._on_removed(Removed(fault, data[at + 2], NUMBERS[order].unpack_from(data, at + _SERIAL_AT)[0], parsed.sender))
             return b""
         if self._shares is not None:
             self._shares.append([self._arrived.popleft() for _ in range(parsed.descriptors)])
@@ -181,6 +212,15 @@ class Framing:
             return None
         length = NUMBERS[order].pack(len(parsed.known_fields))
         return data[at : at + 12] + length + parsed.known_fields + bytes(-len(parsed.known_fields) % 8)
+
+    def _fault(self, weighed: bytes, kind: int, size: int, parsed: Fields) -> RemovalCause | None:
+        """Why a message is removed, or None. `weighed` is the whole message if its values are counted."""
+        is_reply = kind in REPLIES
+        if not 0 < kind <= _LAST_KIND or not self._is_wanted(MessageOrigin(kind, parsed.sender, parsed.reply_serial if is_reply else 0)):
+            return RemovalCause.UNWANTED
+        if size > MESSAGE_MAX_BYTES:
+            return RemovalCause.LONG
+        return RemovalCause.HEAVY if weighed and value_count.is_heavy(weighed) else None
 
     def _note(self, fields: bytes) -> None:
         """Cache a header without unknown fields: the next call with the same header is not inspected."""

@@ -13,7 +13,9 @@ FIXED = 16
 """Bytes before the fields."""
 _NAMED = range(1, 10)
 """The field codes in the specification: PATH to UNIX_FDS."""
-_SENDER, _SIGNATURE, _UNIX_FDS = 7, 8, 9
+_REPLY_SERIAL, _SENDER, _SIGNATURE, _UNIX_FDS = 5, 7, 8, 9
+FIELDS_MAX = 32
+"""Most fields of a header that are read. The specification names nine, and reading 100,000 takes a fifth of a second."""
 NUMBERS = {ord("l"): struct.Struct("<I"), ord("B"): struct.Struct(">I")}
 """First byte of a message → number format, little- or big-endian."""
 _SIZES = {**dict.fromkeys(b"y", 1), **dict.fromkeys(b"nq", 2), **dict.fromkeys(b"buih", 4), **dict.fromkeys(b"xtd", 8)}
@@ -21,32 +23,40 @@ _ALIGNMENTS = {**_SIZES, **dict.fromkeys(b"soa", 4), **dict.fromkeys(b"gv", 1), 
 _CLOSING = {ord("("): ord(")"), ord("{"): ord("}")}
 
 
+class TooManyFieldsError(Exception):
+    """A header with more fields than are read."""
+
+
 class Fields(NamedTuple):
-    """The contents of a header. `sender` is "" if the bus did not add it. `descriptors` is their number.
+    """The contents of a header. `sender` is "" if the bus did not add it, `reply_serial` 0 without one. `descriptors` is their number.
 
     `known_fields` is None if the specification knows all fields, else the bytes of those that it knows, in the same order.
     """
 
     sender: str
+    reply_serial: int
     descriptors: int
     known_fields: bytes | None
     signature: bytes
     """The types of the body's values."""
 
 
-def read(fields: bytes, order: int) -> Fields:
-    """Read the fields of a header. Raises ValueError if they are malformed."""
+def read(fields: bytes, order: int, most: int = FIELDS_MAX) -> Fields:
+    """Read the fields of a header. Raises ValueError if they are malformed, and TooManyFieldsError if they are more than `most`."""
     try:
-        return _read(fields, order)
+        return _read(fields, order, most)
     except (IndexError, KeyError, struct.error, UnicodeDecodeError) as failure:
         raise ValueError("the header of a message does not follow the specification") from failure
 
 
-def _read(fields: bytes, order: int) -> Fields:
-    sender, descriptors, body, at = "", 0, b"", 0
+def _read(fields: bytes, order: int, most: int) -> Fields:
+    sender, reply_serial, descriptors, body, at = "", 0, 0, b"", 0
     known_fields: list[bytes] = []
     has_unknown = False
     while at < len(fields):
+        most -= 1
+        if most < 0:
+            raise TooManyFieldsError
         begin = at + -at % 8
         code, size = fields[begin], fields[begin + 1]
         signature = fields[begin + 2 : begin + 2 + size]
@@ -58,11 +68,13 @@ def _read(fields: bytes, order: int) -> Fields:
             body = value
         elif code == _UNIX_FDS:
             (descriptors,) = NUMBERS[order].unpack(value)
+        elif code == _REPLY_SERIAL:
+            (reply_serial,) = NUMBERS[order].unpack(value)
         if code in _NAMED:
             known_fields.append(fields[begin:at])
         else:
             has_unknown = True
-    return Fields(sender, descriptors, _join(known_fields) if has_unknown else None, body)
+    return Fields(sender, reply_serial, descriptors, _join(known_fields) if has_unknown else None, body)
 
 
 def _join(fields: list[bytes]) -> bytes:

@@ -91,18 +91,25 @@ class Output:
 
 
 class ReplyTemplates:
-    """Makes empty replies, which are the most frequent ones, from bytes: only two serials differ between them."""
+    """Makes replies that are always the same from bytes: only two serials differ between those to one caller.
 
-    def __init__(self) -> None:
+    They are empty, as most replies are, or the error `error_name` with a text.
+    """
+
+    def __init__(self, error_name: str | None = None, text: str = "") -> None:
+        self._error_name, self._text = error_name, text
         self._parts: dict[str, tuple[bytes, bytes, bytes]] = {}
 
     def reply(self, destination: str, serial: int, reply_serial: int) -> bytes:
-        """The bytes of an empty method return."""
+        """The bytes of one reply."""
         start, middle, end = self._parts.get(destination) or self._prepare(destination)
         return b"%b%b%b%b%b" % (start, serial.to_bytes(4, "little"), middle, reply_serial.to_bytes(4, "little"), end)
 
     def _prepare(self, destination: str) -> tuple[bytes, bytes, bytes]:
         message = Message(message_type=MessageType.METHOD_RETURN, destination=destination, reply_serial=_MARK, serial=1)
+        if self._error_name is not None:
+            message.message_type, message.error_name = MessageType.ERROR, self._error_name
+            message.signature, message.body = "s", [self._text]
         data = bytes(marshalled(message))
         mark = data.index(_MARK.to_bytes(4, "little"))  # both libraries write little-endian on every machine
         if len(self._parts) >= REPLY_TEMPLATES:

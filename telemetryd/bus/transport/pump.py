@@ -93,6 +93,8 @@ class Pump:
         self._on_batch = on_batch
         self._on_lost = on_lost
         self._on_refused = on_refused
+        self._budget_bytes = RECEIVE_CROWDED_BYTES if on_refused is None else RECEIVE_BUDGET_BYTES
+        """Most bytes of a batch that is not sorted. If none is sorted, few are for us, and the rest is removed quickly."""
         self._queues: SenderQueues | None = None
         self._is_turn_due = False
         self._wary_until = self._crowded_until = 0.0
@@ -195,7 +197,7 @@ class Pump:
         is_wary = begin < self._wary_until
         spent = thread_time() if is_wary else 0.0
         self._is_in_batch = True
-        self._wire.read(RECEIVE_BUDGET_BYTES, begin + TURN_S, is_wary=is_wary)
+        self._wire.read(self._budget_bytes, begin + TURN_S, is_wary=is_wary)
         self._end_batch()
         took_s = perf_counter() - begin
         if took_s > LONG_CALL_S:

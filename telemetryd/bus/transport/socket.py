@@ -12,13 +12,14 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.bus.transport.framing import Framing
+from telemetryd.bus.transport.framing import Framing, everything
+from telemetryd.core.limits import STREAM_BYTES
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable
 
-    from telemetryd.bus.transport.framing import Oversized
+    from telemetryd.bus.transport.framing import MessageOrigin, Removed
 
 _CHUNK_BYTES, _LARGE_BYTES = 8192, 256 * 1024
 _SMALL_BYTES = 4096
@@ -36,15 +37,17 @@ class ListenerFullError(OSError):
 
 
 class BusSocket(socket.socket):
-    """A socket that returns no more than a budget, no message that is too long, and no descriptor.
+    """A socket that returns no more than a budget, no message that is too long or unwanted, and no descriptor.
 
     After the budget it seems empty, and the library's reader returns. `dial` connects it before the library gets it.
     """
 
-    def __init__(self, on_oversized: Callable[[Oversized], None], *, descriptors: bool) -> None:
+    def __init__(
+        self, on_removed: Callable[[Removed], None], is_wanted: Callable[[MessageOrigin], bool] = everything, *, descriptors: bool
+    ) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
         self.settimeout(0)
-        self._framing = Framing(on_oversized, descriptors=descriptors)
+        self._framing = Framing(on_removed, is_wanted, descriptors=descriptors)
         self.budget_bytes = sys.maxsize
         self._is_drained = False
         self._ready = b""
@@ -193,9 +196,9 @@ class BusSocket(socket.socket):
     def _receive(self, flags: int) -> bytes:
         """Receive the next bytes, with their descriptors. b"" at the end of the file."""
         while True:
-            if self.budget_bytes <= 0:
+            if self.budget_bytes <= 0 or perf_counter() > self.deadline:
                 self._raise_blocked()
-            size = min(self._framing.passing_over or _CHUNK_BYTES, _CHUNK_BYTES)
+            size = min(self._framing.passing_over, STREAM_BYTES) or _CHUNK_BYTES
             data, ancillary, *_ = super().recvmsg(size, _DESCRIPTORS_SPACE, flags | socket.MSG_CMSG_CLOEXEC)
             self.budget_bytes -= len(data)
             self._framing.arrive(_descriptors(ancillary))

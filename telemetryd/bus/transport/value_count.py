@@ -25,8 +25,8 @@ _TEXT, _STRUCT, _VARIANT, _ARRAY = 2, 6, 12, 12
 """The weights of a text and of what holds values, without these. A number weighs one. What weighs more takes longer to count, too."""
 
 
-_REPLIES = frozenset({2, 3})
-"""Replies, errors included: our own lists are long. Some can be sent that nobody asked for, as SECURITY.md says."""
+REPLIES = frozenset({2, 3})
+"""The types of replies, errors included. Their values are not counted, because our own lists are long. Nobody gets one unasked."""
 
 
 class TooManyValuesError(Exception):
@@ -42,7 +42,7 @@ class _Position(NamedTuple):
 
 def is_counted(kind: int, size: int) -> bool:
     """Whether the values of a message of this type and length are counted at all."""
-    return MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and kind not in _REPLIES
+    return MESSAGE_WEIGHED_BYTES < size <= MESSAGE_MAX_BYTES and kind not in REPLIES
 
 
 def is_heavy(message: bytes) -> bool:

@@ -412,6 +412,14 @@ def test_messages_of_64_mib_cost_nothing(service, client, raw, shared_bus):
     assert growth < 4_000
 
 
+def test_a_long_message_with_a_long_header(service, client):
+    """A call that is too long is told the bound, also if its path alone is longer than 64 KiB."""
+    path = "/" + "a" * 100_000
+    reply = client.ask(service.name, "Accept", path=path, signature="ay", body=bytes_body(2 * limits.MESSAGE_MAX_BYTES))
+    assert reply.fields[ERROR_NAME] == "org.freedesktop.DBus.Error.LimitsExceeded"
+    assert client.ask(service.name, "Accept").kind == RETURN
+
+
 def test_long_messages_that_nobody_waits_for(service, client):
     """A signal or a call without a reply that is too long is passed over in silence."""
     long = bytes_body(2 * limits.MESSAGE_MAX_BYTES)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.bus.transport import framing
-from telemetryd.bus.transport.framing import Framing, Oversized
+from telemetryd.bus.transport.framing import Framing, MessageOrigin, RemovalCause, Removed
+from telemetryd.bus.transport.header import FIELDS_MAX
 
 LIMIT = 300
 
@@ -90,7 +91,7 @@ def serial_of(data):
 
 @given(MESSAGES, CUTS)
 def test_what_no_library_should_see_is_taken_out(messages, cuts):
-    """However a stream is cut, short messages of known types are given back, without unknown fields; each long one is told once."""
+    """However a stream is cut, short messages of known types are given back, without unknown fields; each long call is told once."""
     oversized = []
     follower = Framing(oversized.append)
     sent = [message(**options, strange=strange) for options, strange in messages]
@@ -98,7 +99,7 @@ def test_what_no_library_should_see_is_taken_out(messages, cuts):
     both = zip(messages, sent, strict=True)
     expected = [message(**options) for (options, _), data in both if len(data) <= LIMIT and options["kind"] <= 4]
     assert b"".join(taken) == b"".join(expected)
-    assert [removed.serial for removed in oversized] == [serial_of(data) for data in sent if len(data) > LIMIT]
+    assert [removed.serial for removed in oversized] == [serial_of(data) for data in sent if len(data) > LIMIT and data[1] == 1]
     assert follower.passing_over == 0
 
 
@@ -155,11 +156,55 @@ def test_a_header_that_begins_as_one_that_was_seen(cut):
 
 
 def test_what_is_told():
-    """Of a message that is too long is told what an answer needs: kind, flags, serial and sender."""
+    """Of a call that is too long is told what an answer needs: flags, serial and sender."""
     oversized = []
     Framing(oversized.append).take(message(77, bytes(LIMIT), flags=1, order=">"))
     Framing(oversized.append).take(message(78, bytes(LIMIT), sender=""))
-    assert oversized == [Oversized(1, 1, 77, ":1.7"), Oversized(1, 0, 78, "")]
+    assert oversized == [Removed(RemovalCause.LONG, 1, 77, ":1.7"), Removed(RemovalCause.LONG, 0, 78, "")]
+
+
+@pytest.mark.parametrize("cut", [20, 90, 1000])
+def test_what_nobody_waits_for_is_removed(cut):
+    """Who wants a message is asked with its type, sender and reply serial; only unwanted calls are told, because they may get an answer."""
+    asked, told = [], []
+    wanted = {MessageOrigin(2, ":1.7", 9), MessageOrigin(4, ":1.8", 0)}
+    follower = Framing(told.append, lambda origin: asked.append(origin) or origin in wanted)
+    kinds = [(1, ":1.7"), (2, ":1.7"), (2, ":1.8"), (3, ":1.7"), (4, ":1.7"), (4, ":1.8")]
+    sent = [message(number, b"abc", kind=kind, sender=sender) for number, (kind, sender) in enumerate(kinds, 1)]
+    assert b"".join(map(follower.take, pieces(b"".join(sent), [cut]))) == sent[1] + sent[5]
+    assert asked == [MessageOrigin(kind, sender, 9 if kind in {2, 3} else 0) for kind, sender in kinds]
+    assert told == [Removed(RemovalCause.UNWANTED, 0, 1, ":1.7")]
+
+
+def test_a_long_header_is_answered():
+    """Of a call that is too long the sender is read, however long its header is, up to the length of a message."""
+    told = []
+    long = [(44, b"ay", lambda at, order: pad(at, 4) + struct.pack(order + "I", 150) + bytes(150))]
+    for serial, cut in ((5, 2 * LIMIT), (6, 16)):
+        follower = Framing(told.append)
+        for piece in pieces(message(serial, bytes(LIMIT), strange=long), [cut]):
+            assert follower.take(piece) == b""
+    assert told == [Removed(RemovalCause.LONG, 0, serial, ":1.7") for serial in (5, 6)]
+
+
+def test_a_header_of_many_fields(monkeypatch):
+    """A header with more fields than the specification could fill is not read to its end, as that takes long: the message is dropped.
+
+    If a message can have descriptors it is read, so that the next one gets its own.
+    """
+    monkeypatch.setattr(framing, "MESSAGE_MAX_BYTES", 10 * LIMIT)
+    told = []
+    follower = Framing(told.append)
+    many = [(44, b"y", lambda _, _order: b"\7")] * FIELDS_MAX
+    few = many[: FIELDS_MAX - 4]
+    sent = message(1, b"a", strange=many) + message(2, b"b", strange=few) + message(3, b"c")
+    assert follower.take(sent) == message(2, b"b") + message(3, b"c")
+    assert told == []
+    with files() as make:
+        follower = Framing(told.append, descriptors=True)
+        follower.arrive([make("first"), make("second")])
+        assert follower.take(message(1, b"a", strange=many, descriptors=1) + message(2, b"b", descriptors=1))
+        assert [read_and_close(follower.share()) for _ in range(2)] == [["first"], ["second"]]
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ async def serving(address, name, guard):
     served = Served(name, guard)
     served.address = address
     async with asyncio.TaskGroup() as group:
-        nameless = Connection(on_signal=served.hear, descriptors=True, address=address)
+        nameless = Connection(on_signal=served.hear, bus_only=True, descriptors=True, address=address)
         served.callers = Callers(nameless)
         await nameless.connect()
         served.door = Door(served.callers)
