@@ -1,7 +1,7 @@
 """Checks the contents of a file. SQLite's own check finds lost pages, but not a changed digit. Policy: C1.
 
 There are three more checks at every opening. The tables are those of the schema. The rows of the main file are such as this program writes.
-The consent file has a checksum over all decisions and charges, which every change rewrites. Its table is called `seal`.
+The consent file has a checksum over all decisions and charges, which every change rewrites.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def check(connection: sqlite3.Connection, schema: Schema) -> None:
     if tables != _tables(schema):
         raise _damage_error()
     try:
-        if schema.has_checksum and connection.execute("SELECT sum FROM seal").fetchall() != [(_checksum(connection),)]:
+        if schema.has_checksum and connection.execute("SELECT sum FROM checksum").fetchall() != [(_checksum(connection),)]:
             raise _damage_error()
         if not schema.has_checksum:
             _check_rows(connection)
@@ -53,7 +53,7 @@ def check_pages(connection: sqlite3.Connection) -> None:
 
 def write_checksum(connection: sqlite3.Connection) -> None:
     """Write the checksum of the consent file's present contents, in the transaction that changes them."""
-    connection.execute("INSERT OR REPLACE INTO seal VALUES (1, ?)", (_checksum(connection),))
+    connection.execute("INSERT OR REPLACE INTO checksum VALUES (1, ?)", (_checksum(connection),))
 
 
 def _tables(schema: Schema) -> list[Any]:
@@ -69,7 +69,7 @@ def _tables(schema: Schema) -> list[Any]:
 def _checksum(connection: sqlite3.Connection) -> int:
     total = 0
     for table in _table_names(connection):
-        if table != "seal":
+        if table != "checksum":
             for row in _rows(connection, table):
                 total = zlib.crc32(repr((table, row)).encode(), total)
     return total

@@ -47,7 +47,7 @@ CONSENT = Schema(
             application TEXT, question TEXT, host TEXT NOT NULL, year INTEGER NOT NULL, tenths INTEGER NOT NULL, sources TEXT NOT NULL,
             is_charged INTEGER NOT NULL, PRIMARY KEY (application, question)
         ) WITHOUT ROWID;
-        CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), sum INTEGER NOT NULL);
+        CREATE TABLE checksum (id INTEGER PRIMARY KEY CHECK (id = 1), sum INTEGER NOT NULL);
         """,
     ),
     has_checksum=True,

@@ -215,7 +215,7 @@ async def live_with_it(machine, seed):
 
 
 async def test_a_digit_of_a_level(collecting):
-    """One bit of the consent file turns "off" into "basic": SQLite sees nothing wrong, the seal does, and everything is off."""
+    """One bit of the consent file turns "off" into "basic": SQLite sees nothing wrong, the checksum does, and everything is off."""
     path = state_of(collecting) / "consent.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE level SET value = 1 WHERE name = 'system'")

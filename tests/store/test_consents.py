@@ -16,7 +16,7 @@ KEY, OTHER = ("org.kde.kate", "startup"), ("org.kde.kate", "plugins")
 
 
 def alter(folder, sql, *values):
-    """Another program changes the file, one that knows its seal."""
+    """Another program changes the file, one that knows its checksum."""
     with contextlib.closing(sqlite3.connect(folder / "consent.sqlite", isolation_level=None)) as connection:
         connection.execute(sql, values)
         integrity.write_checksum(connection)

@@ -115,8 +115,8 @@ def rows(machine, sql, *, file="telemetry.sqlite"):
 
 
 def edit(machine, sql, *, file="consent.sqlite"):
-    """Change a database of the daemon while it does not run, as a program would that knows its seal."""
+    """Change a database of the daemon while it does not run, as a program would that knows its checksum."""
     with contextlib.closing(sqlite3.connect(machine.root / "state/telemetryd" / file)) as connection, connection:
         connection.execute(sql)
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'seal'").fetchone():
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checksum'").fetchone():
             integrity.write_checksum(connection)

@@ -39,7 +39,7 @@ class Received(NamedTuple):
 
 def _without_passing(lines):
     """The dump of the consent record without its checksum, its texts, and what the end of a waiting question changes in it."""
-    return [_PASSED.sub(r"\1", line) for line in lines if not line.startswith(('INSERT INTO "seal"', _TEXT))]
+    return [_PASSED.sub(r"\1", line) for line in lines if not line.startswith(('INSERT INTO "checksum"', _TEXT))]
 
 
 def _texts(lines):
