@@ -1,5 +1,6 @@
 import gc
 import importlib.util
+import inspect
 import re
 import subprocess
 import sys
@@ -36,6 +37,24 @@ def test_page_names_every_command_and_status():
     assert len(ends) >= 14
     assert [name for name in ends if not re.search(rf"^\|.*`(?:consent )?{name}`.*\|", table, re.MULTILINE)] == []
     assert re.findall(r"^\| (\d) \|", written, re.MULTILINE) == list("01234")
+
+
+def test_page_names_what_takes_json():
+    """The table of JSON has the commands that take --json and no other; the sentence above it has the rest of those that use the bus."""
+    docs = generator()
+    helps = dict(docs.helps(cli, "telemetryctl"))
+    taking = {name.rpartition(" ")[2] for name, text in helps.items() if re.search(r"^  --json +Print", text, re.MULTILINE)}
+    section = docs.PAGE.read_text(encoding="utf-8").partition(docs.MARK)[0].partition("## JSON")[2]
+    rows = " ".join(row.partition(" | ")[0] for row in re.findall(r"^\| `.*", section, re.MULTILINE))
+    assert {name.rpartition(" ")[2] for name in re.findall("`([^`]+)`", rows)} == taking
+    others = re.search(r"take no `--json`[^:.]*: ([^.]*)\.", " ".join(section.split()))[1]
+    using = {name for name in cli.commands if "control_client" in Path(inspect.getfile(callback(name))).read_text()}
+    assert set(re.findall("`([^`]+)`", others)) == using - taking - {"consent"}
+
+
+def callback(name):
+    """The function of a command, out of its decorators."""
+    return inspect.unwrap(cli.commands[name].callback)
 
 
 def test_help_describes():

@@ -199,6 +199,28 @@ def test_what_cannot_stand_in_a_file(machine, words):
     assert "expected" in done.stderr
 
 
+def test_the_name_of_an_application(machine):
+    """As in every other command APP is the id, an end of the id or the name: without a daemon by the installed manifests."""
+    machine.install(KATE)
+    for number, name in enumerate((KATE_ID, "kde.kate", "KATE"), 1):
+        machine.control("stop", name, f"question-{number}")
+    assert sorted(stops(machine)) == [f"stop-{KATE_ID}-question-{number}.toml" for number in (1, 2, 3)]
+    assert f'application = "{KATE_ID}"' in machine.control("suspend", "kate", QUESTION, "--print").stdout
+    machine.install(KATE.replace(f'id = "{KATE_ID}"', 'id = "org.gnome.Kate"'))
+    done = machine.control("stop", "kate", QUESTION, check=False)
+    assert (done.returncode, f"org.gnome.Kate, {KATE_ID}; give the whole id" in done.stderr) == (1, True)
+    assert len(stops(machine)) == 3
+
+
+async def test_the_name_of_an_application_that_registered_itself(machine):
+    """Only the daemon knows its name."""
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.register(KATE_ID, KATE)
+        machine.control("stop", "kate", QUESTION, "--user")
+    assert [*stops(machine, "home")] == [f"stop-{KATE_ID}-{QUESTION}.toml"]
+
+
 def test_names_that_nobody_knows(machine):
     """A stop for a question that this session's daemon does not know is written, and doubted."""
     with machine.daemon():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,8 @@ from telemetryd.ctl.language import gettext, of_environment
 from telemetryd.errors import InvalidManifestError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from telemetryd.core.definition import Definition
     from telemetryd.core.permission.signoffs import Reviews
@@ -30,6 +31,23 @@ def definitions(application: str) -> Sequence[Definition]:
     except (InvalidManifestError, StorageError) as error:
         _note(gettext("the installed manifest {path} cannot be compared: {why}").format(path=path, why=error))
         return ()
+
+
+def applications() -> list[Mapping[str, Any]]:
+    """The installed applications, as `selection.select` takes them. Of a manifest that cannot be read only the id is known."""
+    from telemetryd.system.installed import manifest_files  # noqa: PLC0415 - as above
+
+    return [_application(name, path) for name, path in sorted(manifest_files(os.environ).items())]
+
+
+def _application(name: str, path: Path) -> Mapping[str, Any]:
+    from telemetryd.system.installed import load_manifest  # noqa: PLC0415 - as above
+
+    try:
+        declaration = load_manifest(path)
+    except (InvalidManifestError, StorageError):
+        return {"id": name, "name": name}
+    return {"id": name, "name": declaration.application.name, "translations": declaration.texts}
 
 
 def reviews() -> Reviews:

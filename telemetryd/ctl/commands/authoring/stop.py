@@ -20,7 +20,8 @@ from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.pages import standings_page
 from telemetryd.ctl.render.value_words import STATES
-from telemetryd.errors import InvalidFileError
+from telemetryd.ctl.selection import select
+from telemetryd.errors import InvalidFileError, UnknownApplicationError
 from telemetryd.system.directories import data_directories, user_config_directory
 from telemetryd.toml.config import parse_reviews
 
@@ -81,6 +82,7 @@ def suspend(**options: str | bool | None) -> None:
 
 
 def _end(reason: StopReason, request: StopRequest) -> None:
+    request = request._replace(app=_id_of(request.app))
     text, entry = _text(reason, request, _day(reason, request))
     if request.is_printed:
         click.echo(text, nl=False)
@@ -97,6 +99,26 @@ def _end(reason: StopReason, request: StopRequest) -> None:
     page = printing.Page()
     page.say(_("Written: {path}").format(path=path))
     _print_standing(page, request, path)
+
+
+def _id_of(app: str) -> str:
+    """The id of the application that a user means: an installed one, or one that only the daemon knows, if it answers.
+
+    What neither knows is returned as it is, because a stop may come before the application. Raises `Failure` if several could be meant.
+    """
+    for known in (installed_texts.applications, _applications_of_daemon):
+        try:
+            return str(select(known(), app)["id"])
+        except Failure as failure:
+            if failure.name != UnknownApplicationError.bus_name:
+                raise
+    return app
+
+
+def _applications_of_daemon() -> list[ControlDict]:
+    with suppress(Failure):
+        return control_client.run(lambda control: control.applications())
+    return []
 
 
 def _day(reason: StopReason, request: StopRequest) -> date:
