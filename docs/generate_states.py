@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("states.md")
 _TESTS = Path(__file__).parents[1] / "tests"
-_PLACES = {"etc": "/etc/telemetryd", "reviews": "/usr/share/telemetryd/reviews.d"}
+_PLACES = {"etc": "/etc/telemetryd", "reviews": "/usr/share/telemetryd/reviews.d", "home": "/home/ada/.config/telemetryd"}
 _DAY = "2026-12-18"
 """Stands for the day on which the report of the table was sent."""
 _HEAD = """\

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from telemetryd.__main__ import USAGE
+from telemetryd.core.settings import Origin
 from telemetryd.system.directories import data_directories
 from telemetryd.toml import config, manifest
-from telemetryd.toml.settings_in_force import ConfigFile, Origin, merge
+from telemetryd.toml.settings_in_force import ConfigFile, merge
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -1,13 +1,16 @@
 """Documents, help texts and docstrings are plain technical English, as far as a program can tell: short, flat, the field's terms."""
 
 import ast
+import importlib.util
 import inspect
 import re
 from pathlib import Path
 
 import click
 import pytest
+from support.cause_sentences import sentences
 
+from telemetryd import errors
 from telemetryd.__main__ import USAGE
 from telemetryd.ctl.__main__ import cli
 
@@ -118,9 +121,14 @@ def test_words(path):
 
 def faults(place, block):
     """What is wrong with a block, in words."""
-    yield from (f"{place}: {length(one)} words: {one}" for one in split(block) if length(one) > MOST_WORDS)
+    yield from too_long(place, block)
     yield from (f"{place}: bracket inside a bracket: {hit[0]}" for hit in re.finditer(r"\([^()]*\([^()]*\)", block))
     yield from avoided(place, block, AVOIDED)
+
+
+def too_long(place, block):
+    """The sentences of a block that have too many words."""
+    yield from (f"{place}: {length(one)} words: {one}" for one in split(block) if length(one) > MOST_WORDS)
 
 
 def avoided(place, block, patterns):
@@ -153,14 +161,115 @@ def test_words_of_help():
     assert found == [], "\n".join(found)
 
 
-def test_words_of_docstrings():
-    """No docstring of a module, a public class or a public function has a word with a plainer one."""
-    found = []
+def test_words_of_messages():
+    """What is translated obeys the same rules: every message, in English, with a placeholder as one word."""
+    messages = [
+        (message.locations[0][0], text.replace("\n  ", "\n\n").replace("\b", ""))  # the rows of a table in a help text
+        for message in catalogues().template()
+        for text in texts_of(message)
+    ]
+    assert len(messages) > 1000
+    found = [fault for place, text in messages for _, block in prose(text) for fault in faults(place, plain(block))]
+    assert found == [], "\n".join(found)
+
+
+def catalogues():
+    """`packaging/catalogues.py` as a module."""
+    spec = importlib.util.spec_from_file_location("catalogues", ROOT / "packaging/catalogues.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def texts_of(message):
+    """A message in each of its numbers; not the head of the catalogue, whose message is empty."""
+    return [text for text in (message.id if isinstance(message.id, tuple) else (message.id,)) if text]
+
+
+def test_words_of_states():
+    """What a user reads of a question is made of two messages, and still obeys the same rules."""
+    found = [
+        fault
+        for situation, text in sentences()
+        for fault in faults(f"{situation.state}, {situation.cause}", re.sub(r"<\w+>", "CODE", text))
+    ]
+    assert found == [], "\n".join(found)
+
+
+def test_words_of_errors():
+    """No sentence in an error or the log has more than 25 words, with a value that is filled in as one word."""
+    sources = {path: ast.parse(path.read_text()) for path in sorted((ROOT / "telemetryd").rglob("*.py"))}
+    names, shared = error_names(sources.values()), {}
+    for source in sources.values():
+        shared |= constants(source)
+    texts = [
+        (f"{path.relative_to(ROOT)}:{call.lineno}", text)
+        for path, source in sources.items()
+        for call in ast.walk(source)
+        if isinstance(call, ast.Call) and (is_log(call.func) or getattr(call.func, "id", "") in names)
+        for argument in call.args
+        if (text := literal(argument, shared | constants(source)))
+    ]
+    assert len(texts) > 190
+    found = [fault for place, text in texts for _, block in prose(text) for fault in too_long(place, plain(block))]
+    assert found == [], "\n".join(found)
+
+
+def is_log(function):
+    """Whether a node is a method of the log."""
+    return isinstance(function, ast.Attribute) and getattr(function.value, "id", "").lower() == "_log"
+
+
+def error_names(sources):
+    """The names of the exceptions of telemetryd.errors, and of those made from them."""
+    classes = {one.name: one for source in sources for one in ast.walk(source) if isinstance(one, ast.ClassDef)}
+    names = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, Exception)}
+    while more := {name for name, one in classes.items() if name not in names and any(ast.unparse(base) in names for base in one.bases)}:
+        names |= more
+    return names
+
+
+def constants(source):
+    """Name → value of what a module assigns to one name at its top."""
+    assigned = [(one.targets[0], one.value) for one in source.body if isinstance(one, ast.Assign)]
+    return {target.id: value for target, value in assigned if isinstance(target, ast.Name)}
+
+
+def literal(node, named):
+    """The text of literals and of constants in `named`, with CODE for each value that is filled in; "" if no text is there."""
+    match node:
+        case ast.JoinedStr(values):
+            return "".join(part.value if isinstance(part, ast.Constant) else "CODE" for part in values)
+        case ast.Constant(str(text)):
+            return text
+        case ast.Name(name) | ast.Attribute(attr=name) if name in named:
+            return literal(named[name], {other: value for other, value in named.items() if other != name})
+        case ast.BinOp(left, ast.Add(), right) if (texts := (literal(left, named), literal(right, named))) != ("", ""):
+            return "".join(text or "CODE" for text in texts)
+        case ast.Call(ast.Attribute(text, "format")):
+            return literal(text, named)
+    return ""
+
+
+def test_first_sentences_of_docstrings():
+    """The first sentence of a docstring has at most 25 words."""
+    found = [
+        fault for place, text in docstrings() for _, block in list(prose(text))[:1] for fault in too_long(place, split(plain(block))[0])
+    ]
+    assert found == [], "\n".join(found)
+
+
+def docstrings():
+    """(place, text) of the docstring of each module, public class and public function."""
     for path in sorted((ROOT / "telemetryd").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (text := public_docstring(node)):
-                place = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
-                found += [fault for _, block in prose(text) for fault in avoided(place, plain(block), AVOIDED_IN_CODE)]
+                yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}", text
+
+
+def test_words_of_docstrings():
+    """No docstring of a module, a public class or a public function has a word with a plainer one."""
+    found = [fault for place, text in docstrings() for _, block in prose(text) for fault in avoided(place, plain(block), AVOIDED_IN_CODE)]
     assert found == [], "\n".join(found)
 
 

@@ -73,6 +73,14 @@ class Entry(NamedTuple):
     whole: str = ""
     choice: tuple[str, str] | None = None
 
+    @property
+    def kind(self) -> str:
+        """The name of this meaning: the cause, and the value that chooses it."""
+        return f"{self.cause}/{self.choice[1]}" if self.choice else str(self.cause)
+
+
+USERS = ("whose", "user")
+"""The argument of a cause that comes from a file of the user's own. Without it the file is the system's."""
 
 TABLE = (
     Entry(Cause.KILL_SWITCH, ("file",), mark("{file} switches telemetry off"), mark("{file} switched telemetry off")),
@@ -101,6 +109,13 @@ TABLE = (
         ("axis", "level", "file"),
         mark("it needs the {axis} setting at {level}, and your administrator allows less ({file})"),
         mark("it needed the {axis} setting at {level}, and your administrator allowed less ({file})"),
+    ),
+    Entry(
+        Cause.LOCK,
+        ("whose", "axis", "level", "file"),
+        mark("it needs the {axis} setting at {level}, and a file of your own allows less ({file})"),
+        mark("it needed the {axis} setting at {level}, and a file of your own allowed less ({file})"),
+        choice=USERS,
     ),
     Entry(
         Cause.LEVEL,
@@ -157,6 +172,20 @@ TABLE = (
         mark("others had answered it (“{text}”, {file}, {date})"),
     ),
     Entry(
+        Cause.STOPPED,
+        ("whose", "file", "date"),
+        mark("a file of your own ends it ({file}, {date})"),
+        mark("a file of your own ended it ({file}, {date})"),
+        choice=USERS,
+    ),
+    Entry(
+        Cause.STOPPED,
+        ("whose", "file", "date", "text"),
+        mark("a file of your own ends it (“{text}”, {file}, {date})"),
+        mark("a file of your own ended it (“{text}”, {file}, {date})"),
+        choice=USERS,
+    ),
+    Entry(
         Cause.SUSPENDED,
         ("file", "date"),
         mark("there may be a problem with it ({file}, {date})"),
@@ -169,27 +198,36 @@ TABLE = (
         mark("it was stopped because of a possible problem (“{text}”, {file}, {date})"),
     ),
     Entry(
+        Cause.SUSPENDED,
+        ("whose", "file", "date"),
+        mark("a file of your own suspends it ({file}, {date})"),
+        mark("a file of your own suspended it ({file}, {date})"),
+        choice=USERS,
+    ),
+    Entry(
+        Cause.SUSPENDED,
+        ("whose", "file", "date", "text"),
+        mark("a file of your own suspends it (“{text}”, {file}, {date})"),
+        mark("a file of your own suspended it (“{text}”, {file}, {date})"),
+        choice=USERS,
+    ),
+    Entry(
         Cause.REVIEWS,
         ("what",),
-        mark("a file of reviews cannot be read, and may hold a stop of the question"),
-        mark("a file of reviews could not be read for a day, and might have held a stop of the question"),
+        mark("a file of reviews cannot be read, and may stop the question"),
+        mark("a file of reviews could not be read for a day, and might have stopped it"),
         choice=("what", "stop"),
     ),
     Entry(
         Cause.REVIEWS,
         ("what",),
-        mark("a file of reviews cannot be read, and may hold the review of the question"),
-        mark("a file of reviews could not be read for a day, and might have held the review of the question"),
+        mark("a file of reviews cannot be read, and may hold the question's review"),
+        mark("a file of reviews could not be read for a day, and might have held its review"),
         choice=("what", "review"),
     ),
-    Entry(
-        Cause.UNREVIEWED,
-        (),
-        mark("no review of the question is installed"),
-        mark("no review of the question was installed any more"),
-    ),
+    Entry(Cause.UNREVIEWED, (), mark("no review of the question is installed"), mark("no review of the question was installed any more")),
     Entry(Cause.DEVELOPER, (), mark("developer mode is on"), mark("developer mode was switched on")),
-    Entry(Cause.ENDPOINT_CHANGED, (), then=mark("it would have gone another way than the one that it was made for")),
+    Entry(Cause.ENDPOINT_CHANGED, (), then=mark("it was made for another server or relay")),
     Entry(
         Cause.NOT_DRAWN,
         (),
@@ -202,11 +240,7 @@ TABLE = (
         mark("no period is left in which it could be measured for you"),
         mark("the period that chance picked for you had begun when you said yes"),
     ),
-    Entry(
-        Cause.TOO_MANY,
-        ("number",),
-        mark("{number} accepted questions are not over yet, and more are not possible at once"),
-    ),
+    Entry(Cause.TOO_MANY, ("number",), mark("{number} accepted questions are not over yet, and more are not possible at once")),
     Entry(
         Cause.NO_ROOM,
         ("cap", "host"),
@@ -229,12 +263,7 @@ TABLE = (
         choice=("cap", "source"),
     ),
     Entry(Cause.NO_ROOM, (), then=mark("no room was kept for it in what may be told")),
-    Entry(
-        Cause.NO_ENDPOINT,
-        (),
-        mark("this system has no server for its vendor"),
-        mark("this system had no server for its vendor"),
-    ),
+    Entry(Cause.NO_ENDPOINT, (), mark("this system has no server for its vendor"), mark("this system had no server for its vendor")),
     Entry(
         Cause.UNUSABLE_ENDPOINT,
         ("what", "file"),
@@ -318,12 +347,17 @@ class Reason(NamedTuple):
     def kind(self) -> str:
         """The meaning of the cause. Delays are counted by it: two meanings of one cause have two counts."""
         found = entry(self.cause, dict(self.args))
-        return f"{self.cause}/{found.choice[1]}" if found and found.choice else str(self.cause)
+        return found.kind if found else str(self.cause)
 
     @property
     def text(self) -> str:
         """The arguments as stored: a JSON object, or "" if there are none."""
         return json.dumps(dict(self.args), separators=(",", ":")) if self.args else ""
+
+
+def whose(origin: str) -> dict[str, str]:
+    """The argument that says whose file it is, for `because`: that of a file of the user's own."""
+    return dict([USERS]) if origin == USERS[1] else {}
 
 
 def entry(cause: str, args: Mapping[str, str]) -> Entry | None:

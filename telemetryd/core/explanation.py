@@ -14,6 +14,7 @@ from telemetryd.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from telemetryd.core.causes import Entry
     from telemetryd.core.translation import Words
 
 
@@ -74,13 +75,15 @@ FRAMES_OF_CAUSES = {
     ("pending", "unusable_endpoint"): mark("Nothing could be sent: {why}."),
     ("waiting", "unusable_endpoint"): mark("You said yes, but nothing could be sent: {why}."),
     ("active", "unusable_endpoint"): mark("It is being measured, but nothing could be sent: {why}."),
+    ("stopped", "stopped/user"): mark("It is over for you: {why}."),
+    ("suspended", "suspended/user"): mark("It is stopped for you for now: {why}."),
 }
-"""(state, cause) → what is said of a cause that shuts nothing."""
+"""(state, cause or its kind) → what is said of a cause that shuts nothing, or shuts it for this user only."""
 
 ENDS = {
     ("passed", ""): mark("It ended without an answer: {why}."),
     ("answered", "erased"): mark("Your answer was deleted before it was sent: {why}."),
-    ("answered", "unknown"): mark("Your answer may have arrived, although it was deleted while it was being sent: {why}."),
+    ("answered", "unknown"): mark("Your answer may have arrived, although it was deleted while it was being sent. The reason: {why}."),
 }
 """(state, outcome of the report) → what is said of a cause that ended the question."""
 
@@ -120,10 +123,15 @@ def explain(situation: Situation, words: Words = ENGLISH) -> str:
     text = EXACT.get((state, cause), found.whole)
     if text:
         return _filled(text, args, words)
-    frame, clause = FRAMES_OF_CAUSES.get((state, cause)) or FRAMES.get(state), found.now
+    frame, clause = _frame(state, found), found.now
     if frame is None:
         frame, clause = ENDS.get((state, outcome), ""), found.then
     return words.gettext(frame).format(why=_filled(clause, args, words)) if frame and clause else ""
+
+
+def _frame(state: str, found: Entry) -> str | None:
+    """What is said of a cause that is there now, if the state can have one."""
+    return FRAMES_OF_CAUSES.get((state, found.kind)) or FRAMES_OF_CAUSES.get((state, found.cause)) or FRAMES.get(state)
 
 
 def _filled(text: str, args: Mapping[str, str], words: Words) -> str:

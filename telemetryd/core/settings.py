@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+class Origin(StrEnum):
+    """Whose file says something: the system's, for all users, or the user's own."""
+
+    SYSTEM = "system"
+    USER = "user"
 
 
 class Problem(NamedTuple):
@@ -35,11 +43,15 @@ class KillSwitch(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """An administrator's ceiling: `what` is `system`, `usage` or `new_questions`; `limit` is the highest level permitted (0 to 2)."""
+    """A ceiling: `what` is `system`, `usage` or `new_questions`; `limit` is the highest level permitted (0 to 2).
+
+    It is an administrator's, unless its `origin` is a file of the user's own.
+    """
 
     what: str
     limit: int
     file: str
+    origin: Origin = Origin.SYSTEM
 
 
 class Unusable(NamedTuple):

@@ -80,7 +80,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 
 
 def memory_gib(total_kib: int) -> int:
-    """The installed memory in GiB for a MemTotal in KiB: the next of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32 and so on.
+    """The installed memory in GiB for a MemTotal in KiB. It is the next of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32 and so on.
 
     MemTotal excludes memory of the firmware, the graphics and the kernel, so a machine with 16 GiB shows a little less. The steps are
     powers of two and one and a half times those.

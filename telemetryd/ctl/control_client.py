@@ -234,7 +234,9 @@ class ControlClient:
             return []
 
     async def follow(self, on_signal: Callable[[bool], None]) -> None:
-        """Call `on_signal` for each signal of the service and each new owner of its name: with True if it went and the bus cannot start it.
+        """Call `on_signal` for each signal of the service and each new owner of its name.
+
+        Its argument is True if the service went and the bus cannot start it.
 
         A service that the bus can start may go when it has nothing to do.
         """

@@ -85,7 +85,7 @@ _SENTENCE_BY_NAME = {error.bus_name: sentence for error, sentence in _SENTENCES.
 _SENTENCE_BY_TEXT = {
     ERASURE_PENDING: mark("your choice holds, but another program reads the file, and the erased data is still in it"),
     CALLER_REFUSED: mark("this program may not decide for you"),
-    LOCKED: mark("your administrator does not allow this"),
+    LOCKED: mark("a lock does not allow this"),
     TOO_LONG: mark("the answer would be too long"),
     TOO_MANY_OPEN: mark("too many questions would be accepted and not over"),
 }

@@ -210,8 +210,8 @@ def _protection(definition: Definition, words: Words) -> str:
     epsilon = definition.question.epsilon
     truth = round(100 * probabilities(definition.cells, epsilon)[0])
     text = words.gettext(
-        "Before it is sent, the answer may be replaced by chance: of 100 people who answer as you do, {truth} send that answer and "
-        "{others} another one. Seeing your report can change anyone's odds about you by a factor of {factor} at most (ε = {epsilon})."
+        "Chance may replace the answer before it is sent. Of 100 people who answer as you do, {truth} send that answer and {others} a "
+        "different answer. Seeing your report can change anyone's odds about you by a factor of {factor} at most (ε = {epsilon})."
     )
     numbers = {"factor": factor(epsilon, words), "epsilon": decimal(number_label(epsilon), words)}
     return text.format(truth=truth, others=100 - truth, **numbers)

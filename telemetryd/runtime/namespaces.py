@@ -7,8 +7,8 @@ import fcntl
 import os
 
 CONFINED = (
-    "telemetryd is in a user namespace of its own, so it cannot find out who calls, and refuses everybody; a directive of its unit "
-    "made it (PrivateTmp=, ProtectSystem= and others, see docs/administration.md)"
+    "telemetryd is in a user namespace of its own, so it cannot find out who calls, and refuses everybody. A directive of its unit "
+    "made that namespace (PrivateTmp=, ProtectSystem= and others, see docs/administration.md)"
 )
 
 _INITIAL = 0xEFFFFFFD

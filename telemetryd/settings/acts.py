@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from telemetryd.ctl.control_client import Consequences
     from telemetryd.ctl.language import UserLanguage
     from telemetryd.settings.control_thread import ControlThread
-    from telemetryd.settings.reading.service_snapshot import Row
+    from telemetryd.settings.reading.service_snapshot import Row, ShownLock
 
     Change = Mapping[str, Any]
 
@@ -52,8 +52,8 @@ class WindowActs(QObject):
     def __init__(self, service: ControlThread, window: QWidget, language: UserLanguage) -> None:
         super().__init__(window)
         self._service, self._window, self._language = service, window, language
-        self.locks: Sequence[Sequence[str]] = ()
-        """The administrator's locks, as they were last read."""
+        self.locks: Sequence[ShownLock] = ()
+        """The locks, as they were last read."""
         self._is_busy = False
 
     def set_level(self, axis: str, level: int, *, before: int) -> None:

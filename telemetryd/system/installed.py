@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.permission.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.core.problem_words import ProblemCause, problem_of
-from telemetryd.core.settings import Problem
+from telemetryd.core.settings import Origin, Problem
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
 from telemetryd.named_tuple import NamedTuple
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
@@ -27,7 +27,7 @@ from telemetryd.system.files import (
     text_of_path,
 )
 from telemetryd.toml.cache import ParseCache
-from telemetryd.toml.settings_in_force import ConfigFile, ForeignFile, Origin, merge
+from telemetryd.toml.settings_in_force import ConfigFile, ForeignFile, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -151,10 +151,11 @@ def load_reviews(environ: Mapping[str, str], kept: ParseCache[_Parsed] | None = 
     system, users = listing(data_directories(environ), REVIEWS), listing((user_config_directory(environ),), REVIEWS)
     parsed = [_read_reviews(path, kept) for path in (*system.names.values(), *users.names.values())]
     hidden = [*system.hidden, *users.hidden]
-    stops = [stop for file in parsed for stop in file.stops]
+    in_force, users_own = parsed[: len(system.names)], parsed[len(system.names) :]
+    stops = [stop for file in in_force for stop in file.stops]
+    stops += [stop._replace(origin=Origin.USER) for file in users_own for stop in file.stops]
     stops += [stop for paths in system.replaced.values() for path in paths for stop in _read_reviews(path, kept).stops]
-    in_force = parsed[: len(system.names)]
-    misplaced = [problem_of(file.file, ProblemCause.USERS_REVIEW) for file in parsed[len(in_force) :] if file.reviews]
+    misplaced = [problem_of(file.file, ProblemCause.USERS_REVIEW) for file in users_own if file.reviews]
     return InstalledReviews(
         Reviews([review for file in in_force for review in file.reviews], stops),
         (

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import re
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from telemetryd.core.problem_words import ProblemCause, problem_of
-from telemetryd.core.settings import Budgets, Endpoint, KillSwitch, Lock, Problem, Settings
+from telemetryd.core.settings import Budgets, Endpoint, KillSwitch, Lock, Origin, Problem, Settings
 from telemetryd.errors import InvalidFileError
 from telemetryd.named_tuple import NamedTuple
 
@@ -29,13 +28,6 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _LOOPBACK = rf"https?://(?:localhost|\[::1\]|127(?:\.{_OCTET}){{3}})(?::\d+)?/.*"
 """Normal URLs of this machine. 127.0.0.256 is a host name and may lead elsewhere. It is not compiled here, because many starts have no
 endpoint."""
-
-
-class Origin(Enum):
-    """Who wrote a configuration file."""
-
-    SYSTEM = auto()
-    USER = auto()
 
 
 class ConfigFile(NamedTuple):
@@ -124,7 +116,7 @@ def _locks(contents: _Contents) -> Iterator[Lock]:
     for file, content in contents:
         for setting, limit in _limits(content).items():
             if limit < _NO_LIMIT:
-                yield Lock(setting, limit, file.path)
+                yield Lock(setting, limit, file.path, file.origin)
 
 
 def _endpoints(contents: _Contents, problems: list[Problem], *, is_developer: bool) -> tuple[Endpoint, ...]:

@@ -3,6 +3,7 @@
 import string
 
 import pytest
+from support.cause_sentences import sentences, values
 
 from telemetryd.core.causes import PAUSING, TABLE, WORDS, Cause, Reason, because, entry, stored
 from telemetryd.core.explanation import ENDS, EXACT, FRAMES, PLAIN, Situation, explain
@@ -12,12 +13,6 @@ from telemetryd.core.permission.obstacle_delay import AT_ONCE
 from telemetryd.core.translation import ENGLISH
 
 PRESENT = {State.UNREVIEWED, State.PENDING, State.WAITING, State.ACTIVE, State.REPORTING, State.STOPPED, State.SUSPENDED}
-
-
-def values(found):
-    """Arguments for an entry, each with a value that is easily found."""
-    args = {name: next(iter(WORDS[name]), "") if name in WORDS else f"<{name}>" for name in found.arguments}
-    return args | dict([found.choice] if found.choice else [])
 
 
 def fields(text):
@@ -52,19 +47,6 @@ def test_words_of_arguments_are_used():
         found = next(found for found in TABLE if name in found.arguments)
         for value, text in words.items():
             assert text in explain(Situation("waiting" if found.now else "answered", found.cause, values(found) | {name: value}))
-
-
-def sentences():
-    """Every sentence that the tables can give: (situation, text)."""
-    situations = [Situation(plain.state, "", {name: f"<{name}>" for name in plain.arguments}) for plain in PLAIN]
-    for found in TABLE:
-        outcomes = [("answered", ""), ("suspended", "")] if found.whole else []
-        ends = list(ENDS) if found.then else []
-        states = list(FRAMES) if found.now else []
-        exact = [state for state, cause in EXACT if cause == found.cause]
-        situations += [Situation(state, found.cause, values(found)) for state in dict.fromkeys([*states, *exact])]
-        situations += [Situation(state, found.cause, values(found), outcome) for state, outcome in [*ends, *outcomes]]
-    return [(situation, explain(situation)) for situation in situations]
 
 
 def test_sentences_are_whole():

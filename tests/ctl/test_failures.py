@@ -70,7 +70,7 @@ def test_error_says_what_to_do_next(name, text, status, message):
         (
             STANDARD + "AccessDenied",
             f"usage {errors.LOCKED} 0 by /f",
-            f"Ihre Systemverwaltung erlaubt das nicht (usage {errors.LOCKED} 0 by /f); ",
+            f"eine Sperre erlaubt das nicht (usage {errors.LOCKED} 0 by /f); ",
         ),
         (STANDARD + "AccessDenied", f"{errors.CALLER_REFUSED}is", "nichts wurde geändert: dieses Programm darf nicht für Sie entscheiden"),
         (STANDARD + "AccessDenied", "policy", "der Sitzungsbus erlaubt das nicht (policy); "),

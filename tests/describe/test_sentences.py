@@ -28,8 +28,8 @@ def test_every_question_that_a_user_has_is_answered():
         "contact": "https://kde.org/privacy",
         "needs": "Needs your “Usage” setting at “basic” or higher.",
         "protection": (
-            "Before it is sent, the answer may be replaced by chance: of 100 people who answer as you do, 45 send that answer and "
-            "55 another one. Seeing your report can change anyone's odds about you by a factor of 7.4 at most (ε = 2)."
+            "Chance may replace the answer before it is sent. Of 100 people who answer as you do, 45 send that answer and "
+            "55 a different answer. Seeing your report can change anyone's odds about you by a factor of 7.4 at most (ε = 2)."
         ),
     }
     assert describe(asking(STARTUP)).together.startswith("There are ")

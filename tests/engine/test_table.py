@@ -65,13 +65,14 @@ def running(tmp_path):
 
 def expected(row, running):
     """The reason of a row on this machine, and the day on which the report was sent, by the history (Unix s, 0 = never)."""
-    etc, reviews = running.machine.root / "etc/telemetryd", running.machine.root / "share/telemetryd/reviews.d"
+    root = running.machine.root
+    places = {"etc": root / "etc/telemetryd", "reviews": root / "share/telemetryd/reviews.d", "home": root / "home/telemetryd"}
     days = [report.started for report in running.store.reports.history(0, 10) if report.key == KEY and report.started]
     if row.event is erased_while_sending:  # the history is gone, and the clock stands at the attempt
         days = [running.clock.wall // DAY_S * DAY_S]
     day = days[0] if days else 0
     dates = {"DAY": datetime.fromtimestamp(day, UTC).date().isoformat()}
-    args = tuple((name, dates.get(value) or value.format(etc=etc, reviews=reviews)) for name, value in row.reason.args)
+    args = tuple((name, dates.get(value) or value.format(**places)) for name, value in row.reason.args)
     return row.reason._replace(args=args), day
 
 

@@ -16,7 +16,7 @@ async def test_the_day_is_kept(timeline):
     assert await timeline.client.history() == []
     await timeline.restart(15)
     assert await timeline.client.get("HistoryErased") == at("2026-10-21")
-    assert "You last erased all of it on 2026-10-21." in timeline.machine.control("history").stdout
+    assert "You last erased the whole list on 2026-10-21." in timeline.machine.control("history").stdout
 
 
 async def test_only_what_was_there_can_be_erased(timeline):

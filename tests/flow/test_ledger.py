@@ -66,7 +66,7 @@ async def test_a_third_question_about_one_source_finds_no_room(timeline):
     )
     line = (await ledger(timeline))[SOURCE, 0]
     assert (line["spent"], line["reserved"], line["cap"], line["answers"]) == (0.0, 4.0, 4.0, 0)
-    assert "and then the factors multiply: to 55 at most." in line["text"]
+    assert "Then the factors multiply, to 55 at most." in line["text"]
 
 
 async def test_room_that_is_held_comes_back(timeline):

@@ -147,6 +147,9 @@ async def test_a_users_own(machine):
         async with machine.client() as client:
             await client.consent(KATE_ID)
         assert "suspended" in machine.control("suspend", KATE_ID, QUESTION, "--user").stdout
+        own = machine.root / f"home/telemetryd/reviews.d/suspend-{KATE_ID}-{QUESTION}.toml"
+        told = f"It is stopped for you for now: a file of your own suspends it ({own}, {day()})."
+        assert await standing(machine) == ("suspended", told)
         assert stops(machine) == {}
         assert [*stops(machine, "home")] == [f"suspend-{KATE_ID}-{QUESTION}.toml"]
         machine.review(KATE, date=day(1))
@@ -154,7 +157,8 @@ async def test_a_users_own(machine):
         own = machine.root / "home/telemetryd/reviews.d/own.toml"
         own.write_text((machine.root / f"share/telemetryd/reviews.d/{KATE_ID}-{day(1)}.toml").read_text().replace(day(1), day(3)))
         machine.control("stop", KATE_ID, QUESTION, "--user")
-        assert (await standing(machine))[0] == "stopped"
+        state, reason = await standing(machine)
+        assert (state, reason.partition(" (")[0]) == ("stopped", "It is over for you: a file of your own ends it")
         assert [row[0] for row in json.loads(machine.control("status", "--json").stdout)["Problems"]][:1] == [str(own)]
 
 

@@ -196,7 +196,7 @@ async def test_erased_after_it_was_sent(timeline):
     question = (await timeline.client.questions(APPLICATION))[QUESTION]
     assert (question["last_sent"], question["outcome"], question["cause"]) == (sent["sent"], "accepted", "sent")
     printed = " ".join(timeline.machine.control("history").stdout.split())
-    assert "or when you erase it. You last erased all of it on " in printed
+    assert "or when you erase it. You last erased the whole list on " in printed
     assert printed.endswith(". The ledger counts 1 report in all: 1 sent.")
     await nothing_more(timeline)
     assert timeline.bodies() == [before["body"].encode()]

@@ -37,6 +37,21 @@ def test_why_no_service(machine):
         window.press("Escape")
 
 
+async def test_a_lock_of_ones_own(machine):
+    """A limit in a file of the user's own is not told as the administrator's, beside the level, in the headline or by `status`."""
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.set("Usage", 2)
+        machine.configure_user("[limits]\nusage = 0\n")
+        machine.busctl("get-property", *CONTROL, "Locks")  # the daemon looks at files when somebody calls, or at its next tick
+        printed = " ".join(machine.control("status").stdout.split())
+        assert "Telemetry is off: a file of your own does not allow Usage questions" in printed
+        assert "administrator" not in printed
+        with driven_window(machine) as window:
+            window.until(lambda: window.text("lock-usage").startswith("Set by a file of your own ("))
+            assert window.text("headline") == "A file of your own has switched telemetry off."
+
+
 def test_a_lock_that_comes_meanwhile_is_named(machine):
     """A level that a lock forbids by now is not set, and the window says which lock and which file."""
     with machine.daemon(), driven_window(machine) as window:

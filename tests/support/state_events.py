@@ -111,10 +111,12 @@ async def unreadable_for_an_hour(running):
     running.to(running.clock.wall + DAY_S // 24)
 
 
-def stop(running, reason):
-    """A stop comes with an update."""
+def stop(running, reason, folder="share/telemetryd/reviews.d"):
+    """A stop comes with an update, or the user writes one."""
     text = f'[[stop]]\napplication = "{APP}"\nquestion = "{QUESTION}"\nreason = "{reason}"\ndate = 2026-11-19\n'
-    (running.machine.root / "share/telemetryd/reviews.d/stop.toml").write_text(text)
+    path = running.machine.root / folder / "stop.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
     running.look()
 
 
@@ -126,6 +128,26 @@ async def stopped(running):
 async def suspended(running):
     """An update says that the question is under review again."""
     stop(running, "suspended")
+
+
+OWN = "home/telemetryd/reviews.d"
+"""The user's own folder of stops."""
+
+
+async def stopped_by_the_user(running):
+    """The user ends the question for this account: `telemetryctl stop --user`."""
+    stop(running, "answered", OWN)
+
+
+async def suspended_by_the_user(running):
+    """The user suspends the question for this account: `telemetryctl suspend --user`."""
+    stop(running, "suspended", OWN)
+
+
+async def locked_by_the_user(running):
+    """The user writes a limit into a file for this account."""
+    running.machine.configure_user("[limits]\nusage = 0\n")
+    running.look()
 
 
 def remove(running, pattern):
@@ -159,7 +181,8 @@ async def developer_mode_and_back(running):
 
 async def opened(running):
     """Nothing shuts the question any more, and whatever can be accepted is accepted."""
-    (running.machine.root / "share/telemetryd/reviews.d/stop.toml").unlink(missing_ok=True)
+    for name in ("share/telemetryd/reviews.d/stop.toml", f"{OWN}/stop.toml", "home/telemetryd/telemetryd.toml"):
+        (running.machine.root / name).unlink(missing_ok=True)
     running.install(ASKED, date="2026-11-30")
     running.configure(address(HOST))
     await running.choices.set_level("usage", 2)

@@ -41,6 +41,7 @@ from support.state_events import (
     killed,
     level_off,
     locked,
+    locked_by_the_user,
     manifest_gone,
     moved,
     moved_by_way_of_none,
@@ -60,7 +61,9 @@ from support.state_events import (
     status_410,
     status_451,
     stopped,
+    stopped_by_the_user,
     suspended,
+    suspended_by_the_user,
     ticked,
     unreadable,
     unreadable_for_an_hour,
@@ -98,6 +101,7 @@ NOWHERE, CHANGED_TEXT = because(Cause.NO_ENDPOINT), because(Cause.CHANGED)
 UNUSABLE = because(Cause.UNUSABLE_ENDPOINT, what="ca_file", file=MISSING)
 LEVEL = {"axis": "usage", "level": "basic"}
 STOP = {"file": "{reviews}/stop.toml", "date": "2026-11-19"}
+OWN_STOP = {"whose": "user", "file": "{home}/reviews.d/stop.toml", "date": "2026-11-19"}
 UNREADABLE = because(Cause.UNREADABLE, what="configuration", file="{etc}/telemetryd.toml")
 NO_ROOM = because(Cause.NO_ROOM, cap="life", host=ELSEWHERE)
 
@@ -142,6 +146,7 @@ TABLE = [
     *shutting(application_off, State.WAITING, Cause.APPLICATION_LEVEL, **LEVEL, application=APP),
     *shutting(refused, State.REFUSED, Cause.REFUSED),
     *shutting(locked, State.WAITING, Cause.LOCK, **LEVEL, file="{etc}/telemetryd.toml"),
+    *shutting(locked_by_the_user, State.WAITING, Cause.LOCK, **LEVEL, file="{home}/telemetryd.toml", whose="user"),
     *shutting(killed, State.WAITING, Cause.KILL_SWITCH, file="{etc}/telemetryd.toml"),
     *shutting(unreadable, State.WAITING, Cause.UNREADABLE, **dict(UNREADABLE.args)),
     waits(unreadable_for_an_hour, UNREADABLE),
@@ -149,6 +154,8 @@ TABLE = [
     reports(unreadable_for_an_hour, reason=UNREADABLE),
     *shutting(stopped, State.STOPPED, Cause.STOPPED, **STOP),
     *shutting(suspended, State.SUSPENDED, Cause.SUSPENDED, **STOP),
+    *shutting(stopped_by_the_user, State.STOPPED, Cause.STOPPED, **OWN_STOP),
+    *shutting(suspended_by_the_user, State.SUSPENDED, Cause.SUSPENDED, **OWN_STOP),
     *shutting(unreviewed, State.UNREVIEWED, Cause.UNREVIEWED),
     *shutting(manifest_gone, State.WAITING, Cause.GONE, how="removed", application=APP),
     waits(developer_mode_and_back),
@@ -219,7 +226,7 @@ TABLE = [
     passes(database_lost, because(Cause.DAMAGED)),
     ended(database_lost, "unknown", Cause.LOST),
 ]
-"""`DAY` stands for the day of the slot that was drawn, {etc} and {reviews} for the directories of the files."""
+"""`DAY` stands for the day of the slot that was drawn, {etc}, {reviews} and {home} for the directories of the files."""
 
 
 SHUTTING = {
@@ -227,10 +234,13 @@ SHUTTING = {
     application_off: Cause.APPLICATION_LEVEL,
     refused: Cause.REFUSED,
     locked: Cause.LOCK,
+    locked_by_the_user: Cause.LOCK,
     killed: Cause.KILL_SWITCH,
     unreadable: Cause.UNREADABLE,
     stopped: Cause.STOPPED,
     suspended: Cause.SUSPENDED,
+    stopped_by_the_user: Cause.STOPPED,
+    suspended_by_the_user: Cause.SUSPENDED,
     unreviewed: Cause.UNREVIEWED,
     manifest_gone: Cause.GONE,
     developer_mode: Cause.DEVELOPER,

@@ -14,7 +14,7 @@ from support.manifests.manifest_texts import KATE_2026 as MANIFEST
 
 from telemetryd.core.limits import CONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.permission.signoffs import StopReason
-from telemetryd.core.settings import Budgets, KillSwitch, Settings
+from telemetryd.core.settings import Budgets, KillSwitch, Origin, Settings
 from telemetryd.errors import InvalidManifestError, StorageError
 from telemetryd.system.installed import InstalledFiles, load_manifest, load_reviews, load_settings, manifest_files
 
@@ -290,7 +290,7 @@ def test_reviews_and_stops(tree):
     installed = load_reviews(tree.environ)
     standing = installed.reviews.standing("org.kde.kate", "startup")
     assert (standing.review.definition, standing.review.date, standing.review.file) == (DIGEST, date(2026, 11, 20), str(review))
-    assert (standing.stop.reason, standing.stop.file) == (StopReason.SUSPENDED, str(stop))
+    assert (standing.stop.reason, standing.stop.file, standing.stop.origin) == (StopReason.SUSPENDED, str(stop), Origin.SYSTEM)
     assert (installed.problems, installed.doubtful) == ((), set())
 
 
@@ -324,7 +324,7 @@ def test_a_users_own_stop(tree):
     own = tree.write("home/telemetryd/reviews.d/a.toml", STOP + REVIEW.replace("2026-11-20", "2026-11-29"))
     installed = load_reviews(tree.environ)
     standing = installed.reviews.standing("org.kde.kate", "startup")
-    assert (standing.review.date, standing.stop.file) == (date(2026, 11, 20), str(own))
+    assert (standing.review.date, standing.stop.file, standing.stop.origin) == (date(2026, 11, 20), str(own), Origin.USER)
     assert [(problem.file, problem.text.partition(":")[0]) for problem in installed.problems] == [(str(own), "[[review]]")]
     assert installed.doubtful == set()
 

@@ -14,6 +14,7 @@ import pytest
 from support.manifests.manifest_variations import KEYS, VALUES, at, places, text_of
 from support.manifests.recorded_documents import CONFIGURATION, MANIFEST, REVIEWS
 
+from telemetryd.core.settings import Origin
 from telemetryd.errors import TelemetrydError
 from telemetryd.toml import config, manifest
 
@@ -40,7 +41,9 @@ def made_of_configuration(text):
 
 def made_of_reviews(text):
     """The reviews and stops."""
-    return plainly(config.parse_reviews(text, "file"))
+    reviews, stops = config.parse_reviews(text, "file")
+    assert all(stop.origin is Origin.SYSTEM for stop in stops)  # a later field
+    return [plainly(reviews), [plainly(stop)[:-1] for stop in stops]]
 
 
 DOCUMENTS = {

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetryd.core.settings import Budgets, Endpoint, KillSwitch, Lock, Settings
+from telemetryd.core.settings import Budgets, Endpoint, KillSwitch, Lock, Origin, Settings
 from telemetryd.toml.config import parse_configuration
-from telemetryd.toml.settings_in_force import ConfigFile, ForeignFile, Origin, merge
+from telemetryd.toml.settings_in_force import ConfigFile, ForeignFile, merge
 
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.kde.example/v1"\n'
 LOCAL = '[endpoint.kde]\nname = "Local"\nurl = "{}"\n'
@@ -119,6 +119,7 @@ def test_limits_of_a_user():
     settings = merged(system("[limits]\nusage = 1"), user("[limits]\nusage = 2\nsystem = 0"))
     assert [settings.ceiling("usage"), settings.ceiling("system")] == [1, 0]
     assert texts(settings) == [("/home/u.toml", "[limits]")]
+    assert [lock.origin for lock in settings.locks] == [Origin.SYSTEM, Origin.USER]
 
 
 def test_budgets_only_sink():

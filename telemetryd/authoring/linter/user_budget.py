@@ -100,7 +100,7 @@ def sentences(declaration: Declaration, words: Words = ENGLISH) -> list[str]:
     return [
         _("all answers of one user to {vendor}: epsilon {sums}").format(vendor=declaration.application.vendor, sums=by_host),
         _("all answers of one user by source: epsilon {sums}").format(sums=_source_sums(sources, words)),
-        told if loss.lost else _("a user who accepts everything loses none of them"),
+        told if loss.lost else _("a user who accepts everything loses no answer"),
     ]
 
 

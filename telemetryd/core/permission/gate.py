@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from telemetryd.core.causes import Cause, Reason, because
+from telemetryd.core.causes import Cause, Reason, because, whose
 from telemetryd.core.definition import Category, Detail
 from telemetryd.core.permission.obstacle_delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.system_facts import SYSTEM
@@ -216,7 +216,7 @@ def _level_obstacles(needed: Sequence[str], detail: Detail, application: str, ci
         locks = [lock for lock in circumstances.settings.locks if lock.what == axis]
         strictest = min(locks, key=lambda lock: lock.limit, default=None)
         if strictest and strictest.limit < detail:
-            yield Obstacle(because(Cause.LOCK, axis=axis, level=level, file=strictest.file))
+            yield Obstacle(because(Cause.LOCK, axis=axis, level=level, file=strictest.file, **whose(strictest.origin)))
         if getattr(circumstances.levels, axis) < detail:
             yield Obstacle(because(Cause.LEVEL, axis=axis, level=level))
     for axis in needed:

@@ -77,7 +77,7 @@ _FIXED_STATES = {
     NO_REVIEW_READABLE.kind: State.UNREVIEWED,
     str(Cause.REFUSED): State.REFUSED,
 }
-"""States that no acceptance can change, by the kind of the obstacle. The first that applies is shown."""
+"""States that no acceptance can change, by the cause of the obstacle or its kind. The first that applies is shown."""
 ANSWERABLE = {Cause.NONE, Cause.CHANGED}
 """Causes of a pending question that a yes removes."""
 
@@ -320,10 +320,10 @@ def _step_developer(record: Record, evaluation: Evaluation) -> Step:
 
 def _fixed_state(evaluation: Evaluation) -> tuple[State, Reason] | None:
     """The state and reason that no acceptance can change, if any: see `_FIXED_STATES`. A stop comes before *expired*."""
-    reasons = {obstacle.kind: obstacle.reason for obstacle in evaluation.obstacles}
+    reasons = {name: obstacle.reason for obstacle in evaluation.obstacles for name in (obstacle.kind, str(obstacle.reason.cause))}
     if evaluation.is_over and evaluation.is_declared and not {Cause.STOPPED, Cause.SUSPENDED} & reasons.keys():
         return State.EXPIRED, _end_text(evaluation)
-    return next(((state, reasons[kind]) for kind, state in _FIXED_STATES.items() if kind in reasons), None)
+    return next(((state, reasons[name]) for name, state in _FIXED_STATES.items() if name in reasons), None)
 
 
 def _end_text(evaluation: Evaluation) -> Reason:

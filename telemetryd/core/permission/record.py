@@ -62,7 +62,9 @@ class Record(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """The end of a report: its outcome in the words of the history, when its attempt began (Unix s, 0 if no byte left), and the status.
+    """The end of a report: its outcome in the words of the history, its status, and when its attempt began.
+
+    That time is in Unix seconds, and 0 if no byte left.
 
     `error` says why nothing left, or why no status came (`hindrance.error_word`), or is "".
     """

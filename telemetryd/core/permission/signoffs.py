@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from telemetryd.core.causes import Cause, because
+from telemetryd.core.causes import Cause, because, whose
+from telemetryd.core.settings import Origin
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ class Review(NamedTuple):
 
 
 class StopReason(StrEnum):
-    """Why a question is over for everyone."""
+    """Why a question is over."""
 
     ANSWERED = "answered"
     SUSPENDED = "suspended"
 
 
 class Stop(NamedTuple):
-    """The end of a question: for everyone, installed with a package update, or for one user. `text` is the reason, or ""."""
+    """The end of a question: for everyone, or for the user whose own file says so. `text` is the reason, or ""."""
 
     application: str
     question: str
@@ -44,13 +45,14 @@ class Stop(NamedTuple):
     date: date
     file: str = ""
     text: str = ""
+    origin: Origin = Origin.SYSTEM
 
     @property
     def why(self) -> Reason:
         """Why the question is blocked by it, for the user."""
         cause = Cause.STOPPED if self.reason is StopReason.ANSWERED else Cause.SUSPENDED
         text = {"text": self.text} if self.text else {}
-        return because(cause, file=self.file, date=self.date.isoformat(), **text)
+        return because(cause, file=self.file, date=self.date.isoformat(), **text, **whose(self.origin))
 
 
 EVERYONE = ""
@@ -84,17 +86,15 @@ class Reviews:
         """The review and stop in force for one question.
 
         The latest review by date counts. If two of that date have different digests, none counts. A stop takes precedence over reviews up
-        to its date. A later review lifts a suspension, but never an answered question: asking again takes a new id.
+        to its date. A later review lifts a suspension, but never an answered question: asking again takes a new id. Of several stops in
+        force an end for good comes first, then a stop for everyone, then the latest.
         """
         key = application, question
         review = _latest(self._reviews.get(key, ()))
-        stops = sorted(self._stops.get(key, ()), key=lambda stop: stop.date)
-        answered = [stop for stop in stops if stop.reason is StopReason.ANSWERED]
-        if answered:
-            return Standing(review, answered[-1])
-        if stops and (review is None or stops[-1].date >= review.date):
-            return Standing(review, stops[-1])
-        return Standing(review)
+        stops = [
+            stop for stop in self._stops.get(key, ()) if review is None or stop.reason is StopReason.ANSWERED or stop.date >= review.date
+        ]
+        return Standing(review, max(stops, key=_rank, default=None))
 
     def reviews_of(self, application: str, question: str) -> Sequence[Review]:
         """Every review of one question, whatever its date."""
@@ -125,6 +125,10 @@ class InstalledReviews(NamedTuple):
     def are_readable_for(self, application: str) -> bool:
         """Whether no unreadable file could hide a stop or a newer review of the application's questions."""
         return self.doubtful.isdisjoint({EVERYONE, application})
+
+
+def _rank(stop: Stop) -> tuple[bool, bool, date]:
+    return stop.reason is StopReason.ANSWERED, stop.origin is Origin.SYSTEM, stop.date
 
 
 def _latest(reviews: Iterable[Review]) -> Review | None:

@@ -20,16 +20,16 @@ _TWO_DIGITS = 10_000
 
 _PROMISED = mark("Nothing of this was told yet, it is only promised.")
 _ONE = mark(
-    "Your answer can change anyone's odds about you by a factor of {factor} at most: "
-    "someone who thought it a coin toss could become up to {percent} % sure."
+    "Your answer can change anyone's odds about you by a factor of {factor} at most. "
+    "Someone who gave it even odds before could become up to {percent} % sure."
 )
 _EACH = mark(
-    "Each answer can change anyone's odds about you by a factor of {factor} at most: "
-    "someone who thought it a coin toss could become up to {percent} % sure."
+    "Each answer can change anyone's odds about you by a factor of {factor} at most. "
+    "Someone who gave it even odds before could become up to {percent} % sure."
 )
 _TOGETHER = mark(
-    "Reports carry nothing that ties them together. Whoever records network addresses could still tie yours, "
-    "and then the factors multiply: to {factor} at most."
+    "Reports carry nothing that ties them together. Someone who records network addresses could still tie yours. "
+    "Then the factors multiply, to {factor} at most."
 )
 _USE = mark(
     "Each report names {application}, and its answer tells whether you used it in that period. "

@@ -9,6 +9,7 @@ from telemetryd.core.definition import ManifestKind
 from telemetryd.core.permission.gate import axes
 from telemetryd.core.permission.signoffs import StopReason
 from telemetryd.core.problem_words import ProblemCause
+from telemetryd.core.settings import Origin
 from telemetryd.ctl.checks.machine import Found
 from telemetryd.ctl.render.state_sentences import lock_sentence, switch_sentence
 from telemetryd.ctl.render.value_words import join_with_and
@@ -126,12 +127,12 @@ def _rivals(name: str, every: Sequence[Review], words: Words) -> Found:
     last = max(review.date for review in every)
     files = join_with_and(dict.fromkeys(review.file for review in every if review.date == last), words)
     text = words.gettext("two reviews of {name} of {date} are for different definitions").format(name=name, date=last)
-    return Found("reviews", files, text, words.gettext("remove the wrong one"))
+    return Found("reviews", files, text, words.gettext("remove the wrong review"))
 
 
 def _lock(machine: Machine, lock: Lock, words: Words) -> Found:
     closed = sum(lock.what in axes(definition) and definition.question.detail > lock.limit for definition in machine.definitions())
-    text = lock_sentence(f"{lock.what}={lock.limit}", lock.file, words)
+    text = lock_sentence(f"{lock.what}={lock.limit}", lock.file, words, is_own=lock.origin is Origin.USER)
     if closed:
         number = words.ngettext("{number} installed question cannot be asked", "{number} installed questions cannot be asked", closed)
         text = words.gettext("{text}; {next}").format(text=text, next=number.format(number=closed))

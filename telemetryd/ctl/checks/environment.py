@@ -7,9 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from telemetryd.core.settings import Origin
 from telemetryd.system import directories, installed
 from telemetryd.system.files import is_mask, listing, text_of_path
-from telemetryd.toml.settings_in_force import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

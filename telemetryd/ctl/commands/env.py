@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from telemetryd.core.settings import Origin
 from telemetryd.core.translation import mark
 from telemetryd.ctl.checks import environment
 from telemetryd.ctl.checks.machine import machine_at
@@ -74,7 +75,7 @@ def _limits(values: Mapping[str, Any]) -> Iterator[Row]:
     for switch in values["kill_switches"]:
         yield _("switched off"), switch_sentence(switch["what"], switch["file"], words)
     for lock in values["limits"]:
-        yield _("limit"), lock_sentence(f"{lock['what']}={lock['limit']}", lock["file"], words)
+        yield _("limit"), lock_sentence(f"{lock['what']}={lock['limit']}", lock["file"], words, is_own=lock["origin"] == Origin.USER)
     for name, budget in values["budgets"].items():
         yield _("budget, {name}").format(name=name), _with_file(f"{budget['value']:g}", budget)
     yield _("developer mode"), _with_file(_("on") if developer["value"] else _("off"), developer)

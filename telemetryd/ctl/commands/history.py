@@ -93,7 +93,7 @@ def history(since: int, limit: int, *, bodies: bool, is_json: bool) -> None:
 @click.command(short_help="Show how much you have revealed.")
 @as_json
 def ledger(*, is_json: bool) -> None:
-    """Show the most that your answers have revealed so far, and how much they may still reveal. These budgets never renew."""
+    """Show how much your answers have revealed at most, and how much they may still reveal. These budgets never renew."""
 
     async def work(control: ControlClient) -> None:
         budgets = await control.ledger()

@@ -30,7 +30,8 @@ def monitor(app: str, count: int | None, *, is_json: bool) -> None:
     """Developer mode: watch the pushes of APP, or of all applications, with source, bin, and whether each was kept.
 
     Calls that are refused are shown too, with the error that the program got. Begins with the latest rows. Ctrl-C ends it with status 0.
-    With --json: one line for each row, an object with application, source, bin, verdict, and error, the name of the D-Bus error or "".
+    With --json each row is a line: an object with application, source, bin, verdict and error. The error is the name of the D-Bus error,
+    or "".
     """
 
     async def work(control: ControlClient) -> None:

@@ -73,7 +73,7 @@ def _transparency_checks(languages: Sequence[str], changes: int | None, words: W
     _ = words.gettext
     translated = _("translated into {languages}").format(languages=join_with_commas(sorted(languages), words))
     yield "T1", translated if languages else _("there are no translations: users read the original")
-    yield "T2", _("this page is made from the definition that the daemon enforces, and says every part of it")
+    yield "T2", _("this page is made from the definition that the daemon enforces, and tells all its parts")
     yield "T3", _("once the manifest is installed or registered, `telemetryctl show` says all this without a network")
     if changes is None:
         yield "T4", _("no earlier reviewed definition is known here: give the manifest that was reviewed with --since")

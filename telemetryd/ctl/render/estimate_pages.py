@@ -134,7 +134,7 @@ def _facts(finding: Findings, words: Words) -> Iterator[tuple[str, str]]:
         yield _("noise"), _("none: every answer arrives as it was")
     else:
         truth, lie = (decimal(f"{100 * float(part):.2f}", words) + "\N{NO-BREAK SPACE}%" for part in finding.channel)
-        text = _("ε {epsilon}, {cells} answers: one arrives as it was with {truth}, as each other one with {lie}")
+        text = _("ε {epsilon}, {cells} answers: an answer arrives as it was with {truth}, and as each of the others with {lie}")
         yield _("noise"), text.format(epsilon=decimal(f"{group.epsilon:g}", words), cells=layout.cells, truth=truth, lie=lie)
     if finding.users:
         yield from _user_facts(finding, finding.users, words)

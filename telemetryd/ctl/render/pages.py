@@ -124,7 +124,8 @@ def _status_rows(state: ServiceState, language: UserLanguage) -> Iterator[Row]:
     yield _("Waiting for you"), join_with_commas(_some(waiting, _LIST, words), words) or _("nothing")
     switches = [state_sentences.switch_sentence(kind, file, words) for kind, file in properties.get("KillSwitches", ())]
     yield from labelled_rows(_("Switched off"), _some(switches, _JSON, words))
-    locks = [state_sentences.lock_sentence(setting, file, words) for setting, file in properties.get("Locks", ())]
+    own = state_sentences.own_limits(properties)
+    locks = [state_sentences.lock_sentence(setting, file, words, is_own=file in own) for setting, file in properties.get("Locks", ())]
     yield from labelled_rows(_("Locked"), _some(locks, _JSON, words))
     if properties.get("Developer"):
         yield _("Developer mode"), _("on: unreviewed questions are admitted, reports go to this machine only")

@@ -44,7 +44,7 @@ def reports_page(page: Page, reports: Sequence[ControlDict], ended: Sequence[Con
 def history_page(page: Page, reports: Sequence[ControlDict]) -> None:
     """One line for each report."""
     _ = page.language.words.gettext
-    heads = (_("QUESTION"), _("SENT"), _("TO"), _("PERIOD"), _("WHAT BECAME OF IT"))
+    heads = (_("QUESTION"), _("SENT"), _("TO"), _("PERIOD"), _("OUTCOME"))
     page.table(heads, [_report_row(report, page.language.words) for report in reports], texts=(4,), below=(4,))
 
 
@@ -79,7 +79,7 @@ def missing_page(page: Page, made: int, outcomes: Sequence[str], *, erased: int)
         known.append(_("{number} of which nothing more is known").format(number=lost))
     page.say(_("Reports leave this list after a year, or when you erase it."))
     if erased:
-        page.say(_("You last erased all of it on {day}.").format(day=day(erased, words)))
+        page.say(_("You last erased the whole list on {day}.").format(day=day(erased, words)))
     text = words.ngettext("The ledger counts {number} report in all: {fates}.", "The ledger counts {number} reports in all: {fates}.", made)
     page.say(text.format(number=made, fates=join_with_and(known, words)))
 

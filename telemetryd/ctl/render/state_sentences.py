@@ -9,7 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core.declared_words import translated_word
-from telemetryd.core.translation import ENGLISH
+from telemetryd.core.problem_words import ProblemCause
+from telemetryd.core.translation import ENGLISH, mark
 from telemetryd.ctl.render.reasons import reason, situation
 from telemetryd.ctl.render.value_words import (
     AXES,
@@ -24,7 +25,7 @@ from telemetryd.ctl.render.value_words import (
 from telemetryd.ctl.safe_text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from telemetryd.core.translation import Words
 
@@ -40,6 +41,33 @@ _WITH_EXAMPLE = {*_WITH_REASON, "unreviewed", "pending"}
 """States that are printed with their first question as an example."""
 _PHRASES_MAX = 3
 _URGENCY = (PAUSED, "suspended", "active", "reporting", "waiting")
+
+
+_LOCKS = {
+    "system": (
+        mark("your administrator does not allow system questions ({file})"),
+        mark("your administrator allows system questions up to {level} ({file})"),
+    ),
+    "usage": (
+        mark("your administrator does not allow usage questions ({file})"),
+        mark("your administrator allows usage questions up to {level} ({file})"),
+    ),
+    "new_questions": (mark("your administrator limits new questions to {level} ({file})"),) * 2,
+    "": (mark("your administrator limits {name} to {level} ({file})"),) * 2,
+}
+_OWN_LOCKS = {
+    "system": (
+        mark("a file of your own does not allow system questions ({file})"),
+        mark("a file of your own allows system questions up to {level} ({file})"),
+    ),
+    "usage": (
+        mark("a file of your own does not allow usage questions ({file})"),
+        mark("a file of your own allows usage questions up to {level} ({file})"),
+    ),
+    "new_questions": (mark("a file of your own limits new questions to {level} ({file})"),) * 2,
+    "": (mark("a file of your own limits {name} to {level} ({file})"),) * 2,
+}
+"""What is locked ("" for the settings of a newer service) → what is said of a lock that allows nothing, and of another."""
 
 
 class ServiceState(NamedTuple):
@@ -127,56 +155,55 @@ def switch_sentence(kind: str, file: str, words: Words = ENGLISH) -> str:
     return text.format(file=file, name=repr(one_line(kind)))
 
 
-def lock_sentence(setting: str, file: str, words: Words = ENGLISH) -> str:
-    """One lock of the administrator."""
-    _, (name, _equals, limit) = words.gettext, setting.partition("=")
+def lock_sentence(setting: str, file: str, words: Words = ENGLISH, *, is_own: bool = False) -> str:
+    """One lock, and whose it is."""
+    name, _equals, limit = setting.partition("=")
     names = NEW_QUESTIONS if name == "new_questions" else LEVELS
-    level = word(names, int(limit), words) if limit.isdecimal() else _("unknown ({value})").format(value=one_line(limit))
-    if name == "new_questions":
-        return _("your administrator limits new questions to {level} ({file})").format(level=level, file=one_line(file))
-    if name.capitalize() not in AXES:
-        return _("your administrator limits {name} to {level} ({file})").format(name=one_line(name), level=level, file=one_line(file))
-    forbidden, limited = (
-        (
-            _("your administrator does not allow system questions ({file})"),
-            _("your administrator allows system questions up to {level} ({file})"),
-        )
-        if name == "system"
-        else (
-            _("your administrator does not allow usage questions ({file})"),
-            _("your administrator allows usage questions up to {level} ({file})"),
-        )
-    )
-    return (forbidden if limit == str(OFF) else limited).format(level=level, file=one_line(file))
+    level = word(names, int(limit), words) if limit.isdecimal() else words.gettext("unknown ({value})").format(value=one_line(limit))
+    known = _OWN_LOCKS if is_own else _LOCKS
+    forbidden, limited = known.get(name, known[""])
+    return words.gettext(forbidden if limit == str(OFF) else limited).format(name=one_line(name), level=level, file=one_line(file))
+
+
+def own_limits(properties: Mapping[str, Any]) -> frozenset[str]:
+    """The files of the user's own that lock something. The service names them among the problems, because locks belong in system files."""
+    return frozenset(row["file"] for row in properties.get("ProblemDetails", ()) if row["cause"] == ProblemCause.USERS_LIMITS)
 
 
 def _why_off(properties: Mapping[str, Any], words: Words) -> str:
     """Why every axis is off: the administrator's locks if the user chose more, otherwise the user's own levels."""
     _ = words.gettext
     strictest = {axis: axis_locks[0][1] for axis in AXES if (axis_locks := locks(properties, axis.lower())) and axis_locks[0][0] == OFF}
-    chosen = [axis for axis in AXES if known_level(properties.get(axis, OFF))]
+    chosen, own = [axis for axis in AXES if known_level(properties.get(axis, OFF))], own_limits(properties)
     if chosen:
         others = [axis for axis in AXES if axis not in chosen]
-        text = _limits_clause({axis: strictest[axis] for axis in chosen}, words)
+        text = _limits_clause({axis: strictest[axis] for axis in chosen}, own, words)
         return _("{text}, and you have not turned {axis} on").format(text=text, axis=_(others[0])) if others else text
     levels = join_with_commas(
         (_("{axis} {level}").format(axis=_(axis), level=word(LEVELS, properties.get(axis, OFF), words)) for axis in AXES), words
     )
     text = _("your settings are off ({levels})").format(levels=levels)
-    return _("{one}, and {other}").format(one=text, other=_limits_clause(strictest, words)) if strictest else text
+    return _("{one}, and {other}").format(one=text, other=_limits_clause(strictest, own, words)) if strictest else text
 
 
-def _limits_clause(files: Mapping[str, str], words: Words) -> str:
+def _limits_clause(files: Mapping[str, str], own: Collection[str], words: Words) -> str:
     """`your administrator does not allow System and Usage questions (FILE)`; `files` maps axis to file, and each file gets its axes."""
     _ = words.gettext
-    distinct = dict.fromkeys(files.values())
-    parts = [
-        _("{axes} questions ({file})").format(
-            axes=join_with_and((_(axis) for axis in files if files[axis] == file), words), file=one_line(file)
-        )
-        for file in distinct
-    ]
-    return _("your administrator does not allow {questions}").format(questions=join_with_and(parts, words))
+    clauses = []
+    for text, is_own in (
+        (_("your administrator does not allow {questions}"), False),
+        (_("a file of your own does not allow {questions}"), True),
+    ):
+        distinct = [file for file in dict.fromkeys(files.values()) if (file in own) is is_own]
+        parts = [_questions_in(file, files, words) for file in distinct]
+        if parts:
+            clauses.append(text.format(questions=join_with_and(parts, words)))
+    return join_with_and(clauses, words)
+
+
+def _questions_in(file: str, files: Mapping[str, str], words: Words) -> str:
+    axes = join_with_and((words.gettext(axis) for axis in files if files[axis] == file), words)
+    return words.gettext("{axes} questions ({file})").format(axes=axes, file=one_line(file))
 
 
 def _on_sentence(state: ServiceState, what: str, words: Words) -> str:

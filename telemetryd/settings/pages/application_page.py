@@ -9,7 +9,16 @@ from telemetryd.settings.pages.question_card import card_lines, decision_buttons
 from telemetryd.settings.reading.service_snapshot import ABSENT, AXES, INHERIT
 from telemetryd.settings.widgets.plain import button, card, choices, column, emphasised, heading, label, note, row, title
 from telemetryd.settings.words.budget_words import yearly_room
-from telemetryd.settings.words.window_words import AXIS_TITLES, OWN_LEVELS, foreign, name_of, purpose_of, state_line, vendor_of
+from telemetryd.settings.words.window_words import (
+    AXIS_TITLES,
+    OWN_LEVELS,
+    foreign,
+    lock_label,
+    name_of,
+    purpose_of,
+    state_line,
+    vendor_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +35,7 @@ class ApplicationPage(WindowPage):
     def shown(self, snapshot: ServiceSnapshot) -> object:
         """The application, its questions, the global levels, and what its vendor may still be told."""
         own = snapshot.application(self.place.application)
-        locks = [snapshot.lock(axis) for axis in AXES]
+        locks = snapshot.locks
         room = yearly_room(own, snapshot.budgets, self.language) if own else ""
         return own, snapshot.questions_of(self.place.application), locks, snapshot.properties.get("KillSwitches"), room
 
@@ -88,7 +97,7 @@ class ApplicationPage(WindowPage):
         for value, radio in radios.items():
             radio.setChecked(value == application[axis])
             radio.setEnabled(value in {INHERIT, application[axis]} or value <= limit)
-        locked = [note(self._("Set by your administrator ({file}).").format(file=foreign(file, self.language)))] if file else []
+        locked = [note(lock_label(snapshot, file, self.language))] if file else []
         return card(emphasised(about), row(*radios.values(), None), *locked, name=f"card-own-{axis}")
 
     def _card(self, question: Row, application: Row) -> Part:

@@ -17,6 +17,7 @@ from telemetryd.settings.words.window_words import (
     NEW_QUESTIONS,
     foreign,
     headline,
+    lock_label,
     name_of,
     purpose_of,
     state_line,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from telemetryd.settings.reading.service_snapshot import Row, ServiceSnapshot
 
 NAME = "overview"
-_SHOWN = ("System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Locks")
+_SHOWN = ("System", "Usage", "NewQuestions", "Developer", "KillSwitches")
 _DUE_MAX = 5
 _ASKED_ORDER = (1, 0, 2)
 """What happens to new questions, in the order in which it is offered."""
@@ -47,7 +48,8 @@ class OverviewPage(WindowPage):
         properties = [snapshot.properties.get(name) for name in _SHOWN]
         names = [(row["id"], row["name"], row["pending"]) for row in snapshot.applications if row["pending"]]
         due = [(_key(question), state_line(question, self.language)) for question in _due(snapshot)]
-        return properties, list(snapshot.properties.get("Problems", ())), names, due, headline(snapshot, self.language.words)
+        problems = list(snapshot.properties.get("Problems", ()))
+        return properties, snapshot.locks, problems, names, due, headline(snapshot, self.language.words)
 
     def parts(self, snapshot: ServiceSnapshot) -> Sequence[Part]:
         """From the top: whether it is on, what waits for the user, levels, what is due, problems."""
@@ -108,8 +110,7 @@ class OverviewPage(WindowPage):
         for value, radio in radios.items():
             radio.setChecked(value == chosen)
             radio.setEnabled(value <= limit or value == chosen)
-        text = self._("Set by your administrator ({file}).")
-        return [label(text.format(file=foreign(file, self.language)), f"lock-{setting}")] if file else []
+        return [label(lock_label(snapshot, file, self.language), f"lock-{setting}")] if file else []
 
     def _due(self, snapshot: ServiceSnapshot) -> Iterator[Part]:
         due = _due(snapshot)

@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 
 class PageSurroundings(NamedTuple):
-    """What pages need: the user's acts, the language, a way to another place, and a way to ask the daemon for what only a page shows."""
+    """What pages need: the user's acts, the language, a way to another place, and a way to ask the daemon."""
 
     acts: WindowActs
     language: UserLanguage

@@ -37,10 +37,10 @@ class SystemPage(WindowPage):
         switches, locks = switch_lines(snapshot, self.language), lock_lines(snapshot, self.language)
         return [
             heading(_("This system")),
-            note(_("Nothing can be changed here: administrators and packages set it.")),
+            note(_("Nothing can be changed here: configuration files and packages set it.")),
             title(_("Switched off")),
             *(label(text, "switch") for text in switches or [_("Nothing switches telemetry off.")]),
-            title(_("Set by your administrator")),
+            title(_("Locked")),
             *(label(text, "lock") for text in locks or [_("Nothing is locked.")]),
             title(_("Problems")),
             *self._problems(snapshot),

@@ -128,7 +128,7 @@ class ReportDialog(PlainDialog):
                 [
                     (_("Application"), about.application),
                     (_("To"), foreign(report["endpoint"], language)),
-                    (_("What became of it"), outcome_line(report, language.words)),
+                    (_("Outcome"), outcome_line(report, language.words)),
                 ]
             ),
             *([_exact(_("Headers"), headers, "headers")] if headers else []),

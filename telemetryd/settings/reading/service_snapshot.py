@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.ctl.control_client import ReportFilter
 from telemetryd.ctl.failures import Failure
+from telemetryd.ctl.render.state_sentences import own_limits
 from telemetryd.errors import UnknownApplicationError
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ _AT_ONCE = ("System", "Usage", "NewQuestions", "Developer", "KillSwitches", "Loc
 _OF_DUE = ("state", "cause", "cause_args", "outcome", "reason", "purpose", "translations", "due_from", "due", "due_until", "drawn_period")
 OF_REPORT = ("application", "question", "period", "endpoint", "vendor_name", "created", "sent", "due_until", "outcome", "status", "error")
 """Keys of a report without its exact bytes."""
+
+
+class ShownLock(NamedTuple):
+    """One lock, as `setting=limit`. It is an administrator's, or `is_own`: the user's own file says so."""
+
+    setting: str
+    file: str
+    is_own: bool
 
 
 class ServiceSnapshot(NamedTuple):
@@ -61,9 +70,10 @@ class ServiceSnapshot(NamedTuple):
         return list(self.properties.get("KillSwitches", ()))
 
     @property
-    def locks(self) -> Sequence[Sequence[str]]:
-        """The administrator's locks, as (`setting=limit`, file)."""
-        return list(self.properties.get("Locks", ()))
+    def locks(self) -> Sequence[ShownLock]:
+        """What is locked, and by which file."""
+        own = own_limits(self.properties)
+        return [ShownLock(setting, file, file in own) for setting, file in self.properties.get("Locks", ())]
 
     @property
     def is_off(self) -> bool:
@@ -85,13 +95,13 @@ class ServiceSnapshot(NamedTuple):
         return int(self.properties.get(axis.capitalize(), 0))
 
     def level(self, axis: str) -> int:
-        """The global level that holds under the administrator's locks."""
+        """The global level that holds under the locks."""
         limit, _ = self.lock(axis)
         return min(self.chosen(axis), limit)
 
     def lock(self, setting: str) -> tuple[int, str]:
         """The strictest lock of a setting: the highest number that is permitted, and the file. Without a lock (2, "")."""
-        split = [(*text.partition("=")[::2], file) for text, file in self.locks]
+        split = [(*lock.setting.partition("=")[::2], lock.file) for lock in self.locks]
         limits = [(int(number) if number.isdecimal() else 0, file) for name, number, file in split if name == setting]
         return min(limits, default=(2, ""))
 

@@ -1,4 +1,4 @@
-"""Radio buttons and check boxes whose text wraps beside the mark, so that nothing is cut off where a window is narrow or a font large."""
+"""Radio buttons and check boxes whose text wraps beside the mark. So nothing is cut off where a window is narrow or a font large."""
 
 from __future__ import annotations
 

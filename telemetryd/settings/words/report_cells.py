@@ -19,7 +19,7 @@ WAITING = (mark("Most likely between"), mark("At the latest"), mark("Application
 SENT = (mark("Day"), mark("Application"), mark("Question"), mark("The report said"), mark("To"), mark("Outcome"))
 """Heads of the two lists."""
 OUTCOMES = {
-    mark("Whatever became of it"): (),
+    mark("Any outcome"): (),
     mark("Arrived"): ("accepted", "answered", "suspended"),
     mark("Refused by the server"): ("rejected",),
     mark("May have arrived"): ("unknown",),

@@ -46,9 +46,10 @@ def switch_lines(snapshot: ServiceSnapshot, language: UserLanguage) -> list[str]
 
 
 def lock_lines(snapshot: ServiceSnapshot, language: UserLanguage) -> list[str]:
-    """What the administrator has set."""
+    """What is locked."""
     text = language.words.gettext("Locked: {why}.")
-    return [foreign(text.format(why=lock_sentence(setting, file, language.words)), language) for setting, file in snapshot.locks]
+    said = (lock_sentence(lock.setting, lock.file, language.words, is_own=lock.is_own) for lock in snapshot.locks)
+    return [foreign(text.format(why=why), language) for why in said]
 
 
 def work_line(snapshot: ServiceSnapshot, language: UserLanguage) -> str:
@@ -86,7 +87,7 @@ def report(snapshot: ServiceSnapshot, toolkit: str) -> str:
         f"interface: {properties.get('Version', 0)}; developer mode: {'on' if properties.get('Developer') else 'off'}",
         f"levels: {_levels(properties)}",
         *(f"switched off: {what} {file}".rstrip() for what, file in snapshot.switches),
-        *(f"locked: {setting} {file}" for setting, file in snapshot.locks),
+        *(f"locked: {setting} {file}" for setting, file, _is_own in snapshot.locks),
         *(f"problem: {file}: {text}" for file, text in properties.get("Problems", ())),
         *_server_lines(servers(snapshot)),
         f"due work last done: {_moment(int(properties.get('LastWork', 0)))}",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from telemetryd.core.translation import Words
     from telemetryd.ctl.failures import Failure
     from telemetryd.ctl.language import UserLanguage
-    from telemetryd.settings.reading.service_snapshot import Row, ServiceSnapshot
+    from telemetryd.settings.reading.service_snapshot import Row, ServiceSnapshot, ShownLock
 
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 _DAY_S = 86_400
@@ -86,13 +86,28 @@ def headline(snapshot: ServiceSnapshot, words: Words) -> str:
         return _("Telemetry is off: {why}.").format(why=switch_clause(what, file, words))
     if snapshot.is_off:
         if any(snapshot.chosen(axis) for axis in AXES):
-            return _("Your administrator has switched telemetry off.")
+            return _off_sentence(snapshot, words)
         return _("Telemetry is off. Nothing is collected, nothing is sent.")
     if snapshot.properties.get("Developer"):
         return _("Developer mode: reports go to this computer only.")
     if not snapshot.is_whole:
         return _("Telemetry is on. Your questions are being read …")
     return in_line(_activity(snapshot, words))
+
+
+def _off_sentence(snapshot: ServiceSnapshot, words: Words) -> str:
+    """Who switched off what the user chose."""
+    files = {snapshot.lock(axis)[1] for axis in AXES if snapshot.chosen(axis)}
+    if files <= {lock.file for lock in snapshot.locks if lock.is_own}:
+        return words.gettext("A file of your own has switched telemetry off.")
+    return words.gettext("Your administrator has switched telemetry off.")
+
+
+def lock_label(snapshot: ServiceSnapshot, file: str, language: UserLanguage) -> str:
+    """Whose file sets the limit beside which it stands."""
+    _, is_own = language.words.gettext, any(lock.is_own for lock in snapshot.locks if lock.file == file)
+    text = _("Set by a file of your own ({file}).") if is_own else _("Set by your administrator ({file}).")
+    return text.format(file=foreign(file, language))
 
 
 def switch_clause(what: str, file: str, words: Words) -> str:
@@ -149,8 +164,8 @@ def outcome_line(report: Row, words: Words) -> str:
     return words.gettext(_OUTCOMES[outcome]).format(status=report["status"]) if outcome in _OUTCOMES else outcome
 
 
-def failure_line(failure: Failure, words: Words, locks: Sequence[Sequence[str]] = ()) -> str:
-    """Why something could not be done or read, and what holds now. `locks` are the administrator's, which may be the reason."""
+def failure_line(failure: Failure, words: Words, locks: Sequence[ShownLock] = ()) -> str:
+    """Why something could not be done or read, and what holds now. `locks` may be the reason."""
     _, text = words.gettext, failure.detail
     if failure.exit_code == UNAVAILABLE:
         hidden = _("This window runs in a sandbox that keeps the telemetry service from it. Open it outside of the sandbox.")
@@ -164,9 +179,10 @@ def failure_line(failure: Failure, words: Words, locks: Sequence[Sequence[str]] 
         return _("Something changed while you were reading, so nothing was done. Look again, then decide.")
     if failure.name == AccessDeniedError.bus_name and LOCKED in text:
         setting = text.partition(" ")[0]
-        those = [lock for lock in locks if lock[0].partition("=")[0] == setting]
-        why = [_("Nothing was changed, because {why}.").format(why=lock_sentence(name, file, words)) for name, file in those]
-        return in_line(why) or _("Your administrator does not allow this. Nothing was changed.")
+        those = [lock for lock in locks if lock.setting.partition("=")[0] == setting]
+        why = [lock_sentence(lock.setting, lock.file, words, is_own=lock.is_own) for lock in those]
+        said = in_line(_("Nothing was changed, because {why}.").format(why=text) for text in why)
+        return said or _("A lock does not allow this. Nothing was changed.")
     said = told(failure.name, text) if text else quoted(failure.message)
     return _("The telemetry service could not do this: {why}").format(why=one_line(said))
 

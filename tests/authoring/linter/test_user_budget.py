@@ -52,7 +52,7 @@ def test_sums():
     assert user_budget.sentences(manifest) == [
         "all answers of one user to kde: epsilon 2.5 of 16 in 2026, 4.5 of 16 in 2027, 4.5 of 64 for life",
         "all answers of one user by source: epsilon 2.5 of 4 about org.kde.kate/startup, 4.0 of 4 about org.telemetryd.system/memory",
-        "a user who accepts everything loses none of them",
+        "a user who accepts everything loses no answer",
     ]
 
 

@@ -20,7 +20,7 @@ from telemetryd.core.permission.gate import (
 )
 from telemetryd.core.permission.obstacle_delay import AT_ONCE, EVICTED, GONE, UNREADABLE, UNREGISTERED
 from telemetryd.core.permission.signoffs import Standing
-from telemetryd.core.settings import KillSwitch, Lock, Settings
+from telemetryd.core.settings import KillSwitch, Lock, Origin, Settings
 
 ASKED = define()
 OTHER = define(purpose="Why else?")
@@ -189,6 +189,13 @@ def test_strictest_lock_is_named():
     locks = (Lock("usage", 1, "lax.toml"), Lock("usage", 0, "strict.toml"), Lock("system", 0, "other.toml"))
     (obstacle,) = obstacles(ASKED, permitted(ASKED, settings=Settings(locks=locks)))
     assert obstacle.reason == because(Cause.LOCK, axis="usage", level="basic", file="strict.toml")
+
+
+def test_whose_lock_it_is():
+    """A lock in a file of the user's own is not told as the administrator's."""
+    settings = Settings(locks=(Lock("usage", 1, "lax.toml"), Lock("usage", 0, "own.toml", Origin.USER)))
+    (obstacle,) = obstacles(ASKED, permitted(ASKED, settings=settings))
+    assert obstacle.reason == because(Cause.LOCK, axis="usage", level="basic", file="own.toml", whose="user")
 
 
 LEVEL, OWN = st.integers(0, 2), st.integers(0, 3)

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetryd.core.causes import Cause, because
 from telemetryd.core.permission.signoffs import Review, Reviews, Stop, StopReason
+from telemetryd.core.settings import Origin
 
 KEY = ("org.kde.kate", "startup-by-memory")
 DIGEST = "sha256:" + "a" * 64
@@ -19,6 +21,11 @@ def review(day, digest=DIGEST, key=KEY):
 def stop(day, reason="suspended", key=KEY):
     """A stop of that day of November 2026."""
     return Stop(*key, StopReason(reason), date(2026, 11, day))
+
+
+def own(day, reason="suspended"):
+    """The same in a file of the user's own."""
+    return stop(day, reason)._replace(origin=Origin.USER)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +45,26 @@ def stop(day, reason="suspended", key=KEY):
         ([], [stop(2)], (None, stop(2))),
         ([review(3)], [stop(2, "answered")], (review(3), stop(2, "answered"))),
         ([review(3)], [stop(2, "answered"), stop(9)], (review(3), stop(2, "answered"))),
+        ([review(3)], [stop(4), own(5)], (review(3), stop(4))),
+        ([review(3)], [stop(2), own(5)], (review(3), own(5))),
+        ([review(3)], [stop(2, "answered"), own(5, "answered")], (review(3), stop(2, "answered"))),
+        ([review(3)], [stop(4), own(1, "answered")], (review(3), own(1, "answered"))),
     ],
 )
 def test_standing(reviews, stops, expected):
-    """The latest review counts, rivals of one date admit none, a stop wins on its date, and only a suspension can be lifted."""
+    """The latest review counts, rivals of one date admit none, a stop wins on its date, and only a suspension can be lifted.
+
+    What holds for everyone is told before what holds for this user alone, and an end for good before both.
+    """
     assert Reviews(reviews, stops).standing(*KEY) == expected
+
+
+def test_whose_stop_it_is():
+    """The reason says so if the stop is the user's own; without that it is the system's."""
+    args = {"file": "f", "date": "2026-11-02"}
+    for made, cause in (("answered", Cause.STOPPED), ("suspended", Cause.SUSPENDED)):
+        assert stop(2, made)._replace(file="f").why == because(cause, **args)
+        assert own(2, made)._replace(file="f").why == because(cause, **args, whose="user")
 
 
 @given(st.permutations([review(1), review(4), review(2, OTHER_DIGEST), stop(3), stop(1, "answered"), stop(5)]))

@@ -10,8 +10,8 @@ from telemetryd.describe.sentences import describe
 def test_one_answer():
     """One answer of ε = 2 multiplies odds by at most e² = 7.389. The sentence rounds up, and says what even odds become."""
     assert sentences(Revealed(2.0, 0, 2.0, 1)) == (
-        "Your answer can change anyone's odds about you by a factor of 7.4 at most: "
-        "someone who thought it a coin toss could become up to 88 % sure."
+        "Your answer can change anyone's odds about you by a factor of 7.4 at most. "
+        "Someone who gave it even odds before could become up to 88 % sure."
     )
 
 
@@ -19,7 +19,7 @@ def test_several_answers():
     """Two linked answers multiply odds by e⁴ = 54.6, and the sentence for one of them keeps its own bound."""
     text = sentences(Revealed(2.0, 2.0, 2.0, 2))
     assert text.startswith("Each answer can change anyone's odds about you by a factor of 7.4 at most")
-    assert text.endswith("and then the factors multiply: to 55 at most.")
+    assert text.endswith("Then the factors multiply, to 55 at most.")
 
 
 def test_answers_that_are_held():

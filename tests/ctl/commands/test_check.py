@@ -190,7 +190,7 @@ PROBLEMS = [
         "reviews",
         ("kde.toml: the review of org.kde.kate/startup-time is for another definition", "install"),
     ),
-    ({REVIEWS: review() + review(OTHER_DIGEST)}, "reviews", ("are for different definitions", "remove the wrong one")),
+    ({REVIEWS: review() + review(OTHER_DIGEST)}, "reviews", ("are for different definitions", "remove the wrong review")),
     ({REVIEWS: review(date=TOMORROW)}, "reviews", (f"is dated {TOMORROW}, which is yet to come", "give it its true date")),
     (
         {"etc/skel/.config/telemetryd/reviews.d/mine.toml": review()},

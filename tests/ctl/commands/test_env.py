@@ -47,7 +47,7 @@ def test_what_holds_and_from_where(layered):
     }
     assert values["idle_exit_minutes"] == {"value": 1, "file": f"{user}/telemetryd.toml"}
     assert values["developer"] == {"value": False, "file": ""}
-    assert values["limits"] == [{"what": "usage", "limit": 1, "file": f"{etc}/telemetryd.toml"}]
+    assert values["limits"] == [{"what": "usage", "limit": 1, "file": f"{etc}/telemetryd.toml", "origin": "system"}]
     (endpoint,) = values["endpoints"]
     assert (endpoint["vendor"], endpoint["url"], endpoint["share"], endpoint["usable"]) == ("kde", URL, 0.5, True)
     assert endpoint["file"] == f"{vendor}/telemetryd.toml.d/20-kde.toml"

@@ -4,7 +4,7 @@ import pytest
 from support.machine import ROOT
 
 from telemetryd.core.causes import TABLE, WORDS
-from telemetryd.core.explanation import ENDS, EXACT, FRAMES, PLAIN
+from telemetryd.core.explanation import ENDS, EXACT, FRAMES, FRAMES_OF_CAUSES, PLAIN
 from telemetryd.ctl import language
 from telemetryd.ctl.render.reasons import reason, state_word
 from telemetryd.ctl.render.value_words import STATES
@@ -22,7 +22,13 @@ def test_no_text_is_left_in_english(name):
     """Every clause and sentence of the tables has one in the language, with the same arguments, and so has each state's word."""
     words = language.of((name,)).words
     texts = [text for found in TABLE for text in (found.now, found.then, found.whole) if text]
-    texts += [plain.text for plain in PLAIN] + [*FRAMES.values(), *ENDS.values(), *EXACT.values(), *STATES.values()]
+    texts += [plain.text for plain in PLAIN] + [
+        *FRAMES.values(),
+        *FRAMES_OF_CAUSES.values(),
+        *ENDS.values(),
+        *EXACT.values(),
+        *STATES.values(),
+    ]
     texts += [text for argument in WORDS.values() for text in argument.values() if text != "System"]
     assert len(texts) > 100
     assert [text for text in texts if words.gettext(text) == text] == []

@@ -164,6 +164,24 @@ def test_lock(lock, text):
     assert state_sentences.lock_sentence(lock, "F") == text
 
 
+def test_whose_lock():
+    """A lock of the user's own file, which the problems name, is not told as the administrator's, alone or beside one of the system."""
+    own = "/home/ada/.config/telemetryd/telemetryd.toml"
+    details = [{"file": own, "text": "", "cause": "users_limits", "cause_args": {}}]
+    assert state_sentences.own_limits({"ProblemDetails": details}) == {own}
+    assert state_sentences.lock_sentence("usage=0", own, is_own=True) == f"a file of your own does not allow usage questions ({own})"
+    assert (
+        state_sentences.lock_sentence("new_questions=0", own, is_own=True) == f"a file of your own limits new questions to refuse ({own})"
+    )
+    assert state_sentences.lock_sentence("moon=1", own, is_own=True) == f"a file of your own limits moon to basic ({own})"
+    assert said(System=1, Usage=2, Locks=[["system=0", ETC], ["usage=0", own]], ProblemDetails=details) == (
+        f"Telemetry is off: your administrator does not allow System questions ({ETC}) and "
+        f"a file of your own does not allow Usage questions ({own})."
+    )
+    why = f"your settings are off (System off, Usage off), and a file of your own does not allow Usage questions ({own})"
+    assert said(Locks=[["usage=0", own]], ProblemDetails=details) == f"Telemetry is off: {why}."
+
+
 def test_others_texts_cannot_act_on_the_terminal():
     """An escape sequence in a file name or reason does not reach the terminal."""
     assert "\x1b" not in said(KillSwitches=[["\x1b[2J", "/etc/\x1b[31m"]])

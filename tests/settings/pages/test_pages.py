@@ -182,7 +182,7 @@ def test_pictures_have_their_text(machine):
         assert window.told("bins-startup").startswith(
             "Possible answers: less than 500\u00a0ms, 500 to less than 2000\u00a0ms, 2000\u00a0ms or more."
         )
-        assert "of 100 people who answer as you do, 71 send that answer" in window.told("noise")
+        assert "Of 100 people who answer as you do, 71 send that answer" in window.told("noise")
 
 
 def test_right_to_left(machine):

@@ -94,7 +94,7 @@ def _findings(countable: Sequence[CountedQuestion], choice: dict[str, Any]) -> I
     if countable and not views:
         names = sorted({name for question in chosen for name in question.layout.names})
         if names:
-            text = _("No report is about such a question. Its sources are {names}; --given needs a second one.")
+            text = _("No report is about such a question. Its sources are {names}; --given needs a second source.")
             raise click.UsageError(text.format(names=", ".join(names)))
         raise click.UsageError(_("No report is about such a question."))
     for question, fits in views:

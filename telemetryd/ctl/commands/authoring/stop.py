@@ -62,7 +62,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command(short_help="End a question: it has been answered.")
 @_options
 def stop(**options: str | bool | None) -> None:
-    """End QUESTION of APP because it has been answered, for every user of this machine.
+    """End QUESTION of APP because it has been answered.
+
+    It ends for every user of this machine, or with --user for yourself.
 
     Writes a [[stop]] into the system's directory of reviews. If that is not permitted, prints the file and where it belongs. What was
     collected is erased as soon as a daemon checks its files. A stop is permanent: asking again needs a question with another id.
@@ -73,7 +75,9 @@ def stop(**options: str | bool | None) -> None:
 @click.command(short_help="Suspend a question until it is reviewed again.")
 @_options
 def suspend(**options: str | bool | None) -> None:
-    """Suspend QUESTION of APP, for every user of this machine, until a review of a later date is installed.
+    """Suspend QUESTION of APP until a review of a later date is installed.
+
+    It is suspended for every user of this machine, or with --user for yourself.
 
     Like `stop`, but for data that turned out to break a rule. What was collected is erased. Recording resumes only when compliance has
     been established again.
@@ -214,7 +218,7 @@ def _check_end(state: str, path: Path) -> None:
     """Raises `Failure` if the question still collects although the file was written."""
     if state in _GOING_ON:
         text = _(
-            "{path} is written, but the daemon of this session does not obey it: the question is still {state}; "
-            "`telemetryctl status` shows whether it reads its files elsewhere"
+            "{path} is written, but the daemon of this session does not obey it: the question is still {state}. "
+            "`telemetryctl status` shows whether the daemon reads its files elsewhere"
         )
         raise Failure(text.format(path=path, state=_(STATES[state])))
