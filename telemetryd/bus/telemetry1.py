@@ -29,9 +29,6 @@ class SamplingPort(Protocol):
     def register(self, application: str, text: str) -> str:
         """Register a manifest. Returns its digest."""
 
-    def snap(self, application: str) -> str:
-        """The snap that may act for an application, from its installed manifest, or ""."""
-
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample."""
 
@@ -43,10 +40,11 @@ class Applications:
     """The object behind Telemetry1.
 
     `sampling` returns what takes the samples, or raises the error that answers every call but OpenSettings, which needs nothing behind it.
+    `snap_of` returns the snap that may act for an application, or "". It never raises, so every caller can open the window.
     """
 
-    def __init__(self, sampling: Callable[[], SamplingPort], settings: SettingsOpener) -> None:
-        self._sampling, self._settings = sampling, settings
+    def __init__(self, sampling: Callable[[], SamplingPort], settings: SettingsOpener, snap_of: Callable[[str], str]) -> None:
+        self._sampling, self._settings, self._snap_of = sampling, settings, snap_of
         self._callers: dict[str, frozenset[str]] = {}
         self._noted: set[tuple[str, str]] = set()
         """(connection, application) of noted calls, so that each sample costs one look-up."""
@@ -66,7 +64,7 @@ class Applications:
                 "OpenSettings": self._open_settings,
             },
             getters={"Version": lambda: VERSION},
-            guard=partial(admit_own_application, lambda application: self._sampling().snap(application)),
+            guard=partial(admit_own_application, self._snap_of),
         )
 
     def _register(self, caller: Caller, call: Message) -> Result:

@@ -78,7 +78,7 @@ class App:
         self._is_lock_refused = False
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._applications = Applications(self._service.sampling, SettingsOpener(lambda: self._bus, self._loop.time))
+        self._applications = Applications(self._service.sampling, SettingsOpener(lambda: self._bus, self._loop.time), self._service.snap)
         self._last_call = self._loop.time()
         self._checked = asyncio.Event()
         self._dispatchers: dict[str, Dispatcher[Connection]] = {}

@@ -28,6 +28,7 @@ from telemetryd.engine.samples.period_close import PeriodClose
 from telemetryd.engine.samples.sampling import Sampling
 from telemetryd.engine.samples.tallies import RunningTallies
 from telemetryd.engine.views.queries import Queries
+from telemetryd.errors import StorageError
 from telemetryd.named_tuple import NamedTuple
 from telemetryd.problem_log import ProblemLog
 from telemetryd.runtime.clock import SecretRandomness, SystemClock
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from telemetryd.engine.durability import Steps
     from telemetryd.engine.ports import ConsentStore
-    from telemetryd.errors import StorageError
     from telemetryd.system.installed import InstalledFiles
 
 
@@ -143,6 +143,11 @@ def assemble_without_storage(installation: InstalledFiles, surroundings: Surroun
     lowered = surroundings.lowered or UnwrittenWithdrawals()
     choices = DecisionsWithoutStorage(control.catalogue, assembly.known, shown=control.consents.levels, lowered=lowered, why=why)
     return assembly._replace(control=control._replace(choices=choices, problems=lambda: [storage_problem(why)]))
+
+
+def catalogue_without_storage(installation: InstalledFiles) -> Catalogue:
+    """What is installed. Nothing is registered there."""
+    return Catalogue(installation, no_store(StorageError("no databases are open")).texts, SystemClock())
 
 
 def _start_steps(assembly: Assembly) -> Steps[None]:

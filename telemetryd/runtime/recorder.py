@@ -65,10 +65,6 @@ class Recorder:
         self._note(line)
         return digest
 
-    def snap(self, application: str) -> str:
-        """The snap that may act for an application, or ""."""
-        return self._service.sampling().snap(application)
-
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample. Raises what the daemon raises."""
         self._service.sampling().push(application, source, type_code, value)
@@ -155,7 +151,7 @@ class Recording:
             dict.fromkeys(control.methods, _refuse), dict.fromkeys(control.properties, _refuse), dict.fromkeys(control.properties, _refuse)
         )
         opener = SettingsOpener(lambda: self._bus, asyncio.get_running_loop().time)
-        applications = Applications(lambda: self._recorder, opener)
+        applications = Applications(lambda: self._recorder, opener, self._service.snap)
         dispatchers = {TELEMETRY: await self._offer(TELEMETRY, applications.handlers(), self._recorder.refuse)}
         dispatchers[CONTROL] = await self._offer(CONTROL, refusing)
         self._service.lock_acquired()

@@ -15,7 +15,7 @@ from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.problem_log import ProblemLog
 from telemetryd.redact import redacted_traceback
-from telemetryd.runtime.assembly import Assembly, Surroundings, assemble, assemble_without_storage
+from telemetryd.runtime.assembly import Assembly, Surroundings, assemble, assemble_without_storage, catalogue_without_storage
 from telemetryd.runtime.check_timers import CheckTimers
 from telemetryd.runtime.database_states import NEXT, TO_OPEN, Databases, DatabasesEvent
 from telemetryd.runtime.lock import StateLock
@@ -87,6 +87,8 @@ class Service:
         self._assembly: Assembly | None = None
         self._without_storage: Assembly | None = None
         """The parts behind Control1 while the databases cannot be used."""
+        self._declared: Catalogue | None = None
+        """What the manifests declare, while no databases are open and someone asks for it."""
         self._failure: TelemetrydError = BUSY
         self._databases = Databases.CLOSED
         self._unreported: TelemetrydError | None = None
@@ -130,7 +132,7 @@ class Service:
         try:
             assembly = assemble(self._installation, self._locked_directory(), self._surroundings)
             self._note_do_not_track(assembly)
-            self._assembly, self._without_storage, self._failure = assembly, None, BUSY
+            self._assembly, self._without_storage, self._declared, self._failure = assembly, None, None, BUSY
             self._change_state(DatabasesEvent.OPENED)
             self._log_problems(assembly)
         except TelemetrydError as failure:
@@ -197,6 +199,13 @@ class Service:
         """The part behind Telemetry1."""
         return self.assembly().sampling
 
+    def snap(self, application: str) -> str:
+        """The snap that may act for an application, or "". Installed manifests say so, whatever became of the databases."""
+        if self._assembly:
+            return self._assembly.control.catalogue.snap(application)
+        self._declared = self._declared or catalogue_without_storage(self._installation)
+        return self._declared.snap(application)
+
     def control(self) -> ControlParts:
         """The parts behind Control1, after `refresh`. If nothing can be stored, they read as empty."""
         try:
@@ -257,6 +266,8 @@ class Service:
         """A check that no call waits for."""
         async with self._work_lock:
             if self._databases is Databases.CLOSED:
+                if self._declared:
+                    self._declared.refresh()
                 return
             try:
                 await self._refresh_locked(is_owed_too=is_owed_too)

@@ -9,7 +9,7 @@ from telemetryd.bus.telemetry1 import Applications
 from telemetryd.engine.slices import Slices
 
 HANDLERS = {
-    TELEMETRY: Applications(lambda: None, None).handlers(),
+    TELEMETRY: Applications(lambda: None, None, str).handlers(),
     CONTROL: Control(lambda: None, lambda: None, dict, announce=lambda: None, slices=Slices()).handlers(),
 }
 

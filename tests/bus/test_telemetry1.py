@@ -31,7 +31,7 @@ def unit(number):
 
 def test_pushes_count_as_calls(running):
     """A program that never registers is shown as a caller once it has pushed, whatever was accepted."""
-    applications = Applications(lambda: running.sampling, None)
+    applications = Applications(lambda: running.sampling, None, running.catalogue.snap)
     push = applications.handlers().methods["Push"]
     for number in range(2):
         push(unit(number), call("Push", f":1.{number}", APP, "startup", Variant("d", 1.0)))
@@ -40,7 +40,7 @@ def test_pushes_count_as_calls(running):
 
 def test_a_refused_push_is_no_call(running):
     """Who pushes for an application that does not exist is not remembered."""
-    applications = Applications(lambda: running.sampling, None)
+    applications = Applications(lambda: running.sampling, None, running.catalogue.snap)
     with pytest.raises(UnknownApplicationError):
         applications.handlers().methods["Push"](unit(0), call("Push", ":1.1", "org.example.None", "startup", Variant("d", 1.0)))
     assert applications.callers == {}
@@ -48,7 +48,7 @@ def test_a_refused_push_is_no_call(running):
 
 def test_callers_are_bounded(running):
     """A program that makes up units, or connects without end, does not make the daemon grow."""
-    applications = Applications(lambda: running.sampling, None)
+    applications = Applications(lambda: running.sampling, None, running.catalogue.snap)
     push = applications.handlers().methods["Push"]
     for number in range(5000):
         push(unit(number), call("Push", f":1.{number}", APP, "startup", Variant("d", 1.0)))

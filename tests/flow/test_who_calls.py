@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.bus.recorded_window import RecordedWindow
 from support.bus.relayed_bus import Relay
-from support.caller_table import LABELLED, OK, answers, daemon, labelled, reused
+from support.caller_table import BOXED as SNAPPED
+from support.caller_table import LABELLED, OK, answers, daemon, labelled, reused, told
 from support.confinements import OTHER, OWN, SNAP, USER, ways
-from support.machine import CONTROL, TELEMETRY
-from support.ordinary_user import ordinary_machine
+from support.machine import CONTROL, TELEMETRY, until
+from support.ordinary_user import OrdinaryMachine, ordinary_machine
 from support.shifted_time import hastened
 
 from telemetryd.ctl.failures import failure_for
@@ -115,6 +117,44 @@ def test_what_a_snap_gets_by_its_label(known, folder, name):
 def test_a_number_that_was_used_again_gets_nothing(known):
     """A process that has the number of the one that connected is not taken for it, where the bus holds that one."""
     assert are_as(reused(known), ENDED)
+
+
+@contextlib.contextmanager
+def no_state_directory(machine, _places):
+    """The state directory cannot be made, and nothing can be stored."""
+    (machine.root / "state").mkdir(mode=0o555)
+    yield "org.telemetryd.Error.Storage: "
+
+
+@contextlib.contextmanager
+def held_elsewhere(machine, places):
+    """A daemon on another session bus has the state directory."""
+    with OrdinaryMachine(machine.root / "other", places) as other, other.daemon(XDG_STATE_HOME=str(other.root / "kept")):
+        (machine.root / "state").symlink_to(other.root / "kept")
+        yield "org.telemetryd.Error.Busy: "
+
+
+@pytest.mark.parametrize("fault", [no_state_directory, held_elsewhere], ids=lambda fault: fault.__name__)
+def test_a_snap_opens_the_window_though_nothing_can_be_stored(known, folder, places, ordinary, fault):
+    """The window says what is wrong with the store, so a snap opens it for its own application whatever that is, and for no other."""
+    way, window = have(known, "Snap, by control group"), RecordedWindow(ordinary)
+    with fault(ordinary, places) as refused, daemon(ordinary, folder):
+        pushed, opened, other = told(ordinary, way, "push", OWN, "settings", OWN, "settings", OTHER)
+        assert pushed.startswith(refused)
+        assert opened == OK
+        assert other.startswith(IN_SNAP[1])
+        until(window.calls)
+    assert window.calls() == [["ActivateAction", ["show", [OWN], {}]]]
+
+
+def test_a_snap_that_is_declared_later_opens_the_window_too(known, folder, places, ordinary):
+    """While nothing can be stored, a manifest that comes names its snap within seconds, as it does else."""
+    way, window = have(known, "Snap, by control group"), RecordedWindow(ordinary)
+    with no_state_directory(ordinary, places), ordinary.daemon(XDG_RUNTIME_DIR=str(folder), **hastened(4)):
+        assert told(ordinary, way, "settings", OWN)[0].startswith(IN_SNAP[1])
+        ordinary.install(SNAPPED)
+        until(lambda: told(ordinary, way, "settings", OWN) == [OK])
+        until(window.calls)
 
 
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")

@@ -7,6 +7,7 @@
  *     orphan           let a child go on, and end: the bus knows the connection as that of a process that is gone
  *     pause            say "ready" and wait for a line on the standard input
  *     push ID          Telemetry1.Push of one sample for an application
+ *     settings ID      Telemetry1.OpenSettings for an application
  *     control          Control1.ListApplications
  *     wait             say "ready" and wait for the end of the standard input
  * Each call writes a line: "ok", or the error's name, a tab and its text. */
@@ -77,6 +78,13 @@ static void push(const char *application) {
          &error);
 }
 
+static void settings(const char *application) {
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    start();
+    tell(sd_bus_call_method(bus, TELEMETRY, "/org/telemetryd/Telemetry1", TELEMETRY, "OpenSettings", &error, NULL, "ssa{sv}", application, "", 0),
+         &error);
+}
+
 static void control(void) {
     sd_bus_error error = SD_BUS_ERROR_NULL;
     start();
@@ -104,6 +112,8 @@ int main(int argc, char **argv) {
             orphan();
         else if (!strcmp(*argv, "push"))
             push(*++argv);
+        else if (!strcmp(*argv, "settings"))
+            settings(*++argv);
         else if (!strcmp(*argv, "control"))
             control();
         else if (!strcmp(*argv, "pause"))

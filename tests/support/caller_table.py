@@ -43,11 +43,15 @@ def daemon(machine, folder):
 
 def answers(machine, way):
     """What a program gets that runs this way."""
-    command = way.command("push", OWN, "push", OTHER, "control", bus=str(machine.root / "bus"))
+    return Answers(*told(machine, way, "push", OWN, "push", OTHER, "control"))
+
+
+def told(machine, way, *calls):
+    """What a program is answered that runs this way and makes these calls, see `caller.c`."""
+    command = way.command(*calls, bus=str(machine.root / "bus"))
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd="/")
     assert done.returncode == 0, done.stderr
-    lines = [line.replace("\t", ": ").removeprefix("org.freedesktop.DBus.Error.") for line in done.stdout.splitlines()]
-    return Answers(*lines)
+    return [line.replace("\t", ": ").removeprefix("org.freedesktop.DBus.Error.") for line in done.stdout.splitlines()]
 
 
 LABELLED = {

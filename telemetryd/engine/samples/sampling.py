@@ -108,10 +108,6 @@ class Sampling:
             self._on_decision_owed()
         return registered.declaration.digest
 
-    def snap(self, application: str) -> str:
-        """The snap that may act for an application, from its installed manifest, or ""."""
-        return self._catalogue.snap(application)
-
     def push(self, application: str, source: str, type_code: str, value: Any) -> None:
         """Take one sample. It counts once `commit` has returned. Raises a bus error if it does not fit the declaration."""
         route = self._route(application, source)
