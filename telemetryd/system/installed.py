@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.permission.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.core.problem_words import ProblemCause, problem_of
-from telemetryd.core.settings import Origin, Problem
+from telemetryd.core.settings import Origin, Problem, Settings
 from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
 from telemetryd.named_tuple import NamedTuple
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetryd.core.definition import Declaration
-    from telemetryd.core.settings import Settings
+    from telemetryd.core.settings import Endpoint
     from telemetryd.system.files import InstalledFile
     from telemetryd.toml.tables import Row
 
@@ -57,16 +57,27 @@ class InstalledFiles:
         self._manifests: dict[str, Path] | None = None
         self._read: dict[str, object] = {}
         self._all_read: frozenset[str] = frozenset()
-        self.changes = self.told_changes = 0
+        self.changes = self.told_changes = self._fault_changes = 0
+        self._faulty: tuple[Endpoint, ...] = ()
+        """The endpoints that cannot work."""
+        self._faults: Sequence[Problem] = ()
+        """Their faults as they were last found."""
         self._reviews = ParseCache(_parse_reviews)
 
     def fingerprint(self) -> object:
-        """See the function. It also changes if a manifest that was read has changed."""
+        """See the function. It also changes if a manifest that was read has changed, or the fault of an endpoint.
+
+        Endpoints that cannot work are checked anew each time, because the end of a disk error and an installed extra change no file here.
+        """
         present, changed = fingerprint(self._watched, self._read)
         self._read |= changed
         self.changes += len(changed)
         self.told_changes += not self._all_read.isdisjoint(changed)
-        return present, self.changes
+        if self._faulty:
+            faults = self._usable(Settings(endpoints=self._faulty)).problems
+            self._fault_changes += faults != self._faults
+            self._faults = faults
+        return present, self.changes, self._fault_changes
 
     def note_all_read(self) -> None:
         """From now on a change of any of the present manifests is one to tell, whichever of them are in use."""
@@ -74,9 +85,14 @@ class InstalledFiles:
 
     def settings(self) -> Settings:
         """See `load_settings`; endpoints that cannot work are named. Their files are in the fingerprint from then on."""
-        settings = load_settings(self._environ)
-        if not settings.endpoints:
-            return settings
+        loaded = load_settings(self._environ)
+        settings = self._usable(loaded) if loaded.endpoints else loaded
+        self._faults = settings.problems[len(loaded.problems) :]
+        self._faulty = tuple(endpoint for endpoint in settings.endpoints if endpoint.vendor in settings.unusable)
+        return settings
+
+    def _usable(self, settings: Settings) -> Settings:
+        """The settings with endpoints that cannot work named. The signatures of the endpoints' files are noted before they are read."""
         from telemetryd.system import endpoint_files  # noqa: PLC0415 - many starts have no endpoint
 
         self._read |= {path: settled_signature(path) for path in endpoint_files.paths(settings.endpoints)}

@@ -3,7 +3,9 @@
 import contextlib
 
 import pytest
+from support.disk.descriptors import none_left
 from support.engine_flow import ACCEPTED, APP, DURING, KATE_2026, installed
+from support.machine import settle
 
 DAY_S, MINUTE_S = 86400, 60
 OTHER = KATE_2026.replace(APP, "org.kde.ark")
@@ -68,7 +70,32 @@ def set_back(running):
         running.look()
 
 
-@pytest.mark.parametrize(("happens", "number"), [(gone, 2), (unreadable, 2), (unwritten, 1), (collected, 1), (set_back, 2)])
+def unread_for_a_moment(running):
+    """Nothing can be opened for a moment after a start, and the files are looked at again."""
+    settle(running.machine)
+    running.put_together()
+    with none_left():
+        running.now(running.sampling.start_steps())
+    pass_minutes(running, 2)
+
+
+def told_unread_for_a_moment(running):
+    """In such a moment someone asks for all problems, and so for all manifests: that they are over is told."""
+    settle(running.machine)
+    running.put_together()
+    with none_left():
+        list(running.views.manifests())
+        running.now(running.sampling.start_steps())
+    pass_minutes(running, 2)
+
+
+HAPPENINGS = [
+    *((gone, 2), (unreadable, 2), (unwritten, 1), (collected, 1), (set_back, 2)),
+    *((unread_for_a_moment, 0), (told_unread_for_a_moment, 1)),
+]
+
+
+@pytest.mark.parametrize(("happens", "number"), HAPPENINGS)
 async def test_as_often_whatever_is_accepted(tmp_path, happens, number):
     """News come at the same moments, whether a question was accepted and collects or not."""
     told = {}

@@ -28,6 +28,7 @@ from support.source_tree import inherited
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import Message, MessageFlag, Variant
 from telemetryd.errors import BusCallError
+from telemetryd.system.files import settled_signature
 from telemetryd.toml import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -330,6 +331,12 @@ def until(claim, *, within_s=WAIT_S):
     while not claim():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def settle(machine):
+    """Wait until no file of a machine is so young that a look takes it for one that may have changed again."""
+    for path in machine.root.rglob("*.toml"):
+        until(lambda path=str(path): settled_signature(path) == settled_signature(path))
 
 
 def no_reply(interface, member, signature, *body):

@@ -75,13 +75,43 @@ def test_other_root(tmp_path):
         assert (with_usable_endpoints(settings, str(tmp_path)).usable_endpoint("kde") is not None) == is_usable, name
 
 
+def installed(tmp_path, endpoint):
+    """A machine whose endpoint has these lines too."""
+    (tmp_path / "telemetryd").mkdir()
+    (tmp_path / "telemetryd/telemetryd.toml").write_text(f'[endpoint.kde]\nname = "KDE"\nurl = "{URL}"\n{endpoint}')
+    environ = {"TELEMETRYD_CONFIG_DIRS": str(tmp_path), "TELEMETRYD_DATA_DIRS": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "home")}
+    return environ | {"XDG_CONFIG_DIRS": str(tmp_path / "xdg")}
+
+
+EXTRA_COMES = """
+import sys, time
+sys.path.append({root!r})
+from telemetryd.system.installed import InstalledFiles
+files = InstalledFiles({environ!r})
+print(*files.settings().unusable)
+while files.fingerprint() != (before := files.fingerprint()):
+    time.sleep(0.01)  # what was written just now is looked at once more
+sys.path.append({packages!r})
+print(files.fingerprint() == before, *files.settings().unusable)
+print(files.fingerprint() == files.fingerprint())
+"""
+
+
+def test_a_fault_whose_end_changes_no_file_is_noticed(tmp_path):
+    """An endpoint that cannot work is checked at each look: when the extra for relays comes, the fingerprint changes, once."""
+    (tmp_path / "keys").write_bytes(b"keys")
+    (tmp_path / "packages").mkdir()
+    for name in ("pyhpke", "cryptography"):
+        (tmp_path / f"packages/{name}.py").touch()
+    environ = installed(tmp_path, f'ohttp_relay = "https://relay.example.net/"\nohttp_keys = "{tmp_path / "keys"}"\n')
+    script = EXTRA_COMES.format(root=str(ROOT), environ=environ, packages=str(tmp_path / "packages"))
+    assert subprocess.check_output([sys.executable, "-I", "-S", "-c", script], text=True) == "kde\nFalse\nTrue\n"
+
+
 def test_fingerprint(tmp_path):
     """A certificate that comes, changes or goes changes the fingerprint."""
     pem = tmp_path / "ca.pem"
-    (tmp_path / "telemetryd").mkdir()
-    (tmp_path / "telemetryd/telemetryd.toml").write_text(f'[endpoint.kde]\nname = "KDE"\nurl = "{URL}"\nca_file = "{pem}"\n')
-    environ = {"TELEMETRYD_CONFIG_DIRS": str(tmp_path), "TELEMETRYD_DATA_DIRS": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "home")}
-    files = InstalledFiles(environ | {"XDG_CONFIG_DIRS": str(tmp_path / "xdg")})
+    files = InstalledFiles(installed(tmp_path, f'ca_file = "{pem}"\n'))
     assert files.settings().unusable.keys() == {"kde"}
     seen = [files.fingerprint()]
     for change in (lambda: pem.write_text(PEM.format("")), lambda: pem.write_text("x"), pem.unlink):

@@ -20,8 +20,8 @@ from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.settings import Problem
 from telemetryd.core.system_facts import SOURCES
 from telemetryd.engine.declarations.overruled_texts import OverruledTexts
+from telemetryd.engine.declarations.parsing import parse, shared_parse
 from telemetryd.engine.declarations.registrations import Registrations
-from telemetryd.engine.declarations.sharing import Shared
 from telemetryd.engine.declarations.snapshot import Snapshot
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError, named
 from telemetryd.named_tuple import NamedTuple
@@ -29,7 +29,7 @@ from telemetryd.redact import redacted_traceback
 from telemetryd.toml.cache import ParseCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from telemetryd.core.answers.aggregate import Slot
     from telemetryd.core.definition import Declaration, Definition, Key, Source
@@ -83,13 +83,19 @@ class Catalogue:
         self._installation, self._texts, self._clock = installation, texts, clock
         self._declarations: dict[str, Declaration | TelemetrydError] = {}
         self._for_samples: dict[str, Declaration | TelemetrydError] = {}
-        self._cache, self._cache_for_samples = ParseCache(_shared_parse()), ParseCache(_shared_parse())
+        self._cache, self._cache_for_samples = ParseCache(shared_parse()), ParseCache(shared_parse())
+        self._logged: set[str] = set()
+        """Applications whose manifests met an unexpected failure that the journal has."""
         self._owed: dict[str, dict[Key, Definition]] = {}
         """Application → definitions that a registered text changed since the last decision. A, then B, then A counts as a change."""
         self._registered, self.overruled = Registrations(), OverruledTexts()
         self._snapshot, self._is_off, self._has_snapshot = Snapshot(), False, False
         self.settings: Settings = self._snapshot.settings
         """The settings of the configuration files, replaced as a whole."""
+        self._told_unread: frozenset[str] = frozenset()
+        """Applications whose manifests could not be read when someone asked for all of them."""
+        self._told_mended = 0
+        """How often one of these could be read later, though no file changed."""
         self.in_force: object = self._snapshot.told
         """An object that is equal as long as the files say the same, whichever of them were read."""
         self._overrides = tuple(problem_of("", ProblemCause.OVERRIDE, name=name) for name in installation.overrides())
@@ -98,29 +104,42 @@ class Catalogue:
         self.refresh()
 
     def refresh(self) -> bool:
-        """Read everything again if a file changed. True if the contents differ.
+        """Read everything again if a file changed, else what could not be read. True if the contents differ.
 
         Any failure counts as a file that cannot be read, until a check succeeds. Policy: C4.
         """
         try:
             fingerprint = self._installation.fingerprint()
             if fingerprint == self._fingerprint:
-                return False
+                return self._read_again()
             snapshot = self._read_snapshot()
             registered = self._registered.with_months(self._texts.months())
+            is_news = self._is_off or not self._has_snapshot or snapshot != self._snapshot
+            is_mended = not is_news and self._read_again()
         except Exception as failure:  # noqa: BLE001 - fail closed, whatever it is: a module that is away for a moment, a disk, a fault of ours
             self._publish_off(failure)
             return True
-        is_news = self._is_off or not self._has_snapshot or snapshot != self._snapshot
         if is_news:
             self._publish(snapshot)
             self._registered, self._is_off, self._has_snapshot = registered, False, True
             self._forget_declarations()
         self._fingerprint = None if snapshot.is_doubtful else fingerprint
-        return is_news
+        return is_news or is_mended
+
+    def _read_again(self) -> bool:
+        """Read the manifests that could not be read, because the end of a disk error changes no file. True if any can be read now."""
+        mended: set[str] = set()
+        for kept, cache in ((self._declarations, self._cache), (self._for_samples, self._cache_for_samples)):
+            for application in [name for name, declaration in kept.items() if isinstance(declaration, StorageError)]:
+                kept[application] = self._read(application, cache)
+                mended |= set() if isinstance(kept[application], StorageError) else {application}
+        if not self._told_unread.isdisjoint(mended):
+            self._told_unread, self._told_mended = self._told_unread - mended, self._told_mended + 1
+            self._publish(self._snapshot)
+        return bool(mended)
 
     def _publish(self, snapshot: Snapshot) -> None:
-        self._snapshot, self.settings, self.in_force = snapshot, snapshot.settings, snapshot.told
+        self._snapshot, self.settings, self.in_force = snapshot, snapshot.settings, (snapshot.told, self._told_mended)
 
     @property
     def is_all_read(self) -> bool:
@@ -130,6 +149,7 @@ class Catalogue:
     def note_all_read(self) -> None:
         """Every manifest was read because someone asked for all of them."""
         self._installation.note_all_read()
+        self._told_unread = frozenset(name for name, found in self._declarations.items() if isinstance(found, StorageError))
 
     @property
     def _installed(self) -> frozenset[str]:
@@ -268,7 +288,7 @@ class Catalogue:
         if not text:
             return RegisterResult(self.get_for_samples(application))
         quotas.check_text(text)
-        declaration = _parse(text, application, "the application that registers")
+        declaration = parse(text, application, "the application that registers")
         quotas.check_declaration(declaration)
         if declaration.application.kind is ManifestKind.SHARED:
             raise InvalidManifestError('[application] kind: "shared" is for manifests that are installed')
@@ -344,6 +364,7 @@ class Catalogue:
     def _forget_declarations(self) -> None:
         self._declarations.clear()
         self._for_samples.clear()
+        self._logged.clear()
         self._cache.next_generation()
         self._cache_for_samples.next_generation()
 
@@ -353,8 +374,9 @@ class Catalogue:
         except (InvalidManifestError, StorageError) as error:
             return error
         except Exception as failure:  # noqa: BLE001 - as in `refresh`: nothing final is decided about what nobody could read
-            _LOG.error("a manifest could not be read: %s", redacted_traceback(failure))
-            self._fingerprint = None
+            if application not in self._logged:  # it is read again at each look
+                _LOG.error("a manifest could not be read: %s", redacted_traceback(failure))
+                self._logged.add(application)
             return StorageError("the manifest could not be read; the journal says where")
 
     def _spare_collector(self) -> None:
@@ -370,18 +392,3 @@ class Catalogue:
         year, number = map(int, month.split("-"))
         end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp()
         return self._clock.now() > end + REGISTERED_DAYS * 86400
-
-
-def _parse(text: str, application: str, whose: str = "as the file is named") -> Declaration:
-    from telemetryd.toml import manifest  # noqa: PLC0415 - what reads TOML is imported for a text, not at start
-
-    declaration = manifest.parse(text)
-    if declaration.application.id != application:
-        raise InvalidManifestError(f"[application] id: expected {named(application)}, {whose}")
-    return declaration
-
-
-def _shared_parse() -> Callable[[str, str], Declaration]:
-    """`_parse`, whose results share what is equal in them."""
-    shared = Shared()
-    return lambda text, application: shared.share_declaration(_parse(text, application))

@@ -1,14 +1,17 @@
 import gc
 import logging
 import os
+import sys
 import time
 
 import pytest
-from support.engine_flow import ACCEPTED, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, user_of_shared
+from support.disk.descriptors import none_left
+from support.engine_flow import ACCEPTED, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, collecting, user_of_shared
+from support.machine import settle
 
 from telemetryd.core.permission.gate import Presence
 from telemetryd.engine.declarations.catalogue import Catalogue
-from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError
+from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError, UnknownSourceError
 from telemetryd.system.installed import InstalledFiles
 
 OTHER_BINS = KATE_2026.replace("[500, 2000]", "[500, 1000, 2000]")
@@ -19,6 +22,11 @@ def running(tmp_path):
     """The flow over a machine without any manifest."""
     with Running(tmp_path) as running:
         yield running
+
+
+def manifest(running):
+    """The file of Kate's manifest."""
+    return running.machine.root / f"share/telemetryd/manifests/{APP}.toml"
 
 
 def test_nothing_declared(running):
@@ -114,16 +122,74 @@ def test_unreadable(running):
     """A manifest that cannot be read is a problem that is told, and no declaration."""
     running.install()
     assert running.catalogue.find(APP)
-    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").write_text("schema = 2")
+    manifest(running).write_text("schema = 2")
     assert running.catalogue.refresh()
     while running.catalogue.refresh():
         time.sleep(0.01)  # what was written just now is looked at once more
     assert running.catalogue.presence(APP) is Presence.UNREADABLE
-    assert [problem.file for problem in running.catalogue.problems if problem.file] == [
-        str(running.machine.root / f"share/telemetryd/manifests/{APP}.toml")
-    ]
+    assert [problem.file for problem in running.catalogue.problems if problem.file] == [str(manifest(running))]
     with pytest.raises(UnknownApplicationError):
         running.catalogue.get(APP)
+
+
+def test_a_failed_read_is_tried_again(running):
+    """A manifest that could not be read in one moment, though no file changed, is read at the next look, and that is news once."""
+    running.install()
+    settle(running.machine)
+    with none_left():
+        assert running.catalogue.find(APP) is None
+        assert running.catalogue.presence(APP) is Presence.UNREADABLE
+    assert [problem.text for problem in running.catalogue.problems if problem.file] == [f"{manifest(running)}: Too many open files"]
+    assert running.catalogue.refresh()
+    assert running.catalogue.presence(APP) is Presence.PRESENT
+    assert not [problem for problem in running.catalogue.problems if problem.file]
+    assert not running.catalogue.refresh()
+
+
+def test_a_failed_read_for_samples_is_tried_again(running):
+    """So it is where only samples met the failure: in the application's own manifest, and in that of a source which it shares."""
+    for text in (FRAMEWORKS, user_of_shared("org.kde.dolphin")):
+        running.install(text)
+    settle(running.machine)
+    running.tallies.prepare()  # which opens the file for decoys
+    with none_left(), pytest.raises(UnknownApplicationError):
+        running.sampling.push("org.kde.dolphin", f"{SHARED}/crash", "u", 1)
+    running.look()
+    with none_left(), pytest.raises(UnknownSourceError):
+        running.sampling.push("org.kde.dolphin", f"{SHARED}/crash", "u", 1)
+    running.look()
+    running.sampling.push("org.kde.dolphin", f"{SHARED}/crash", "u", 1)
+
+
+async def test_a_question_goes_on_after_a_failed_read(tmp_path):
+    """A question whose manifest could not be read at a start pauses until the next look, with what was collected."""
+    async with collecting(tmp_path) as running:
+        running.sampling.commit()
+        running.store.close()
+        running.put_together()
+        with none_left():
+            running.now(running.sampling.start_steps())
+            assert KEY not in running.questions.open_keys(DURING)
+        running.look()
+        assert KEY in running.questions.open_keys(DURING)
+        running.push("startup", "d", 700.0)
+        (tally,) = running.store.tallies.all()
+        assert sum(tally.cells) == 2
+
+
+def test_a_lasting_failure_is_logged_once(running, caplog, monkeypatch):
+    """What is read again at each look, and fails as before, is not logged again: here a module of ours is away for some looks."""
+    running.install()
+    settle(running.machine)
+    with monkeypatch.context() as away:
+        away.delattr("telemetryd.toml.manifest")
+        away.setitem(sys.modules, "telemetryd.toml.manifest", None)
+        for _ in range(3):
+            assert running.catalogue.find(APP) is None
+            assert not running.catalogue.refresh()
+    assert len(caplog.records) == 1
+    assert running.catalogue.refresh()
+    assert running.catalogue.find(APP)
 
 
 def test_the_first_sample_reads(running):
@@ -246,7 +312,7 @@ async def test_a_look_without_news_watches_on(running):
     (running.machine.root / "share/telemetryd/reviews.d/nothing.toml").write_text("")
     assert not running.catalogue.refresh()
     assert running.catalogue.get(APP) is before
-    (running.machine.root / f"share/telemetryd/manifests/{APP}.toml").write_text(OTHER_BINS)
+    manifest(running).write_text(OTHER_BINS)
     assert running.catalogue.refresh()
     assert running.catalogue.get(APP).digest != before.digest
 

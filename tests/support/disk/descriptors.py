@@ -1,6 +1,7 @@
-"""What this process has open, as the kernel names it."""
+"""What this process has open, as the kernel names it, and what it cannot open."""
 
-from contextlib import suppress
+import resource
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -17,3 +18,14 @@ def open_logs(folder):
     """The descriptors of the databases' logs in a folder."""
     logs = [numbers for name, numbers in open_files(folder).items() if name.removesuffix(" (deleted)").endswith("-wal")]
     return [number for numbers in logs for number in numbers]
+
+
+@contextmanager
+def none_left():
+    """This process can open nothing in the block, as if too much were open: the kernel refuses, and no file changes."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
