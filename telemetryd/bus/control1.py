@@ -12,7 +12,7 @@ from telemetryd.bus.identity import Caller, admit_host_only
 from telemetryd.bus.members import Handlers, Result
 from telemetryd.bus.paged_lists import Pages
 from telemetryd.bus.reply_size import bounded, fitting
-from telemetryd.bus.told_problems import ToldProblems, details
+from telemetryd.bus.told_problems import ToldProblems, details, lock_pairs, switch_pairs
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.engine.views.queries import ViewChangedError
 from telemetryd.errors import BusyError, NotDeveloperError, StorageError
@@ -173,10 +173,10 @@ class Control:
             "NewQuestions": lambda: get_parts().consents.levels.new_questions,
             "Version": lambda: VERSION,
             "Developer": lambda: get_parts().catalogue.settings.developer,
-            "KillSwitches": lambda: [[switch.what, switch.file] for switch in get_parts().catalogue.settings.kill_switches],
-            "Locks": lambda: [[f"{lock.what}={lock.limit}", lock.file] for lock in get_parts().catalogue.settings.locks],
+            "KillSwitches": lambda: switch_pairs(get_parts().catalogue.settings.kill_switches),
+            "Locks": lambda: lock_pairs(get_parts().catalogue.settings.locks),
             "Problems": lambda: [[problem.file, problem.text] for problem in self.problems.of(get_parts())],
-            "ProblemDetails": lambda: [_dictionary(details(problem)) for problem in self.problems.of(get_parts())],
+            "ProblemDetails": lambda: [details(problem) for problem in self.problems.of(get_parts())],
             "LastWork": lambda: get_parts().ticker.last_work,
             "HistoryErased": lambda: get_parts().consents.history_erased,
         }

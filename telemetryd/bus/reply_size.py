@@ -8,7 +8,7 @@ from telemetryd.core.limits import PAGE_MAX_BYTES, REPLY_MAX_BYTES
 from telemetryd.errors import TOO_LONG, LimitExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from telemetryd.bus.transport.library import Variant
 
@@ -40,6 +40,16 @@ def fitting(rows: Iterator[T], beside: Iterable[Variant] = ()) -> Iterator[T]:
         if left < 0:
             return
         yield row
+
+
+def beginning(items: Sequence[T], row: Callable[[T], Any], most_bytes: int) -> tuple[Sequence[T], int]:
+    """As many of the first items as have rows that fit, and the bytes that are left. No row is made behind them."""
+    for number, item in enumerate(items):
+        size = size_bytes(row(item))
+        if size > most_bytes:
+            return items[:number], most_bytes
+        most_bytes -= size
+    return items, most_bytes
 
 
 def page(rows: Iterator[T | None], limit: int, on_cut: Callable[[], object]) -> Iterator[T | None]:

@@ -3,6 +3,9 @@
 What is wrong with files is read from the files in force: whenever one changes, a signal says so. Other problems follow from what was
 collected, sent or erased. A signal at such a moment would tell every sandbox that something had been accepted. So these problems are shown
 as of the first reading after a signal, until the next one. If they were read, a signal is sent after some time, whatever they are by then.
+
+A long list is cut, and so are KillSwitches and Locks. Problems that follow from no file come behind those of files, but are not cut before
+them. Of switches and locks stays what says what holds.
 """
 
 from __future__ import annotations
@@ -10,17 +13,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from telemetryd.bus.reply_size import beginning, size_bytes
+from telemetryd.bus.transport.library import Variant
+from telemetryd.core.limits import LIMITS_MAX_BYTES, PROBLEMS_MAX_BYTES
 from telemetryd.core.problem_words import ProblemCause, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from telemetryd.core.settings import Problem
+    from telemetryd.core.settings import KillSwitch, Lock, Problem
     from telemetryd.engine.declarations.catalogue import Catalogue
     from telemetryd.engine.delivery import Deliveries
     from telemetryd.engine.ports import ConsentStore
     from telemetryd.engine.samples.erasure import Erasure
 
+_MORE = ProblemCause.MORE
+"""What the last pair of switches or locks is about that was cut: `more=N`."""
 AGAIN_MIN_S, AGAIN_MAX_S = 300.0, 3600.0
 """Time from a reading to the signal. It doubles with each of these signals: an open window costs four of them, then one in an hour."""
 
@@ -59,11 +67,11 @@ class ToldProblems:
         self._timer: asyncio.TimerHandle | None = None
 
     def of(self, parts: Parts) -> list[Problem]:
-        """Each problem. Every manifest has to be read before."""
+        """The problems, with `ProblemCause.MORE` at the end of a list that was cut. Every manifest has to be read before."""
         if self._told is None or self._told[0] is not parts:
             self._told = parts, _effects(parts)
             self._start_timer()
-        return [*parts.catalogue.problems, *self._told[1]]
+        return _cut(parts.catalogue.problems, self._told[1])
 
     def forget(self) -> None:
         """A signal is being sent: what is read next is told anew."""
@@ -85,9 +93,47 @@ class ToldProblems:
         self._again_s = again_s
 
 
-def details(problem: Problem) -> dict[str, object]:
+def details(problem: Problem) -> dict[str, Variant]:
     """A problem by the keys of ProblemDetails."""
-    return {"file": problem.file, "text": problem.text, "cause": problem.cause, "cause_args": dict(problem.args)}
+    texts = {"file": problem.file, "text": problem.text, "cause": problem.cause}
+    return {key: Variant("s", text) for key, text in texts.items()} | {"cause_args": Variant("a{ss}", dict(problem.args))}
+
+
+def switch_pairs(switches: Sequence[KillSwitch]) -> list[list[str]]:
+    """(what, file) of each switch that is on. If they are too many, those that a person set come first."""
+    pairs = [[switch.what, switch.file] for switch in switches]
+    return _cut_pairs(pairs, sorted(pairs, key=lambda pair: pair[0] == "unreadable"), least=1)
+
+
+def lock_pairs(locks: Sequence[Lock]) -> list[list[str]]:
+    """(`setting=limit`, file) of each lock. If they are too many, the strictest of each setting comes first, and is there in any case."""
+    strictest = set({lock.what: lock for lock in sorted(locks, key=lambda lock: -lock.limit)}.values())
+    ordered = [*strictest, *(lock for lock in locks if lock not in strictest)]
+    return _cut_pairs([_lock_pair(lock) for lock in locks], [_lock_pair(lock) for lock in ordered], least=len(strictest))
+
+
+def _lock_pair(lock: Lock) -> list[str]:
+    return [f"{lock.what}={lock.limit}", lock.file]
+
+
+def _cut_pairs(pairs: list[list[str]], by_weight: list[list[str]], *, least: int) -> list[list[str]]:
+    """All pairs, or the first `by_weight` that fit, `least` of them in any case, and how many are left out."""
+    whole, _ = beginning(pairs, list, LIMITS_MAX_BYTES)
+    if len(whole) == len(pairs):
+        return pairs
+    fitting, _ = beginning(by_weight, list, LIMITS_MAX_BYTES - size_bytes([f"{_MORE}={len(pairs)}", ""]))
+    told = by_weight[: max(len(fitting), least)]
+    return [*told, [f"{_MORE}={len(pairs) - len(told)}", ""]] if len(told) < len(pairs) else told
+
+
+def _cut(of_files: Sequence[Problem], others: Sequence[Problem]) -> list[Problem]:
+    """The problems that fit into a property, and how many do not."""
+    last = problem_of("", ProblemCause.MORE, number=str(len(of_files) + len(others)))
+    others_told, left = beginning(others, details, PROBLEMS_MAX_BYTES - size_bytes(details(last)))
+    files_told, _ = beginning(of_files, details, left)
+    shown = [*files_told, *others_told]
+    number = len(of_files) + len(others) - len(shown)
+    return [*shown, problem_of("", ProblemCause.MORE, number=str(number))] if number else shown
 
 
 def _effects(parts: Parts) -> list[Problem]:

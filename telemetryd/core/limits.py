@@ -124,6 +124,12 @@ PAGE_MAX_BYTES = 256 * 1024
 """Longest page of a list: the slower library marshals so much in 10 ms."""
 REPLY_MAX_BYTES = 1024 * 1024
 """Longest reply: about 250 questions or 600 reports. dbus-next blocks the loop for 40 ms to marshal it."""
+PROBLEMS_MAX_BYTES = 48 * 1024
+"""Longest list of problems: more than a hundred. GetAll has it twice, and is to be as short as a page."""
+LIMITS_MAX_BYTES = 24 * 1024
+"""Longest list of kill switches, and of locks, beside the strictest lock of each setting: some two hundred."""
+PROBLEMS_LOGGED_MAX = 200
+"""Most problems of files that a check writes into the journal, which takes 3 ms. The next check goes on."""
 MESSAGE_WEIGHED_BYTES = 16 * 1024
 """Longer messages are buffered until they are complete, and their values are counted, but not those of replies.
 

@@ -41,6 +41,8 @@ class ProblemCause(StrEnum):
     NOT_WRITTEN = "not_written"
     LEDGER_LOST = "ledger_lost"
     ERASURE_PENDING = "erasure_pending"
+    MORE = "more"
+    """No problem: the list was cut here."""
 
 
 SENTENCES = {
@@ -85,6 +87,7 @@ SENTENCES = {
     ProblemCause.ERASURE_PENDING: mark(
         "erasure pending: the erased data is not used any more, but stays on the disk while another process reads the file"
     ),
+    ProblemCause.MORE: mark("and {number} more"),
 }
 """Cause → its sentence in English. A `why` in it is a message too, unless the system or a library said it."""
 _MISTAKE = mark("there is a mistake in this file")

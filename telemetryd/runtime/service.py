@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetryd.bus.line_and_power import is_sparing
 from telemetryd.bus.refusals import describe_refusal, sentence
-from telemetryd.core.limits import REOPEN_S, RUN_STEP_MAX_S
+from telemetryd.core.limits import PROBLEMS_LOGGED_MAX, REOPEN_S, RUN_STEP_MAX_S
 from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.errors import BusyError, StorageError, TelemetrydError
 from telemetryd.problem_log import ProblemLog
@@ -367,7 +367,7 @@ class Service:
         problems = {problem for problem in assembly.control.catalogue.problems if problem.file}
         logged = self._logged_problems.items()
         self._logged_problems = {problem: before for problem, before in logged if problem in problems or signature(problem.file) == before}
-        for problem in sorted(problems - self._logged_problems.keys()):
+        for problem in sorted(problems - self._logged_problems.keys())[:PROBLEMS_LOGGED_MAX]:
             _LOG.warning("%s: %s", problem.file, problem.text)
             self._logged_problems[problem] = signature(problem.file)
 

@@ -1,4 +1,4 @@
-"""Problems as they are told: those of files at once, the others from one signal to the next. Policy: C3, T3."""
+"""Problems as they are told: those of files at once, the others from one signal to the next. Long lists are cut. Policy: C3, T3."""
 
 import asyncio
 
@@ -6,9 +6,14 @@ import pytest
 from support.engine_flow import installed
 
 from telemetryd.bus.control1 import ControlParts
-from telemetryd.bus.told_problems import ToldProblems
+from telemetryd.bus.reply_size import size_bytes
+from telemetryd.bus.told_problems import ToldProblems, details, lock_pairs, switch_pairs
+from telemetryd.core.limits import LIMITS_MAX_BYTES, PROBLEMS_MAX_BYTES
+from telemetryd.core.settings import KillSwitch, Lock
 
 AGAIN_S = 0.02
+LONGEST = "/" + "\\xff" * 4094
+"""The longest of paths, if none of its bytes is UTF-8."""
 
 
 @pytest.fixture
@@ -115,3 +120,53 @@ async def test_the_time_to_a_signal_grows(running):
         await done.wait()
     assert moments[0] - begins_anew < 8 * AGAIN_S
     told.forget()
+
+
+async def test_a_long_list_keeps_what_no_file_says(running):
+    """A list that is cut ends with how many more there are, and has the ledger that was lost, though files come first."""
+    told, parts = ToldProblems(lambda: None), parts_of(running)
+    running.store.consents.mark_ledger_lost()
+    manifests = running.machine.root / "share/telemetryd/manifests"
+    for number in range(1000):
+        (manifests / f"org.example.app{number:04}.toml").write_text("schema = = 1\n")
+    running.look()
+    list(running.views.manifests())
+    *shown, lost, last = told.of(parts)
+    told.forget()
+    assert lost.cause == "ledger_lost"
+    assert (last.file, last.cause) == ("", "more")
+    assert last.text == f"and {1000 - sum('org.example' in problem.file for problem in shown)} more"
+    assert sum(size_bytes(details(problem)) for problem in (*shown, lost, last)) <= PROBLEMS_MAX_BYTES
+
+
+def test_short_lists_are_told_as_they_are():
+    """A list that fits has every switch and lock in the order of the files."""
+    assert switch_pairs([]) == lock_pairs([]) == []
+    assert switch_pairs([KillSwitch("unreadable", "/b"), KillSwitch("enabled", "/a")]) == [["unreadable", "/b"], ["enabled", "/a"]]
+    assert lock_pairs([Lock("usage", 1, "/b"), Lock("usage", 0, "/a")]) == [["usage=1", "/b"], ["usage=0", "/a"]]
+
+
+def number_left_out(pairs):
+    """The number in the last pair."""
+    what, file = pairs[-1]
+    assert (what[:5], file) == ("more=", "")
+    return int(what[5:])
+
+
+def test_a_long_list_of_switches_is_cut():
+    """It counts those that are left out, and of those that are told the ones of people come first."""
+    files = [f"/etc/telemetryd/telemetryd.toml.d/{number:04}.toml" for number in range(1000)]
+    pairs = switch_pairs([*(KillSwitch("unreadable", file) for file in files), KillSwitch("DO_NOT_TRACK", "")])
+    assert pairs[:2] == [["DO_NOT_TRACK", ""], ["unreadable", files[0]]]
+    assert len(pairs) - 1 + number_left_out(pairs) == 1001
+    assert 0.8 * LIMITS_MAX_BYTES < sum(map(size_bytes, pairs)) <= LIMITS_MAX_BYTES
+
+
+@pytest.mark.parametrize("file", ["/etc/a.toml", LONGEST])
+def test_a_long_list_of_locks_has_what_holds(file):
+    """The strictest lock of each setting is told, however many there are and however long their paths."""
+    locks = [Lock(what, limit, file) for what in ("system", "usage", "new_questions") for limit in (2, 1) for _ in range(500)]
+    pairs = lock_pairs([*locks, Lock("usage", 0, file), Lock("usage", 2, file)])
+    assert sorted(pairs[:3]) == [["new_questions=1", file], ["system=1", file], ["usage=0", file]]
+    assert len(pairs) - 1 + number_left_out(pairs) == 3002
+    assert sum(map(size_bytes, pairs)) <= LIMITS_MAX_BYTES + (file is LONGEST) * 3 * len(LONGEST)

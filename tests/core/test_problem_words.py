@@ -8,7 +8,7 @@ from telemetryd.core.problem_words import SENTENCES, ProblemCause, mistake, prob
 from telemetryd.core.settings import Problem
 from telemetryd.core.translation import ENGLISH
 
-KEYS = {"vendor", "why", "key", "cap", "keys", "format", "name"}
+KEYS = {"vendor", "why", "key", "cap", "keys", "format", "name", "number"}
 
 
 class Shouted:

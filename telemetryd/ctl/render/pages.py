@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.core.declared_words import NAMES
-from telemetryd.core.problem_words import told
+from telemetryd.core.problem_words import ProblemCause, told
 from telemetryd.core.settings import Problem
 from telemetryd.core.translation import mark
 from telemetryd.ctl.render import state_sentences
@@ -122,11 +122,13 @@ def _status_rows(state: ServiceState, language: UserLanguage) -> Iterator[Row]:
         if application.get("pending")
     ]
     yield _("Waiting for you"), join_with_commas(_some(waiting, _LIST, words), words) or _("nothing")
-    switches = [state_sentences.switch_sentence(kind, file, words) for kind, file in properties.get("KillSwitches", ())]
-    yield from labelled_rows(_("Switched off"), _some(switches, _JSON, words))
+    pairs, number = state_sentences.shown_and_number(properties.get("KillSwitches", ()))
+    switches = [state_sentences.switch_sentence(kind, file, words) for kind, file in pairs]
+    yield from labelled_rows(_("Switched off"), _some(switches, _JSON, words, number))
     own = state_sentences.own_limits(properties)
-    locks = [state_sentences.lock_sentence(setting, file, words, is_own=file in own) for setting, file in properties.get("Locks", ())]
-    yield from labelled_rows(_("Locked"), _some(locks, _JSON, words))
+    pairs, number = state_sentences.shown_and_number(properties.get("Locks", ()))
+    locks = [state_sentences.lock_sentence(setting, file, words, is_own=file in own) for setting, file in pairs]
+    yield from labelled_rows(_("Locked"), _some(locks, _JSON, words, number))
     if properties.get("Developer"):
         yield _("Developer mode"), _("on: unreviewed questions are admitted, reports go to this machine only")
     if properties.get("LastWork"):
@@ -136,7 +138,9 @@ def _status_rows(state: ServiceState, language: UserLanguage) -> Iterator[Row]:
         yield _("Proxy"), text.format(names=join_with_and(state.proxies, words))
     named = _("{name}: {text}")
     problems = [named.format(name=file, text=text) if file else text for file, text in problem_texts(properties, words)]
-    yield from labelled_rows(_("Problems"), _some(problems, _JSON, words))
+    left_out = _problems_left_out(properties)
+    problems = problems[:-1] if left_out else problems
+    yield from labelled_rows(_("Problems"), _some(problems, _JSON, words, len(problems) + left_out))
     decided, number = [question for question in state.questions if question.get("state", "") not in _ENDS], number_decided(state)
     if number > LISTED_MAX:
         decided.sort(key=lambda question: state_sentences.urgency(state_sentences.state_of(question)))
@@ -144,10 +148,19 @@ def _status_rows(state: ServiceState, language: UserLanguage) -> Iterator[Row]:
 
 
 def problem_texts(properties: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
-    """(file, sentence) of each problem, from the properties of Control1. An older service gives only sentences in English."""
+    """(file, sentence) of each problem, from the properties of Control1, and of how many more there are if the service left some out.
+
+    An older service gives only sentences in English.
+    """
     if "ProblemDetails" not in properties:
         return [(file, text) for file, text in properties.get("Problems", ())]
     return [(row["file"], told(_problem(row), words)) for row in properties["ProblemDetails"]]
+
+
+def _problems_left_out(properties: Mapping[str, Any]) -> int:
+    """How many problems the service left out, according to the last one."""
+    last = properties.get("ProblemDetails", ())[-1:]
+    return sum(int(row["cause_args"]["number"]) for row in last if row["cause"] == ProblemCause.MORE)
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:
@@ -161,8 +174,9 @@ def number_decided(state: ServiceState) -> int:
 
 def _some(texts: Sequence[str], help_text: str, words: Words, number: int = 0) -> Sequence[str]:
     """The first few texts, so that the page fits a screen, and how many others there are. `number` is that of all, if it is larger."""
-    others = max(number, len(texts)) - LISTED_MAX
-    return texts if others <= 0 else [*texts[:LISTED_MAX], words.gettext(help_text).format(number=others)]
+    shown = texts[:LISTED_MAX]
+    others = max(number, len(texts)) - len(shown)
+    return [*shown, words.gettext(help_text).format(number=others)] if others else shown
 
 
 def _last_work(unix: int, words: Words) -> str:

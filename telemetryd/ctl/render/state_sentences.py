@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetryd.core.declared_words import translated_word
-from telemetryd.core.problem_words import ProblemCause
+from telemetryd.core.problem_words import SENTENCES, ProblemCause
 from telemetryd.core.translation import ENGLISH, mark
 from telemetryd.ctl.render.reasons import reason, situation
 from telemetryd.ctl.render.value_words import (
@@ -129,16 +129,32 @@ def locks(properties: Mapping[str, Any], setting: str) -> list[tuple[int, str]]:
     return sorted(limits)
 
 
+def number_left_out(what: str) -> int:
+    """How many pairs the service left out, according to the last pair of a list that it cut: (`more=N`, ""). 0 for any other pair."""
+    name, _, number = what.partition("=")
+    return int(number) if name == ProblemCause.MORE and number.isdecimal() else 0
+
+
+def shown_and_number(pairs: Collection[Sequence[str]]) -> tuple[list[Sequence[str]], int]:
+    """The switches or locks that the service told, and the number of all, with those that it left out."""
+    left_out = [number_left_out(what) for what, _ in pairs]
+    shown = [pair for pair, number in zip(pairs, left_out, strict=True) if not number]
+    return shown, len(shown) + sum(left_out)
+
+
 def switches_sentence(active: Sequence[Sequence[str]], words: Words = ENGLISH) -> str:
     """The active kill switches: one of them, if possible one that a person set, and the number of the others."""
-    kind, file = min(active, key=lambda pair: pair[0] == "unreadable")
-    text, others = switch_sentence(kind, file, words), len(active) - 1
+    shown, number = shown_and_number(active)
+    kind, file = min(shown or active, key=lambda pair: pair[0] == "unreadable")
+    text, others = switch_sentence(kind, file, words), number - 1
     return words.gettext("{text} (and {number} more)").format(text=text, number=others) if others else text
 
 
 def switch_sentence(kind: str, file: str, words: Words = ENGLISH) -> str:
     """One active kill switch."""
     _, file = words.gettext, one_line(file)
+    if number := number_left_out(kind):
+        return left_out(number, words)
     match kind:
         case "enabled":
             text = _("{file} says enabled = false")
@@ -155,8 +171,15 @@ def switch_sentence(kind: str, file: str, words: Words = ENGLISH) -> str:
     return text.format(file=file, name=repr(one_line(kind)))
 
 
+def left_out(number: int, words: Words) -> str:
+    """The line at the end of a list that the service cut."""
+    return words.gettext(SENTENCES[ProblemCause.MORE]).format(number=number)
+
+
 def lock_sentence(setting: str, file: str, words: Words = ENGLISH, *, is_own: bool = False) -> str:
     """One lock, and whose it is."""
+    if number := number_left_out(setting):
+        return left_out(number, words)
     name, _equals, limit = setting.partition("=")
     names = NEW_QUESTIONS if name == "new_questions" else LEVELS
     level = word(names, int(limit), words) if limit.isdecimal() else words.gettext("unknown ({value})").format(value=one_line(limit))

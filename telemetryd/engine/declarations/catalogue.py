@@ -181,13 +181,13 @@ class Catalogue:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Every file with a fault, including manifests read so far, and every override in the environment."""
+        """Every file with a fault, every override in the environment, and every manifest with a fault that was read so far."""
         broken = [
             Problem(self._installation.manifest_file(name), str(error))
             for name, error in self._declarations.items()
             if isinstance(error, TelemetrydError)
         ]
-        return (*self.settings.problems, *self._snapshot.reviewed.problems, *broken, *self._overrides)
+        return (*self.settings.problems, *self._snapshot.reviewed.problems, *self._overrides, *broken)
 
     def applications(self) -> list[str]:
         """The ids of all declared applications."""

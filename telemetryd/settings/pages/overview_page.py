@@ -21,7 +21,7 @@ from telemetryd.settings.words.window_words import (
     name_of,
     purpose_of,
     state_line,
-    switch_clause,
+    switch_line,
 )
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class OverviewPage(WindowPage):
     def _switches(self, snapshot: ServiceSnapshot) -> Iterator[Part]:
         """Every switch beside the first, which is in the headline, and the way to the page with files and lines."""
         for what, file in snapshot.switches[1:]:
-            clause = switch_clause(what, file, self.language.words)
-            yield label(self._("Telemetry is off: {why}.").format(why=clause), "switch")
+            yield label(switch_line(what, file, self.language.words), "switch")
         if snapshot.switches or (snapshot.is_off and any(snapshot.chosen(axis) for axis in AXES)):
             why = button(self._("&Why?"), self._("telemetry is off"), lambda: self.around.go(Place("system")), name="why-off")
             yield row(why, None)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetryd.ctl.control_client import LIBRARY
-from telemetryd.ctl.render.state_sentences import lock_sentence
-from telemetryd.settings.words.window_words import day, foreign, switch_clause
+from telemetryd.ctl.render.state_sentences import lock_sentence, number_left_out
+from telemetryd.settings.words.window_words import day, foreign, switch_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from telemetryd.ctl.language import UserLanguage
-    from telemetryd.settings.reading.service_snapshot import ServiceSnapshot
+    from telemetryd.settings.reading.service_snapshot import ServiceSnapshot, ShownLock
 
 _DAY_S = 86_400
 _LATE_DAYS = 2
@@ -41,15 +41,18 @@ def servers(snapshot: ServiceSnapshot) -> list[Server]:
 
 def switch_lines(snapshot: ServiceSnapshot, language: UserLanguage) -> list[str]:
     """What switches telemetry off."""
-    text = language.words.gettext("Telemetry is off: {why}.")
-    return [foreign(text.format(why=switch_clause(what, file, language.words)), language) for what, file in snapshot.switches]
+    return [foreign(switch_line(what, file, language.words), language) for what, file in snapshot.switches]
 
 
 def lock_lines(snapshot: ServiceSnapshot, language: UserLanguage) -> list[str]:
     """What is locked."""
-    text = language.words.gettext("Locked: {why}.")
-    said = (lock_sentence(lock.setting, lock.file, language.words, is_own=lock.is_own) for lock in snapshot.locks)
-    return [foreign(text.format(why=why), language) for why in said]
+    return [_lock_line(lock, language) for lock in snapshot.locks]
+
+
+def _lock_line(lock: ShownLock, language: UserLanguage) -> str:
+    sentence = lock_sentence(lock.setting, lock.file, language.words, is_own=lock.is_own)
+    text = "{why}" if number_left_out(lock.setting) else language.words.gettext("Locked: {why}.")
+    return foreign(text.format(why=sentence), language)
 
 
 def work_line(snapshot: ServiceSnapshot, language: UserLanguage) -> str:

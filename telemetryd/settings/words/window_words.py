@@ -11,7 +11,7 @@ from telemetryd.core.causes import entry
 from telemetryd.core.translation import mark
 from telemetryd.ctl.failures import UNAVAILABLE, told
 from telemetryd.ctl.render.reasons import error_text, reason
-from telemetryd.ctl.render.state_sentences import lock_sentence
+from telemetryd.ctl.render.state_sentences import left_out, lock_sentence, number_left_out
 from telemetryd.ctl.safe_text import one_line
 from telemetryd.errors import ERASURE_PENDING, LOCKED, AccessDeniedError, BusyError, ChangedError
 from telemetryd.settings.reading.service_snapshot import ABSENT, AXES
@@ -83,7 +83,7 @@ def headline(snapshot: ServiceSnapshot, words: Words) -> str:
     _ = words.gettext
     if snapshot.switches:
         what, file = snapshot.switches[0]
-        return _("Telemetry is off: {why}.").format(why=switch_clause(what, file, words))
+        return switch_line(what, file, words)
     if snapshot.is_off:
         if any(snapshot.chosen(axis) for axis in AXES):
             return _off_sentence(snapshot, words)
@@ -118,6 +118,12 @@ def switch_clause(what: str, file: str, words: Words) -> str:
     }.get(what, ("kill_switch", {"file": file or what}))
     found = entry(cause, args)
     return words.gettext(found.now).format(file=one_line(file or what)) if found else what
+
+
+def switch_line(what: str, file: str, words: Words) -> str:
+    """The line about one kill switch, or about how many more there are."""
+    number = number_left_out(what)
+    return left_out(number, words) if number else words.gettext("Telemetry is off: {why}.").format(why=switch_clause(what, file, words))
 
 
 def application_line(application: Row, running: int, words: Words) -> str:

@@ -1,6 +1,7 @@
 """What the window shows is what the daemon has: states, bytes, budgets; as plain text, with a name for everything. Policy: T1, T2."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,8 @@ from support.machine_at import accept_last_week
 from support.manifests.manifest_texts import this_week
 from support.manifests.window_manifests import GIMP
 from support.timeline import HOUR_S, at
+
+from telemetryd.settings.pages.page import Place
 
 KATE_ID, QUESTION = "org.kde.kate", "org.kde.kate/startup-time"
 KDE = '[endpoint.kde]\nname = "KDE"\nurl = "https://telemetry.example.org/v1"\n'
@@ -234,6 +237,20 @@ def test_problems(machine):
     (machine.root / "share/telemetryd/manifests/org.kde.kate.toml").write_text("schema = = 1\n")
     with machine.daemon(), driven_window(machine) as window:
         window.until(lambda: "org.kde.kate.toml" in window.all_text())
+
+
+def test_lists_that_the_service_cut(machine):
+    """Of a thousand problems, switches and locks the pages show those that the service told, and then how many more there are."""
+    folder = machine.root / "etc/telemetryd/telemetryd.toml.d"
+    folder.mkdir(parents=True)
+    for number in range(500):
+        (folder / f"{number:04}.toml").write_text("enabled = false\ndeveloper = true\n[limits]\nusage = 1\n")
+    more = re.compile(r"and (\d+) more")
+    with machine.daemon(), driven_window(machine) as window:
+        window.until(lambda: len(more.findall(window.all_text())) == 2)  # switches and problems
+        window.window.go(Place("system"))
+        window.until(lambda: len(more.findall(window.all_text())) == 3)
+        assert all(0 < int(number) < 500 for number in more.findall(window.all_text()))
 
 
 async def test_the_present_range_is_marked(timeline):
