@@ -172,9 +172,18 @@ class Installation(Protocol):
         """The text of one installed manifest. Raises StorageError."""
 
 
+class UnwrittenFacts(NamedTuple):
+    """The records of questions that ended for good, and `ConsentStore.history_erased`, as far as they could not be written."""
+
+    ended: Mapping[Key, Record] = {}
+    history_erased: int = 0
+
+
 class ConsentStore(Protocol):
     """The user's choices, in memory and in the file. A change survives a power cut after the next `Files.sync`."""
 
+    file: str
+    """The file's name."""
     levels: Levels
     applications: Mapping[str, ApplicationLevels]
     decisions: Mapping[Key, Decision]
@@ -188,6 +197,10 @@ class ConsentStore(Protocol):
     @property
     def is_owed(self) -> bool:
         """Whether a withdrawal or an end holds in memory only, because it could not be written yet."""
+
+    @property
+    def owed_facts(self) -> UnwrittenFacts:
+        """What happened and holds in memory only."""
 
     def together(self) -> AbstractContextManager[None]:
         """Store the changes of a block all or none. If StorageError leaves the block, none of them holds."""

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _DISPLACED = because(Cause.GONE, how="displaced", application="").kind
 """The name under which the delay of an evicted registration is counted."""
-_UNFINISHED = {Outcome.OPEN, Outcome.REPORTING}
 
 
 class OpenPeriod(NamedTuple):
@@ -278,7 +277,7 @@ class Questions:
 
     def unfinished(self) -> set[Key]:
         """The accepted questions that may have tallies or a queued report."""
-        return {key for key in self.accepted() if self.record(key).outcome in _UNFINISHED}
+        return {key for key in self.accepted() if not self.record(key).is_over}
 
     def decided(self) -> list[Key]:
         """The questions with an accepted definition or a record."""

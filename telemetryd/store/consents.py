@@ -16,6 +16,7 @@ from telemetryd.core.permission.record import Outcome, Record, mark_passed
 from telemetryd.core.permission.user_change import is_lower
 from telemetryd.core.privacy.ledger import Charge
 from telemetryd.core.privacy.sampling_lot import Lot
+from telemetryd.engine.ports import UnwrittenFacts
 from telemetryd.errors import StorageError
 from telemetryd.store import integrity
 
@@ -34,7 +35,6 @@ _DROP_TEXTS = """
         WHERE ifnull(outcome, '') IN ('', 'reporting') AND at >= ?
     )
 """
-_UNFINISHED = {Outcome.OPEN, Outcome.REPORTING}
 _IN_MEMORY = ("levels", "applications", "decisions", "records", "lots", "ledger")
 _PUT_LEVEL = "INSERT OR REPLACE INTO level VALUES (?, ?)"
 _PUT_APPLICATION = "INSERT OR REPLACE INTO application VALUES (?, ?, ?)"
@@ -54,6 +54,7 @@ class Consents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.file = database.path.name
         self._owed: dict[_Name, _Statement] = {}
         self._group: ExitStack | None = None
         """Ends the transaction of a block of `together`."""
@@ -72,6 +73,12 @@ class Consents:
     def is_owed(self) -> bool:
         """Whether a withdrawal or an end is not in the file yet."""
         return bool(self._owed)
+
+    @property
+    def owed_facts(self) -> UnwrittenFacts:
+        """What happened and is not in the file yet."""
+        ended = {key: record for key, record in self.records.items() if record.is_over and ("life", *key) in self._owed}
+        return UnwrittenFacts(ended, self.history_erased if ("note", _HISTORY_ERASED) in self._owed else 0)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -199,7 +206,7 @@ class Consents:
         except StorageError:
             if self._group is not None:
                 raise
-            ended = {key: record for key, record in records.items() if record.outcome not in _UNFINISHED or record.cause}
+            ended = {key: record for key, record in records.items() if record.is_over or record.cause}
             self._owed.update({("life", *key): (_PUT_LIFE, (*key, *record)) for key, record in ended.items()})
             self.records = {**self.records, **ended}
             if len(ended) < len(records) or any(ledger.values()):

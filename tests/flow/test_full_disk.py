@@ -192,3 +192,21 @@ async def test_a_withdrawal_outlives_starts_that_fail(disk):
     assembly.close()
     assert failed > 1
     assert disk.level() == 0
+
+
+async def test_what_ended_outlives_starts_that_fail(disk):
+    """A switch ends a question in a start on a full disk, which fails. When the switch is gone and there is room, it stays ended."""
+    switch = disk.machine.root / "etc/telemetryd/telemetryd.toml.d/50-off.toml"
+    switch.parent.mkdir(exist_ok=True)
+    switch.write_text("enabled = false\n")
+    surroundings = Surroundings(asyncio.Lock(), lowered=UnwrittenWithdrawals())
+    disk.fill()
+    while not surroundings.lowered.is_any:  # until a start gets as far as the switch
+        with pytest.raises(StorageError):
+            assemble(InstalledFiles(disk.machine.environ), disk.folder, surroundings)
+        disk.leave(1)
+    switch.unlink()
+    disk.free()
+    assemble(InstalledFiles(disk.machine.environ), disk.folder, surroundings).close()
+    assert rows(disk.machine, "SELECT outcome, cause FROM life", file="consent.sqlite") == [("passed", "kill_switch")]
+    assert found_on_disk(disk.machine, TOTAL_BYTES) == set()

@@ -52,6 +52,11 @@ class Record(NamedTuple):
     sent: int = 0
 
     @property
+    def is_over(self) -> bool:
+        """Whether the question ended for good."""
+        return self.outcome not in {Outcome.OPEN, Outcome.REPORTING}
+
+    @property
     def reason(self) -> Reason:
         """Cause and arguments. Raises ValueError if this version does not know them."""
         return causes.stored(self.cause, self.args)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from telemetryd.core.permission.gate import ApplicationLevels, Decision
 from telemetryd.core.permission.record import Outcome
+from telemetryd.engine.ports import UnwrittenFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 class DraftConsents:
     """The port `ConsentStore` in memory, beginning with what another one has. That one replaces its mappings, so they can be shared."""
 
-    is_owed = False
+    is_owed, owed_facts = False, UnwrittenFacts()
 
     def __init__(self, consents: ConsentStore) -> None:
-        self._consents = consents
+        self._consents, self.file = consents, consents.file
         self.levels, self.applications, self.decisions = consents.levels, consents.applications, consents.decisions
         self.records, self.lots, self.ledger, self.is_spent = consents.records, consents.lots, consents.ledger, consents.is_spent
         self.history_erased = consents.history_erased
