@@ -96,6 +96,16 @@ async def test_authority_that_is_gone(timeline):
     assert await waiting(timeline) == []
 
 
+async def test_a_machine_that_is_on_is_not_late(timeline):
+    """Whoever is on when the moment of a report comes is in a session that began before it, so the report is not a late one."""
+    await timeline.queue()
+    await timeline.go_to_slot()
+    ((since,),) = timeline.rows("SELECT since FROM tick")
+    assert since < timeline.slot() <= timeline.now
+    await timeline.run_until_sent()
+    assert timeline.rows("SELECT since, late_day FROM tick") == [(since, -1)]
+
+
 async def send_to_silent(timeline, silent_in="headers"):
     """The server has the bytes, or a connection only, and says nothing; the daemon waits."""
     timeline.receiver.silent_in = silent_in

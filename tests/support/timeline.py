@@ -17,6 +17,8 @@ STEP_S = 600
 """Running time between two looks of the daemon."""
 SLACK_S = 2
 """A tick's moment has a part of a second, and the clock is moved by whole ones: without more, a tick would come after its step."""
+_LEAD_S = 30
+"""How long before a report's moment the last step towards it ends. The slack and the calls of that step take a part of it."""
 HOUR_S, DAY_S = 3600, 86400
 _WAITING = "SELECT outcome, slot, started, held FROM report"
 APPLICATION, SOURCE, QUESTION = "org.kde.kate", "startup", "startup-time"
@@ -84,7 +86,8 @@ class Timeline:
         for _ in range(-(-seconds // STEP_S)):
             await self.client.get("Version")  # waits for a tick that has begun: its delivery is not to begin while the clock is moved
             await self.move(int(self.now) + STEP_S + SLACK_S)
-            await self.finish()
+            for _ in range(2):  # a tick has two waits; moved on within one, the daemon would miss a step, which ends its session
+                await self.finish()
 
     async def finish(self):
         """Let the daemon finish a tick: a call of the user's waits for it. One without a report goes on for up to two seconds more."""
@@ -138,8 +141,19 @@ class Timeline:
         return row
 
     async def go_to_slot(self):
-        """Jump to the moment drawn for the report, or stay if it is there."""
-        await self.move(max(self.slot(), int(self.now)))
+        """Go to the moment drawn for the report, or stay if it is there."""
+        await self.go_to(self.slot())
+
+    async def go_to(self, slot):
+        """Go to the moment drawn for a report, or stay if it is there. The machine is on before that moment comes.
+
+        After a jump to the moment itself, the session would begin with it or a second later. Then the report is late and may wait for days.
+        The last jump is short, because a longer one would end the session: the daemon need not run at its end.
+        """
+        if self.now < slot - _LEAD_S - STEP_S:
+            await self.move(slot - _LEAD_S - STEP_S)
+            await self.run(STEP_S)
+        await self.move(max(slot, int(self.now)))
 
     def slot(self):
         """The moment drawn for the only report."""
