@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from telemetryd.toml.fields import LINE, LOCALISED, RefusedError, rejection
-from telemetryd.toml.value_kinds import NOTHING, List, MistakesError, Text, part
+from telemetryd.toml.value_kinds import NOTHING, Bare, List, MistakesError, Text, Word, part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from telemetryd.toml.value_kinds import Kind, Part
 
@@ -95,12 +95,16 @@ class Table:
 
 
 class Variants:
-    """A table of one of several kinds; the value of `key` names the kind, and `instead` has hints for wrong names."""
+    """A table of one of several kinds; the value of `key` names the kind, and `instead` has hints for wrong names.
+
+    If the value names no kind, the other keys are checked as far as all kinds agree on them: the text has these mistakes anyway.
+    """
 
     json_schema = NOTHING
 
     def __init__(self, key: str, tables: Mapping[str, Table], instead: Mapping[str, str]) -> None:
         self.key, self.tables, self.instead = key, tables, instead
+        self._common = self._agreed_table()
 
     def read(self, value: Any) -> Row:
         """The row of a table."""
@@ -109,15 +113,37 @@ class Variants:
         named = value.get(self.key)
         if type(named) is str and named in self.tables:
             return self.tables[named].read(value)
-        raise MistakesError([(self.key, self._expected(named))])
+        return self._common.read({self.key: named, **value})
 
-    def _expected(self, named: Any) -> str:
+    def _agreed_table(self) -> Table:
+        """What all kinds agree on. It refuses every table, and first of all the value of `key`."""
+        known: dict[str, list[TableKey]] = {}
+        for table in self.tables.values():
+            for name, key in table.keys.items():
+                known.setdefault(name, []).append(key)
+        del known[self.key]
+        keys = {self.key: TableKey(Bare(self._refuse, json_schema=NOTHING))}
+        keys |= {name: _agreed(definitions, is_common=len(definitions) == len(self.tables)) for name, definitions in known.items()}
+        return Table("Common", keys, about="What all kinds agree on.")
+
+    def _refuse(self, named: Any) -> None:
         *most, last = self.tables
         expected = f"expected {', '.join(most)} or {last}"
         if named is None:
-            return f"is missing; {expected}"
+            raise RefusedError(f"is missing; {expected}")
         instead = self.instead.get(named.casefold(), "") if type(named) is str else ""
-        return f"{expected}; {instead}" if instead else expected
+        raise RefusedError(f"{expected}; {instead}" if instead else expected)
+
+
+def _agreed(definitions: Sequence[TableKey], *, is_common: bool) -> TableKey:
+    """A key as all kinds that know it define it: any value that one of them might accept is accepted."""
+    first, kinds = definitions[0], [definition.kind for definition in definitions]
+    if is_common and all(kind is first.kind for kind in kinds):
+        return first
+    words = [kind for kind in kinds if isinstance(kind, Word)]
+    is_word = is_common and len(words) == len(kinds)
+    kind = Word(*(word for one in words for word in one.words)) if is_word else Bare(lambda value: value, json_schema=NOTHING)
+    return TableKey(kind, default=None)
 
 
 class Tables(List):

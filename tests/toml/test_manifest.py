@@ -468,6 +468,41 @@ def test_what_to_write_instead_of_a_type(names, instead):
     assert refusal(KATE.replace('"number"', '"colour"')) == expected
 
 
+_TYPES = "expected flag, choice, number or count"
+_COMBINES = "'last', 'any', 'all', 'mode', 'min', 'max', 'median', 'sum' or 'applications'"
+_SOURCE_KEYS = "type, id, description, combine, values, unit, bins, description[LANGUAGE]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        ({'type = "number"': "", "Time from": " Time from"}, [f"type: is missing; {_TYPES}", "description: expected one line of text"]),
+        (
+            {'"number"': '"colour"', "unit =": "units =", '"median"': '"average"'},
+            [f"units: unknown key; known keys: {_SOURCE_KEYS}", f"type: {_TYPES}", f"combine: expected {_COMBINES}"],
+        ),
+        (
+            {'"number"': "3", "unit =": '"description[de]" = ""\nunit =', "description =": "descriptions ="},
+            [
+                f"descriptions: unknown key; known keys: {_SOURCE_KEYS}",
+                f"type: {_TYPES}",
+                "description: is missing",
+                "description[de]: expected one line of text",
+            ],
+        ),
+        ({'"number"': '"colour"', "[500, 2000]": '["x"]\nvalues = 3', '"ms"': "5"}, [f"type: {_TYPES}"]),
+    ],
+)
+def test_a_wrong_type_hides_no_other_fault(changes, errors):
+    """With a wrong type, all is told that is wrong whatever the type would be; what only some types have is not judged."""
+    text = KATE
+    for old, new in changes.items():
+        assert text.count(old) >= 1
+        text = text.replace(old, new, 1)
+    told = refusal(text).split(f"; {PLACE}")
+    assert [one.removeprefix(PLACE).startswith(error) for one, error in zip(told, errors, strict=True)] == [True] * len(errors)
+
+
 @pytest.mark.parametrize(("old", "new", "error"), REFUSED)
 def test_refused(old, new, error):
     """An invalid manifest is refused with the place, the fault and what was expected."""
