@@ -22,6 +22,8 @@ class _Required:
 
 
 REQUIRED = _Required()
+MISSING = "is missing"
+"""The message about a required key that is absent, or its beginning."""
 
 
 class TableKey:
@@ -77,7 +79,7 @@ class Table:
                 else:
                     wrong.append((name, self.known))
             except RefusedError as refusal:
-                wrong.append(part(name, refusal))
+                wrong.append(part(name, self._refusal(name, item, refusal)))
         if wrong or not self._required <= value.keys():
             raise MistakesError(self._in_order(wrong, value))
         return Row(**values)
@@ -87,9 +89,14 @@ class Table:
         match = LOCALISED.fullmatch(name)
         return (match[2], match[1]) if match and match[1] in self.texts else None
 
+    def _refusal(self, name: str, item: Any, refusal: RefusedError) -> RefusedError:
+        """The error about a key, with a hint if a table of translations stands there."""
+        is_table = type(item) is dict and name in self.texts
+        return RefusedError(f'{refusal}; write a translation as a key in quotes: "{name}[de]"') if is_table else refusal
+
     def _in_order(self, wrong: list[Part], value: Mapping[str, Any]) -> list[Part]:
         """Unknown keys first, then wrong or missing keys in the order of the table, then translations."""
-        missing = [(name, "is missing") for name in self.keys if name in self._required and name not in value]
+        missing = [(name, MISSING) for name in self.keys if name in self._required and name not in value]
         order = {name: number for number, name in enumerate(self.keys)}
         return sorted([*wrong, *missing], key=lambda entry: -1 if isinstance(entry[1], tuple) else order.get(str(entry[0]), len(order)))
 
@@ -130,7 +137,7 @@ class Variants:
         *most, last = self.tables
         expected = f"expected {', '.join(most)} or {last}"
         if named is None:
-            raise RefusedError(f"is missing; {expected}")
+            raise RefusedError(f"{MISSING}; {expected}")
         instead = self.instead.get(named.casefold(), "") if type(named) is str else ""
         raise RefusedError(f"{expected}; {instead}" if instead else expected)
 

@@ -316,6 +316,7 @@ REFUSED = [
     ("summary", '"name[DE]" = "x"\nsummary', f"{APP}name[DE]: unknown key"),
     ("summary", '"name[de]" = ""\nsummary', f"{APP}name[de]: expected one line of text"),
     ("summary", f'"name[de]" = "{"x" * 301}"\nsummary', f"{APP}name[de]: expected at most 300 characters"),
+    ('name = "Kate"', 'name.de = "x"', f'{APP}name: expected a text; write a translation as a key in quotes: "name[de]"'),
     # Sources.
     ('"number"', '"string"', f"{PLACE}type: expected flag, choice, number or count; there is no type for texts"),
     ('"number"', "[1]", f"{PLACE}type: expected flag, choice, number or count"),

@@ -79,5 +79,6 @@ def _unreadable(text: str, refusal: str) -> Finding | None:
     try:
         parser.loads(text)
     except ValueError as failure:
-        return text_finding(*parser.diagnosis(text, failure))
+        diagnosis = parser.diagnosis(text, failure)
+        return text_finding(diagnosis.line, diagnosis.message_beside_line, diagnosis.help)
     return None

@@ -16,9 +16,10 @@ from telemetryd.toml import parser, reader
 from telemetryd.toml.manifest import application_of, definition_of, source_of
 from telemetryd.toml.manifest_keys import MANIFEST
 from telemetryd.toml.mistakes import format_mistake, format_place
+from telemetryd.toml.tables import MISSING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from telemetryd.authoring.linter.finding import Document, Fault
     from telemetryd.core.definition import Source
@@ -36,13 +37,45 @@ def faults(text: str) -> list[Fault]:
     document = parser.loads(text)
     mistakes = reader.mistakes(MANIFEST, document)
     unknown = [_unknown_key_fault(mistake, document) for mistake in mistakes if mistake.known]
-    wrong = [_mistake_fault(mistake, document) for mistake in mistakes if not mistake.known]
+    if any(not mistake.place for mistake in mistakes):  # another format
+        return [_mistake_fault(mistake, document) for mistake in mistakes]
+    written = _correct_keys(mistakes, document)
+    wrong = [_mistake_fault(mistake, document) for mistake in reader.mistakes(MANIFEST, document)]
     broken = {fault.place for fault in wrong}
-    if ("schema",) in broken:
-        return wrong
-    for fault in unknown:  # so that the rest of their tables is checked
-        del _value_at(document, fault.place[:-1])[fault.place[-1]]
-    return [*unknown, *wrong, *_cross_table_faults(document, _valid_tables(document, broken), broken)]
+    rest = [*wrong, *_cross_table_faults(document, _valid_tables(document, broken), broken)]
+    return [*unknown, *(fault._replace(place=_as_written(fault.place, written)) for fault in rest)]
+
+
+def _correct_keys(mistakes: Sequence[Mistake], document: Document) -> dict[Place, Place]:
+    """Give misspelt keys the names that they should have, and remove other unknown keys, so that the rest is checked.
+
+    A key is misspelt if a similar one is missing. Returns correct place → place in the text.
+    """
+    missing = {mistake.place for mistake in mistakes if mistake.message.startswith(MISSING)}
+    written: dict[Place, Place] = {}
+    for place, known in ((mistake.place, mistake.known) for mistake in mistakes if mistake.known):
+        table = _value_at(document, place[:-1])
+        value = table.pop(place[-1])
+        meant = (*place[:-1], *_near(str(place[-1]), known))
+        if meant in missing and meant not in written:
+            table[meant[-1]] = value
+            written[meant] = place
+    return written
+
+
+def _as_written(place: Place, written: Mapping[Place, Place]) -> Place:
+    """A place with the keys that the text has."""
+    for length in range(len(place), 0, -1):
+        if place[:length] in written:
+            return (*written[place[:length]], *place[length:])
+    return place
+
+
+def _near(key: str, known: Sequence[str]) -> list[str]:
+    """The known key that a key may stand for, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for a text with this mistake only
+
+    return get_close_matches(key, known, 1)
 
 
 def _value_at(document: Document, place: Place) -> Any:
@@ -53,11 +86,9 @@ def _value_at(document: Document, place: Place) -> Any:
 
 
 def _unknown_key_fault(mistake: Mistake, document: Document) -> Fault:
-    from difflib import get_close_matches  # noqa: PLC0415 - for a text with this mistake only
-
     key = str(mistake.place[-1])
     base, bracket, _ = key.partition("[")
-    near = get_close_matches(key, mistake.known, 1)
+    near = _near(key, mistake.known)
     if bracket and f"{base}[LANGUAGE]" in mistake.known:
         help_ = f"write the language as in a locale's name: {base}[de], {base}[pt_BR] or {base}[sr@latin]"
     else:
@@ -68,7 +99,9 @@ def _unknown_key_fault(mistake: Mistake, document: Document) -> Fault:
 def _mistake_fault(mistake: Mistake, document: Document) -> Fault:
     place = mistake.place or ("schema",)
     is_value = len(place) == _ENTRY and place[2] == "values"
-    return error(place, "P1" if is_value else guide(place).clause, format_mistake(mistake, document), help_for(place, mistake.message))
+    reason, _, hint = mistake.message.partition("; ")
+    help_ = help_for(place, reason) if reason == MISSING or not hint else hint
+    return error(place, "P1" if is_value else guide(place).clause, format_mistake(mistake._replace(message=reason), document), help_)
 
 
 def _valid_tables(document: Document, broken: set[Place]) -> Row:

@@ -120,7 +120,7 @@ def test_deep(depth):
 @pytest.mark.parametrize("more", [0, 1, 1000])
 def test_too_long(more):
     """A text above the limit of a manifest is refused as a whole, whatever is in it."""
-    text = WHOLE.replace("vendor", "vendr") + "#" * (MANIFEST_BYTES - len(WHOLE) + 1 + more)
+    text = WHOLE.replace("vendor", "owner") + "#" * (MANIFEST_BYTES - len(WHOLE) + 1 + more)
     findings = lint(text, TODAY)
     if more == 0:
         assert len(text) == MANIFEST_BYTES
@@ -173,7 +173,6 @@ def test_several_at_once():
     )
     messages = [(finding.line, finding.fault.message.partition(": expected")[0]) for finding in lint(text, TODAY)]
     assert messages == [
-        (2, "[application]: vendor: is missing"),
         (5, "[application]: vendr: unknown key"),
         (11, '[[source]] "startup": bins'),
         (16, '[[question]] "startup-time": category'),
@@ -183,12 +182,89 @@ def test_several_at_once():
 
 
 def test_all_unknown_keys():
-    """All unknown keys are named with the other faults of their table; the help names the intended key."""
+    """All unknown keys are named with the other faults of their table. A key that is misspelt is not missing too: the help names it."""
     text = WHOLE.replace("[application]", "[application]\ncolour = 1\nnmae = 'x'\n'vendor[de]' = 'x'").replace('name = "Editor"', "")
     help_by_message = {finding.fault.message.removeprefix("[application]: "): finding.fault.help for finding in lint(text, TODAY)}
-    assert help_by_message.keys() == {"colour: unknown key", "nmae: unknown key", "vendor[de]: unknown key", "name: is missing"}
+    assert help_by_message.keys() == {"colour: unknown key", "nmae: unknown key", "vendor[de]: unknown key"}
     assert help_by_message["nmae: unknown key"] == "did you mean name?"
     assert help_by_message["colour: unknown key"].startswith("remove it, or write one of id, name")
+
+
+_TYPES = "expected flag, choice, number or count"
+_WRITE_TYPES = (
+    'write "flag" for true or false, "choice" for one of a few values, "number" for what is measured, "count" for what is counted'
+)
+_TRANSLATE = 'write a translation as a key in quotes: "{}[de]"'
+SAID = [
+    ({'type = "number"': 'type="bool"'}, [(9, f'[[source]] "startup": type: {_TYPES}', 'for true or false write "flag"')]),
+    ({'type = "number"': 'type="colour"'}, [(9, f'[[source]] "startup": type: {_TYPES}', _WRITE_TYPES)]),
+    ({'type = "number"\n': ""}, [(7, '[[source]] "startup": type: is missing', _WRITE_TYPES)]),
+    ({"purpose": "purpse"}, [(14, '[[question]] "startup-time": purpse: unknown key', "did you mean purpose?")]),
+    (
+        {'purpose = "Is start-up too slow?"': "purpse = 3\npurpos = 3"},
+        [
+            (
+                14,
+                '[[question]] "startup-time": purpose: expected a text',
+                'ask what you need to know: purpose = "Is start-up too slow on machines with little memory?"',
+            ),
+            (14, '[[question]] "startup-time": purpse: unknown key', "did you mean purpose?"),
+            (15, '[[question]] "startup-time": purpos: unknown key', "did you mean purpose?"),
+        ],
+    ),
+    (
+        {'type = "number"': 'typ = "number"', "[500, 2000]": "[2000, 500]"},
+        [
+            (9, '[[source]] "startup": typ: unknown key', "did you mean type?"),
+            (
+                11,
+                '[[source]] "startup": bins: expected one or more edges in rising order, each once',
+                "list the edges of the bins in rising order, two edges make three bins: bins = [500, 2000]",
+            ),
+        ],
+    ),
+    (
+        {"purpose": "purpse", "2027-04-25": "2028-04-25"},
+        [
+            (14, '[[question]] "startup-time": purpse: unknown key', "did you mean purpose?"),
+            (
+                21,
+                '[[question]] "startup-time": ends: expected a date at most one year after starts, 2027-11-02 or earlier',
+                "write the last day as a date without quotes, at most a year after starts: ends = 2027-06-27",
+            ),
+        ],
+    ),
+    ({'name = "Editor"': 'name.de = "Editor"'}, [(4, "[application]: name: expected a text", _TRANSLATE.format("name"))]),
+    (
+        {"schema = 1": "schema: 1"},
+        [(1, "expected TOML, not YAML", "write key = value under [table] headers; `telemetryctl new` writes a first manifest")],
+    ),
+    (
+        {"schema = 1": "schema = 1\nshare = 0,5"},
+        [
+            (
+                2,
+                "not valid TOML: column 10: expected a number without a comma",
+                "write a point before decimals, as 0.5, and nothing between thousands, as 20000",
+            )
+        ],
+    ),
+    (
+        {"schema = 1": "schema = 1\na.b.c.d.e = 1"},
+        [(2, "expected a key of at most 4 parts", "take out what no key of a manifest needs")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), SAID)
+def test_what_is_said(changes, expected):
+    """Each mistake is told once: by its message, its line and its help together."""
+    text = WHOLE
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    told = [(finding.line, finding.fault.message, finding.fault.help) for finding in lint(text, TODAY)]
+    assert told == expected
 
 
 @pytest.mark.parametrize(
