@@ -11,6 +11,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cache
+from math import inf
 from typing import NamedTuple
 
 from benchmarks.linkage_people import PERIODS, STARTS, Due, Person, definitions, owed
@@ -69,6 +70,10 @@ class Outbox:
         self.busy_s = 0
         self._server, self._chance, self._late_day = server, chance, -1
 
+    def earliest(self) -> float:
+        """The first moment at which a report of the queue may leave; none ever, if it is empty."""
+        return min((one.slot for one in self.queue), default=inf)
+
     def tick(self, ticks: Ticks) -> None:
         """Hand over the report that this tick sends, if any. What surely reached nobody gets another slot; all else is final."""
         if choice := schedule.choose(self.queue, ticks, self._late_day, self._chance.randrange):
@@ -105,7 +110,13 @@ def body(due: Due, chance: random.Random) -> bytes:
     cell = noise.respond(due.cell, definition.cells, question.epsilon, chance.randrange)
     nonce = f"{chance.getrandbits(128):032x}"
     answer = report.label_of_cell(definition, cell)
-    return report.encode(report.Report(*definition.key, definition.revision, due.period.label, answer, question.epsilon, nonce))
+    return report.encode(report.Report(*definition.key, _revisions()[due.question], due.period.label, answer, question.epsilon, nonce))
+
+
+@cache
+def _revisions() -> list[str]:
+    """The name of each question's definition in reports."""
+    return [definition.revision for definition in definitions()]
 
 
 def sessions(one: Person, chance: random.Random) -> list[Session]:
@@ -132,14 +143,14 @@ def _seen(one: Person, due: Due, text: bytes, arrived: int) -> Seen:
 
 def _deliver(days: list[Session], outbox: Outbox, chance: random.Random, *, skips: bool) -> None:
     """Days of as many hours each, by the real ticks and choices."""
-    ticks = first_hour(STARTS, chance.randrange)
+    ticks, earliest = first_hour(STARTS, chance.randrange), outbox.earliest()
     for number, session in enumerate(days):
-        if skips and all(one.slot >= session.end for one in outbox.queue):
+        if skips and earliest >= session.end:
             ticks = None
             continue
         if ticks is None:
             ticks = _later(days, number, chance)
-        ticks = walk(session, ticks, outbox, chance)
+        ticks, earliest = walk(session, ticks, outbox, chance), outbox.earliest()
 
 
 def walk(session: Session, ticks: Ticks, outbox: Outbox, chance: random.Random) -> Ticks:
@@ -180,7 +191,9 @@ _PERIOD_S = RUN_S + ACCURACY_S
 def _before_something_happens(ticks: Ticks, end: int) -> Ticks:
     """The state after the last run of a session that ends at `end` before which no hour ends and no tick is waited for."""
     goal = HOUR_S if ticks.is_done else ticks.moment_s - RUN_S
-    number = max(min((goal - 1 - ticks.passed_s) // RUN_S, (end - 1 - ticks.seen) // _PERIOD_S), 0)
+    number = min((goal - 1 - ticks.passed_s) // RUN_S, (end - 1 - ticks.seen) // _PERIOD_S)
+    if number <= 0:
+        return ticks
     return ticks._replace(seen=ticks.seen + number * _PERIOD_S, passed_s=ticks.passed_s + number * RUN_S)
 
 

@@ -8,7 +8,7 @@ assumed, and so is that a new machine is new in everything (`_NEWNESS`), which h
 
 import random
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import accumulate
@@ -18,8 +18,9 @@ from support.manifests.manifest_texts import EDITOR, STARTUP, question
 
 from telemetryd.core.answers import aggregate
 from telemetryd.core.answers.coarsen import coarsener
-from telemetryd.core.answers.period import Period
+from telemetryd.core.answers.period import Period, whole_periods
 from telemetryd.core.answers.report import cell_of_bins
+from telemetryd.core.definition import Key
 from telemetryd.core.privacy import ledger, room, sampling_lot
 from telemetryd.core.settings import Budgets
 from telemetryd.core.system_facts import SYSTEM
@@ -225,15 +226,34 @@ def _cell(number: int, values: tuple[object, ...]) -> int:
 def owed(one: Person, chance: random.Random) -> list[Due]:
     """What a person answers: drawn, not begun at the acceptance, and with room in the ledger; all ten are accepted at once."""
     drawn, candidates = {}, {}
-    for number, definition in enumerate(definitions()):
+    for number, asked in enumerate(_asked()):
         numbers = sampling_lot.draw_lot(chance.randrange)
-        period = sampling_lot.drawn_period(definition.question, numbers, one.accepted)
-        if period and sampling_lot.takes_part(numbers, definition.question.share, 1.0):
-            drawn[definition.key] = (number, period)
-            entry = ledger.charge_for(definition, HOST, datetime.fromtimestamp(period.end - 1, UTC).year)
-            candidates[definition.key] = room.Candidate(numbers.rank, one.accepted, period.start, entry)
+        period = sampling_lot.period_among(asked.periods, numbers)
+        if period.start > one.accepted and numbers.part < asked.bar:
+            drawn[asked.key] = (number, period)
+            candidates[asked.key] = room.Candidate(numbers.rank, one.accepted, period.start, asked.entries[period])
     held = room.look({}, candidates, ledger.caps_of(Budgets(), is_spent=False), STARTS + PERIODS * WEEK_S).changes
     return [Due(number, period, true_cell(number, one.facts)) for number, period in map(drawn.get, held)]
+
+
+class _Asked(NamedTuple):
+    """What a question is for everybody, worked out once: who is drawn, its periods, and the entry of each in the ledger."""
+
+    key: Key
+    bar: int
+    periods: Sequence[Period]
+    entries: Mapping[Period, ledger.Charge]
+
+
+@cache
+def _asked() -> list[_Asked]:
+    found = []
+    for definition in definitions():
+        question = definition.question
+        periods = whole_periods(question.period, question.starts, question.ends)
+        entries = {one: ledger.charge_for(definition, HOST, datetime.fromtimestamp(one.end - 1, UTC).year) for one in periods}
+        found.append(_Asked(definition.key, sampling_lot.bar(question.share, 1.0), periods, entries))
+    return found
 
 
 @cache

@@ -15,12 +15,13 @@ from benchmarks.linkage_attacks import DAY_S, Times, spread_evenly
 from benchmarks.linkage_calendars import CLASSES, ZONES, class_of
 from benchmarks.linkage_days import Outbox, Seen, Server, life, runs, sessions
 from benchmarks.linkage_living import YEARLY, Lived
-from benchmarks.linkage_people import HOURS, PERIODS, STARTS, WEEK_S, definitions, person
+from benchmarks.linkage_people import HOURS, PERIODS, STARTS, WEEK_S, definitions, owed, person
 from benchmarks.linkage_presence import Odds, odds
 from benchmarks.linkage_servers import SERVERS, Answering
 from support.campaign import IS_CAMPAIGN
 
 from telemetryd.core.limits import HOUR_S
+from telemetryd.core.privacy import sampling_lot
 from telemetryd.core.sending import schedule
 from telemetryd.core.sending.hindrance import Hindrance
 from telemetryd.core.sending.schedule import Queued
@@ -171,6 +172,20 @@ def test_sessions_passed_over():
     assert [(one.question, one.period, one.cell) for one in lives[True]] == [(one.question, one.period, one.cell) for one in lives[False]]
     assert len(delays[0]) == pytest.approx(len(delays[1]), rel=0.01)
     assert mean(delays[0]) == pytest.approx(mean(delays[1]), abs=10 * 3600)
+
+
+def test_drawn_as_the_core_draws():
+    """What is worked out once for each question changes nothing: whoever owes an answer was drawn by the core, for that period."""
+    for number in range(60):
+        one, (chance, same) = person(number, 3), (random.Random(number), random.Random(number))
+        lots = [(asked, sampling_lot.draw_lot(same.randrange)) for asked in definitions()]
+        drawn = {
+            place: sampling_lot.drawn_period(asked.question, lot, one.accepted)
+            for place, (asked, lot) in enumerate(lots)
+            if sampling_lot.takes_part(lot, asked.question.share, 1.0)
+        }
+        assert {due.question: due.period for due in owed(one, chance)}.items() <= drawn.items()
+        assert chance.random() == same.random()
 
 
 def test_runs_passed_over():
