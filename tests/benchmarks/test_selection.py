@@ -6,7 +6,21 @@ from statistics import mean
 import pytest
 from benchmarks import selection
 from benchmarks.selection import AT_ONCE, agreement, agreement_about_a_fact, bias, chi_square, evenly, evenness, planned_for, step
-from benchmarks.selection_people import ACCEPTANCES, PUBLICATIONS
+from benchmarks.selection_people import (
+    ACCEPTANCES,
+    BEFORE,
+    CAPS,
+    FOREVER,
+    PUBLICATIONS,
+    YEAR_S,
+    candidate_of,
+    chance_of,
+    fit_together,
+    lots_of,
+    published,
+)
+
+from telemetryd.core.privacy import room
 
 HEAVY, ANSWERS = 5000, 15_000
 POINTS = 0.01
@@ -63,6 +77,23 @@ def test_evenness():
     assert chi_square(0, 39) == 1
     assert evenness([400] * 38 + [280, 520], [8] * 2000) < 1e-4
     assert evenness([2000] * 8 + [0] * 32, [8] * 2000) < 1e-4
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.3])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_what_fits_together_is_answered(share, is_late):
+    """Where all that a user is drawn for fits together, the core gives room to all of it; where it does not, to less."""
+    found, questions = [], published(AT_ONCE, share)
+    for number in range(100):
+        rng = chance_of((number, share))
+        lots = list(lots_of(questions, rng))
+        candidates = {asked.key: candidate_of(asked, lot, BEFORE + rng(YEAR_S) if is_late else 0)[1] for asked, lot in lots}
+        candidates = {key: one for key, one in candidates.items() if one.accepted < one.begins}
+        held = room.look({}, candidates, CAPS, FOREVER).changes
+        assert (len(held) == len(candidates)) is fit_together(candidates.values())
+        found.append(fit_together(candidates.values()))
+    assert True in found
+    assert False in found or share == 0.1
 
 
 @pytest.mark.parametrize("asked", [(9, 1, 0), (40, 10, 0)])
