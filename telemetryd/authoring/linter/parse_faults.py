@@ -56,7 +56,7 @@ def _correct_keys(mistakes: Sequence[Mistake], document: Document) -> dict[Place
     for place, known in ((mistake.place, mistake.known) for mistake in mistakes if mistake.known):
         table = _value_at(document, place[:-1])
         value = table.pop(place[-1])
-        meant = (*place[:-1], *_near(str(place[-1]), known))
+        meant = (*place[:-1], _near(str(place[-1]), known))
         if meant in missing and meant not in written:
             table[meant[-1]] = value
             written[meant] = place
@@ -71,11 +71,11 @@ def _as_written(place: Place, written: Mapping[Place, Place]) -> Place:
     return place
 
 
-def _near(key: str, known: Sequence[str]) -> list[str]:
-    """The known key that a key may stand for, or nothing."""
+def _near(key: str, known: Sequence[str]) -> str:
+    """The known key that a key may stand for, or ""."""
     from difflib import get_close_matches  # noqa: PLC0415 - for a text with this mistake only
 
-    return get_close_matches(key, known, 1)
+    return next(iter(get_close_matches(key, known, 1)), "")
 
 
 def _value_at(document: Document, place: Place) -> Any:
@@ -92,7 +92,7 @@ def _unknown_key_fault(mistake: Mistake, document: Document) -> Fault:
     if bracket and f"{base}[LANGUAGE]" in mistake.known:
         help_ = f"write the language as in a locale's name: {base}[de], {base}[pt_BR] or {base}[sr@latin]"
     else:
-        help_ = f"did you mean {near[0]}?" if near else f"remove it, or write one of {', '.join(mistake.known)}"
+        help_ = f"did you mean {near}?" if near else f"remove it, or write one of {', '.join(mistake.known)}"
     return error(mistake.place, "T2", f"{format_place(mistake.place[:-1], document)}{key}: unknown key", help_)
 
 
