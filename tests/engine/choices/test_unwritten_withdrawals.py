@@ -6,6 +6,7 @@ import pytest
 from support.engine_flow import DURING, KEY, OPENS, collecting
 
 from telemetryd.core.limits import DAY_S
+from telemetryd.core.permission.gate import Levels
 from telemetryd.core.permission.record import Outcome
 from telemetryd.errors import StorageError
 from telemetryd.runtime.assembly import _lowered
@@ -91,3 +92,26 @@ async def test_what_happened_belongs_to_its_file(running):
     kept.apply(running.store.consents)
     assert running.record().outcome is Outcome.PASSED
     assert not kept.is_any
+
+
+async def test_a_no_belongs_to_its_file(running):
+    """A no that the ordinary files could not be told is kept for them while those of developer mode are open, and so is an erasure.
+
+    Developer mode's own levels stay.
+    """
+    with running.broken_consents(), contextlib.suppress(StorageError):
+        running.store.consents.set_levels(Levels())
+    kept = running.lowered
+    kept.erased.add(KEY[0])
+    kept.take_over(running.store.consents)
+    running.store.close()
+    running.put_together(developer=True)
+    running.store.consents.set_levels(Levels(2, 2))
+    kept.apply(running.store.consents)
+    assert (running.store.consents.levels, kept.erased, kept.is_any) == (Levels(2, 2), set(), True)
+    kept.take_over(running.store.consents)
+    running.store.close()
+    running.put_together()
+    assert running.store.consents.levels != Levels()
+    kept.apply(running.store.consents)
+    assert (running.store.consents.levels, kept.erased) == (Levels(), {KEY[0]})
