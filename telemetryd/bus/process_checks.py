@@ -96,12 +96,14 @@ class ProcessChecks:
             return LATE
 
     async def _begin(self, namespace: Namespace) -> _Check | None:
-        """Wait for a turn in the namespace, and for a slot. None if the namespace's check is stuck."""
+        """Wait for a turn in the namespace, and for a slot. None if the namespace's check is stuck, or all slots are."""
         while namespace in self._checks:
             earlier = self._checks[namespace]
             if earlier.is_stuck:
                 return None
             await earlier.done.wait()
+        if sum(check.is_stuck for check in self._checks.values()) >= LOOKS_MAX:
+            return None
         check = self._checks[namespace] = _Check()
         try:
             await self._slots.acquire()

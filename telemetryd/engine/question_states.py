@@ -14,7 +14,7 @@ from telemetryd.core.limits import OPEN_QUESTIONS_MAX
 from telemetryd.core.permission import lifecycle, obstacle_delay
 from telemetryd.core.permission.gate import ApplicationLevels, Circumstances, Decision, Presence, covers, obstacles_without_definition
 from telemetryd.core.permission.lifecycle import Effect, State
-from telemetryd.core.permission.record import ERASED, Outcome, Record, begin_report, mark_lost, record_attempt
+from telemetryd.core.permission.record import ERASED, UNFINISHED, Outcome, Record, begin_report, mark_lost, record_attempt
 from telemetryd.core.privacy import room
 from telemetryd.core.privacy.sampling_lot import draw_lot
 from telemetryd.engine.budget import Budget
@@ -277,7 +277,7 @@ class Questions:
 
     def unfinished(self) -> set[Key]:
         """The accepted questions that may have tallies or a queued report."""
-        return {key for key in self.accepted() if not self.record(key).is_over}
+        return {key for key in self.accepted() if self.record(key).outcome in UNFINISHED}
 
     def decided(self) -> list[Key]:
         """The questions with an accepted definition or a record."""

@@ -16,7 +16,7 @@ from telemetryd.engine.choices.decisions import Decisions
 from telemetryd.engine.choices.foresight import Foresight
 from telemetryd.engine.choices.known_questions import KnownQuestions
 from telemetryd.engine.choices.new_questions import NewQuestions
-from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
+from telemetryd.engine.choices.unwritten_withdrawals import Owed, UnwrittenWithdrawals
 from telemetryd.engine.choices.without_storage import DecisionsWithoutStorage
 from telemetryd.engine.declarations.catalogue import Catalogue
 from telemetryd.engine.delivery import Deliveries
@@ -34,7 +34,7 @@ from telemetryd.problem_log import ProblemLog
 from telemetryd.runtime.clock import SecretRandomness, SystemClock
 from telemetryd.runtime.uploader import UploaderCourier
 from telemetryd.runtime.uploader_unit import upload_socket
-from telemetryd.store import Store, no_store, open_store, purge_ordinary, storage_problem
+from telemetryd.store import Store, consent_file, no_store, open_store, purge_ordinary, storage_problem
 from telemetryd.system.facts import LinuxFacts
 
 if TYPE_CHECKING:
@@ -115,11 +115,12 @@ def assemble(installation: InstalledFiles, directory: Path, surroundings: Surrou
         StorageError: the databases cannot be used.
     """
     is_developer = installation.settings().developer
-    is_erased = not is_developer or _shut_for_developer(installation, directory)
+    lowered = surroundings.lowered or UnwrittenWithdrawals()
+    is_erased = not is_developer or _shut_for_developer(installation, directory, lowered)
     purge_elsewhere = _nothing_to_purge if is_erased else partial(purge_ordinary, directory)
     with _open_databases(directory, surroundings, is_developer=is_developer) as disk:
         assembly = _build(installation, disk, surroundings, is_developer=is_developer, purge_elsewhere=purge_elsewhere)
-        with _lowered(disk.files.consents, surroundings.lowered or UnwrittenWithdrawals()):
+        with _lowered(disk.files.consents, lowered):
             assembly.work.now(_start_steps(assembly))
     return assembly
 
@@ -127,8 +128,8 @@ def assemble(installation: InstalledFiles, directory: Path, surroundings: Surrou
 @contextmanager
 def _lowered(consents: ConsentStore, lowered: UnwrittenWithdrawals) -> Iterator[None]:
     """Apply withdrawals for the block. If it fails, those that are not written yet are kept for the next start."""
-    lowered.apply(consents)
     try:
+        lowered.apply(consents)
         yield
     except BaseException:
         lowered.take_over(consents)
@@ -141,7 +142,11 @@ def assemble_without_storage(installation: InstalledFiles, surroundings: Surroun
     assembly = _build(installation, disk, surroundings, is_developer=installation.settings().developer)
     control = assembly.control
     lowered = surroundings.lowered or UnwrittenWithdrawals()
-    choices = DecisionsWithoutStorage(control.catalogue, assembly.known, shown=control.consents.levels, lowered=lowered, why=why)
+
+    def owed() -> Owed:
+        return lowered.of(consent_file(is_developer=control.catalogue.settings.developer))
+
+    choices = DecisionsWithoutStorage(control.catalogue, assembly.known, shown=control.consents.levels, owed=owed, why=why)
     return assembly._replace(control=control._replace(choices=choices, problems=lambda: [storage_problem(why)]))
 
 
@@ -172,22 +177,29 @@ def _open_databases(directory: Path, surroundings: Surroundings, *, is_developer
         raise
 
 
-def _shut_for_developer(installation: InstalledFiles, directory: Path) -> bool:
-    """Close the questions of the ordinary databases. False if another process reads the main file, which may hold erased text."""
-    if not (directory / "consent.sqlite").exists():
+def _shut_for_developer(installation: InstalledFiles, directory: Path, lowered: UnwrittenWithdrawals) -> bool:
+    """Close the questions of the ordinary databases. False if another process reads the main file, which may hold erased text.
+
+    What was withdrawn there and is not written yet is written first. Raises StorageError if it cannot be: else nobody would try again.
+    """
+    if not (directory / consent_file(is_developer=False)).exists():
         return True
-    surroundings = Surroundings(asyncio.Lock())
+    surroundings = Surroundings(asyncio.Lock(), lowered=lowered)
     with _open_databases(directory, surroundings, is_developer=False) as disk:
         ordinary = _build(installation, disk, surroundings, is_developer=False)
-    try:
-        return ordinary.work.now(_shut_steps(ordinary))
-    finally:
-        ordinary.close()
+        consents = disk.files.consents
+        with _lowered(consents, lowered):
+            is_erased = ordinary.work.now(_shut_steps(ordinary))
+            if consents.is_owed:
+                raise StorageError("what was withdrawn before developer mode cannot be written")
+    ordinary.close()
+    return is_erased
 
 
 def _shut_steps(ordinary: Assembly) -> Steps[bool]:
     yield from ordinary.sampling.catch_up_steps()
     yield from ordinary.sampling.shut_steps(Cause.DEVELOPER)
+    yield from ordinary.decisions.erase_owed_steps()
     return (yield from ordinary.erasure.finish_steps())
 
 

@@ -108,9 +108,14 @@ class Store(NamedTuple):
         self.decoys.close()
 
 
+def consent_file(*, is_developer: bool) -> str:
+    """The name of the file with the user's choices. Developer mode has one of its own."""
+    return "developer-consent.sqlite" if is_developer else "consent.sqlite"
+
+
 def is_do_not_track_noted(directory: Path) -> bool:
     """Whether a daemon noted DO_NOT_TRACK in either consent file. A damaged file is left for `open_store` to find."""
-    return any(has_do_not_track_note(directory / f"{prefix}consent.sqlite") for prefix in ("", "developer-"))
+    return any(has_do_not_track_note(directory / consent_file(is_developer=is_developer)) for is_developer in (False, True))
 
 
 def purge_ordinary(directory: Path) -> bool:
@@ -146,7 +151,7 @@ def open_store(directory: Path, listener: CommitListener = NOBODY, *, is_develop
         StorageError: a file has a newer version or cannot be opened. A damaged file is quarantined instead.
     """
     prefix = "developer-" if is_developer else ""
-    consent = Database(directory / f"{prefix}consent.sqlite", CONSENT, listener)
+    consent = Database(directory / consent_file(is_developer=is_developer), CONSENT, listener)
     try:
         main = Database(directory / f"{prefix}telemetry.sqlite", MAIN, listener)
     except BaseException:

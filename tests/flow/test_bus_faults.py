@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.bus.pidfd_bus import PidfdBus
 from support.bus.private_bus import PAIRS, Bus
-from support.bus.raw_bus import ERROR, RETURN, RawBus, strings
+from support.bus.raw_bus import CALL, ERROR, INTERFACE, MEMBER, PATH, RETURN, SENDER, SIGNAL, SIGNATURE, RawBus, strings
 from support.bus.relayed_bus import CONTROL_CONNECTION, NAMELESS, TELEMETRY_CONNECTION, Relay
 from support.campaign import IS_CAMPAIGN, TIMEOUT_S
 from support.machine import CONTROL, KATE, STARTS, TELEMETRY, WAIT_S, CallError, until
@@ -127,6 +127,23 @@ def named(value):
     return value if isinstance(value, str) else "-on-".join(value)
 
 
+CUT_OFF = b"\1\0\0\0\xff\0"
+"""A text that is not one."""
+
+
+def unreadable(kind, which):
+    """Bytes for a connection. A text is read only in a message that somebody waits for: a call, or without a name a signal of the bus."""
+    if kind != "a text that is none":
+        return UNREADABLE[kind]
+    peer = RawBus.__new__(RawBus)
+    peer._serial = 0
+    if which == "nameless":
+        driver = "org.freedesktop.DBus"
+        fields = {PATH: "/", INTERFACE: driver, MEMBER: "NameOwnerChanged", SENDER: driver, SIGNATURE: "s"}
+        return peer.message(SIGNAL, fields, CUT_OFF)
+    return peer.message(CALL, {PATH: "/", MEMBER: "Ping", SENDER: ":1.1", SIGNATURE: "s"}, CUT_OFF)
+
+
 INJECTED = [
     (which, kind, pair)
     for (first, which), (second, kind), (third, pair) in product(*map(enumerate, (CONNECTIONS, UNREADABLE, PAIRS)))
@@ -142,7 +159,7 @@ async def test_what_cannot_be_read_ends_the_daemon_in_order(every_machine, which
         await consent(every_machine)
         async with every_machine.client() as client:
             await push(client)
-            relay.inject(CONNECTIONS[which], UNREADABLE[kind])
+            relay.inject(CONNECTIONS[which], unreadable(kind, which))
             assert daemon.process.wait(LEAVING_S) == 1
             assert [await client.bus.owner_of(name) for name in (TELEMETRY[0], CONTROL[0])] == [None, None]
         assert daemon.log.startswith("ERROR: data from the session bus cannot be read: ")

@@ -11,9 +11,11 @@ import pytest
 from support.machine import CONTROL, CallError, Variant, until
 from support.machine_at import TOTAL, TOTAL_BYTES, collect_total, found_on_disk, rows
 
+from telemetryd.core.permission.gate import Levels
+from telemetryd.core.permission.user_change import UserChange
 from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
 from telemetryd.errors import StorageError
-from telemetryd.runtime.assembly import Surroundings, assemble
+from telemetryd.runtime.assembly import Surroundings, assemble, assemble_without_storage
 from telemetryd.system.installed import InstalledFiles
 
 pytestmark = pytest.mark.root
@@ -176,15 +178,14 @@ async def test_it_stays_as_long_as_something_is_owed(disk):
 async def test_a_withdrawal_outlives_starts_that_fail(disk):
     """With ever more room, a start fails at ever later steps. No earlier withdrawal is lost with them, and it is written at last."""
     lowered, failed = UnwrittenWithdrawals(), 0
-    lowered.levels["usage"] = 0
+    lowered.of("consent.sqlite").bound({"usage": 0})
     disk.fill()
     while True:
         try:
             assembly = assemble(InstalledFiles(disk.machine.environ), disk.folder, Surroundings(asyncio.Lock(), lowered=lowered))
         except StorageError:
             failed += 1
-            held = {lowered.levels.get("usage"), *(owed.levels.get("usage") for owed in lowered.owed.values())}
-            assert 0 in held or disk.level() == 0
+            assert lowered.of("consent.sqlite").levels.get("usage") == 0 or disk.level() == 0
             disk.leave(4)
         else:
             break
@@ -211,3 +212,43 @@ async def test_what_ended_outlives_starts_that_fail(disk):
     assemble(InstalledFiles(disk.machine.environ), disk.folder, surroundings).close()
     assert rows(disk.machine, "SELECT outcome, cause FROM life", file="consent.sqlite") == [("passed", "kill_switch")]
     assert found_on_disk(disk.machine, TOTAL_BYTES) == set()
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["the file is open", "no file is open"])
+async def test_a_no_outlives_developer_mode(disk, is_open):
+    """A no that could not be written holds for its own file when developer mode, which has another, begins and the daemon ends in it.
+
+    Developer mode does not begin before that no is on the disk.
+    """
+    environ, lowered = disk.machine.environ, UnwrittenWithdrawals()
+    surroundings = Surroundings(asyncio.Lock(), lowered=lowered)
+    disk.machine.develop()
+    with contextlib.closing(assemble(InstalledFiles(environ), disk.folder, surroundings)) as developer:
+        developer.control.consents.set_levels(Levels(2, 2))
+    disk.machine.configure_user("")
+    if is_open:
+        assembly = assemble(InstalledFiles(environ), disk.folder, surroundings)
+    else:
+        assembly = assemble_without_storage(InstalledFiles(environ), surroundings, StorageError("the disk is full"))
+    disk.fill()
+    with pytest.raises(StorageError, match=HELD):
+        await assembly.control.choices.act(UserChange(levels={"usage": 0}))
+    with contextlib.suppress(StorageError):
+        assembly.close()
+    lowered.take_over(assembly.store.consents)
+    disk.machine.develop()
+    failures = set()
+    while True:
+        try:
+            developer = assemble(InstalledFiles(environ), disk.folder, surroundings)
+        except StorageError as failure:
+            failures.add(str(failure))
+            assert lowered.is_any or disk.level() == 0
+            disk.leave(4)
+        else:
+            break
+    with contextlib.closing(developer):
+        assert developer.control.consents.levels == Levels(2, 2)
+        assert disk.level() == 0
+        assert not lowered.is_any
+    assert "what was withdrawn before developer mode cannot be written" in failures

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from telemetryd.bus.transport.address import session_bus, sockets
-from telemetryd.bus.transport.framing import RemovalCause
+from telemetryd.bus.transport.framing import RemovalCause, WantedMessages
 from telemetryd.bus.transport.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
 from telemetryd.bus.transport.output import ReplyTemplates, marshalled
 from telemetryd.bus.transport.pump import Pump
@@ -73,7 +73,7 @@ class Connection:
         self._on_batch_end, self._on_dropped = on_batch_end, on_dropped
         self._descriptors = descriptors
         self._address, self._patience_s = address, patience_s
-        self._wire = Wire(self._on_message, self._on_removed, self._is_wanted)
+        self._wire = Wire(self._on_message, self._on_removed, WantedMessages(on_call is not None, self._is_wanted))
         self._pump = Pump(self._wire, self._end_batch, self._end, None if descriptors else self._on_refused)
         self._templates, self._refusals = ReplyTemplates(), ReplyTemplates(*_NOTHING_HERE)
         self._pending: dict[int, tuple[str | None, asyncio.Future[Message]]] = {}
@@ -236,9 +236,7 @@ class Connection:
         return True
 
     def _is_wanted(self, origin: MessageOrigin) -> bool:
-        """Whether anybody waits for a message."""
-        if origin.kind == _CALL.value:
-            return self._on_call is not None
+        """Whether anybody waits for a reply or a signal."""
         if origin.kind == _SIGNAL.value:
             return self._on_signal is not None and (not self._is_bus_only or origin.sender == BUS)
         return self._is_awaited(origin.reply_serial, origin.sender)
@@ -268,10 +266,10 @@ class Connection:
     def _is_awaited(self, reply_serial: int, sender: str) -> bool:
         """Whether a reply is waited for. One to a call of the bus must come from the bus: anyone can send a guessed serial.
 
-        Until the connection is open, the library waits for the bus's reply to Hello.
+        Until the connection is open, the library waits for the reply to Hello, and others do not know our name.
         """
         if not self._is_open:
-            return sender == BUS
+            return True
         destination, answer = self._pending.get(reply_serial, (None, None))
         return answer is not None and not answer.done() and (destination != BUS or sender == BUS)
 

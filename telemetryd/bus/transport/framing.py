@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 
     from telemetryd.bus.transport.header import Fields
 
+_FIELDS_MAX_BYTES = 16 * 1024
+"""Most bytes of header fields where messages have descriptors. All fields are read there, because one says how many descriptors there are.
+
+It is more than the socket returns at a time, so a longer header is never complete, and is removed at its beginning.
+"""
 _KNOWN_MAX, _KNOWN_MAX_BYTES = 512, 512
 """Most cached headers of calls, and their length. A program's calls of one member differ in the fixed bytes only."""
 _LENGTHS = {ord("l"): struct.Struct("<III"), ord("B"): struct.Struct(">III")}
 _CALL, _LAST_KIND = 1, 4
+_VERSION = 1
 _SERIAL_AT, _FIELDS_LENGTH_AT = 8, 12
 
 
@@ -56,30 +62,32 @@ class Removed(NamedTuple):
 
 
 class MessageOrigin(NamedTuple):
-    """What decides whether anybody waits for a message. `reply_serial` is 0 in other messages than replies."""
+    """What decides whether anybody waits for a reply or a signal. `reply_serial` is 0 in signals."""
 
     kind: int
     sender: str
     reply_serial: int
 
 
-def everything(_: MessageOrigin) -> bool:
-    """Want each message."""
-    return True
+class WantedMessages(NamedTuple):
+    """Which messages are wanted: whether calls are, and which replies and signals."""
+
+    calls: bool
+    others: Callable[[MessageOrigin], bool]
+
+
+EVERYTHING = WantedMessages(calls=True, others=lambda _: True)
 
 
 class Framing:
     """Takes received bytes in order, and returns those to handle, with whole headers only.
 
-    `is_wanted` says whether anybody waits for a message. `on_removed` gets each call that is removed and whose sender could be read.
+    What is not `wanted` is removed. `on_removed` gets each call that is removed and whose sender could be read.
     With `descriptors`, `arrive` takes received descriptors, and `share` returns those of each returned message, in order.
     """
 
-    def __init__(
-        self, on_removed: Callable[[Removed], None], is_wanted: Callable[[MessageOrigin], bool] = everything, *, descriptors: bool = False
-    ) -> None:
-        self._on_removed = on_removed
-        self._is_wanted = is_wanted
+    def __init__(self, on_removed: Callable[[Removed], None], wanted: WantedMessages = EVERYTHING, *, descriptors: bool = False) -> None:
+        self._on_removed, self._wanted = on_removed, wanted
         self._is_greeting = True
         self._left = 0
         """Bytes of the current message that are still missing."""
@@ -163,7 +171,7 @@ class Framing:
                 header_end = at + size - body
                 is_weighed = self.is_weighing and value_count.is_counted(data[at + 1], size)
                 needed = at + size if is_weighed else header_end  # the values are counted in a complete message
-                if needed > end and fields <= MESSAGE_MAX_BYTES:
+                if needed > end and fields <= (MESSAGE_MAX_BYTES if self._shares is None else _FIELDS_MAX_BYTES):
                     self._hold(data, at, needed - at)
                     break
                 replacement = self._inspect(data, at, fields, size, is_weighed=is_weighed)
@@ -191,6 +199,8 @@ class Framing:
     def _inspect(self, data: bytes, at: int, fields: int, size: int, *, is_weighed: bool) -> bytes | None:  # noqa: PLR0913 - one by keyword
         """Inspect one message. Returns the bytes that replace its header, None to leave it, or b"" to remove the message."""
         order, kind, start = data[at], data[at + 1], at + FIXED
+        if data[at + 3] != _VERSION:
+            raise ValueError("a message has another version of the protocol")
         if start + fields > len(data):
             self._close(len(self._arrived))  # all are this message's: one read never returns descriptors of two messages
             return b""
@@ -215,12 +225,14 @@ class Framing:
 
     def _fault(self, weighed: bytes, kind: int, size: int, parsed: Fields) -> RemovalCause | None:
         """Why a message is removed, or None. `weighed` is the whole message if its values are counted."""
-        is_reply = kind in REPLIES
-        if not 0 < kind <= _LAST_KIND or not self._is_wanted(MessageOrigin(kind, parsed.sender, parsed.reply_serial if is_reply else 0)):
+        if not 0 < kind <= _LAST_KIND or not (self._wanted.calls if kind == _CALL else self._is_wanted(kind, parsed)):
             return RemovalCause.UNWANTED
         if size > MESSAGE_MAX_BYTES:
             return RemovalCause.LONG
         return RemovalCause.HEAVY if weighed and value_count.is_heavy(weighed) else None
+
+    def _is_wanted(self, kind: int, parsed: Fields) -> bool:
+        return self._wanted.others(MessageOrigin(kind, parsed.sender, parsed.reply_serial if kind in REPLIES else 0))
 
     def _note(self, fields: bytes) -> None:
         """Cache a header without unknown fields: the next call with the same header is not inspected."""

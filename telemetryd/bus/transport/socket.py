@@ -12,14 +12,14 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from telemetryd.bus.transport.framing import Framing, everything
+from telemetryd.bus.transport.framing import EVERYTHING, Framing
 from telemetryd.core.limits import STREAM_BYTES
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable
 
-    from telemetryd.bus.transport.framing import MessageOrigin, Removed
+    from telemetryd.bus.transport.framing import Removed, WantedMessages
 
 _CHUNK_BYTES, _LARGE_BYTES = 8192, 256 * 1024
 _SMALL_BYTES = 4096
@@ -42,12 +42,10 @@ class BusSocket(socket.socket):
     After the budget it seems empty, and the library's reader returns. `dial` connects it before the library gets it.
     """
 
-    def __init__(
-        self, on_removed: Callable[[Removed], None], is_wanted: Callable[[MessageOrigin], bool] = everything, *, descriptors: bool
-    ) -> None:
+    def __init__(self, on_removed: Callable[[Removed], None], wanted: WantedMessages = EVERYTHING, *, descriptors: bool) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
         self.settimeout(0)
-        self._framing = Framing(on_removed, is_wanted, descriptors=descriptors)
+        self._framing = Framing(on_removed, wanted, descriptors=descriptors)
         self.budget_bytes = sys.maxsize
         self._is_drained = False
         self._ready = b""

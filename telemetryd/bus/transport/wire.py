@@ -22,7 +22,7 @@ from telemetryd.core.limits import BUS_RETRY_S, SIGNATURES_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from telemetryd.bus.transport.framing import MessageOrigin, Removed
+    from telemetryd.bus.transport.framing import Removed, WantedMessages
 
 _ANY_ADDRESS = "unix:path=/"
 """The address for the library, which it does not use: its socket is connected already."""
@@ -101,14 +101,12 @@ def provided_socket(sockets: _Sockets) -> Iterator[None]:
 class Wire:
     """One connection to the bus. `on_message` gets every message, and says whether it handled it.
 
-    `is_wanted` decides which messages reach it. `on_removed` gets the calls that do not (see `Framing`).
+    Only `wanted` messages reach it. `on_removed` gets the calls that do not (see `Framing`).
     """
 
-    def __init__(
-        self, on_message: Callable[[Message], bool], on_removed: Callable[[Removed], None], is_wanted: Callable[[MessageOrigin], bool]
-    ) -> None:
+    def __init__(self, on_message: Callable[[Message], bool], on_removed: Callable[[Removed], None], wanted: WantedMessages) -> None:
         self._on_message = on_message
-        self._on_removed, self._is_wanted = on_removed, is_wanted
+        self._on_removed, self._wanted = on_removed, wanted
         self._facade: LoopFacade | None = None
         self._bus: WireBus | None = None
         self._socket: BusSocket | None = None
@@ -149,7 +147,7 @@ class Wire:
         failure: OSError | None = None
         while True:
             for address in addresses:
-                candidate = BusSocket(self._on_removed, self._is_wanted, descriptors=descriptors)
+                candidate = BusSocket(self._on_removed, self._wanted, descriptors=descriptors)
                 try:
                     candidate.dial(address)
                 except OSError as error:

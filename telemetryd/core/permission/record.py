@@ -24,6 +24,10 @@ class Outcome(StrEnum):
     SUSPENDED = "suspended"
 
 
+UNFINISHED = frozenset({Outcome.OPEN, Outcome.REPORTING})
+"""The outcomes of a question that has not ended for good."""
+
+
 class Record(NamedTuple):
     """One row of the consent file: the state of a question, without the user's decision.
 
@@ -54,7 +58,7 @@ class Record(NamedTuple):
     @property
     def is_over(self) -> bool:
         """Whether the question ended for good."""
-        return self.outcome not in {Outcome.OPEN, Outcome.REPORTING}
+        return self.outcome not in UNFINISHED
 
     @property
     def reason(self) -> Reason:

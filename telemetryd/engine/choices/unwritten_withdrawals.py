@@ -9,91 +9,97 @@ from typing import TYPE_CHECKING
 
 from telemetryd.core.permission.gate import ApplicationLevels, Decision
 from telemetryd.core.permission.record import Record
-from telemetryd.engine.ports import UnwrittenFacts
-from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from telemetryd.core.definition import Key
     from telemetryd.engine.ports import ConsentStore
 
 
-class Owed(NamedTuple):
-    """What one file still has to be told. The levels are upper bounds."""
-
-    levels: dict[str, int]
-    applications: dict[str, ApplicationLevels]
-    refused: set[Key]
-    erased: set[str]
-
-
-class UnwrittenWithdrawals:
-    """Only lowers consent, whatever the files contain.
-
-    What was taken back while no file was open is taken back in the next file that is opened. Developer mode has a file of its own.
-    """
+class Owed:
+    """What one consent file still has to be told. It only lowers consent: the levels are upper bounds."""
 
     def __init__(self) -> None:
         self.levels: dict[str, int] = {}
         self.applications: dict[str, ApplicationLevels] = {}
         self.refused: set[Key] = set()
-        self.owed: dict[str, Owed] = {}
-        """What was taken back in a file that could not be written and is closed, by file."""
         self.erased: set[str] = set()
-        """Application ids, or "" for all: what the open file has to erase, or the next one."""
-        self.facts: dict[str, UnwrittenFacts] = {}
-        """What happened, by the file that it belongs to. Developer mode has another file, in which it did not happen."""
+        """Application ids, or "" for all."""
+        self.ended: dict[Key, Record] = {}
+        self.history_erased = 0
 
     @property
     def is_any(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.levels or self.applications or self.refused or self.erased or self.owed or self.facts)
+        return bool(self.levels or self.applications or self.refused or self.erased or self.ended or self.history_erased)
+
+    def bound(self, levels: dict[str, int]) -> None:
+        """Bound the global levels."""
+        self.levels |= {name: min(level, self.levels.get(name, level)) for name, level in levels.items()}
 
     def switch_off(self, application: str, levels: ApplicationLevels) -> None:
         """Bound an application's levels. `INHERIT` sets no bound."""
         self.applications[application] = _lower_of(self.applications.get(application, ApplicationLevels()), levels)
 
-    def take_over(self, consents: ConsentStore) -> None:
-        """Take over what is not written yet from files that are being closed, so that it stays in force."""
-        owed = Owed({}, {}, set(), set(self.erased))
+    def add(self, consents: ConsentStore) -> None:
+        """Add what is not written yet of an open file."""
         if consents.is_owed:
-            refused = {key for key, decision in consents.decisions.items() if decision.refused}
-            owed = owed._replace(levels=consents.levels._asdict(), applications=dict(consents.applications), refused=refused)
-        if any(owed):
-            self.owed[consents.file] = owed
-        self.erased.clear()
-        if any(consents.owed_facts):
-            self.facts[consents.file] = consents.owed_facts
+            self.bound(consents.levels._asdict())
+            for application, levels in consents.applications.items():
+                self.switch_off(application, levels)
+            self.refused.update(key for key, decision in consents.decisions.items() if decision.refused)
+        self.ended |= consents.owed_facts.ended
+        self.history_erased = max(self.history_erased, consents.owed_facts.history_erased)
 
     def apply(self, consents: ConsentStore) -> None:
         """Lower what is stored. Erasures are left to the caller."""
-        _lower(consents, Owed(self.levels, self.applications, self.refused, self.erased))
-        if consents.file in self.owed:
-            owed = self.owed.pop(consents.file)
-            _lower(consents, owed)
-            self.erased |= owed.erased
-        facts = self.facts.pop(consents.file, UnwrittenFacts())
-        ended = {key: record for key, record in facts.ended.items() if not consents.records.get(key, Record()).is_over}
+        before = consents.levels
+        levels = before._replace(**{name: min(level, getattr(before, name)) for name, level in self.levels.items()})
+        if levels != before:
+            consents.set_levels(levels)
+        for application, bounds in self.applications.items():
+            own = consents.applications.get(application, ApplicationLevels())
+            if own != _lower_of(own, bounds):
+                consents.set_application(application, _lower_of(own, bounds))
+        for key in self.refused:
+            if not consents.decisions.get(key, Decision()).refused:
+                consents.refuse(key, is_refused=True)
+        ended = {key: record for key, record in self.ended.items() if not consents.records.get(key, Record()).is_over}
         if ended:
             consents.set_records(ended)
-        if facts.history_erased > consents.history_erased:
-            consents.note_history_erased(facts.history_erased)
-        self.levels.clear()
-        self.applications.clear()
-        self.refused.clear()
+        if self.history_erased > consents.history_erased:
+            consents.note_history_erased(self.history_erased)
 
 
-def _lower(consents: ConsentStore, owed: Owed) -> None:
-    before = consents.levels
-    levels = before._replace(**{name: min(level, getattr(before, name)) for name, level in owed.levels.items()})
-    if levels != before:
-        consents.set_levels(levels)
-    for application, most in owed.applications.items():
-        own = consents.applications.get(application, ApplicationLevels())
-        if own != _lower_of(own, most):
-            consents.set_application(application, _lower_of(own, most))
-    for key in owed.refused:
-        if not consents.decisions.get(key, Decision()).refused:
-            consents.refuse(key, is_refused=True)
+class UnwrittenWithdrawals:
+    """What is owed, by consent file. Developer mode has a file of its own, in which what the user does elsewhere did not happen."""
+
+    def __init__(self) -> None:
+        self.erased: set[str] = set()
+        """What the open file has to erase: application ids, or "" for all."""
+        self._owed: dict[str, Owed] = {}
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.erased) or any(owed.is_any for owed in self._owed.values())
+
+    def of(self, file: str) -> Owed:
+        """What is owed to a file that is not open."""
+        return self._owed.setdefault(file, Owed())
+
+    def take_over(self, consents: ConsentStore) -> None:
+        """Take over what is not written yet from files that are being closed, so that it stays in force."""
+        owed = self.of(consents.file)
+        owed.add(consents)
+        owed.erased |= self.erased
+        self.erased.clear()
+
+    def apply(self, consents: ConsentStore) -> None:
+        """Lower what is stored in a file that was opened. What it has to erase is left to the caller, in `erased`."""
+        owed = self.of(consents.file)
+        owed.apply(consents)
+        self.erased |= owed.erased
+        del self._owed[consents.file]
 
 
 def _lower_of(own: ApplicationLevels, bounds: ApplicationLevels) -> ApplicationLevels:

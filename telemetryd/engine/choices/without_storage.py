@@ -11,22 +11,25 @@ from telemetryd.engine.choices.user_acts import Done, UserActs
 from telemetryd.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telemetryd.core.permission.gate import Levels
     from telemetryd.engine.choices.known_questions import KnownQuestions
-    from telemetryd.engine.choices.unwritten_withdrawals import UnwrittenWithdrawals
+    from telemetryd.engine.choices.unwritten_withdrawals import Owed
     from telemetryd.engine.declarations.catalogue import Catalogue
 
 
 class DecisionsWithoutStorage(UserActs):
     """Refuses acts that raise consent. Acts that lower it hold in memory, and the error says that they are not written yet.
 
-    Every act raises StorageError. `shown` are the levels that the user sees, `lowered` keeps the withdrawals, `why` is the cause.
+    Every act raises StorageError. `shown` are the levels that the user sees, `owed` returns where the withdrawals are kept, `why` is the
+    cause.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword: what the composition root puts in place
-        self, catalogue: Catalogue, known: KnownQuestions, *, shown: Levels, lowered: UnwrittenWithdrawals, why: StorageError
+        self, catalogue: Catalogue, known: KnownQuestions, *, shown: Levels, owed: Callable[[], Owed], why: StorageError
     ) -> None:
-        self._catalogue, self._known, self._shown, self._lowered, self._why = catalogue, known, shown, lowered, why
+        self._catalogue, self._known, self._shown, self._owed, self._why = catalogue, known, shown, owed, why
 
     async def apply(self, change: UserChange, foreseen: str) -> Done:  # noqa: ARG002 - nothing is foreseen
         """Raise StorageError. What takes something back holds."""
@@ -43,12 +46,13 @@ class DecisionsWithoutStorage(UserActs):
         taken_back = lowering(change, Choices(self._shown, {}, {}))._replace(levels=levels)
         if taken_back == UserChange():
             raise StorageError(str(self._why), self._why.path)
-        self._lowered.levels.update(levels)
+        owed = self._owed()
+        owed.bound(levels)
         if taken_back.axes:
-            self._lowered.switch_off(change.application, ApplicationLevels()._replace(**taken_back.axes))
-        self._lowered.refused.update(taken_back.refuse)
+            owed.switch_off(change.application, ApplicationLevels()._replace(**taken_back.axes))
+        owed.refused.update(taken_back.refuse)
         if taken_back.erase is not None:
-            self._lowered.erased.add(taken_back.erase)
+            owed.erased.add(taken_back.erase)
         held = HELD_PART if gives_more(change, Choices(self._shown, {}, {})) else HELD
         raise StorageError(f"{held}: {self._why}", self._why.path)
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetryd.bus.transport import framing
-from telemetryd.bus.transport.framing import Framing, MessageOrigin, RemovalCause, Removed
-from telemetryd.bus.transport.header import FIELDS_MAX
+from telemetryd.bus.transport.framing import Framing, MessageOrigin, RemovalCause, Removed, WantedMessages
+from telemetryd.bus.transport.header import FIELDS_MAX, FIXED
 
 LIMIT = 300
 
@@ -168,11 +168,11 @@ def test_what_nobody_waits_for_is_removed(cut):
     """Who wants a message is asked with its type, sender and reply serial; only unwanted calls are told, because they may get an answer."""
     asked, told = [], []
     wanted = {MessageOrigin(2, ":1.7", 9), MessageOrigin(4, ":1.8", 0)}
-    follower = Framing(told.append, lambda origin: asked.append(origin) or origin in wanted)
+    follower = Framing(told.append, WantedMessages(calls=False, others=lambda origin: asked.append(origin) or origin in wanted))
     kinds = [(1, ":1.7"), (2, ":1.7"), (2, ":1.8"), (3, ":1.7"), (4, ":1.7"), (4, ":1.8")]
     sent = [message(number, b"abc", kind=kind, sender=sender) for number, (kind, sender) in enumerate(kinds, 1)]
     assert b"".join(map(follower.take, pieces(b"".join(sent), [cut]))) == sent[1] + sent[5]
-    assert asked == [MessageOrigin(kind, sender, 9 if kind in {2, 3} else 0) for kind, sender in kinds]
+    assert asked == [MessageOrigin(kind, sender, 9 if kind in {2, 3} else 0) for kind, sender in kinds[1:]]
     assert told == [Removed(RemovalCause.UNWANTED, 0, 1, ":1.7")]
 
 
@@ -205,6 +205,21 @@ def test_a_header_of_many_fields(monkeypatch):
         follower.arrive([make("first"), make("second")])
         assert follower.take(message(1, b"a", strange=many, descriptors=1) + message(2, b"b", descriptors=1))
         assert [read_and_close(follower.share()) for _ in range(2)] == [["first"], ["second"]]
+
+
+def test_a_long_header_with_descriptors(monkeypatch):
+    """Where messages have descriptors, one with a very long header is dropped at its beginning with its own; the next one gets its own."""
+    monkeypatch.setattr(framing, "MESSAGE_MAX_BYTES", 1 << 20)
+    long = [(44, b"ay", lambda at, order: pad(at, 4) + struct.pack(order + "I", 1 << 17) + bytes(1 << 17))]
+    with files() as make:
+        follower = Framing(lambda _: None, descriptors=True)
+        follower.arrive([make("first")])
+        for piece in pieces(message(1, b"a", strange=long, descriptors=1), [8192]):
+            assert follower.take(piece) == b""
+            assert len(follower._held) < FIXED
+        follower.arrive([make("second")])
+        assert follower.take(message(2, b"b", descriptors=1)) == message(2, b"b", descriptors=1)
+        assert read_and_close(follower.share()) == ["second"]
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,23 @@ def test_all_together_are_bounded(senders):
     assert not turns.is_full
 
 
+def test_slow_ones_together_leave_room(senders):
+    """However many senders of slow calls there are, others can still be received: beyond a bound the slow ones' calls are refused."""
+    turns = SenderQueues(0)
+    names = [f":1.{number}" for number in range(1, 9)]
+    for name in names:
+        turns.add(senders.call(name))
+        turns.note_slow(name)
+        turns.block(name)
+    for _ in range(QUEUED_MAX_BYTES // LARGE):
+        for name in names:
+            turns.add(senders.call(name, "x" * LARGE))
+    assert not turns.is_full
+    other = senders.call(":1.9", "x" * LARGE)
+    turns.add(other)
+    assert one(turns) == other
+
+
 def test_who_left_is_dropped(senders):
     """What waits of a sender that has left is dropped, also in the midst of its turn, and its room is free."""
     turns = SenderQueues(0)
