@@ -39,7 +39,10 @@ _HELLO_SERIAL = 1  # Hello is the only message that the library sends by itself
 _NOTHING_HERE = STANDARD + "UnknownObject", "nothing can be called on this connection"
 _NO_OWNER = STANDARD + "NameHasNoOwner"
 _MOST_BYTES = f"a message has at most {MESSAGE_MAX_BYTES} bytes"
-_MOST_VALUES = f"a message has at most {MESSAGE_MAX_VALUES} values, where a text counts twice, and an array or a variant twelve times"
+_MOST_VALUES = (
+    f"a message has at most {MESSAGE_MAX_VALUES} values, where a text counts as 2, a struct as 6, and an array or a variant as 12, "
+    "and each character of a variant's type as one more"
+)
 _MOST_WAITING = f"calls of at most {QUEUED_CALLER_BYTES} bytes wait for one caller"
 _LOST = "the connection to the session bus is gone"
 

@@ -1,6 +1,8 @@
 """How many values a message holds."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,11 +10,13 @@ from hypothesis import strategies as st
 from support.bus.flood import many, megabytes, push, register
 from support.bus.raw_bus import CALL, PATH, SIGNATURE, RawBus
 
-from telemetryd.bus.transport import value_count
+from telemetryd.bus.interfaces import TELEMETRY
+from telemetryd.bus.transport import connection, value_count
 from telemetryd.bus.transport.library import Message, Variant
 from telemetryd.bus.transport.output import marshalled
 from telemetryd.core.limits import MESSAGE_MAX_VALUES, SAMPLES_MAX, SOURCES_MAX
 
+ROOT = Path(__file__).parents[3]
 NUMBERS = st.text("ynqiuxtd", min_size=1, max_size=6)
 TYPES = st.recursive(
     st.sampled_from(list("ynqiuxtdsv")),
@@ -94,3 +98,16 @@ def test_what_fits_nothing_is_left_to_the_reader(signature):
     maker = RawBus.__new__(RawBus)
     maker._serial = 0
     assert not value_count.is_heavy(maker.message(CALL, {PATH: "/a", SIGNATURE: signature}, b"\xff\0\0\0"))
+
+
+@pytest.mark.parametrize("place", ["reference", "refusal"])
+def test_what_people_read_says_how_values_count(place):
+    """The interface's comment, and the error of a call that is refused, have the limit and the weights that are counted by."""
+    text = (ROOT / "dbus" / f"{TELEMETRY}.xml").read_text(encoding="utf-8") if place == "reference" else connection._MOST_VALUES
+    text = " ".join(text.split())
+    limit = re.search(r"(?:holds more than|a message has at most) ([0-9,]+) values", text)[1]
+    assert int(limit.replace(",", "")) == MESSAGE_MAX_VALUES
+    assert value_count._ARRAY == value_count._VARIANT
+    weights = re.search(r"a text counts as (\d+), a struct as (\d+), and an array or a variant as (\d+)", text, re.IGNORECASE)
+    assert weights
+    assert [int(weight) for weight in weights.groups()] == [value_count._TEXT, value_count._STRUCT, value_count._VARIANT]
