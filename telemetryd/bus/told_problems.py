@@ -5,7 +5,7 @@ collected, sent or erased. A signal at such a moment would tell every sandbox th
 as of the first reading after a signal, until the next one. If they were read, a signal is sent after some time, whatever they are by then.
 
 A long list is cut, and so are KillSwitches and Locks. Problems that follow from no file come behind those of files, but are not cut before
-them. Of switches and locks stays what says what holds.
+them. Of switches and locks stays what says what holds. Whose a lock is stays with the lock: clients tell it by a problem of its file.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ToldProblems:
         if self._told is None or self._told[0] is not parts:
             self._told = parts, _effects(parts)
             self._start_timer()
-        return _cut(parts.catalogue.problems, self._told[1])
+        return _cut(parts.catalogue.problems, self._told[1], parts.catalogue.settings.locks)
 
     def forget(self) -> None:
         """A signal is being sent: what is read next is told anew."""
@@ -126,14 +126,25 @@ def _cut_pairs(pairs: list[list[str]], by_weight: list[list[str]], *, least: int
     return [*told, [f"{_MORE}={len(pairs) - len(told)}", ""]] if len(told) < len(pairs) else told
 
 
-def _cut(of_files: Sequence[Problem], others: Sequence[Problem]) -> list[Problem]:
-    """The problems that fit into a property, and how many do not."""
-    last = problem_of("", ProblemCause.MORE, number=str(len(of_files) + len(others)))
+def _cut(of_files: Sequence[Problem], others: Sequence[Problem], locks: Sequence[Lock]) -> list[Problem]:
+    """All problems, or those that fit into a property, and how many do not. Those that say whose a lock is come first, in any case."""
+    whole, _ = beginning([*of_files, *others], details, PROBLEMS_MAX_BYTES)
+    number = len(of_files) + len(others)
+    if len(whole) == number:
+        return list(whole)
+    owners = _owners(of_files, locks)
+    rest = [problem for problem in of_files if problem not in owners]
+    last = problem_of("", ProblemCause.MORE, number=str(number))
     others_told, left = beginning(others, details, PROBLEMS_MAX_BYTES - size_bytes(details(last)))
-    files_told, _ = beginning(of_files, details, left)
-    shown = [*files_told, *others_told]
-    number = len(of_files) + len(others) - len(shown)
-    return [*shown, problem_of("", ProblemCause.MORE, number=str(number))] if number else shown
+    rest_told, _ = beginning(rest, details, left - sum(size_bytes(details(problem)) for problem in owners))
+    shown = [*owners, *rest_told, *others_told]
+    return [*shown, problem_of("", ProblemCause.MORE, number=str(number - len(shown)))] if len(shown) < number else shown
+
+
+def _owners(problems: Sequence[Problem], locks: Sequence[Lock]) -> dict[Problem, None]:
+    """The problems that say that a lock is the user's own, for all locks that are told. Their number is bounded as that of the locks is."""
+    files = {file for _, file in lock_pairs(locks)}
+    return dict.fromkeys(problem for problem in problems if problem.cause == ProblemCause.USERS_LIMITS and problem.file in files)
 
 
 def _effects(parts: Parts) -> list[Problem]:

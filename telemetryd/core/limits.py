@@ -125,7 +125,8 @@ PAGE_MAX_BYTES = 256 * 1024
 REPLY_MAX_BYTES = 1024 * 1024
 """Longest reply: about 250 questions or 600 reports. dbus-next blocks the loop for 40 ms to marshal it."""
 PROBLEMS_MAX_BYTES = 48 * 1024
-"""Longest list of problems: more than a hundred. GetAll has it twice, and is to be as short as a page."""
+"""Longest list of problems, beside those that say whose a lock is: more than a hundred. GetAll has it twice, and is to be as short as a
+page."""
 LIMITS_MAX_BYTES = 24 * 1024
 """Longest list of kill switches, and of locks, beside the strictest lock of each setting: some two hundred."""
 PROBLEMS_LOGGED_MAX = 200

@@ -9,6 +9,7 @@ from telemetryd.bus.control1 import ControlParts
 from telemetryd.bus.reply_size import size_bytes
 from telemetryd.bus.told_problems import ToldProblems, details, lock_pairs, switch_pairs
 from telemetryd.core.limits import LIMITS_MAX_BYTES, PROBLEMS_MAX_BYTES
+from telemetryd.core.problem_words import ProblemCause
 from telemetryd.core.settings import KillSwitch, Lock
 
 AGAIN_S = 0.02
@@ -137,6 +138,27 @@ async def test_a_long_list_keeps_what_no_file_says(running):
     assert (last.file, last.cause) == ("", "more")
     assert last.text == f"and {1000 - sum('org.example' in problem.file for problem in shown)} more"
     assert sum(size_bytes(details(problem)) for problem in (*shown, lost, last)) <= PROBLEMS_MAX_BYTES
+
+
+async def test_a_long_list_keeps_whose_a_lock_is(running):
+    """However many problems come before it, the file of a lock of the user's own is named: otherwise it would be the administrator's."""
+    home, etc = running.machine.root / "home/telemetryd", running.machine.root / "etc/telemetryd"
+    for folder, number, text in ((etc, 600, "enabled = = false"), (home, 300, "[limits]\nusage = 1")):
+        (folder / "telemetryd.toml.d").mkdir(exist_ok=True)
+        for index in range(number):
+            (folder / f"telemetryd.toml.d/{index:04}.toml").write_text(text)
+    running.store.consents.mark_ledger_lost()
+    running.machine.configure_user("[limits]\nsystem = 0")
+    running.look()
+    told, parts = ToldProblems(lambda: None), parts_of(running)
+    shown = told.of(parts)
+    told.forget()
+    locking = {file for _, file in lock_pairs(running.catalogue.settings.locks) if file}
+    assert str(home / "telemetryd.toml") in locking
+    assert {problem.file for problem in shown if problem.cause == ProblemCause.USERS_LIMITS} == locking
+    assert [problem.cause for problem in shown[-2:]] == ["ledger_lost", "more"]
+    assert int(dict(shown[-1].args)["number"]) == len(running.catalogue.problems) + 1 - (len(shown) - 1)
+    assert sum(size_bytes(details(problem)) for problem in shown) < PROBLEMS_MAX_BYTES + 3 * LIMITS_MAX_BYTES
 
 
 def test_short_lists_are_told_as_they_are():
