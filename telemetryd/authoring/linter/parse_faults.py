@@ -36,31 +36,36 @@ def faults(text: str) -> list[Fault]:
     """The errors of a TOML text; empty for a manifest."""
     document = parser.loads(text)
     mistakes = reader.mistakes(MANIFEST, document)
-    unknown = [_unknown_key_fault(mistake, document) for mistake in mistakes if mistake.known]
     if any(not mistake.place for mistake in mistakes):  # another format
         return [_mistake_fault(mistake, document) for mistake in mistakes]
-    written = _correct_keys(mistakes, document)
-    wrong = [_mistake_fault(mistake, document) for mistake in reader.mistakes(MANIFEST, document)]
+    written: dict[Place, Place] = {}
+    unknown: list[Fault] = []
+    while found := [mistake for mistake in mistakes if mistake.known]:  # a table with the right name may have more of them
+        unknown += (_placed(_unknown_key_fault(mistake, document), written) for mistake in found)
+        _correct_keys(mistakes, document, written)
+        mistakes = reader.mistakes(MANIFEST, document)
+    wrong = [_mistake_fault(mistake, document) for mistake in mistakes]
     broken = {fault.place for fault in wrong}
     rest = [*wrong, *_cross_table_faults(document, _valid_tables(document, broken), broken)]
-    return [*unknown, *(fault._replace(place=_as_written(fault.place, written)) for fault in rest)]
+    return [*unknown, *(_placed(fault, written) for fault in rest)]
 
 
-def _correct_keys(mistakes: Sequence[Mistake], document: Document) -> dict[Place, Place]:
+def _correct_keys(mistakes: Sequence[Mistake], document: Document, written: dict[Place, Place]) -> None:
     """Give misspelt keys the names that they should have, and remove other unknown keys, so that the rest is checked.
 
-    A key is misspelt if a similar one is missing. Returns correct place → place in the text.
+    A key is misspelt if a similar one is not there. `written` gets correct place → place in the text.
     """
-    missing = {mistake.place for mistake in mistakes if mistake.message.startswith(MISSING)}
-    written: dict[Place, Place] = {}
     for place, known in ((mistake.place, mistake.known) for mistake in mistakes if mistake.known):
         table = _value_at(document, place[:-1])
         value = table.pop(place[-1])
-        meant = (*place[:-1], _near(str(place[-1]), known))
-        if meant in missing and meant not in written:
-            table[meant[-1]] = value
-            written[meant] = place
-    return written
+        near = _near(str(place[-1]), known)
+        if near and "[" not in near and near not in table:
+            table[near] = value
+            written[(*place[:-1], near)] = _as_written(place, written)
+
+
+def _placed(fault: Fault, written: Mapping[Place, Place]) -> Fault:
+    return fault._replace(place=_as_written(fault.place, written))
 
 
 def _as_written(place: Place, written: Mapping[Place, Place]) -> Place:

@@ -195,6 +195,11 @@ _WRITE_TYPES = (
     'write "flag" for true or false, "choice" for one of a few values, "number" for what is measured, "count" for what is counted'
 )
 _TRANSLATE = 'write a translation as a key in quotes: "{}[de]"'
+_QUESTION_KEYS = (
+    "remove it, or write one of id, purpose, decision, category, detail, sources, coarser, period, starts, ends, share, epsilon, "
+    "expected_users, expected, purpose[LANGUAGE], decision[LANGUAGE]"
+)
+_DETAIL, _SUMMARY = guidance.guide(("question", 0, "detail")).help, guidance.guide(("application", "summary")).help
 SAID = [
     ({'type = "number"': 'type="bool"'}, [(9, f'[[source]] "startup": type: {_TYPES}', 'for true or false write "flag"')]),
     ({'type = "number"': 'type="colour"'}, [(9, f'[[source]] "startup": type: {_TYPES}', _WRITE_TYPES)]),
@@ -211,6 +216,22 @@ SAID = [
             (14, '[[question]] "startup-time": purpse: unknown key', "did you mean purpose?"),
             (15, '[[question]] "startup-time": purpos: unknown key', "did you mean purpose?"),
         ],
+    ),
+    ({"[[question]]": "[[questoin]]"}, [(12, "questoin: unknown key", "did you mean question?")]),
+    ({"[[source]]": "[[sorce]]"}, [(7, "sorce: unknown key", "did you mean source?")]),
+    ({"[application]": "[aplication]"}, [(2, "aplication: unknown key", "did you mean application?")]),
+    (
+        {"[[question]]": "[[questoin]]", "purpose": "purpse", 'detail = "basic"': "colour = 1\ndetail = 7"},
+        [
+            (12, "questoin: unknown key", "did you mean question?"),
+            (14, '[[question]] "startup-time": purpse: unknown key', "did you mean purpose?"),
+            (17, '[[question]] "startup-time": colour: unknown key', _QUESTION_KEYS),
+            (18, "[[question]] \"startup-time\": detail: expected 'basic' or 'detailed'", _DETAIL),
+        ],
+    ),
+    (
+        {'vendor = "example"': 'vendor = "example"\nsumary = 7'},
+        [(6, "[application]: sumary: unknown key", "did you mean summary?"), (6, "[application]: summary: expected a text", _SUMMARY)],
     ),
     (
         {'type = "number"': 'typ = "number"', "[500, 2000]": "[2000, 500]"},
@@ -271,7 +292,7 @@ def test_what_is_said(changes, expected):
     ("old", "new", "expected"),
     [
         ("[application]", "[[application]]", [(2, "error", "T2")]),
-        ("[[source]]", "[[sources]]", [(7, "error", "T2"), (18, "error", "T2")]),
+        ("[[source]]", "[[sources]]", [(7, "error", "T2")]),
         ('type = "number"', "type = 3", [(9, "error", "P1")]),
         ('id = "startup"', "id = 3", [(8, "error", "T2")]),
         ('sources = ["startup"]', "sources = 3", [(18, "error", "T2")]),
