@@ -85,8 +85,8 @@ class Consequences(NamedTuple):
     digest: str
 
 
-def run(work: Callable[[ControlClient], Awaitable[Answer]]) -> Answer:
-    """Run `work` with a connection to the service; returns its result.
+def run(work: Callable[[ControlClient], Awaitable[Answer]], within_s: float | None = None) -> Answer:
+    """Run `work` with a connection to the service; returns its result. Raises `Failure` if that takes longer than `within_s`.
 
     `work` must not prompt: in a running event loop Ctrl-C would not end the prompt.
     """
@@ -95,7 +95,12 @@ def run(work: Callable[[ControlClient], Awaitable[Answer]]) -> Answer:
         async with ControlClient() as control:
             return await work(control)
 
-    return asyncio.run(connected())
+    try:
+        return asyncio.run(asyncio.wait_for(connected(), within_s))
+    except TimeoutError as error:
+        if within_s is None:
+            raise
+        raise no_answer(within_s) from error
 
 
 class ControlClient:

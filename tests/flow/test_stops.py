@@ -225,6 +225,53 @@ async def test_the_name_of_an_application_that_registered_itself(machine):
     assert [*stops(machine, "home")] == [f"stop-{KATE_ID}-{QUESTION}.toml"]
 
 
+async def test_an_id_is_not_taken_for_a_name(machine):
+    """A whole id is meant as it is written, whether or not a daemon knows it, though an installed application has it as its name."""
+    machine.install(KATE.replace(f'id = "{KATE_ID}"', 'id = "org.example.viewer"').replace('name = "Kate"', f'name = "{KATE_ID}"'))
+    assert f'application = "{KATE_ID}"' in machine.control("stop", KATE_ID, QUESTION, "--print").stdout
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.register(KATE_ID, KATE)
+        done = machine.control("stop", KATE_ID, QUESTION)
+    assert ([*stops(machine)], done.stderr) == ([f"stop-{KATE_ID}-{QUESTION}.toml"], "")
+
+
+async def test_a_name_of_an_installed_and_of_a_registered_application(machine):
+    """A name that two applications have is refused also if only the daemon knows one of them: which is meant is never guessed."""
+    machine.install(KATE.replace(f'id = "{KATE_ID}"', 'id = "org.gnome.Kate"'))
+    with machine.daemon():
+        async with machine.client() as client:
+            await client.register(KATE_ID, KATE)
+        done = machine.control("stop", "kate", QUESTION, check=False)
+    assert (done.returncode, stops(machine)) == (1, {})
+    assert f"org.gnome.Kate, {KATE_ID}; give the whole id" in done.stderr
+
+
+def test_what_was_understood(machine):
+    """Before it writes, the command says which id it took a name for; of a word that names nothing it says what is known."""
+    machine.install(KATE)
+    done = machine.control("suspend", "kate", QUESTION, "--print")
+    assert (done.stderr, f'application = "{KATE_ID}"' in done.stdout) == (f"note: kate is understood as {KATE_ID}\n", True)
+    assert machine.control("suspend", KATE_ID, QUESTION, "--print").stderr == ""
+    other_case = KATE_ID.upper()
+    assert machine.control("suspend", other_case, QUESTION, "--print").stderr == f"note: {other_case} is understood as {KATE_ID}\n"
+    done = machine.control("stop", "calc", QUESTION, check=False)
+    assert (done.returncode, stops(machine)) == (2, {})
+    assert "'calc': expected the whole id of an application, such as org.example.Editor, or what names one" in done.stderr
+    assert f"that is known here ({KATE_ID})" in done.stderr
+
+
+async def test_a_daemon_that_does_not_answer(machine):
+    """A daemon that hangs holds up no stop: after some seconds the installed manifests say what is meant."""
+    machine.install(KATE)
+    with machine.daemon() as daemon:
+        daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            assert f'application = "{KATE_ID}"' in machine.control("stop", "kate", QUESTION, "--print").stdout
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+
+
 def test_names_that_nobody_knows(machine):
     """A stop for a question that this session's daemon does not know is written, and doubted."""
     with machine.daemon():

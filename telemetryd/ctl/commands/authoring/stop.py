@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from telemetryd.core.permission.signoffs import Stop, StopReason
+from telemetryd.core.problem_words import SENTENCES, ProblemCause
 from telemetryd.ctl import control_client
 from telemetryd.ctl.failures import NOTHING, Failure
 from telemetryd.ctl.files import installed_texts
@@ -20,13 +22,15 @@ from telemetryd.ctl.language import gettext as _
 from telemetryd.ctl.render import printing
 from telemetryd.ctl.render.pages import standings_page
 from telemetryd.ctl.render.value_words import STATES
+from telemetryd.ctl.safe_text import one_line
 from telemetryd.ctl.selection import select
 from telemetryd.errors import InvalidFileError, UnknownApplicationError
 from telemetryd.system.directories import data_directories, user_config_directory
 from telemetryd.toml.config import parse_reviews
+from telemetryd.toml.fields import APPLICATION_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import date
 
     from telemetryd.ctl.control_client import ControlClient, ControlDict
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
 _FOLDER = "reviews.d"
 _FILE_PREFIXES = {StopReason.ANSWERED: "stop", StopReason.SUSPENDED: "suspend"}
 
+_SOON_S = 3.0
+"""Longest wait for the daemon's list of applications: a file can be written without it."""
+_KNOWN_MAX = 20
+"""Most applications that are named to a user who named none of them."""
 _GOING_ON = frozenset({"pending", "waiting", "active", "reporting"})
 
 
@@ -106,23 +114,40 @@ def _end(reason: StopReason, request: StopRequest) -> None:
 
 
 def _id_of(app: str) -> str:
-    """The id of the application that a user means: an installed one, or one that only the daemon knows, if it answers.
+    """The id of the application that a user means: an installed one, or one that the daemon knows, if it answers soon.
 
-    What neither knows is returned as it is, because a stop may come before the application. Raises `Failure` if several could be meant.
+    A whole id means itself in any case, because a stop may come before the application; only its case may be another's. Anything else has
+    to name one that is known. Raises `Failure` if several could be meant, and UsageError if none is.
     """
-    for known in (installed_texts.applications, _applications_of_daemon):
-        try:
-            return str(select(known(), app)["id"])
-        except Failure as failure:
-            if failure.name != UnknownApplicationError.bus_name:
-                raise
-    return app
+    known = {str(row["id"]): row for row in (*_applications_of_daemon(), *installed_texts.applications())}
+    is_whole = re.fullmatch(APPLICATION_ID, app, re.ASCII) is not None
+    try:
+        found = select([row for id_, row in known.items() if not is_whole or id_.casefold() == app.casefold()], app)
+    except Failure as failure:
+        if failure.name != UnknownApplicationError.bus_name:
+            raise
+        if is_whole:
+            return app
+        raise click.UsageError(_unknown(app, sorted(known))) from failure
+    if found["id"] != app:
+        note = _("note: {text} is understood as {id}")
+        click.echo(note.format(text=one_line(app), id=one_line(str(found["id"]))), err=True)
+    return str(found["id"])
 
 
-def _applications_of_daemon() -> list[ControlDict]:
+def _unknown(app: str, known: Sequence[str]) -> str:
+    """That nothing known here is called so, and what is known."""
+    text = _("{text}: expected the whole id of an application, such as org.example.Editor, or what names one that is known here ({ids})")
+    shown = [one_line(id_) for id_ in known[:_KNOWN_MAX]] or [_("none")]
+    if len(known) > _KNOWN_MAX:
+        shown.append(_(SENTENCES[ProblemCause.MORE]).format(number=len(known) - _KNOWN_MAX))
+    return text.format(text=repr(one_line(app)), ids=", ".join(shown))
+
+
+def _applications_of_daemon() -> Sequence[ControlDict]:
     with suppress(Failure):
-        return control_client.run(lambda control: control.applications())
-    return []
+        return control_client.run(lambda control: control.applications(), within_s=_SOON_S)
+    return ()
 
 
 def _day(reason: StopReason, request: StopRequest) -> date:
