@@ -16,6 +16,7 @@
     ├── CallerLeftError                 the caller left the bus before its call was taken (never on the bus: nobody is there)
     ├── BusyError                       try again: another daemon, or an erasure that waits for a reader
     ├── StorageError                    the state directory cannot be read or written
+    │   └── UnfitFileError              an installed manifest is not a file of text, or too long; a retry is of no use
     ├── BusLostError                    no connection to the session bus, or no longer (never on the bus)
     ├── UnusableLibraryError            no D-Bus library that telemetryd can use is installed (never on the bus)
     └── BusCallError                    the bus or a peer answered our call with an error (never on the bus)
@@ -159,6 +160,10 @@ class StorageError(TelemetrydError):
     def text_with_path(self) -> str:
         """The text, after the path if there is one."""
         return f"{self.path}: {self}" if self.path else str(self)
+
+
+class UnfitFileError(StorageError):
+    """An installed manifest is not a file of text, or too long. Only a change of the file ends that, so no retry is of use."""
 
 
 class BusLostError(TelemetrydError):

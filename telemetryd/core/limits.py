@@ -188,6 +188,8 @@ CLOSINGS_HELD = 8
 syncs, so they take hardly longer than one, and the disk does not show how many there are."""
 CLOSING_PAUSE_S = 0.25
 """For so long the lock is released. A start that waits looks at it several times meanwhile."""
+READ_AGAIN_MAX = 16
+"""Most manifests that one look at the files reads again after a disk error. A slow disk holds up all callers for each of them."""
 REOPEN_S = 10.0
 """Shortest time between two attempts to open files that could not be opened."""
 ROW_POLL_S = 0.5

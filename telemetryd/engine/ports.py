@@ -169,7 +169,7 @@ class Installation(Protocol):
         """The path of one installed manifest, for messages to the user."""
 
     def text(self, application: str) -> str:
-        """The text of one installed manifest. Raises StorageError."""
+        """The text of one installed manifest. Raises StorageError, UnfitFileError if only a change of the file ends it."""
 
 
 class UnwrittenFacts(NamedTuple):

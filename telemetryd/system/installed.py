@@ -13,7 +13,7 @@ from telemetryd.core.limits import CONFIG_BYTES, KCONFIG_BYTES, MANIFEST_BYTES
 from telemetryd.core.permission.signoffs import EVERYONE, InstalledReviews, Review, Reviews, Stop
 from telemetryd.core.problem_words import ProblemCause, problem_of
 from telemetryd.core.settings import Origin, Problem, Settings
-from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError
+from telemetryd.errors import InvalidFileError, InvalidManifestError, StorageError, UnfitFileError
 from telemetryd.named_tuple import NamedTuple
 from telemetryd.system.directories import config_directories, data_directories, overrides, user_config_directory, xdg_config_directories
 from telemetryd.system.files import (
@@ -121,13 +121,13 @@ class InstalledFiles:
         return text_of_path(self._manifests[application]) if self._manifests and application in self._manifests else f"{application}.toml"
 
     def text(self, application: str) -> str:
-        """The text of one installed manifest. Raises StorageError."""
+        """The text of one installed manifest. Raises StorageError, UnfitFileError if only a change of the file ends it."""
         path = self._manifest(application)
         self._read[str(path)] = settled_signature(str(path))
         try:
             return _read_manifest(path)
         except InvalidManifestError as error:
-            raise StorageError(f"{text_of_path(path)}: {error}") from None
+            raise UnfitFileError(f"{text_of_path(path)}: {error}") from None
 
     def _manifest(self, application: str) -> Path:
         if self._manifests is None:
@@ -294,4 +294,5 @@ def _read_manifest(path: Path) -> str:
     except InvalidFileError as error:
         raise InvalidManifestError(str(error)) from None
     except OSError as error:
-        raise StorageError(f"{text_of_path(path)}: {error.strerror}") from None
+        failure = UnfitFileError if isinstance(error, IsADirectoryError) else StorageError
+        raise failure(f"{text_of_path(path)}: {error.strerror}") from None

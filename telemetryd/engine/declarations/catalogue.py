@@ -22,6 +22,7 @@ from telemetryd.core.system_facts import SOURCES
 from telemetryd.engine.declarations.overruled_texts import OverruledTexts
 from telemetryd.engine.declarations.parsing import parse, shared_parse
 from telemetryd.engine.declarations.registrations import Registrations
+from telemetryd.engine.declarations.retries import Retries
 from telemetryd.engine.declarations.snapshot import Snapshot
 from telemetryd.errors import InvalidManifestError, StorageError, TelemetrydError, UnknownApplicationError, UnknownQuestionError, named
 from telemetryd.named_tuple import NamedTuple
@@ -89,6 +90,7 @@ class Catalogue:
         self._owed: dict[str, dict[Key, Definition]] = {}
         """Application → definitions that a registered text changed since the last decision. A, then B, then A counts as a change."""
         self._registered, self.overruled = Registrations(), OverruledTexts()
+        self._retries = Retries()
         self._snapshot, self._is_off, self._has_snapshot = Snapshot(), False, False
         self.settings: Settings = self._snapshot.settings
         """The settings of the configuration files, replaced as a whole."""
@@ -104,7 +106,7 @@ class Catalogue:
         self.refresh()
 
     def refresh(self) -> bool:
-        """Read everything again if a file changed, else what could not be read. True if the contents differ.
+        """Read everything again if a file changed, else some of what could not be read. True if the contents differ.
 
         Any failure counts as a file that cannot be read, until a check succeeds. Policy: C4.
         """
@@ -127,12 +129,9 @@ class Catalogue:
         return is_news or is_mended
 
     def _read_again(self) -> bool:
-        """Read the manifests that could not be read, because the end of a disk error changes no file. True if any can be read now."""
-        mended: set[str] = set()
-        for kept, cache in ((self._declarations, self._cache), (self._for_samples, self._cache_for_samples)):
-            for application in [name for name, declaration in kept.items() if isinstance(declaration, StorageError)]:
-                kept[application] = self._read(application, cache)
-                mended |= set() if isinstance(kept[application], StorageError) else {application}
+        """Read some of the manifests that met a disk error, because its end changes no file. True if any can be read now."""
+        both = (self._for_samples, self._cache_for_samples), (self._declarations, self._cache)
+        mended = self._retries.read_again(both, self._read)
         if not self._told_unread.isdisjoint(mended):
             self._told_unread, self._told_mended = self._told_unread - mended, self._told_mended + 1
             self._publish(self._snapshot)

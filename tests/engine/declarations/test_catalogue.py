@@ -1,3 +1,4 @@
+import contextlib
 import gc
 import logging
 import os
@@ -9,6 +10,7 @@ from support.disk.descriptors import none_left
 from support.engine_flow import ACCEPTED, APP, DURING, FRAMEWORKS, KATE_2026, KEY, SHARED, Running, at, collecting, user_of_shared
 from support.machine import settle
 
+from telemetryd.core.limits import MANIFEST_BYTES, READ_AGAIN_MAX
 from telemetryd.core.permission.gate import Presence
 from telemetryd.engine.declarations.catalogue import Catalogue
 from telemetryd.errors import InvalidManifestError, UnknownApplicationError, UnknownQuestionError, UnknownSourceError
@@ -159,6 +161,119 @@ def test_a_failed_read_for_samples_is_tried_again(running):
         running.sampling.push("org.kde.dolphin", f"{SHARED}/crash", "u", 1)
     running.look()
     running.sampling.push("org.kde.dolphin", f"{SHARED}/crash", "u", 1)
+
+
+class Counting(InstalledFiles):
+    """The files, and of which applications the manifest was read."""
+
+    def __init__(self, environ):
+        super().__init__(environ)
+        self.read = []
+
+    def text(self, application):
+        """Noted before it is read, so that a read that fails counts too."""
+        self.read.append(application)
+        return super().text(application)
+
+
+def counting(running):
+    """A catalogue over all that is installed, with everything looked up as decisions and samples do, and what it reads."""
+    settle(running.machine)
+    files = Counting(running.machine.environ)
+    catalogue = Catalogue(files, running.store.texts, running.clock)
+    while catalogue.refresh():
+        time.sleep(0.01)  # what was written just now is looked at once more
+    return catalogue, files
+
+
+def look_up(catalogue):
+    """Find every manifest, as samples do and as decisions do."""
+    for application in catalogue.applications():
+        with contextlib.suppress(UnknownApplicationError):
+            catalogue.get_for_samples(application)
+        catalogue.find(application)
+
+
+def no_text(path):
+    """Bytes that are not UTF-8."""
+    path.write_bytes(b"\xff")
+
+
+def too_long(path):
+    """A text that is longer than any manifest may be."""
+    path.write_bytes(b"#" * (MANIFEST_BYTES + 1))
+
+
+def folder(path):
+    """A folder in the place of the file."""
+    path.unlink()
+    path.mkdir()
+
+
+def pipe(path):
+    """A pipe in its place."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("spoil", [no_text, too_long, folder, pipe], ids=lambda spoil: spoil.__name__)
+def test_what_only_a_change_can_mend_is_not_read_again(running, spoil):
+    """A file that holds no manifest's text is read once, however often one looks, and again when it has changed."""
+    running.install()
+    spoil(manifest(running))
+    catalogue, files = counting(running)
+    look_up(catalogue)
+    while catalogue.refresh():
+        look_up(catalogue)
+    files.read.clear()
+    for _ in range(3):
+        assert not catalogue.refresh()
+    assert files.read == []
+    assert catalogue.presence(APP) is Presence.UNREADABLE
+    assert [problem.file for problem in catalogue.problems if problem.file] == [str(manifest(running))]
+    new = running.machine.root / "new"
+    new.write_text(KATE_2026)
+    if manifest(running).is_dir():
+        manifest(running).rmdir()
+    new.replace(manifest(running))
+    assert catalogue.refresh()
+    assert catalogue.presence(APP) is Presence.PRESENT
+
+
+MANY = [f"org.kde.n{number:03}" for number in range(2 * READ_AGAIN_MAX + 5)]
+
+
+def test_a_look_reads_few_again_and_each_has_its_turn(running):
+    """Of many manifests that cannot be read for now, each look tries a bounded number, each once, and none is left out."""
+    running.install()
+    for name in MANY:
+        manifest(running).with_stem(name).symlink_to("nothing")
+    catalogue, files = counting(running)
+    look_up(catalogue)
+    tried = []
+    for _ in range(3):
+        files.read.clear()
+        assert not catalogue.refresh()
+        assert len(files.read) == len(set(files.read)) == READ_AGAIN_MAX
+        tried += files.read
+    assert set(tried) == set(MANY)
+
+
+def test_many_failed_reads_are_mended_in_turn(running):
+    """After a failure that has ended, some looks read all that met it: each once, for decisions and for samples."""
+    for name in MANY:
+        running.machine.install(KATE_2026.replace(APP, name))
+    catalogue, files = counting(running)
+    with none_left():
+        look_up(catalogue)
+    files.read.clear()
+    looks = [len(files.read) for _ in range(3) if catalogue.refresh()]
+    assert looks == [READ_AGAIN_MAX, 2 * READ_AGAIN_MAX, len(MANY)]
+    assert sorted(files.read) == MANY
+    assert not catalogue.refresh()
+    assert [problem for problem in catalogue.problems if problem.file] == []
+    assert all(catalogue.get_for_samples(name) == catalogue.get(name) for name in MANY)
+    assert len(files.read) == len(MANY)
 
 
 async def test_a_question_goes_on_after_a_failed_read(tmp_path):
