@@ -107,6 +107,8 @@ class App:
         self._dispatchers |= {TELEMETRY: await self._offer(TELEMETRY), CONTROL: await self._offer(CONTROL)}
         if has_lock:
             self._service.lock_acquired()  # before the first name: owning it delivers the calls that the bus has queued for us
+        else:
+            self._service.look_without_databases()  # before the first name too: calls need what it reads, and read nothing themselves
         for name, dispatcher in self._dispatchers.items():
             if not await dispatcher.connection.own(name):
                 _LOG.error("%s is owned by another process that is not a telemetryd of this user", name)

@@ -88,7 +88,7 @@ class Service:
         self._without_storage: Assembly | None = None
         """The parts behind Control1 while the databases cannot be used."""
         self._declared: Catalogue | None = None
-        """What the manifests declare, while no databases are open and someone asks for it."""
+        """What the manifests declare, while no databases can be used. Where there are parts without databases, it is theirs."""
         self._failure: TelemetrydError = BUSY
         self._databases = Databases.CLOSED
         self._unreported: TelemetrydError | None = None
@@ -141,6 +141,17 @@ class Service:
             if str(self._failure) != _UNUSABLE:
                 _LOG.error("internal error at opening the databases: %s", redacted_traceback(failure))
             self.set_failure(StorageError(_UNUSABLE))
+        if not self._assembly:
+            self.look_without_databases()
+
+    def look_without_databases(self) -> Catalogue:
+        """Check the files while no databases are open, so that the call of an application need not, and announce what changed."""
+        catalogue = self._declared or catalogue_without_storage(self._installation)
+        before, self._declared = catalogue.in_force, catalogue
+        catalogue.refresh()
+        if catalogue.in_force != before:
+            self._announce()
+        return catalogue
 
     def check_files(self) -> None:
         """Reopen the databases if one was moved, removed, replaced or damaged. Drop quarantined files after their time."""
@@ -201,10 +212,10 @@ class Service:
 
     def snap(self, application: str) -> str:
         """The snap that may act for an application, or "". Installed manifests say so, whatever became of the databases."""
-        if self._assembly:
-            return self._assembly.control.catalogue.snap(application)
-        self._declared = self._declared or catalogue_without_storage(self._installation)
-        return self._declared.snap(application)
+        with suppress(TelemetrydError):
+            self.assembly()
+        catalogue = self._assembly.control.catalogue if self._assembly else self._declared or self.look_without_databases()
+        return catalogue.snap(application)
 
     def control(self) -> ControlParts:
         """The parts behind Control1, after `refresh`. If nothing can be stored, they read as empty."""
@@ -213,6 +224,7 @@ class Service:
         except StorageError as failure:
             if self._without_storage is None:
                 self._without_storage = assemble_without_storage(self._installation, self._surroundings, failure)
+                self._declared = self._without_storage.control.catalogue
             return self._without_storage.control
 
     async def refresh(self) -> None:
@@ -226,13 +238,7 @@ class Service:
             except StorageError as failure:
                 self._warn_once(failure)
                 if self._without_storage:
-                    self._refresh_without_storage(self._without_storage.control.catalogue)
-
-    def _refresh_without_storage(self, catalogue: Catalogue) -> None:
-        before = catalogue.in_force
-        catalogue.refresh()
-        if catalogue.in_force != before:
-            self._announce()
+                    self.look_without_databases()
 
     async def _refresh_locked(self, *, is_owed_too: bool) -> None:
         """Check files, day and databases, and decide, erase and close what follows. The caller holds the lock."""
@@ -266,8 +272,7 @@ class Service:
         """A check that no call waits for."""
         async with self._work_lock:
             if self._databases is Databases.CLOSED:
-                if self._declared:
-                    self._declared.refresh()
+                self.look_without_databases()
                 return
             try:
                 await self._refresh_locked(is_owed_too=is_owed_too)
