@@ -166,8 +166,8 @@ LONG_CALL_S = 0.001
 """Duration from which a call counts as long. A push takes a fiftieth, and a text of a hundred questions twenty times as much."""
 QUEUED_CALLER_BYTES = 6 * 1024 * 1024
 """Most queued bytes of one sender: a hundred of the longest texts, or 20,000 pushes."""
-QUEUED_SLOW_BYTES = 7 * 1024 * 1024
-"""From so many queued bytes of all on, further calls of senders whose calls take long are refused, so that others have room."""
+QUEUED_CROWDED_BYTES = 7 * 1024 * 1024
+"""From so many queued bytes of all on, a sender whose calls take long has a megabyte of them, so that others have room."""
 QUEUED_MAX_BYTES = 8 * 1024 * 1024
 """Most queued bytes of one connection; above, it is not read."""
 UNSENT_HIGH_BYTES = 256 * 1024

@@ -13,7 +13,7 @@ CALLERS, CALLS = 2000, 2
 FILES = 5 * CALLERS
 """Open files that are enough: dbus-daemon 1.16 has four for each connection, its socket and three descriptors of its process."""
 GROWTH_MAX_MB = 16
-"""What 1,024 identities, prepared replies, 256 parked calls of 8 kB and 8 MB that wait for their turn come to; the callers sent 48 MB."""
+"""What 1,024 identities, prepared replies, 6 MB of parked calls and 8 MB that wait for their turn come to; the callers sent 48 MB."""
 LONG = "x" * 8192
 
 

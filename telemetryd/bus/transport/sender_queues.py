@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from telemetryd.bus.transport import header, value_count
 from telemetryd.bus.transport.header import FIXED, NUMBERS
-from telemetryd.core.limits import MESSAGE_MAX_BYTES, QUEUED_CALLER_BYTES, QUEUED_MAX_BYTES, QUEUED_SLOW_BYTES
+from telemetryd.core.limits import MESSAGE_MAX_BYTES, QUEUED_CALLER_BYTES, QUEUED_CROWDED_BYTES, QUEUED_MAX_BYTES
 from telemetryd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -178,7 +178,9 @@ class SenderQueues:
         kept: bytes | Refused = message
         bound = MESSAGE_MAX_BYTES if sender in self._heavy else QUEUED_CALLER_BYTES
         is_slow = sender in self._slow or sender in self._heavy
-        is_over = self._sizes[sender] + len(message) > bound or (is_slow and self._size + len(message) > QUEUED_SLOW_BYTES)
+        if is_slow and self._size > QUEUED_CROWDED_BYTES:
+            bound = MESSAGE_MAX_BYTES
+        is_over = self._sizes[sender] + len(message) > bound
         if is_over and message[1] == _CALL:
             if is_slow:
                 self.has_refused = True
