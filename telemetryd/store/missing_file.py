@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ class NoDatabase(Database):
     def __init__(self, schema: Schema, why: StorageError) -> None:
         super().__init__(Path(os.devnull, "nothing"), schema)
         self._why = why
+        weakref.finalize(self, self._connection.close)  # nobody closes what reads as empty
 
     def make(self) -> None:
         """Raises StorageError."""

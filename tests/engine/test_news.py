@@ -73,6 +73,7 @@ def set_back(running):
 def unread_for_a_moment(running):
     """Nothing can be opened for a moment after a start, and the files are looked at again."""
     settle(running.machine)
+    running.store.close()
     running.put_together()
     with none_left():
         running.now(running.sampling.start_steps())
@@ -82,6 +83,7 @@ def unread_for_a_moment(running):
 def told_unread_for_a_moment(running):
     """In such a moment someone asks for all problems, and so for all manifests: that they are over is told."""
     settle(running.machine)
+    running.store.close()
     running.put_together()
     with none_left():
         list(running.views.manifests())

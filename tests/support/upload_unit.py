@@ -27,14 +27,21 @@ class UploadUnit:
         return self._log.read_text()
 
     def running(self):
-        """The process ids of the uploaders that run."""
+        """The process ids of the uploaders that run. One that has ended stays a child until it is waited for."""
         children = Path(f"/proc/{self.process}/task/{self.process}/children").read_text()
-        return [int(number) for number in children.split()]
+        return [int(number) for number in children.split() if _runs(number)]
 
     def kill(self):
         """Kill the one that runs."""
         (number,) = self.running()
         os.kill(number, signal.SIGKILL)
+
+
+def _runs(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @contextlib.contextmanager

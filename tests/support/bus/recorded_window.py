@@ -6,17 +6,16 @@ window.calls()                          # [["ActivateAction", ["show", ["org.kde
 
 import asyncio
 import json
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path[:0] = [str(Path(__file__).parents[3]), str(Path(__file__).parents[2])]
 
 from telemetryd.bus.transport.connection import Connection
 from telemetryd.bus.transport.library import Variant, expects_reply, method_return
 
 NAME = "org.telemetryd.Settings"
+_PLACES = ("PYTHONPATH", "LD_LIBRARY_PATH")
 _RELOAD = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
 
 
@@ -25,7 +24,10 @@ class RecordedWindow:
 
     def __init__(self, machine, command=""):
         self._file = machine.root / "window-calls"
-        started = command or f"{sys.executable} {__file__} {self._file}"
+        program = shutil.copy2(__file__, machine.root)  # an ordinary user may not read the sources
+        path = {"PYTHONPATH": str(machine.folder)} | {name: machine.environ[name] for name in _PLACES if name in machine.environ}
+        environ = " ".join(f"{name}={value}" for name, value in path.items())
+        started = command or f"/usr/bin/env {environ} {machine.python} {program} {self._file}"
         (machine.root / f"services/{NAME}.service").write_text(f"[D-BUS Service]\nName={NAME}\nExec={started}\n")
         machine.busctl("call", *_RELOAD)
 
