@@ -107,7 +107,7 @@ def switch_pairs(switches: Sequence[KillSwitch]) -> list[list[str]]:
 
 def lock_pairs(locks: Sequence[Lock]) -> list[list[str]]:
     """(`setting=limit`, file) of each lock. If they are too many, the strictest of each setting comes first, and is there in any case."""
-    strictest = set({lock.what: lock for lock in sorted(locks, key=lambda lock: -lock.limit)}.values())
+    strictest = list({lock.what: lock for lock in sorted(locks, key=lambda lock: -lock.limit)}.values())
     ordered = [*strictest, *(lock for lock in locks if lock not in strictest)]
     return _cut_pairs([_lock_pair(lock) for lock in locks], [_lock_pair(lock) for lock in ordered], least=len(strictest))
 
