@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import time
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from support.machine import CONTROL, PATIENCE_S, PROPERTIES, TELEMETRY, until
 from support.shifted_time import shift, shifted_as
@@ -17,7 +18,9 @@ STEP_S = 600
 """Running time between two looks of the daemon."""
 SLACK_S = 2
 """A tick's moment has a part of a second, and the clock is moved by whole ones: without more, a tick would come after its step."""
-_LEAD_S = 30
+_FINISHES_MAX = 40
+"""The tries to finish a step. Once the last question has ended nothing is stored: then no try tells that the step is counted."""
+_LEAD_S = 60
 """How long before a report's moment the last step towards it ends. The slack and the calls of that step take a part of it."""
 HOUR_S, DAY_S = 3600, 86400
 _WAITING = "SELECT outcome, slot, started, held FROM report"
@@ -27,6 +30,13 @@ APPLICATION, SOURCE, QUESTION = "org.kde.kate", "startup", "startup-time"
 def at(text):
     """Unix seconds of a moment such as `2026-10-07 10:00`, UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+class _RunningTime(NamedTuple):
+    """What is read of the running hour: when the daemon last counted, and how many ticks the day had."""
+
+    seen: int
+    today: int
 
 
 class Timeline:
@@ -85,9 +95,32 @@ class Timeline:
         """Let running time pass, step by step: after each the daemon waits for the next."""
         for _ in range(-(-seconds // STEP_S)):
             await self.client.get("Version")  # waits for a tick that has begun: its delivery is not to begin while the clock is moved
-            await self.move(int(self.now) + STEP_S + SLACK_S)
-            for _ in range(2):  # a tick has two waits; moved on within one, the daemon would miss a step, which ends its session
-                await self.finish()
+            await self._step(int(self.now) + STEP_S + SLACK_S)
+
+    async def _step(self, moment, *, is_stored=False):
+        """Jump to a moment; wait until the daemon has counted the time to it, and until the tick that it then had, if any, is over.
+
+        Moved on earlier, the daemon would miss the next step, which ends its session. It empties its log at the end of each tick. Without
+        `is_stored` running time may not be stored, because no question waits: then it is as before, and the usual two tries must do.
+        """
+        before = self._running_time()
+        await self.move(moment)
+        # If a delivery may hang, its timeouts must not pass.
+        is_stored = self.is_settling and before is not None and (is_stored or before.seen > moment - 2 * STEP_S)
+        log = self.machine.root / "state/telemetryd/telemetry.sqlite-wal"
+        for tries in range(_FINISHES_MAX):
+            await self.finish()
+            after = self._running_time()
+            had = before.today if before and moment - before.seen < HOUR_S else 0  # a gap begins another day
+            is_over = not is_stored or (after.seen >= moment and (after.today == had or not log.stat().st_size))
+            if tries and is_over:  # a tick has two waits
+                return
+
+    def _running_time(self):
+        """The running time that is stored, if any."""
+        for row in self.rows("SELECT seen, today FROM tick"):
+            return _RunningTime(*row)
+        return None
 
     async def finish(self):
         """Let the daemon finish a tick: a call of the user's waits for it. One without a report goes on for up to two seconds more."""
@@ -151,7 +184,7 @@ class Timeline:
         The last jump is short, because a longer one would end the session: the daemon need not run at its end.
         """
         if self.now < slot - _LEAD_S - STEP_S:
-            await self.move(slot - _LEAD_S - STEP_S)
+            await self._step(slot - _LEAD_S - STEP_S, is_stored=True)
             await self.run(STEP_S)
         await self.move(max(slot, int(self.now)))
 
