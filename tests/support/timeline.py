@@ -18,10 +18,12 @@ STEP_S = 600
 """Running time between two looks of the daemon."""
 SLACK_S = 2
 """A tick's moment has a part of a second, and the clock is moved by whole ones: without more, a tick would come after its step."""
+_WAITS = 2
+"""The waits of a tick: it asks for the line and the power, and one without a report waits for a random time."""
 _FINISHES_MAX = 40
 """The tries to finish a step. Once the last question has ended nothing is stored: then no try tells that the step is counted."""
-_LEAD_S = 60
-"""How long before a report's moment the last step towards it ends. The slack and the calls of that step take a part of it."""
+_LEAD_S = 200
+"""How long before a report's moment the last step towards it ends. The tries to finish that step take a part; with a step, it is no gap."""
 HOUR_S, DAY_S = 3600, 86400
 _WAITING = "SELECT outcome, slot, started, held FROM report"
 APPLICATION, SOURCE, QUESTION = "org.kde.kate", "startup", "startup-time"
@@ -50,6 +52,7 @@ class Timeline:
         self.daemon = None
         self.is_settling = True
         """Whether time stands still while a delivery is under way."""
+        self._may_tick = False
         self.name_endpoint(receiver.url())
 
     @property
@@ -89,32 +92,41 @@ class Timeline:
         """Jump to a moment, and let the daemon do what it then does; never over a delivery, whose timeouts would be over."""
         self._settle()
         self.set_clock(moment)
+        self._may_tick = True
         await self.wake()
 
     async def run(self, seconds):
         """Let running time pass, step by step: after each the daemon waits for the next."""
         for _ in range(-(-seconds // STEP_S)):
-            await self.client.get("Version")  # waits for a tick that has begun: its delivery is not to begin while the clock is moved
+            await self._finish_jump()
             await self._step(int(self.now) + STEP_S + SLACK_S)
+
+    async def _finish_jump(self):
+        """Let the daemon finish the tick that the last jump may have caused: in a tick it would miss the next step."""
+        if self._may_tick:
+            for _ in range(_WAITS):
+                await self.finish()
+        await self.client.get("Version")  # waits for a tick that has begun: its delivery is not to begin while the clock is moved
 
     async def _step(self, moment, *, is_stored=False):
         """Jump to a moment; wait until the daemon has counted the time to it, and until the tick that it then had, if any, is over.
 
-        Moved on earlier, the daemon would miss the next step, which ends its session. It empties its log at the end of each tick. Without
-        `is_stored` running time may not be stored, because no question waits: then it is as before, and the usual two tries must do.
+        Moved on earlier, the daemon would miss the next step, which ends its session. It empties its log at the end of each tick. Running
+        time is stored only while a question waits. `is_stored` says that one does; otherwise it is taken for stored if the last step was.
         """
         before = self._running_time()
         await self.move(moment)
         # If a delivery may hang, its timeouts must not pass.
         is_stored = self.is_settling and before is not None and (is_stored or before.seen > moment - 2 * STEP_S)
         log = self.machine.root / "state/telemetryd/telemetry.sqlite-wal"
-        for tries in range(_FINISHES_MAX):
+        had = before.today if before and moment - before.seen < HOUR_S else 0  # a gap begins another day
+        for tries in range(1, _FINISHES_MAX):
             await self.finish()
             after = self._running_time()
-            had = before.today if before and moment - before.seen < HOUR_S else 0  # a gap begins another day
             is_over = not is_stored or (after.seen >= moment and (after.today == had or not log.stat().st_size))
-            if tries and is_over:  # a tick has two waits
-                return
+            if tries >= _WAITS and is_over:
+                break
+        self._may_tick = False
 
     def _running_time(self):
         """The running time that is stored, if any."""
@@ -184,6 +196,7 @@ class Timeline:
         The last jump is short, because a longer one would end the session: the daemon need not run at its end.
         """
         if self.now < slot - _LEAD_S - STEP_S:
+            await self._finish_jump()
             await self._step(slot - _LEAD_S - STEP_S, is_stored=True)
             await self.run(STEP_S)
         await self.move(max(slot, int(self.now)))
