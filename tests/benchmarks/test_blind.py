@@ -5,6 +5,7 @@ import random
 import pytest
 from benchmarks import blind
 
+pytestmark = pytest.mark.timeout(600)
 CALLS, ABOVE_MAX, NAIVE_MIN, TRIES = 1000, 0.15, 0.25, 5
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.bus.pidfd_bus import PidfdBus
 from support.bus.raw_bus import RawBus
-from support.bus.served_object import connected
+from support.bus.served_object import PATIENCE_S, connected
 from support.campaign import IS_CAMPAIGN, chance
 
 from telemetryd.bus.callers import Callers
@@ -68,7 +68,7 @@ async def knowing(address, known_max):
 
 async def gone(callers, name):
     """Wait until a name is forgotten."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while name in callers.known:
             await asyncio.sleep(0)
 
@@ -122,7 +122,7 @@ async def test_a_connection_that_leaves_meanwhile_is_not_kept(shared_bus):
 
         async def leave():
             await client.disconnect()
-            await asyncio.wait_for(counter.is_unwatched.wait(), 5)
+            await asyncio.wait_for(counter.is_unwatched.wait(), PATIENCE_S)
 
         counter.before_answer = leave
         assert (await callers.identify(client.unique_name)).kind is Confinement.HOST

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, suppress
 from time import thread_time
 
 import pytest
-from support.bus.served_object import connected
+from support.bus.served_object import PATIENCE_S, connected
 
 from telemetryd import errors
 from telemetryd.bus import dispatch
@@ -199,7 +199,7 @@ async def test_calls_are_parked_until_their_caller_is_known(telemetry):
     assert telemetry.recorder.record.count("reply") == 20
     assert telemetry.callers.known[name].kind is Confinement.HOST
     await telemetry.client.disconnect()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while name in telemetry.callers.known:
             await asyncio.sleep(0)
     telemetry.client = await connected(telemetry.address)
@@ -217,7 +217,7 @@ async def test_a_caller_that_another_object_knows_keeps_its_order(telemetry):
     async def send(numbers):
         calls = [asyncio.ensure_future(note(number)) for number in numbers]
         for _ in calls:
-            await asyncio.wait_for(telemetry.received.get(), 5)
+            await asyncio.wait_for(telemetry.received.get(), PATIENCE_S)
         return calls
 
     parked = await send(range(3))
@@ -245,7 +245,7 @@ async def test_parked_calls_are_bounded(telemetry, callers, each, length):
             for client in clients
             for _ in range(each)
         ]
-        await asyncio.wait_for(telemetry.recorder.is_held.wait(), 5)
+        await asyncio.wait_for(telemetry.recorder.is_held.wait(), PATIENCE_S)
         assert telemetry.answers.called == []
         telemetry.door.is_open.set()
         assert {reply.message_type for reply in await asyncio.gather(*calls)} == {MessageType.METHOD_RETURN}
@@ -269,7 +269,7 @@ async def test_parked_calls_of_one_caller_hold_up_nobody(telemetry, count, lengt
 
     calls = [asyncio.ensure_future(note(number)) for number in range(count)]
     for _ in range(50):
-        await asyncio.wait_for(other.ask(telemetry.call("Push", "ssv", PUSH)), 2)
+        await other.ask(telemetry.call("Push", "ssv", PUSH))
     assert "block" in telemetry.recorder.record
     assert "hold" not in telemetry.recorder.record
     assert {name for name, _ in telemetry.answers.called} == {"Push"}
@@ -303,7 +303,7 @@ async def test_parked_calls_are_answered_while_others_wait_for_a_commit(telemetr
     asked = [telemetry.call("Get", "ss", [TELEMETRY, "Version"], interface=PROPERTIES) for _ in range(8)]
     calls = [asyncio.ensure_future(other.ask(call)) for call in asked]
     for _ in range(1 + len(waiting) + len(calls)):
-        await asyncio.wait_for(telemetry.received.get(), 5)
+        await asyncio.wait_for(telemetry.received.get(), PATIENCE_S)
     telemetry.recorder.record.clear()
     telemetry.door.is_open.set()
     assert [reply.body[0].value for reply in await asyncio.gather(*calls)] == [1] * len(calls)
@@ -332,10 +332,10 @@ async def test_parked_calls_share_a_turn(control, turns, least, most):
     control.door.is_open.clear()
     calls = [asyncio.ensure_future(control.ask("Preview", "s", [""])) for _ in range(6)]
     for _ in calls:
-        await asyncio.wait_for(control.received.get(), 5)
+        await asyncio.wait_for(control.received.get(), PATIENCE_S)
     control.recorder.record.clear()
     control.door.is_open.set()
-    await asyncio.wait_for(asyncio.gather(*calls), 5)
+    await asyncio.wait_for(asyncio.gather(*calls), PATIENCE_S)
     assert least <= control.recorder.record.count("commit") <= most  # two more than needed: a short call may take long once
 
 
@@ -358,7 +358,7 @@ async def test_a_caller_with_long_calls_is_blocked(control, members, least, most
     arguments = {"Preview": ("s", [""]), "Submit": ()}
     calls = [asyncio.ensure_future(control.ask(member, *arguments[member])) for member in members]
     for _ in calls:
-        await asyncio.wait_for(control.received.get(), 5)
+        await asyncio.wait_for(control.received.get(), PATIENCE_S)
     control.door.is_open.set()
     await asyncio.gather(*calls)
     assert least <= control.recorder.record.count("block") <= most  # a rare short call takes long: memory is cleaned up

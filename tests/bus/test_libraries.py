@@ -10,6 +10,7 @@ from telemetryd.bus.transport.library import CHOICE, NAME
 MODULES = ("test_callers.py", "test_dispatch.py", "test_members.py", "test_sandbox.py")
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("library", {"dbus-fast", "dbus-next"} - {NAME})
 def test_the_other_library_passes_the_same_tests(library):
     """Dispatch and identity hold under both D-Bus libraries: their tests pass with the one that is not in use here, too."""

@@ -3,7 +3,7 @@
 import pytest
 from support.installation import Installation
 from support.machine import WAIT_S, until
-from support.timeline import DAY_S, NO_MATTER_WHEN, timer, write_ticks
+from support.timeline import NO_MATTER_WHEN, timer, write_ticks
 
 LONG_S = 5
 """Long enough to replace a package meanwhile."""
@@ -38,7 +38,7 @@ async def test_replaced_while_it_waits(waiting, installation, tmp_path):
     assert waiting.rows("SELECT outcome, started, held FROM report") == [("queued", 0, "package")]
     assert not loaded.exists()
     assert waiting.bodies() == []
-    waiting.set_clock(max(waiting.slot(), int(waiting.now)) + 2 * DAY_S)
+    waiting.set_clock_to_next_try()
     run(waiting, installation)
     assert waiting.rows("SELECT outcome, held FROM report") == [("accepted", "")]
     assert loaded.exists()

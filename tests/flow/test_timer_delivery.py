@@ -245,7 +245,7 @@ async def test_told_to_end_before_it_sends(waiting):
     assert timeline.rows("SELECT outcome, started FROM report") == [("queued", 0)]
     assert timeline.slot() > before
     timeline.receiver.silent_in = ""
-    timeline.set_clock(timeline.slot() + DAY_S)
+    timeline.set_clock_to_next_try()
     tick_soon(timeline)
     with timer(timeline) as process:
         assert await end_of(process) == 0

@@ -70,6 +70,13 @@ class Timeline:
         self._offset_s = moment - int(time.time())
         shift(self.clock, self._offset_s)
 
+    def set_clock_to_next_try(self):
+        """Move the clock to the moment drawn anew for a report that was late, on another day: each day has one late report.
+
+        It moves no further. The moment may be in the last days of the second window, after which the report is dropped.
+        """
+        self.set_clock(max(self.slot(), int(self.now) + DAY_S))
+
     async def start(self, *, is_suspended=False, prefix=(), wait=True, **environ):
         """Start the daemon; `is_suspended` means that jumps of the clock are no running time. The rest is as for `Machine.daemon`."""
         environ |= shifted_as(self.clock, runs=not is_suspended)

@@ -358,12 +358,17 @@ LONGEST_LAG_S = 1.0
 _ATTEMPTS = 3
 
 
+def _slow_headers(_request):
+    """A header every tenth of a second, anew for each attempt."""
+    return slowly([b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100])
+
+
 @pytest.mark.parametrize(
     ("how", "seconds", "delivery"),
     [
         ({"silent_in": "handshake"}, CONNECT_TIMEOUT_S, TIMEOUT),
         ({"silent_in": "headers"}, ANSWER_TIMEOUT_S, SILENT),
-        ({"answer": slowly([b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100])}, UPLOAD_TIMEOUT_S, SILENT),
+        ({"answer": _slow_headers}, UPLOAD_TIMEOUT_S, SILENT),
         ({"answer": HALF}, RESPONSE_TIMEOUT_S, ACCEPTED),
     ],
     ids=["handshake", "silence", "headers", "body"],

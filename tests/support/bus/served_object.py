@@ -209,6 +209,6 @@ async def serving(address, name, guard):
         await served.edge.own(name)
         served.client = await connected(address)
         yield served
-        await asyncio.wait_for(served.dispatcher.wait_until_quiet(), 5)
+        await asyncio.wait_for(served.dispatcher.wait_until_quiet(), PATIENCE_S)
         for edge in (served.client, served.edge, nameless):
             await edge.disconnect()
