@@ -6,7 +6,7 @@ import pytest
 from benchmarks import blind
 
 pytestmark = pytest.mark.timeout(600)
-CALLS, ABOVE_MAX, NAIVE_MIN, TRIES = 1000, 0.15, 0.25, 5
+CALLS, ABOVE_MAX, NAIVE_MIN, TRIES = 1000, 0.15, 0.25, 20
 
 
 @pytest.fixture(scope="module")
