@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from telemetryd.bus.identity import Caller, Confinement
 from telemetryd.bus.members import Handlers, MemberRoute, Members, Result
 from telemetryd.bus.pending_calls import PendingCalls
+from telemetryd.bus.transport import array_body
 from telemetryd.bus.transport.library import Message, error, expects_reply, method_return
 from telemetryd.core.limits import BUS_TIMEOUT_S, LONG_CALL_S, TURN_S, UNSENT_HIGH_BYTES
+from telemetryd.engine.slices import Slices
 from telemetryd.errors import INTERNAL, BusLostError, CallerLeftError, LimitExceededError, TelemetrydError
 from telemetryd.redact import INTERNAL_TEXT, redacted_traceback
 
@@ -49,8 +51,8 @@ class ConnectionPort(Protocol):
     def acknowledge(self, sender: str, serial: int) -> None:
         """Send an empty reply."""
 
-    def send(self, message: Message) -> None:
-        """Send a message."""
+    def send(self, message: Message, body: bytes | None = None) -> None:
+        """Send a message, with `body` in place of its own if that was marshalled before."""
 
     @property
     def backlog(self) -> int:
@@ -121,6 +123,7 @@ class Dispatcher(Generic[C_co]):
         self._settle = partial(settle, self)
         self._on_refused = on_refused
         self._replies: list[tuple[Message, Message | None, bool]] = []
+        self._slices = Slices()
         self._pending = PendingCalls()
         self._queues = self._pending.queues
         self._is_held = self._is_postponed = False
@@ -243,19 +246,24 @@ class Dispatcher(Generic[C_co]):
 
     async def _run(self, call: Message, work: Coroutine[Any, Any, Result], route: MemberRoute) -> None:
         """Run one call in a task of its own, and reply when it is done."""
+        marshalled = None
         try:
-            reply = method_return(call, route.returns, await work or [])
+            body = await work or []
+            if _is_long(body) and array_body.is_marshalled_here(route.returns) and expects_reply(call):  # others are answered meanwhile
+                (marshalled,) = await self._slices.run(array_body.marshal_steps(route.returns, body[0]))
+                body = [[]]
+            reply = method_return(call, route.returns, body)
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
             if self._on_refused is not None:
                 self._on_refused(call, failure)
             reply = refusal(call, failure)
         if expects_reply(call):
-            self._send(call, reply)
+            self._send(call, reply, marshalled)
 
-    def _send(self, call: Message, reply: Message) -> None:
+    def _send(self, call: Message, reply: Message, body: bytes | None = None) -> None:
         """Send a reply. If it does not fit its signature, the handler is at fault, and the caller gets an internal error."""
         try:
-            self.connection.send(reply)
+            self.connection.send(reply, body)
         except Exception as failure:  # noqa: BLE001 - the edge of the bus, as in _dispatch
             self.connection.send(refusal(call, failure))
 
@@ -327,6 +335,10 @@ class Dispatcher(Generic[C_co]):
     def _note_quiet(self) -> None:
         if not self._running and not self._queues:
             self._quiet.set()
+
+
+def _is_long(body: list[Any]) -> bool:
+    return len(body) == 1 and isinstance(body[0], list) and len(body[0]) > array_body.ROWS
 
 
 def refusal(call: Message, failure: Exception) -> Message:

@@ -13,7 +13,9 @@ from telemetryd.bus.dispatch import PENDING_STEP_CALLS, RUNNING_MAX_CALLS, RUNNI
 from telemetryd.bus.identity import Confinement
 from telemetryd.bus.interfaces import PEER, PROPERTIES, TELEMETRY
 from telemetryd.bus.pending_calls import PENDING_EACH_BYTES, PENDING_EACH_CALLS, PENDING_MAX_BYTES, PENDING_MAX_CALLS
+from telemetryd.bus.transport import array_body, connection
 from telemetryd.bus.transport.library import MessageFlag, MessageType, Variant
+from telemetryd.bus.transport.output import marshalled
 from telemetryd.core.limits import LONG_CALL_S, TURN_S
 from telemetryd.redact import INTERNAL_TEXT
 
@@ -53,6 +55,39 @@ async def test_a_fault_says_nothing(control, caplog, is_async):
     assert "after ValueError at " in caplog.text
     assert "test_dispatch.py:" in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_a_long_list_is_marshalled_in_pieces(control, monkeypatch):
+    """A list of half a megabyte arrives whole, but the library never marshals more than a fraction of it at once."""
+    rows = [{"number": Variant("u", number), "text": Variant("s", "x" * 500)} for number in range(1000)]
+    lengths = []
+
+    def measured(message, **options):
+        data = marshalled(message, **options)
+        lengths.append(len(data))
+        return data
+
+    async def answer(_caller, _call):
+        return [rows]
+
+    for module in (array_body, connection):
+        monkeypatch.setattr(module, "marshalled", measured)
+    control.answers.does["Ledger"] = answer
+    assert (await control.ask("Ledger")).body == [rows]
+    assert len(lengths) > 60
+    assert max(lengths) < 10_000
+
+
+@pytest.mark.parametrize("number", [1, 1000])
+async def test_a_list_with_an_unfit_row_is_a_fault(control, number):
+    """However long the list is, a row without the declared types makes it a fault, and the connection lives on."""
+
+    async def answer(_caller, _call):
+        return [[{}] * number + [{"key": "not a variant"}]]
+
+    control.answers.does["Ledger"] = answer
+    assert (await control.refusal("Ledger")).name == errors.INTERNAL
+    assert (await control.ask("Get", "ss", [control.interface.name, "Version"], interface=PROPERTIES)).body[0].value == 1
 
 
 async def test_a_reply_that_does_not_fit_is_a_fault(control):

@@ -14,11 +14,8 @@ from support.machine import CONTROL, TELEMETRY, CallError
 from telemetryd.core.limits import REPLY_MAX_BYTES
 
 APPLICATIONS, REPORTS = 80, 3000
-STEP_MS = 220
-"""Longest step, in processor time, that is taken for bounded: a tenth to a half of what it took when replies were made at once.
-
-Marshalling a reply of a megabyte takes dbus-next 40 ms, and a machine that is busy with something else up to twice as long.
-"""
+STEP_MS = 110
+"""Longest step, in processor time, that is taken for bounded. On a quiet machine it is a tenth of this; a busy one takes longer."""
 EXCEEDED = "org.freedesktop.DBus.Error.LimitsExceeded"
 
 

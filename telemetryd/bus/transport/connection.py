@@ -15,6 +15,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from telemetryd.bus.transport import array_body
 from telemetryd.bus.transport.address import session_bus, sockets
 from telemetryd.bus.transport.framing import RemovalCause, WantedMessages
 from telemetryd.bus.transport.library import BUS, Message, MessageFlag, MessageType, bus_call, error, expects_reply
@@ -155,13 +156,18 @@ class Connection:
             self._serial = own = self._serial % _LAST_SERIAL + 1  # `_next_serial`, without a call on the way of each sample
             self._pump.add(self._templates.reply(sender, own, serial))
 
-    def send(self, message: Message) -> None:
-        """Send a message. If the body does not fit the signature, it raises and sends nothing. After the bus is lost it does nothing."""
+    def send(self, message: Message, body: bytes | None = None) -> None:
+        """Send a message, with `body` in place of its own if that was marshalled before (array_body.py). After the bus is lost, do nothing.
+
+        If the message's own body does not fit the signature, it raises and sends nothing.
+        """
         if not self._is_open:
             return
         if not message.serial:
             message.serial = self._next_serial()
         data = marshalled(message, descriptors=self._descriptors)
+        if body is not None:
+            data = array_body.with_body(data, body)
         self._pump.add_bounded(data, message.unix_fds if self._descriptors else ())
 
     def block(self, sender: str) -> None:

@@ -71,10 +71,10 @@ class Recorder:
         self.record.append("reply")
         self._edge.acknowledge(sender, serial)
 
-    def send(self, message):
+    def send(self, message, body=None):
         """Send a message."""
         self.record.append("reply")
-        self._edge.send(message)
+        self._edge.send(message, body)
 
     @property
     def backlog(self):
