@@ -41,7 +41,10 @@ def test_the_pieces_make_the_same_bytes(each, chosen):
     assert with_body(message(signature, []), body) == message(signature, rows)
 
 
-@pytest.mark.parametrize(("signature", "is_one"), [("aa{sv}", True), ("a(sss)", True), ("aa{sv}s", False), ("as", False), ("a{sv}", False)])
+@pytest.mark.parametrize(
+    ("signature", "is_one"),
+    [("aa{sv}", True), ("a(sss)", True), ("aa{sv}s", False), ("as", False), ("a(s)(s)", False), ("a(s)s", False), ("a{sv}", False)],
+)
 def test_what_is_marshalled_in_pieces(signature, is_one):
     """A body that is one array of dictionaries or structs, and no other body."""
     assert is_marshalled_here(signature) == is_one
